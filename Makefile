@@ -1,0 +1,47 @@
+# Every target does the set-up that it needs; `make` alone says what there is.
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-long lint lock clean ready ready-python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv: Python packages and Java libraries, exact and checked
+	@$(PYTHON) scripts/setup.py
+
+demo: ready ## the whole pipeline on the bundled simulator, then a report
+	@$(BIN)/aqi demo
+
+test: ready lint ## lint and all tests but the slow ones: what CI runs
+	$(BIN)/pytest -m "not slow"
+
+test-fast: ready-python ## unit tests only: no Java, seconds
+	$(BIN)/pytest tests/unit -m "not slow"
+
+test-long: ready lint ## lint and every test, slow ones too
+	$(BIN)/pytest
+
+lint: ready-python ## ruff, mypy (strict) and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+lock: ## remake requirements.lock from requirements.in (needs uv; keeps the pins that still fit)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-strip-extras --no-header --output-file requirements.lock requirements.in
+	@sed -i '1i # The closure of requirements.in, exact and with hashes, for every Python from 3.11 on. Remake it: make lock' \
+		requirements.lock
+
+clean: ## remove caches and build leftovers (not .venv, not a warehouse)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+ready: # as setup, but silent where nothing is to be done
+	@$(PYTHON) scripts/setup.py --quiet
+
+ready-python: # as ready, without Java
+	@$(PYTHON) scripts/setup.py --quiet --no-java

@@ -1,0 +1,10 @@
+"""What the tables are: every asset of the lakehouse, and the catalog of them all.
+
+To add a table, write a function with ``@asset`` in one of these modules and a contract in ``contracts.py``.
+"""
+
+from assets import bronze, dimensions, facts, silver
+from orchestration.catalog import Catalog
+
+CATALOG = Catalog.from_modules(bronze, silver, dimensions, facts)
+"""All assets, checked against each other. Building it fails on a wrong declaration, naming asset and remedy."""

@@ -1,0 +1,139 @@
+"""Gold facts: every hour, every city-day, every episode."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from assets.bronze import DAILY
+from assets.identifiers import identifier, iso_day, iso_instant
+from orchestration.asset import Check, DailyByLocation, asset
+from orchestration.mappings import Identity, RunWindow
+from orchestration.parameters import EpisodeRule, Parameters
+
+CONCENTRATIONS = ("pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2")
+DOMINANCE = ("pm25", "pm10", "o3", "no2", "so2", "co")
+"""Pollutants with an index, in the order that decides a tie."""
+
+CATEGORIES = {
+    "good": (0, 50),
+    "moderate": (51, 100),
+    "usg": (101, 150),
+    "unhealthy": (151, 200),
+    "very_unhealthy": (201, 300),
+    "hazardous": (301, None),
+}
+"""Categories of the US AQI, lowest and highest index (US EPA, 40 CFR 58, Appendix G)."""
+
+HOUR_SECONDS = 3600
+
+
+def _outside_calendar(column: str) -> Check:
+    def count(parameters: Parameters) -> Column:
+        first, last = F.lit(parameters.calendar.first), F.lit(parameters.calendar.last)
+        return F.count_if(~F.col(column).between(F.to_date(first), F.to_date(last)))
+
+    return Check(
+        "outside_calendar",
+        True,
+        count,
+        "The day is not in gold.dim_date: extend rules.calendar (first, last) in the configuration.",
+    )
+
+
+def _dominant_pollutant() -> Column:
+    """The pollutant of the highest index that is not null, the first of DOMINANCE at a tie; null without index."""
+    best = F.greatest(*[f"aqi_{code}" for code in DOMINANCE])
+    return F.coalesce(*[F.when(F.col(f"aqi_{code}") == best, F.lit(code)) for code in DOMINANCE])
+
+
+def _at_earliest_peak(column: str) -> Column:
+    """Aggregate: ``column`` of the earliest hour that reaches the highest aqi of its group."""
+    rank = F.struct(F.col("aqi"), -F.unix_timestamp("ts_utc"))
+    return F.max_by(F.col(column), F.when(F.col("aqi").isNotNull(), rank))
+
+
+@asset(
+    layer="gold",
+    upstream=[Identity("silver.air_quality_hourly_clean")],
+    partitions=DAILY,
+    contract="FactAirQualityHourly",
+    tags=("hourly", "fact"),
+    checks=[_outside_calendar("date_utc")],
+)
+def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame) -> DataFrame:
+    """Every clean hour with a lasting id, its dominant pollutant and how complete it is."""
+    present = sum((F.col(name).isNotNull().cast("int") for name in CONCENTRATIONS), F.lit(0))
+    return air_quality_hourly_clean.withColumns(
+        {
+            "record_id": identifier("gold.fact_air_quality_hourly", F.col("location_key"), iso_instant("ts_utc")),
+            "dominant_pollutant": _dominant_pollutant(),
+            "data_completeness": present * F.lit(100.0) / len(CONCENTRATIONS),
+        }
+    )
+
+
+@asset(
+    layer="gold",
+    upstream=[Identity("gold.fact_air_quality_hourly")],
+    partitions=DAILY,
+    contract="FactCityDaily",
+    tags=("daily", "fact"),
+    checks=[_outside_calendar("date_utc")],
+)
+def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
+    """A day of one place: its worst hour, the hours in each category, how many hours were measured."""
+    hours_in = [
+        F.count_if((F.col("aqi") >= low) & (F.lit(True) if high is None else F.col("aqi") <= high)).alias(
+            f"hours_in_cat_{name}"
+        )
+        for name, (low, high) in CATEGORIES.items()
+    ]
+    days = fact_air_quality_hourly.groupBy("location_key", "date_utc", "date_key").agg(
+        F.max("aqi").alias("aqi_daily_max"),
+        _at_earliest_peak("dominant_pollutant").alias("dominant_pollutant_daily"),
+        *hours_in,
+        F.count("aqi").alias("hours_measured"),
+    )
+    return days.withColumns(
+        {
+            "daily_record_id": identifier("gold.fact_city_daily", F.col("location_key"), iso_day("date_utc")),
+            "data_completeness": F.lit(100.0) * F.col("hours_measured") / 24,
+        }
+    )
+
+
+@asset(
+    layer="gold",
+    upstream=[RunWindow("gold.fact_air_quality_hourly", column="aqi", at_least="episode_rule.threshold")],
+    partitions=DailyByLocation(day_column="start_date_utc"),
+    contract="FactEpisode",
+    tags=("episode", "fact"),
+    checks=[_outside_calendar("start_date_utc")],
+)
+def fact_episode(fact_air_quality_hourly: DataFrame, *, episode_rule: EpisodeRule) -> DataFrame:
+    """Runs of adjacent hours at or above the rule's threshold, whole, on the day on which they start."""
+    hours = Window.partitionBy("location_key").orderBy("ts_utc")
+    flagged = fact_air_quality_hourly.where(F.col("aqi") >= episode_rule.threshold)
+    runs = flagged.withColumn("run", F.unix_timestamp("ts_utc") - F.row_number().over(hours) * HOUR_SECONDS)
+    episodes = (
+        runs.groupBy("location_key", "run")
+        .agg(
+            F.min("ts_utc").alias("start_ts_utc"),
+            F.max("ts_utc").alias("end_ts_utc"),
+            F.count(F.lit(1)).alias("duration_hours"),
+            F.max("aqi").alias("peak_aqi"),
+            F.count(F.lit(1)).alias("hours_flagged"),
+            _at_earliest_peak("dominant_pollutant").alias("dominant_pollutant"),
+        )
+        .where(F.col("duration_hours") >= episode_rule.min_hours)
+    )
+    return episodes.withColumns(
+        {
+            "start_date_utc": F.to_date("start_ts_utc"),
+            "rule_code": F.lit(episode_rule.code),
+        }
+    ).withColumn(
+        "episode_id",
+        identifier("gold.fact_episode", F.col("location_key"), iso_instant("start_ts_utc"), F.col("rule_code")),
+    )

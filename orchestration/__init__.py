@@ -1,0 +1,1 @@
+"""How assets become runs: a pure core of values and functions, and a shell that runs them."""

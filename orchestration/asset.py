@@ -1,0 +1,168 @@
+"""What an asset is, and the ``@asset`` decorator that declares one.
+
+A wrong declaration fails here, when the module with it is imported, and names the asset and the remedy. What can
+only be seen with all assets together (unknown upstream, cycles, doubles) is found by ``orchestration.catalog``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from orchestration.errors import DeclarationError
+from orchestration.mappings import PartitionMapping
+from orchestration.parameters import Parameters
+
+LAYERS = ("bronze", "silver", "gold")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PARAMETERS = frozenset(field.name for field in fields(Parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class DailyByLocation:
+    """Partitions are day (UTC) × location; these columns of the table hold them."""
+
+    day_column: str = "date_utc"
+    location_column: str = "location_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check whose violations are counted per partition in the step's one aggregation.
+
+    name: what provenance and reports call it.
+    blocking: a violation leaves the partition as it was and fails it; otherwise it is a warning.
+    count: given the parameters, the aggregate expression (a Spark Column) that counts the violations.
+    remedy: what to do when it is broken; may use ``{partition}``.
+    ended_days_only: the check says nothing of a day that is not over.
+    """
+
+    name: str
+    blocking: bool
+    count: Callable[[Parameters], Any]
+    remedy: str = ""
+    ended_days_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A table, declared.
+
+    key: ``layer.name``. function: DataFrames of the upstream assets by name, then parameters by keyword → DataFrame.
+    upstream: one mapping per positional argument, in order. source: what an asset without upstream is fetched from;
+    its function then takes the fetched rows by that name. partitions: None for an unpartitioned table.
+    contract: name of its model in ``assets.contracts``. parameters: names of fields of ``Parameters``.
+    """
+
+    key: str
+    description: str
+    function: Callable[..., Any]
+    upstream: tuple[PartitionMapping, ...]
+    source: str | None
+    partitions: DailyByLocation | None
+    contract: str
+    parameters: tuple[str, ...]
+    tags: frozenset[str]
+    checks: tuple[Check, ...]
+
+    @property
+    def layer(self) -> str:
+        return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.key.partition(".")[2]
+
+    @property
+    def upstream_keys(self) -> tuple[str, ...]:
+        return tuple(mapping.of for mapping in self.upstream)
+
+
+def asset(
+    *,
+    layer: Literal["bronze", "silver", "gold"],
+    contract: str,
+    upstream: Sequence[PartitionMapping] = (),
+    source: str | None = None,
+    partitions: DailyByLocation | None = None,
+    tags: Iterable[str] = (),
+    checks: Sequence[Check] = (),
+) -> Callable[[Callable[..., Any]], Asset]:
+    """Declare the decorated function as the asset ``layer.<function name>``.
+
+    Positional arguments of the function are the names of its upstream assets (or of its source), keyword-only
+    arguments are parameters. Raises DeclarationError where function and declaration do not agree.
+    """
+
+    def declare(function: Callable[..., Any]) -> Asset:
+        key = f"{layer}.{function.__name__}"
+        if layer not in LAYERS:
+            raise DeclarationError(f"asset {key}: layer must be one of {', '.join(LAYERS)} (got {layer!r})")
+        if not _NAME.fullmatch(function.__name__):
+            raise DeclarationError(
+                f"asset {key}: a name must be lower-case letters, digits and _ (got {function.__name__!r})",
+                "Rename the function.",
+            )
+        if source is not None and upstream:
+            raise DeclarationError(
+                f"asset {key}: has both a source ({source}) and upstream assets",
+                "An asset is either fetched or made from others: split it into two.",
+            )
+        description = inspect.getdoc(function) or ""
+        if not description:
+            raise DeclarationError(f"asset {key}: has no description", "Give the function a docstring.")
+        positional, keywords = _arguments(function)
+        expected = [source] if source is not None else [mapping.of.partition(".")[2] for mapping in upstream]
+        _check_arguments(key, positional, expected)
+        for name in keywords:
+            if name not in _PARAMETERS:
+                raise DeclarationError(
+                    f"asset {key}: keyword argument {name!r} is no parameter",
+                    f"Parameters are {', '.join(sorted(_PARAMETERS))}.",
+                )
+        return Asset(
+            key=key,
+            description=description,
+            function=function,
+            upstream=tuple(upstream),
+            source=source,
+            partitions=partitions,
+            contract=contract,
+            parameters=tuple(keywords),
+            tags=frozenset(tags),
+            checks=tuple(checks),
+        )
+
+    return declare
+
+
+def _arguments(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    positional: list[str] = []
+    keywords: list[str] = []
+    for argument in inspect.signature(function).parameters.values():
+        (keywords if argument.kind is argument.KEYWORD_ONLY else positional).append(argument.name)
+    return positional, keywords
+
+
+def _check_arguments(key: str, got: Sequence[str], expected: Sequence[str]) -> None:
+    for name in got:
+        if name not in expected:
+            raise DeclarationError(
+                f"asset {key}: argument {name!r} is no upstream asset of it",
+                f"Declared upstream: {', '.join(expected) or 'none'}. "
+                "Add the asset to `upstream`, or make the argument keyword-only if it is a parameter.",
+            )
+    for name in expected:
+        if name not in got:
+            raise DeclarationError(
+                f"asset {key}: upstream {name!r} is declared but the function does not take it",
+                f"Add an argument {name!r}, or remove it from `upstream`.",
+            )
+    if list(got) != list(expected):
+        raise DeclarationError(
+            f"asset {key}: arguments are in another order than `upstream`",
+            f"Write them as {', '.join(expected)}.",
+        )

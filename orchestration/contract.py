@@ -1,0 +1,143 @@
+"""A table's contract as plain values: columns, key, row rules. Knows neither pandera nor Spark.
+
+Contracts are declared once, as pandera models (``assets/contracts.py``). This is the form in which everything
+else uses them: Delta's schema and comments, the compiled row rules, docs/TABLES.md, the contract's digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+RuleKind = Literal["null", "below", "above", "not_finite", "off_hour", "other_day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. type: the Delta name (``string``, ``integer``, ``double``, ``timestamp``, ``date``,
+    ``boolean`` or ``array<string>``); unit: empty where it has none."""
+
+    name: str
+    type: str
+    nullable: bool
+    unit: str
+    description: str
+
+    @property
+    def comment(self) -> str:
+        """What the table's metadata says of this column."""
+        return f"{self.description} [{self.unit}]" if self.unit else self.description
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """One condition that breaks a rule: ``column`` is below or above ``bound``, not finite, null, …
+
+    rule: the name that quarantine shows; several conditions share one name.
+    other: a second column, for ``other_day`` (``column`` must lie on the day ``other``).
+    """
+
+    rule: str
+    kind: RuleKind
+    column: str
+    bound: float | None = None
+    other: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Columns in their order, the key that is unique, and the row rules of one table."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    rules: tuple[RowRule, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that change with what the contract demands, not with its prose."""
+        demands = {
+            "columns": [[column.name, column.type, column.nullable] for column in self.columns],
+            "key": self.key,
+            "rules": [asdict(rule) for rule in self.rules],
+        }
+        return hashlib.sha256(json.dumps(demands, sort_keys=True).encode()).hexdigest()[:16]
+
+    def delta_schema(self) -> dict[str, Any]:
+        """The schema as Delta's protocol writes it, with NOT NULL and comments."""
+        return {"type": "struct", "fields": [_delta_field(column) for column in self.columns]}
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Contract:
+        """The inverse of ``to_json``."""
+        return cls(
+            name=data["name"],
+            description=data["description"],
+            columns=tuple(Column(**column) for column in data["columns"]),
+            key=tuple(data["key"]),
+            rules=tuple(RowRule(**rule) for rule in data["rules"]),
+        )
+
+
+def _delta_field(column: Column) -> dict[str, Any]:
+    kind: Any = column.type
+    if kind.startswith("array<"):
+        kind = {"type": "array", "elementType": kind[6:-1], "containsNull": True}
+    return {
+        "name": column.name,
+        "type": kind,
+        "nullable": column.nullable,
+        "metadata": {"comment": column.comment},
+    }
+
+
+def tables_page(contracts: Mapping[str, Contract], keys: Sequence[str], intro: str) -> str:
+    """The Markdown page that describes every table: docs/TABLES.md."""
+    lines = ["# Tables", "", intro, ""]
+    for key in keys:
+        contract = contracts[key]
+        lines += [f"## {key}", "", contract.description, "", f"Key: {', '.join(contract.key)}.", ""]
+        lines += ["| column | type | null | unit | what it holds |", "|---|---|---|---|---|"]
+        for column in contract.columns:
+            null = "yes" if column.nullable else "no"
+            lines.append(f"| {column.name} | {column.type} | {null} | {column.unit} | {column.description} |")
+        if contract.rules:
+            lines += ["", "Row rules (a row that breaks one goes to quarantine):", ""]
+            lines += [f"- `{name}`: {text}" for name, text in _rules_in_words(contract.rules).items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _rules_in_words(rules: Sequence[RowRule]) -> dict[str, str]:
+    words: dict[str, list[str]] = {}
+    for rule in rules:
+        words.setdefault(rule.rule, []).append(describe(rule))
+    return {name: "; ".join(parts) for name, parts in words.items()}
+
+
+def describe(rule: RowRule) -> str:
+    """A row rule in words: ``pm25 > 5,000``."""
+    match rule.kind:
+        case "null":
+            return f"{rule.column} is null"
+        case "below":
+            return f"{rule.column} < {rule.bound:,g}"
+        case "above":
+            return f"{rule.column} > {rule.bound:,g}"
+        case "not_finite":
+            return f"{rule.column} is NaN or infinite"
+        case "off_hour":
+            return f"{rule.column} is not on the full hour"
+        case "other_day":
+            return f"{rule.column} does not lie on {rule.other}"

@@ -1,0 +1,83 @@
+"""Every error that this project raises on purpose, in one tree.
+
+AqiError                     message, and a remedy: what to do next
+├── UsageError               the call or the configuration is wrong; nothing was done      exit status 2
+│   ├── DeclarationError     an asset is declared wrongly (found when it is imported)
+│   ├── SelectionError       a selection cannot be read; points at the place
+│   ├── PartitionRangeError  a range of days or a location cannot be read
+│   ├── ConfigurationError   a key or value of the configuration is wrong
+│   └── EnvironmentError_    this machine lacks something (Java, a library, a writable folder)
+└── RunError                 something failed while work was done                          exit status 1
+    ├── SourceError          the source API failed, refused, or answered nonsense
+    ├── CheckFailed          a blocking check failed; the table is as it was
+    ├── WarehouseError       a table could not be read or committed
+    └── WarehouseLocked      another run holds the warehouse
+"""
+
+from __future__ import annotations
+
+
+class AqiError(Exception):
+    """Base of all errors of the project.
+
+    Parameters
+    ----------
+    message: what is wrong, and where.
+    remedy: what to do about it; shown on a line of its own.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(AqiError):
+    """The call or the configuration is wrong. Raised before any work."""
+
+    exit_status = 2
+
+
+class DeclarationError(UsageError):
+    """An asset is declared wrongly; raised at import, names the asset and the remedy."""
+
+
+class SelectionError(UsageError):
+    """A selection expression cannot be read; the message holds the text and a caret under the place."""
+
+
+class PartitionRangeError(UsageError):
+    """A partition range, day or location name cannot be read or makes no sense."""
+
+
+class ConfigurationError(UsageError):
+    """A configuration key or value is unknown, mistyped or out of bounds."""
+
+
+class EnvironmentError_(UsageError):
+    """The machine lacks something that is needed: Java, a library, a writable folder."""
+
+
+class RunError(AqiError):
+    """Something failed while work was being done."""
+
+
+class SourceError(RunError):
+    """The source API failed, refused the request, or answered nonsense."""
+
+
+class CheckFailed(RunError):
+    """A blocking check failed. The table is as it was."""
+
+
+class WarehouseError(RunError):
+    """A table could not be read or committed."""
+
+
+class WarehouseLocked(RunError):
+    """Another run holds the warehouse; the message names it."""

@@ -1,0 +1,229 @@
+"""Runs a materialization: lock, plan, one Spark session, one Prefect flow, a truthful summary.
+
+What is slow starts at once and side by side: the driver JVM, Prefect, the first fetches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from orchestration.flow import Listener, run_flow, wait_for_history
+from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, union
+from orchestration.partitions import PartitionSet
+from orchestration.planner import Plan, Request
+from orchestration.provenance import TableState
+from orchestration.source import OpenMeteoSource
+from orchestration.steps import RunContext, StepRunner
+from orchestration.workspace import Workspace
+from resources.clock import iso
+from resources.lock import WarehouseLock
+from resources.open_meteo import OpenMeteoClient
+from resources.prefect_server import EmbeddedServer, configured_api_url
+from resources.settings import Settings
+from resources.spark import SparkDriver, check_java, spark_conf
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HOURS_A_DAY = 24
+
+
+class RunListener(Listener, Protocol):
+    """Is told what happens in a run."""
+
+    def waiting(self, holder: str) -> None: ...
+
+    def planned(self, plan: Plan) -> None: ...
+
+    def starting(self, what: str) -> None: ...
+
+
+class SparkProvider(Protocol):
+    """Gives a Spark session for a run; tests give one that is shared."""
+
+    def start(self) -> SparkSession: ...
+
+    @property
+    def application_id(self) -> str: ...
+
+    def cancel(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+MakeSpark = Callable[[str, int, list[int]], SparkProvider]
+"""(run id, rows expected of the largest step, files to inherit) → provider."""
+
+
+def log_folder() -> Path:
+    """Where the output of JVMs and of our own Prefect server goes."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "aqi" / "logs"
+
+
+def new_run_id() -> str:
+    """A short unique name of a run, sortable by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def materialize(
+    workspace: Workspace,
+    request: Request,
+    listener: RunListener,
+    *,
+    title: str,
+    make_spark: MakeSpark | None = None,
+) -> RunSummary:
+    """Materialize what ``request`` asks for. Failures in steps are in the summary; AqiError is raised for the rest.
+
+    title: names the flow run.
+    """
+    started = time.perf_counter()
+    settings, run_id = workspace.settings, new_run_id()
+    if make_spark is None:
+        check_java()
+        make_spark = _own_driver(settings)
+    with _locked(workspace, run_id, listener) as inherited:
+        plan, _ = workspace.plan(request)
+        listener.planned(plan)
+        if not plan.steps:
+            return RunSummary(run_id, plan, (), time.perf_counter() - started)
+        largest = max(len(step.all_partitions) for step in plan.steps) * HOURS_A_DAY
+        driver = make_spark(run_id, largest, inherited)
+        with contextlib.ExitStack() as ending:
+            pool = ending.enter_context(ThreadPoolExecutor(1, "spark-start"))
+            listener.starting("Spark and Prefect")
+            session = pool.submit(driver.start)
+            ending.callback(driver.stop)
+            ending.callback(_settle, session)
+            ending.enter_context(_prefect(run_id))
+            assets = [workspace.catalog[step.asset] for step in plan.steps]
+            workspace.warehouse.create_missing(assets, workspace.contracts)
+            states = workspace.states(tuple(request.assets))
+            runner, source = _runner(workspace, plan, run_id, states, session)
+            try:
+                flow_run_id, tasks = run_flow(
+                    plan,
+                    runner,
+                    source,
+                    listener,
+                    lambda step_id: _name_thread(session.result(), step_id),
+                    name=title,
+                    parallel_steps=settings.spark.max_parallel_steps,
+                )
+            except BaseException:
+                driver.cancel()
+                raise
+            if flow_run_id:
+                wait_for_history(flow_run_id, tasks)
+            application_id = driver.application_id
+    outcomes = tuple(
+        runner.outcomes.get(step.id) or StepOutcome(step, problems=(_never_ran(step.all_partitions),))
+        for step in plan.steps
+    )
+    return RunSummary(run_id, plan, outcomes, time.perf_counter() - started, flow_run_id, application_id)
+
+
+def _runner(
+    workspace: Workspace,
+    plan: Plan,
+    run_id: str,
+    states: Mapping[str, TableState],
+    session: Future[SparkSession],
+) -> tuple[StepRunner, OpenMeteoSource | None]:
+    settings = workspace.settings
+    context = RunContext(
+        run_id=run_id,
+        plan=plan,
+        catalog=workspace.catalog,
+        contracts=workspace.contracts,
+        parameters=workspace.parameters,
+        warehouse=workspace.warehouse,
+        tables=states,
+        clock=settings.now,
+        spark=session.result,
+    )
+    fetched = union(step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None)
+    source = OpenMeteoSource(settings, fetched, _client(settings)) if fetched else None
+    return StepRunner(context, source), source
+
+
+def _client(settings: Settings) -> OpenMeteoClient:
+    api = settings.open_meteo
+    return OpenMeteoClient(
+        api.base_url,
+        api.api_key.get_secret_value() if api.api_key else None,
+        connect_timeout_seconds=api.connect_timeout_seconds,
+        read_timeout_seconds=api.read_timeout_seconds,
+        attempts=api.attempts,
+        backoff_seconds=api.backoff_seconds,
+        calls_per_minute=api.calls_per_minute,
+        calls_per_hour=api.calls_per_hour,
+        calls_per_day=api.calls_per_day,
+    )
+
+
+def _own_driver(settings: Settings) -> MakeSpark:
+    def make(run_id: str, rows_expected: int, inherited: list[int]) -> SparkProvider:
+        return SparkDriver(spark_conf(settings, run_id, rows_expected), log_folder() / f"{run_id}-spark.log", inherited)
+
+    return make
+
+
+@contextlib.contextmanager
+def _locked(workspace: Workspace, run_id: str, listener: RunListener) -> Iterator[list[int]]:
+    """The lock of a local warehouse; gives the open files that the driver JVM must inherit."""
+    folder = workspace.warehouse.folder
+    if folder is None:
+        yield []
+        return
+    wait = workspace.settings.warehouse.lock_wait_seconds
+    with WarehouseLock(folder, run_id, iso(datetime.now(UTC)), wait, listener.waiting) as lock:
+        yield [lock.fd]
+
+
+@contextlib.contextmanager
+def _prefect(run_id: str) -> Iterator[None]:
+    """Prefect's API for a run: the configured one, or a server of our own until the end of the block."""
+    if configured_api_url():
+        yield
+        return
+    with EmbeddedServer(log_folder() / f"{run_id}-prefect.log") as server:
+        from prefect.context import refresh_global_settings_context
+
+        server.wait()
+        before = os.environ.get("PREFECT_API_URL")
+        os.environ["PREFECT_API_URL"] = server.api_url
+        refresh_global_settings_context()
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["PREFECT_API_URL"]
+            else:
+                os.environ["PREFECT_API_URL"] = before
+            refresh_global_settings_context()
+
+
+def _name_thread(spark: SparkSession, step_id: str) -> None:
+    """Give this thread's Spark jobs a fair share of their own and a name."""
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", step_id)
+    spark.sparkContext.setJobDescription(step_id)
+
+
+def _settle(session: Future[SparkSession]) -> None:
+    """Wait for a session that is still starting: only what has started can be stopped."""
+    with contextlib.suppress(Exception):
+        session.result()
+
+
+def _never_ran(partitions: PartitionSet) -> Problem:
+    return Problem(Outcome.SKIPPED, partitions, "the run ended before this step")

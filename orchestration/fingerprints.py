@@ -1,0 +1,79 @@
+"""The one aggregation of a step: rows, content fingerprint and violations per partition, in a single Spark job.
+
+The fingerprint is the sum of a 64-bit hash per row, so it does not depend on the order of rows; every column enters
+with a mark for null, so a value cannot move between columns unseen; columns that begin with ``_`` stay out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestration.asset import Asset
+from orchestration.contract import Contract
+from orchestration.parameters import Parameters
+from orchestration.partitions import NULL_KEY, PartitionKey
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+EMPTY = "empty"
+"""The fingerprint of a partition without rows."""
+
+NOT_NULL = "not_null"
+UNIQUE = "unique"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """What the aggregation says of one partition. violations: per check, only where there are any."""
+
+    rows: int = 0
+    fingerprint: str = EMPTY
+    violations: Mapping[str, int] = field(default_factory=dict)
+
+
+def aggregate(
+    frame: DataFrame, asset: Asset, contract: Contract, parameters: Parameters
+) -> dict[PartitionKey, PartitionFacts]:
+    """The facts of every partition that ``frame`` has rows of. One Spark job."""
+    from pyspark.sql import functions as F
+
+    required = [column.name for column in contract.columns if not column.nullable]
+    counts: dict[str, Column] = {
+        NOT_NULL: F.count_if(F.greatest(*[F.col(name).isNull() for name in [*required, required[0]]])),
+        UNIQUE: F.count(F.lit(1)) - F.size(F.collect_set(row_hash(contract.key))),
+    }
+    counts |= {check.name: check.count(parameters) for check in asset.checks}
+    columns = asset.partitions
+    keys = [] if columns is None else [F.col(columns.day_column), F.col(columns.location_column)]
+    hashed = [name for name in contract.column_names if not name.startswith("_")]
+    rows = (
+        frame.groupBy(*[key.alias(name) for key, name in zip(keys, ("day", "location"), strict=False)])
+        .agg(
+            F.count(F.lit(1)).alias("rows"),
+            F.sum(row_hash(hashed).cast("decimal(20,0)")).alias("hash"),
+            *[count.alias(f"check:{name}") for name, count in counts.items()],
+        )
+        .collect()
+    )
+    return {
+        (NULL_KEY if columns is None else PartitionKey(row["day"], row["location"])): _facts(row, counts)
+        for row in rows
+    }
+
+
+def row_hash(columns: Sequence[str]) -> Column:
+    """A 64-bit hash of a row's columns in which nulls count as values."""
+    from pyspark.sql import functions as F
+
+    marked = [part for name in columns for part in (F.col(name).isNull(), F.col(name))]
+    return F.xxhash64(*marked)
+
+
+def _facts(row: Any, counts: Mapping[str, Any]) -> PartitionFacts:
+    if not row["rows"]:
+        return PartitionFacts()
+    violations = {name: int(row[f"check:{name}"]) for name in counts if row[f"check:{name}"]}
+    return PartitionFacts(int(row["rows"]), f"{int(row['hash']) % (1 << 80):020x}", violations)

@@ -1,0 +1,176 @@
+"""A plan as a Prefect flow: a task per fetch and per step, named by asset and partitions, tagged by layer.
+
+The tasks report their own failures; what depends on a failed one still runs for the partitions whose inputs are good,
+because the step itself leaves the others out. The flow's state says whether everything came out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from orchestration.outcome import StepOutcome
+from orchestration.planner import Plan, Step
+from orchestration.source import FetchTask, OpenMeteoSource
+from orchestration.steps import StepRunner, explain
+
+FETCH_THREADS = 4
+HISTORY_SECONDS = 30
+PAGE = 200
+FLOW_NAME = "materialize"
+
+
+class Listener(Protocol):
+    """Is told what happens, from several threads."""
+
+    def fetched(self, task: FetchTask, error: str | None) -> None: ...
+
+    def step_started(self, step: Step) -> None: ...
+
+    def step_done(self, outcome: StepOutcome) -> None: ...
+
+
+def run_flow(
+    plan: Plan,
+    runner: StepRunner,
+    source: OpenMeteoSource | None,
+    listener: Listener,
+    describe: Callable[[str], None],
+    *,
+    name: str,
+    parallel_steps: int,
+) -> tuple[str, int]:
+    """Run ``plan`` as one flow. Gives the flow run's id and how many task runs it has.
+
+    describe: called with the step's id on its thread before it runs, to name the thread's Spark jobs. Outcomes are
+    left on ``runner``.
+    """
+    from prefect import allow_failure, flow, get_run_logger, task
+    from prefect.cache_policies import NO_CACHE
+    from prefect.client.schemas.objects import State
+    from prefect.runtime import flow_run
+    from prefect.states import Completed, Failed
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=parallel_steps + FETCH_THREADS)
+    places = threading.Semaphore(parallel_steps)
+    ids: list[str] = []
+
+    @task(cache_policy=NO_CACHE, persist_result=False)
+    def fetch(number: int) -> State[Any]:
+        assert source is not None
+        item = source.tasks[number]
+        try:
+            hours = source.fetch(item)
+        except Exception as error:  # whatever goes wrong is reported on this task  # noqa: BLE001
+            listener.fetched(item, explain(error))
+            return Failed(message=explain(error))
+        listener.fetched(item, None)
+        return Completed(message=f"{hours} hours")
+
+    @task(cache_policy=NO_CACHE, persist_result=False)
+    def materialize(step_id: str) -> State[Any]:
+        step = next(step for step in plan.steps if step.id == step_id)
+        with places:
+            listener.step_started(step)
+            describe(step.id)
+            outcome = runner.run(step)
+            listener.step_done(outcome)
+        message = _in_words(outcome)
+        get_run_logger().log(40 if outcome.bad else 20, message)
+        return Failed(message=message) if outcome.bad else Completed(message=message)
+
+    @flow(
+        name=FLOW_NAME,
+        flow_run_name=name,
+        validate_parameters=False,
+        persist_result=False,
+        task_runner=threads,  # type: ignore[arg-type]
+    )
+    def materialization() -> State[Any]:
+        ids.append(str(flow_run.id))
+        fetches = []
+        futures: dict[str, Any] = {}
+        waiting = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
+        for item in [step for step in waiting if not step.inputs and not runner.needs_source(step)]:
+            futures[item.id] = _named(materialize, item).submit(item.id)
+        if source is not None:
+            for number, fetch_task in enumerate(source.tasks):
+                named = fetch.with_options(task_run_name=f"fetch {fetch_task}", tags={"fetch"})
+                fetches.append(named.submit(number))
+        for step in waiting:
+            if step.id not in futures:
+                upstream = [futures[key] for key in step.upstream_steps]
+                before = upstream + (fetches if runner.needs_source(step) else [])
+                futures[step.id] = _named(materialize, step).submit(
+                    step.id, wait_for=[allow_failure(future) for future in before]
+                )
+        for future in [*fetches, *futures.values()]:
+            future.wait()
+        bad = [outcome for outcome in runner.outcomes.values() if outcome.bad]
+        if bad or len(runner.outcomes) < len(plan.steps):
+            return Failed(message="; ".join(_in_words(outcome) for outcome in bad) or "steps did not run")
+        return Completed(message=f"{len(plan.steps)} steps")
+
+    materialization(return_state=True)
+    return ids[0] if ids else "", len(plan.steps) + (len(source.tasks) if source is not None else 0)
+
+
+def wait_for_history(flow_run_id: str, tasks: int) -> bool:
+    """Wait until Prefect's history has all ``tasks`` task runs of a flow run, ended; False if it never has them."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterId,
+        TaskRunFilter,
+        TaskRunFilterState,
+        TaskRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import TERMINAL_STATES
+    from prefect.client.schemas.sorting import TaskRunSort
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    EventsWorker.drain_all(timeout=HISTORY_SECONDS, at_exit=False)
+    APILogWorker.drain_all(timeout=HISTORY_SECONDS, at_exit=False)
+    deadline = time.monotonic() + HISTORY_SECONDS
+    final = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=list(TERMINAL_STATES))))
+    run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    done = 0
+    with get_client(sync_client=True) as client:
+        while time.monotonic() < deadline:
+            page = client.read_task_runs(
+                flow_run_filter=run, task_run_filter=final, offset=done, limit=PAGE, sort=TaskRunSort.ID_DESC
+            )
+            whole = len(page) == PAGE
+            if done + len(page) >= tasks:
+                return True
+            if whole:
+                done += PAGE
+            else:
+                done = 0
+                time.sleep(0.05)
+    return False
+
+
+def _named(task: Any, step: Step) -> Any:
+    return task.with_options(
+        task_run_name=f"{step.asset} {step.partitions}", tags={step.asset.partition(".")[0], "step"}
+    )
+
+
+def _in_words(outcome: StepOutcome) -> str:
+    parts = [
+        f"{len(partitions)} {name}"
+        for name, partitions in (
+            ("written", outcome.written),
+            ("unchanged", outcome.unchanged),
+            ("failed", outcome.failed),
+            ("skipped", outcome.skipped),
+        )
+        if partitions
+    ]
+    why = "".join(f"; {problem.message}" for problem in outcome.problems)
+    return f"{outcome.step.asset}: {', '.join(parts) or 'nothing to do'}{why}"

@@ -1,0 +1,143 @@
+"""What became of a plan: an outcome per partition on the plan's own steps, and the run's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from orchestration.partitions import PartitionSet
+from orchestration.planner import Plan, Step
+
+
+class Outcome(StrEnum):
+    """What happened to a partition in a run."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream)."""
+
+    outcome: Outcome
+    partitions: PartitionSet
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "outcome": str(self.outcome),
+            "partitions": self.partitions.keys(),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """What became of one step.
+
+    written, unchanged: partitions that are right now. rewritten: those of ``written`` that were not asked for.
+    problems: what failed or was skipped. rows: rows of written partitions. version: of the table afterwards.
+    warnings: violations per warning check, summed over the partitions.
+    """
+
+    step: Step
+    written: PartitionSet = field(default_factory=PartitionSet.empty)
+    unchanged: PartitionSet = field(default_factory=PartitionSet.empty)
+    problems: tuple[Problem, ...] = ()
+    rows: int = 0
+    version: int | None = None
+    seconds: float = 0.0
+    warnings: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def good(self) -> PartitionSet:
+        """Partitions whose content may be built upon."""
+        return self.written | self.unchanged
+
+    @property
+    def failed(self) -> PartitionSet:
+        return self._with(Outcome.FAILED)
+
+    @property
+    def skipped(self) -> PartitionSet:
+        return self._with(Outcome.SKIPPED)
+
+    @property
+    def bad(self) -> PartitionSet:
+        return self.failed | self.skipped
+
+    @property
+    def rewritten(self) -> PartitionSet:
+        return self.written - self.step.partitions
+
+    def _with(self, outcome: Outcome) -> PartitionSet:
+        return union(problem.partitions for problem in self.problems if problem.outcome is outcome)
+
+    @property
+    def state(self) -> str:
+        """``failed`` where a partition failed here, else ``skipped``, ``written`` or ``unchanged``."""
+        if self.failed:
+            return "failed"
+        if self.skipped:
+            return "skipped"
+        return "written" if self.written else "unchanged"
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan's step with its outcome."""
+        return self.step.to_json() | {
+            "state": self.state,
+            "written": self.written.keys(),
+            "unchanged": self.unchanged.keys(),
+            "rewritten": self.rewritten.keys(),
+            "failed": self.failed.keys(),
+            "skipped": self.skipped.keys(),
+            "problems": [problem.to_json() for problem in self.problems],
+            "rows": self.rows,
+            "version": self.version,
+            "seconds": round(self.seconds, 3),
+            "warnings": self.warnings,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What became of a run."""
+
+    run_id: str
+    plan: Plan
+    outcomes: tuple[StepOutcome, ...]
+    seconds: float
+    flow_run_id: str = ""
+    application_id: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not any(outcome.bad for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
+
+    @property
+    def exit_status(self) -> int:
+        return 0 if self.ok else 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "state": "completed" if self.ok else "failed",
+            "flow_run_id": self.flow_run_id,
+            "application_id": self.application_id,
+            "seconds": round(self.seconds, 3),
+            "steps": [outcome.to_json() for outcome in self.outcomes],
+            "left_out": [item.to_json() for item in self.plan.left_out],
+        }
+
+
+def union(sets: Iterable[PartitionSet]) -> PartitionSet:
+    """All partitions of ``sets`` together."""
+    result = PartitionSet.empty()
+    for partitions in sets:
+        result |= partitions
+    return result

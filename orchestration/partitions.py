@@ -1,0 +1,211 @@
+"""Partitions as plain values: a key, a set of keys, and the algebra on sets.
+
+A *partition key* is a UTC day and a location, ``2025-08-08/hanoi``; an unpartitioned asset has the single key
+``null``. Sets of keys are kept as intervals of days per location (see ``orchestration.days``), so that ten
+years of a thousand locations cost a thousand small tuples, and no operation counts days.
+
+Must not know: assets, storage, the clock.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, total_ordering
+from itertools import pairwise
+from operator import itemgetter
+
+from orchestration.days import FEED_BEGINS, ChunkMode, Days, chunks, first_and_last_day, parse_range
+from orchestration.errors import PartitionRangeError
+from orchestration.parameters import LOCATION_KEY
+
+__all__ = [
+    "FEED_BEGINS",
+    "NULL_KEY",
+    "ChunkMode",
+    "Days",
+    "PartitionKey",
+    "PartitionSet",
+    "chunks",
+    "parse_range",
+]
+
+_DATED_KEY = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/({LOCATION_KEY.pattern})")
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class PartitionKey:
+    """One partition: a UTC day and a location, or neither of them for an unpartitioned asset.
+
+    Ordered with ``null`` first, then by day, then by location.
+    """
+
+    day: date | None
+    location: str | None
+
+    def __post_init__(self) -> None:
+        if (self.day is None) != (self.location is None):
+            raise ValueError(f"a partition key has a day and a location, or neither (got {self!r})")
+
+    def __str__(self) -> str:
+        return "null" if self.day is None else f"{self.day.isoformat()}/{self.location}"
+
+    def __lt__(self, other: PartitionKey) -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[date, str]:
+        return self.day or date.min, self.location or ""
+
+    @classmethod
+    def parse(cls, text: str) -> PartitionKey:
+        """The key that prints as ``text``; PartitionRangeError where there is none."""
+        if text == "null":
+            return NULL_KEY
+        if not (read := _DATED_KEY.fullmatch(text)):
+            raise PartitionRangeError(f"cannot read partition key {text!r}", "write it as 2025-08-08/hanoi, or null")
+        return cls(first_and_last_day(read[1], f"partition key {text!r}")[0], read[2])
+
+
+NULL_KEY = PartitionKey(None, None)
+"""The only key of an unpartitioned asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSet:
+    """An immutable set of partition keys: the null key or not, and days per location.
+
+    parts: (location, its days), sorted by location, each location once, never without days. Locations mostly
+    have the same days, so an operation computes each distinct pair of days once.
+    Iteration is in the order of the keys: ``null``, then by day, then by location.
+    """
+
+    has_null: bool = False
+    parts: tuple[tuple[str, Days], ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(a >= b for (a, _), (b, _) in pairwise(self.parts)) or not all(days for _, days in self.parts):
+            raise ValueError(f"locations must be sorted, named once and have days (got {self.parts})")
+
+    @classmethod
+    def empty(cls) -> PartitionSet:
+        """No partition."""
+        return cls()
+
+    @classmethod
+    def null(cls) -> PartitionSet:
+        """The one partition of an unpartitioned asset."""
+        return cls(has_null=True)
+
+    @classmethod
+    def of(cls, days: Days, locations: Iterable[str]) -> PartitionSet:
+        """Every one of ``days`` at every one of ``locations``."""
+        return cls._from_parts(False, ((location, days) for location in set(locations)))
+
+    @classmethod
+    def from_keys(cls, keys: Iterable[PartitionKey]) -> PartitionSet:
+        """The given keys, in any order, repeated or not."""
+        has_null, dates = False, dict[str, list[date]]()
+        for key in keys:
+            if key.day is None or key.location is None:
+                has_null = True
+            else:
+                dates.setdefault(key.location, []).append(key.day)
+        return cls._from_parts(has_null, ((location, Days.from_dates(of)) for location, of in dates.items()))
+
+    @classmethod
+    def _from_parts(cls, has_null: bool, parts: Iterable[tuple[str, Days]]) -> PartitionSet:
+        return cls(has_null, tuple(sorted((part for part in parts if part[1]), key=itemgetter(0))))
+
+    def __or__(self, other: PartitionSet) -> PartitionSet:
+        mine, theirs = dict(self.parts), dict(other.parts)
+        union = cache(Days.__or__)
+        both = {at: union(mine[at], theirs[at]) for at in mine.keys() & theirs.keys()}
+        return self._from_parts(self.has_null or other.has_null, (mine | theirs | both).items())
+
+    def __and__(self, other: PartitionSet) -> PartitionSet:
+        theirs, intersection = dict(other.parts), cache(Days.__and__)
+        shared = ((at, intersection(days, theirs[at])) for at, days in self.parts if at in theirs)
+        return self._from_parts(self.has_null and other.has_null, shared)
+
+    def __sub__(self, other: PartitionSet) -> PartitionSet:
+        theirs, difference = dict(other.parts), cache(Days.__sub__)
+        rest = ((at, difference(days, theirs.get(at, Days.empty()))) for at, days in self.parts)
+        return self._from_parts(self.has_null and not other.has_null, rest)
+
+    def __le__(self, other: PartitionSet) -> bool:
+        return not self - other
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, PartitionKey):
+            return False
+        return self.has_null if key.location is None else key.day in self.days_of(key.location)
+
+    def __len__(self) -> int:
+        return self.has_null + sum(len(days) for _, days in self.parts)
+
+    def __bool__(self) -> bool:
+        return self.has_null or bool(self.parts)
+
+    def __iter__(self) -> Iterator[PartitionKey]:
+        if self.has_null:
+            yield NULL_KEY
+        pieces = {piece for _, days in self.parts for piece in days.pieces}
+        edges = {a.toordinal() for a, _ in pieces} | {b.toordinal() + 1 for _, b in pieces}
+        for start, end in pairwise(sorted(edges)):  # between two edges the locations are the same every day
+            here = [at for at, days in self.parts if date.fromordinal(start) in days]
+            for day in map(date.fromordinal, range(start, end) if here else ()):
+                for location in here:
+                    yield PartitionKey(day, location)
+
+    def __str__(self) -> str:
+        """For instance ``2025-08-08..2025-09-20 × danang, hanoi, hcmc``; ``null``; ``nothing``."""
+        together: dict[Days, list[str]] = {}
+        for location, days in self.parts:
+            together.setdefault(days, []).append(location)
+        groups = sorted((days.pieces, f"{days} × {', '.join(at)}") for days, at in together.items())
+        return "; ".join(["null"] * self.has_null + [text for _, text in groups]) or "nothing"
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The locations that have days here, in alphabetical order."""
+        return tuple(location for location, _ in self.parts)
+
+    @property
+    def days(self) -> Days:
+        """Every day that any location has."""
+        return Days.union_of({days for _, days in self.parts})
+
+    def days_of(self, location: str) -> Days:
+        """The days of ``location``; none where it is not here."""
+        at = bisect_left(self.parts, location, key=itemgetter(0))
+        return self.parts[at][1] if at < len(self.parts) and self.parts[at][0] == location else Days.empty()
+
+    def pieces(self) -> list[tuple[str, date, date]]:
+        """The contiguous intervals (location, first day, last day), by location, then by day."""
+        return [(location, first, last) for location, days in self.parts for first, last in days.pieces]
+
+    def keys(self) -> list[str]:
+        """The printed keys, in order. As many as there are partitions: for output, not for planning."""
+        return [str(key) for key in self]
+
+    def restrict(self, locations: Iterable[str] | None = None, days: Days | None = None) -> PartitionSet:
+        """What lies at ``locations`` and on ``days``; None restricts nothing.
+
+        The null key has neither a day nor a location and stays; see ``without_null``.
+        """
+        wanted = set(self.locations if locations is None else locations)
+        cut = cache(lambda of: of if days is None else of & days)
+        inside = ((at, cut(of)) for at, of in self.parts if at in wanted)
+        return self._from_parts(self.has_null, inside)
+
+    def map_days(self, change: Callable[[str, Days], Days]) -> PartitionSet:
+        """With ``change(location, days)`` in place of the days of every location; the null key stays."""
+        return self._from_parts(self.has_null, ((at, change(at, days)) for at, days in self.parts))
+
+    def without_null(self) -> PartitionSet:
+        """Without the null key."""
+        return PartitionSet(False, self.parts)

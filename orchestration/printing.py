@@ -1,0 +1,143 @@
+"""How plans, summaries, statuses and rows look on a terminal and as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.outcome import RunSummary
+from orchestration.planner import LeftOut, Plan
+from orchestration.progress import STYLE_OF_STATE
+from resources.clock import iso
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def to_json(value: Any) -> str:
+    """JSON as all commands print it."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """The steps in their order, with what they read and why."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("step", "partitions", "may rewrite", "reads", "why"):
+        table.add_column(name, overflow="fold")
+    for step in plan.steps:
+        reads = [
+            f"{item.asset} (step)" if item.step else f"{item.asset} (version {item.version})" for item in step.inputs
+        ]
+        table.add_row(
+            step.asset, str(step.partitions), str(step.may_rewrite or ""), "\n".join(reads), escape(step.reason)
+        )
+    console.print(table if plan.steps else "Nothing to do.")
+    _print_left_out(console, plan.left_out)
+
+
+def _print_left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
+    for item in left_out:
+        console.print(f"[yellow]left out[/yellow] {item.asset} {item.partitions}: {escape(item.reason)}")
+
+
+def print_summary(console: Console, summary: RunSummary) -> None:
+    """What became of each step, every failure with its reason, and how to go on."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("asset")
+    table.add_column("state")
+    for name in ("written", "unchanged", "failed", "skipped", "rows", "version", "seconds"):
+        table.add_column(name, justify="right")
+    for outcome in summary.outcomes:
+        style = STYLE_OF_STATE[outcome.state]
+        table.add_row(
+            outcome.step.asset,
+            f"[{style}]{outcome.state}[/{style}]",
+            *(
+                str(len(partitions) or "")
+                for partitions in (outcome.written, outcome.unchanged, outcome.failed, outcome.skipped)
+            ),
+            str(outcome.rows or ""),
+            "" if outcome.version is None else str(outcome.version),
+            f"{outcome.seconds:.1f}",
+        )
+    if summary.outcomes:
+        console.print(table)
+    for outcome in summary.outcomes:
+        for problem in outcome.problems:
+            style = STYLE_OF_STATE[problem.outcome]
+            console.print(
+                f"[{style}]{problem.outcome}[/{style}] {outcome.step.asset} {problem.partitions}: "
+                f"{escape(problem.message)}",
+                soft_wrap=True,
+            )
+        if outcome.rewritten:
+            console.print(f"rewritten too: {outcome.step.asset} {outcome.rewritten}", soft_wrap=True)
+        for name, count in outcome.warnings.items():
+            console.print(f"[yellow]warning[/yellow] {outcome.step.asset}: {name} {count}", soft_wrap=True)
+    _print_left_out(console, summary.plan.left_out)
+    if not summary.plan.steps:
+        console.print("Nothing to do.")
+        return
+    word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
+    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
+    if not summary.ok:
+        console.print("Mend the cause and call the same command again: what is right already is left alone.")
+
+
+def rows_as_csv(rows: pa.Table) -> str:
+    """Header and rows; dates ``2025-08-08``, timestamps ``2025-08-08T06:00:00Z``, nothing for null."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(rows.column_names)
+    for row in rows.to_pylist():
+        writer.writerow([_csv_cell(value) for value in row.values()])
+    return out.getvalue()
+
+
+def rows_as_json(rows: pa.Table) -> list[dict[str, Any]]:
+    """A list of objects; dates and timestamps as in CSV, null for null."""
+    return [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
+
+
+def print_rows(console: Console, rows: pa.Table) -> None:
+    """Rows as a table, as wide as it is."""
+    table = Table(box=None, pad_edge=False)
+    for name in rows.column_names:
+        table.add_column(name, no_wrap=True)
+    for row in rows.to_pylist():
+        table.add_row(*[escape(str(_csv_cell(value))) for value in row.values()])
+    console.print(table)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _csv_cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ";".join(str(item) for item in value)
+    return _plain(value)
+
+
+def print_pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
+    """Two columns without a frame."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for left, right in pairs:
+        table.add_row(escape(left), escape(right))
+    console.print(table)

@@ -1,0 +1,51 @@
+"""Rows of a table for people and scripts, without a JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import UsageError
+from orchestration.partitions import PartitionSet
+from orchestration.provenance import TableState
+from orchestration.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_rows(
+    workspace: Workspace,
+    key: str,
+    partitions: PartitionSet | None = None,
+    locations: Sequence[str] = (),
+    limit: int | None = None,
+) -> pa.Table:
+    """Rows of an asset's newest version in the order of its key: all, or those of ``partitions`` or ``locations``;
+    at most ``limit``.
+
+    Raises UsageError where the asset has no table yet.
+    """
+    import pyarrow.compute as pc
+
+    asset = workspace.catalog[key]
+    state: TableState = workspace.warehouse.state(asset)
+    if state.version is None:
+        raise UsageError(
+            f"{key} has no table in {workspace.warehouse.uri}", f"Make it: aqi materialize '+{key}' --partitions RANGE"
+        )
+    workspace.check_locations(locations)
+    filters: list[tuple[str, str, Any]] = []
+    if asset.partitions is not None:
+        if partitions is not None:
+            filters.append((asset.partitions.day_column, ">=", partitions.days.first))
+            filters.append((asset.partitions.day_column, "<=", partitions.days.last))
+        if locations:
+            filters.append((asset.partitions.location_column, "in", list(locations)))
+    rows = workspace.warehouse.read_arrow(key, state.version, filters=filters or None)
+    contract = workspace.contracts[key]
+    order = [(name, "ascending") for name in contract.key]
+    positions = pc.sort_indices(rows.select(contract.key), sort_keys=order)
+    if limit is not None:
+        positions = positions[:limit]
+    return rows.take(positions).select([name for name in contract.column_names if name in rows.column_names])

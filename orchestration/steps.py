@@ -1,0 +1,370 @@
+"""Runs one step of a plan on Spark: read, transform, evaluate once, aggregate once, check, commit once.
+
+Knows nothing of Prefect: ``orchestration.executor`` calls ``StepRunner.run`` from its tasks, several at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestration.asset import Asset
+from orchestration.catalog import Catalog
+from orchestration.code_version import CodeVersions
+from orchestration.contract import Contract
+from orchestration.errors import AqiError, CheckFailed, WarehouseError
+from orchestration.fingerprints import NOT_NULL, UNIQUE, PartitionFacts, aggregate
+from orchestration.flagged_hours import flags_of_tables
+from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.outcome import Outcome, Problem, StepOutcome, union
+from orchestration.parameters import Parameters
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.planner import Plan, Step
+from orchestration.provenance import PartitionRecord, Provenance, TableState
+from orchestration.source import OpenMeteoSource
+from resources.clock import Clock, iso
+from resources.warehouse import Warehouse, condition
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+STANDARD_CHECKS = {
+    NOT_NULL: "A column that must not be null is null.",
+    UNIQUE: "Two rows have the same key.",
+}
+"""Blocking checks of every table, with what they say."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all steps of a run share.
+
+    spark: gives the session, waits until it is ready. tables: the states on which the plan was made.
+    """
+
+    run_id: str
+    plan: Plan
+    catalog: Catalog
+    contracts: Mapping[str, Contract]
+    parameters: Parameters
+    warehouse: Warehouse
+    tables: Mapping[str, TableState]
+    clock: Clock
+    spark: Callable[[], SparkSession]
+
+
+@dataclass(frozen=True)
+class _Output:
+    """The evaluated frame of a step, and the partitions whose rows in it are the table's rows."""
+
+    frame: DataFrame
+    written: PartitionSet
+
+
+class StepRunner:
+    """Runs the steps of a plan, each once, after its upstream steps; safe to call from several threads."""
+
+    def __init__(self, context: RunContext, source: OpenMeteoSource | None) -> None:
+        self._context = context
+        self._source = source
+        self._versions = CodeVersions(context.parameters)
+        self._assets = {asset.key: asset for asset in context.catalog}
+        self._tables: dict[str, TableState] = dict(context.tables)
+        self._outputs: dict[str, _Output] = {}
+        self._flags: dict[RunWindow, FlaggedHours] = {}
+        self.outcomes: dict[str, StepOutcome] = {}
+
+    def run(self, step: Step) -> StepOutcome:
+        """Run a step. Failures are contained: they end up in the outcome, with the partitions concerned."""
+        started = time.perf_counter()
+        try:
+            outcome = self._run(step)
+        except Exception as error:  # whatever happens in a step is reported on that step  # noqa: BLE001
+            message = explain(error)
+            skipped = self._skipped(step)
+            bad = union(problem.partitions for problem in skipped)
+            failed = Problem(Outcome.FAILED, step.all_partitions - bad, message)
+            outcome = StepOutcome(step, problems=(*skipped, failed))
+        outcome = replace(outcome, seconds=time.perf_counter() - started)
+        self.outcomes[step.id] = outcome
+        self._release(step)
+        return outcome
+
+    def needs_source(self, step: Step) -> bool:
+        """Whether the step's asset is fetched rather than made from others."""
+        return self._assets[step.asset].source is not None
+
+    def _run(self, step: Step) -> StepOutcome:
+        asset = self._assets[step.asset]
+        problems = self._skipped(step)
+        targets = step.all_partitions - union(problem.partitions for problem in problems)
+        if asset.source is not None:
+            problems += self._not_fetched(targets)
+            targets &= self._source.fetched if self._source else PartitionSet.empty()
+        if not targets:
+            return StepOutcome(step, problems=problems, version=self._state(asset.key).version)
+        frame = self._transform(asset, targets).persist()
+        facts = aggregate(frame, asset, self._context.contracts[asset.key], self._context.parameters)
+        stray = PartitionSet.from_keys(key for key in facts if key not in targets)
+        if stray:
+            raise CheckFailed(
+                f"{asset.key}: the transformation made rows of partitions that it was not asked for: {stray}",
+                "Every row must lie in the partition of the upstream rows that it is made from.",
+            )
+        broken = self._broken(asset, targets, facts)
+        problems += broken
+        targets -= union(problem.partitions for problem in broken)
+        written, rows = self._commit(step, asset, frame, targets, facts)
+        self._outputs[asset.key] = _Output(frame, written)
+        return StepOutcome(
+            step,
+            written=written,
+            unchanged=targets - written,
+            problems=problems,
+            rows=rows,
+            version=self._state(asset.key).version,
+            warnings=self._warnings(asset, targets, facts),
+        )
+
+    # Inputs -----------------------------------------------------------------------------------------------------
+
+    def _state(self, key: str) -> TableState:
+        return self._tables.get(key, TableState())
+
+    def _flagged(self, mapping: PartitionMapping) -> FlaggedHours:
+        """The flagged hours behind a mapping, in the upstream table as it is now: its step is done."""
+        if not isinstance(mapping, RunWindow):
+            return nothing_flagged
+        if mapping not in self._flags:
+            context = self._context
+            self._flags[mapping] = flags_of_tables(
+                context.warehouse, self._assets, context.parameters, mapping, self._state(mapping.of)
+            )
+        return self._flags[mapping]
+
+    def _skipped(self, step: Step) -> tuple[Problem, ...]:
+        """The partitions of a step that depend on upstream partitions which failed or were skipped in this run."""
+        problems: list[Problem] = []
+        left = step.all_partitions
+        for mapping in self._assets[step.asset].upstream:
+            upstream = self._context.plan.step_of(mapping.of)
+            if upstream is None:
+                continue
+            bad = self.outcomes[upstream.id].bad
+            concerned = mapping.affected_by(bad, left, self._flagged(mapping)) if bad else PartitionSet.empty()
+            if concerned:
+                problems.append(Problem(Outcome.SKIPPED, concerned, f"upstream {mapping.of} failed: {bad}"))
+                left = left - concerned
+        return tuple(problems)
+
+    def _not_fetched(self, targets: PartitionSet) -> tuple[Problem, ...]:
+        assert self._source is not None
+        return tuple(
+            Problem(Outcome.FAILED, task.partitions & targets, explain(error))
+            for task, error in self._source.errors.items()
+            if task.partitions & targets
+        )
+
+    def _transform(self, asset: Asset, targets: PartitionSet) -> DataFrame:
+        """The frame of ``targets``, in the contract's columns and types."""
+        if asset.source is not None:
+            frames = [self._fetched(targets)]
+        else:
+            frames = [
+                self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping))) for mapping in asset.upstream
+            ]
+        parameters = {name: getattr(self._context.parameters, name) for name in asset.parameters}
+        self._context.spark()
+        frame = asset.function(*frames, **parameters)
+        if frame is None:
+            raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
+        frame = _conform(frame, asset, self._context.contracts[asset.key])
+        if any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
+            frame = frame.where(condition(asset.partitions, targets))
+        return frame
+
+    def _fetched(self, targets: PartitionSet) -> DataFrame:
+        assert self._source is not None
+        table = self._source.table()
+        assert table is not None, "targets were fetched"
+        return self._context.spark().createDataFrame(table)
+
+    def _read(self, mapping: PartitionMapping, needed: PartitionSet) -> DataFrame:
+        """The rows of ``needed`` of an upstream table as it is now: what this run wrote comes from memory."""
+        key = mapping.of
+        columns, state, output = self._assets[key].partitions, self._state(key), self._outputs.get(key)
+        needed &= state.present
+        from_memory = needed & output.written if output is not None else PartitionSet.empty()
+        from_table = needed - from_memory
+        spark = self._context.spark()
+        frames = []
+        if output is not None and from_memory:
+            whole = from_memory == output.written
+            frames.append(output.frame if whole else output.frame.where(condition(columns, from_memory)))
+        if from_table or not frames:
+            if state.version is None:
+                raise WarehouseError(f"{key} has no table", f"Materialize it first: '+{key}'.")
+            table = self._context.warehouse.read(spark, key, state.version)
+            frames.append(table.where(condition(columns, from_table)))
+        return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
+
+    # Checks -----------------------------------------------------------------------------------------------------
+
+    def _broken(
+        self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]
+    ) -> tuple[Problem, ...]:
+        """The partitions that break a blocking check; they stay as they were."""
+        problems = []
+        blocking = STANDARD_CHECKS | {check.name: check.remedy for check in asset.checks if check.blocking}
+        for name, remedy in blocking.items():
+            counts = {key: self._judged(asset, key, facts[key]).get(name, 0) for key in targets if key in facts}
+            bad = PartitionSet.from_keys(key for key, count in counts.items() if count)
+            if bad:
+                message = f"{asset.key}: check {name} failed for {sum(counts.values())} rows of {bad}. {remedy}"
+                problems.append(Problem(Outcome.FAILED, bad, message))
+                targets = targets - bad
+        return tuple(problems)
+
+    def _warnings(
+        self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]
+    ) -> dict[str, int]:
+        """Violations per warning check, summed over the partitions."""
+        judged = [self._judged(asset, key, facts[key]) for key in targets if key in facts]
+        totals = {
+            check.name: sum(counts.get(check.name, 0) for counts in judged)
+            for check in asset.checks
+            if not check.blocking
+        }
+        return {name: total for name, total in totals.items() if total}
+
+    # The commit -------------------------------------------------------------------------------------------------
+
+    def _commit(
+        self,
+        step: Step,
+        asset: Asset,
+        frame: DataFrame,
+        targets: PartitionSet,
+        facts: Mapping[PartitionKey, PartitionFacts],
+    ) -> tuple[PartitionSet, int]:
+        """Replace the partitions whose content changed, and record all; gives what was written and its rows."""
+        state = self._state(asset.key)
+        records = self._records(asset, targets, facts)
+        news, replaced, rows = {}, [], 0
+        written = []
+        for key, record in records.items():
+            before = state.trusted(key)
+            if before is not None and before.says_the_same_as(record):
+                continue
+            news[key] = record
+            if before is None or not before.has_content_of(record):
+                written.append(key)
+                rows += record.rows
+                if record.rows or key in state.present:
+                    replaced.append(key)
+        if not news:
+            return PartitionSet.empty(), 0
+        context = self._context
+        provenance = Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), news)
+        to_replace = PartitionSet.from_keys(replaced)
+        if to_replace:
+            with_rows = PartitionSet.from_keys(key for key, fact in facts.items() if fact.rows)
+            part = frame if with_rows <= to_replace else frame.where(condition(asset.partitions, to_replace))
+            context.warehouse.replace(part, asset, to_replace, rows, provenance)
+        else:
+            context.warehouse.record(asset, provenance)
+        self._tables[asset.key] = self._committed(asset, state)
+        return PartitionSet.from_keys(written), rows
+
+    def _records(
+        self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]
+    ) -> dict[PartitionKey, PartitionRecord]:
+        context = self._context
+        digests = self._source.digests() if asset.source is not None and self._source else {}
+        warnings = {check.name for check in asset.checks if not check.blocking}
+        records = {}
+        for key in targets:
+            fact = facts.get(key, PartitionFacts())
+            inputs: dict[str, dict[str, str]] = {
+                mapping.of: {
+                    str(consulted): self._state(mapping.of).fingerprint(consulted)
+                    for consulted in mapping.consulted_by(key, self._flagged(mapping))
+                }
+                for mapping in asset.upstream
+            }
+            as_of = ""
+            if asset.source is not None and self._source is not None and key.day is not None:
+                inputs[asset.source] = {str(key): digests[key]}
+                as_of = self._source.as_of(key.day)
+            records[key] = PartitionRecord(
+                rows=fact.rows,
+                fingerprint=fact.fingerprint,
+                inputs=inputs,
+                code=self._versions.of(asset, key.location),
+                contract=context.contracts[asset.key].digest,
+                checks={name: count for name, count in self._judged(asset, key, fact).items() if name in warnings},
+                as_of=as_of,
+            )
+        return records
+
+    def _judged(self, asset: Asset, key: PartitionKey, fact: PartitionFacts) -> dict[str, int]:
+        """The violations of a partition, without checks that say nothing of a day that is not over."""
+        over = key.day is None or key.day < self._context.clock().date()
+        early = {check.name for check in asset.checks if check.ended_days_only and not over}
+        return {name: count for name, count in fact.violations.items() if name not in early}
+
+    def _committed(self, asset: Asset, before: TableState) -> TableState:
+        """The state after our commit. Raises WarehouseError if the commit is not in the log."""
+        state = self._context.warehouse.state(asset, before)
+        if state.version is None or state.version == before.version:
+            raise WarehouseError(
+                f"{asset.key}: the commit of this run is not in the table's log", "Look at the Spark log."
+            )
+        return state
+
+    def _release(self, done: Step) -> None:
+        """Forget evaluated frames that no step of the plan needs any more."""
+        for mapping in self._assets[done.asset].upstream:
+            output = self._outputs.get(mapping.of)
+            dependants = [step for step in self._context.plan.steps if mapping.of in _reads(step)]
+            if output is not None and all(step.id in self.outcomes for step in dependants):
+                output.frame.unpersist()
+
+
+def _reads(step: Step) -> tuple[str, ...]:
+    """Keys of the assets that a step reads."""
+    return tuple(item.asset for item in step.inputs)
+
+
+def _conform(frame: DataFrame, asset: Asset, contract: Contract) -> DataFrame:
+    """The columns of the contract, in its order. Raises CheckFailed where one is missing or of another type."""
+    types = {field.name: _delta_type(field.dataType) for field in frame.schema.fields}
+    for column in contract.columns:
+        if column.name not in types:
+            raise CheckFailed(
+                f"{asset.key}: the transformation made no column {column.name!r}",
+                f"Its contract {contract.name} declares it.",
+            )
+        if types[column.name] != column.type:
+            raise CheckFailed(
+                f"{asset.key}: column {column.name!r} must be {column.type} (got {types[column.name]})",
+                "Cast it in the asset's function, or change the contract.",
+            )
+    return frame.select(*contract.column_names)
+
+
+def _delta_type(kind: Any) -> str:
+    element = getattr(kind, "elementType", None)
+    return f"array<{element.typeName()}>" if element is not None else str(kind.typeName())
+
+
+def explain(error: BaseException) -> str:
+    """What went wrong, in a line or two, without a stack trace."""
+    if isinstance(error, AqiError):
+        return f"{error.message} {error.remedy}".strip()
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    shown = [line for line in lines if not line.startswith(("at ", "JVM stacktrace", "==", "'"))]
+    return f"{type(error).__name__}: {' '.join(shown[:2])}"[:600]

@@ -1,0 +1,100 @@
+"""What every command starts from: settings, catalog, contracts, the warehouse, and the plan that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property
+
+from orchestration.asset import Asset
+from orchestration.catalog import Catalog
+from orchestration.contract import Contract
+from orchestration.contracts import load_contracts
+from orchestration.errors import PartitionRangeError, UsageError
+from orchestration.flagged_hours import flags_of_tables
+from orchestration.parameters import Parameters
+from orchestration.partitions import PartitionSet, parse_range
+from orchestration.planner import Plan, Request, make_plan
+from orchestration.provenance import TableState
+from orchestration.selection import parse
+from resources.settings import Settings
+from resources.warehouse import Warehouse
+
+ROW_RULES_OF = "silver.air_quality_hourly_clean"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Settings and everything that follows from them without a JVM."""
+
+    settings: Settings
+    catalog: Catalog
+    warehouse: Warehouse
+
+    @classmethod
+    def open(cls, settings: Settings) -> Workspace:
+        """The workspace of ``settings``; imports the declared assets, which checks them."""
+        from assets import CATALOG
+
+        return cls(settings, CATALOG, Warehouse(settings.warehouse.uri))
+
+    @cached_property
+    def contracts(self) -> dict[str, Contract]:
+        return load_contracts(self.catalog, self.settings.parameters.limits)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The parameters of assets, the row rules of the contracts included."""
+        return replace(self.settings.parameters, row_rules=self.contracts[ROW_RULES_OF].rules)
+
+    @cached_property
+    def assets(self) -> dict[str, Asset]:
+        return {asset.key: asset for asset in self.catalog}
+
+    def select(self, selection: str) -> tuple[str, ...]:
+        """The asset keys that a selection means, in topological order. Raises SelectionError."""
+        return tuple(parse(selection).resolve(self.catalog))
+
+    def partitions(self, days: str, locations: Sequence[str] = ()) -> PartitionSet:
+        """The partitions of a RANGE at the named places (none named: all). Raises PartitionRangeError."""
+        self.check_locations(locations)
+        places = locations or [place.key for place in self.settings.locations]
+        return PartitionSet.of(parse_range(days, self.settings.now().date()), places)
+
+    def check_locations(self, locations: Sequence[str]) -> None:
+        """Raises PartitionRangeError for a place that is not configured."""
+        known = [place.key for place in self.settings.locations]
+        for name in locations:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                raise PartitionRangeError(
+                    f"location {name!r} is unknown",
+                    f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}.",
+                )
+
+    def requested(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
+        """What is asked for. Raises UsageError where dated assets are selected and no range is given."""
+        dated = [key for key in keys if self.catalog[key].partitions is not None]
+        if days is None and dated:
+            raise UsageError(
+                f"{dated[0]} has partitions: say which", "Add --partitions, for instance --partitions last:7."
+            )
+        partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
+        return Request(frozenset(keys), partitions, self.settings.now().date())
+
+    def states(self, keys: Sequence[str]) -> dict[str, TableState]:
+        """The states of the tables of ``keys`` and of everything directly upstream of them."""
+        needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
+        return self.warehouse.states(asset for asset in self.catalog if asset.key in needed)
+
+    def plan(self, request: Request) -> tuple[Plan, dict[str, TableState]]:
+        """The plan for ``request`` over the warehouse as it is now, and the states that it rests on."""
+        states = self.states(tuple(request.assets))
+        plan = make_plan(
+            self.catalog,
+            request,
+            states,
+            lambda window, state: flags_of_tables(self.warehouse, self.assets, self.parameters, window, state),
+        )
+        return plan, states

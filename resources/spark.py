@@ -1,0 +1,150 @@
+"""The Spark session of a run: one driver JVM, tuned for many small commits, that dies with the run.
+
+``shuffle.partitions`` and ``snapshotPartitions`` at their defaults (200, 50) cost seconds a commit; adaptive execution
+adds jobs that find nothing to adapt in tables of this size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import EnvironmentError_, RunError
+from resources.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JARS_FOLDER = Path(sys.prefix) / "java"
+ROWS_PER_SHUFFLE_PARTITION = 500_000
+JVM_END_SECONDS = 20
+
+_BASE_CONF: dict[str, str] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.scheduler.mode": "FAIR",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
+}
+
+
+def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str, str]:
+    """The configuration of a run's session. rows_expected: of the largest step; sets the shuffle's width."""
+    jars = sorted(str(jar) for jar in JARS_FOLDER.glob("*.jar"))
+    if not jars:
+        raise EnvironmentError_(
+            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
+        )
+    return (
+        _BASE_CONF
+        | {
+            "spark.app.name": f"aqi {run_id}",
+            "spark.master": settings.spark.master,
+            "spark.jars": ",".join(jars),
+            "spark.driver.memory": settings.spark.driver_memory,
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
+            "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/aqi-spark-warehouse",
+        }
+        | settings.spark.conf
+    )
+
+
+def check_java() -> str:
+    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        place = f"JAVA_HOME ({home})" if home else "PATH"
+        raise EnvironmentError_(
+            f"there is no Java in {place}", "Install Java 17: apt-get install openjdk-17-jre-headless."
+        )
+    text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = text.split('"')[1] if '"' in text else "unknown"
+    major = version.split(".")[1 if version.startswith("1.") else 0].split("-")[0]
+    if not major.isdigit() or int(major) < 17:
+        raise EnvironmentError_(
+            f"Java {version} ({java}) is too old: Spark needs 17 or newer",
+            "Install Java 17 (apt-get install openjdk-17-jre-headless) and point JAVA_HOME to it.",
+        )
+    return version
+
+
+class SparkDriver:
+    """A driver JVM and its session. ``log``: where the JVM's own output goes."""
+
+    def __init__(self, conf: Mapping[str, str], log: Path, inherited_fds: Sequence[int] = ()) -> None:
+        self._conf = conf
+        self._log = log
+        self._inherited_fds = tuple(inherited_fds)
+        self._process: Any = None
+        self._session: SparkSession | None = None
+
+    def start(self) -> SparkSession:
+        """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
+        from pyspark import SparkConf, SparkContext
+        from pyspark.java_gateway import launch_gateway
+        from pyspark.sql import SparkSession
+
+        conf = SparkConf(loadDefaults=False)
+        for key, value in self._conf.items():
+            conf.set(key, value)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._log.open("ab") as log:
+                pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
+                gateway = launch_gateway(conf, pipes)  # type: ignore[no-untyped-call]
+            self._process = getattr(gateway, "proc", None)
+            context = SparkContext(gateway=gateway, conf=conf)
+            self._session = SparkSession(context)
+        except Exception as error:
+            raise RunError(
+                f"the Spark session did not start: {str(error).splitlines()[0]}", f"The JVM's log is {self._log}."
+            ) from error
+        return self._session
+
+    @property
+    def application_id(self) -> str:
+        return "" if self._session is None else str(self._session.sparkContext.applicationId)
+
+    def cancel(self) -> None:
+        """Cancel all of the session's jobs."""
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                self._session.sparkContext.cancelAllJobs()
+
+    def stop(self) -> None:
+        """Stop the session and wait until the JVM is gone."""
+        from pyspark import SparkContext
+
+        if self._session is not None:
+            gateway = SparkContext._gateway
+            self._session.stop()
+            if gateway is not None:
+                gateway.shutdown()
+                SparkContext._gateway = None
+                SparkContext._jvm = None
+            self._session = None
+        if self._process is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            try:
+                self._process.wait(JVM_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None

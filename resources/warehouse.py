@@ -1,0 +1,203 @@
+"""The warehouse: Delta tables at a URI, read at pinned versions, changed by one commit a step.
+
+Where the rows lie: no Delta partition columns, one file a commit (more where a commit is large), so that a day × place
+is found by the file's statistics; ``scripts/bench_layout.py`` has the measurements behind that.
+What needs no JVM (states, versions, small reads, commits without files) is done by deltalake; data is written by Spark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.asset import Asset, DailyByLocation
+from orchestration.contract import Contract
+from orchestration.errors import EnvironmentError_, WarehouseError
+from orchestration.partitions import PartitionSet
+from orchestration.provenance import FORMAT, MARK, Provenance, TableState, dumps
+from resources.delta_log import DeltaLog
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+INLINE_METADATA_CHARACTERS = 65_536
+ROWS_PER_FILE = 2_000_000
+TABLE_PROPERTIES = {
+    "delta.enableDeletionVectors": "false",
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.minReaderVersion": "1",
+    "delta.minWriterVersion": "2",
+}
+
+
+class Warehouse:
+    """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``."""
+
+    def __init__(self, uri: str) -> None:
+        self.is_local = "://" not in uri or uri.startswith("file://")
+        self.uri = str(Path(uri.removeprefix("file://")).expanduser().resolve()) if self.is_local else uri.rstrip("/")
+
+    @cached_property
+    def folder(self) -> Path | None:
+        """The folder of a local warehouse."""
+        return Path(self.uri) if self.is_local else None
+
+    def table_uri(self, key: str) -> str:
+        layer, _, name = key.partition(".")
+        return f"{self.uri}/{layer}/{name}"
+
+    def _log(self, asset: Asset) -> DeltaLog:
+        columns = (asset.partitions.day_column, asset.partitions.location_column) if asset.partitions else ()
+        return DeltaLog(self.table_uri(asset.key), *columns)
+
+    def state(self, asset: Asset, start: TableState | None = None) -> TableState:
+        """The state of an asset's table, from its log; ``start``: an earlier state to go on from."""
+        try:
+            return self._log(asset).state(start)
+        except OSError as error:
+            raise EnvironmentError_(
+                f"the warehouse {self.uri} cannot be read ({error})",
+                "Check AQI_WAREHOUSE__URI and that this user may read it.",
+            ) from error
+
+    def states(self, assets: Iterable[Asset]) -> dict[str, TableState]:
+        """The states of several assets' tables, by key; assets without a table are left out."""
+        found = {asset.key: self.state(asset) for asset in assets}
+        return {key: state for key, state in found.items() if state.version is not None}
+
+    def create_missing(self, assets: Iterable[Asset], contracts: Mapping[str, Contract]) -> None:
+        """Create the tables that are not there, each by one commit without data, with schema, NOT NULL and comments.
+
+        Raises WarehouseError where a table is there with another schema than its contract.
+        """
+        from deltalake import DeltaTable, Schema
+
+        for asset in assets:
+            contract = contracts[asset.key]
+            uri = self.table_uri(asset.key)
+            if not self._log(asset).versions():
+                try:
+                    DeltaTable.create(
+                        uri,
+                        schema=Schema.from_json(dumps(contract.delta_schema())),
+                        mode="ignore",
+                        name=asset.key,
+                        description=contract.description,
+                        configuration=dict(TABLE_PROPERTIES),
+                    )
+                except OSError as error:
+                    raise EnvironmentError_(
+                        f"the warehouse {self.uri} is not writable ({error})",
+                        "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
+                    ) from error
+            else:
+                _check_schema(asset.key, contract, DeltaTable(uri))
+
+    def read_arrow(
+        self,
+        key: str,
+        version: int,
+        columns: Sequence[str] | None = None,
+        filters: list[tuple[str, str, Any]] | None = None,
+    ) -> pa.Table:
+        """Rows of a table at a version, without a JVM. filters: conjunction, pyarrow's form; prunes files."""
+        from deltalake import DeltaTable
+
+        table = DeltaTable(self.table_uri(key), version=version)
+        return table.to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+
+    def read(self, spark: SparkSession, key: str, version: int) -> DataFrame:
+        """The table at a version, as a Spark DataFrame."""
+        return spark.read.format("delta").option("versionAsOf", version).load(self.table_uri(key))
+
+    def replace(
+        self, frame: DataFrame, asset: Asset, partitions: PartitionSet, rows: int, provenance: Provenance
+    ) -> None:
+        """One commit: the rows of ``partitions`` become those of ``frame``, and ``provenance`` goes with them.
+
+        frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
+        """
+        files = max(1, -(-rows // ROWS_PER_FILE))
+        if files == 1 or asset.partitions is None:
+            frame = frame.coalesce(1)
+        else:
+            frame = frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
+        (
+            frame.writeTo(f"delta.{_quoted(self.table_uri(asset.key))}")
+            .option("userMetadata", self._metadata(asset, provenance))
+            .overwrite(condition(asset.partitions, partitions))
+        )
+
+    def record(self, asset: Asset, provenance: Provenance) -> None:
+        """One commit without files, for the provenance alone; needs no JVM."""
+        from deltalake import CommitProperties, DeltaTable
+
+        table = DeltaTable(self.table_uri(asset.key))
+        table.create_write_transaction(
+            actions=[],
+            mode="append",
+            schema=table.schema(),
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": self._metadata(asset, provenance)}),
+        )
+
+    def _metadata(self, asset: Asset, provenance: Provenance) -> str:
+        text = dumps(provenance.to_json())
+        if len(text) <= INLINE_METADATA_CHARACTERS:
+            return text
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self._log(asset).keep_provenance(digest, text)
+        return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "file": digest})
+
+
+def condition(columns: DailyByLocation | None, partitions: PartitionSet) -> Column:
+    """The Spark condition that holds for the rows of ``partitions``; values go in as literals, never as SQL text."""
+    from pyspark.sql import functions as F
+
+    if columns is None:
+        return F.lit(True)
+    day, place = F.col(columns.day_column), F.col(columns.location_column)
+    places_of: dict[tuple[date, date], list[str]] = {}
+    for location, first, last in partitions.pieces():
+        places_of.setdefault((first, last), []).append(location)
+    terms = [
+        (day >= F.lit(first)) & (day <= F.lit(last)) & place.isin(*places)
+        for (first, last), places in places_of.items()
+    ]
+    return _any(terms) if terms else F.lit(False)
+
+
+def _any(terms: list[Column]) -> Column:
+    """The disjunction as a balanced tree: deep chains of OR overflow the planner's stack."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return _any(terms[:middle]) | _any(terms[middle:])
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _check_schema(key: str, contract: Contract, table: Any) -> None:
+    import json
+
+    fields = json.loads(table.schema().to_json())["fields"]
+    there = [(field["name"], field["type"]) for field in fields]
+    wanted = [(field["name"], field["type"]) for field in contract.delta_schema()["fields"]]
+    if [name for name, _ in there] != [name for name, _ in wanted] or any(
+        _type_name(a) != _type_name(b) for (_, a), (_, b) in zip(there, wanted, strict=True)
+    ):
+        raise WarehouseError(
+            f"the table {key} has another schema than its contract: "
+            f"there {', '.join(name for name, _ in there)}; contract {', '.join(name for name, _ in wanted)}",
+            "Move the table away and materialize it again, or change the contract back.",
+        )
+
+
+def _type_name(kind: Any) -> str:
+    return f"array<{kind['elementType']}>" if isinstance(kind, dict) else str(kind)

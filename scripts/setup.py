@@ -1,0 +1,508 @@
+"""Make this folder ready to run: Python packages and Java libraries, all of it below ``.venv``.
+
+Runs under the system's Python with the standard library alone (the code below is read by Python 3.7
+too, so that an old one can look for a newer one). What it does, each step only where needed:
+
+    check     a Python of 3.11 or later that can make virtual environments, a Java of 17 or later
+    .venv     a virtual environment
+    packages  requirements.lock, every hash checked, no resolver, then ``pip check``
+    project   this folder itself, editable, with its command ``aqi``
+    java      the libraries of config/java.lock.json, every digest checked, fetched with the Ivy in pyspark
+
+``.venv/.setup.json`` says which of that was done, and from what; a step that works is marked there, so
+one that broke off is noticed and done again, after what pip left half installed was taken away. A
+.venv that cannot be built on (its Python is gone or another, it has no pip, the folder was moved) is
+made anew; a sound one that someone else made is kept and added to.
+
+Where packages come from is the machine's affair: pip's own configuration holds for Python; for Java
+it is Ivy's default, or the settings file that the variable AQI_IVY_SETTINGS names.
+
+Exit status: 0 done; 1 a step failed; 2 the machine lacks something (said in one line each).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST_PYTHON = (3, 11)
+OLDEST_JAVA = 17
+STAMP = ".setup.json"
+STARTED = "started"
+BUILD_TOOLS = ("setuptools", "wheel")
+PYTHON_REMEDY = "install one, for instance: apt-get install python3 python3-venv"
+JAVA_REMEDY = "install one, for instance: apt-get install default-jre-headless (or openjdk-17-jre-headless)"
+
+
+class Lacking(Exception):
+    """The machine lacks something that only its owner can add. One line, with the remedy."""
+
+
+class StepFailed(Exception):
+    """A step of the set-up failed. Calling again starts where that is safe."""
+
+
+def say(line: str) -> None:
+    """One line of progress, on standard error."""
+    print(f"set-up: {line}", file=sys.stderr, flush=True)
+
+
+# --- what the machine must have ------------------------------------------------------------------
+
+
+def java_major(text: str) -> int | None:
+    """The major version in what ``java -version`` prints; None where there is none.
+
+    | ``openjdk version "17.0.15" 2025-04-15`` | 17 |
+    | ``openjdk version "21-ea" 2023-09-19``   | 21 |
+    | ``java version "1.8.0_402"``             |  8 |
+    """
+    found = re.search(r'version "(\d+)(?:\.(\d+))?', text)
+    if found is None:
+        return None
+    first, second = int(found[1]), found[2]
+    return int(second) if first == 1 and second is not None else first
+
+
+def find_java(environment: Mapping[str, str]) -> str:
+    """Path of the Java that Spark will use: ``$JAVA_HOME/bin/java`` where that variable is set, else PATH's.
+
+    Raises Lacking where there is none, or it is too old; a newer one elsewhere does not help, because
+    Spark would not look there.
+    """
+    home = environment.get("JAVA_HOME", "")
+    if home:
+        java = str(Path(home, "bin", "java"))
+        origin, remedy = f"JAVA_HOME ({home})", "set it to another, or unset it to use the one on PATH"
+        if not os.access(java, os.X_OK):
+            raise Lacking(f"JAVA_HOME is {home}, but there is no bin/java in it; {remedy}")
+    else:
+        java = shutil.which("java", path=environment.get("PATH", os.defpath)) or ""
+        origin, remedy = f"PATH ({java})", JAVA_REMEDY
+        if not java:
+            raise Lacking(f"no Java: {OLDEST_JAVA} or later is needed; {JAVA_REMEDY}")
+    try:
+        answer = subprocess.run(
+            [java, "-version"],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=60,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Lacking(f"the Java of {origin} does not run ({type(error).__name__}); {remedy}") from error
+    major = java_major(answer)
+    if major is None:
+        raise Lacking(f"the Java of {origin} does not tell its version; {remedy}")
+    if major < OLDEST_JAVA:
+        needed = f"{OLDEST_JAVA} or later is needed"
+        raise Lacking(f"the Java of {origin} is version {major}, but {needed}; {remedy}")
+    return java
+
+
+def ask_python(python: str, code: str) -> str | None:
+    """What ``python`` prints for ``code``, or None where it does not run or the code fails."""
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def python_version(python: str) -> tuple[int, ...] | None:
+    """(3, 11, 7) for a Python that runs, else None."""
+    answer = ask_python(python, "import sys; print(*sys.version_info[:3])")
+    return tuple(int(part) for part in answer.split()) if answer else None
+
+
+def find_python(environment: Mapping[str, str]) -> str:
+    """Path of a Python that can make the virtual environment: the one that runs this, else a newer on PATH.
+
+    Never one inside a virtual environment, which may be the very one that is made anew.
+    Raises Lacking where there is none.
+    """
+    path = environment.get("PATH", os.defpath)
+    names = ["python3.11", "python3.12", "python3.13", "python3.14", "python3"]
+    candidates = [sys.executable, *filter(None, (shutil.which(name, path=path) for name in names))]
+    without_venv = ""
+    base = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable)"
+    for candidate in candidates:
+        version = python_version(candidate)
+        if version is None or version < OLDEST_PYTHON:
+            continue
+        python = ask_python(candidate, base) or candidate
+        if ask_python(python, "import ensurepip, venv; print(ensurepip.version())"):
+            return python
+        without_venv = without_venv or f"{version[0]}.{version[1]}"
+    if without_venv:
+        raise Lacking(
+            f"Python {without_venv} lacks the modules venv and ensurepip; "
+            f"add them: apt-get install python{without_venv}-venv"
+        )
+    oldest = ".".join(map(str, OLDEST_PYTHON))
+    raise Lacking(f"no Python of {oldest} or later on PATH; {PYTHON_REMEDY}")
+
+
+# --- what was done: the stamp --------------------------------------------------------------------
+
+
+def digest_of(*parts: str | bytes) -> str:
+    """SHA-256 over the parts, each with its length, so that no two lists of parts share one."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(b"%d:" % len(data) + data)
+    return total.hexdigest()
+
+
+def read_stamp(venv: Path) -> dict[str, str]:
+    """What was done to ``venv``, step → digest of what it was done from. Empty where unknown."""
+    try:
+        stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(venv: Path, stamp: Mapping[str, str]) -> None:
+    """Replace the stamp in one move: a reader sees the old one or the new one, never half of it."""
+    new = venv / f"{STAMP}.new"
+    new.write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    new.replace(venv / STAMP)
+
+
+@contextlib.contextmanager
+def stamped(venv: Path, step: str, digest: str) -> Iterator[None]:
+    """The stamp says STARTED while the step works, and its digest after; STARTED stays if it breaks off."""
+    write_stamp(venv, {**read_stamp(venv), step: STARTED})
+    yield
+    write_stamp(venv, {**read_stamp(venv), step: digest})
+
+
+def install_part(pyproject: str) -> str:
+    """What an editable install depends on in a pyproject.toml: not how tests and linters are set."""
+    tables = re.split(r"^(?=\[)", pyproject, flags=re.MULTILINE)
+    return "\n".join(t.strip() for t in tables if re.match(r"\[(build-system|project|tool\.setuptools)\b", t))
+
+
+def wanted(root: Path, groups: Sequence[str]) -> dict[str, str]:
+    """The stamp of a set-up that has nothing left to do, .venv's Python aside.
+
+    The folder's path counts: a virtual environment that was moved or copied works no more.
+    """
+    lock = (root / "requirements.lock").read_bytes()
+    project = install_part((root / "pyproject.toml").read_text(encoding="utf-8"))
+    steps = {"venv": digest_of(str(root)), "packages": digest_of(lock), "project": digest_of(lock, project)}
+    for group in groups:
+        steps[f"java:{group}"] = digest_of(json.dumps(java_group(root, group), sort_keys=True))
+    return steps
+
+
+# --- Python --------------------------------------------------------------------------------------
+
+
+def run(command: Sequence[str], what: str, *, env: Mapping[str, str] | None = None) -> None:
+    """Run a command whose output is shown as it comes (on standard error). Raises StepFailed."""
+    status = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode
+    if status != 0:
+        raise StepFailed(f"{what} failed (status {status}); what is above tells why")
+
+
+def usable(venv: Path, stamp: Mapping[str, str], digest: str) -> bool:
+    """Whether ``venv`` can be built on: its Python runs, is not too old, and is the one it was made with.
+
+    Without a stamp (someone else made it, or its making broke off) it is kept where it has a whole pip.
+    """
+    version = python_version(str(venv / "bin" / "python"))
+    if version is None or version < OLDEST_PYTHON:
+        return False
+    if "venv" in stamp:
+        minor = ".".join(map(str, version[:2]))
+        return stamp["venv"] == digest and stamp.get("python") == minor
+    return any(venv.glob("lib/python*/site-packages/pip-*.dist-info/INSTALLER"))
+
+
+def make_venv(root: Path, venv: Path, digest: str, environment: Mapping[str, str]) -> None:
+    """Make ``venv`` unless it is usable, and stamp it."""
+    stamp = read_stamp(venv)
+    if not usable(venv, stamp, digest):
+        python = find_python(environment)
+        version = ".".join(map(str, python_version(python) or ()))
+        say(f"making .venv with Python {version}")
+        if venv.is_symlink() or venv.is_file():
+            venv.unlink()
+        run([python, "-I", "-m", "venv", "--clear", str(venv)], "making .venv")
+        stamp = {}
+    minor = ".".join(map(str, (python_version(str(venv / "bin" / "python")) or ())[:2]))
+    write_stamp(venv, {**stamp, "venv": digest, "python": minor})
+
+
+def pip(venv: Path, *arguments: str) -> None:
+    """Run .venv's pip; nothing is said unless it has something to complain about."""
+    command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    run([*command, *arguments], f"pip {arguments[0]}")
+
+
+def drop_half_installed(venv: Path) -> None:
+    """Make pip forget what it was installing when it was stopped, so that it installs that again.
+
+    pip writes the file INSTALLER after all files of a package, so that one without it may be incomplete.
+    """
+    for metadata in venv.glob("lib/python*/site-packages/*.dist-info"):
+        if not (metadata / "INSTALLER").is_file():
+            shutil.rmtree(str(metadata))
+
+
+def only(lock: str, names: Sequence[str]) -> str:
+    """The entries of a lock file that have these names, hashes and all."""
+    entries = re.split(r"\n(?=[^\s#])", lock)
+    return "\n".join(entry for entry in entries if re.split(r"[\[=\s]", entry, maxsplit=1)[0] in names) + "\n"
+
+
+def install_packages(root: Path, venv: Path) -> None:
+    """Install the lock. What comes as source is built with the locked build tools, not the newest."""
+    say("installing the Python packages of requirements.lock (a few minutes the first time)")
+    lock = root / "requirements.lock"
+    with tempfile.TemporaryDirectory(prefix="aqi-setup-") as folder:
+        tools = Path(folder, "build-tools.txt")
+        tools.write_text(only(lock.read_text(encoding="utf-8"), BUILD_TOOLS), encoding="utf-8")
+        pip(venv, "install", "--no-deps", "--require-hashes", "-r", str(tools))
+    pip(venv, "install", "--no-deps", "--require-hashes", "--no-build-isolation", "-r", str(lock))
+    pip(venv, "check")
+
+
+def install_project(root: Path, venv: Path) -> None:
+    """Install this folder itself, editable, and with it the command ``aqi``."""
+    say("installing the project itself (editable)")
+    pip(venv, "install", "--no-deps", "--no-build-isolation", "-e", str(root))
+
+
+# --- Java ----------------------------------------------------------------------------------------
+
+
+def java_group(root: Path, group: str) -> dict[str, Any]:
+    """One group of config/java.lock.json: ``folder`` (below .venv) and ``libraries``."""
+    groups = json.loads((root / "config" / "java.lock.json").read_text(encoding="utf-8"))["groups"]
+    if group not in groups:
+        raise Lacking(f"no group {group!r} of Java libraries; config/java.lock.json has: {', '.join(groups)}")
+    chosen: dict[str, Any] = groups[group]
+    return chosen
+
+
+def jar_name(library: Mapping[str, str]) -> str:
+    """File name of a library."""
+    return f"{library['name']}-{library['version']}.jar"
+
+
+def bad_jars(folder: Path, libraries: Sequence[Mapping[str, str]]) -> list[str]:
+    """Names of the jars in ``folder`` that are missing or not what the list says."""
+    bad = []
+    for library in libraries:
+        jar = folder / jar_name(library)
+        if not jar.is_file() or hashlib.sha256(jar.read_bytes()).hexdigest() != library["sha256"]:
+            bad.append(jar.name)
+    return bad
+
+
+def ivy_module(libraries: Sequence[Mapping[str, str]]) -> str:
+    """An Ivy file that asks for exactly these libraries and nothing that they depend on."""
+    dependencies = "".join(
+        f"  <dependency org={quoteattr(library['org'])} name={quoteattr(library['name'])}"
+        f' rev={quoteattr(library["version"])} transitive="false" conf="default->master"/>\n'
+        for library in libraries
+    )
+    return (
+        '<ivy-module version="2.0">\n <info organisation="aqi" module="libraries"/>\n'
+        ' <configurations><conf name="default"/></configurations>\n'
+        f" <dependencies>\n{dependencies} </dependencies>\n</ivy-module>\n"
+    )
+
+
+def fetch_jars(venv: Path, group: str, wanted_group: Mapping[str, Any], java: str, ivy_settings: str) -> None:
+    """Fetch a group of libraries into a folder aside, check every digest, then move them into place.
+
+    Ivy's cache is of that folder too: nothing that was fetched another time, or by someone else, is used.
+    """
+    libraries = wanted_group["libraries"]
+    say(f"fetching {len(libraries)} Java libraries ({group})")
+    ivy = sorted(venv.glob("lib/python*/site-packages/pyspark/jars/ivy-*.jar"))
+    if not ivy:
+        raise StepFailed("pyspark in .venv has no Ivy; remove .venv and call again")
+    if ivy_settings and not Path(ivy_settings).is_file():
+        raise Lacking(f"AQI_IVY_SETTINGS is {ivy_settings}, but there is no such file")
+    with tempfile.TemporaryDirectory(prefix=".java-", dir=str(venv)) as aside_name:
+        aside = Path(aside_name)
+        (aside / "ivy.xml").write_text(ivy_module(libraries), encoding="utf-8")
+        command = [java, "-XX:TieredStopAtLevel=1", "-cp", str(ivy[-1]), "org.apache.ivy.Main"]
+        command += ["-settings", ivy_settings] if ivy_settings else []
+        command += ["-cache", str(aside / "cache"), "-ivy", str(aside / "ivy.xml"), "-confs", "default"]
+        command += [
+            "-types",
+            "jar",
+            "bundle",
+            "-retrieve",
+            str(aside / "jars" / "[artifact]-[revision].[ext]"),
+        ]
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        bad = bad_jars(aside / "jars", libraries)
+        if answer.returncode != 0 or bad:
+            print(answer.stdout[-4000:], file=sys.stderr)
+            raise StepFailed(
+                f"fetching Java libraries failed (Ivy's status {answer.returncode}; missing, or not of the "
+                f"digest in config/java.lock.json: {', '.join(bad) or 'none'}); AQI_IVY_SETTINGS may name an "
+                "Ivy settings file of your own"
+            )
+        folder = venv / wanted_group["folder"]
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {jar_name(library) for library in libraries}
+        for name in sorted(kept):
+            (aside / "jars" / name).replace(folder / name)
+        for jar in folder.glob("*.jar"):
+            if jar.name not in kept:
+                jar.unlink()
+
+
+# --- all of it -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """One set-up of a folder at a time; the other waits."""
+    handle = os.open(str(root), os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("waiting for another set-up of this folder")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def done(root: Path, venv: Path, groups: Sequence[str]) -> bool:
+    """Whether nothing is left to do."""
+    steps, stamp = wanted(root, groups), read_stamp(venv)
+    if any(stamp.get(step) != digest for step, digest in steps.items()):
+        return False
+    libraries = ((venv / part["folder"], part["libraries"]) for part in (java_group(root, g) for g in groups))
+    return usable(venv, stamp, steps["venv"]) and not any(
+        bad_jars(folder, jars) for folder, jars in libraries
+    )
+
+
+def set_up(root: Path, groups: Sequence[str], java: str, environment: Mapping[str, str]) -> None:
+    """Do what is left to do. Raises Lacking or StepFailed."""
+    venv = root / ".venv"
+    steps = wanted(root, groups)
+    make_venv(root, venv, steps["venv"], environment)
+    if STARTED in read_stamp(venv).values():
+        drop_half_installed(venv)
+    if read_stamp(venv).get("packages") != steps["packages"]:
+        with stamped(venv, "packages", steps["packages"]):
+            install_packages(root, venv)
+    if read_stamp(venv).get("project") != steps["project"]:
+        with stamped(venv, "project", steps["project"]):
+            install_project(root, venv)
+    for group in groups:
+        step, part = f"java:{group}", java_group(root, group)
+        if read_stamp(venv).get(step) != steps[step] or bad_jars(venv / part["folder"], part["libraries"]):
+            with stamped(venv, step, steps[step]):
+                fetch_jars(venv, group, part, java, environment.get("AQI_IVY_SETTINGS", ""))
+
+
+def check(root: Path, groups: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Path of Java (empty where no Java libraries are asked for). Raises Lacking with all that is missing."""
+    problems, java = [], ""
+    venv = root / ".venv"
+    if not usable(venv, read_stamp(venv), digest_of(str(root))):
+        try:
+            find_python(environment)
+        except Lacking as lacking:
+            problems.append(str(lacking))
+    if groups:
+        try:
+            java = find_java(environment)
+        except Lacking as lacking:
+            problems.append(str(lacking))
+    if problems:
+        raise Lacking("\n".join(problems))
+    return java
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command. Returns its exit status."""
+    parser = argparse.ArgumentParser(prog="scripts/setup.py", description="Make this folder ready to run.")
+    parser.add_argument(
+        "--check", action="store_true", help="only look whether the machine has what is needed"
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing where nothing is to be done")
+    parser.add_argument("--no-java", action="store_true", help="Python only: enough for lint and unit tests")
+    parser.add_argument(
+        "--java",
+        action="append",
+        default=[],
+        metavar="GROUP",
+        help="a further group of config/java.lock.json",
+    )
+    options = parser.parse_args(arguments)
+    groups = [] if options.no_java else ["delta", *options.java]
+    started = time.monotonic()
+    environment = os.environ
+    try:
+        java = check(ROOT, groups, environment)
+        if options.check:
+            return 0
+        work = not done(ROOT, ROOT / ".venv", groups)
+        if work:
+            with alone(ROOT):
+                set_up(ROOT, groups, java, environment)
+        if work or not options.quiet:
+            say(f"{'done' if work else 'nothing to do'} ({time.monotonic() - started:.1f} s)")
+    except Lacking as lacking:
+        for line in str(lacking).splitlines():
+            say(line)
+        return 2
+    except StepFailed as failure:
+        say(str(failure))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; call again to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

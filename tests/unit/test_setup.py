@@ -1,0 +1,443 @@
+"""scripts/setup.py and what it installs: versions read, problems said in one line, no work done twice.
+
+Nothing here touches this folder's own .venv, a network or a real Java.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_setup() -> ModuleType:
+    """scripts/setup.py as a module of its own name: ``setup`` means something else to packaging tools."""
+    spec = importlib.util.spec_from_file_location("aqi_setup", ROOT / "scripts" / "setup.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+setup = load_setup()
+
+
+def script(path: Path, body: str) -> Path:
+    """An executable file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(body, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def fake_java(folder: Path, says: str) -> Path:
+    """A ``java`` whose ``-version`` says this on standard error, as the real one does."""
+    return script(folder / "java", f"#!/bin/sh\ncat >&2 <<'END'\n{says}\nEND\n".replace("cat", "/bin/cat"))
+
+
+# --- Java ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("says", "major"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment (build 17.0.15+6-Debian)', 17),
+        ('java version "1.8.0_402"\nJava(TM) SE Runtime Environment', 8),
+        ('openjdk version "21-ea" 2023-09-19', 21),
+        ('openjdk version "25" 2025-09-16 LTS', 25),
+        ('openjdk version "11.0.22" 2024-01-16', 11),
+        ('Picked up JAVA_TOOL_OPTIONS: -Dversion=9\nopenjdk version "17.0.1" 2021-10-19', 17),
+        ("java: error while loading shared libraries", None),
+        ("", None),
+    ],
+)
+def test_java_major(says: str, major: int | None) -> None:
+    assert setup.java_major(says) == major
+
+
+def test_java_is_taken_from_path_where_java_home_is_unset_or_empty(tmp_path: Path) -> None:
+    java = fake_java(tmp_path, 'openjdk version "17.0.15" 2025-04-15')
+    assert setup.find_java({"PATH": str(tmp_path)}) == str(java)
+    assert setup.find_java({"PATH": str(tmp_path), "JAVA_HOME": ""}) == str(java)
+
+
+def test_java_home_wins_over_path_as_it_does_for_spark(tmp_path: Path) -> None:
+    fake_java(tmp_path / "old", 'openjdk version "11.0.22" 2024-01-16')
+    java = fake_java(tmp_path / "home" / "bin", 'openjdk version "21.0.2" 2024-01-16')
+    assert setup.find_java({"PATH": str(tmp_path / "old"), "JAVA_HOME": str(tmp_path / "home")}) == str(java)
+
+
+TOO_OLD = 'openjdk version "11.0.22" 2024-01-16'
+
+
+@pytest.mark.parametrize(
+    ("on_path", "home", "told"),
+    [
+        (None, None, "no Java: 17 or later is needed; install one, for instance: apt-get install"),
+        (
+            TOO_OLD,
+            None,
+            "is version 11, but 17 or later is needed; install one, for instance: apt-get install",
+        ),
+        ('java version "1.8.0_402"', None, "is version 8, but 17 or later is needed"),
+        ("cannot execute", None, "does not tell its version"),
+        (
+            'openjdk version "17.0.15"',
+            TOO_OLD,
+            "is version 11, but 17 or later is needed; set it to another, or unset",
+        ),
+        (
+            'openjdk version "17.0.15"',
+            "nothing there",
+            "but there is no bin/java in it; set it to another, or unset",
+        ),
+    ],
+)
+def test_java_missing_or_too_old_is_one_line_and_status_2_before_any_work(
+    tmp_path: Path, on_path: str | None, home: str | None, told: str
+) -> None:
+    tree = copy_of_project(tmp_path / "project")
+    environment = {"PATH": str(tmp_path / "path")}
+    (tmp_path / "path").mkdir()
+    if on_path is not None:
+        fake_java(tmp_path / "path", on_path)
+    if home is not None:
+        environment["JAVA_HOME"] = str(tmp_path / "home")
+        if home != "nothing there":
+            fake_java(tmp_path / "home" / "bin", home)
+    answer = call(tree, environment)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert len(answer.stderr.splitlines()) == 1 and told in answer.stderr
+    assert not (tree / ".venv").exists()
+
+
+def copy_of_project(tree: Path) -> Path:
+    """A folder with what scripts/setup.py reads, and nothing else."""
+    for name in ("scripts/setup.py", "config/java.lock.json", "requirements.lock", "pyproject.toml"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    return tree
+
+
+def call(tree: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call the copy's scripts/setup.py with nothing but this environment."""
+    command = [sys.executable, str(tree / "scripts" / "setup.py"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+# --- Python --------------------------------------------------------------------------------------
+
+
+def test_a_newer_python_on_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python that runs the script is too old; ``python3.13`` on PATH does."""
+    old = script(tmp_path / "python3", "#!/bin/sh\necho 3 9 2\n")
+    answers = (
+        "#!/bin/sh\ncase $3 in *ensurepip*) echo 24.0;; *_base_executable*) echo $0;; *) echo 3 13 0;; esac\n"
+    )
+    new = script(tmp_path / "python3.13", answers)
+    monkeypatch.setattr(setup.sys, "executable", str(old))
+    assert setup.find_python({"PATH": str(tmp_path)}) == str(new)
+
+
+def test_no_python_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = script(tmp_path / "python3", "#!/bin/sh\necho 3 9 2\n")
+    script(
+        tmp_path / "python3.12", "#!/bin/sh\nexit 127\n"
+    )  # as pyenv's for a version that is not switched on
+    monkeypatch.setattr(setup.sys, "executable", str(old))
+    with pytest.raises(
+        setup.Lacking, match=r"^no Python of 3\.11 or later on PATH; install one, .*python3-venv$"
+    ):
+        setup.find_python({"PATH": str(tmp_path)})
+
+
+def test_a_python_without_venv_is_told_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's Python without python3-venv."""
+    answers = (
+        "#!/bin/sh\ncase $3 in *ensurepip*) exit 1;; *_base_executable*) echo $0;; *) echo 3 11 2;; esac\n"
+    )
+    python = script(tmp_path / "python3", answers)
+    monkeypatch.setattr(setup.sys, "executable", str(python))
+    with pytest.raises(setup.Lacking, match=r"^Python 3\.11 lacks .* apt-get install python3\.11-venv$"):
+        setup.find_python({"PATH": str(tmp_path)})
+
+
+# --- what is done, and what is left to do --------------------------------------------------------
+
+JAR = b"a library"
+LIBRARY = {
+    "org": "org.example",
+    "name": "thing_2.13",
+    "version": "1.0",
+    "sha256": hashlib.sha256(JAR).hexdigest(),
+}
+MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A project that is set up: a stamp that says so, a Python that runs, one Java library."""
+    root = tmp_path / "project"
+    (root / "config").mkdir(parents=True)
+    (root / "requirements.lock").write_text("setuptools==1 \\\n    --hash=sha256:00\n", encoding="utf-8")
+    (root / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    (root / "config/java.lock.json").write_text(
+        json.dumps({"groups": {"delta": {"folder": "java", "libraries": [LIBRARY]}}}), encoding="utf-8"
+    )
+    venv = root / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    pyspark_jars = venv / "lib" / f"python{MINOR}" / "site-packages" / "pyspark" / "jars"
+    pyspark_jars.mkdir(parents=True)
+    (pyspark_jars / "ivy-2.5.3.jar").touch()
+    (venv / "java").mkdir()
+    (venv / "java" / "thing_2.13-1.0.jar").write_bytes(JAR)
+    setup.write_stamp(venv, {**setup.wanted(root, ["delta"]), "python": MINOR})
+    return root
+
+
+def change_stamp(root: Path, step: str, value: str) -> None:
+    setup.write_stamp(root / ".venv", {**setup.read_stamp(root / ".venv"), step: value})
+
+
+def append(path: Path, text: str = "\n# changed\n") -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "nothing": (lambda root: None, []),
+    "lock": (lambda root: append(root / "requirements.lock"), ["packages", "project"]),
+    "pyproject": (lambda root: append(root / "pyproject.toml"), ["project"]),
+    "how tests are set": (lambda root: append(root / "pyproject.toml", "\n[tool.ruff]\nfix = true\n"), []),
+    "jar lost": (lambda root: (root / ".venv/java/thing_2.13-1.0.jar").unlink(), ["java"]),
+    "jar damaged": (lambda root: (root / ".venv/java/thing_2.13-1.0.jar").write_bytes(b"x"), ["java"]),
+    "packages broke off": (lambda root: change_stamp(root, "packages", setup.STARTED), ["packages"]),
+    "java broke off": (lambda root: change_stamp(root, "java:delta", setup.STARTED), ["java"]),
+    "other Python": (
+        lambda root: change_stamp(root, "python", "3.9"),
+        ["venv", "packages", "project", "java"],
+    ),
+    "Python gone": (
+        lambda root: (root / ".venv/bin/python").unlink(),
+        ["venv", "packages", "project", "java"],
+    ),
+    "moved": (lambda root: change_stamp(root, "venv", "…"), ["venv", "packages", "project", "java"]),
+    "stamp damaged": (
+        lambda root: (root / ".venv" / setup.STAMP).write_text("{", encoding="utf-8"),
+        ["venv", "packages", "project", "java"],
+    ),
+}
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The steps that a set-up takes, in order; each does nothing but write down its name."""
+    taken: list[str] = []
+
+    def make(command: list[str], what: str) -> None:
+        taken.append("venv")
+        venv = Path(command[-1])
+        shutil.rmtree(venv)
+        (venv / "bin").mkdir(parents=True)
+        (venv / "bin" / "python").symlink_to(sys.executable)
+
+    def jars(venv: Path, group: str, wanted: object, java: str, settings: str) -> None:
+        taken.append("java")
+        (venv / "java").mkdir(exist_ok=True)
+        (venv / "java" / "thing_2.13-1.0.jar").write_bytes(JAR)
+
+    monkeypatch.setattr(setup, "run", make)
+    monkeypatch.setattr(setup, "install_packages", lambda root, venv: taken.append("packages"))
+    monkeypatch.setattr(setup, "install_project", lambda root, venv: taken.append("project"))
+    monkeypatch.setattr(setup, "fetch_jars", jars)
+    return taken
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_what_changed_is_done_again(tree: Path, steps: list[str], change: str) -> None:
+    apply, expected = CHANGES[change]
+    apply(tree)
+    assert setup.done(tree, tree / ".venv", ["delta"]) == (not expected)
+    setup.set_up(tree, ["delta"], "java", os.environ)
+    assert steps == expected
+    assert setup.done(tree, tree / ".venv", ["delta"])
+
+
+def test_python_alone_leaves_java_for_later(tree: Path, steps: list[str]) -> None:
+    (tree / ".venv/java/thing_2.13-1.0.jar").unlink()
+    assert setup.done(tree, tree / ".venv", [])
+    assert not setup.done(tree, tree / ".venv", ["delta"])
+
+
+def test_a_step_that_breaks_off_is_done_again_and_the_steps_before_it_are_not(
+    tree: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip is stopped while it installs; one package is whole, of the other only some files are there."""
+    site = tree / ".venv" / "lib" / f"python{MINOR}" / "site-packages"
+
+    def broken_off(root: Path, venv: Path) -> None:
+        for name in ("whole", "half"):
+            (site / f"{name}-1.dist-info").mkdir()
+            (site / f"{name}-1.dist-info" / "METADATA").touch()
+        (site / "whole-1.dist-info" / "INSTALLER").touch()
+        raise KeyboardInterrupt
+
+    append(tree / "requirements.lock")
+    with monkeypatch.context() as patch:
+        patch.setattr(setup, "install_packages", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            setup.set_up(tree, ["delta"], "java", os.environ)
+    assert not setup.done(tree, tree / ".venv", ["delta"])
+    setup.set_up(tree, ["delta"], "java", os.environ)
+    assert steps == ["packages", "project"]
+    assert [path.name for path in site.glob("*.dist-info")] == ["whole-1.dist-info"]
+
+
+def test_a_sound_venv_that_someone_else_made_is_kept(tree: Path, steps: list[str]) -> None:
+    pip = tree / ".venv" / "lib" / f"python{MINOR}" / "site-packages" / "pip-23.2.1.dist-info"
+    pip.mkdir()
+    (pip / "INSTALLER").write_text("pip\n", encoding="utf-8")
+    (tree / ".venv" / setup.STAMP).unlink()
+    setup.set_up(tree, ["delta"], "java", os.environ)
+    assert steps == ["packages", "project", "java"]
+
+
+# --- Java libraries ------------------------------------------------------------------------------
+
+
+def test_ivy_is_asked_for_exactly_the_listed_libraries() -> None:
+    group = setup.java_group(ROOT, "delta")
+    dependencies = ET.fromstring(setup.ivy_module(group["libraries"])).findall("dependencies/dependency")  # noqa: S314
+    assert [(d.get("org"), d.get("name"), d.get("rev")) for d in dependencies] == [
+        (library["org"], library["name"], library["version"]) for library in group["libraries"]
+    ]
+    assert {d.get("transitive") for d in dependencies} == {"false"}
+
+
+def fake_ivy(folder: Path, content: bytes) -> str:
+    """A ``java`` that retrieves one library with this content, whatever it is asked for."""
+    body = (
+        f"#!{sys.executable}\nimport sys, pathlib\n"
+        "jars = pathlib.Path(sys.argv[sys.argv.index('-retrieve') + 1]).parent\n"
+        f"jars.mkdir(); (jars / 'thing_2.13-1.0.jar').write_bytes({content!r})\n"
+    )
+    return str(script(folder / "java", body))
+
+
+def test_libraries_are_put_in_place_and_others_taken_away(tree: Path, tmp_path: Path) -> None:
+    folder = tree / ".venv" / "java"
+    (folder / "thing_2.13-1.0.jar").unlink()
+    (folder / "thing_2.13-0.9.jar").touch()
+    setup.fetch_jars(tree / ".venv", "delta", setup.java_group(tree, "delta"), fake_ivy(tmp_path, JAR), "")
+    assert [path.name for path in folder.iterdir()] == ["thing_2.13-1.0.jar"]
+    assert (folder / "thing_2.13-1.0.jar").read_bytes() == JAR
+    assert not list((tree / ".venv").glob(".java-*"))
+
+
+def test_a_library_of_another_digest_is_refused_and_nothing_changes(tree: Path, tmp_path: Path) -> None:
+    group = setup.java_group(tree, "delta")
+    with pytest.raises(setup.StepFailed, match=r"thing_2\.13-1\.0\.jar.*AQI_IVY_SETTINGS"):
+        setup.fetch_jars(tree / ".venv", "delta", group, fake_ivy(tmp_path, b"forged"), "")
+    assert (tree / ".venv" / "java" / "thing_2.13-1.0.jar").read_bytes() == JAR
+    assert not list((tree / ".venv").glob(".java-*"))
+
+
+def test_an_unknown_group_is_told_with_those_that_exist(tree: Path) -> None:
+    with pytest.raises(setup.Lacking, match=r"^no group 'spark' .* has: delta$"):
+        setup.java_group(tree, "spark")
+
+
+# --- the lock ------------------------------------------------------------------------------------
+
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+ENTRIES = [
+    Requirement(entry.split(" \\\n")[0]) for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")
+]
+WANTED = [
+    Requirement(line)
+    for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+LOCKED = {
+    canonical(entry.name): Version(str(entry.specifier).removeprefix("=="))
+    for entry in ENTRIES
+    if entry.marker is None or entry.marker.evaluate()
+}
+
+
+def test_the_lock_names_no_place_to_fetch_from() -> None:
+    for name in (
+        "requirements.lock",
+        "requirements.in",
+        "scripts/setup.py",
+        "config/java.lock.json",
+        "Makefile",
+    ):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "://" not in text, name
+        if name.startswith("requirements"):
+            assert not re.search(r"^\s*-(?!-hash=sha256:)", text, flags=re.MULTILINE), (
+                f"{name}: an option of pip"
+            )
+
+
+def test_the_lock_is_exact_and_every_entry_has_a_hash() -> None:
+    assert all(re.fullmatch(r"==[^*,]+", str(entry.specifier)) for entry in ENTRIES)
+    entries = [entry for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")]
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert setup.only(LOCK, setup.BUILD_TOOLS).count("==") == len(setup.BUILD_TOOLS)
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=str)
+def test_the_lock_holds_what_requirements_in_asks_for(wanted: Requirement) -> None:
+    assert LOCKED[canonical(wanted.name)] in wanted.specifier
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "prefect==3.8.8",
+        "fastapi<0.151",
+        "sqlalchemy<2.1",
+        "pyspark==4.2.0",
+        "delta-spark==4.4.0",
+        "pandera==0.35.0",
+        "pandas<3",
+        "deltalake==1.6.6",
+    ],
+)
+def test_versions_are_those_measured_to_work_together(fact: str) -> None:
+    wanted = Requirement(fact)
+    assert LOCKED[canonical(wanted.name)] in wanted.specifier
+
+
+def test_java_libraries_fit_the_python_packages() -> None:
+    libraries = {
+        library["name"]: library["version"] for library in setup.java_group(ROOT, "delta")["libraries"]
+    }
+    spark = LOCKED["pyspark"]
+    assert set(libraries.values()) == {str(LOCKED["delta-spark"])}
+    assert f"delta-spark_{spark.major}.{spark.minor}_2.13" in libraries
