@@ -12,6 +12,7 @@ help: ## this list
 
 setup: ## make .venv: Python packages and Java libraries, exact and checked
 	@$(PYTHON) scripts/setup.py
+	@$(BIN)/python -m orchestration.class_archive
 
 demo: ready ## the whole pipeline on the bundled simulator, then a report
 	@$(BIN)/aqi demo
@@ -42,6 +43,7 @@ clean: ## remove caches and build leftovers (not .venv, not a warehouse)
 
 ready: # as setup, but silent where nothing is to be done
 	@$(PYTHON) scripts/setup.py --quiet
+	@$(BIN)/python -m orchestration.class_archive
 
 ready-python: # as ready, without Java
 	@$(PYTHON) scripts/setup.py --quiet --no-java

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -83,17 +84,29 @@ def dim_time() -> DataFrame:
 @asset(layer="gold", contract="DimLocation", tags=("dimension",))
 def dim_location(*, locations: tuple[Location, ...]) -> DataFrame:
     """The configured places."""
-    rows = [(at.key, at.name, at.latitude, at.longitude, at.timezone) for at in locations]
     return _session().createDataFrame(
-        rows,
-        "location_key string, location_name string, latitude double, longitude double, timezone string",
+        pa.table(
+            {
+                "location_key": [at.key for at in locations],
+                "location_name": [at.name for at in locations],
+                "latitude": [at.latitude for at in locations],
+                "longitude": [at.longitude for at in locations],
+                "timezone": [at.timezone for at in locations],
+            }
+        )
     )
 
 
 @asset(layer="gold", contract="DimPollutant", tags=("dimension",))
 def dim_pollutant(*, pollutants: tuple[Pollutant, ...]) -> DataFrame:
     """The measured quantities with their units and the averaging times of their indexes."""
-    rows = [(what.code, what.display_name, what.unit_default, what.aqi_timespan) for what in pollutants]
     return _session().createDataFrame(
-        rows, "pollutant_code string, display_name string, unit_default string, aqi_timespan string"
+        pa.table(
+            {
+                "pollutant_code": [what.code for what in pollutants],
+                "display_name": [what.display_name for what in pollutants],
+                "unit_default": [what.unit_default for what in pollutants],
+                "aqi_timespan": pa.array([what.aqi_timespan for what in pollutants], pa.string()),
+            }
+        )
     )

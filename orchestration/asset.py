@@ -18,6 +18,7 @@ from orchestration.parameters import Parameters
 
 LAYERS = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TAG = re.compile(r"[A-Za-z0-9._-]+")  # what `tag:` of the selection language can name
 _PARAMETERS = frozenset(field.name for field in fields(Parameters))
 
 
@@ -97,6 +98,8 @@ def asset(
     arguments are parameters. Raises DeclarationError where function and declaration do not agree.
     """
 
+    tagged = tuple(tags)
+
     def declare(function: Callable[..., Any]) -> Asset:
         key = f"{layer}.{function.__name__}"
         if layer not in LAYERS:
@@ -123,6 +126,12 @@ def asset(
                     f"asset {key}: keyword argument {name!r} is no parameter",
                     f"Parameters are {', '.join(sorted(_PARAMETERS))}.",
                 )
+        for tag in tagged:
+            if not _TAG.fullmatch(tag):
+                raise DeclarationError(
+                    f"asset {key}: the tag {tag!r} cannot be selected",
+                    "Write it with letters, digits, and . _ - only.",
+                )
         return Asset(
             key=key,
             description=description,
@@ -132,7 +141,7 @@ def asset(
             partitions=partitions,
             contract=contract,
             parameters=tuple(keywords),
-            tags=frozenset(tags),
+            tags=frozenset(tagged),
             checks=tuple(checks),
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import is_dataclass
 from types import ModuleType
+from typing import Any, get_type_hints
 
 from orchestration.asset import Asset
 from orchestration.errors import DeclarationError
@@ -74,10 +75,18 @@ class Catalog:
 
 
 def _check_parameter_path(key: str, path: str) -> None:
-    head = path.partition(".")[0]
-    known = [field.name for field in fields(Parameters)]
-    if head not in known:
+    kind: Any = Parameters
+    for name in path.split("."):
+        known = get_type_hints(kind) if is_dataclass(kind) else {}
+        if name not in known:
+            raise DeclarationError(
+                f"asset {key}: the mapping RunWindow names {path!r}, which is no parameter",
+                f"Parameters are {', '.join(sorted(get_type_hints(Parameters)))}; "
+                "name a number in one of them, for instance episode_rule.threshold.",
+            )
+        kind = known[name]
+    if kind not in (int, float):
         raise DeclarationError(
-            f"asset {key}: the mapping RunWindow names {path!r}, which is no parameter",
-            f"Parameters are {', '.join(known)}.",
+            f"asset {key}: the mapping RunWindow names {path!r}, which is no number",
+            "Name a number, for instance episode_rule.threshold.",
         )

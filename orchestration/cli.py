@@ -253,10 +253,11 @@ def lineage(selection: str, form: str, output: Path | None, profile: str | None,
 def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
     from resources.settings import load
-    from resources.simulator import FAULTS, Simulator, parse_faults
+    from resources.simulator import Simulator
+    from resources.simulator_faults import FAULTS, parse_faults
 
     if faults == "help":
-        click.echo("\n".join(FAULTS))
+        click.echo("\n".join(f"{name}: {text}" for name, text in FAULTS.items()))
         return 0
     settings = load(profile)
     server = Simulator(now=settings.now, port=port, replay=replay, faults=parse_faults(faults))

@@ -8,16 +8,21 @@ import ast
 import hashlib
 import inspect
 import json
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
-from types import CodeType, FunctionType, ModuleType
+from datetime import date, time, timedelta
+from decimal import Decimal
+from types import FunctionType, ModuleType
 from typing import Any
+from uuid import UUID
 
 from orchestration.asset import Asset
 from orchestration.parameters import Parameters
 
 PACKAGE = "assets"
+CONSTANTS = (str, int, float, bytes, tuple, list, dict, set, frozenset, UUID, date, time, timedelta, Decimal)
 
 
 class CodeVersions:
@@ -67,19 +72,25 @@ def _sources(function: Any) -> Iterator[str]:
         if id(item) in seen:
             continue
         seen.add(id(item))
-        yield normalized(inspect.getsource(item))
-        if isinstance(item, FunctionType):
-            for name in sorted(_names(item.__code__)):
-                value = item.__globals__.get(name)
-                if _is_ours(value):
-                    waiting.append(value)
-                elif _is_constant(value):
-                    yield f"{name} = {value!r}"
+        source, names = _read(item)
+        yield source
+        scope = vars(item if isinstance(item, ModuleType) else sys.modules[item.__module__])
+        for name in sorted(names):
+            value = scope.get(name)
+            leaves = (getattr(leaf, "__wrapped__", leaf) for leaf in _leaves(value))  # @cache and the like
+            waiting += [leaf for leaf in leaves if _is_ours(leaf)]
+            if isinstance(value, CONSTANTS):
+                yield f"{name} = {_text(value)}"
 
 
-def _names(code: CodeType) -> set[str]:
-    nested = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return set(code.co_names).union(*(_names(inner) for inner in nested))
+def _read(item: Any) -> tuple[str, set[str]]:
+    """The normalized source of a function, class or module, and the names in it."""
+    text = inspect.getsource(item)
+    try:
+        source = normalized(text)
+    except SyntaxError:  # a lambda amid a statement: its lines alone are no Python
+        return text.strip(), set(item.__code__.co_names)
+    return source, {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
 
 
 def _is_ours(value: Any) -> bool:
@@ -87,8 +98,26 @@ def _is_ours(value: Any) -> bool:
     return isinstance(value, FunctionType | type | ModuleType) and str(module).partition(".")[0] == PACKAGE
 
 
-def _is_constant(value: Any) -> bool:
-    return value is not None and isinstance(value, str | int | float | bytes | tuple | dict)
+def _leaves(value: Any) -> Iterator[Any]:
+    """What a container holds, at any depth; of anything else, itself."""
+    if isinstance(value, dict):
+        value = (*value.keys(), *value.values())
+    if isinstance(value, tuple | list | set | frozenset):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _text(value: Any) -> str:
+    """A constant as text that is the same in every process: sets are sorted, no address of an object is in it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_text(key)}: {_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(_text(item) for item in value)) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_text(item) for item in value) + "]"
+    return repr(value) if isinstance(value, CONSTANTS) else getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _settings(asset: Asset, parameters: Parameters, location: str | None) -> Iterator[str]:

@@ -111,7 +111,8 @@ def tables_page(contracts: Mapping[str, Contract], keys: Sequence[str], intro: s
         lines += ["| column | type | null | unit | what it holds |", "|---|---|---|---|---|"]
         for column in contract.columns:
             null = "yes" if column.nullable else "no"
-            lines.append(f"| {column.name} | {column.type} | {null} | {column.unit} | {column.description} |")
+            description = column.description.replace("|", "\\|")
+            lines.append(f"| {column.name} | {column.type} | {null} | {column.unit} | {description} |")
         if contract.rules:
             lines += ["", "Row rules (a row that breaks one goes to quarantine):", ""]
             lines += [f"- `{name}`: {text}" for name, text in _rules_in_words(contract.rules).items()]

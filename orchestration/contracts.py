@@ -50,7 +50,7 @@ def _kept(limits: Limits) -> dict[str, Contract] | None:
     try:
         data = json.loads(_path(limits).read_text(encoding="utf-8"))
         return {name: Contract.from_json(contract) for name, contract in data.items()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -8,7 +8,12 @@ AqiError                     message, and a remedy: what to do next
 │   ├── ConfigurationError   a key or value of the configuration is wrong
 │   └── EnvironmentError_    this machine lacks something (Java, a library, a writable folder)
 └── RunError                 something failed while work was done                          exit status 1
-    ├── SourceError          the source API failed, refused, or answered nonsense
+    ├── SourceError          the source API failed (HTTP 5xx, at every attempt), or as follows
+    │   ├── SourceRefused      it understood the request and refused it (HTTP 400 with a reason)
+    │   ├── SourceNonsense     an answer came, but not one to the request (HTML, another unit, …)
+    │   ├── SourceUnreachable  no connection, no answer in time, or a part of one, at every attempt
+    │   ├── SourceLimited      a limit of calls is used up; a later request may pass
+    │   └── FetchCancelled     the caller ended the fetch while it waited
     ├── CheckFailed          a blocking check failed; the table is as it was
     ├── WarehouseError       a table could not be read or committed
     └── WarehouseLocked      another run holds the warehouse
@@ -68,7 +73,27 @@ class RunError(AqiError):
 
 
 class SourceError(RunError):
-    """The source API failed, refused the request, or answered nonsense."""
+    """The source API could not give what was asked for; as itself: it failed (HTTP 5xx) at every attempt."""
+
+
+class SourceRefused(SourceError):
+    """The source understood the request and refused it (HTTP 400 with a reason). Asking again is no use."""
+
+
+class SourceNonsense(SourceError):
+    """An answer came, but it is not right: HTML, no JSON, another unit, one hour with two values, …"""
+
+
+class SourceUnreachable(SourceError):
+    """No connection, no answer in time, or an answer that broke off, at every attempt."""
+
+
+class SourceLimited(SourceError):
+    """A limit of calls (of a minute, an hour, a day) is used up, or the source asks to be left alone."""
+
+
+class FetchCancelled(SourceError):
+    """The caller of a fetch ended it while it waited."""
 
 
 class CheckFailed(RunError):

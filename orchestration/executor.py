@@ -92,10 +92,11 @@ def materialize(
         check_java()
         make_spark = _own_driver(settings)
     with _locked(workspace, run_id, listener) as inherited:
-        plan, _ = workspace.plan(request)
+        plan, states = workspace.plan(request)
         listener.planned(plan)
         if not plan.steps:
             return RunSummary(run_id, plan, (), time.perf_counter() - started)
+        workspace.warehouse.check_schemas((workspace.catalog[step.asset] for step in plan.steps), workspace.contracts)
         largest = max(len(step.all_partitions) for step in plan.steps) * HOURS_A_DAY
         driver = make_spark(run_id, largest, inherited)
         with contextlib.ExitStack() as ending:
@@ -105,9 +106,6 @@ def materialize(
             ending.callback(driver.stop)
             ending.callback(_settle, session)
             ending.enter_context(_prefect(run_id))
-            assets = [workspace.catalog[step.asset] for step in plan.steps]
-            workspace.warehouse.create_missing(assets, workspace.contracts)
-            states = workspace.states(tuple(request.assets))
             runner, source = _runner(workspace, plan, run_id, states, session)
             try:
                 flow_run_id, tasks = run_flow(

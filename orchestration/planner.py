@@ -156,17 +156,21 @@ def _plan_asset(
         asked = asked - future
     made_by = {step.asset: step for step in steps}
     rewrite = PartitionSet.empty()
+    available: dict[str, PartitionSet] = {}
     for mapping in asset.upstream:
         state, made = tables.get(mapping.of, TableState()), made_by.get(mapping.of)
         flagged = _flags(mapping, state, flags_of)
-        available = state.present | (made.all_partitions if made else PartitionSet.empty())
-        makeable = mapping.makeable(asked, available)
+        there = state.present | (made.all_partitions if made else PartitionSet.empty())
+        available[mapping.of] = there
+        makeable = mapping.makeable(asked, there)
         if asked - makeable:
-            left_out.append(LeftOut(asset.key, asked - makeable, _lacks(asset.key, mapping.of)))
+            why = _lacks(asset.key, mapping.of, selected=mapping.of in request.assets)
+            left_out.append(LeftOut(asset.key, asked - makeable, why))
             asked = makeable
         if made is not None:
             rewrite |= mapping.affected_by(made.all_partitions, own.present, flagged)
-        rewrite = mapping.makeable(rewrite, available)
+    for mapping in asset.upstream:  # whichever of them changed: none may lack
+        rewrite = mapping.makeable(rewrite, available[mapping.of])
     rewrite = rewrite - asked
     inputs = tuple(_input(mapping, asked | rewrite, tables, made_by, flags_of) for mapping in asset.upstream)
     step = Step(asset.key, asset.key, asked, rewrite, inputs, own.version, _reason(asked, rewrite, own))
@@ -198,7 +202,9 @@ def _until(partitions: PartitionSet, today: date) -> PartitionSet:
     return partitions.restrict(days=Days.of(first, today)) if first <= today else PartitionSet.empty()
 
 
-def _lacks(asset: str, upstream: str) -> str:
+def _lacks(asset: str, upstream: str, *, selected: bool) -> str:
+    if selected:
+        return f"{asset} needs {upstream}, which is missing there and left out of this plan itself."
     return (
         f"{asset} needs {upstream}, which is missing there and not selected: "
         f"select it too, for instance with '+{asset}'."

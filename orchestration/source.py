@@ -1,7 +1,7 @@
 """Fetching for assets that have a source: requests for many places at once, an answer or an error per place.
 
-A request is sent when the first of its places is asked for; if the source refuses it or sends nonsense, every place
-is asked for by itself, so that one bad place fails alone.
+A request is sent when the first of its places is asked for. Where it fails for a reason that may lie in one place,
+every place is asked for by itself, so that one bad place fails alone.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orchestration.errors import SourceError
+from orchestration.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
 from orchestration.parameters import Location
 from orchestration.partitions import Days, PartitionKey, PartitionSet
 from resources.clock import Clock, iso
-from resources.open_meteo import Answer, OpenMeteoClient, Request, plan_requests
+from resources.open_meteo import OpenMeteoClient
+from resources.open_meteo_answers import Answer
+from resources.open_meteo_requests import Request, plan_requests
 from resources.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+NOT_OF_A_PLACE = (SourceUnreachable, SourceLimited, FetchCancelled)
+"""Errors that every place would meet: the others need not be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,14 @@ class SharedFetch:
             answers = self._client.fetch(self._request, self._now(), self._cancelled)
             return {answer.location_key: answer for answer in answers}
         except SourceError as error:
-            if len(places) == 1 or not error.may_be_one_place:
+            if len(places) == 1 or isinstance(error, NOT_OF_A_PLACE):
                 return {place.key: error for place in places}
-        return {place.key: self._ask_one(place) for place in places}
+        found: dict[str, Answer | SourceError] = {}
+        for place in places:
+            found[place.key] = brought = self._ask_one(place)
+            if isinstance(brought, NOT_OF_A_PLACE):
+                return {**{place.key: brought for place in places}, **found}
+        return found
 
     def _ask_one(self, place: Location) -> Answer | SourceError:
         request = Request((place,), self._request.first, self._request.last)

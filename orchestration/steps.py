@@ -31,6 +31,8 @@ from resources.warehouse import Warehouse, condition
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+COMMIT_ATTEMPTS = 5
+
 STANDARD_CHECKS = {
     NOT_NULL: "A column that must not be null is null.",
     UNIQUE: "Two rows have the same key.",
@@ -62,6 +64,20 @@ class _Output:
 
     frame: DataFrame
     written: PartitionSet
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a commit has to say and to do.
+
+    news: records that differ from those of the table. written: partitions whose content differs; rows: of them.
+    replaced: those of ``written`` that have rows now or may have had some.
+    """
+
+    news: Mapping[PartitionKey, PartitionRecord]
+    written: PartitionSet
+    replaced: PartitionSet
+    rows: int
 
 
 class StepRunner:
@@ -117,7 +133,7 @@ class StepRunner:
         broken = self._broken(asset, targets, facts)
         problems += broken
         targets -= union(problem.partitions for problem in broken)
-        written, rows = self._commit(step, asset, frame, targets, facts)
+        written, rows = self._commit(asset, frame, targets, facts)
         self._outputs[asset.key] = _Output(frame, written)
         return StepOutcome(
             step,
@@ -244,40 +260,49 @@ class StepRunner:
 
     def _commit(
         self,
-        step: Step,
         asset: Asset,
         frame: DataFrame,
         targets: PartitionSet,
         facts: Mapping[PartitionKey, PartitionFacts],
     ) -> tuple[PartitionSet, int]:
         """Replace the partitions whose content changed, and record all; gives what was written and its rows."""
-        state = self._state(asset.key)
         records = self._records(asset, targets, facts)
-        news, replaced, rows = {}, [], 0
-        written = []
-        for key, record in records.items():
-            before = state.trusted(key)
-            if before is not None and before.says_the_same_as(record):
-                continue
-            news[key] = record
-            if before is None or not before.has_content_of(record):
-                written.append(key)
-                rows += record.rows
-                if record.rows or key in state.present:
-                    replaced.append(key)
-        if not news:
-            return PartitionSet.empty(), 0
-        context = self._context
-        provenance = Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), news)
-        to_replace = PartitionSet.from_keys(replaced)
-        if to_replace:
+        for _ in range(COMMIT_ATTEMPTS):
+            change = _change(records, self._state(asset.key))
+            if not change.news:
+                return change.written, change.rows
+            if self._try_commit(asset, frame, facts, change):
+                return change.written, change.rows
+        raise WarehouseError(
+            f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
+            "Call the same command again when they are done.",
+        )
+
+    def _try_commit(
+        self, asset: Asset, frame: DataFrame, facts: Mapping[PartitionKey, PartitionFacts], change: _Change
+    ) -> bool:
+        """One commit with ``change``; False, with the table's state read again, where another run came first."""
+        context, warehouse = self._context, self._context.warehouse
+        if self._state(asset.key).version is None:
+            warehouse.create(context.spark(), asset, context.contracts[asset.key])
+            self._tables[asset.key] = warehouse.state(asset)
+        before = self._state(asset.key)
+        provenance = Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), change.news)
+        if change.replaced:
             with_rows = PartitionSet.from_keys(key for key, fact in facts.items() if fact.rows)
-            part = frame if with_rows <= to_replace else frame.where(condition(asset.partitions, to_replace))
-            context.warehouse.replace(part, asset, to_replace, rows, provenance)
+            whole = with_rows <= change.replaced
+            part = frame if whole else frame.where(condition(asset.partitions, change.replaced))
+            try:
+                warehouse.replace(part, asset, change.replaced, change.rows, provenance, before)
+            except Exception as error:
+                if "Concurrent" not in type(error).__name__:
+                    raise
         else:
-            context.warehouse.record(asset, provenance)
-        self._tables[asset.key] = self._committed(asset, state)
-        return PartitionSet.from_keys(written), rows
+            warehouse.record(asset, provenance)
+        state = warehouse.state(asset, before)
+        self._tables[asset.key] = state
+        committed = (state.records.get(key) for key in change.news)
+        return all(record is not None and record.run_id == context.run_id for record in committed)
 
     def _records(
         self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]
@@ -316,15 +341,6 @@ class StepRunner:
         early = {check.name for check in asset.checks if check.ended_days_only and not over}
         return {name: count for name, count in fact.violations.items() if name not in early}
 
-    def _committed(self, asset: Asset, before: TableState) -> TableState:
-        """The state after our commit. Raises WarehouseError if the commit is not in the log."""
-        state = self._context.warehouse.state(asset, before)
-        if state.version is None or state.version == before.version:
-            raise WarehouseError(
-                f"{asset.key}: the commit of this run is not in the table's log", "Look at the Spark log."
-            )
-        return state
-
     def _release(self, done: Step) -> None:
         """Forget evaluated frames that no step of the plan needs any more."""
         for mapping in self._assets[done.asset].upstream:
@@ -332,6 +348,22 @@ class StepRunner:
             dependants = [step for step in self._context.plan.steps if mapping.of in _reads(step)]
             if output is not None and all(step.id in self.outcomes for step in dependants):
                 output.frame.unpersist()
+
+
+def _change(records: Mapping[PartitionKey, PartitionRecord], state: TableState) -> _Change:
+    """What distinguishes ``records`` from the table as ``state`` has it."""
+    news, written, replaced, rows = {}, [], [], 0
+    for key, record in records.items():
+        before = state.trusted(key)
+        if before is not None and before.says_the_same_as(record):
+            continue
+        news[key] = record
+        if before is None or not before.has_content_of(record):
+            written.append(key)
+            rows += record.rows
+            if record.rows or key in state.unrecorded or (before is not None and before.rows):
+                replaced.append(key)
+    return _Change(news, PartitionSet.from_keys(written), PartitionSet.from_keys(replaced), rows)
 
 
 def _reads(step: Step) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -79,13 +80,15 @@ class DeltaLog:
     def _provenance(self, data: Mapping[str, Any], version: int) -> Provenance:
         if "file" in data:
             path = f"{self._root}/{PROVENANCE_FOLDER}/{data['file']}.json"
+            what = f"{self.uri}: the provenance of version {version}"
+            remedy = "Restore the file, or materialize the table's partitions again with --force."
             try:
-                data = json.loads(self._files.cat_file(path))
+                text = self._files.cat_file(path)
             except FileNotFoundError as error:
-                raise WarehouseError(
-                    f"{self.uri}: the provenance of version {version} is gone ({path})",
-                    "Restore the file, or materialize the table's partitions again with --force.",
-                ) from error
+                raise WarehouseError(f"{what} is gone ({path})", remedy) from error
+            if hashlib.sha256(text).hexdigest() != data["file"]:
+                raise WarehouseError(f"{what} is damaged ({path})", remedy)
+            data = json.loads(text)
         return Provenance.from_json(data, version)
 
     def _span(self, stats: str | None) -> FileSpan:

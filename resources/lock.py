@@ -102,5 +102,5 @@ def _describe(fd: int) -> str:
     try:
         holder = json.loads(os.pread(fd, 4096, 0))
         return f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return "another run"

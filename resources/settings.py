@@ -45,7 +45,7 @@ def _a_location_key(key: str) -> str:
 def _a_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, an endless name
         raise ValueError("must be an IANA time zone, for instance Asia/Ho_Chi_Minh") from error
     return name
 
@@ -211,7 +211,7 @@ def load(
                     "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
                 )
             section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _merge(values, _nested([section, *keys], _scalar(text)), f"the environment ({variable})", origins)
+            _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
     _merge(values, dict(flags or {}), "the command line", origins)
     try:
         return Settings.model_validate({**values, "profile": name})
@@ -238,7 +238,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from error
     if data is None:
         return {}
@@ -247,7 +247,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def _scalar(text: str) -> Any:
+def _value(text: str) -> Any:
+    """The value of a variable: nothing, a list or a mapping as YAML, else the text as it stands.
+
+    The models read numbers and instants from text; YAML would make 83 of the API key 0123, and cut ``/a #b``.
+    """
+    if text in ("", "null"):
+        return None
+    if not text.startswith(("[", "{")):
+        return text
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
@@ -298,9 +306,9 @@ def _as_configuration_error(error: ValidationError, origins: Mapping[tuple[str, 
 def _known_keys(path: tuple[str, ...]) -> list[str]:
     model: Any = Settings
     for part in path:
-        if part.isdigit():
-            continue
-        kind = model.model_fields[part].annotation if hasattr(model, "model_fields") else None
+        if part not in getattr(model, "model_fields", {}):
+            continue  # the number of a list item or the key of a mapping: the model is that of its values
+        kind = model.model_fields[part].annotation
         arguments = [item for item in get_args(kind) if isinstance(item, type) and issubclass(item, BaseModel)]
         model = arguments[0] if arguments else kind
     return sorted(model.model_fields) if hasattr(model, "model_fields") else []

@@ -7,12 +7,15 @@ adds jobs that find nothing to adapt in tables of this size.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +40,8 @@ _BASE_CONF: dict[str, str] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
 }
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
 
 
 def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str, str]:
@@ -55,6 +58,7 @@ def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str,
             "spark.master": settings.spark.master,
             "spark.jars": ",".join(jars),
             "spark.driver.memory": settings.spark.driver_memory,
+            "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} {_archive_option()}".strip(),
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
@@ -64,30 +68,74 @@ def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str,
     )
 
 
+def _archive_option() -> str:
+    archive = class_archive()
+    return f"-XX:SharedArchiveFile={archive}" if archive.exists() else ""
+
+
+def class_archive() -> Path:
+    """Where the class-data archive of the driver JVM lies, if there is one: `make setup` writes it.
+
+    It holds the parsed and verified classes of Spark and Delta, and belongs to one Java build, one set of libraries
+    and one set of flags, which the name says. A JVM that cannot use it starts as usual.
+    """
+    libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
+    text = "\n".join([_java_version_text(), pyspark_version(), _JAVA_OPTIONS, *libraries])
+    return JARS_FOLDER / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
+
+
+def archiving_conf(conf: Mapping[str, str], archive: Path) -> dict[str, str]:
+    """``conf`` for a driver that writes ``archive`` when it ends."""
+    return {**conf, "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} -XX:ArchiveClassesAtExit={archive}"}
+
+
+def pyspark_version() -> str:
+    """The installed version of pyspark, without importing it."""
+    return version("pyspark")
+
+
+def _java() -> Path | None:
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    return Path(java) if java is not None and Path(java).exists() else None
+
+
+@cache
+def _java_version_text() -> str:
+    java = _java()
+    if java is None:
+        return ""
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+
+
 def check_java() -> str:
     """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
     home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    if java is None or not Path(java).exists():
+    remedy = "Install Java 17 (apt-get install openjdk-17-jre-headless)"
+    if _java() is None:
         place = f"JAVA_HOME ({home})" if home else "PATH"
-        raise EnvironmentError_(
-            f"there is no Java in {place}", "Install Java 17: apt-get install openjdk-17-jre-headless."
-        )
-    text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = text.split('"')[1] if '"' in text else "unknown"
-    major = version.split(".")[1 if version.startswith("1.") else 0].split("-")[0]
+        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}.")
+    text = _java_version_text()
+    found = text.split('"')[1] if '"' in text else "unknown"
+    major = found.split(".")[1 if found.startswith("1.") else 0].split("-")[0]
     if not major.isdigit() or int(major) < 17:
         raise EnvironmentError_(
-            f"Java {version} ({java}) is too old: Spark needs 17 or newer",
-            "Install Java 17 (apt-get install openjdk-17-jre-headless) and point JAVA_HOME to it.",
+            f"Java {found} ({_java()}) is too old: Spark needs 17 or newer", f"{remedy} and point JAVA_HOME to it."
         )
-    return version
+    return found
 
 
 class SparkDriver:
     """A driver JVM and its session. ``log``: where the JVM's own output goes."""
 
-    def __init__(self, conf: Mapping[str, str], log: Path, inherited_fds: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        conf: Mapping[str, str],
+        log: Path,
+        inherited_fds: Sequence[int] = (),
+        end_seconds: float = JVM_END_SECONDS,
+    ) -> None:
+        self._end_seconds = end_seconds
         self._conf = conf
         self._log = log
         self._inherited_fds = tuple(inherited_fds)
@@ -143,7 +191,7 @@ class SparkDriver:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             try:
-                self._process.wait(JVM_END_SECONDS)
+                self._process.wait(self._end_seconds)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -8,6 +8,7 @@ What needs no JVM (states, versions, small reads, commits without files) is done
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
@@ -30,8 +31,6 @@ ROWS_PER_FILE = 2_000_000
 TABLE_PROPERTIES = {
     "delta.enableDeletionVectors": "false",
     "delta.logRetentionDuration": "interval 30 days",
-    "delta.minReaderVersion": "1",
-    "delta.minWriterVersion": "2",
 }
 
 
@@ -70,33 +69,46 @@ class Warehouse:
         found = {asset.key: self.state(asset) for asset in assets}
         return {key: state for key, state in found.items() if state.version is not None}
 
-    def create_missing(self, assets: Iterable[Asset], contracts: Mapping[str, Contract]) -> None:
-        """Create the tables that are not there, each by one commit without data, with schema, NOT NULL and comments.
-
-        Raises WarehouseError where a table is there with another schema than its contract.
-        """
-        from deltalake import DeltaTable, Schema
+    def check_schemas(self, assets: Iterable[Asset], contracts: Mapping[str, Contract]) -> None:
+        """Raises WarehouseError where a table is there with another schema than its contract; needs no JVM."""
+        from deltalake import DeltaTable
 
         for asset in assets:
-            contract = contracts[asset.key]
-            uri = self.table_uri(asset.key)
-            if not self._log(asset).versions():
-                try:
-                    DeltaTable.create(
-                        uri,
-                        schema=Schema.from_json(dumps(contract.delta_schema())),
-                        mode="ignore",
-                        name=asset.key,
-                        description=contract.description,
-                        configuration=dict(TABLE_PROPERTIES),
-                    )
-                except OSError as error:
-                    raise EnvironmentError_(
-                        f"the warehouse {self.uri} is not writable ({error})",
-                        "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-                    ) from error
-            else:
-                _check_schema(asset.key, contract, DeltaTable(uri))
+            if self._log(asset).versions():
+                _check_schema(asset.key, contracts[asset.key], DeltaTable(self.table_uri(asset.key)))
+
+    def check_writable(self) -> None:
+        """Raises EnvironmentError_ where a local warehouse cannot be written."""
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise EnvironmentError_(
+                f"the warehouse {self.folder} is not writable ({error.strerror})",
+                "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
+            ) from error
+
+    def create(self, spark: SparkSession, asset: Asset, contract: Contract) -> None:
+        """Create an asset's table by one commit without data: schema, NOT NULL, comments, properties.
+
+        Done by Spark and not by deltalake, because the session then knows the table's state and the first write
+        need not work it out (0.4 + 0.5 s instead of 0.01 + 1.7 s).
+        """
+        from delta.tables import DeltaTable
+        from pyspark.sql.types import StructType
+
+        builder = (
+            DeltaTable.createIfNotExists(spark)
+            .location(self.table_uri(asset.key))
+            .addColumns(StructType.fromJson(contract.delta_schema()))
+            .comment(contract.description)
+        )
+        for name, value in TABLE_PROPERTIES.items():
+            builder = builder.property(name, value)
+        builder.execute()
 
     def read_arrow(
         self,
@@ -116,22 +128,32 @@ class Warehouse:
         return spark.read.format("delta").option("versionAsOf", version).load(self.table_uri(key))
 
     def replace(
-        self, frame: DataFrame, asset: Asset, partitions: PartitionSet, rows: int, provenance: Provenance
+        self,
+        frame: DataFrame,
+        asset: Asset,
+        partitions: PartitionSet,
+        rows: int,
+        provenance: Provenance,
+        base: TableState,
     ) -> None:
         """One commit: the rows of ``partitions`` become those of ``frame``, and ``provenance`` goes with them.
 
         frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
+        base: the state of the table on which this was decided. Partitions that it does not have are appended,
+        which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
+        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one.
         """
+        metadata = self._metadata(asset, provenance)
         files = max(1, -(-rows // ROWS_PER_FILE))
         if files == 1 or asset.partitions is None:
             frame = frame.coalesce(1)
         else:
             frame = frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
-        (
-            frame.writeTo(f"delta.{_quoted(self.table_uri(asset.key))}")
-            .option("userMetadata", self._metadata(asset, provenance))
-            .overwrite(condition(asset.partitions, partitions))
-        )
+        if self.is_local and not partitions & base.present:
+            frame.write.format("delta").mode("append").option("userMetadata", metadata).save(self.table_uri(asset.key))
+        else:
+            table = f"delta.{_quoted(self.table_uri(asset.key))}"
+            frame.writeTo(table).option("userMetadata", metadata).overwrite(condition(asset.partitions, partitions))
 
     def record(self, asset: Asset, provenance: Provenance) -> None:
         """One commit without files, for the provenance alone; needs no JVM."""

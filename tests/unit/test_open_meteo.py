@@ -15,19 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.errors import ConfigurationError, SourceError, UsageError
-from orchestration.parameters import Location
-from resources.open_meteo import (
-    SCHEMA,
-    VARIABLES,
+from orchestration.errors import (
+    ConfigurationError,
     FetchCancelled,
-    OpenMeteoClient,
-    Request,
+    SourceError,
+    SourceLimited,
+    SourceNonsense,
     SourceRefused,
-    plan_requests,
-    read_answers,
+    SourceUnreachable,
+    UsageError,
 )
-from resources.simulator import Fault, Simulator
+from orchestration.parameters import Location
+from resources.open_meteo import OpenMeteoClient
+from resources.open_meteo_answers import SCHEMA, read_answers
+from resources.open_meteo_requests import VARIABLES, Request, plan_requests
+from resources.simulator import Simulator
+from resources.simulator_faults import Fault
 
 NOW = datetime(2025, 10, 13, 10, 30, tzinfo=UTC)
 HANOI = Location("hanoi", "Hà Nội", 21.0278, 105.8342, "Asia/Ho_Chi_Minh")
@@ -294,12 +297,12 @@ def test_an_hour_that_comes_twice_is_taken_once() -> None:
 
 def test_an_hour_with_two_different_values_is_refused() -> None:
     with pytest.raises(
-        SourceError, match=r"hanoi on 2025-08-08 with two different .* hour 2025-08-08T05:00Z"
+        SourceNonsense, match=r"hanoi on 2025-08-08 with two different .* hour 2025-08-08T05:00Z"
     ):
         read(doubled(0.5))
     content = doubled()
     content["hourly"]["dust"][-1] = None  # null and a value differ, too
-    with pytest.raises(SourceError, match="two different"):
+    with pytest.raises(SourceNonsense, match="two different"):
         read(content)
 
 
@@ -339,7 +342,7 @@ def test_an_hour_with_two_different_values_is_refused() -> None:
     ],
 )
 def test_nonsense_is_refused_with_its_place(path: str, value: Any, message: str) -> None:
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(SourceNonsense, match=message) as caught:
         read(change(path, value))
     assert caught.value.message.startswith("api.example answered hanoi on 2025-08-08 with ")
     assert "compare with its documentation" in caught.value.remedy
@@ -369,7 +372,7 @@ def test_units_may_be_written_in_two_ways(path: str, unit: str) -> None:
     ],
 )
 def test_bodies_that_are_no_answer(body: bytes, message: str) -> None:
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(SourceNonsense, match=message) as caught:
         read(body)
     assert "hanoi on 2025-08-08" in caught.value.message
     assert caught.value.remedy
@@ -510,23 +513,37 @@ def test_fetches_from_the_simulator(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    ("fault", "kind", "message"),
     [
-        ("error", r"answered HTTP 500 \(Internal server error\); asked 3 times for hanoi on 2025-08-08"),
-        ("overload", r"answered HTTP 503 \(The service is overloaded\); asked 3 times for hanoi"),
-        ("limit", r"answered HTTP 429 \(Minutely API request limit .*\); asked 3 times for hanoi"),
-        ("drop", r"refused or broke the connection \(RemoteDisconnected\); asked 3 times for hanoi"),
-        ("truncate", "cut its answer short; asked 3 times for hanoi"),
-        ("slow", r"did not answer within 0\.1 s; asked 3 times for hanoi"),
+        (
+            "error",
+            SourceError,
+            r"answered HTTP 500 \(Internal server error\); asked 3 times for hanoi on 2025-08-08",
+        ),
+        (
+            "overload",
+            SourceError,
+            r"answered HTTP 503 \(The service is overloaded\); asked 3 times for hanoi",
+        ),
+        ("limit", SourceLimited, r"HTTP 429 \(Minutely API request limit .*\); asked 3 times for hanoi"),
+        (
+            "drop",
+            SourceUnreachable,
+            r"refused or broke the connection \(RemoteDisconnected\); asked 3 times for hanoi",
+        ),
+        ("truncate", SourceUnreachable, "cut its answer short; asked 3 times for hanoi"),
+        ("slow", SourceUnreachable, r"did not answer within 0\.1 s; asked 3 times for hanoi"),
     ],
 )
-def test_passing_faults_are_retried(client: Any, clock: Clock, fault: str, message: str) -> None:
+def test_passing_faults_are_retried(
+    client: Any, clock: Clock, fault: str, kind: type[SourceError], message: str
+) -> None:
     with Simulator(now=lambda: NOW, faults=[Fault(fault)]) as server:
         with pytest.raises(SourceError, match=message) as caught:
             client(server.url, read_timeout_seconds=0.1 if fault == "slow" else 5.0).fetch(ONE_DAY, NOW)
         if fault != "slow":
             assert server.requests_served == {fault: 3}
-    assert type(caught.value) is SourceError
+    assert type(caught.value) is kind
     assert "127.0.0.1" in caught.value.message
     assert "Ask again later" in caught.value.remedy
     if fault == "limit":
@@ -539,11 +556,11 @@ def test_passing_faults_are_retried(client: Any, clock: Clock, fault: str, messa
     ("fault", "kind", "message"),
     [
         ("refuse", SourceRefused, "refused hanoi on 2025-08-08: No data is available for this location"),
-        ("html", SourceError, "answered hanoi on 2025-08-08 with an HTML page instead of JSON"),
-        ("nonsense", SourceError, r"the keys \['data'\] instead of an object 'hourly'"),
+        ("html", SourceNonsense, "answered hanoi on 2025-08-08 with an HTML page instead of JSON"),
+        ("nonsense", SourceNonsense, r"the keys \['data'\] instead of an object 'hourly'"),
         (
             "conflict",
-            SourceError,
+            SourceNonsense,
             "hanoi on 2025-08-08 with two different values for the hour 2025-08-08T00:00Z",
         ),
     ],
@@ -608,7 +625,7 @@ def test_the_minutes_limit_is_waited_out(
     ],
 )
 def test_long_limits_fail_at_once(client: Any, clock: Clock, answer: Canned, remedy: str) -> None:
-    with Script(answer) as server, pytest.raises(SourceError, match="to hanoi on 2025-08-08") as caught:
+    with Script(answer) as server, pytest.raises(SourceLimited, match="to hanoi on 2025-08-08") as caught:
         client(server.url).fetch(ONE_DAY, NOW)
     assert caught.value.remedy.endswith(remedy)
     assert clock.waited == 0
@@ -620,13 +637,22 @@ def test_too_many_concurrent_requests_backs_off(client: Any, clock: Clock) -> No
     assert 0.5 <= clock.waited <= 1.5
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 404])
-def test_other_answers_are_final(client: Any, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, SourceNonsense),
+        (400, SourceNonsense),
+        (401, SourceNonsense),
+        (404, SourceNonsense),
+        (501, SourceError),
+    ],
+)
+def test_other_answers_are_final(client: Any, status: int, kind: type[SourceError]) -> None:
     with Script((status, {"Location": "/"}, b"<html>")) as server:
         with pytest.raises(SourceError, match=f"answered HTTP {status} to hanoi on 2025-08-08") as caught:
             client(server.url).fetch(ONE_DAY, NOW)
         assert len(server.asked) == 1
-    assert not isinstance(caught.value, SourceRefused)
+    assert type(caught.value) is kind
     assert "base_url" in caught.value.remedy
 
 
@@ -634,7 +660,7 @@ def test_nobody_listens(client: Any) -> None:
     with Script() as server:
         url = server.url
     with pytest.raises(
-        SourceError, match=r"127\.0\.0\.1:\d+ refused or broke the connection .Connection refused.; "
+        SourceUnreachable, match=r"127\.0\.0\.1:\d+ refused or broke the connection .Connection refused.; "
     ):
         client(url).fetch(ONE_DAY, NOW)
 
@@ -703,7 +729,7 @@ def test_the_hours_and_days_limits_are_refused(client: Any, clock: Clock, limit:
         limited.fetch(ONE_DAY, NOW)
         limited.fetch(ONE_DAY, NOW)
         with pytest.raises(
-            SourceError, match=f"hanoi on 2025-08-08 would exceed the 4 calls a {limit}"
+            SourceLimited, match=f"hanoi on 2025-08-08 would exceed the 4 calls a {limit}"
         ) as caught:
             limited.fetch(ONE_DAY, NOW)
         assert server.requests_served.total() == 2
@@ -714,7 +740,7 @@ def test_the_hours_and_days_limits_are_refused(client: Any, clock: Clock, limit:
 
 def test_a_request_heavier_than_a_limit_is_refused(client: Any) -> None:
     with Simulator(now=lambda: NOW) as server:
-        with pytest.raises(SourceError, match=r"weighs 1\.7 calls, more than the 1 calls a minute"):
+        with pytest.raises(SourceLimited, match=r"weighs 1\.7 calls, more than the 1 calls a minute"):
             client(server.url, calls_per_minute=1).fetch(ONE_DAY, NOW)
         assert not server.requests_served
 

@@ -17,8 +17,9 @@ import pytest
 import requests
 
 from orchestration.errors import EnvironmentError_, UsageError
-from resources.open_meteo import VARIABLES
-from resources.simulator import Fault, HourValues, Simulator, parse_faults
+from resources.open_meteo_requests import VARIABLES
+from resources.simulator import HourValues, Simulator
+from resources.simulator_faults import FAULTS, Fault, parse_faults
 from resources.us_aqi import hourly_indices
 
 NOW = datetime(2025, 10, 13, 10, 30, tzinfo=UTC)
@@ -284,6 +285,11 @@ def test_overriding_values() -> None:
 def test_faults_are_parsed() -> None:
     assert parse_faults("") == ()
     assert parse_faults(" error:0.25, slow,die:3 ") == (Fault("error", 0.25), Fault("slow"), Fault("die", 3))
+
+
+def test_every_fault_says_what_it_does() -> None:
+    assert all(FAULTS.values())
+    assert {fault.name for fault in parse_faults(",".join(FAULTS))} == set(FAULTS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""Writes the driver JVM's class-data archive: a small run over the simulator loads the classes, the JVM keeps them.
+
+    python -m orchestration.class_archive      writes it if it is not there; about a minute, once per Java and libraries
+
+Session start and the first use of everything are cheaper with it (README, Speed). Nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestration.errors import AqiError
+from orchestration.outcome import union
+from orchestration.source import OpenMeteoSource
+from orchestration.steps import RunContext, StepRunner
+from orchestration.workspace import Workspace
+from resources.open_meteo import OpenMeteoClient
+from resources.settings import load
+from resources.simulator import Simulator
+from resources.spark import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
+
+NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
+RANGES = ("2025-02-20..2025-02-24", "2025-02-23..2025-02-26")
+"""New partitions; then some that are there already beside new ones."""
+WRITE_SECONDS = 180
+
+
+def write_archive(archive: Path) -> None:
+    """Run the pipeline twice in one session, and let its JVM write ``archive`` when it ends."""
+    with tempfile.TemporaryDirectory() as scratch, Simulator(now=lambda: NOW) as simulator:
+        flags = {
+            "warehouse": {"uri": f"{scratch}/warehouse"},
+            "open_meteo": {"base_url": simulator.url},
+            "clock": {"now": NOW},
+        }
+        settings = load(environment={}, flags=flags)
+        part = archive.with_suffix(".part")
+        conf = archiving_conf(spark_conf(settings, "class archive", 1), part)
+        driver = SparkDriver(conf, Path(scratch) / "spark.log", end_seconds=WRITE_SECONDS)
+        session = driver.start()
+        try:
+            for number, days in enumerate(RANGES):
+                workspace = Workspace.open(settings)
+                request = workspace.requested(workspace.catalog.keys, days)
+                plan, tables = workspace.plan(request)
+                fetched = union(step.all_partitions for step in plan.steps if "bronze" in step.asset)
+                source = OpenMeteoSource(settings, fetched, OpenMeteoClient(simulator.url))
+                context = RunContext(
+                    run_id=f"archive-{number}",
+                    plan=plan,
+                    catalog=workspace.catalog,
+                    contracts=workspace.contracts,
+                    parameters=workspace.parameters,
+                    warehouse=workspace.warehouse,
+                    tables=tables,
+                    clock=settings.now,
+                    spark=lambda: session,
+                )
+                runner = StepRunner(context, source)
+                for task in source.tasks:
+                    source.fetch(task)
+                for step in plan.steps:
+                    runner.run(step)
+        finally:
+            driver.stop()
+        part.replace(archive)
+
+
+def main() -> int:
+    """The command. An archive that could not be written is said, and is no failure."""
+    try:
+        check_java()
+        archive = class_archive()
+        if archive.exists():
+            return 0
+        started = time.monotonic()
+        print("setup: writing the class-data archive of the Spark driver (about a minute, once)", file=sys.stderr)
+        for old in archive.parent.glob("classes-*"):
+            old.unlink()
+        write_archive(archive)
+        size = archive.stat().st_size / 2**20
+        print(f"setup: wrote it ({size:.0f} MiB, {time.monotonic() - started:.0f} s)", file=sys.stderr)
+    except (AqiError, OSError) as error:
+        print(f"setup: no class-data archive ({error}); everything works without, a little slower", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

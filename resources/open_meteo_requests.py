@@ -1,0 +1,153 @@
+"""What to ask Open-Meteo's air quality API for: its variables, a request, and the requests that a run needs.
+
+Pure. Must not know: HTTP, what an answer looks like, Spark, tables, configuration files.
+
+Source: https://open-meteo.com/en/docs/air-quality-api; weights: the server, github.com/open-meteo/open-meteo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+from orchestration.days import Days
+from orchestration.errors import UsageError
+from orchestration.parameters import Location
+
+MICROGRAMS, INDEX = "µg/m³", "US AQI"
+
+
+class Variable(NamedTuple):
+    """A column of bronze and its unit."""
+
+    column: str
+    unit: str
+
+
+VARIABLES: Mapping[str, Variable] = MappingProxyType(
+    {
+        "us_aqi": Variable("aqi", INDEX),
+        "us_aqi_pm2_5": Variable("aqi_pm25", INDEX),
+        "us_aqi_pm10": Variable("aqi_pm10", INDEX),
+        "us_aqi_nitrogen_dioxide": Variable("aqi_no2", INDEX),
+        "us_aqi_ozone": Variable("aqi_o3", INDEX),
+        "us_aqi_sulphur_dioxide": Variable("aqi_so2", INDEX),
+        "us_aqi_carbon_monoxide": Variable("aqi_co", INDEX),
+        "pm2_5": Variable("pm25", MICROGRAMS),
+        "pm10": Variable("pm10", MICROGRAMS),
+        "ozone": Variable("o3", MICROGRAMS),
+        "nitrogen_dioxide": Variable("no2", MICROGRAMS),
+        "sulphur_dioxide": Variable("so2", MICROGRAMS),
+        "carbon_monoxide": Variable("co", MICROGRAMS),
+        "aerosol_optical_depth": Variable("aod", "1"),
+        "dust": Variable("dust", MICROGRAMS),
+        "uv_index": Variable("uv_index", "1"),
+        "carbon_dioxide": Variable("co2", "ppm"),
+    }
+)
+"""API variable -> column and unit, in the order of bronze's columns; an index (US AQI) is a whole number."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """All variables of some places for the UTC days ``first`` to ``last``, both in."""
+
+    locations: tuple[Location, ...]
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if not self.locations or self.last < self.first:
+            got = f"{len(self.locations)} locations, {self.first}..{self.last}"
+            raise UsageError(f"a request needs a location, and a last day not before the first (got {got})")
+
+    @property
+    def days(self) -> Days:
+        return Days.of(self.first, self.last)
+
+    @property
+    def weight(self) -> float:
+        """Calls that the provider counts for it: a place weighs max(1, v/10, v/10 × days/14)."""
+        return _weight(len(self.locations), len(self.days))
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query, without the key."""
+        return {
+            "latitude": ",".join(_degrees(place.latitude) for place in self.locations),
+            "longitude": ",".join(_degrees(place.longitude) for place in self.locations),
+            "hourly": ",".join(VARIABLES),
+            "start_date": self.first.isoformat(),
+            "end_date": self.last.isoformat(),
+            "timezone": "UTC",
+        }
+
+    def __str__(self) -> str:
+        keys = [place.key for place in self.locations]
+        more = [f"{len(keys) - 5} more"] if len(keys) > 6 else []
+        return f"{', '.join((keys[:5] if more else keys) + more)} on {self.days}"
+
+
+def _weight(places: int, days: int) -> float:
+    """In one division, so that three places and 14 days weigh 5.1 and not 5.1000000000000005."""
+    return places * max(140, 14 * len(VARIABLES), len(VARIABLES) * days) / 140
+
+
+def _degrees(value: float) -> str:
+    """Decimal degrees without an exponent, to 0.1 m."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def plan_requests(
+    wanted: Mapping[str, Sequence[tuple[date, date]]],
+    locations: Sequence[Location],
+    max_weight: float,
+    max_days: int,
+    max_locations: int = 1000,
+) -> list[Request]:
+    """The requests that ask for every wanted location-day exactly once.
+
+    wanted: per location key, pieces of UTC days, both ends in; they may touch or overlap.
+    max_weight: of one request; only a single day of a single place may weigh more.
+    Places that want the same piece share a request: one request for many beats many requests. A piece that is
+    too long or heavy is cut by days; by places only where even one day of all of them is too heavy.
+    Order: first day, last day, then the order of ``locations``.
+    Raises UsageError for a key that is not in ``locations`` and for a limit below 1, ValueError for a piece
+    that ends before it begins.
+    """
+    if unknown := sorted(set(wanted) - {place.key for place in locations}):
+        raise UsageError(f"no location is configured with the key {', '.join(map(repr, unknown))}")
+    if max_days < 1 or max_locations < 1:
+        raise UsageError(
+            f"a request needs at least 1 day and 1 location (got {max_days} and {max_locations})"
+        )
+    sharing: dict[tuple[date, date], list[Location]] = {}
+    for place in locations:
+        for piece in Days.union_of(Days.of(*piece) for piece in wanted.get(place.key, ())).pieces:
+            sharing.setdefault(piece, []).append(place)
+    limits = (max_weight, max_days, max_locations)
+    planned = [request for piece, places in sharing.items() for request in _cut(piece, places, *limits)]
+    rank = {place.key: position for position, place in enumerate(locations)}
+    return sorted(planned, key=lambda r: (r.first, r.last, rank[r.locations[0].key]))
+
+
+def _cut(
+    piece: tuple[date, date], places: Sequence[Location], max_weight: float, max_days: int, max_locations: int
+) -> Iterator[Request]:
+    """Requests for all days of a piece and all places, each within the limits."""
+    first, last = piece
+    size = _most(min(max_locations, len(places)), lambda number: _weight(number, 1) <= max_weight)
+    days = _most(min(max_days, (last - first).days + 1), lambda number: _weight(size, number) <= max_weight)
+    while first <= last:
+        end = min(first + timedelta(days=days - 1), last)
+        for start in range(0, len(places), size):
+            yield Request(tuple(places[start : start + size]), first, end)
+        first = end + timedelta(days=1)
+
+
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """The greatest number from ``limit`` down to 1 that fits; 1 where none does."""
+    return next((number for number in range(limit, 1, -1) if fits(number)), 1)

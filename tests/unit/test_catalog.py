@@ -1,0 +1,216 @@
+"""The catalog: what can only be seen with all assets together, and the ten assets of the lakehouse."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from assets import CATALOG
+from orchestration.asset import Asset, DailyByLocation
+from orchestration.catalog import Catalog
+from orchestration.errors import DeclarationError
+from orchestration.graph import CycleError, UnknownUpstreamError
+from orchestration.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
+
+ROOT = Path(__file__).resolve().parents[2]
+DAILY = DailyByLocation()
+
+
+def table(key: str, *upstream: PartitionMapping, partitions: DailyByLocation | None = DAILY) -> Asset:
+    """An asset as the decorator makes it; what its function does is of no interest here."""
+    return Asset(key, "Text.", lambda: None, upstream, None, partitions, "C", (), frozenset({"tag"}), ())
+
+
+# --- wrong ones -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("assets", "kind", "message", "remedy"),
+    [
+        (
+            [table("gold.a"), table("gold.a")],
+            DeclarationError,
+            "asset gold.a is declared twice",
+            "Rename one of the two functions.",
+        ),
+        (
+            [table("bronze.hours"), table("gold.a", Identity("bronze.hour"))],
+            UnknownUpstreamError,
+            "gold.a names the upstream bronze.hour, which is not declared",
+            "did you mean bronze.hours?",
+        ),
+        (
+            [table("gold.a", Identity("silver.xyz"))],
+            UnknownUpstreamError,
+            "gold.a names the upstream silver.xyz, which is not declared",
+            "declare silver.xyz, or take it away from gold.a",
+        ),
+        (
+            [table("gold.a", Identity("gold.b")), table("gold.b", Identity("gold.a"))],
+            CycleError,
+            "these need each other in a circle: gold.a -> gold.b -> gold.a",
+            "each feeds the next; take one of these upstreams away",
+        ),
+        (
+            [table("gold.a", Identity("gold.a"))],
+            CycleError,
+            "these need each other in a circle: gold.a -> gold.a",
+            "each feeds the next; take one of these upstreams away",
+        ),
+        (
+            [table("gold.dim", partitions=None), table("gold.a", Identity("gold.dim"))],
+            DeclarationError,
+            "asset gold.a: the mapping Identity does not fit its upstream gold.dim",
+            "Identity joins assets of the same partitions; use AllPartitions.",
+        ),
+        (
+            [table("gold.hours"), table("gold.a", AllPartitions("gold.hours"), partitions=None)],
+            DeclarationError,
+            "asset gold.a: the mapping AllPartitions does not fit its upstream gold.hours",
+            "AllPartitions reads a whole table at every step; it is for unpartitioned upstream assets.",
+        ),
+        (
+            [
+                table("gold.hours"),
+                table("gold.a", RunWindow("gold.hours", "aqi", "episode_rule.threshold"), partitions=None),
+            ],
+            DeclarationError,
+            "asset gold.a: the mapping RunWindow does not fit its upstream gold.hours",
+            "RunWindow joins two assets that are partitioned by day and location.",
+        ),
+    ],
+)
+def test_declarations_that_do_not_fit_each_other(
+    assets: list[Asset], kind: type[DeclarationError], message: str, remedy: str
+) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Catalog(assets)
+    assert (type(caught.value), caught.value.message, caught.value.remedy) == (kind, message, remedy)
+
+
+@pytest.mark.parametrize("path", ["", "threshold", "episode_rul.threshold", "episode_rule.treshold", "a.b.c"])
+def test_a_window_over_a_parameter_that_is_none(path: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))])
+    assert (
+        caught.value.message == f"asset gold.a: the mapping RunWindow names {path!r}, which is no parameter"
+    )
+    assert caught.value.remedy == (
+        "Parameters are calendar, episode_rule, limits, locations, model_domain, pollutants, row_rules; "
+        "name a number in one of them, for instance episode_rule.threshold."
+    )
+
+
+@pytest.mark.parametrize("path", ["episode_rule", "calendar.first", "locations"])
+def test_a_window_over_a_parameter_that_is_no_number(path: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))])
+    assert caught.value.message == f"asset gold.a: the mapping RunWindow names {path!r}, which is no number"
+    assert caught.value.remedy == "Name a number, for instance episode_rule.threshold."
+
+
+BREAKAGES: list[tuple[Callable[[str], str], str]] = [
+    (
+        lambda text: text.replace(
+            'Identity("silver.air_quality_hourly_clean")', 'Identity("silver.air_quality")'
+        ),
+        "gold.fact_air_quality_hourly: argument 'air_quality_hourly_clean' is no upstream asset of it",
+    ),
+    (
+        lambda text: (
+            text
+            + '\n\n@asset(layer="gold", upstream=[Identity("gold.nowhere")], partitions=DAILY, contract="C")'
+            '\ndef lost(nowhere):\n    """Nothing."""\n'
+        ),
+        "gold.lost names the upstream gold.nowhere, which is not declared",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), BREAKAGES)
+def test_importing_broken_assets_fails(damage: Callable[[str], str], message: str, tmp_path: Path) -> None:
+    """The project's own assets with one declaration damaged, imported by a fresh interpreter."""
+    shutil.copytree(ROOT / "assets", tmp_path / "assets", ignore=shutil.ignore_patterns("__pycache__"))
+    facts = tmp_path / "assets" / "facts.py"
+    whole = facts.read_text(encoding="utf-8")
+    facts.write_text(damage(whole), encoding="utf-8")
+    assert facts.read_text(encoding="utf-8") != whole
+    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import assets"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert answer.returncode != 0
+    assert message in answer.stderr
+
+
+# --- right ones -----------------------------------------------------------------------------------
+
+
+def test_what_a_catalog_answers() -> None:
+    window = RunWindow("silver.b", "aqi", "episode_rule.min_hours")
+    catalog = Catalog(
+        [
+            table("gold.d", window, AllPartitions("gold.c")),
+            table("silver.b", Identity("bronze.a")),
+            table("gold.c", partitions=None),
+            table("bronze.a"),
+        ]
+    )
+    assert catalog.keys == ("gold.c", "bronze.a", "silver.b", "gold.d")
+    assert [asset.key for asset in catalog] == list(catalog.keys)
+    assert len(catalog) == 4
+    assert "gold.d" in catalog
+    assert "gold.x" not in catalog
+    assert catalog["gold.d"].upstream_keys == ("silver.b", "gold.c")
+    assert (catalog.layer_of("gold.d"), catalog.tags_of("gold.d")) == ("gold", frozenset({"tag"}))
+    assert catalog.windows_on("silver.b") == (window,)
+    assert catalog.windows_on("bronze.a") == catalog.windows_on("gold.c") == ()
+    with pytest.raises(KeyError):
+        catalog["gold.x"]
+
+
+def test_assets_of_modules() -> None:
+    first, second = ModuleType("first"), ModuleType("second")
+    vars(first).update(a=table("bronze.a"), helper=lambda: None, CONSTANT=3)
+    vars(second).update(b=table("silver.b", Identity("bronze.a")))
+    assert Catalog.from_modules(second, first).keys == ("bronze.a", "silver.b")
+
+
+BRONZE = "bronze.open_meteo_hourly"
+CLEAN, QUARANTINE = "silver.air_quality_hourly_clean", "silver.air_quality_hourly_quarantine"
+HOURLY, DAY, EPISODE = "gold.fact_air_quality_hourly", "gold.fact_city_daily", "gold.fact_episode"
+DIMENSIONS = ("gold.dim_date", "gold.dim_time", "gold.dim_location", "gold.dim_pollutant")
+
+
+def test_the_ten_tables_and_their_edges() -> None:
+    """DATA_MODEL, Tables."""
+    assert {asset.key: asset.upstream for asset in CATALOG} == {
+        BRONZE: (),
+        **dict.fromkeys(DIMENSIONS, ()),
+        CLEAN: (Identity(BRONZE),),
+        QUARANTINE: (Identity(BRONZE),),
+        HOURLY: (Identity(CLEAN),),
+        DAY: (Identity(HOURLY),),
+        EPISODE: (RunWindow(HOURLY, column="aqi", at_least="episode_rule.threshold"),),
+    }
+    assert {asset.key: asset.source for asset in CATALOG if asset.source} == {BRONZE: "open_meteo"}
+
+
+def test_their_partitions() -> None:
+    """Every dated table is partitioned by day and location; an episode lies on the day on which it starts."""
+    days: dict[str, Any] = {
+        asset.key: asset.partitions and (asset.partitions.day_column, asset.partitions.location_column)
+        for asset in CATALOG
+    }
+    assert days == {
+        **dict.fromkeys(DIMENSIONS),
+        **dict.fromkeys((BRONZE, CLEAN, QUARANTINE, HOURLY, DAY), ("date_utc", "location_key")),
+        EPISODE: ("start_date_utc", "location_key"),
+    }

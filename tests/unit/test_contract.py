@@ -1,0 +1,345 @@
+"""Contracts: pandera models as plain values, what their digest means, Delta's schema, docs/TABLES.md."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandera.pyspark as pa
+import pyspark.sql.types as T
+import pytest
+
+from assets import CATALOG
+from assets.contracts import contract_of, models
+from orchestration import contracts as kept_contracts
+from orchestration.asset import Asset
+from orchestration.catalog import Catalog
+from orchestration.contract import Column, Contract, RowRule, describe, tables_page
+from orchestration.contracts import load_contracts, make_contracts
+from orchestration.errors import DeclarationError
+from orchestration.parameters import Limits
+from resources.settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMITS = load("local", environment={}).parameters.limits
+CONTRACTS = make_contracts(LIMITS)
+
+# --- the ten tables: DATA_MODEL, Tables; a question mark: may be null -------------------------------
+
+INDEXES = ("aqi", "aqi_pm25", "aqi_pm10", "aqi_no2", "aqi_o3", "aqi_so2", "aqi_co")
+CONCENTRATIONS = ["pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2"]
+HOUR = (
+    "location_key:string ts_utc:timestamp date_utc:date latitude:double longitude:double"
+    + "".join(f" {name}:integer?" for name in INDEXES)
+    + "".join(f" {name}:double?" for name in CONCENTRATIONS)
+)
+BRONZE = f"{HOUR} model_domain:string request_timezone:string _ingested_at:timestamp"
+COLUMNS = {
+    "OpenMeteoHourly": BRONZE,
+    "AirQualityHourlyClean": f"{HOUR} date_key:integer time_key:integer _ingested_at:timestamp",
+    "AirQualityHourlyQuarantine": f"{BRONZE} broken_rules:array<string>",
+    "DimDate": "date_key:integer date_value:date day_of_month:integer day_of_week:integer "
+    "week_of_year:integer month:integer month_name:string quarter:integer year:integer is_weekend:boolean",
+    "DimTime": "time_key:integer time_value:string hour:integer work_shift:string",
+    "DimLocation": "location_key:string location_name:string latitude:double longitude:double "
+    "timezone:string",
+    "DimPollutant": "pollutant_code:string display_name:string unit_default:string aqi_timespan:string?",
+    "FactAirQualityHourly": f"record_id:string {HOUR} date_key:integer time_key:integer "
+    "dominant_pollutant:string? data_completeness:double",
+    "FactCityDaily": "daily_record_id:string location_key:string date_utc:date date_key:integer "
+    "aqi_daily_max:integer? dominant_pollutant_daily:string? hours_in_cat_good:long "
+    "hours_in_cat_moderate:long hours_in_cat_usg:long hours_in_cat_unhealthy:long "
+    "hours_in_cat_very_unhealthy:long hours_in_cat_hazardous:long hours_measured:long "
+    "data_completeness:double",
+    "FactEpisode": "episode_id:string location_key:string start_ts_utc:timestamp end_ts_utc:timestamp "
+    "start_date_utc:date duration_hours:long peak_aqi:integer hours_flagged:long dominant_pollutant:string? "
+    "rule_code:string",
+}
+KEYS = {
+    "OpenMeteoHourly": ("location_key", "ts_utc"),
+    "AirQualityHourlyClean": ("location_key", "ts_utc"),
+    "AirQualityHourlyQuarantine": ("location_key", "ts_utc"),
+    "DimDate": ("date_key",),
+    "DimTime": ("time_key",),
+    "DimLocation": ("location_key",),
+    "DimPollutant": ("pollutant_code",),
+    "FactAirQualityHourly": ("location_key", "ts_utc"),
+    "FactCityDaily": ("location_key", "date_utc"),
+    "FactEpisode": ("location_key", "start_ts_utc", "rule_code"),
+}
+
+
+def test_there_is_a_contract_per_table() -> None:
+    assert set(CONTRACTS) == set(COLUMNS) == set(KEYS) == {asset.contract for asset in CATALOG}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_types_nullability_and_key(name: str) -> None:
+    contract = CONTRACTS[name]
+    assert contract.name == name
+    columns = [f"{column.name}:{column.type}{'?' * column.nullable}" for column in contract.columns]
+    assert columns == COLUMNS[name].split()
+    assert contract.key == KEYS[name]
+    assert contract.column_names == tuple(column.name for column in contract.columns)
+    assert contract.description.endswith(".")
+    assert [column.name for column in contract.columns if not column.description] == []
+
+
+def test_units() -> None:
+    units = {column.name: column.unit for column in CONTRACTS["OpenMeteoHourly"].columns}
+    micrograms = {name for name, unit in units.items() if unit == "µg/m³"}
+    assert micrograms == {"pm25", "pm10", "o3", "no2", "so2", "co", "dust"}
+    assert {name: units[name] for name in ("aod", "uv_index", "co2", "aqi", "ts_utc")} == {
+        "aod": "1", "uv_index": "1", "co2": "ppm", "aqi": "US AQI", "ts_utc": "UTC"
+    }  # fmt: skip
+
+
+# --- row rules: DATA_MODEL, Row rules of silver -----------------------------------------------------
+
+HIGHEST = {
+    "pm25": 5_000, "pm10": 20_000, "dust": 20_000, "o3": 2_000, "no2": 5_000,
+    "so2": 10_000, "co": 200_000, "aod": 20, "uv_index": 25, "co2": 2_000,
+}  # fmt: skip
+
+
+def test_the_row_rules_of_silver() -> None:
+    rules = CONTRACTS["AirQualityHourlyClean"].rules
+    by_name = {
+        name: {(of.kind, of.column, of.bound) for of in rules if of.rule == name}
+        for name in dict.fromkeys(of.rule for of in rules)
+    }
+    assert list(by_name) == ["key", "negative", "not_finite", "implausible"]
+    assert by_name["key"] == {
+        *(("null", column, None) for column in ("location_key", "ts_utc", "date_utc")),
+        ("off_hour", "ts_utc", None),
+        ("other_day", "ts_utc", None),
+    }
+    assert [of.other for of in rules if of.kind == "other_day"] == ["date_utc"]
+    measured = [*CONCENTRATIONS, *INDEXES]
+    assert by_name["negative"] == {("below", column, 0) for column in measured}
+    assert by_name["not_finite"] == {("not_finite", column, None) for column in CONCENTRATIONS}
+    assert by_name["implausible"] == {
+        *(("above", column, bound) for column, bound in HIGHEST.items()),
+        ("below", "co2", 250),
+    }
+
+
+def test_only_silver_has_row_rules() -> None:
+    assert [name for name, contract in CONTRACTS.items() if contract.rules] == ["AirQualityHourlyClean"]
+
+
+def test_limits_are_configuration() -> None:
+    other = make_contracts(Limits((("pm25", -1.0, None),)))["AirQualityHourlyClean"]
+    assert [rule for rule in other.rules if rule.rule == "implausible"] == [
+        RowRule("implausible", "below", "pm25", -1.0)
+    ]
+    assert other.digest != CONTRACTS["AirQualityHourlyClean"].digest
+    without = make_contracts(Limits(()))["AirQualityHourlyClean"]
+    assert {rule.rule for rule in without.rules} == {"key", "negative", "not_finite"}
+    assert make_contracts(Limits(()))["FactEpisode"].digest == CONTRACTS["FactEpisode"].digest
+
+
+def test_a_check_without_a_compiled_form_is_refused() -> None:
+    class Odd(pa.DataFrameModel):
+        """Odd."""
+
+        hour: T.IntegerType = pa.Field(ge=3, description="Hour")
+
+        class Config:
+            unique = ("hour",)
+
+    with pytest.raises(DeclarationError) as caught:
+        contract_of("Odd", Odd)
+    assert caught.value.message == (
+        "contract Odd: the check 'greater_than_or_equal_to' of column 'hour' has no compiled form"
+    )
+    assert caught.value.remedy == (
+        "Use one of finite, not_negative, plausible, on_the_hour, on_day, "
+        "or teach assets/row_rules.py a new one."
+    )
+
+
+def test_models_are_made_anew_for_other_limits() -> None:
+    first, second = models(LIMITS), models(Limits(()))
+    assert first.keys() == second.keys()
+    assert all(first[name] is not second[name] for name in first)
+
+
+# --- the plain form -------------------------------------------------------------------------------
+
+RULE = RowRule("implausible", "above", "pm25", 5000.0)
+SMALL = Contract(
+    "Small",
+    "Small.",
+    (Column("place", "string", False, "", "The place"), Column("pm25", "double", True, "µg/m³", "Particles")),
+    ("place",),
+    (RULE,),
+)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_json_and_back(name: str) -> None:
+    contract = CONTRACTS[name]
+    read = Contract.from_json(json.loads(json.dumps(contract.to_json())))
+    assert read == contract
+    assert read.digest == contract.digest
+
+
+def first_column(**changes: Any) -> Callable[[Contract], Contract]:
+    return lambda of: replace(of, columns=(replace(of.columns[0], **changes), *of.columns[1:]))
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        first_column(name="places"),
+        first_column(type="integer"),
+        first_column(nullable=True),
+        lambda of: replace(of, columns=of.columns[::-1]),
+        lambda of: replace(of, columns=of.columns[:1]),
+        lambda of: replace(of, key=("place", "pm25")),
+        lambda of: replace(of, rules=()),
+        lambda of: replace(of, rules=(replace(RULE, bound=5001.0),)),
+        lambda of: replace(of, rules=(replace(RULE, rule="odd"),)),
+        lambda of: replace(of, rules=(replace(RULE, kind="below"),)),
+        lambda of: replace(of, rules=(replace(RULE, other="place"),)),
+    ],
+)
+def test_the_digest_changes_with_a_demand(demand: Callable[[Contract], Contract]) -> None:
+    assert demand(SMALL).digest != SMALL.digest
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        first_column(description="Where"),
+        first_column(unit="°"),
+        lambda of: replace(of, description="Another text."),
+        lambda of: replace(of, name="Other"),
+    ],
+)
+def test_the_digest_does_not_change_with_prose(prose: Callable[[Contract], Contract]) -> None:
+    assert prose(SMALL) != SMALL
+    assert prose(SMALL).digest == SMALL.digest
+
+
+def test_delta_schema() -> None:
+    contract = replace(SMALL, columns=(*SMALL.columns, Column("names", "array<string>", False, "", "Names")))
+    names = {"type": "array", "elementType": "string", "containsNull": True}
+    assert contract.delta_schema() == {
+        "type": "struct",
+        "fields": [
+            {"name": "place", "type": "string", "nullable": False, "metadata": {"comment": "The place"}},
+            {
+                "name": "pm25",
+                "type": "double",
+                "nullable": True,
+                "metadata": {"comment": "Particles [µg/m³]"},
+            },
+            {"name": "names", "type": names, "nullable": False, "metadata": {"comment": "Names"}},
+        ],
+    }
+
+
+# --- contracts of assets, and their kept form -----------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "aqi"
+
+
+def asset(contract: str) -> Asset:
+    return Asset("gold.a", "Text.", lambda: None, (), None, None, contract, (), frozenset(), ())
+
+
+def test_an_asset_whose_contract_is_unknown(cache: Path) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        load_contracts(Catalog([asset("FactEpisodes")]), LIMITS)
+    assert caught.value.message == "asset gold.a: there is no contract 'FactEpisodes'"
+    assert (
+        caught.value.remedy == f"Declare it in assets/contracts.py; known are {', '.join(sorted(COLUMNS))}."
+    )
+
+
+def test_contracts_by_asset_are_kept_and_read_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = load_contracts(CATALOG, LIMITS)
+    assert made == {asset.key: CONTRACTS[asset.contract] for asset in CATALOG}
+    assert [file.suffix for file in cache.iterdir()] == [".json"]
+
+    def no_pandera(_limits: Limits) -> Any:
+        raise AssertionError("made anew although it was kept")
+
+    monkeypatch.setattr(kept_contracts, "make_contracts", no_pandera)
+    assert load_contracts(CATALOG, LIMITS) == made
+    with pytest.raises(AssertionError, match="made anew"):
+        load_contracts(CATALOG, Limits(()))  # other limits are another kept form
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "3", '{"A": {}}', '{"A": {"name": "A", "columns": 3}}'])
+def test_a_damaged_kept_form_is_made_anew(damage: str, cache: Path) -> None:
+    load_contracts(CATALOG, LIMITS)
+    (file,) = cache.iterdir()
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(damage, encoding="utf-8")
+    assert load_contracts(CATALOG, LIMITS)["gold.fact_episode"] == CONTRACTS["FactEpisode"]
+    assert file.read_text(encoding="utf-8") == whole
+
+
+def test_a_folder_that_cannot_be_written_costs_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert load_contracts(CATALOG, LIMITS)["gold.dim_time"] == CONTRACTS["DimTime"]
+
+
+# --- docs/TABLES.md -------------------------------------------------------------------------------
+
+
+def load_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("aqi_tables_page", ROOT / "scripts" / "tables_page.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_tables_is_current() -> None:
+    script = load_script()
+    there = script.PAGE.read_text(encoding="utf-8") if script.PAGE.is_file() else ""
+    assert there == script.page(), "docs/TABLES.md is out of date: run scripts/tables_page.py"
+
+
+def test_the_page_of_a_table() -> None:
+    small = replace(SMALL, columns=(replace(SMALL.columns[0], description="UUIDv5 of a|b"), SMALL.columns[1]))
+    assert tables_page({"gold.small": small, "gold.other": SMALL}, ["gold.small"], "Intro.") == (
+        "# Tables\n\nIntro.\n\n## gold.small\n\nSmall.\n\nKey: place.\n\n"
+        "| column | type | null | unit | what it holds |\n|---|---|---|---|---|\n"
+        "| place | string | no |  | UUIDv5 of a\\|b |\n"
+        "| pm25 | double | yes | µg/m³ | Particles |\n\n"
+        "Row rules (a row that breaks one goes to quarantine):\n\n"
+        "- `implausible`: pm25 > 5,000\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (RowRule("key", "null", "ts_utc"), "ts_utc is null"),
+        (RowRule("negative", "below", "pm25", 0.0), "pm25 < 0"),
+        (RowRule("implausible", "above", "co", 200_000.0), "co > 200,000"),
+        (RowRule("implausible", "above", "aod", 0.5), "aod > 0.5"),
+        (RowRule("not_finite", "not_finite", "pm25"), "pm25 is NaN or infinite"),
+        (RowRule("key", "off_hour", "ts_utc"), "ts_utc is not on the full hour"),
+        (RowRule("key", "other_day", "ts_utc", other="date_utc"), "ts_utc does not lie on date_utc"),
+    ],
+)
+def test_a_row_rule_in_words(rule: RowRule, words: str) -> None:
+    assert describe(rule) == words

@@ -1,0 +1,286 @@
+"""Delta's log, read without a JVM: hand-written commit files, as Delta's protocol has them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.errors import WarehouseError
+from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.provenance import FileSpan, PartitionRecord, Provenance, TableState, dumps
+from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
+
+AT = "2025-08-20T06:00:00Z"
+Action = dict[str, Any]
+
+
+class Table:
+    """A table's folder, written action by action."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = DeltaLog(str(folder), "date_utc", "location_key")
+
+    def commit(self, version: int, *actions: Action) -> None:
+        log = self.folder / "_delta_log"
+        log.mkdir(parents=True, exist_ok=True)
+        lines = "".join(json.dumps(action) + "\n" for action in actions)
+        (log / f"{version:020d}.json").write_text(lines, encoding="utf-8")
+
+    def ours(self, version: int, *days: int, actions: tuple[Action, ...] = ()) -> None:
+        records = {key(day): RECORD for day in days}
+        text = dumps(Provenance("run-1", "gold.hours", AT, records).to_json())
+        self.commit(version, info(text), *actions)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path / "hours")
+
+
+RECORD = PartitionRecord(24, "f", {"silver.clean": {"2025-08-01/hue": "x"}}, "c1", "k1", {"late": 2})
+
+
+def key(day: int, place: str = "hue") -> PartitionKey:
+    return PartitionKey(date(2025, 8, day), place)
+
+
+def keys(*days: int, place: str = "hue") -> PartitionSet:
+    return PartitionSet.from_keys(key(day, place) for day in days)
+
+
+def info(metadata: str | None = None) -> Action:
+    told: dict[str, Any] = {"timestamp": 1, "operation": "WRITE"}
+    return {"commitInfo": told if metadata is None else told | {"userMetadata": metadata}}
+
+
+def stats(first: str, last: str, low: str = "hue", high: str = "hue") -> str:
+    least, most = {"date_utc": first, "location_key": low}, {"date_utc": last, "location_key": high}
+    return json.dumps({"numRecords": 24, "minValues": least, "maxValues": most, "nullCount": {"aqi": 3}})
+
+
+def add(path: str, statistics: str | None = None, **more: Any) -> Action:
+    told: Action = {"path": path, "partitionValues": {}, "size": 1, "modificationTime": 1, "dataChange": True}
+    return {"add": told | ({} if statistics is None else {"stats": statistics}) | more}
+
+
+def remove(path: str, **more: Any) -> Action:
+    return {"remove": {"path": path, "deletionTimestamp": 1, "dataChange": True} | more}
+
+
+CREATED: tuple[Action, ...] = (
+    {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+    {"metaData": {"id": "1", "schemaString": "{}", "partitionColumns": []}},
+)
+AUGUST_2_TO_3 = stats("2025-08-02", "2025-08-03")
+
+# --- versions -------------------------------------------------------------------------------------
+
+
+def test_no_folder_no_table(table: Table) -> None:
+    assert table.log.versions() == []
+    assert table.log.state() == TableState()
+
+
+def test_versions_are_those_of_the_commit_files(table: Table) -> None:
+    for version in (10, 0, 9, 2):
+        table.commit(version, info())
+    for other in (
+        "_last_checkpoint",
+        "00000000000000000009.checkpoint.parquet",
+        "00000000000000000009.crc",
+        ".00000000000000000009.json.crc",
+        "00000000000000000003.00000000000000000009.compacted.json",
+        "00000000000000000009.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json",
+    ):
+        (table.folder / "_delta_log" / other).write_text("x", encoding="utf-8")
+    assert table.log.versions() == [0, 2, 9, 10]
+    assert table.log.versions(after=2) == [9, 10]
+    assert table.log.versions(after=10) == []
+
+
+# --- whose a commit is ----------------------------------------------------------------------------
+
+
+def test_a_commit_of_ours(table: Table) -> None:
+    table.commit(0, info(), *CREATED)
+    table.ours(1, 1, 2, actions=(add("a.parquet", AUGUST_2_TO_3),))
+    commit = table.log.commit(1)
+    assert commit.provenance is not None
+    assert (commit.provenance.run_id, commit.provenance.asset) == ("run-1", "gold.hours")
+    state = table.log.state()
+    assert state.version == 1
+    assert state.records == {key(day): replace(RECORD, run_id="run-1", at=AT, version=1) for day in (1, 2)}
+    assert state.unrecorded == PartitionSet.empty()
+
+
+def test_a_commit_of_ours_without_files(table: Table) -> None:
+    table.commit(0, info(), *CREATED)
+    table.ours(1, 1)
+    table.ours(2, 2)
+    assert {str(at): of.version for at, of in table.log.state().records.items()} == {
+        "2025-08-01/hue": 1,
+        "2025-08-02/hue": 2,
+    }
+
+
+@pytest.mark.parametrize("metadata", [None, "", "nightly fix", '{"aqi":99}', '{"job":"x"}', '["aqi"]'])
+def test_a_commit_of_somebody_else(metadata: str | None, table: Table) -> None:
+    table.commit(0, info(metadata), add("a.parquet", AUGUST_2_TO_3))
+    commit = table.log.commit(0)
+    assert commit.provenance is None
+    assert commit.touched == (FileSpan(date(2025, 8, 2), date(2025, 8, 3), "hue", "hue"),)
+
+
+def test_a_foreign_commit_without_commit_info(table: Table) -> None:
+    table.ours(0, 1, 2)
+    table.commit(1, add("a.parquet", AUGUST_2_TO_3))
+    assert table.log.state().unrecorded == keys(2, 3)
+
+
+# --- which partitions a foreign commit touched ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statistics", "unrecorded"),
+    [
+        (AUGUST_2_TO_3, keys(2, 3)),
+        (stats("2025-08-04", "2025-08-04"), keys(4)),  # a partition that nobody had recorded
+        (stats("2025-08-02", "2025-08-02", "hanoi", "hcmc"), keys(2, place="hanoi") | keys(2, place="hcmc")),
+        (stats("2025-08-02T00:00:00.000Z", "2025-08-02T23:00:00.000Z"), keys(2)),
+        (None, keys(1, 2, 3)),  # no statistics: any partition
+        ("", keys(1, 2, 3)),
+        ('{"numRecords": 24}', keys(1, 2, 3)),
+        ('{"minValues": {"date_utc": "2025-08-03"}, "maxValues": {}}', keys(3)),
+    ],
+)
+def test_a_foreign_file(statistics: str | None, unrecorded: PartitionSet, table: Table) -> None:
+    table.ours(0, 1, 2, 3, actions=CREATED)
+    table.commit(1, info(), add("x.parquet", statistics))
+    assert table.log.state().unrecorded == unrecorded
+
+
+def test_a_foreign_remove_of_a_file_that_was_seen_before(table: Table) -> None:
+    """Delta's ``remove`` need not carry statistics: the ``add`` of the file did."""
+    table.ours(0, 1, 2, 3, actions=(add("a.parquet", AUGUST_2_TO_3), add("b.parquet", None)))
+    table.commit(1, info(), remove("a.parquet"))
+    assert table.log.state().unrecorded == keys(2, 3)
+
+
+def test_a_foreign_remove_of_a_file_that_a_foreign_commit_added_in_place_of_another(table: Table) -> None:
+    """What UPDATE and DELETE leave: the removed file's partitions count as much as the added one's."""
+    table.ours(0, 1, 2, 3, actions=(add("a.parquet", AUGUST_2_TO_3),))
+    table.commit(1, info(), remove("a.parquet"), add("b.parquet", stats("2025-08-03", "2025-08-03")))
+    assert table.log.state().unrecorded == keys(2, 3)
+    table.ours(2, 2, 3)
+    table.commit(3, info(), remove("b.parquet"))
+    assert table.log.state().unrecorded == keys(3)
+
+
+def test_a_foreign_remove_of_an_unknown_file(table: Table) -> None:
+    table.ours(0, 1, 2)
+    table.commit(1, info(), remove("z.parquet", stats=stats("2025-08-02", "2025-08-02")))
+    assert table.log.state().unrecorded == keys(2)
+    table.commit(2, info(), remove("y.parquet"))
+    assert table.log.state().unrecorded == keys(1, 2)
+
+
+def test_optimize_changes_no_data(table: Table) -> None:
+    table.ours(0, 1, 2, actions=(add("a.parquet", AUGUST_2_TO_3),))
+    table.commit(
+        1, info(), remove("a.parquet", dataChange=False), add("big.parquet", AUGUST_2_TO_3, dataChange=False)
+    )
+    table.commit(2, info(), {"metaData": {"id": "1", "schemaString": "{}"}})
+    state = table.log.state()
+    assert (state.version, state.unrecorded) == (2, PartitionSet.empty())
+    assert set(state.records) == {key(1), key(2)}
+    table.commit(3, info(), remove("big.parquet"))  # the new file is known all the same
+    assert table.log.state().unrecorded == keys(2, 3)
+
+
+def test_what_our_own_commits_touch_is_never_unrecorded(table: Table) -> None:
+    table.ours(0, 1, 2)
+    table.ours(1, 1, actions=(remove("z.parquet"), add("a.parquet", None)))
+    assert table.log.state().unrecorded == PartitionSet.empty()
+
+
+def test_an_unpartitioned_table(tmp_path: Path) -> None:
+    table = Table(tmp_path / "places")
+    table.log = DeltaLog(str(table.folder))
+    text = dumps(Provenance("run-1", "gold.places", AT, {NULL_KEY: RECORD}).to_json())
+    table.commit(0, info(text), add("a.parquet", AUGUST_2_TO_3))
+    assert table.log.state().present == PartitionSet.null()
+    table.commit(1, info(), remove("a.parquet"), add("b.parquet", AUGUST_2_TO_3))
+    assert table.log.state().unrecorded == PartitionSet.null()
+
+
+def test_going_on_from_an_earlier_state(table: Table) -> None:
+    table.ours(0, 1, 2)
+    early = table.log.state()
+    assert table.log.state(early) == early
+    table.commit(1, info(), add("a.parquet", AUGUST_2_TO_3))
+    table.ours(2, 3)
+    assert table.log.state(early) == table.log.state()
+
+
+# --- provenance in a file of its own --------------------------------------------------------------
+
+
+def keep(table: Table, version: int) -> Path:
+    """A commit of ours whose provenance was too large for it."""
+    text = dumps(Provenance("run-1", "gold.hours", AT, {key(1): RECORD}).to_json())
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    table.log.keep_provenance(digest, text)
+    table.commit(version, info(dumps({"aqi": 1, "run": "run-1", "asset": "gold.hours", "file": digest})))
+    return table.folder / PROVENANCE_FOLDER / f"{digest}.json"
+
+
+def test_provenance_in_a_file(table: Table) -> None:
+    file = keep(table, 0)
+    assert file.is_file()
+    assert table.log.state().records == {key(1): replace(RECORD, run_id="run-1", at=AT, version=0)}
+
+
+def provenance_error(table: Table) -> WarehouseError:
+    with pytest.raises(WarehouseError) as caught:
+        table.log.state()
+    assert caught.value.remedy == (
+        "Restore the file, or materialize the table's partitions again with --force."
+    )
+    return caught.value
+
+
+def test_provenance_whose_file_is_gone(table: Table) -> None:
+    table.ours(0, 1)
+    file = keep(table, 1)
+    file.unlink()
+    assert provenance_error(table).message == f"{table.folder}: the provenance of version 1 is gone ({file})"
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"aqi":1,"run":"x"}'])
+def test_provenance_whose_file_is_damaged(damage: str, table: Table) -> None:
+    """The commit names the file by the digest of its text."""
+    file = keep(table, 0)
+    file.write_text(damage, encoding="utf-8")
+    assert (
+        provenance_error(table).message == f"{table.folder}: the provenance of version 0 is damaged ({file})"
+    )
+
+
+def test_a_log_can_be_read_through_a_uri(table: Table) -> None:
+    table.ours(0, 1)
+    through = DeltaLog(f"file://{table.folder}", "date_utc", "location_key")
+    assert through.state() == table.log.state()
+
+
+def test_actions_of_a_commit(table: Table) -> None:
+    actions: list[Mapping[str, Any]] = [info(), add("Hà Nội.parquet")]
+    table.commit(0, *[dict(action) for action in actions])
+    assert table.log.actions(0) == actions

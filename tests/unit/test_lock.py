@@ -1,0 +1,243 @@
+"""One writer on a local warehouse: real processes hold it, wait for it, are killed, or leave a child."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import EnvironmentError_, WarehouseLocked
+from resources.lock import LOCK_NAME, WarehouseLock
+
+ROOT = Path(__file__).resolve().parents[2]
+SINCE = "2025-08-20T06:00:00Z"
+
+HOLD = """
+import sys
+from pathlib import Path
+from resources.lock import WarehouseLock
+with WarehouseLock(Path(sys.argv[1]), "run-1", "2025-08-20T06:00:00Z", 0):
+    print("held", flush=True)
+    sys.stdin.readline()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+
+HOLD_WITH_CHILD = """
+import subprocess, sys
+from pathlib import Path
+from resources.lock import WarehouseLock
+with WarehouseLock(Path(sys.argv[1]), "run-1", "2025-08-20T06:00:00Z", 0) as lock:
+    sleeper = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
+    child = subprocess.Popen(sleeper, stdin=sys.stdin, stdout=subprocess.DEVNULL, pass_fds=[lock.fd])
+    print(child.pid, flush=True)
+    child.wait()
+"""
+
+
+class Holder:
+    """Another process; its standard input is what it waits for."""
+
+    def __init__(self, code: str, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.said = self.hears()
+
+    def hears(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait(timeout=20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture
+def holds(tmp_path: Path) -> Iterator[Callable[[str], Holder]]:
+    """Starts another process that holds the lock of ``tmp_path``."""
+    started: list[Holder] = []
+
+    def start(code: str) -> Holder:
+        started.append(Holder(code, tmp_path))
+        return started[-1]
+
+    yield start
+    for holder in started:
+        holder.end()
+
+
+def mine(
+    folder: Path, wait_seconds: float = 0, on_wait: Callable[[str], None] = lambda _holder: None
+) -> WarehouseLock:
+    return WarehouseLock(folder, "run-2", SINCE, wait_seconds, on_wait)
+
+
+def is_free(folder: Path) -> bool:
+    try:
+        with mine(folder):
+            return True
+    except WarehouseLocked:
+        return False
+
+
+def described(pid: int) -> str:
+    return f"run run-1 (process {pid} on {socket.gethostname()}, since {SINCE})"
+
+
+def test_a_second_process_is_told_who_holds_the_warehouse(
+    holds: Callable[[str], Holder], tmp_path: Path
+) -> None:
+    holder = holds(HOLD)
+    assert holder.said == "held"
+    told: list[str] = []
+    with pytest.raises(WarehouseLocked) as caught, mine(tmp_path, on_wait=told.append):
+        raise AssertionError("entered although it is held")
+    assert caught.value.message == f"the warehouse {tmp_path} is in use by {described(holder.process.pid)}"
+    assert caught.value.remedy == "Wait until it is done, or end that process; the lock goes with it."
+    assert told == []  # it did not wait
+
+
+def test_it_waits_as_long_as_it_was_told_and_says_once_for_whom(
+    holds: Callable[[str], Holder], tmp_path: Path
+) -> None:
+    holder = holds(HOLD)
+    told: list[str] = []
+    started = time.monotonic()
+    with pytest.raises(WarehouseLocked), mine(tmp_path, 0.35, told.append):
+        raise AssertionError("entered although it is held")
+    assert 0.35 <= time.monotonic() - started < 5
+    assert told == [described(holder.process.pid)]
+
+
+def test_it_goes_on_as_soon_as_the_other_is_done(holds: Callable[[str], Holder], tmp_path: Path) -> None:
+    """The holder releases while this process waits, and only when it was told that it is waited for."""
+    holder = holds(HOLD)
+    with mine(tmp_path, 30, lambda _holder: holder.go_on()):
+        assert holder.hears() == "released"
+        assert holder.process.poll() is None  # it gave the lock back, it did not have to end
+
+
+def test_the_lock_is_released_at_exit_and_by_a_failure(tmp_path: Path) -> None:
+    lock = mine(tmp_path)
+    with lock:
+        assert lock.fd >= 0
+        assert not is_free(tmp_path)
+    assert lock.fd == -1
+    assert is_free(tmp_path)
+    with pytest.raises(KeyboardInterrupt), mine(tmp_path):
+        raise KeyboardInterrupt
+    assert is_free(tmp_path)
+
+
+def test_a_refused_lock_leaves_no_file_open(tmp_path: Path) -> None:
+    with mine(tmp_path):
+        before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        assert not is_free(tmp_path)
+        assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_kill_minus_9_releases_the_lock(holds: Callable[[str], Holder], tmp_path: Path) -> None:
+    holder = holds(HOLD)
+    assert not is_free(tmp_path)
+    holder.process.kill()
+    holder.process.wait(timeout=20)
+    assert is_free(tmp_path)
+
+
+def test_the_lock_outlives_its_process_while_a_child_has_the_file(
+    holds: Callable[[str], Holder], tmp_path: Path
+) -> None:
+    """The driver JVM outlives a killed Python by a second or two, and may still write: nobody else may."""
+    holder = holds(HOLD_WITH_CHILD)
+    child = int(holder.said)
+    os.kill(holder.process.pid, signal.SIGKILL)
+    assert holder.process.wait(timeout=20) == -signal.SIGKILL
+    os.kill(child, 0)  # it lives
+    with pytest.raises(WarehouseLocked) as caught, mine(tmp_path, 0.2):
+        raise AssertionError("entered although the child holds it")
+    assert described(holder.process.pid) in caught.value.message
+    holder.go_on()  # the child ends
+    with mine(tmp_path, 20):
+        pass
+
+
+def test_leaving_the_lock_does_not_take_it_from_a_child_that_has_the_file(tmp_path: Path) -> None:
+    """At the end of a run the driver JVM may still be about; only its own end gives the warehouse free."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    with mine(tmp_path) as lock:
+        waits = [sys.executable, "-c", "input()"]
+        child = subprocess.Popen(waits, stdin=subprocess.PIPE, pass_fds=[lock.fd])
+    try:
+        assert not is_free(tmp_path)
+    finally:
+        child.communicate(b"\n", timeout=20)
+    assert is_free(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_other_children_do_not_inherit_the_lock(tmp_path: Path) -> None:
+    waits = [sys.executable, "-c", "print('here', flush=True); input()"]
+    with mine(tmp_path):
+        child = subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"here\n"  # its own files are in place
+        assert is_free(tmp_path)
+    finally:
+        child.communicate(b"\n", timeout=20)
+
+
+def test_the_file_names_its_holder_also_after_one_with_a_longer_name(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).write_text("x" * 5000, encoding="utf-8")
+    with mine(tmp_path):
+        assert json.loads((tmp_path / LOCK_NAME).read_text(encoding="utf-8")) == {
+            "run_id": "run-2",
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": SINCE,
+        }
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "3", "null"])
+def test_a_holder_that_has_not_said_who_it_is(text: str, tmp_path: Path) -> None:
+    with mine(tmp_path):
+        (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
+        with pytest.raises(WarehouseLocked) as caught, mine(tmp_path):
+            raise AssertionError("entered although it is held")
+    assert caught.value.message == f"the warehouse {tmp_path} is in use by another run"
+
+
+def test_two_warehouses_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with mine(tmp_path / "a"), mine(tmp_path / "b" / "c"):
+        assert (tmp_path / "b" / "c" / LOCK_NAME).is_file()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    folder = tmp_path / "file" / "warehouse"
+    with pytest.raises(EnvironmentError_) as caught, mine(folder):
+        raise AssertionError("entered without a folder")
+    assert caught.value.message == f"the warehouse {folder} is not writable (Not a directory)"
+    assert caught.value.remedy == "Set AQI_WAREHOUSE__URI to a folder that this user may write."
+    assert caught.value.exit_status == 2

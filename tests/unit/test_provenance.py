@@ -1,0 +1,315 @@
+"""Provenance: what a commit says survives as JSON, and the state of a table is the fold of its commits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
+from orchestration.provenance import (
+    ABSENT,
+    Commit,
+    FileSpan,
+    PartitionRecord,
+    Provenance,
+    dumps,
+    fold,
+    is_ours,
+)
+
+quick = settings(max_examples=50, deadline=None)
+
+AT = "2025-08-20T06:00:00Z"
+
+
+def key(number: int, place: str = "hue") -> PartitionKey:
+    return PartitionKey(date(2025, 8, number), place)
+
+
+def keys(*numbers: int, place: str = "hue") -> PartitionSet:
+    return PartitionSet.from_keys(key(number, place) for number in numbers)
+
+
+def record(fingerprint: str = "f", rows: int = 24, **facts: str) -> PartitionRecord:
+    return PartitionRecord(rows, fingerprint, {}, facts.get("code", "c1"), "k1", as_of=facts.get("as_of", ""))
+
+
+def ours(version: int, records: dict[PartitionKey, PartitionRecord], run: str = "run") -> Commit:
+    return Commit(version, Provenance(run, "gold.hours", AT, records))
+
+
+def theirs(version: int, *touched: FileSpan) -> Commit:
+    return Commit(version, None, touched)
+
+
+def span(first: int, last: int, *places: str) -> FileSpan:
+    return FileSpan(date(2025, 8, first), date(2025, 8, last), min(places), max(places))
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+words = st.text(alphabet="abcdef0123456789", min_size=1, max_size=4)
+some_keys = st.builds(key, st.integers(1, 9), st.sampled_from(["hanoi", "hcmc", "hue"])) | st.just(NULL_KEY)
+records = st.builds(
+    PartitionRecord,
+    rows=st.integers(0, 10**12),
+    fingerprint=words,
+    inputs=st.dictionaries(words, st.dictionaries(some_keys.map(str), words, max_size=3), max_size=2),
+    code=st.sampled_from(["c1", "c2"]),
+    contract=st.sampled_from(["k1", "k2"]),
+    checks=st.dictionaries(words, st.integers(1, 9), max_size=2),
+    as_of=st.sampled_from(["", AT, "2025-08-19T00:00:00Z"]),
+)
+provenances = st.builds(
+    Provenance,
+    run_id=words,
+    asset=st.just("gold.hours"),
+    at=st.just(AT),
+    records=st.dictionaries(some_keys, records, max_size=5),
+)
+
+
+@quick
+@given(provenances, st.integers(0, 99))
+def test_what_a_commit_says_survives_as_json(provenance: Provenance, version: int) -> None:
+    text = dumps(provenance.to_json())
+    read = Provenance.from_json(json.loads(text), version)
+    stamped = {
+        at: replace(facts, run_id=provenance.run_id, at=AT, version=version)
+        for at, facts in provenance.records.items()
+    }
+    assert read == replace(provenance, records=stamped)
+    assert dumps(read.to_json()) == text
+    assert is_ours(text)
+
+
+def test_what_all_partitions_share_stands_once() -> None:
+    """A year of a thousand places must not repeat the code version 365,000 times."""
+    told = {key(1): record("a", as_of=AT), key(2): record("b", as_of=AT)}
+    data = Provenance("run-1", "gold.hours", AT, told).to_json()
+    assert data == {
+        "aqi": 1,
+        "run": "run-1",
+        "asset": "gold.hours",
+        "at": AT,
+        "all": {"code": "c1", "contract": "k1", "as_of": AT},
+        "partitions": {
+            "2025-08-01/hue": {"rows": 24, "fp": "a", "in": {}},
+            "2025-08-02/hue": {"rows": 24, "fp": "b", "in": {}},
+        },
+    }
+
+
+def test_what_only_some_share_stands_with_each() -> None:
+    told = {key(1): record(as_of=AT), key(2): record(code="c2")}
+    data = Provenance("run-1", "gold.hours", AT, told).to_json()
+    assert data["all"] == {"contract": "k1"}
+    assert [of.get("code") for of in data["partitions"].values()] == ["c1", "c2"]
+    assert [of.get("as_of") for of in data["partitions"].values()] == [AT, None]
+
+
+def test_text_is_compact_deterministic_and_readable() -> None:
+    assert dumps({"b": 1, "a": "Hà Nội"}) == '{"a":"Hà Nội","b":1}'
+
+
+@pytest.mark.parametrize(
+    ("metadata", "answer"),
+    [
+        ('{"aqi":1,"run":"x"}', True),
+        ('{"run":"x","aqi":1}', True),
+        (None, False),
+        ("", False),
+        ("aqi", False),
+        ("nightly fix by hand", False),
+        ('{"aqi":2}', False),  # a form of the future
+        ('{"aqi":1', False),
+        ("{}", False),
+        ('[{"aqi":1}]', False),
+        ("1", False),
+        ('"aqi"', False),
+    ],
+)
+def test_whose_a_commit_is(metadata: str | None, answer: bool) -> None:
+    assert is_ours(metadata) is answer
+
+
+def test_the_same_facts_whoever_committed_them_and_when() -> None:
+    one = record()
+    assert one.says_the_same_as(replace(one, run_id="other", at="later", version=9))
+    for other in (
+        replace(one, rows=23),
+        replace(one, fingerprint="g"),
+        replace(one, code="c2"),
+        replace(one, contract="k2"),
+        replace(one, inputs={"silver.clean": {"null": "x"}}),
+        replace(one, checks={"late": 1}),
+        replace(one, as_of=AT),
+    ):
+        assert not one.says_the_same_as(other)
+        assert one.has_content_of(other) is ((other.rows, other.fingerprint) == (24, "f"))
+
+
+# --- what a file can hold -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "inside", "outside"),
+    [
+        (FileSpan(), [NULL_KEY, key(1), key(30, "zz")], []),
+        (
+            span(3, 5, "hanoi", "hue"),
+            [key(3, "hanoi"), key(5, "hue"), key(4, "hcmc")],
+            [key(2, "hanoi"), key(6, "hue"), key(4, "danang"), key(4, "hue2")],
+        ),
+        (FileSpan(first_day=date(2025, 8, 3)), [key(3), key(30)], [key(2)]),
+        (FileSpan(last_day=date(2025, 8, 3)), [key(3), key(1)], [key(4)]),
+        (FileSpan(first_location="hue"), [key(1, "hue"), key(1, "z")], [key(1, "hanoi")]),
+        (FileSpan(last_location="hue"), [key(1, "hue"), key(1, "a")], [key(1, "z")]),
+        (span(3, 3, "hue"), [NULL_KEY], [key(3, "hanoi")]),  # an unpartitioned table: any file
+    ],
+)
+def test_what_a_file_can_hold(
+    file: FileSpan, inside: list[PartitionKey], outside: list[PartitionKey]
+) -> None:
+    assert [at for at in inside if not file.covers(at)] == []
+    assert [at for at in outside if file.covers(at)] == []
+
+
+def test_the_partitions_of_a_file() -> None:
+    """Places that are only known from the file's ends count too; places between them only where known."""
+    august_3_to_5 = Days.of(date(2025, 8, 3), date(2025, 8, 5))
+    file = span(3, 5, "hanoi", "hue")
+    assert file.spanned(["hcmc", "zz"]) == PartitionSet.of(august_3_to_5, ["hanoi", "hcmc", "hue"])
+    assert file.spanned([]) == PartitionSet.of(august_3_to_5, ["hanoi", "hue"])
+    no_places = replace(file, first_location=None, last_location=None)
+    assert no_places.spanned(["hcmc"]) == PartitionSet.of(august_3_to_5, ["hcmc"])
+    for half in (FileSpan(), replace(file, first_day=None), replace(file, last_day=None)):
+        assert half.spanned(["hcmc"]) == PartitionSet.empty()
+
+
+# --- the fold -------------------------------------------------------------------------------------
+
+
+def test_no_commits_no_table() -> None:
+    state = fold([])
+    assert (state.version, dict(state.records), state.unrecorded) == (None, {}, PartitionSet.empty())
+    assert state.present == PartitionSet.empty()
+    assert state.fingerprint(key(1)) == ABSENT
+    assert state.trusted(key(1)) is None
+
+
+def test_the_last_commit_of_ours_that_names_a_partition_decides() -> None:
+    state = fold(
+        [
+            ours(1, {key(1): record("a"), key(2): record("b")}, run="first"),
+            ours(2, {key(2): record("B"), key(3): record("c", rows=0)}, run="second"),
+        ]
+    )
+    assert {str(at): (of.fingerprint, of.version) for at, of in state.records.items()} == {
+        "2025-08-01/hue": ("a", 1),
+        "2025-08-02/hue": ("B", 2),
+        "2025-08-03/hue": ("c", 2),
+    }
+    assert (state.version, state.present, state.unrecorded) == (2, keys(1, 2, 3), PartitionSet.empty())
+    assert state.fingerprint(key(2)) == "B"
+    trusted = state.trusted(key(2))
+    assert trusted is not None
+    assert trusted.fingerprint == "B"
+
+
+def test_a_foreign_change_makes_unrecorded_exactly_what_the_files_can_hold() -> None:
+    held = {key(day, place): record() for day in (1, 2, 3) for place in ("hanoi", "hue")}
+    state = fold([ours(1, held), theirs(2, span(2, 3, "hanoi"), span(3, 4, "hue"))])
+    assert state.unrecorded == keys(2, 3, place="hanoi") | keys(3, 4)
+    assert state.version == 2
+    assert state.present == PartitionSet.from_keys(held) | keys(4)
+    assert state.trusted(key(3)) is None
+    assert state.fingerprint(key(3)) == "f"  # what was recorded is still told; it is not relied upon
+    assert state.trusted(key(2)) == replace(record(), version=1)
+
+
+def test_a_foreign_change_of_unknown_extent_makes_everything_unrecorded() -> None:
+    state = fold([ours(1, {key(1): record(), key(2, "hanoi"): record()}), theirs(2, FileSpan())])
+    assert state.unrecorded == keys(1) | keys(2, place="hanoi") == state.present
+
+
+def test_a_foreign_change_of_an_unpartitioned_table() -> None:
+    state = fold([ours(1, {NULL_KEY: record()}), theirs(2, FileSpan())])
+    assert state.unrecorded == PartitionSet.null()
+    assert state.trusted(NULL_KEY) is None
+
+
+def test_commits_without_a_change_of_data_change_nothing_but_the_version() -> None:
+    before = fold([ours(1, {key(1): record()}), theirs(2, span(2, 2, "hue"))])
+    after = fold([theirs(3), theirs(4)], before)
+    assert after == replace(before, version=4)
+
+
+def test_a_later_commit_of_ours_heals_what_it_names_and_nothing_else() -> None:
+    broken = fold([ours(1, {key(1): record(), key(2): record()}), theirs(2, span(1, 3, "hue"))])
+    assert broken.unrecorded == keys(1, 2, 3)
+    healed = fold([ours(3, {key(2): record("new")})], broken)
+    assert healed.unrecorded == keys(1, 3)
+    trusted = healed.trusted(key(2))
+    assert trusted is not None
+    assert (trusted.fingerprint, trusted.version) == ("new", 3)
+
+
+def test_a_change_after_the_healing_counts_again() -> None:
+    state = fold([theirs(1, span(1, 1, "hue")), ours(2, {key(1): record()}), theirs(3, span(1, 1, "hue"))])
+    assert state.unrecorded == keys(1)
+
+
+days = st.integers(1, 5)
+places = st.sampled_from(["hanoi", "hcmc", "hue"])
+spans = st.builds(lambda a, b, p, q: span(min(a, b), max(a, b), p, q), days, days, places, places) | st.just(
+    FileSpan()
+)
+entries = st.dictionaries(st.builds(key, days, places), st.builds(record, words), min_size=1, max_size=4)
+histories = st.lists(entries | st.lists(spans, max_size=2), max_size=8)
+
+
+def as_commits(history: Iterable[dict[PartitionKey, PartitionRecord] | list[FileSpan]]) -> list[Commit]:
+    return [
+        ours(version, entry) if isinstance(entry, dict) else theirs(version, *entry)
+        for version, entry in enumerate(history)
+    ]
+
+
+@quick
+@given(histories)
+def test_the_fold_says_of_each_partition_what_its_own_history_says(
+    history: list[dict[PartitionKey, PartitionRecord] | list[FileSpan]],
+) -> None:
+    """The last commit of ours that names the partition, and whether a foreign one touched it since."""
+    state = fold(as_commits(history))
+    for at in (key(day, place) for day in range(1, 6) for place in ("hanoi", "hcmc", "hue")):
+        named = [version for version, entry in enumerate(history) if isinstance(entry, dict) and at in entry]
+        last = named[-1] if named else -1
+        touched = any(
+            file.covers(at) for entry in history[last + 1 :] if isinstance(entry, list) for file in entry
+        )
+        if not named:
+            assert at not in state.records
+            assert state.trusted(at) is None
+            continue
+        entry = history[last]
+        assert isinstance(entry, dict)
+        assert state.records[at] == replace(entry[at], version=last)
+        assert (at in state.unrecorded) is touched
+        assert (state.trusted(at) is None) is touched
+
+
+@quick
+@given(histories, st.integers(0, 8))
+def test_going_on_from_an_earlier_state_gives_the_same(
+    history: list[dict[PartitionKey, PartitionRecord] | list[FileSpan]], cut: int
+) -> None:
+    commits = as_commits(history)
+    assert fold(commits[cut:], fold(commits[:cut])) == fold(commits)
