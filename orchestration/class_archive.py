@@ -14,11 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.errors import AqiError
-from orchestration.outcome import union
-from orchestration.source import OpenMeteoSource
-from orchestration.steps import RunContext, StepRunner
+from orchestration.executor import prepare, run_in_order
 from orchestration.workspace import Workspace
-from resources.open_meteo import OpenMeteoClient
 from resources.settings import load
 from resources.simulator import Simulator
 from resources.spark import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
@@ -47,24 +44,8 @@ def write_archive(archive: Path) -> None:
                 workspace = Workspace.open(settings)
                 request = workspace.requested(workspace.catalog.keys, days)
                 plan, tables = workspace.plan(request)
-                fetched = union(step.all_partitions for step in plan.steps if "bronze" in step.asset)
-                source = OpenMeteoSource(settings, fetched, OpenMeteoClient(simulator.url))
-                context = RunContext(
-                    run_id=f"archive-{number}",
-                    plan=plan,
-                    catalog=workspace.catalog,
-                    contracts=workspace.contracts,
-                    parameters=workspace.parameters,
-                    warehouse=workspace.warehouse,
-                    tables=tables,
-                    clock=settings.now,
-                    spark=lambda: session,
-                )
-                runner = StepRunner(context, source)
-                for task in source.tasks:
-                    source.fetch(task)
-                for step in plan.steps:
-                    runner.run(step)
+                runner, source = prepare(workspace, plan, tables, f"archive-{number}", lambda: session)
+                run_in_order(plan, runner, source)
         finally:
             driver.stop()
         part.replace(archive)

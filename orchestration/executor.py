@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from orchestration.errors import SourceError
 from orchestration.flow import Listener, run_flow, wait_for_history
 from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, union
 from orchestration.partitions import PartitionSet
@@ -106,7 +107,7 @@ def materialize(
             ending.callback(driver.stop)
             ending.callback(_settle, session)
             ending.enter_context(_prefect(run_id))
-            runner, source = _runner(workspace, plan, run_id, states, session)
+            runner, source = prepare(workspace, plan, states, run_id, session.result)
             try:
                 flow_run_id, tasks = run_flow(
                     plan,
@@ -130,13 +131,14 @@ def materialize(
     return RunSummary(run_id, plan, outcomes, time.perf_counter() - started, flow_run_id, application_id)
 
 
-def _runner(
+def prepare(
     workspace: Workspace,
     plan: Plan,
+    tables: Mapping[str, TableState],
     run_id: str,
-    states: Mapping[str, TableState],
-    session: Future[SparkSession],
+    spark: Callable[[], SparkSession],
 ) -> tuple[StepRunner, OpenMeteoSource | None]:
+    """What runs a plan's steps, and what fetches for them (None where nothing is fetched)."""
     settings = workspace.settings
     context = RunContext(
         run_id=run_id,
@@ -145,13 +147,22 @@ def _runner(
         contracts=workspace.contracts,
         parameters=workspace.parameters,
         warehouse=workspace.warehouse,
-        tables=states,
+        tables=tables,
         clock=settings.now,
-        spark=session.result,
+        spark=spark,
     )
     fetched = union(step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None)
     source = OpenMeteoSource(settings, fetched, _client(settings)) if fetched else None
     return StepRunner(context, source), source
+
+
+def run_in_order(plan: Plan, runner: StepRunner, source: OpenMeteoSource | None) -> tuple[StepOutcome, ...]:
+    """Fetch and run all steps one after the other, without Prefect: for tests and warm-ups."""
+    if source is not None:
+        for task in source.tasks:
+            with contextlib.suppress(SourceError):  # remembered by the source, reported by the step
+                source.fetch(task)
+    return tuple(runner.run(step) for step in plan.steps)
 
 
 def _client(settings: Settings) -> OpenMeteoClient:

@@ -1,0 +1,47 @@
+"""What all tests share: a home of their own, real data beside the project, one Spark session, one Prefect server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_this_machine() -> Iterator[None]:
+    """Settings in the environment of whoever runs the tests do not reach them."""
+    kept = {"AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if (name.startswith("AQI_") and name not in kept) or name == "PREFECT_API_URL":
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder with recorded answers and their expected results; required in CI, elsewhere tests skip without it."""
+    folder = SHARED / "open_meteo"
+    if not folder.is_dir():
+        message = f"the recorded answers are not at {folder}"
+        if os.environ.get("CI") or os.environ.get("AQI_REQUIRE_SHARED"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The Spark session that all Spark tests share, configured as a run's own."""
+    from resources.settings import load
+    from resources.spark import SparkDriver, spark_conf
+
+    driver = SparkDriver(spark_conf(load(environment={}), "tests", 1), tmp_path_factory.mktemp("spark") / "spark.log")
+    yield driver.start()
+    driver.stop()

@@ -1,0 +1,84 @@
+"""A warehouse in a temporary folder, a simulator to fill it, and runs in a shared Spark session without Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.executor import prepare, run_in_order
+from orchestration.outcome import RunSummary
+from orchestration.rows import read_rows
+from orchestration.workspace import Workspace
+from resources.settings import load
+from tests import oracle
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ALL = "*"
+DATED = (
+    oracle.BRONZE,
+    oracle.SILVER,
+    oracle.QUARANTINE,
+    oracle.FACT_HOURLY,
+    oracle.CITY_DAILY,
+    oracle.EPISODE,
+)
+
+
+@dataclass
+class Lake:
+    """flags: settings that win over the profile. now: the clock."""
+
+    folder: Path
+    spark: Any
+    base_url: str
+    flags: dict[str, Any] = field(default_factory=dict)
+    now: datetime = NOW
+
+    @property
+    def workspace(self) -> Workspace:
+        """A fresh workspace: what a new command would see."""
+        api = {"base_url": self.base_url, "backoff_seconds": 0.01, "attempts": 2, **self.flags.get("open_meteo", {})}
+        flags = {
+            **{name: value for name, value in self.flags.items() if name != "open_meteo"},
+            "open_meteo": api,
+            "warehouse": {"uri": str(self.folder)},
+            "clock": {"now": self.now},
+        }
+        return Workspace.open(load(environment={}, flags=flags))
+
+    def materialize(self, days: str, selection: str = ALL, locations: Iterable[str] = ()) -> RunSummary:
+        workspace = self.workspace
+        request = workspace.requested(workspace.select(selection), days, list(locations))
+        plan, tables = workspace.plan(request)
+        run_id = f"run-{datetime.now(UTC).timestamp()}"
+        runner, source = prepare(workspace, plan, tables, run_id, lambda: self.spark)
+        return RunSummary(run_id, plan, run_in_order(plan, runner, source), 0.0)
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """All rows of a table, by deltalake, without ``_ingested_at``; instants in UTC."""
+        table = read_rows(self.workspace, key)
+        return table.drop_columns([name for name in table.column_names if name.startswith("_")]).to_pylist()
+
+    def canonical(self, key: str) -> Any:
+        """A table in the form in which tables are compared."""
+        return oracle.canonical(self.rows(key), oracle.COLUMNS[key])
+
+    def tables(self, keys: Iterable[str] = DATED) -> dict[str, Any]:
+        return {key: self.canonical(key) for key in keys}
+
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The data files that every table's newest version has, by table."""
+        from deltalake import DeltaTable
+
+        workspace = self.workspace
+        return {
+            asset.key: tuple(sorted(DeltaTable(workspace.warehouse.table_uri(asset.key)).file_uris()))
+            for asset in workspace.catalog
+        }
+
+    def versions(self) -> dict[str, int | None]:
+        workspace = self.workspace
+        return {asset.key: workspace.warehouse.state(asset).version for asset in workspace.catalog}
