@@ -9,7 +9,7 @@ from typing import Any
 
 import pandera.pyspark as pa
 import pyspark.sql.types as T
-from pandera.extensions import register_check_method
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from orchestration.contract import Column, Contract, RowRule
@@ -18,44 +18,10 @@ from orchestration.parameters import Limits
 
 MICROGRAMS = "µg/m³"
 US_AQI = "US AQI"
+KEY_COLUMNS = ("location_key", "ts_utc", "date_utc")
 
 
-@register_check_method(statistics=["value"])
-def finite(data: Any, *, value: bool) -> bool:
-    """No value is NaN or infinite."""
-    column = F.col(data.column_name)
-    return _none(data.dataframe.where(F.isnan(column) | (F.abs(column) == float("inf"))))
-
-
-@register_check_method(statistics=["value"])
-def not_negative(data: Any, *, value: bool) -> bool:
-    """No value is below 0."""
-    return _none(data.dataframe.where(F.col(data.column_name) < 0))
-
-
-@register_check_method(statistics=["low", "high"])
-def plausible(data: Any, *, low: float | None, high: float | None) -> bool:
-    """No value lies outside low..high; NaN is not a matter of this check."""
-    column = F.col(data.column_name).cast("double")
-    rows = data.dataframe.where(~F.isnan(column))
-    return (low is None or _none(rows.where(column < low))) and (high is None or _none(rows.where(column > high)))
-
-
-@register_check_method(statistics=["value"])
-def on_the_hour(data: Any, *, value: bool) -> bool:
-    """Every instant is the top of an hour."""
-    column = F.col(data.column_name)
-    return _none(data.dataframe.where(F.date_trunc("hour", column) != column))
-
-
-@register_check_method(statistics=["day"])
-def on_day(data: Any, *, day: str) -> bool:
-    """Every instant lies on the UTC day that the column ``day`` holds."""
-    return _none(data.dataframe.where(F.to_date(F.col(data.column_name)) != F.col(day)))
-
-
-def _none(rows: Any) -> bool:
-    return bool(rows.isEmpty())
+NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 
 
 def _text(description: str, *, nullable: bool = False) -> Any:
@@ -66,8 +32,8 @@ def _number(description: str, unit: str = "", *, nullable: bool = False) -> Any:
     return pa.Field(nullable=nullable, description=description, metadata={"unit": unit})
 
 
-def _instant(description: str, **rules: Any) -> Any:
-    return pa.Field(nullable=False, description=description, metadata={"unit": "UTC"}, **rules)
+def _instant(description: str) -> Any:
+    return pa.Field(nullable=False, description=description, metadata={"unit": "UTC"})
 
 
 def _ingested() -> Any:
@@ -86,25 +52,26 @@ class _HourlyValues:
         self.limits = limits
 
     def index(self, of: str) -> Any:
-        rules = {"not_negative": True} if self.limits else {}
+        rules: dict[str, Any] = {"ge": 0} if self.limits else {}
         return pa.Field(nullable=True, description=f"Index {of}", metadata={"unit": US_AQI}, **rules)
 
     def concentration(self, column: str, of: str, unit: str = MICROGRAMS) -> Any:
         rules: dict[str, Any] = {}
         if self.limits:
             low, high = self.limits.of(column)
-            rules = {"not_negative": True, "finite": True}
-            if (low, high) != (None, None):
-                rules["plausible"] = {"low": low, "high": high}
+            rules = {"ge": 0, "notin": NOT_FINITE}
+            if low is not None:
+                rules["in_range"] = {"min_value": low, "max_value": float("inf") if high is None else high}
+            elif high is not None:
+                rules["le"] = high
         return pa.Field(nullable=True, description=of, metadata={"unit": unit}, **rules)
 
     def model(self, columns_before: Any = pa.DataFrameModel) -> Any:
         made = self
-        hour_rules: dict[str, Any] = {"on_the_hour": True, "on_day": {"day": "date_utc"}} if self.limits else {}
 
         class HourlyValues(columns_before):
             location_key: T.StringType = _text("The place, a key of gold.dim_location")
-            ts_utc: T.TimestampType = _instant("Start of the hour", **hour_rules)
+            ts_utc: T.TimestampType = _instant("Start of the hour")
             date_utc: T.DateType = _text("UTC day of ts_utc")
             latitude: T.DoubleType = _number("Latitude of the place as configured", "°")
             longitude: T.DoubleType = _number("Longitude of the place as configured", "°")
@@ -146,6 +113,14 @@ def models(limits: Limits) -> dict[str, Any]:
 
     class AirQualityHourlyClean(ruled_values):
         """Hours that break no row rule."""
+
+        @pa.dataframe_check
+        def on_the_hour(cls, rows: DataFrame) -> bool:
+            return bool(rows.where(F.date_trunc("hour", "ts_utc") != F.col("ts_utc")).isEmpty())
+
+        @pa.dataframe_check
+        def on_its_day(cls, rows: DataFrame) -> bool:
+            return bool(rows.where(F.to_date("ts_utc") != F.col("date_utc")).isEmpty())
 
         date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date")
         time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time")
@@ -300,8 +275,7 @@ def contract_of(name: str, model: Any) -> Contract:
         for check in column.checks:
             rules += _row_rules(name, column_name, check.name, dict(check.statistics))
     if rules:
-        keys = ("location_key", "ts_utc", "date_utc")
-        rules = [RowRule("key", "null", key) for key in keys] + rules
+        rules = [RowRule("key", "null", key) for key in KEY_COLUMNS] + _table_rules(name, schema) + rules
     return Contract(
         name=name,
         description=(model.__doc__ or "").strip(),
@@ -317,22 +291,34 @@ def _delta_type(kind: T.DataType) -> str:
     return kind.typeName()
 
 
+def _table_rules(model: str, schema: Any) -> list[RowRule]:
+    compiled = {
+        "on_the_hour": RowRule("key", "off_hour", "ts_utc"),
+        "on_its_day": RowRule("key", "other_day", "ts_utc", other="date_utc"),
+    }
+    for check in schema.checks:
+        if check.name not in compiled:
+            raise _no_compiled_form(model, check.name)
+    return [compiled[check.name] for check in schema.checks]
+
+
 def _row_rules(model: str, column: str, check: str, statistics: dict[str, Any]) -> list[RowRule]:
     match check:
-        case "not_negative":
-            return [RowRule("negative", "below", column, 0.0)]
-        case "finite":
+        case "greater_than_or_equal_to":
+            return [RowRule("negative", "below", column, float(statistics["min_value"]))]
+        case "notin":
             return [RowRule("not_finite", "not_finite", column)]
-        case "plausible":
-            low, high = statistics["low"], statistics["high"]
-            below = [] if low is None else [RowRule("implausible", "below", column, float(low))]
-            above = [] if high is None else [RowRule("implausible", "above", column, float(high))]
-            return below + above
-        case "on_the_hour":
-            return [RowRule("key", "off_hour", column)]
-        case "on_day":
-            return [RowRule("key", "other_day", column, other=statistics["day"])]
-    raise DeclarationError(
-        f"contract {model}: the check {check!r} of column {column!r} has no compiled form",
-        "Use one of finite, not_negative, plausible, on_the_hour, on_day, or teach assets/row_rules.py a new one.",
+        case "less_than_or_equal_to":
+            return [RowRule("implausible", "above", column, float(statistics["max_value"]))]
+        case "in_range":
+            low, high = float(statistics["min_value"]), float(statistics["max_value"])
+            above = [] if high == float("inf") else [RowRule("implausible", "above", column, high)]
+            return [RowRule("implausible", "below", column, low), *above]
+    raise _no_compiled_form(model, check)
+
+
+def _no_compiled_form(model: str, check: str) -> DeclarationError:
+    return DeclarationError(
+        f"contract {model}: the check {check!r} has no compiled form",
+        "Use ge=0, le, in_range or notin=NOT_FINITE of a column, or teach assets/contracts.py a new one.",
     )

@@ -165,7 +165,7 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
 
     workspace = _workspace(profile)
     keys = workspace.select(selection)
-    partitions = workspace.partitions(days, _names(locations)) if days else None
+    partitions = workspace.partitions(days, _names(locations)) if days is not None else None
     found = read_status(workspace, keys, partitions, _names(locations))
     if as_json:
         click.echo(to_json([item.to_json() for item in found]))
@@ -202,7 +202,7 @@ def show(
     if len(keys) != 1:
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
     names = _names(locations)
-    partitions = workspace.partitions(days, names) if days else None
+    partitions = workspace.partitions(days, names) if days is not None else None
     rows = read_rows(workspace, keys[0], partitions, names, limit)
     if as_json or form == "json":
         click.echo(to_json(rows_as_json(rows)))

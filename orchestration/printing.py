@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def to_json(value: Any) -> str:
-    """JSON as all commands print it."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """JSON as all commands print it. Raises ValueError for NaN and infinities, which JSON does not have."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -103,7 +104,7 @@ def rows_as_csv(rows: pa.Table) -> str:
 
 
 def rows_as_json(rows: pa.Table) -> list[dict[str, Any]]:
-    """A list of objects; dates and timestamps as in CSV, null for null."""
+    """A list of objects; dates, timestamps, NaN and infinities are text as in CSV, null is null."""
     return [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
 
 
@@ -122,6 +123,8 @@ def _plain(value: Any) -> Any:
         return iso(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
     return value
 
 

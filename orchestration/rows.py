@@ -24,17 +24,17 @@ def read_rows(
     """Rows of an asset's newest version in the order of its key: all, or those of ``partitions`` or ``locations``;
     at most ``limit``.
 
-    Raises UsageError where the asset has no table yet.
+    Raises UsageError where the asset has no table yet, or a place is not configured.
     """
     import pyarrow.compute as pc
 
+    workspace.check_locations(locations)
     asset = workspace.catalog[key]
     state: TableState = workspace.warehouse.state(asset)
     if state.version is None:
         raise UsageError(
             f"{key} has no table in {workspace.warehouse.uri}", f"Make it: aqi materialize '+{key}' --partitions RANGE"
         )
-    workspace.check_locations(locations)
     filters: list[tuple[str, str, Any]] = []
     if asset.partitions is not None:
         if partitions is not None:

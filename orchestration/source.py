@@ -144,7 +144,8 @@ class OpenMeteoSource:
         if not self._answers:
             return None
         ordered = sorted(self._answers.items(), key=lambda item: (item[0].days.first, item[0].location))
-        rows = pa.concat_tables([answer.table for _, answer in ordered])
+        # In one chunk: Spark takes a table whose first chunk is empty for an empty table.
+        rows = pa.concat_tables([answer.table for _, answer in ordered]).combine_chunks()
         stamp = pa.scalar(self._now(), pa.timestamp("us", tz="UTC"))
         return rows.append_column("_ingested_at", pa.repeat(stamp, rows.num_rows))
 

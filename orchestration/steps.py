@@ -60,10 +60,15 @@ class RunContext:
 
 @dataclass(frozen=True)
 class _Output:
-    """The evaluated frame of a step, and the partitions whose rows in it are the table's rows."""
+    """The evaluated frame of a step.
+
+    written: the partitions whose rows in ``frame`` are the table's rows. held: all partitions that it has rows of,
+    also those that failed a check, or are left in the table as they were.
+    """
 
     frame: DataFrame
     written: PartitionSet
+    held: PartitionSet
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class StepRunner:
         problems += broken
         targets -= union(problem.partitions for problem in broken)
         written, rows = self._commit(asset, frame, targets, facts)
-        self._outputs[asset.key] = _Output(frame, written)
+        self._outputs[asset.key] = _Output(frame, written, PartitionSet.from_keys(facts))
         return StepOutcome(
             step,
             written=written,
@@ -218,7 +223,7 @@ class StepRunner:
         spark = self._context.spark()
         frames = []
         if output is not None and from_memory:
-            whole = from_memory == output.written
+            whole = output.held <= from_memory
             frames.append(output.frame if whole else output.frame.where(condition(columns, from_memory)))
         if from_table or not frames:
             if state.version is None:

@@ -53,8 +53,11 @@ class Workspace:
         return {asset.key: asset for asset in self.catalog}
 
     def select(self, selection: str) -> tuple[str, ...]:
-        """The asset keys that a selection means, in topological order. Raises SelectionError."""
-        return tuple(parse(selection).resolve(self.catalog))
+        """The asset keys that a selection means, in topological order, at least one. Raises UsageError."""
+        keys = tuple(parse(selection).resolve(self.catalog))
+        if not keys:
+            raise UsageError(f"the selection {selection!r} means no asset", "Widen it; `aqi lineage` shows all assets.")
+        return keys
 
     def partitions(self, days: str, locations: Sequence[str] = ()) -> PartitionSet:
         """The partitions of a RANGE at the named places (none named: all). Raises PartitionRangeError."""
@@ -75,6 +78,7 @@ class Workspace:
 
     def requested(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
         """What is asked for. Raises UsageError where dated assets are selected and no range is given."""
+        self.check_locations(locations)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
             raise UsageError(

@@ -1,0 +1,57 @@
+"""The command as its users call it: a process of its own, its output, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+AQI = Path(sys.executable).parent / "aqi"
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass
+class Commands:
+    """Calls `aqi` on a warehouse, with Prefect's and our own state in a folder of the test's."""
+
+    home: Path
+    warehouse: Path
+    base_url: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AQI_", "PREFECT_"))}
+        return {
+            **clean,
+            "PREFECT_HOME": str(self.home / "prefect"),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "AQI_WAREHOUSE__URI": str(self.warehouse),
+            "AQI_OPEN_METEO__BASE_URL": self.base_url,
+            "AQI_OPEN_METEO__BACKOFF_SECONDS": "0.05",
+            "AQI_OPEN_METEO__ATTEMPTS": "2",
+            **self.environment,
+        }
+
+    def __call__(self, *arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [AQI, *arguments], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        """What a command prints with --json; its exit status must be ``status``."""
+        done = self(*arguments, "--json")
+        assert done.returncode == status, done.stderr + done.stdout
+        return json.loads(done.stdout)
+
+    def csv(self, asset: str) -> list[dict[str, str]]:
+        """All rows of a table as `aqi show --format csv` prints them."""
+        import csv
+
+        done = self("show", asset, "--format", "csv", "--limit", "100000")
+        assert done.returncode == 0, done.stderr
+        return list(csv.DictReader(done.stdout.splitlines()))

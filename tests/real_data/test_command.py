@@ -1,0 +1,184 @@
+"""The whole command on real data: `aqi materialize` against the recorded answers and the published gold rows."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from resources.prefect_server import EmbeddedServer
+from resources.simulator import Simulator
+from tests.real_data.commands import Commands
+
+pytestmark = [pytest.mark.spark, pytest.mark.prefect]
+
+RANGE = "2025-08-08..2025-09-20"
+LAST_DAY = "2025-09-20"
+FIRST_RUN_SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def replay(recorded: Path) -> Iterator[Simulator]:
+    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def aqi(tmp_path_factory: pytest.TempPathFactory, replay: Simulator) -> Commands:
+    home = tmp_path_factory.mktemp("home")
+    return Commands(home, home / "warehouse", replay.url)
+
+
+@pytest.fixture(scope="module")
+def run(aqi: Commands) -> dict[str, Any]:
+    """The plan, the summary of the run that follows it, and how often the API was asked."""
+    before = {process.pid for process in psutil.process_iter()}
+    plan = aqi.json("plan", "*", "--partitions", RANGE)
+    summary = aqi.json("materialize", "*", "--partitions", RANGE)
+    after = [process for process in psutil.process_iter() if process.pid not in before]
+    return {"plan": plan, "summary": summary, "left": [" ".join(process.cmdline()) for process in after]}
+
+
+def published(recorded: Path, name: str) -> list[dict[str, str]]:
+    with (recorded / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_all_city_days_agree_with_the_published_ones(aqi: Commands, run: Any, recorded: Path) -> None:
+    want = published(recorded, "expected_fact_city_daily.csv")
+    got = {(row["location_key"], row["date_utc"]): row for row in aqi.csv("gold.fact_city_daily")}
+    assert len(want) == len(got) == 132
+    for row in want:
+        ours = got[(row["location_key"], row["date_utc"])]
+        assert {name: ours[name] for name in row} == row
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_the_episodes_are_exactly_the_published_ones(aqi: Commands, run: Any, recorded: Path) -> None:
+    def instant(text: str) -> str:
+        return text.replace(" ", "T") + "Z"
+
+    want = {
+        (row["location_key"], instant(row["start_ts_utc"]), instant(row["end_ts_utc"]), row["duration_hours"], row["peak_aqi"])
+        for row in published(recorded, "expected_fact_episode.csv")
+    }
+    got = {
+        tuple(row[name] for name in ("location_key", "start_ts_utc", "end_ts_utc", "duration_hours", "peak_aqi"))
+        for row in aqi.csv("gold.fact_episode")
+        if row["end_ts_utc"] < LAST_DAY
+    }
+    assert len(want) == 29
+    assert got == want
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_the_plan_is_what_ran(run: Any) -> None:
+    """Preview and summary hold the same steps; the summary adds outcomes."""
+    plan, summary = run["plan"], run["summary"]
+    assert set(plan) == {"steps", "left_out"}
+    for planned, done in zip(plan["steps"], summary["steps"], strict=True):
+        assert set(planned) == {"id", "asset", "partitions", "may_rewrite", "inputs", "reason"}
+        assert {name: done[name] for name in planned} == planned
+    assert summary["state"] == "completed"
+    assert plan["left_out"] == summary["left_out"] == []
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_no_process_is_left_behind(run: Any) -> None:
+    assert [line for line in run["left"] if "prefect" in line or "java" in line or "aqi" in line] == []
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_prefects_history_has_one_flow_and_every_task(
+    aqi: Commands, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Afterwards, in a server over the same database: one flow run, Completed, with n of n task runs, named and tagged."""
+    for name in ("PREFECT_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, aqi.env[name])
+    with EmbeddedServer(tmp_path / "server.log") as server:
+        server.wait()
+        flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
+        runs = requests.post(f"{server.api_url}/task_runs/filter", json={"limit": 200}, timeout=10).json()
+    assert [flow["id"] for flow in flows] == [run["summary"]["flow_run_id"]]
+    assert flows[0]["state"]["type"] == "COMPLETED"
+    assert flows[0]["name"] == f"* {RANGE}"
+    assert {task["state"]["type"] for task in runs} == {"COMPLETED"}
+    steps = {task["name"]: set(task["tags"]) for task in runs if "step" in task["tags"]}
+    assert steps["gold.fact_city_daily 2025-08-08..2025-09-20 × danang, hanoi, hcmc"] >= {"gold"}
+    assert len(steps) == 10
+    fetches = sorted(task["name"] for task in runs if "fetch" in task["tags"])
+    assert fetches == [f"fetch {place} {RANGE}" for place in ("danang", "hanoi", "hcmc")]
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_one_spark_application(aqi: Commands, run: Any) -> None:
+    """Spark's own log of the run names one application, the one in the summary; the run's log folder holds one JVM."""
+    assert run["summary"]["application_id"].startswith("local-")
+    logs = list((aqi.home / "state" / "aqi" / "logs").glob("*-spark.log"))
+    assert len(logs) == 1
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_with_a_server_of_the_users_and_again_nothing_changes(aqi: Commands, run: Any, tmp_path: Path) -> None:
+    """The same command again, on the server that PREFECT_API_URL names: no file, no commit, no id changes."""
+    files = sorted(str(path) for path in aqi.warehouse.rglob("*") if path.is_file())
+    before = aqi.csv("gold.fact_episode")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path / "other"))
+        with EmbeddedServer(tmp_path / "server.log") as server:
+            server.wait()
+            theirs = Commands(aqi.home, aqi.warehouse, aqi.base_url, {"PREFECT_API_URL": server.api_url})
+            summary = theirs.json("materialize", "*", "--partitions", RANGE)
+            flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
+    assert [flow["id"] for flow in flows] == [summary["flow_run_id"]]
+    assert all(step["state"] == "unchanged" for step in summary["steps"])
+    assert sorted(str(path) for path in aqi.warehouse.rglob("*") if path.is_file()) == files
+    assert aqi.csv("gold.fact_episode") == before
+
+
+def test_status_and_lineage_after_the_run(aqi: Commands, run: Any) -> None:
+    found = aqi.json("status", "gold.fact_*", "--partitions", "2025-08-08..2025-08-09")
+    assert len(found) == 3 * 6
+    assert {item["state"] for item in found} == {"there"}
+    assert {item["run_id"] for item in found} == {run["summary"]["run_id"]}
+    missing = aqi.json("status", "gold.fact_episode", "--partitions", "2025-08-07")
+    assert {item["state"] for item in missing} == {"missing"}
+    edges = aqi.json("lineage", "*")["edges"]
+    assert {"upstream": "gold.fact_air_quality_hourly", "downstream": "gold.fact_episode", "mapping": "RunWindow"} in edges
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_a_warehouse_in_use_names_its_holder(aqi: Commands, run: Any) -> None:
+    """While a process holds the lock: exit status 1, the holder is named, nothing is changed."""
+    import fcntl
+    import json
+
+    with (aqi.warehouse / ".aqi.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        lock.write(json.dumps({"run_id": "other-run", "pid": os.getpid(), "host": "here", "since": "now"}))
+        lock.truncate()
+        lock.flush()
+        impatient = Commands(aqi.home, aqi.warehouse, aqi.base_url, {"AQI_WAREHOUSE__LOCK_WAIT_SECONDS": "0.2"})
+        done = impatient("materialize", "gold.dim_time")
+    assert done.returncode == 1
+    assert "other-run" in done.stderr
+    assert str(os.getpid()) in done.stderr
+
+
+def test_without_java_nothing_starts(aqi: Commands, tmp_path: Path) -> None:
+    elsewhere = Commands(aqi.home, tmp_path / "warehouse", aqi.base_url, {"JAVA_HOME": str(tmp_path)})
+    done: subprocess.CompletedProcess[str] = elsewhere("materialize", "gold.dim_time")
+    assert done.returncode == 2
+    assert "there is no Java" in done.stderr
+    assert "Install Java 17" in done.stderr
+    assert not (tmp_path / "warehouse").exists()
