@@ -18,6 +18,7 @@ from orchestration.parameters import Limits
 
 MICROGRAMS = "µg/m³"
 US_AQI = "US AQI"
+RULE_ORDER = ("key", "negative", "not_finite", "implausible")
 KEY_COLUMNS = ("location_key", "ts_utc", "date_utc")
 
 
@@ -276,6 +277,7 @@ def contract_of(name: str, model: Any) -> Contract:
             rules += _row_rules(name, column_name, check.name, dict(check.statistics))
     if rules:
         rules = [RowRule("key", "null", key) for key in KEY_COLUMNS] + _table_rules(name, schema) + rules
+        rules.sort(key=lambda rule: RULE_ORDER.index(rule.rule))
     return Contract(
         name=name,
         description=(model.__doc__ or "").strip(),
@@ -305,7 +307,8 @@ def _table_rules(model: str, schema: Any) -> list[RowRule]:
 def _row_rules(model: str, column: str, check: str, statistics: dict[str, Any]) -> list[RowRule]:
     match check:
         case "greater_than_or_equal_to":
-            return [RowRule("negative", "below", column, float(statistics["min_value"]))]
+            low = float(statistics["min_value"])
+            return [RowRule("implausible" if low else "negative", "below", column, low)]
         case "notin":
             return [RowRule("not_finite", "not_finite", column)]
         case "less_than_or_equal_to":

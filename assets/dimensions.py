@@ -36,6 +36,7 @@ MONTHS = (
     "December",
 )
 
+
 @asset(layer="gold", contract="DimDate", tags=("dimension",))
 def dim_date(*, calendar: Calendar) -> DataFrame:
     """The calendar: a row per day of the configured range."""

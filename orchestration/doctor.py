@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.errors import AqiError, EnvironmentError_
 from orchestration.workspace import Workspace
 from resources.settings import Settings, load
-from resources.spark import JARS_FOLDER, check_java
+from resources.spark import JARS_FOLDER, check_java, check_java_libraries, class_archive
 
 FREE_GIB = 2
 
@@ -63,12 +63,8 @@ def _python() -> str:
 
 
 def _java_libraries() -> str:
-    jars = sorted(path.name for path in JARS_FOLDER.glob("*.jar"))
-    if not any(name.startswith("delta-spark") for name in jars):
-        raise EnvironmentError_(
-            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
-        )
-    return f"{len(jars)} in {JARS_FOLDER}"
+    archive = "" if class_archive().exists() else "; no class-data archive, starts are slower: run `make setup`"
+    return f"{len(check_java_libraries())} in {JARS_FOLDER}{archive}"
 
 
 def _declarations(settings: Settings) -> str:

@@ -29,7 +29,7 @@ from resources.lock import WarehouseLock
 from resources.open_meteo import OpenMeteoClient
 from resources.prefect_server import EmbeddedServer, configured_api_url
 from resources.settings import Settings
-from resources.spark import SparkDriver, check_java, spark_conf
+from resources.spark import SparkDriver, check_java, check_java_libraries, spark_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -91,6 +91,7 @@ def materialize(
     settings, run_id = workspace.settings, new_run_id()
     if make_spark is None:
         check_java()
+        check_java_libraries()
         make_spark = _own_driver(settings)
     with _locked(workspace, run_id, listener) as inherited:
         plan, states = workspace.plan(request)
@@ -114,7 +115,6 @@ def materialize(
                     runner,
                     source,
                     listener,
-                    lambda step_id: _name_thread(session.result(), step_id),
                     name=title,
                     parallel_steps=settings.spark.max_parallel_steps,
                 )
@@ -220,12 +220,6 @@ def _prefect(run_id: str) -> Iterator[None]:
             else:
                 os.environ["PREFECT_API_URL"] = before
             refresh_global_settings_context()
-
-
-def _name_thread(spark: SparkSession, step_id: str) -> None:
-    """Give this thread's Spark jobs a fair share of their own and a name."""
-    spark.sparkContext.setLocalProperty("spark.scheduler.pool", step_id)
-    spark.sparkContext.setJobDescription(step_id)
 
 
 def _settle(session: Future[SparkSession]) -> None:

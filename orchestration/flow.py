@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from orchestration.outcome import StepOutcome
@@ -37,15 +36,13 @@ def run_flow(
     runner: StepRunner,
     source: OpenMeteoSource | None,
     listener: Listener,
-    describe: Callable[[str], None],
     *,
     name: str,
     parallel_steps: int,
 ) -> tuple[str, int]:
     """Run ``plan`` as one flow. Gives the flow run's id and how many task runs it has.
 
-    describe: called with the step's id on its thread before it runs, to name the thread's Spark jobs. Outcomes are
-    left on ``runner``.
+    Outcomes are left on ``runner``.
     """
     from prefect import allow_failure, flow, get_run_logger, task
     from prefect.cache_policies import NO_CACHE
@@ -75,7 +72,6 @@ def run_flow(
         step = next(step for step in plan.steps if step.id == step_id)
         with places:
             listener.step_started(step)
-            describe(step.id)
             outcome = runner.run(step)
             listener.step_done(outcome)
         message = _in_words(outcome)

@@ -117,6 +117,9 @@ class RunSummary:
 
     @property
     def ok(self) -> bool:
+        """Whether everything that was asked for and can be made is right now."""
+        if any(item.lacking for item in self.plan.left_out):
+            return False
         return not any(outcome.bad for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
 
     @property

@@ -82,11 +82,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Partitions of a selected asset that the plan does not make, and why, as a sentence."""
+    """Partitions of a selected asset that the plan does not make, and why, as a sentence.
+
+    lacking: something that they need is missing; otherwise there is nothing to be made yet.
+    """
 
     asset: str
     partitions: PartitionSet
     reason: str
+    lacking: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "reason": self.reason}
@@ -165,7 +169,7 @@ def _plan_asset(
         makeable = mapping.makeable(asked, there)
         if asked - makeable:
             why = _lacks(asset.key, mapping.of, selected=mapping.of in request.assets)
-            left_out.append(LeftOut(asset.key, asked - makeable, why))
+            left_out.append(LeftOut(asset.key, asked - makeable, why, lacking=True))
             asked = makeable
         if made is not None:
             rewrite |= mapping.affected_by(made.all_partitions, own.present, flagged)

@@ -85,7 +85,7 @@ def print_summary(console: Console, summary: RunSummary) -> None:
             console.print(f"[yellow]warning[/yellow] {outcome.step.asset}: {name} {count}", soft_wrap=True)
     _print_left_out(console, summary.plan.left_out)
     if not summary.plan.steps:
-        console.print("Nothing to do.")
+        console.print("Nothing to do." if summary.ok else "[red]Nothing could be made.[/red]")
         return
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
     console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")

@@ -127,6 +127,7 @@ class StepRunner:
             targets &= self._source.fetched if self._source else PartitionSet.empty()
         if not targets:
             return StepOutcome(step, problems=problems, version=self._state(asset.key).version)
+        self._name_thread(step)
         frame = self._transform(asset, targets).persist()
         facts = aggregate(frame, asset, self._context.contracts[asset.key], self._context.parameters)
         stray = PartitionSet.from_keys(key for key in facts if key not in targets)
@@ -149,6 +150,12 @@ class StepRunner:
             version=self._state(asset.key).version,
             warnings=self._warnings(asset, targets, facts),
         )
+
+    def _name_thread(self, step: Step) -> None:
+        """Give this thread's Spark jobs a name, and a fair share beside those of other steps."""
+        context = self._context.spark().sparkContext
+        context.setLocalProperty("spark.scheduler.pool", step.id)
+        context.setJobDescription(step.id)
 
     # Inputs -----------------------------------------------------------------------------------------------------
 
@@ -198,7 +205,6 @@ class StepRunner:
                 self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping))) for mapping in asset.upstream
             ]
         parameters = {name: getattr(self._context.parameters, name) for name in asset.parameters}
-        self._context.spark()
         frame = asset.function(*frames, **parameters)
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")

@@ -167,9 +167,7 @@ def _column(name: str, hourly: dict[str, Any], units: dict[str, Any], length: in
         whole = (values == np.floor(values)) & (np.abs(values) < 2**31)
         for wrong in np.flatnonzero(~whole):
             if cells[wrong] is not None:
-                raise _Nonsense(
-                    f"{cells[wrong]} as {name} at {hourly['time'][wrong]}, which is no whole number"
-                )
+                raise _Nonsense(f"{cells[wrong]} as {name} at {hourly['time'][wrong]}, which is no whole number")
     return values
 
 
@@ -179,9 +177,7 @@ def _same_unit(got: object, want: str) -> bool:
     return text == unicodedata.normalize("NFKC", want).replace(" ", "") or (want == "1" and text == "")
 
 
-def _table(
-    key: str, hours: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_]
-) -> pa.Table:
+def _table(key: str, hours: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_]) -> pa.Table:
     """The rows as Arrow, with the schema of ``SCHEMA``."""
     columns = [
         pa.array([key] * len(hours), pa.string()),

@@ -121,9 +121,7 @@ def plan_requests(
     if unknown := sorted(set(wanted) - {place.key for place in locations}):
         raise UsageError(f"no location is configured with the key {', '.join(map(repr, unknown))}")
     if max_days < 1 or max_locations < 1:
-        raise UsageError(
-            f"a request needs at least 1 day and 1 location (got {max_days} and {max_locations})"
-        )
+        raise UsageError(f"a request needs at least 1 day and 1 location (got {max_days} and {max_locations})")
     sharing: dict[tuple[date, date], list[Location]] = {}
     for place in locations:
         for piece in Days.union_of(Days.of(*piece) for piece in wanted.get(place.key, ())).pieces:

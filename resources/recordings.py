@@ -46,9 +46,7 @@ def load_recordings(folder: Path) -> list[Recording]:
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} is not a recorded answer of the API ({error!r})") from None
     if not found:
-        raise UsageError(
-            f"there is no *.json to replay in {folder}", "Name a folder with answers of the API."
-        )
+        raise UsageError(f"there is no *.json to replay in {folder}", "Name a folder with answers of the API.")
     recordings = []
     for (latitude, longitude), columns in found.items():
         times = np.array(columns["time"], dtype="datetime64[m]")

@@ -70,9 +70,7 @@ def _concentrations(latitude: float, longitude: float, hours: Hours) -> dict[str
         "carbon_monoxide": np.round(co),
         "aerosol_optical_depth": np.round(0.05 + pm25 / 150 + dust / 200, 2),
         "dust": np.round(dust),
-        "uv_index": np.round(
-            np.round(12 * sun**1.2 * (0.4 + 0.6 * _weather(seed, 7, hours, 13)) * 20) / 20, 2
-        ),
+        "uv_index": np.round(np.round(12 * sun**1.2 * (0.4 + 0.6 * _weather(seed, 7, hours, 13)) * 20) / 20, 2),
         "carbon_dioxide": np.round(420 + 2.4 * (hours / 8766.0 - 52) + 25 * rush * stagnant**0.3),
     }
 

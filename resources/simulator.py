@@ -39,9 +39,7 @@ FORECAST = timedelta(days=7)
 GRID_DEGREES = 0.4  # of CAMS global: answers carry the coordinates of the grid cell
 REPLAY_DEGREES = 0.01  # a recording answers for places no farther away than this
 SLOW_SECONDS = 2.0
-UNITS = {
-    name: {INDEX: "USAQI", "1": ""}.get(v.unit, v.unit.replace("µ", "μ")) for name, v in VARIABLES.items()
-}
+UNITS = {name: {INDEX: "USAQI", "1": ""}.get(v.unit, v.unit.replace("µ", "μ")) for name, v in VARIABLES.items()}
 
 
 class Simulator:
@@ -75,9 +73,7 @@ class Simulator:
         self.requests_served: Counter[str] = Counter()
         self._recordings = load_recordings(replay) if replay else None
         self._faults = tuple(faults)
-        self._last_request = min(
-            (fault.rate for fault in faults if fault.name == "die"), default=float("inf")
-        )
+        self._last_request = min((fault.rate for fault in faults if fault.name == "die"), default=float("inf"))
         self._refuse_locations = frozenset(refuse_locations)
         self._override, self._log = override, log
         self._numbers_given = 0
@@ -178,14 +174,10 @@ class Simulator:
             if recording.distance(*here) > REPLAY_DEGREES:
                 raise Refused("No data is available for this location")
             series, cell = recording.series, (recording.latitude, recording.longitude)
-            begin, end = (
-                date(1970, 1, 1) + timedelta(days=int(hour // 24)) for hour in series.hours[[0, -1]]
-            )
+            begin, end = (date(1970, 1, 1) + timedelta(days=int(hour // 24)) for hour in series.hours[[0, -1]])
             place.check(begin, end)
             asked = place.hours()
-            is_there = (series.hours >= asked[0]) & (
-                series.hours <= min(asked[-1], clock.timestamp() // 3600)
-            )
+            is_there = (series.hours >= asked[0]) & (series.hours <= min(asked[-1], clock.timestamp() // 3600))
             series = series.where(is_there)
         series = with_faults(series, seed_of(*here), self._faults, (clock.date() - date(1970, 1, 1)).days)
         return {
@@ -200,9 +192,7 @@ class Simulator:
             "hourly": self._hourly(here, series, variables),
         }
 
-    def _hourly(
-        self, here: tuple[float, float], series: AirSeries, variables: Sequence[str]
-    ) -> dict[str, list[Any]]:
+    def _hourly(self, here: tuple[float, float], series: AirSeries, variables: Sequence[str]) -> dict[str, list[Any]]:
         """The lists of ``hourly``: times and values."""
         times = series.hours.astype("datetime64[h]")
         lists: dict[str, list[Any]] = {"time": np.datetime_as_string(times, unit="m").tolist()}

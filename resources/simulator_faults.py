@@ -88,9 +88,7 @@ class Fault:
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
             near = difflib.get_close_matches(self.name, FAULTS, n=1, cutoff=0.0)[0]
-            raise UsageError(
-                f"unknown fault {self.name!r}", f"Did you mean {near!r}? One of: {', '.join(FAULTS)}."
-            )
+            raise UsageError(f"unknown fault {self.name!r}", f"Did you mean {near!r}? One of: {', '.join(FAULTS)}.")
         if self.name == "die" and not (self.rate >= 1 and float(self.rate).is_integer()):
             raise UsageError(f"die needs a number of requests of at least 1 (got {self.rate:g})")
         if self.name != "die" and not 0 <= self.rate <= 1:

@@ -44,24 +44,18 @@ class Place:
 def parse_query(query: str) -> tuple[list[Place], list[str]]:
     """The places and variables of a query; refuses what the API refuses, in its words."""
     given = {name: ",".join(values).split(",") for name, values in parse_qs(query).items()}
-    if missing := [
-        name for name in ("latitude", "longitude", "hourly", "start_date", "end_date") if name not in given
-    ]:
+    if missing := [name for name in ("latitude", "longitude", "hourly", "start_date", "end_date") if name not in given]:
         raise Refused(f"Value of type 'String' required for key '{missing[0]}'.")
     for name in given["hourly"]:
         if name not in VARIABLES:
             what = "VariableOrDerived<CamsVariable, CamsVariableDerived>"
-            raise Refused(
-                f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}."
-            )
+            raise Refused(f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}.")
     if any(zone not in ("UTC", "GMT") for zone in given.get("timezone", ())):
         raise Refused("Invalid timezone. This simulator knows UTC only.")
     latitudes = _numbers("Latitude", given["latitude"], 90)
     longitudes = _numbers("Longitude", given["longitude"], 180)
     try:
-        first, last = (
-            [date.fromisoformat(day) for day in given[name]] for name in ("start_date", "end_date")
-        )
+        first, last = ([date.fromisoformat(day) for day in given[name]] for name in ("start_date", "end_date"))
     except ValueError:
         raise Refused("Invalid date format. Make sure to use 'YYYY-MM-DD'") from None
     count = len(latitudes)

@@ -46,11 +46,7 @@ _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
 
 def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str, str]:
     """The configuration of a run's session. rows_expected: of the largest step; sets the shuffle's width."""
-    jars = sorted(str(jar) for jar in JARS_FOLDER.glob("*.jar"))
-    if not jars:
-        raise EnvironmentError_(
-            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
-        )
+    jars = check_java_libraries()
     return (
         _BASE_CONF
         | {
@@ -66,6 +62,16 @@ def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str,
         }
         | settings.spark.conf
     )
+
+
+def check_java_libraries() -> list[str]:
+    """The paths of Delta's Java libraries. Raises EnvironmentError_ where there are none."""
+    jars = sorted(str(jar) for jar in JARS_FOLDER.glob("*.jar"))
+    if not jars:
+        raise EnvironmentError_(
+            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
+        )
+    return jars
 
 
 def _archive_option() -> str:
@@ -114,7 +120,8 @@ def check_java() -> str:
     remedy = "Install Java 17 (apt-get install openjdk-17-jre-headless)"
     if _java() is None:
         place = f"JAVA_HOME ({home})" if home else "PATH"
-        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}.")
+        also = ", or correct JAVA_HOME." if home else "."
+        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
     text = _java_version_text()
     found = text.split('"')[1] if '"' in text else "unknown"
     major = found.split(".")[1 if found.startswith("1.") else 0].split("-")[0]

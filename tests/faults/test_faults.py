@@ -74,9 +74,7 @@ def test_one_bad_place_fails_alone(spark: Any, tmp_path: Path, rows: list[dict[s
     assert {row["location_key"] for row in lake.rows(oracle.CITY_DAILY)} == {"danang", "hanoi"}
 
 
-def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_it(
-    spark: Any, tmp_path: Path
-) -> None:
+def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_it(spark: Any, tmp_path: Path) -> None:
     """Hours at the end of the last good day are flagged: its episodes depend on the day that failed."""
     made = random_bronze(51, days=4, locations=["hanoi"], first=date(2025, 3, 1), breaking=False)
     flagged = [
@@ -87,7 +85,9 @@ def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_i
         lake = Lake(tmp_path, spark, feed.server.url, flags=flags)
         summary = lake.materialize("2025-03-01..2025-03-04", locations=["hanoi"])
     episode = outcomes(summary)[oracle.EPISODE]
-    assert episode.good == PartitionSet.from_keys([key for key in episode.step.partitions if str(key) == "2025-03-01/hanoi"])
+    assert episode.good == PartitionSet.from_keys(
+        [key for key in episode.step.partitions if str(key) == "2025-03-01/hanoi"]
+    )
     assert outcomes(summary)[oracle.CITY_DAILY].good.keys() == ["2025-03-01/hanoi", "2025-03-02/hanoi"]
 
 

@@ -68,7 +68,13 @@ def test_the_episodes_are_exactly_the_published_ones(aqi: Commands, run: Any, re
         return text.replace(" ", "T") + "Z"
 
     want = {
-        (row["location_key"], instant(row["start_ts_utc"]), instant(row["end_ts_utc"]), row["duration_hours"], row["peak_aqi"])
+        (
+            row["location_key"],
+            instant(row["start_ts_utc"]),
+            instant(row["end_ts_utc"]),
+            row["duration_hours"],
+            row["peak_aqi"],
+        )
         for row in published(recorded, "expected_fact_episode.csv")
     }
     got = {
@@ -101,7 +107,7 @@ def test_no_process_is_left_behind(run: Any) -> None:
 def test_prefects_history_has_one_flow_and_every_task(
     aqi: Commands, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Afterwards, in a server over the same database: one flow run, Completed, with n of n task runs, named and tagged."""
+    """Afterwards, in a server over the same database: one flow run, Completed, with n of n tasks, named and tagged."""
     for name in ("PREFECT_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, aqi.env[name])
     with EmbeddedServer(tmp_path / "server.log") as server:
@@ -153,7 +159,8 @@ def test_status_and_lineage_after_the_run(aqi: Commands, run: Any) -> None:
     missing = aqi.json("status", "gold.fact_episode", "--partitions", "2025-08-07")
     assert {item["state"] for item in missing} == {"missing"}
     edges = aqi.json("lineage", "*")["edges"]
-    assert {"upstream": "gold.fact_air_quality_hourly", "downstream": "gold.fact_episode", "mapping": "RunWindow"} in edges
+    window = {"upstream": "gold.fact_air_quality_hourly", "downstream": "gold.fact_episode", "mapping": "RunWindow"}
+    assert window in edges
 
 
 @pytest.mark.timeout(FIRST_RUN_SECONDS)

@@ -201,12 +201,12 @@ def lost(asset: str, upstream: str) -> str:
 def test_upstream_is_missing_and_not_selected() -> None:
     made = plan([CLEAN], august(3, 4), {FEED: there(august(4))})
     assert step(made, CLEAN).partitions == august(4)
-    assert made.left_out == (LeftOut(CLEAN, august(3), lacks(CLEAN, FEED)),)
+    assert made.left_out == (LeftOut(CLEAN, august(3), lacks(CLEAN, FEED), lacking=True),)
 
 
 def test_upstream_has_no_table_at_all() -> None:
     made = plan([CLEAN], august(3, 4))
-    assert made == Plan((), (LeftOut(CLEAN, august(3, 4), lacks(CLEAN, FEED)),))
+    assert made == Plan((), (LeftOut(CLEAN, august(3, 4), lacks(CLEAN, FEED), lacking=True),))
 
 
 def test_what_is_left_out_takes_what_needs_it_along_and_each_says_its_own_reason() -> None:
@@ -215,10 +215,10 @@ def test_what_is_left_out_takes_what_needs_it_along_and_each_says_its_own_reason
         CLEAN: august(4), PLACES: NULL, HOURS: august(4), DAILY: august(4), RUNS: august(4)
     }  # fmt: skip
     assert made.left_out == (
-        LeftOut(CLEAN, august(3), lacks(CLEAN, FEED)),
-        LeftOut(HOURS, august(3), lost(HOURS, CLEAN)),
-        LeftOut(RUNS, august(3), lost(RUNS, HOURS)),
-        LeftOut(DAILY, august(3), lost(DAILY, HOURS)),
+        LeftOut(CLEAN, august(3), lacks(CLEAN, FEED), lacking=True),
+        LeftOut(HOURS, august(3), lost(HOURS, CLEAN), lacking=True),
+        LeftOut(RUNS, august(3), lost(RUNS, HOURS), lacking=True),
+        LeftOut(DAILY, august(3), lost(DAILY, HOURS), lacking=True),
     )
 
 
@@ -226,8 +226,8 @@ def test_of_two_missing_upstreams_each_partition_names_one() -> None:
     made = plan([HOURS], august(3, 4), {CLEAN: there(august(3))})
     assert made.steps == ()
     assert made.left_out == (
-        LeftOut(HOURS, august(4), lacks(HOURS, CLEAN)),
-        LeftOut(HOURS, august(3), lacks(HOURS, PLACES)),
+        LeftOut(HOURS, august(4), lacks(HOURS, CLEAN), lacking=True),
+        LeftOut(HOURS, august(3), lacks(HOURS, PLACES), lacking=True),
     )
 
 
