@@ -91,7 +91,7 @@ def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_i
     assert outcomes(summary)[oracle.CITY_DAILY].good.keys() == ["2025-03-01/hanoi", "2025-03-02/hanoi"]
 
 
-@pytest.mark.parametrize(("fault", "said"), [("html", "HTML"), ("error", "500"), ("nonsense", "places")])
+@pytest.mark.parametrize(("fault", "said"), [("html", "HTML"), ("error", "500"), ("nonsense", "another shape")])
 def test_an_api_that_answers_nonsense_leaves_the_tables_as_they_were(
     spark: Any, tmp_path: Path, fault: str, said: str
 ) -> None:

@@ -33,7 +33,13 @@ def one_range(spark: Any, tmp_path_factory: pytest.TempPathFactory, replay: Simu
     return lake.tables()
 
 
-@pytest.mark.parametrize("pieces", [(LATER, EARLIER), THREE_PIECES], ids=["cut in a run of 94 hours", "three pieces"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param((LATER, EARLIER), id="cut in a run of 94 hours"),
+        pytest.param(THREE_PIECES, id="three pieces", marks=pytest.mark.slow),
+    ],
+)
 def test_pieces_out_of_order_equal_one_range(
     spark: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], pieces: tuple[str, ...]
 ) -> None:
