@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import subprocess
@@ -43,8 +44,12 @@ def run(aqi: Commands) -> dict[str, Any]:
     before = {process.pid for process in psutil.process_iter()}
     plan = aqi.json("plan", "*", "--partitions", RANGE)
     summary = aqi.json("materialize", "*", "--partitions", RANGE)
-    after = [process for process in psutil.process_iter() if process.pid not in before]
-    return {"plan": plan, "summary": summary, "left": [" ".join(process.cmdline()) for process in after]}
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):  # gone: only its parent has not noticed
+            if process.pid not in before:
+                left.append(" ".join(process.cmdline()))
+    return {"plan": plan, "summary": summary, "left": left}
 
 
 def published(recorded: Path, name: str) -> list[dict[str, str]]:
