@@ -5,11 +5,12 @@ Imports of what takes time (Spark, Prefect, deltalake) are left to the commands 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -110,8 +111,11 @@ def _run(workspace: Any, request: Any, title: str, as_json: bool) -> int:
     from orchestration.progress import Live, Quiet
 
     console = _console(to_stderr=True)
-    with Live(console) if console.is_terminal and not as_json else Quiet(console) as listener:
-        summary = run(workspace, request, listener, title=title)
+    try:
+        with Live(console) if console.is_terminal and not as_json else Quiet(console) as listener:
+            summary = run(workspace, request, listener, title=title)
+    except KeyboardInterrupt:
+        leave_interrupted()
     if as_json:
         click.echo(to_json(summary.to_json()))
     else:
@@ -119,10 +123,17 @@ def _run(workspace: Any, request: Any, title: str, as_json: bool) -> int:
     return summary.exit_status
 
 
+def leave_interrupted() -> NoReturn:
+    """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
+    exit would wait for that server until its requests give up."""
+    click.echo("interrupted; call the same command again to go on", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
 def _quiet_prefect() -> None:
     """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported."""
-    import os
-
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 
@@ -306,4 +317,7 @@ def demo(days: int, warehouse: Path, profile: str | None) -> int:
     _quiet_prefect()
     from orchestration.demo import run_demo
 
-    return run_demo(_console(), _console(to_stderr=True), profile, days, warehouse)
+    try:
+        return run_demo(_console(), _console(to_stderr=True), profile, days, warehouse)
+    except KeyboardInterrupt:
+        leave_interrupted()

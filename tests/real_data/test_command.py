@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ import requests
 
 from resources.prefect_server import EmbeddedServer
 from resources.simulator import Simulator
-from tests.real_data.commands import Commands
+from tests.real_data.commands import AQI, Commands
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect]
 
@@ -194,3 +196,20 @@ def test_without_java_nothing_starts(aqi: Commands, tmp_path: Path) -> None:
     assert "there is no Java" in done.stderr
     assert "Install Java 17" in done.stderr
     assert not (tmp_path / "warehouse").exists()
+
+
+def test_an_interrupt_ends_the_run_and_everything_that_it_started(aqi: Commands, run: Any, tmp_path: Path) -> None:
+    """SIGINT while steps run: exit status 130 within seconds, a word on how to go on, no process left."""
+    elsewhere = Commands(aqi.home, tmp_path / "warehouse", aqi.base_url)
+    process = subprocess.Popen(
+        [AQI, "materialize", "*", "--partitions", RANGE], env=elsewhere.env, stderr=subprocess.PIPE, text=True
+    )
+    while not list((tmp_path / "warehouse").glob("gold/*/_delta_log")) and process.poll() is None:
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; call the same command again" in stderr
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
