@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from orchestration.errors import SourceError
-from orchestration.flow import Listener, run_flow, wait_for_history
-from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, union
+from orchestration.flow import MATERIALIZE, Listener, run_flow, wait_for_history
+from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.partitions import PartitionSet
 from orchestration.planner import Plan, Request
 from orchestration.provenance import TableState
+from orchestration.run_record import RunRecord
 from orchestration.source import OpenMeteoSource
 from orchestration.steps import RunContext, StepRunner
 from orchestration.workspace import Workspace
@@ -45,6 +46,10 @@ class RunListener(Listener, Protocol):
     def planned(self, plan: Plan) -> None: ...
 
     def starting(self, what: str) -> None: ...
+
+    def warned(self, message: str) -> None: ...
+
+    def orphan_ended(self, message: str) -> None: ...
 
 
 class SparkProvider(Protocol):
@@ -81,27 +86,35 @@ def materialize(
     listener: RunListener,
     *,
     title: str,
+    flow_name: str = MATERIALIZE,
     make_spark: MakeSpark | None = None,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. Failures in steps are in the summary; AqiError is raised for the rest.
 
-    title: names the flow run.
+    Where there is nothing to do, neither the lock is taken nor Java looked for. title: names the flow run.
     """
     started = time.perf_counter()
     settings, run_id = workspace.settings, new_run_id()
+    plan, states = workspace.plan(request)
+    if not plan.steps:
+        listener.planned(plan)
+        return _summary(request, run_id, plan, (), states, started)
     if make_spark is None:
         check_java()
         check_java_libraries()
         make_spark = _own_driver(settings)
-    with _locked(workspace, run_id, listener) as inherited:
+    with locked(workspace, run_id, listener) as inherited:
         plan, states = workspace.plan(request)
         listener.planned(plan)
         if not plan.steps:
-            return RunSummary(run_id, plan, (), time.perf_counter() - started)
+            return _summary(request, run_id, plan, (), states, started)
         workspace.warehouse.check_schemas((workspace.catalog[step.asset] for step in plan.steps), workspace.contracts)
+        record = RunRecord(workspace, run_id, title, plan, listener.warned)
+        record.begin()
         largest = max(len(step.all_partitions) for step in plan.steps) * HOURS_A_DAY
         driver = make_spark(run_id, largest, inherited)
         with contextlib.ExitStack() as ending:
+            ending.push(record.end)
             pool = ending.enter_context(ThreadPoolExecutor(1, "spark-start"))
             listener.starting("Spark and Prefect")
             session = pool.submit(driver.start)
@@ -109,6 +122,7 @@ def materialize(
             ending.callback(_settle, session)
             ending.enter_context(_prefect(run_id))
             runner, source = prepare(workspace, plan, states, run_id, session.result)
+            record.runner = runner
             try:
                 flow_run_id, tasks = run_flow(
                     plan,
@@ -116,7 +130,9 @@ def materialize(
                     source,
                     listener,
                     name=title,
+                    flow_name=flow_name,
                     parallel_steps=settings.spark.max_parallel_steps,
+                    chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
                 )
             except BaseException:
                 driver.cancel()
@@ -124,11 +140,29 @@ def materialize(
             if flow_run_id:
                 wait_for_history(flow_run_id, tasks)
             application_id = driver.application_id
-    outcomes = tuple(
+    return _summary(request, run_id, plan, _outcomes(plan, runner), runner.tables, started, flow_run_id, application_id)
+
+
+def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
+    """What became of every step of the plan, also of one that never ran."""
+    return tuple(
         runner.outcomes.get(step.id) or StepOutcome(step, problems=(_never_ran(step.all_partitions),))
         for step in plan.steps
     )
-    return RunSummary(run_id, plan, outcomes, time.perf_counter() - started, flow_run_id, application_id)
+
+
+def _summary(
+    request: Request,
+    run_id: str,
+    plan: Plan,
+    outcomes: tuple[StepOutcome, ...],
+    tables: Mapping[str, TableState],
+    started: float,
+    flow_run_id: str = "",
+    application_id: str = "",
+) -> RunSummary:
+    chunks = chunk_outcomes(request, plan, outcomes, tables)
+    return RunSummary(run_id, plan, outcomes, time.perf_counter() - started, flow_run_id, application_id, chunks)
 
 
 def prepare(
@@ -148,21 +182,24 @@ def prepare(
         parameters=workspace.parameters,
         warehouse=workspace.warehouse,
         tables=tables,
-        clock=settings.now,
+        current=workspace.current(),
         spark=spark,
     )
-    fetched = union(step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None)
+    fetched = {step.id: step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None}
     source = OpenMeteoSource(settings, fetched, _client(settings)) if fetched else None
     return StepRunner(context, source), source
 
 
 def run_in_order(plan: Plan, runner: StepRunner, source: OpenMeteoSource | None) -> tuple[StepOutcome, ...]:
     """Fetch and run all steps one after the other, without Prefect: for tests and warm-ups."""
-    if source is not None:
-        for task in source.tasks:
-            with contextlib.suppress(SourceError):  # remembered by the source, reported by the step
-                source.fetch(task)
-    return tuple(runner.run(step) for step in plan.steps)
+    outcomes = []
+    for step in plan.steps:
+        if source is not None:
+            for task in source.tasks_of(step.id):
+                with contextlib.suppress(SourceError):  # remembered by the source, reported by the step
+                    source.fetch(task)
+        outcomes.append(runner.run(step))
+    return tuple(outcomes)
 
 
 def _client(settings: Settings) -> OpenMeteoClient:
@@ -188,14 +225,14 @@ def _own_driver(settings: Settings) -> MakeSpark:
 
 
 @contextlib.contextmanager
-def _locked(workspace: Workspace, run_id: str, listener: RunListener) -> Iterator[list[int]]:
+def locked(workspace: Workspace, run_id: str, listener: RunListener) -> Iterator[list[int]]:
     """The lock of a local warehouse; gives the open files that the driver JVM must inherit."""
     folder = workspace.warehouse.folder
     if folder is None:
         yield []
         return
     wait = workspace.settings.warehouse.lock_wait_seconds
-    with WarehouseLock(folder, run_id, iso(datetime.now(UTC)), wait, listener.waiting) as lock:
+    with WarehouseLock(folder, run_id, iso(datetime.now(UTC)), wait, listener.waiting, listener.orphan_ended) as lock:
         yield [lock.fd]
 
 

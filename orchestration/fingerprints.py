@@ -7,31 +7,19 @@ with a mark for null, so a value cannot move between columns unseen; columns tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
 from orchestration.contract import Contract
+from orchestration.decisions import PartitionFacts
 from orchestration.parameters import Parameters
 from orchestration.partitions import NULL_KEY, PartitionKey
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-EMPTY = "empty"
-"""The fingerprint of a partition without rows."""
-
 NOT_NULL = "not_null"
 UNIQUE = "unique"
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionFacts:
-    """What the aggregation says of one partition. violations: per check, only where there are any."""
-
-    rows: int = 0
-    fingerprint: str = EMPTY
-    violations: Mapping[str, int] = field(default_factory=dict)
 
 
 def aggregate(

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from orchestration.outcome import StepOutcome
+from orchestration.outcome import ChunkOutcome, StepOutcome
 from orchestration.planner import Plan, Step
 from orchestration.source import FetchTask, OpenMeteoSource
 from orchestration.steps import StepRunner, explain
 
 FETCH_THREADS = 4
+CHUNKS_AHEAD = 2
+"""So many chunks are fetched before they are written."""
 HISTORY_SECONDS = 30
 PAGE = 200
-FLOW_NAME = "materialize"
+MATERIALIZE, BACKFILL = "materialize", "backfill"
+"""Names of flows."""
+ARTIFACT = "backfill-chunks"
 
 
 class Listener(Protocol):
@@ -38,13 +43,17 @@ def run_flow(
     listener: Listener,
     *,
     name: str,
+    flow_name: str,
     parallel_steps: int,
+    chunks: Callable[[], Sequence[ChunkOutcome]] = tuple,
 ) -> tuple[str, int]:
     """Run ``plan`` as one flow. Gives the flow run's id and how many task runs it has.
 
-    Outcomes are left on ``runner``.
+    Outcomes are left on ``runner``. chunks: what became of the chunks of a backfill; asked when all steps are done,
+    and kept as an artifact of the flow run.
     """
     from prefect import allow_failure, flow, get_run_logger, task
+    from prefect.artifacts import create_table_artifact
     from prefect.cache_policies import NO_CACHE
     from prefect.client.schemas.objects import State
     from prefect.runtime import flow_run
@@ -78,8 +87,19 @@ def run_flow(
         get_run_logger().log(40 if outcome.bad else 20, message)
         return Failed(message=message) if outcome.bad else Completed(message=message)
 
+    def submit_fetches(step: Step, written: list[Any]) -> list[Any]:
+        """The fetches for a step, after the chunks before it are ``written``: fetching does not run away."""
+        assert source is not None
+        before: Any = [allow_failure(future) for future in written]
+        named: Any = fetch.with_options
+        return [
+            named(task_run_name=f"fetch {item}", tags={"fetch"}).submit(number, wait_for=before)
+            for number, item in enumerate(source.tasks)
+            if item.step == step.id
+        ]
+
     @flow(
-        name=FLOW_NAME,
+        name=flow_name,
         flow_run_name=name,
         validate_parameters=False,
         persist_result=False,
@@ -87,24 +107,25 @@ def run_flow(
     )
     def materialization() -> State[Any]:
         ids.append(str(flow_run.id))
-        fetches = []
         futures: dict[str, Any] = {}
-        waiting = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
-        for item in [step for step in waiting if not step.inputs and not runner.needs_source(step)]:
-            futures[item.id] = _named(materialize, item).submit(item.id)
-        if source is not None:
-            for number, fetch_task in enumerate(source.tasks):
-                named = fetch.with_options(task_run_name=f"fetch {fetch_task}", tags={"fetch"})
-                fetches.append(named.submit(number))
-        for step in waiting:
-            if step.id not in futures:
-                upstream = [futures[key] for key in step.upstream_steps]
-                before = upstream + (fetches if runner.needs_source(step) else [])
-                futures[step.id] = _named(materialize, step).submit(
-                    step.id, wait_for=[allow_failure(future) for future in before]
-                )
-        for future in [*fetches, *futures.values()]:
+        fetches: dict[str, list[Any]] = {}
+        steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
+        fetched = [step for step in steps if runner.needs_source(step)]
+        for item in steps:
+            if runner.needs_source(item):
+                number = fetched.index(item)
+                for ahead in range(len(fetches), min(number + CHUNKS_AHEAD, len(fetched) - 1) + 1):
+                    written = [futures[fetched[ahead - CHUNKS_AHEAD - 1].id]] if ahead > CHUNKS_AHEAD else []
+                    fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
+            before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
+            futures[item.id] = _named(materialize, item).submit(
+                item.id, wait_for=[allow_failure(future) for future in before]
+            )
+        for future in [*(one for some in fetches.values() for one in some), *futures.values()]:
             future.wait()
+        table = [chunk.to_json() for chunk in chunks()]
+        if table:
+            create_table_artifact(table=table, key=ARTIFACT, description=f"Chunks of {name}")
         bad = [outcome for outcome in runner.outcomes.values() if outcome.bad]
         if bad or len(runner.outcomes) < len(plan.steps):
             return Failed(message="; ".join(_in_words(outcome) for outcome in bad) or "steps did not run")
@@ -153,7 +174,7 @@ def wait_for_history(flow_run_id: str, tasks: int) -> bool:
 
 def _named(task: Any, step: Step) -> Any:
     return task.with_options(
-        task_run_name=f"{step.asset} {step.partitions}", tags={step.asset.partition(".")[0], "step"}
+        task_run_name=f"{step.asset} {step.all_partitions}", tags={step.asset.partition(".")[0], "step"}
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from orchestration.partitions import PartitionSet
-from orchestration.planner import Plan, Step
+from orchestration.planner import Chunk, Plan, Request, Step
+from orchestration.provenance import TableState
 
 
 class Outcome(StrEnum):
@@ -105,6 +106,67 @@ class StepOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkOutcome:
+    """What became of a chunk of a backfill, in all selected tables.
+
+    state: ``failed`` where a partition of it failed, was skipped or lacks something, else ``written``, ``unchanged``,
+    or ``fresh`` where there was nothing to do. rows: written, in all tables. seconds: of the steps that are the chunk's
+    alone, None where it has none. error: the first one.
+    """
+
+    name: str
+    partitions: PartitionSet
+    state: str
+    rows: int
+    seconds: float | None
+    error: str
+
+    def to_json(self) -> dict[str, Any]:
+        days = self.partitions.days
+        return {
+            "chunk": self.name,
+            "first_day": days.first.isoformat(),
+            "last_day": days.last.isoformat(),
+            "state": self.state,
+            "rows": self.rows,
+            "seconds": None if self.seconds is None else round(self.seconds, 3),
+            "error": self.error,
+        }
+
+
+def chunk_outcomes(
+    request: Request, plan: Plan, outcomes: Iterable[StepOutcome], tables: Mapping[str, TableState]
+) -> tuple[ChunkOutcome, ...]:
+    """What became of each chunk of ``request``. tables: as they are after the steps."""
+    outcomes = tuple(outcomes)
+    return tuple(_chunk_outcome(chunk, plan, outcomes, tables) for chunk in request.chunks)
+
+
+def _chunk_outcome(
+    chunk: Chunk, plan: Plan, outcomes: Sequence[StepOutcome], tables: Mapping[str, TableState]
+) -> ChunkOutcome:
+    concerned = [outcome for outcome in outcomes if outcome.step.all_partitions & chunk.partitions]
+    errors = [
+        f"{outcome.step.asset} {problem.partitions & chunk.partitions}: {problem.message}"
+        for outcome in concerned
+        for problem in outcome.problems
+        if problem.partitions & chunk.partitions
+    ]
+    errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
+    rows = sum(
+        tables[outcome.step.asset].records[key].rows
+        for outcome in concerned
+        for key in outcome.written & chunk.partitions
+    )
+    written = any(outcome.written & chunk.partitions for outcome in concerned)
+    state = "failed" if errors else "written" if written else "unchanged" if concerned else "fresh"
+    own = [outcome.seconds for outcome in concerned if outcome.step.chunk == chunk.name]
+    return ChunkOutcome(
+        chunk.name, chunk.partitions, state, rows, sum(own) if own else None, errors[0] if errors else ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """What became of a run."""
 
@@ -114,6 +176,7 @@ class RunSummary:
     seconds: float
     flow_run_id: str = ""
     application_id: str = ""
+    chunks: tuple[ChunkOutcome, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -127,6 +190,8 @@ class RunSummary:
         return 0 if self.ok else 1
 
     def to_json(self) -> dict[str, Any]:
+        """The plan's steps with their outcomes; for a backfill, its chunks too."""
+        chunks = {"chunks": [chunk.to_json() for chunk in self.chunks]} if self.chunks else {}
         return {
             "run_id": self.run_id,
             "state": "completed" if self.ok else "failed",
@@ -135,6 +200,7 @@ class RunSummary:
             "seconds": round(self.seconds, 3),
             "steps": [outcome.to_json() for outcome in self.outcomes],
             "left_out": [item.to_json() for item in self.plan.left_out],
+            **chunks,
         }
 
 

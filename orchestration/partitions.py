@@ -17,6 +17,7 @@ from datetime import date
 from functools import cache, total_ordering
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 
 from orchestration.days import FEED_BEGINS, ChunkMode, Days, chunks, first_and_last_day, parse_range
 from orchestration.errors import PartitionRangeError
@@ -117,6 +118,16 @@ class PartitionSet:
         return cls._from_parts(has_null, ((location, Days.from_dates(of)) for location, of in dates.items()))
 
     @classmethod
+    def union_of(cls, sets: Iterable[PartitionSet]) -> PartitionSet:
+        """Every partition that is in at least one of ``sets``, however many these are."""
+        has_null, days = False, dict[str, list[Days]]()
+        for one in sets:
+            has_null |= one.has_null
+            for location, of in one.parts:
+                days.setdefault(location, []).append(of)
+        return cls._from_parts(has_null, ((location, Days.union_of(of)) for location, of in days.items()))
+
+    @classmethod
     def _from_parts(cls, has_null: bool, parts: Iterable[tuple[str, Days]]) -> PartitionSet:
         return cls(has_null, tuple(sorted((part for part in parts if part[1]), key=itemgetter(0))))
 
@@ -187,6 +198,23 @@ class PartitionSet:
     def pieces(self) -> list[tuple[str, date, date]]:
         """The contiguous intervals (location, first day, last day), by location, then by day."""
         return [(location, first, last) for location, days in self.parts for first, last in days.pieces]
+
+    def to_json(self) -> list[list[str] | None]:
+        """Its intervals as JSON values, ``[location, first day, last day]`` each; first a null for the null key."""
+        dated: list[list[str] | None] = [[at, first.isoformat(), last.isoformat()] for at, first, last in self.pieces()]
+        return [None, *dated] if self.has_null else dated
+
+    @classmethod
+    def from_json(cls, data: Iterable[Any]) -> PartitionSet:
+        """The inverse of ``to_json``. Raises ValueError or TypeError for what is no set."""
+        has_null, pieces = False, dict[str, list[tuple[date, date]]]()
+        for item in data:
+            if item is None:
+                has_null = True
+            else:
+                at, first, last = item
+                pieces.setdefault(at, []).append((date.fromisoformat(first), date.fromisoformat(last)))
+        return cls(has_null, tuple((at, Days(tuple(of))) for at, of in pieces.items()))
 
     def keys(self) -> list[str]:
         """The printed keys, in order. As many as there are partitions: for output, not for planning."""

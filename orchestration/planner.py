@@ -1,19 +1,23 @@
 """The planner: a selection of assets and partitions, and what storage holds → a frozen plan.
 
+Only what is not fresh becomes a step, and what earlier steps of the plan may change; such a step looks again when its
+turn comes, and does nothing where nothing changed.
+
 The plan is a value: ``aqi plan`` prints it, the executor runs it, the run's summary reports on its very steps.
 Pure: what storage holds comes in as ``TableState`` values, and hours that reach over midnight as ``FlaggedHours``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
-from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.freshness import Current, not_fresh
+from orchestration.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.partitions import Days, PartitionSet
 from orchestration.provenance import TableState
 
@@ -23,10 +27,10 @@ FlagsOf = Callable[[RunWindow, TableState], FlaggedHours]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a step reads of one upstream asset: a pinned version of its table, the output of a step, or both.
+    """What a step reads of one upstream asset: a pinned version of its table, or the output of an earlier step.
 
-    version: the version of the table before the run, None where nothing is read from it.
-    step: id of the step whose output is read, None where there is none.
+    version: the version of the table before the run; None where there is none, or a step's output is read.
+    step: id of the step whose output is read; None for a table.
     partitions: what may be read, absent partitions included.
     """
 
@@ -48,8 +52,12 @@ class Input:
 class Step:
     """One asset to materialize.
 
-    partitions: what was asked for. may_rewrite: further partitions that exist and may come out otherwise.
+    partitions: what was asked for and is not fresh, or may not be when the step's turn comes.
+    may_rewrite: further partitions that exist and may come out otherwise.
     base_version: the version of the asset's own table before the run, None where there is none.
+    after: the plan's step before this one that writes the same table. chunk: the chunk that it belongs to alone.
+    force: make ``partitions`` even where they are fresh. verify: first see whether the table's rows are those that were
+    recorded last, and adopt them if so.
     """
 
     id: str
@@ -59,6 +67,10 @@ class Step:
     inputs: tuple[Input, ...]
     base_version: int | None
     reason: str
+    after: str | None = None
+    chunk: str = ""
+    force: bool = False
+    verify: bool = False
 
     @property
     def all_partitions(self) -> PartitionSet:
@@ -66,7 +78,9 @@ class Step:
 
     @property
     def upstream_steps(self) -> tuple[str, ...]:
-        return tuple(item.step for item in self.inputs if item.step is not None)
+        """Ids of the steps that have to end before this one can start."""
+        upstream = tuple(item.step for item in self.inputs if item.step is not None)
+        return upstream if self.after is None else (*upstream, self.after)
 
     def to_json(self) -> dict[str, Any]:
         """The form of ``aqi plan --json``; partitions as lists of keys."""
@@ -103,9 +117,9 @@ class Plan:
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...]
 
-    def step_of(self, asset: str) -> Step | None:
-        """The step that makes ``asset``, None where the plan has none."""
-        return next((step for step in self.steps if step.asset == asset), None)
+    def steps_of(self, asset: str) -> tuple[Step, ...]:
+        """The steps that make ``asset``, in their order."""
+        return tuple(step for step in self.steps if step.asset == asset)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -115,88 +129,210 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a backfill."""
+
+    name: str
+    partitions: PartitionSet
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for: selected assets (keys), days × locations, and the current UTC day."""
+    """What is asked for: selected assets (keys), days × locations, and the current moment.
+
+    force: make what is fresh too. chunks: the parts of ``partitions`` that are fetched and written one by one.
+    repair: only what somebody else changed, and compare before making it anew.
+    """
 
     assets: frozenset[str]
     partitions: PartitionSet
-    today: date
+    now: datetime
+    force: bool = False
+    chunks: tuple[Chunk, ...] = ()
+    repair: bool = False
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
+
+
+NOTHING = PartitionSet.empty()
+BATCH_PARTITIONS = 80_000
+"""As many day × places at the most go through one step: some two million hourly rows, a large file."""
 
 
 def make_plan(
     catalog: Catalog,
     request: Request,
     tables: Mapping[str, TableState],
+    current: Current,
     flags_of: FlagsOf = lambda _window, _state: nothing_flagged,
 ) -> Plan:
     """The plan for ``request`` over ``tables`` (a state per asset that has a table).
 
-    Every asked partition ends up either in a step or in ``left_out`` with a reason. Steps stand in topological
-    order; a step takes as inputs the outputs of earlier steps and, for the rest, its upstream table as it is now.
+    Every asked partition is fresh, or in a step, or in ``left_out`` with a reason. Steps stand in topological order; a
+    step takes as inputs the outputs of earlier steps and, for the rest, its upstream table as it is now.
+
+    A request in chunks has a step per chunk for every fetched asset. What is made from these is made once for as many
+    chunks together as one step can bear (``BATCH_PARTITIONS``): every step costs a commit, and rows hardly anything.
     """
-    steps: list[Step] = []
-    left_out: list[LeftOut] = []
-    for key in catalog.keys:
-        if key in request.assets:
-            step, left = _plan_asset(catalog[key], request, tables, flags_of, steps)
-            left_out += left
-            steps += [step] if step.partitions or step.may_rewrite else []
-    return Plan(tuple(steps), tuple(left_out))
+    planning = _Planning(catalog, request, tables, current, flags_of)
+    for number, batch in enumerate(_batches(request)):
+        for key in catalog.keys:
+            if key in request.assets and (number == 0 or catalog[key].partitions is not None):
+                planning.plan(catalog[key], batch)
+        planning.end_batch()
+    return Plan(tuple(planning.steps), _merged(planning.left_out))
 
 
-def _plan_asset(
-    asset: Asset,
-    request: Request,
-    tables: Mapping[str, TableState],
-    flags_of: FlagsOf,
-    steps: Sequence[Step],
-) -> tuple[Step, list[LeftOut]]:
-    own = tables.get(asset.key, TableState())
-    asked = PartitionSet.null() if asset.partitions is None else request.partitions.without_null()
-    left_out: list[LeftOut] = []
-    future = asked - _until(asked, request.today)
-    if future:
-        left_out.append(LeftOut(asset.key, future, f"These days lie after today ({request.today}, UTC)."))
-        asked = asked - future
-    made_by = {step.asset: step for step in steps}
-    rewrite = PartitionSet.empty()
-    available: dict[str, PartitionSet] = {}
-    for mapping in asset.upstream:
-        state, made = tables.get(mapping.of, TableState()), made_by.get(mapping.of)
-        flagged = _flags(mapping, state, flags_of)
-        there = state.present | (made.all_partitions if made else PartitionSet.empty())
-        available[mapping.of] = there
-        makeable = mapping.makeable(asked, there)
-        if asked - makeable:
-            why = _lacks(asset.key, mapping.of, selected=mapping.of in request.assets)
-            left_out.append(LeftOut(asset.key, asked - makeable, why, lacking=True))
-            asked = makeable
-        if made is not None:
-            rewrite |= mapping.affected_by(made.all_partitions, own.present, flagged)
-    for mapping in asset.upstream:  # whichever of them changed: none may lack
-        rewrite = mapping.makeable(rewrite, available[mapping.of])
-    rewrite = rewrite - asked
-    inputs = tuple(_input(mapping, asked | rewrite, tables, made_by, flags_of) for mapping in asset.upstream)
-    step = Step(asset.key, asset.key, asked, rewrite, inputs, own.version, _reason(asked, rewrite, own))
-    return step, left_out
+def _batches(request: Request) -> list[tuple[Chunk, ...]]:
+    """The chunks in groups, each as large as one step can bear; without chunks, all in one."""
+    if not request.chunks:
+        return [(Chunk("", request.partitions),)]
+    batches: list[list[Chunk]] = []
+    size = 0
+    for chunk in request.chunks:
+        size += len(chunk.partitions)
+        if not batches or size > BATCH_PARTITIONS:
+            batches.append([])
+            size = len(chunk.partitions)
+        batches[-1].append(chunk)
+    return [tuple(batch) for batch in batches]
 
 
-def _input(
-    mapping: PartitionMapping,
-    partitions: PartitionSet,
-    tables: Mapping[str, TableState],
-    made_by: Mapping[str, Step],
-    flags_of: FlagsOf,
-) -> Input:
-    state, made = tables.get(mapping.of, TableState()), made_by.get(mapping.of)
-    read = mapping.upstream_of(partitions, _flags(mapping, state, flags_of))
-    from_table = (read & state.present) - (made.all_partitions if made else PartitionSet.empty())
-    version = state.version if from_table or made is None else None
-    return Input(mapping.of, version, made.id if made else None, read)
+@dataclass
+class _Planning:
+    """Steps as they are added. made, changed: what they make of each asset, in all and in the batch at hand."""
+
+    catalog: Catalog
+    request: Request
+    tables: Mapping[str, TableState]
+    current: Current
+    flags_of: FlagsOf
+    steps: list[Step] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    made: dict[str, PartitionSet] = field(default_factory=dict)
+    changed: dict[str, PartitionSet] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)
+
+    def end_batch(self) -> None:
+        self.changed.clear()
+
+    def plan(self, asset: Asset, batch: Sequence[Chunk]) -> None:
+        """Add what ``asset`` needs for a batch of chunks."""
+        if asset.source is not None:
+            for chunk in batch:
+                self._add(asset, chunk.partitions, chunk.name, f"{asset.key}#{chunk.name}" if chunk.name else asset.key)
+            return
+        together = _union(chunk.partitions for chunk in batch)
+        whole = len(batch) == max(1, len(self.request.chunks)) or asset.partitions is None
+        self._add(asset, together, "", asset.key if whole else f"{asset.key}#{batch[0].name}..{batch[-1].name}")
+
+    def _add(self, asset: Asset, partitions: PartitionSet, chunk: str, name: str) -> None:
+        asked = PartitionSet.null() if asset.partitions is None else partitions.without_null()
+        future = asked - _until(asked, self.request.today)
+        if future:
+            self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({self.request.today}, UTC)."))
+            asked = asked - future
+        if self.request.repair:
+            asked &= self.tables.get(asset.key, TableState()).unrecorded
+        own = self._present(asset.key)
+        stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
+        needed = asked if self.request.force else _union(stale.values())
+        rewrite = NOTHING
+        for mapping in asset.upstream:
+            changed = self.changed.get(mapping.of)
+            if changed and not self.request.repair:
+                touched = mapping.affected_by(changed, own | asked, self._flagged(mapping))
+                needed |= touched & asked
+                rewrite |= touched - asked
+        needed = self._with_upstream(asset, needed)
+        for mapping in asset.upstream:
+            rewrite = mapping.makeable(rewrite, self._available(mapping.of))
+        if not needed and not rewrite:
+            return
+        self.steps.append(
+            Step(
+                id=name,
+                asset=asset.key,
+                partitions=needed,
+                may_rewrite=rewrite,
+                inputs=tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite)),
+                base_version=self.tables.get(asset.key, TableState()).version,
+                reason=_reason(needed, rewrite, {why.in_short: found for why, found in stale.items()}, self.request),
+                after=self.last.get(asset.key),
+                chunk=chunk,
+                force=self.request.force,
+                verify=self.request.repair,
+            )
+        )
+        self.last[asset.key] = name
+        for sets in (self.made, self.changed):
+            sets[asset.key] = sets.get(asset.key, NOTHING) | needed | rewrite
+
+    def _with_upstream(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
+        """Those of ``needed`` that can be made; the others are left out, with the reason."""
+        for mapping in asset.upstream:
+            makeable = mapping.makeable(needed, self._available(mapping.of))
+            lacking = needed - makeable
+            if lacking:
+                doubted = lacking & mapping.makeable(lacking, self._present(mapping.of))
+                selected = mapping.of in self.request.assets
+                for partitions, why in (
+                    (doubted, _doubted(asset.key, mapping.of)),
+                    (lacking - doubted, _lacks(asset.key, mapping.of, selected=selected)),
+                ):
+                    if partitions:
+                        self.left_out.append(LeftOut(asset.key, partitions, why, lacking=True))
+                needed = makeable
+        return needed
+
+    def _present(self, key: str) -> PartitionSet:
+        return self.tables.get(key, TableState()).present | self.made.get(key, NOTHING)
+
+    def _available(self, key: str) -> PartitionSet:
+        """What can be built upon: partitions that somebody else changed cannot, unless they are made anew first."""
+        state = self.tables.get(key, TableState())
+        return (state.present - state.unrecorded) | self.made.get(key, NOTHING)
+
+    def _flagged(self, mapping: PartitionMapping) -> FlaggedHours:
+        """The flagged hours behind a mapping; of days that are made in this plan, any hour may be."""
+        if not isinstance(mapping, RunWindow):
+            return nothing_flagged
+        made, there = (
+            self.made.get(mapping.of, NOTHING),
+            self.flags_of(mapping, self.tables.get(mapping.of, TableState())),
+        )
+        days = dict(made.parts)
+        return lambda place, day: ALL_DAY if place in days and day in days[place] else there(place, day)
+
+    def _inputs(self, mapping: PartitionMapping, partitions: PartitionSet) -> list[Input]:
+        state = self.tables.get(mapping.of, TableState())
+        rest = mapping.upstream_of(partitions, self._flagged(mapping))
+        inputs = []
+        for step in self.steps:
+            if step.asset == mapping.of and rest & step.all_partitions:
+                inputs.append(Input(mapping.of, None, step.id, rest & step.all_partitions))
+                rest = rest - step.all_partitions
+        if rest and (rest & state.present or not inputs):
+            inputs.append(Input(mapping.of, state.version, None, rest))
+        return inputs
 
 
-def _flags(mapping: PartitionMapping, state: TableState, flags_of: FlagsOf) -> FlaggedHours:
-    return flags_of(mapping, state) if isinstance(mapping, RunWindow) else nothing_flagged
+def _union(sets: Iterable[PartitionSet]) -> PartitionSet:
+    result = PartitionSet.empty()
+    for partitions in sets:
+        result |= partitions
+    return result
+
+
+def _merged(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
+    """One entry per asset and reason."""
+    groups: dict[tuple[str, str, bool], PartitionSet] = {}
+    for item in left_out:
+        of = (item.asset, item.reason, item.lacking)
+        groups[of] = groups.get(of, NOTHING) | item.partitions
+    return tuple(LeftOut(asset, partitions, reason, lacking) for (asset, reason, lacking), partitions in groups.items())
 
 
 def _until(partitions: PartitionSet, today: date) -> PartitionSet:
@@ -215,18 +351,31 @@ def _lacks(asset: str, upstream: str, *, selected: bool) -> str:
     )
 
 
-def _reason(asked: PartitionSet, rewrite: PartitionSet, own: TableState) -> str:
-    there = asked & own.present
-    doubted = asked & own.unrecorded
-    missing = asked - own.present
-    parts = []
-    if missing:
-        parts.append(f"{len(missing)} missing")
-    if doubted:
-        parts.append(f"{len(doubted)} changed by somebody else")
-    if there - doubted:
-        parts.append(f"{len(there - doubted)} there already")
-    reason = "asked for: " + ", ".join(parts) if parts else "not asked for"
+def _doubted(asset: str, upstream: str) -> str:
+    return (
+        f"{asset} needs {upstream}, which somebody else changed there: "
+        f"`aqi repair {upstream}` compares and mends it, or select it too, for instance with '+{asset}'."
+    )
+
+
+def _reason(needed: PartitionSet, rewrite: PartitionSet, kinds: Mapping[str, PartitionSet], request: Request) -> str:
+    """Why a step is there, in counts: ``2 missing, 1 stale (its contract changed)``."""
+    if request.force:
+        parts = [f"{len(needed)} forced"] if needed else []
+    else:
+        counts = {kind: len(found & needed) for kind, found in kinds.items()}
+        parts = [
+            f"{count} {kind}" if kind in PLAIN_KINDS else f"{count} stale ({kind})"
+            for kind, count in counts.items()
+            if count
+        ]
+        fresh = len(needed - _union(kinds.values()))
+        if fresh:
+            parts.append(f"{fresh} fresh unless an upstream step changes them")
+    reason = ", ".join(parts) if parts else "not asked for"
     if rewrite:
         reason += f"; {len(rewrite)} around may come out otherwise"
     return reason
+
+
+PLAIN_KINDS = ("missing", "changed by somebody else")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.outcome import RunSummary
+from orchestration.outcome import ChunkOutcome, RunSummary
 from orchestration.planner import LeftOut, Plan
 from orchestration.progress import STYLE_OF_STATE
 from resources.clock import iso
@@ -56,7 +56,8 @@ def print_summary(console: Console, summary: RunSummary) -> None:
     table.add_column("state")
     for name in ("written", "unchanged", "failed", "skipped", "rows", "version", "seconds"):
         table.add_column(name, justify="right")
-    for outcome in summary.outcomes:
+    shown = [outcome for outcome in summary.outcomes if not (summary.chunks and outcome.step.chunk)]
+    for outcome in shown:
         style = STYLE_OF_STATE[outcome.state]
         table.add_row(
             outcome.step.asset,
@@ -69,7 +70,9 @@ def print_summary(console: Console, summary: RunSummary) -> None:
             "" if outcome.version is None else str(outcome.version),
             f"{outcome.seconds:.1f}",
         )
-    if summary.outcomes:
+    if summary.chunks:
+        _print_chunks(console, summary.chunks)
+    if shown:
         console.print(table)
     for outcome in summary.outcomes:
         for problem in outcome.problems:
@@ -91,6 +94,28 @@ def print_summary(console: Console, summary: RunSummary) -> None:
     console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
     if not summary.ok:
         console.print("Mend the cause and call the same command again: what is right already is left alone.")
+
+
+def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("chunk", no_wrap=True)
+    table.add_column("state")
+    for name in ("partitions", "rows", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("error", overflow="fold")
+    for chunk in chunks:
+        style = STYLE_OF_STATE[chunk.state]
+        seconds = "" if chunk.seconds is None else f"{chunk.seconds:.1f}"
+        table.add_row(
+            chunk.name,
+            f"[{style}]{chunk.state}[/{style}]",
+            str(len(chunk.partitions)),
+            str(chunk.rows or ""),
+            seconds,
+            escape(chunk.error),
+        )
+    console.print(table)
+    console.print()
 
 
 def rows_as_csv(rows: pa.Table) -> str:

@@ -19,8 +19,12 @@ from orchestration.partitions import Days, PartitionKey, PartitionSet
 
 FORMAT = 1
 MARK = "aqi"
+TRUNCATED_AT = 32
+"""Delta keeps this many characters of a string in a file's statistics, and may then put a last one behind them."""
 ABSENT = "absent"
 """The fingerprint of an upstream partition that does not exist."""
+UNRECORDED = "unrecorded"
+"""The fingerprint of an upstream partition that somebody else changed: what was read of it is not known."""
 
 Inputs = Mapping[str, Mapping[str, str]]
 """Upstream asset (or source) → partition key consulted → its fingerprint."""
@@ -73,12 +77,16 @@ class PartitionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What one commit says: the run, the asset, and a record per partition (by partition key)."""
+    """What one commit says: the run, the asset, and a record per partition (by partition key).
+
+    wiped: the partitions that the commit made as if they had never been made.
+    """
 
     run_id: str
     asset: str
     at: str
     records: Mapping[PartitionKey, PartitionRecord]
+    wiped: PartitionSet = field(default_factory=PartitionSet.empty)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; code and contract versions that all partitions share stand once."""
@@ -87,7 +95,7 @@ class Provenance:
         for key, record in sorted(self.records.items()):
             facts = record.facts()
             partitions[str(key)] = {name: value for name, value in facts.items() if name not in shared}
-        return {
+        said = {
             MARK: FORMAT,
             "run": self.run_id,
             "asset": self.asset,
@@ -95,6 +103,7 @@ class Provenance:
             "all": shared,
             "partitions": partitions,
         }
+        return said | {"wiped": self.wiped.to_json()} if self.wiped else said
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], version: int) -> Provenance:
@@ -114,7 +123,7 @@ class Provenance:
                 at=data["at"],
                 version=version,
             )
-        return cls(data["run"], data["asset"], data["at"], records)
+        return cls(data["run"], data["asset"], data["at"], records, PartitionSet.from_json(data.get("wiped", ())))
 
 
 def _shared(records: Iterable[PartitionRecord]) -> dict[str, Any]:
@@ -148,50 +157,74 @@ def is_ours(metadata: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FileSpan:
-    """The partitions that a data file can hold, by its statistics: days and locations, both ends in; None: any."""
+    """The partitions that a data file can hold, by its statistics: days and locations, both ends in; None: any.
+
+    has_null: it is a file of an unpartitioned table.
+    """
 
     first_day: date | None = None
     last_day: date | None = None
     first_location: str | None = None
     last_location: str | None = None
+    has_null: bool = False
 
     def covers(self, key: PartitionKey) -> bool:
         """Whether rows of ``key`` can be in the file."""
         if key.day is None or key.location is None:
             return True
+        last = self.last_location  # where it was cut off, the true one may lie behind it
         return (
             (self.first_day is None or self.first_day <= key.day)
             and (self.last_day is None or key.day <= self.last_day)
             and (self.first_location is None or self.first_location <= key.location)
-            and (self.last_location is None or key.location <= self.last_location)
+            and (last is None or key.location <= last or len(last) >= TRUNCATED_AT)
         )
 
     def spanned(self, locations: Iterable[str]) -> PartitionSet:
-        """The partitions of ``locations`` that the file can hold; empty where its days are unknown."""
+        """The partitions of ``locations``, and of the file's ends where these are whole, that the file can hold.
+
+        Of the dated ones none where the file's days are unknown.
+        """
+        null = PartitionSet(self.has_null)
         if self.first_day is None or self.last_day is None:
-            return PartitionSet.empty()
-        span = Days.of(self.first_day, self.last_day)
-        ends = {place for place in (self.first_location, self.last_location) if place is not None}
+            return null
+        ends = {at for at in (self.first_location, self.last_location) if at is not None and len(at) < TRUNCATED_AT}
         inside = [place for place in {*locations, *ends} if self.covers(PartitionKey(self.first_day, place))]
-        return PartitionSet.of(span, inside)
+        return null | PartitionSet.of(Days.of(self.first_day, self.last_day), inside)
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a table. touched: the files it added or removed with a change of data."""
+    """One commit of a table.
+
+    touched: what the files can hold that it added or removed with a change of data.
+    added, removed: files, by path, whether data changed or not.
+    """
 
     version: int
     provenance: Provenance | None
     touched: tuple[FileSpan, ...] = ()
+    added: Mapping[str, FileSpan] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """What a table is at a version: a record per partition, and the partitions that others changed since."""
+    """What a table is at a version: a record per partition, and the partitions that others changed since.
+
+    The rest does not say what the table is, and does not count when states are compared; it is there for what comes.
+    files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
+    that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
+    snapshot or supplement to it; None without one.
+    """
 
     version: int | None = None
     records: Mapping[PartitionKey, PartitionRecord] = field(default_factory=dict)
     unrecorded: PartitionSet = field(default_factory=PartitionSet.empty)
+    files: Mapping[str, FileSpan] = field(default_factory=dict, compare=False)
+    places: frozenset[str] = field(default=frozenset(), compare=False)
+    snapshot: int | None = field(default=None, compare=False)
+    kept: int | None = field(default=None, compare=False)
 
     @property
     def present(self) -> PartitionSet:
@@ -199,7 +232,9 @@ class TableState:
         return PartitionSet.from_keys(self.records) | self.unrecorded
 
     def fingerprint(self, key: PartitionKey) -> str:
-        """The recorded fingerprint; ``absent`` where there is no record."""
+        """The recorded fingerprint; ``absent`` where there is no record, ``unrecorded`` where it holds no more."""
+        if key in self.unrecorded:
+            return UNRECORDED
         record = self.records.get(key)
         return ABSENT if record is None else record.fingerprint
 
@@ -209,21 +244,38 @@ class TableState:
 
     def after(self, commit: Commit) -> TableState:
         """The state after one more commit."""
+        state = replace(self, version=commit.version, files=self._files_after(commit))
         if commit.provenance is not None:
+            wiped = commit.provenance.wiped
+            left = {key: record for key, record in self.records.items() if key not in wiped} if wiped else self.records
             records = {
                 key: replace(record, version=commit.version) for key, record in commit.provenance.records.items()
             }
-            named = PartitionSet.from_keys(records)
-            return TableState(commit.version, {**self.records, **records}, self.unrecorded - named)
+            named = wiped | PartitionSet.from_keys(records)
+            return replace(state, records={**left, **records}, unrecorded=self.unrecorded - named)
         if not commit.touched:
-            return replace(self, version=commit.version)
+            return state
         known = {key.location for key in self.records if key.location is not None}
-        doubted = PartitionSet.from_keys(
-            key for key in self.records if any(span.covers(key) for span in commit.touched)
-        )
-        for span in commit.touched:
-            doubted |= span.spanned(known)
-        return TableState(commit.version, self.records, self.unrecorded | doubted)
+        known |= self.places.union(self.unrecorded.locations)
+        spans = set(commit.touched)
+        open_ended = [span for span in spans if span.first_day is None or span.last_day is None]
+        doubted = PartitionSet.from_keys(key for key in self.records if any(span.covers(key) for span in open_ended))
+        spanned = PartitionSet.union_of(span.spanned(known) for span in spans)
+        return replace(state, unrecorded=self.unrecorded | doubted | spanned)
+
+    def after_gap(self, version: int, with_rows: PartitionSet, files: Mapping[str, FileSpan]) -> TableState:
+        """The state at ``version``, where the commits up to it cannot be read any more.
+
+        with_rows, files: of the table as it is today. Nothing is trusted of what was known, and what has rows is there.
+        """
+        doubted = PartitionSet.from_keys(self.records) | with_rows
+        return replace(self, version=version, unrecorded=self.unrecorded | doubted, files=files)
+
+    def _files_after(self, commit: Commit) -> Mapping[str, FileSpan]:
+        if not commit.added and not commit.removed:
+            return self.files
+        left = {path: span for path, span in self.files.items() if path not in commit.removed}
+        return {**left, **commit.added}
 
 
 def fold(commits: Iterable[Commit], start: TableState | None = None) -> TableState:

@@ -1,7 +1,8 @@
 """Fetching for assets that have a source: requests for many places at once, an answer or an error per place.
 
 A request is sent when the first of its places is asked for. Where it fails for a reason that may lie in one place,
-every place is asked for by itself, so that one bad place fails alone.
+every place is asked for by itself, so that one bad place fails alone. What is brought belongs to one step of the plan,
+and is forgotten when that is done: fetching runs ahead of writing, but only by so much as the flow lets it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from orchestration.decisions import Sourced
 from orchestration.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
 from orchestration.parameters import Location
 from orchestration.partitions import Days, PartitionKey, PartitionSet
@@ -30,11 +32,12 @@ NOT_OF_A_PLACE = (SourceUnreachable, SourceLimited, FetchCancelled)
 
 @dataclass(frozen=True, slots=True)
 class FetchTask:
-    """One place of one request: what a fetch task of the flow brings."""
+    """One place of one request: what a fetch task of the flow brings. step: id of the step that it is for."""
 
     request: int
     location: str
     days: Days
+    step: str = ""
 
     @property
     def partitions(self) -> PartitionSet:
@@ -54,65 +57,78 @@ class SharedFetch:
         self._cancelled = cancelled
         self._lock = threading.Lock()
         self._answers: dict[str, Answer | SourceError] = {}
+        self.asked_at: datetime | None = None
 
     def answer(self, location: str) -> Answer:
-        """The answer for a place. Raises SourceError, also for a place whose request failed before."""
+        """The answer for a place. Raises SourceError, also for a place whose request failed before.
+
+        asked_at: the clock before the request was sent.
+        """
         with self._lock:
             if not self._answers:
-                self._answers = self._ask()
+                self.asked_at = self._now()
+                self._answers = self._ask(self.asked_at)
         found = self._answers[location]
         if isinstance(found, SourceError):
             raise found
         return found
 
-    def _ask(self) -> dict[str, Answer | SourceError]:
+    def forget(self) -> None:
+        """Let go of the answers."""
+        self._answers = {}
+
+    def _ask(self, now: datetime) -> dict[str, Answer | SourceError]:
         places = self._request.locations
         try:
-            answers = self._client.fetch(self._request, self._now(), self._cancelled)
+            answers = self._client.fetch(self._request, now, self._cancelled)
             return {answer.location_key: answer for answer in answers}
         except SourceError as error:
             if len(places) == 1 or isinstance(error, NOT_OF_A_PLACE):
                 return {place.key: error for place in places}
         found: dict[str, Answer | SourceError] = {}
         for place in places:
-            found[place.key] = brought = self._ask_one(place)
+            found[place.key] = brought = self._ask_one(place, now)
             if isinstance(brought, NOT_OF_A_PLACE):
                 return {**{place.key: brought for place in places}, **found}
         return found
 
-    def _ask_one(self, place: Location) -> Answer | SourceError:
+    def _ask_one(self, place: Location, now: datetime) -> Answer | SourceError:
         request = Request((place,), self._request.first, self._request.last)
         try:
-            return self._client.fetch(request, self._now(), self._cancelled)[0]
+            return self._client.fetch(request, now, self._cancelled)[0]
         except SourceError as error:
             return error
 
 
 class OpenMeteoSource:
-    """Open-Meteo as the source of a run: tasks to fetch ``partitions``, and the answers that they brought."""
+    """Open-Meteo as the source of a run: tasks to fetch what steps want, and the answers that they brought.
+
+    wanted: the partitions to fetch, by the id of the step that they are for, in the steps' order.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        partitions: PartitionSet,
+        wanted: Mapping[str, PartitionSet],
         client: OpenMeteoClient,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        places = [place for place in settings.parameters.locations if place.key in partitions.locations]
-        wanted = {place.key: partitions.days_of(place.key).pieces for place in places}
-        requests = plan_requests(
-            wanted, places, settings.open_meteo.max_weight_per_request, settings.open_meteo.max_days_per_request
-        )
-        self._fetches = [SharedFetch(client, request, settings.now, cancelled) for request in requests]
         self._now = settings.now
-        self._partitions = partitions
+        self._wanted = dict(wanted)
+        self._fetches: list[SharedFetch] = []
         self._answers: dict[FetchTask, Answer] = {}
         self._errors: dict[FetchTask, SourceError] = {}
-        self.tasks = tuple(
-            FetchTask(number, place.key, Days.of(request.first, request.last))
-            for number, request in enumerate(requests)
-            for place in request.locations
-        )
+        tasks = []
+        for step, partitions in self._wanted.items():
+            places = [place for place in settings.parameters.locations if place.key in partitions.locations]
+            days = {place.key: partitions.days_of(place.key).pieces for place in places}
+            api = settings.open_meteo
+            for request in plan_requests(days, places, api.max_weight_per_request, api.max_days_per_request):
+                span = Days.of(request.first, request.last)
+                tasks += [FetchTask(len(self._fetches), place.key, span, step) for place in request.locations]
+                self._fetches.append(SharedFetch(client, request, settings.now, cancelled))
+        self.tasks = tuple(tasks)
+        self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 
     def fetch(self, task: FetchTask) -> int:
         """Bring the hours of one task; gives their number. Raises SourceError, and remembers it."""
@@ -124,41 +140,54 @@ class OpenMeteoSource:
         self._answers[task] = answer
         return int(answer.table.num_rows)
 
-    @property
-    def errors(self) -> Mapping[FetchTask, SourceError]:
-        """What went wrong, by task."""
-        return self._errors
+    def tasks_of(self, step: str) -> tuple[FetchTask, ...]:
+        """The tasks that bring what a step wants."""
+        return self._tasks_of.get(step, ())
 
-    @property
-    def fetched(self) -> PartitionSet:
-        """The partitions that were brought, those without a single hour included."""
+    def errors(self, step: str) -> dict[FetchTask, SourceError]:
+        """What went wrong for a step, by task."""
+        return {task: self._errors[task] for task in self.tasks_of(step) if task in self._errors}
+
+    def fetched(self, step: str) -> PartitionSet:
+        """The partitions that were brought for a step, those without a single hour included."""
         brought = PartitionSet.empty()
-        for task in self._answers:
+        for task in self._brought(step):
             brought |= task.partitions
-        return brought & self._partitions
+        return brought & self._wanted.get(step, PartitionSet.empty())
 
-    def table(self) -> pa.Table | None:
-        """All hours that were brought, with ``_ingested_at``; None where nothing was."""
+    def table(self, step: str) -> pa.Table | None:
+        """All hours that were brought for a step, with ``_ingested_at``; None where nothing was."""
         import pyarrow as pa
 
-        if not self._answers:
+        brought = self._brought(step)
+        if not brought:
             return None
-        ordered = sorted(self._answers.items(), key=lambda item: (item[0].days.first, item[0].location))
+        ordered = sorted(brought.items(), key=lambda item: (item[0].days.first, item[0].location))
         # In one chunk: Spark takes a table whose first chunk is empty for an empty table.
         rows = pa.concat_tables([answer.table for _, answer in ordered]).combine_chunks()
         stamp = pa.scalar(self._now(), pa.timestamp("us", tz="UTC"))
         return rows.append_column("_ingested_at", pa.repeat(stamp, rows.num_rows))
 
-    def digests(self) -> dict[PartitionKey, str]:
-        """The digest of what the source sent, per partition that was brought."""
+    def sourced(self, step: str) -> dict[PartitionKey, Sourced]:
+        """What was sent for each partition that was brought for a step."""
         return {
-            PartitionKey(day, answer.location_key): digest
-            for answer in self._answers.values()
+            PartitionKey(day, answer.location_key): Sourced(digest, self._as_of(task, day))
+            for task, answer in self._brought(step).items()
             for day, digest in answer.digests.items()
         }
 
-    def as_of(self, day: date) -> str:
-        """When a day that is not over was asked for (ISO 8601, UTC); empty for a day that had ended."""
-        now = self._now()
+    def forget(self, step: str) -> None:
+        """Let go of the answers for a step that is done."""
+        for task in self._brought(step):
+            self._fetches[task.request].forget()
+            del self._answers[task]
+
+    def _brought(self, step: str) -> dict[FetchTask, Answer]:
+        return {task: self._answers[task] for task in self.tasks_of(step) if task in self._answers}
+
+    def _as_of(self, task: FetchTask, day: date) -> str:
+        """When a day that was not over was asked for (ISO 8601, UTC); empty for a day that had ended."""
+        asked_at = self._fetches[task.request].asked_at
+        assert asked_at is not None
         ends = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
-        return iso(now) if now < ends else ""
+        return iso(asked_at) if asked_at < ends else ""

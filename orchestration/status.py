@@ -1,30 +1,47 @@
-"""What is there: a line per asset and partition, from the tables' logs alone."""
+"""The state of every partition: fresh, stale, missing, failed or unrecorded, and why; from the tables' logs.
+
+The journal of runs adds why the last attempt at something that is not fresh failed; it decides nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from orchestration.freshness import Judgement, State, judge
+from orchestration.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.outcome import union
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.workspace import Workspace
+from resources.journal import Journal
 
-THERE, MISSING, UNRECORDED = "there", "missing", "unrecorded"
-STYLES = {THERE: "green", MISSING: "yellow", UNRECORDED: "red"}
+STYLES = {
+    State.FRESH: "green",
+    State.STALE: "yellow",
+    State.MISSING: "yellow",
+    State.FAILED: "red",
+    State.UNRECORDED: "red",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """The state of one partition. rows, version, run_id: as its last commit of ours recorded them."""
+    """The state of one partition. rows, version, run_id: as its last commit of ours recorded them.
+
+    in_short: the reason in the form that many partitions share.
+    """
 
     asset: str
     partition: PartitionKey
-    state: str
+    state: State
     reason: str
+    in_short: str
     rows: int | None = None
     version: int | None = None
     run_id: str | None = None
@@ -33,7 +50,7 @@ class PartitionStatus:
         return {
             "asset": self.asset,
             "partition": str(self.partition),
-            "state": self.state,
+            "state": str(self.state),
             "reason": self.reason,
             "rows": self.rows,
             "version": self.version,
@@ -48,43 +65,81 @@ def read_status(
     locations: Sequence[str] = (),
 ) -> list[PartitionStatus]:
     """The states of ``partitions`` of the assets ``keys``; without a range: of all that any of the assets has."""
-    states = {key: workspace.warehouse.state(workspace.catalog[key]) for key in keys}
+    tables = workspace.states(keys)
+    current = workspace.current()
     if partitions is None:
-        partitions = union(state.present for state in states.values()).without_null()
+        partitions = union(tables[key].present for key in keys if key in tables).without_null()
         if locations:
             workspace.check_locations(locations)
             partitions = partitions.restrict(locations=locations)
+    attempts = _LastAttempts(workspace)
     found = []
     for key in keys:
-        state = states[key]
-        asked = PartitionSet.null() if workspace.catalog[key].partitions is None else partitions
-        for partition in asked:
-            record = state.records.get(partition)
-            if partition in state.unrecorded:
-                what, why = UNRECORDED, "somebody else changed the table's data"
-            elif record is None:
-                what, why = MISSING, "never made"
-            else:
-                what, why = THERE, f"made {record.at}"
+        asset = workspace.catalog[key]
+        asked = PartitionSet.null() if asset.partitions is None else partitions
+        judgements = {partition: judge(asset, partition, tables, current) for partition in asked}
+        lagging = PartitionSet.from_keys(one for one, judgement in judgements.items() if not judgement.fresh)
+        last_attempt = attempts.at(key, lagging)
+        for partition, judgement in judgements.items():
+            record = tables[key].records.get(partition) if key in tables else None
             facts = (None, None, None) if record is None else (record.rows, record.version, record.run_id)
-            found.append(PartitionStatus(key, partition, what, why, *facts))
+            told = f"made {record.at}" if judgement.fresh and record is not None else judgement.reason
+            attempt = last_attempt(partition)
+            if attempt is not None and record is not None and attempt.at < record.at:
+                attempt = None  # made since
+            state, reason, in_short = explained(judgement, told, attempt)
+            found.append(PartitionStatus(key, partition, state, reason, in_short, *facts))
     return found
 
 
+class _LastAttempts:
+    """What the journal knows of the last attempts at partitions; read once, and only if something is not fresh."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._journal = Journal(workspace.warehouse.uri)
+
+    @cached_property
+    def _entries(self) -> list[RunEntry]:
+        return self._journal.entries()
+
+    def at(self, asset: str, partitions: PartitionSet) -> Callable[[PartitionKey], LastAttempt | None]:
+        """Finds the last attempt at each of ``partitions`` of an asset."""
+        known = last_attempts(self._entries, asset, partitions) if partitions else []
+        return lambda key: next((attempt for concerned, attempt in known if key in concerned), None)
+
+
+def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
+    """State, reason and reason in short, with what is known of the last attempt.
+
+    FAILED is what is not fresh, and of which the last attempt failed or was left out because of something upstream.
+    """
+    if attempt is None or judgement.state not in (State.STALE, State.MISSING):
+        return judgement.state, told, judgement.in_short if judgement.reason else ""
+    if attempt.failed:
+        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
+        return State.FAILED, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
+    if attempt.broken_off:
+        why = f"run {attempt.run_id}, {attempt.at}, did not finish it"
+        return judgement.state, f"{told}; {why}", judgement.in_short
+    return judgement.state, told, judgement.in_short
+
+
 def print_status(console: Console, found: Sequence[PartitionStatus]) -> None:
-    """A line per asset and state, with the partitions it holds for and their rows."""
-    groups: dict[tuple[str, str], list[PartitionStatus]] = {}
+    """A line per asset, state and reason, with the partitions that it holds for and their rows."""
+    groups: dict[tuple[str, State, str], list[PartitionStatus]] = {}
     for item in found:
-        groups.setdefault((item.asset, item.state), []).append(item)
+        groups.setdefault((item.asset, item.state, item.in_short), []).append(item)
     table = Table(box=None, pad_edge=False)
     for name in ("asset", "state", "partitions"):
         table.add_column(name, overflow="fold")
     table.add_column("count", justify="right")
     table.add_column("rows", justify="right")
-    for (asset, state), items in groups.items():
+    table.add_column("why", overflow="fold")
+    for (asset, state, why), items in groups.items():
         partitions = PartitionSet.from_keys(item.partition for item in items)
         rows = sum(item.rows or 0 for item in items)
         style = STYLES[state]
-        shown = "" if state == MISSING else str(rows)
-        table.add_row(asset, f"[{style}]{state}[/{style}]", str(partitions), str(len(items)), shown)
+        shown = "" if all(item.rows is None for item in items) else str(rows)
+        words = "" if why == str(state) else escape(why)
+        table.add_row(asset, f"[{style}]{state}[/{style}]", str(partitions), str(len(items)), shown, words)
     console.print(table if found else "There is nothing yet.")

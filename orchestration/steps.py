@@ -1,6 +1,7 @@
 """Runs one step of a plan on Spark: read, transform, evaluate once, aggregate once, check, commit once.
 
-Knows nothing of Prefect: ``orchestration.executor`` calls ``StepRunner.run`` from its tasks, several at once.
+What it decides, ``orchestration.decisions`` decides. Knows nothing of Prefect: ``orchestration.executor`` calls
+``StepRunner.run`` from its tasks, several at once.
 """
 
 from __future__ import annotations
@@ -13,19 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
-from orchestration.code_version import CodeVersions
 from orchestration.contract import Contract
+from orchestration.decisions import (
+    Change,
+    PartitionFacts,
+    Sourced,
+    adoptable,
+    change_of,
+    judged,
+    records_of,
+    skipped,
+    to_make,
+)
 from orchestration.errors import AqiError, CheckFailed, WarehouseError
-from orchestration.fingerprints import NOT_NULL, UNIQUE, PartitionFacts, aggregate
+from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate
 from orchestration.flagged_hours import flags_of_tables
+from orchestration.freshness import Current
 from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.parameters import Parameters
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
-from orchestration.provenance import PartitionRecord, Provenance, TableState
+from orchestration.provenance import Provenance, TableState
 from orchestration.source import OpenMeteoSource
-from resources.clock import Clock, iso
+from resources import crash_points
+from resources.clock import iso
 from resources.warehouse import Warehouse, condition
 
 if TYPE_CHECKING:
@@ -44,7 +57,8 @@ STANDARD_CHECKS = {
 class RunContext:
     """What all steps of a run share.
 
-    spark: gives the session, waits until it is ready. tables: the states on which the plan was made.
+    spark: gives the session, waits until it is ready. tables: the states on which the plan was made; current: the code,
+    contracts and moment of the run.
     """
 
     run_id: str
@@ -54,7 +68,7 @@ class RunContext:
     parameters: Parameters
     warehouse: Warehouse
     tables: Mapping[str, TableState]
-    clock: Clock
+    current: Current
     spark: Callable[[], SparkSession]
 
 
@@ -71,31 +85,16 @@ class _Output:
     held: PartitionSet
 
 
-@dataclass(frozen=True)
-class _Change:
-    """What a commit has to say and to do.
-
-    news: records that differ from those of the table. written: partitions whose content differs; rows: of them.
-    replaced: those of ``written`` that have rows now or may have had some.
-    """
-
-    news: Mapping[PartitionKey, PartitionRecord]
-    written: PartitionSet
-    replaced: PartitionSet
-    rows: int
-
-
 class StepRunner:
     """Runs the steps of a plan, each once, after its upstream steps; safe to call from several threads."""
 
     def __init__(self, context: RunContext, source: OpenMeteoSource | None) -> None:
         self._context = context
         self._source = source
-        self._versions = CodeVersions(context.parameters)
         self._assets = {asset.key: asset for asset in context.catalog}
         self._tables: dict[str, TableState] = dict(context.tables)
         self._outputs: dict[str, _Output] = {}
-        self._flags: dict[RunWindow, FlaggedHours] = {}
+        self._flags: dict[tuple[RunWindow, int | None], FlaggedHours] = {}
         self.outcomes: dict[str, StepOutcome] = {}
 
     def run(self, step: Step) -> StepOutcome:
@@ -104,15 +103,21 @@ class StepRunner:
         try:
             outcome = self._run(step)
         except Exception as error:  # whatever happens in a step is reported on that step  # noqa: BLE001
-            message = explain(error)
-            skipped = self._skipped(step)
-            bad = union(problem.partitions for problem in skipped)
-            failed = Problem(Outcome.FAILED, step.all_partitions - bad, message)
-            outcome = StepOutcome(step, problems=(*skipped, failed))
+            problems = self._skipped(step)
+            bad = union(problem.partitions for problem in problems)
+            failed = Problem(Outcome.FAILED, step.all_partitions - bad, explain(error))
+            outcome = StepOutcome(step, problems=(*problems, failed))
         outcome = replace(outcome, seconds=time.perf_counter() - started)
         self.outcomes[step.id] = outcome
         self._release(step)
+        if step.chunk:
+            crash_points.reach("between-chunks")
         return outcome
+
+    @property
+    def tables(self) -> Mapping[str, TableState]:
+        """The states of the tables, as far as this run knows them: with its own commits."""
+        return self._tables
 
     def needs_source(self, step: Step) -> bool:
         """Whether the step's asset is fetched rather than made from others."""
@@ -122,34 +127,60 @@ class StepRunner:
         asset = self._assets[step.asset]
         problems = self._skipped(step)
         targets = step.all_partitions - union(problem.partitions for problem in problems)
+        needed = to_make(step, asset, targets, self._tables, self._context.current)
+        unchanged = targets - needed
+        if needed and step.verify:
+            adopted = self._adopt(step, asset, needed)
+            unchanged |= adopted
+            needed = needed - adopted
         if asset.source is not None:
-            problems += self._not_fetched(targets)
-            targets &= self._source.fetched if self._source else PartitionSet.empty()
-        if not targets:
-            return StepOutcome(step, problems=problems, version=self._state(asset.key).version)
+            problems += self._not_fetched(step, needed)
+            needed &= self._source.fetched(step.id) if self._source else PartitionSet.empty()
+        if not needed:
+            version = self._state(asset.key).version
+            return StepOutcome(step, unchanged=unchanged, problems=problems, version=version)
         self._name_thread(step)
-        frame = self._transform(asset, targets).persist()
+        frame = self._transform(step, asset, needed).persist()
         facts = aggregate(frame, asset, self._context.contracts[asset.key], self._context.parameters)
-        stray = PartitionSet.from_keys(key for key in facts if key not in targets)
+        stray = PartitionSet.from_keys(key for key in facts if key not in needed)
         if stray:
             raise CheckFailed(
                 f"{asset.key}: the transformation made rows of partitions that it was not asked for: {stray}",
                 "Every row must lie in the partition of the upstream rows that it is made from.",
             )
-        broken = self._broken(asset, targets, facts)
+        broken = self._broken(asset, needed, facts)
         problems += broken
-        targets -= union(problem.partitions for problem in broken)
-        written, rows = self._commit(asset, frame, targets, facts)
-        self._outputs[asset.key] = _Output(frame, written, PartitionSet.from_keys(facts))
+        needed = needed - union(problem.partitions for problem in broken)
+        sourced = self._source.sourced(step.id) if asset.source is not None and self._source else {}
+        written, rows = self._commit(asset, frame, needed, facts, sourced)
+        if len(self._context.plan.steps_of(asset.key)) == 1:
+            self._outputs[asset.key] = _Output(frame, written, PartitionSet.from_keys(facts))
+        else:  # what several steps make is read from the table
+            frame.unpersist()
         return StepOutcome(
             step,
             written=written,
-            unchanged=targets - written,
+            unchanged=unchanged | (needed - written),
             problems=problems,
             rows=rows,
             version=self._state(asset.key).version,
-            warnings=self._warnings(asset, targets, facts),
+            warnings=self._warnings(asset, needed, facts),
         )
+
+    def _adopt(self, step: Step, asset: Asset, partitions: PartitionSet) -> PartitionSet:
+        """Record again those of unrecorded ``partitions`` whose rows are still what was recorded last."""
+        context, state = self._context, self._state(asset.key)
+        if state.version is None:
+            return PartitionSet.empty()
+        self._name_thread(step)
+        rows = context.warehouse.read(context.spark(), asset.key, state.version)
+        there = rows.where(condition(asset.partitions, partitions))
+        facts = aggregate(there, asset, context.contracts[asset.key], context.parameters)
+        records = adoptable(partitions, facts, state)
+        if records:
+            context.warehouse.record(asset, Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), records))
+            self._tables[asset.key] = context.warehouse.state(asset, state)
+        return PartitionSet.from_keys(records)
 
     def _name_thread(self, step: Step) -> None:
         """Give this thread's Spark jobs a name, and a fair share beside those of other steps."""
@@ -166,40 +197,28 @@ class StepRunner:
         """The flagged hours behind a mapping, in the upstream table as it is now: its step is done."""
         if not isinstance(mapping, RunWindow):
             return nothing_flagged
-        if mapping not in self._flags:
+        state = self._state(mapping.of)
+        at = (mapping, state.version)
+        if at not in self._flags:
             context = self._context
-            self._flags[mapping] = flags_of_tables(
-                context.warehouse, self._assets, context.parameters, mapping, self._state(mapping.of)
-            )
-        return self._flags[mapping]
+            self._flags[at] = flags_of_tables(context.warehouse, self._assets, context.parameters, mapping, state)
+        return self._flags[at]
 
     def _skipped(self, step: Step) -> tuple[Problem, ...]:
-        """The partitions of a step that depend on upstream partitions which failed or were skipped in this run."""
-        problems: list[Problem] = []
-        left = step.all_partitions
-        for mapping in self._assets[step.asset].upstream:
-            upstream = self._context.plan.step_of(mapping.of)
-            if upstream is None:
-                continue
-            bad = self.outcomes[upstream.id].bad
-            concerned = mapping.affected_by(bad, left, self._flagged(mapping)) if bad else PartitionSet.empty()
-            if concerned:
-                problems.append(Problem(Outcome.SKIPPED, concerned, f"upstream {mapping.of} failed: {bad}"))
-                left = left - concerned
-        return tuple(problems)
+        return skipped(step, self._assets[step.asset], self._context.plan, self.outcomes, self._flagged)
 
-    def _not_fetched(self, targets: PartitionSet) -> tuple[Problem, ...]:
+    def _not_fetched(self, step: Step, targets: PartitionSet) -> tuple[Problem, ...]:
         assert self._source is not None
         return tuple(
             Problem(Outcome.FAILED, task.partitions & targets, explain(error))
-            for task, error in self._source.errors.items()
+            for task, error in self._source.errors(step.id).items()
             if task.partitions & targets
         )
 
-    def _transform(self, asset: Asset, targets: PartitionSet) -> DataFrame:
+    def _transform(self, step: Step, asset: Asset, targets: PartitionSet) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types."""
         if asset.source is not None:
-            frames = [self._fetched(targets)]
+            frames = [self._fetched(step)]
         else:
             frames = [
                 self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping))) for mapping in asset.upstream
@@ -209,13 +228,13 @@ class StepRunner:
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
         frame = _conform(frame, asset, self._context.contracts[asset.key])
-        if any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
+        if asset.source is not None or any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
             frame = frame.where(condition(asset.partitions, targets))
         return frame
 
-    def _fetched(self, targets: PartitionSet) -> DataFrame:
+    def _fetched(self, step: Step) -> DataFrame:
         assert self._source is not None
-        table = self._source.table()
+        table = self._source.table(step.id)
         assert table is not None, "targets were fetched"
         return self._context.spark().createDataFrame(table)
 
@@ -247,7 +266,11 @@ class StepRunner:
         problems = []
         blocking = STANDARD_CHECKS | {check.name: check.remedy for check in asset.checks if check.blocking}
         for name, remedy in blocking.items():
-            counts = {key: self._judged(asset, key, facts[key]).get(name, 0) for key in targets if key in facts}
+            counts = {
+                key: judged(asset, key, facts[key], self._context.current).get(name, 0)
+                for key in targets
+                if key in facts
+            }
             bad = PartitionSet.from_keys(key for key, count in counts.items() if count)
             if bad:
                 message = f"{asset.key}: check {name} failed for {sum(counts.values())} rows of {bad}. {remedy}"
@@ -259,9 +282,9 @@ class StepRunner:
         self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]
     ) -> dict[str, int]:
         """Violations per warning check, summed over the partitions."""
-        judged = [self._judged(asset, key, facts[key]) for key in targets if key in facts]
+        found = [judged(asset, key, facts[key], self._context.current) for key in targets if key in facts]
         totals = {
-            check.name: sum(counts.get(check.name, 0) for counts in judged)
+            check.name: sum(counts.get(check.name, 0) for counts in found)
             for check in asset.checks
             if not check.blocking
         }
@@ -275,11 +298,13 @@ class StepRunner:
         frame: DataFrame,
         targets: PartitionSet,
         facts: Mapping[PartitionKey, PartitionFacts],
+        sourced: Mapping[PartitionKey, Sourced],
     ) -> tuple[PartitionSet, int]:
         """Replace the partitions whose content changed, and record all; gives what was written and its rows."""
-        records = self._records(asset, targets, facts)
+        crash_points.reach("before-write")
+        records = records_of(asset, targets, facts, self._tables, self._context.current, self._flagged, sourced)
         for _ in range(COMMIT_ATTEMPTS):
-            change = _change(records, self._state(asset.key))
+            change = change_of(records, self._state(asset.key))
             if not change.news:
                 return change.written, change.rows
             if self._try_commit(asset, frame, facts, change):
@@ -290,7 +315,7 @@ class StepRunner:
         )
 
     def _try_commit(
-        self, asset: Asset, frame: DataFrame, facts: Mapping[PartitionKey, PartitionFacts], change: _Change
+        self, asset: Asset, frame: DataFrame, facts: Mapping[PartitionKey, PartitionFacts], change: Change
     ) -> bool:
         """One commit with ``change``; False, with the table's state read again, where another run came first."""
         context, warehouse = self._context, self._context.warehouse
@@ -310,76 +335,21 @@ class StepRunner:
                     raise
         else:
             warehouse.record(asset, provenance)
+        crash_points.reach("after-commit")
         state = warehouse.state(asset, before)
         self._tables[asset.key] = state
         committed = (state.records.get(key) for key in change.news)
         return all(record is not None and record.run_id == context.run_id for record in committed)
 
-    def _records(
-        self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]
-    ) -> dict[PartitionKey, PartitionRecord]:
-        context = self._context
-        digests = self._source.digests() if asset.source is not None and self._source else {}
-        warnings = {check.name for check in asset.checks if not check.blocking}
-        records = {}
-        for key in targets:
-            fact = facts.get(key, PartitionFacts())
-            inputs: dict[str, dict[str, str]] = {
-                mapping.of: {
-                    str(consulted): self._state(mapping.of).fingerprint(consulted)
-                    for consulted in mapping.consulted_by(key, self._flagged(mapping))
-                }
-                for mapping in asset.upstream
-            }
-            as_of = ""
-            if asset.source is not None and self._source is not None and key.day is not None:
-                inputs[asset.source] = {str(key): digests[key]}
-                as_of = self._source.as_of(key.day)
-            records[key] = PartitionRecord(
-                rows=fact.rows,
-                fingerprint=fact.fingerprint,
-                inputs=inputs,
-                code=self._versions.of(asset, key.location),
-                contract=context.contracts[asset.key].digest,
-                checks={name: count for name, count in self._judged(asset, key, fact).items() if name in warnings},
-                as_of=as_of,
-            )
-        return records
-
-    def _judged(self, asset: Asset, key: PartitionKey, fact: PartitionFacts) -> dict[str, int]:
-        """The violations of a partition, without checks that say nothing of a day that is not over."""
-        over = key.day is None or key.day < self._context.clock().date()
-        early = {check.name for check in asset.checks if check.ended_days_only and not over}
-        return {name: count for name, count in fact.violations.items() if name not in early}
-
     def _release(self, done: Step) -> None:
-        """Forget evaluated frames that no step of the plan needs any more."""
-        for mapping in self._assets[done.asset].upstream:
-            output = self._outputs.get(mapping.of)
-            dependants = [step for step in self._context.plan.steps if mapping.of in _reads(step)]
-            if output is not None and all(step.id in self.outcomes for step in dependants):
+        """Forget fetched answers and evaluated frames that no step of the plan needs any more."""
+        if self._source is not None:
+            self._source.forget(done.id)
+        for key, output in list(self._outputs.items()):
+            makers = {step.id for step in self._context.plan.steps_of(key)}
+            dependants = [step for step in self._context.plan.steps if makers & set(step.upstream_steps)]
+            if makers <= self.outcomes.keys() and all(step.id in self.outcomes for step in dependants):
                 output.frame.unpersist()
-
-
-def _change(records: Mapping[PartitionKey, PartitionRecord], state: TableState) -> _Change:
-    """What distinguishes ``records`` from the table as ``state`` has it."""
-    news, written, replaced, rows = {}, [], [], 0
-    for key, record in records.items():
-        before = state.trusted(key)
-        if before is not None and before.says_the_same_as(record):
-            continue
-        news[key] = record
-        if before is None or not before.has_content_of(record):
-            written.append(key)
-            rows += record.rows
-            if record.rows or key in state.unrecorded or (before is not None and before.rows):
-                replaced.append(key)
-    return _Change(news, PartitionSet.from_keys(written), PartitionSet.from_keys(replaced), rows)
-
-
-def _reads(step: Step) -> tuple[str, ...]:
-    """Keys of the assets that a step reads."""
-    return tuple(item.asset for item in step.inputs)
 
 
 def _conform(frame: DataFrame, asset: Asset, contract: Contract) -> DataFrame:

@@ -9,10 +9,13 @@ from functools import cached_property
 
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
+from orchestration.code_version import CodeVersions
 from orchestration.contract import Contract
 from orchestration.contracts import load_contracts
 from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
+from orchestration.freshness import Current
+from orchestration.outcome import union
 from orchestration.parameters import Parameters
 from orchestration.partitions import PartitionSet, parse_range
 from orchestration.planner import Plan, Request, make_plan
@@ -37,7 +40,8 @@ class Workspace:
         """The workspace of ``settings``; imports the declared assets, which checks them."""
         from assets import CATALOG
 
-        return cls(settings, CATALOG, Warehouse(settings.warehouse.uri))
+        places = (place.key for place in settings.locations)
+        return cls(settings, CATALOG, Warehouse(settings.warehouse.uri, places))
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
@@ -47,6 +51,15 @@ class Workspace:
     def parameters(self) -> Parameters:
         """The parameters of assets, the row rules of the contracts included."""
         return replace(self.settings.parameters, row_rules=self.contracts[ROW_RULES_OF].rules)
+
+    @cached_property
+    def _code(self) -> CodeVersions:
+        return CodeVersions(self.parameters)
+
+    def current(self) -> Current:
+        """The code, contracts and moment that freshness is judged by."""
+        digests = {key: contract.digest for key, contract in self.contracts.items()}
+        return Current(self._code.of, digests, self.settings.now())
 
     @cached_property
     def assets(self) -> dict[str, Asset]:
@@ -76,7 +89,9 @@ class Workspace:
                     f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}.",
                 )
 
-    def requested(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
+    def requested(
+        self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, force: bool = False
+    ) -> Request:
         """What is asked for. Raises UsageError where dated assets are selected and no range is given."""
         self.check_locations(locations)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
@@ -85,7 +100,18 @@ class Workspace:
                 f"{dated[0]} has partitions: say which", "Add --partitions, for instance --partitions last:7."
             )
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
-        return Request(frozenset(keys), partitions, self.settings.now().date())
+        return Request(frozenset(keys), partitions, self.settings.now(), force)
+
+    def repair(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
+        """The repair of what is unrecorded of ``keys``; without a range: of all of it."""
+        self.check_locations(locations)
+        if days is not None:
+            partitions = self.partitions(days, locations)
+        else:
+            tables = self.states(keys)
+            partitions = union(tables[key].unrecorded for key in keys if key in tables)
+            partitions = partitions.restrict(locations=locations) if locations else partitions
+        return Request(frozenset(keys), partitions, self.settings.now(), repair=True)
 
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""
@@ -99,6 +125,7 @@ class Workspace:
             self.catalog,
             request,
             states,
+            self.current(),
             lambda window, state: flags_of_tables(self.warehouse, self.assets, self.parameters, window, state),
         )
         return plan, states

@@ -33,7 +33,7 @@ from resources.clock import Clock, fixed_clock, system_clock
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
 DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml")
 ENVIRONMENT_PREFIX = "AQI_"
-NOT_SETTINGS = frozenset({"AQI_PROFILE", "AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS"})
+NOT_SETTINGS = frozenset({"AQI_PROFILE", "AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS", "AQI_CRASH_POINT"})
 
 
 def _a_location_key(key: str) -> str:

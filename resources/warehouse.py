@@ -19,6 +19,7 @@ from orchestration.contract import Contract
 from orchestration.errors import EnvironmentError_, WarehouseError
 from orchestration.partitions import PartitionSet
 from orchestration.provenance import FORMAT, MARK, Provenance, TableState, dumps
+from resources import crash_points
 from resources.delta_log import DeltaLog
 
 if TYPE_CHECKING:
@@ -29,15 +30,18 @@ INLINE_METADATA_CHARACTERS = 65_536
 ROWS_PER_FILE = 2_000_000
 TABLE_PROPERTIES = {
     "delta.enableDeletionVectors": "false",
-    "delta.logRetentionDuration": "interval 3650 days",
 }
-"""Other readers fail on deletion vectors. States are read from the commits, so the log is kept that long."""
+"""Other readers fail on deletion vectors. How long the log is kept is left to Delta: ``keep_state`` outlives it."""
 
 
 class Warehouse:
-    """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``."""
+    """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``.
 
-    def __init__(self, uri: str) -> None:
+    places: the locations that there can be; with them, no location is overlooked in files that others wrote.
+    """
+
+    def __init__(self, uri: str, places: Iterable[str] = ()) -> None:
+        self._places = tuple(places)
         self.is_local = "://" not in uri or uri.startswith("file://")
         self.uri = str(Path(uri.removeprefix("file://")).expanduser().resolve()) if self.is_local else uri.rstrip("/")
 
@@ -51,8 +55,10 @@ class Warehouse:
         return f"{self.uri}/{layer}/{name}"
 
     def _log(self, asset: Asset) -> DeltaLog:
-        columns = (asset.partitions.day_column, asset.partitions.location_column) if asset.partitions else ()
-        return DeltaLog(self.table_uri(asset.key), *columns)
+        uri, columns = self.table_uri(asset.key), asset.partitions
+        if columns is None:
+            return DeltaLog(uri)
+        return DeltaLog(uri, columns.day_column, columns.location_column, self._places)
 
     def state(self, asset: Asset, start: TableState | None = None) -> TableState:
         """The state of an asset's table, from its log; ``start``: an earlier state to go on from."""
@@ -69,12 +75,20 @@ class Warehouse:
         found = {asset.key: self.state(asset) for asset in assets}
         return {key: state for key, state in found.items() if state.version is not None}
 
+    def keep_state(self, asset: Asset, state: TableState) -> TableState:
+        """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.
+
+        Writes little, or the whole state when that is due; gives the state that knows of it, to go on from.
+        Raises OSError where it cannot be written: the table is right all the same, and its log says so for some time.
+        """
+        return self._log(asset).keep_snapshot(state)
+
     def check_schemas(self, assets: Iterable[Asset], contracts: Mapping[str, Contract]) -> None:
         """Raises WarehouseError where a table is there with another schema than its contract; needs no JVM."""
         from deltalake import DeltaTable
 
         for asset in assets:
-            if self._log(asset).versions():
+            if self._log(asset).newest() is not None:
                 _check_schema(asset.key, contracts[asset.key], DeltaTable(self.table_uri(asset.key)))
 
     def create(self, spark: SparkSession, asset: Asset, contract: Contract) -> None:
@@ -130,16 +144,33 @@ class Warehouse:
         others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one.
         """
         metadata = self._metadata(asset, provenance)
+        crash_points.reach("before-commit")
         files = max(1, -(-rows // ROWS_PER_FILE))
         if files == 1 or asset.partitions is None:
             frame = frame.coalesce(1)
         else:
             frame = frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
-        if self.is_local and not partitions & base.present:
-            frame.write.format("delta").mode("append").option("userMetadata", metadata).save(self.table_uri(asset.key))
-        else:
-            table = f"delta.{_quoted(self.table_uri(asset.key))}"
-            frame.writeTo(table).option("userMetadata", metadata).overwrite(condition(asset.partitions, partitions))
+        uri = self.table_uri(asset.key)
+        with crash_points.watching(Path(uri) if self.is_local else None):
+            if self.is_local and not partitions & base.present:
+                frame.write.format("delta").mode("append").option("userMetadata", metadata).save(uri)
+            else:
+                writer = frame.writeTo(f"delta.{_quoted(uri)}").option("userMetadata", metadata)
+                writer.overwrite(condition(asset.partitions, partitions))
+
+    def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
+        """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
+        from deltalake import CommitProperties, DeltaTable
+
+        metadata = self._metadata(asset, provenance)
+        table = DeltaTable(self.table_uri(asset.key))
+        before = table.version()
+        table.delete(
+            predicate(asset.partitions, partitions),
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
+        )
+        if table.version() == before:  # it had no such rows, and made no commit
+            self.record(asset, provenance)
 
     def record(self, asset: Asset, provenance: Provenance) -> None:
         """One commit without files, for the provenance alone; needs no JVM."""
@@ -177,6 +208,24 @@ def condition(columns: DailyByLocation | None, partitions: PartitionSet) -> Colu
         for (first, last), places in places_of.items()
     ]
     return _any(terms) if terms else F.lit(False)
+
+
+def predicate(columns: DailyByLocation | None, partitions: PartitionSet) -> str | None:
+    """The SQL condition that holds for the rows of ``partitions``; None for all rows.
+
+    Days and location keys are the only values in it, and their form leaves no room for anything else.
+    """
+    if columns is None:
+        return None
+    places_of: dict[tuple[date, date], list[str]] = {}
+    for location, first, last in partitions.pieces():
+        places_of.setdefault((first, last), []).append(f"'{location}'")
+    terms = [
+        f"({columns.day_column} BETWEEN DATE '{first}' AND DATE '{last}' "
+        f"AND {columns.location_column} IN ({', '.join(places)}))"
+        for (first, last), places in places_of.items()
+    ]
+    return " OR ".join(terms)
 
 
 def _any(terms: list[Column]) -> Column:

@@ -22,7 +22,8 @@ class Feed:
     def __init__(self, rows: Iterable[Mapping[str, Any]], faults: Iterable[Fault] = (), now: datetime = NOW) -> None:
         self._rows = {(row["location_key"], row["ts_utc"].strftime("%Y-%m-%dT%H:%M")): dict(row) for row in rows}
         self._place = {place: key for key, place in LOCATIONS.items()}
-        self.server = Simulator(now=lambda: now, override=self._hour, faults=tuple(faults))
+        self.now = now
+        self.server = Simulator(now=lambda: self.now, override=self._hour, faults=tuple(faults))
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration.backfill import backfill_request
 from orchestration.executor import prepare, run_in_order
-from orchestration.outcome import RunSummary
+from orchestration.outcome import RunSummary, chunk_outcomes
+from orchestration.partitions import ChunkMode
+from orchestration.planner import Request
 from orchestration.rows import read_rows
+from orchestration.status import read_status
 from orchestration.workspace import Workspace
 from resources.settings import load
 from tests import oracle
@@ -49,13 +53,42 @@ class Lake:
         }
         return Workspace.open(load(environment={}, flags=flags))
 
-    def materialize(self, days: str, selection: str = ALL, locations: Iterable[str] = ()) -> RunSummary:
+    def materialize(
+        self, days: str, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
+    ) -> RunSummary:
         workspace = self.workspace
-        request = workspace.requested(workspace.select(selection), days, list(locations))
+        return self.run(workspace.requested(workspace.select(selection), days, list(locations), force=force))
+
+    def backfill(
+        self, start: str, end: str, mode: ChunkMode, selection: str = ALL, *, restart: bool = False
+    ) -> RunSummary:
+        workspace = self.workspace
+        return self.run(backfill_request(workspace, workspace.select(selection), start, end, mode, restart=restart))
+
+    def repair(self, selection: str = ALL) -> RunSummary:
+        workspace = self.workspace
+        return self.run(workspace.repair(workspace.select(selection), None))
+
+    def run(self, request: Request) -> RunSummary:
+        """One run, without Prefect and the lock."""
+        workspace = self.workspace
         plan, tables = workspace.plan(request)
         run_id = f"run-{datetime.now(UTC).timestamp()}"
         runner, source = prepare(workspace, plan, tables, run_id, lambda: self.spark)
-        return RunSummary(run_id, plan, run_in_order(plan, runner, source), 0.0)
+        outcomes = run_in_order(plan, runner, source)
+        return RunSummary(run_id, plan, outcomes, 0.0, chunks=chunk_outcomes(request, plan, outcomes, runner.tables))
+
+    def states(self, selection: str = ALL, days: str | None = None) -> dict[str, dict[str, list[str]]]:
+        """What `aqi status` says: by asset and state, the partition keys."""
+        workspace = self.workspace
+        partitions = workspace.partitions(days) if days is not None else None
+        found: dict[str, dict[str, list[str]]] = {}
+        for item in read_status(workspace, workspace.select(selection), partitions):
+            found.setdefault(item.asset, {}).setdefault(str(item.state), []).append(str(item.partition))
+        return found
+
+    def uri(self, key: str) -> str:
+        return self.workspace.warehouse.table_uri(key)
 
     def rows(self, key: str) -> list[dict[str, Any]]:
         """All rows of a table, by deltalake, without ``_ingested_at``; instants in UTC."""

@@ -9,88 +9,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from click.testing import CliRunner, Result
 
-from orchestration.cli import main
-from orchestration.contract import Contract
 from orchestration.errors import RunError
-from orchestration.partitions import PartitionKey
-from orchestration.provenance import PartitionRecord, Provenance, dumps
 from orchestration.workspace import Workspace
-from resources.settings import load
-
-AQI = Path(sys.executable).with_name("aqi")
-AT = "2025-08-19T07:00:00Z"
-DAILY, EPISODE = "gold.fact_city_daily", "gold.fact_episode"
-QUARANTINE = "silver.air_quality_hourly_quarantine"
-NOTHING = f"{EPISODE} and not {EPISODE}"
-
-
-def tree(folder: Path) -> dict[str, int]:
-    """Every path below ``folder``, with its time of change."""
-    return {str(path): path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))}
-
-
-@dataclass
-class Aqi:
-    """Calls of `aqi` in an empty folder on 2025-08-20, 06:00 UTC, on a machine without Java and without a network."""
-
-    folder: Path
-
-    def __call__(self, *args: str, **env: str) -> Result:
-        """A call in this process."""
-        return CliRunner().invoke(main, args, env=env)
-
-    def process(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """A call in a process of its own."""
-        return subprocess.run(
-            [AQI, *args], env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def json(self, *args: str, status: int = 0, **env: str) -> Any:
-        """What a call with --json prints, which is nothing but JSON."""
-        result = self(*args, "--json", **env)
-        assert (result.exit_code, result.stderr) == (status, "")
-        return json.loads(result.stdout, parse_constant=pytest.fail)
-
-    def text(self, *args: str, **env: str) -> str:
-        """What a call prints that is done without a word on standard error."""
-        result = self(*args, **env)
-        assert (result.exit_code, result.stderr) == (0, "")
-        return result.stdout
-
-    def refusal(self, *args: str, in_process: bool = True, **env: str) -> tuple[str, str]:
-        """Place and remedy of a call that is refused: on standard error alone, with status 2, and nothing is done."""
-        before = tree(self.folder)
-        done = self(*args, **env) if in_process else self.process(*args, **env)
-        status = done.exit_code if isinstance(done, Result) else done.returncode
-        assert (status, done.stdout) == (2, ""), done.stderr
-        assert tree(self.folder) == before
-        first, *rest = done.stderr.splitlines()
-        assert first.startswith("error: ")
-        assert done.stderr.count("error:") == 1
-        assert rest[-1].startswith("  ")
-        return "\n".join([first.removeprefix("error: "), *rest[:-1]]), rest[-1].strip()
-
-
-@pytest.fixture
-def aqi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aqi:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "no-java"))
-    monkeypatch.setenv("AQI_CLOCK__NOW", "2025-08-20T06:00:00Z")
-    monkeypatch.setenv("AQI_OPEN_METEO__BASE_URL", "http://127.0.0.1:9")
-    return Aqi(tmp_path)
+from tests.calls import AQI, AT, DAILY, EPISODE, QUARANTINE, Aqi, tree
 
 
 @contextmanager
@@ -98,6 +27,9 @@ def taken_port() -> Iterator[int]:
     """A port of 127.0.0.1 on which somebody listens."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         yield server.getsockname()[1]
+
+
+NOTHING = f"{EPISODE} and not {EPISODE}"
 
 
 # --- refusals: selections, ranges, places ---------------------------------------------------------
@@ -199,7 +131,9 @@ def test_the_doctor_tells_of_a_wrong_configuration(aqi: Aqi) -> None:
 
 
 @pytest.mark.parametrize("uri", ["file", "file/below"])
-@pytest.mark.parametrize("call", [("plan", "gold.dim_date"), ("status",), ("show", "gold.dim_date")])
+@pytest.mark.parametrize(
+    "call", [("plan", "gold.dim_date"), ("status",), ("show", "gold.dim_date"), ("materialize", "gold.dim_date")]
+)
 def test_a_warehouse_that_cannot_be_one(aqi: Aqi, call: tuple[str, ...], uri: str) -> None:
     """Root may write everywhere, but not below a file."""
     (aqi.folder / "file").touch()
@@ -209,10 +143,10 @@ def test_a_warehouse_that_cannot_be_one(aqi: Aqi, call: tuple[str, ...], uri: st
 
 
 def test_a_warehouse_that_cannot_be_written(aqi: Aqi) -> None:
-    (aqi.folder / "file").touch()
-    env = {"AQI_WAREHOUSE__URI": "file/below", "JAVA_HOME": fake_java(aqi.folder, "17.0.1")}
+    """Nobody may make a folder in /proc, not even root."""
+    env = {"AQI_WAREHOUSE__URI": "/proc/warehouse", "JAVA_HOME": fake_java(aqi.folder, "17.0.1")}
     place, remedy = aqi.refusal("materialize", "gold.dim_date", "--json", in_process=False, **env)
-    assert place.startswith(f"the warehouse {aqi.folder / 'file' / 'below'} is not writable")
+    assert place.startswith("the warehouse /proc/warehouse is not writable")
     assert "AQI_WAREHOUSE__URI" in remedy
 
 
@@ -434,7 +368,7 @@ def test_plan_as_json(aqi: Aqi) -> None:
         assert set(step) == {"id", "asset", "partitions", "may_rewrite", "inputs", "reason"}
         assert step["partitions"] == ["2025-08-18/hanoi", "2025-08-19/hanoi"]
         assert isinstance(step["may_rewrite"], list)
-        assert step["reason"] == "asked for: 2 missing"
+        assert step["reason"] == "2 missing"
     assert [item["step"] for item in plan["steps"][3]["inputs"]] == ["gold.fact_air_quality_hourly"]
     assert plan["left_out"] == []
 
@@ -466,7 +400,7 @@ def test_status_as_json(aqi: Aqi, lake: str) -> None:
     assert by_key["gold.dim_time", "null"] == {
         "asset": "gold.dim_time",
         "partition": "null",
-        "state": "there",
+        "state": "fresh",
         "reason": f"made {AT}",
         "rows": 24,
         "version": 0,
@@ -475,7 +409,9 @@ def test_status_as_json(aqi: Aqi, lake: str) -> None:
     missing = {"state": "missing", "reason": "never made", "rows": None, "version": None, "run_id": None}
     assert by_key[DAILY, "2025-08-19/danang"].items() >= missing.items()
     assert by_key[DAILY, "2025-08-18/hanoi"]["state"] == "unrecorded"
-    assert by_key[EPISODE, "2025-08-18/hanoi"].items() >= {"state": "there", "rows": 2}.items()
+    stale = {"state": "stale", "rows": 2, "reason": "upstream gold.fact_air_quality_hourly 2025-08-18/hanoi changed"}
+    assert by_key[EPISODE, "2025-08-18/hanoi"].items() >= stale.items()
+    assert by_key["gold.dim_date", "null"]["reason"] == "its code or parameters changed"
 
 
 def test_status_of_a_range(aqi: Aqi, lake: str) -> None:
@@ -485,7 +421,7 @@ def test_status_of_a_range(aqi: Aqi, lake: str) -> None:
     range_ = aqi.json(*call, "--partitions", "2025-08-17..2025-08-18", AQI_WAREHOUSE__URI=lake)
     assert [(item["partition"], item["state"]) for item in range_] == [
         ("2025-08-17/hanoi", "missing"),
-        ("2025-08-18/hanoi", "there"),
+        ("2025-08-18/hanoi", "stale"),
     ]
     assert aqi.json("status", EPISODE) == []
 
@@ -528,106 +464,6 @@ def test_doctor_for_people(aqi: Aqi) -> None:
 
 
 # --- rows -----------------------------------------------------------------------------------------
-
-
-def arrow_schema(contract: Contract) -> Any:
-    import pyarrow as pa
-
-    kinds = {
-        "string": pa.string(),
-        "integer": pa.int32(),
-        "long": pa.int64(),
-        "double": pa.float64(),
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", "UTC"),
-        "array<string>": pa.list_(pa.string()),
-    }
-    return pa.schema([pa.field(column.name, kinds[column.type], column.nullable) for column in contract.columns])
-
-
-def write(workspace: Workspace, key: str, rows: list[dict[str, Any]], **partitions: int) -> None:
-    """Append rows as a run does: with a record per partition. No partitions: as somebody else would."""
-    import pyarrow as pa
-    from deltalake import CommitProperties, write_deltalake
-
-    records = {
-        PartitionKey.parse(text): PartitionRecord(count, "f", {}, "c", "k") for text, count in partitions.items()
-    }
-    metadata = {"userMetadata": dumps(Provenance("run-1", key, AT, records).to_json())} if records else {}
-    write_deltalake(
-        workspace.warehouse.table_uri(key),
-        pa.Table.from_pylist(rows, schema=arrow_schema(workspace.contracts[key])),
-        mode="append",
-        commit_properties=CommitProperties(custom_metadata=metadata),
-    )
-
-
-def episode(place: str, day: int, hour: int, **values: Any) -> dict[str, Any]:
-    start = datetime(2025, 8, day, hour, tzinfo=UTC)
-    return {
-        "episode_id": f"{place}-{day}-{hour}",
-        "location_key": place,
-        "start_ts_utc": start,
-        "end_ts_utc": datetime(2025, 8, day, hour + 3, tzinfo=UTC),
-        "start_date_utc": start.date(),
-        "duration_hours": 4,
-        "peak_aqi": 160,
-        "hours_flagged": 4,
-        "dominant_pollutant": "pm25",
-        "rule_code": "AQI>=151_4h",
-        **values,
-    }
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A warehouse with a few tables, written by deltalake."""
-    uri = str(tmp_path_factory.mktemp("lake"))
-    workspace = Workspace.open(load(environment={}, flags={"warehouse": {"uri": uri}}))
-    hours = [
-        {"time_key": hour * 100, "time_value": f"{hour:02d}:00", "hour": hour, "work_shift": "night"}
-        for hour in reversed(range(24))
-    ]
-    write(workspace, "gold.dim_time", hours, null=24)
-    saturday = {
-        "date_key": 20250816,
-        "date_value": date(2025, 8, 16),
-        "day_of_month": 16,
-        "day_of_week": 6,
-        "week_of_year": 33,
-        "month": 8,
-        "month_name": "August, hot [red]",
-        "quarter": 3,
-        "year": 2025,
-        "is_weekend": True,
-    }
-    friday = {"date_key": 20250815, "date_value": date(2025, 8, 15), "is_weekend": False}
-    write(workspace, "gold.dim_date", [saturday, saturday | friday], null=2)
-    late = [episode("hanoi", 18, 9, dominant_pollutant=None), episode("hanoi", 18, 0, peak_aqi=500)]
-    write(workspace, EPISODE, late, **{"2025-08-18/hanoi": 2, "2025-08-19/danang": 0})
-    write(workspace, EPISODE, [episode("danang", 18, 7)], **{"2025-08-18/danang": 1})
-    numbers = ("integer", "long", "double")
-    day: dict[str, Any] = {column.name: 1 for column in workspace.contracts[DAILY].columns if column.type in numbers}
-    day |= {"daily_record_id": "d", "location_key": "hanoi", "date_utc": date(2025, 8, 18), "aqi_daily_max": None}
-    write(workspace, DAILY, [day], **{"2025-08-18/hanoi": 1})
-    write(workspace, DAILY, [day])  # somebody else
-    hour = {column.name: None for column in workspace.contracts[QUARANTINE].columns} | {
-        "location_key": "hanoi",
-        "ts_utc": datetime(2025, 8, 18, 6, tzinfo=UTC),
-        "date_utc": date(2025, 8, 18),
-        "latitude": 21.0278,
-        "longitude": 105.8342,
-        "pm25": -1.5,
-        "pm10": float("nan"),
-        "co": float("inf"),
-        "model_domain": "cams_global",
-        "request_timezone": "UTC",
-        "_ingested_at": datetime(2025, 8, 20, 6, 0, 1, 999999, tzinfo=UTC),
-        "broken_rules": ["negative", "not_finite"],
-    }
-    write(workspace, QUARANTINE, [hour], **{"2025-08-18/hanoi": 1})
-    return uri
 
 
 def test_rows_as_csv(aqi: Aqi, lake: str) -> None:
@@ -711,8 +547,8 @@ def test_no_rows(aqi: Aqi, lake: str) -> None:
 def test_status_for_people(aqi: Aqi, lake: str) -> None:
     text = aqi.text("status", f"{DAILY} or gold.dim_time", AQI_WAREHOUSE__URI=lake)
     assert [line.split() for line in text.splitlines()[1:]] == [
-        ["gold.dim_time", "there", "null", "1", "24"],
-        [DAILY, "unrecorded", "2025-08-18", "×", "hanoi", "1", "1"],
+        ["gold.dim_time", "fresh", "null", "1", "24"],
+        [DAILY, "unrecorded", "2025-08-18", "×", "hanoi", "1", "1", "changed", "by", "somebody", "else"],
     ]
     assert aqi.text("status", EPISODE) == "There is nothing yet.\n"
 

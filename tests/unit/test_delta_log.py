@@ -13,31 +13,10 @@ from typing import Any
 import pytest
 
 from orchestration.errors import WarehouseError
-from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
-from orchestration.provenance import FileSpan, PartitionRecord, Provenance, TableState, dumps
+from orchestration.partitions import NULL_KEY, PartitionSet
+from orchestration.provenance import FileSpan, Provenance, TableState, dumps
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
-
-AT = "2025-08-20T06:00:00Z"
-Action = dict[str, Any]
-
-
-class Table:
-    """A table's folder, written action by action."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = DeltaLog(str(folder), "date_utc", "location_key")
-
-    def commit(self, version: int, *actions: Action) -> None:
-        log = self.folder / "_delta_log"
-        log.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(action) + "\n" for action in actions)
-        (log / f"{version:020d}.json").write_text(lines, encoding="utf-8")
-
-    def ours(self, version: int, *days: int, actions: tuple[Action, ...] = ()) -> None:
-        records = {key(day): RECORD for day in days}
-        text = dumps(Provenance("run-1", "gold.hours", AT, records).to_json())
-        self.commit(version, info(text), *actions)
+from tests.delta_files import AT, CREATED, RECORD, Table, add, info, key, keys, remove, stats
 
 
 @pytest.fixture
@@ -45,40 +24,7 @@ def table(tmp_path: Path) -> Table:
     return Table(tmp_path / "hours")
 
 
-RECORD = PartitionRecord(24, "f", {"silver.clean": {"2025-08-01/hue": "x"}}, "c1", "k1", {"late": 2})
-
-
-def key(day: int, place: str = "hue") -> PartitionKey:
-    return PartitionKey(date(2025, 8, day), place)
-
-
-def keys(*days: int, place: str = "hue") -> PartitionSet:
-    return PartitionSet.from_keys(key(day, place) for day in days)
-
-
-def info(metadata: str | None = None) -> Action:
-    told: dict[str, Any] = {"timestamp": 1, "operation": "WRITE"}
-    return {"commitInfo": told if metadata is None else told | {"userMetadata": metadata}}
-
-
-def stats(first: str, last: str, low: str = "hue", high: str = "hue") -> str:
-    least, most = {"date_utc": first, "location_key": low}, {"date_utc": last, "location_key": high}
-    return json.dumps({"numRecords": 24, "minValues": least, "maxValues": most, "nullCount": {"aqi": 3}})
-
-
-def add(path: str, statistics: str | None = None, **more: Any) -> Action:
-    told: Action = {"path": path, "partitionValues": {}, "size": 1, "modificationTime": 1, "dataChange": True}
-    return {"add": told | ({} if statistics is None else {"stats": statistics}) | more}
-
-
-def remove(path: str, **more: Any) -> Action:
-    return {"remove": {"path": path, "deletionTimestamp": 1, "dataChange": True} | more}
-
-
-CREATED: tuple[Action, ...] = (
-    {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
-    {"metaData": {"id": "1", "schemaString": "{}", "partitionColumns": []}},
-)
+OURS = dumps(Provenance("run-1", "gold.hours", AT, {key(1): RECORD}).to_json())
 AUGUST_2_TO_3 = stats("2025-08-02", "2025-08-03")
 
 # --- versions -------------------------------------------------------------------------------------
@@ -155,10 +101,14 @@ def test_a_foreign_commit_without_commit_info(table: Table) -> None:
         (stats("2025-08-04", "2025-08-04"), keys(4)),  # a partition that nobody had recorded
         (stats("2025-08-02", "2025-08-02", "hanoi", "hcmc"), keys(2, place="hanoi") | keys(2, place="hcmc")),
         (stats("2025-08-02T00:00:00.000Z", "2025-08-02T23:00:00.000Z"), keys(2)),
+        (stats("2025-08-02", "2025-08-02", "hue", "v" * 32), keys(2)),  # cut off: the name of no place
         (None, keys(1, 2, 3)),  # no statistics: any partition
         ("", keys(1, 2, 3)),
         ('{"numRecords": 24}', keys(1, 2, 3)),
         ('{"minValues": {"date_utc": "2025-08-03"}, "maxValues": {}}', keys(3)),
+        ('{"minValues": {"date_utc": "3rd of August", "location_key": 7}}', keys(1, 2, 3)),
+        ('{"minValues": null}', keys(1, 2, 3)),
+        ("{", keys(1, 2, 3)),
     ],
 )
 def test_a_foreign_file(statistics: str | None, unrecorded: PartitionSet, table: Table) -> None:
@@ -184,6 +134,30 @@ def test_a_foreign_remove_of_a_file_that_a_foreign_commit_added_in_place_of_anot
     assert table.log.state().unrecorded == keys(3)
 
 
+def test_a_foreign_file_with_places_that_have_no_records_yet(table: Table) -> None:
+    """Statistics name the first and the last; those between are found among the places that there can be."""
+    table.log = DeltaLog(str(table.folder), "date_utc", "location_key", ["hcmc", "hue", "sapa"])
+    table.commit(0, info(), *CREATED)
+    table.commit(1, info(), add("x.parquet", stats("2025-08-02", "2025-08-02", "hanoi", "hue")))
+    assert table.log.state().present == keys(2) | keys(2, place="hanoi") | keys(2, place="hcmc")
+
+
+def test_a_foreign_remove_of_a_file_that_was_there_before_the_start(table: Table) -> None:
+    table.ours(0, 1, 2, 3, actions=(add("a.parquet", AUGUST_2_TO_3), add("b.parquet", None)))
+    early = table.log.state()
+    table.commit(1, info(), remove("a.parquet"))
+    assert table.log.state(early).unrecorded == keys(2, 3)
+
+
+def test_the_files_are_what_was_added_and_not_removed(table: Table) -> None:
+    table.ours(0, 1, actions=(add("a.parquet", None), add("b.parquet", AUGUST_2_TO_3)))
+    table.commit(1, info(), remove("a.parquet", dataChange=False), add("c.parquet", None, dataChange=False))
+    table.ours(2, 1, actions=(remove("b.parquet"), add("b.parquet", AUGUST_2_TO_3)))  # as with deletion vectors
+    table.ours(3, 1, actions=(add("b.parquet", AUGUST_2_TO_3), remove("b.parquet")))
+    files = {"b.parquet": FileSpan(date(2025, 8, 2), date(2025, 8, 3), "hue", "hue"), "c.parquet": FileSpan()}
+    assert table.log.state().files == files
+
+
 def test_a_foreign_remove_of_an_unknown_file(table: Table) -> None:
     table.ours(0, 1, 2)
     table.commit(1, info(), remove("z.parquet", stats=stats("2025-08-02", "2025-08-02")))
@@ -194,9 +168,7 @@ def test_a_foreign_remove_of_an_unknown_file(table: Table) -> None:
 
 def test_optimize_changes_no_data(table: Table) -> None:
     table.ours(0, 1, 2, actions=(add("a.parquet", AUGUST_2_TO_3),))
-    table.commit(
-        1, info(), remove("a.parquet", dataChange=False), add("big.parquet", AUGUST_2_TO_3, dataChange=False)
-    )
+    table.commit(1, info(), remove("a.parquet", dataChange=False), add("big.parquet", AUGUST_2_TO_3, dataChange=False))
     table.commit(2, info(), {"metaData": {"id": "1", "schemaString": "{}"}})
     state = table.log.state()
     assert (state.version, state.unrecorded) == (2, PartitionSet.empty())
@@ -219,6 +191,23 @@ def test_an_unpartitioned_table(tmp_path: Path) -> None:
     assert table.log.state().present == PartitionSet.null()
     table.commit(1, info(), remove("a.parquet"), add("b.parquet", AUGUST_2_TO_3))
     assert table.log.state().unrecorded == PartitionSet.null()
+
+
+def test_an_unpartitioned_table_that_only_others_wrote(tmp_path: Path) -> None:
+    table = Table(tmp_path / "places")
+    table.log = DeltaLog(str(table.folder))
+    table.commit(0, info(), *CREATED)
+    assert table.log.state().present == PartitionSet.empty()
+    table.commit(1, info(), add("a.parquet", AUGUST_2_TO_3))
+    assert table.log.state().unrecorded == PartitionSet.null()
+
+
+def test_a_wipe(table: Table) -> None:
+    table.ours(0, 1, 2, 3, actions=(add("a.parquet", AUGUST_2_TO_3),))
+    table.commit(1, info(), remove("a.parquet"))
+    table.ours(2, wiped=keys(1, 2))
+    assert table.log.state().records.keys() == {key(3)}
+    assert table.log.state().unrecorded == keys(3)
 
 
 def test_going_on_from_an_earlier_state(table: Table) -> None:
@@ -251,9 +240,7 @@ def test_provenance_in_a_file(table: Table) -> None:
 def provenance_error(table: Table) -> WarehouseError:
     with pytest.raises(WarehouseError) as caught:
         table.log.state()
-    assert caught.value.remedy == (
-        "Restore the file, or materialize the table's partitions again with --force."
-    )
+    assert caught.value.remedy == ("Restore the file, or materialize the table's partitions again with --force.")
     return caught.value
 
 
@@ -269,9 +256,7 @@ def test_provenance_whose_file_is_damaged(damage: str, table: Table) -> None:
     """The commit names the file by the digest of its text."""
     file = keep(table, 0)
     file.write_text(damage, encoding="utf-8")
-    assert (
-        provenance_error(table).message == f"{table.folder}: the provenance of version 0 is damaged ({file})"
-    )
+    assert provenance_error(table).message == f"{table.folder}: the provenance of version 0 is damaged ({file})"
 
 
 def test_a_log_can_be_read_through_a_uri(table: Table) -> None:
@@ -284,3 +269,40 @@ def test_actions_of_a_commit(table: Table) -> None:
     actions: list[Mapping[str, Any]] = [info(), add("Hà Nội.parquet")]
     table.commit(0, *[dict(action) for action in actions])
     assert table.log.actions(0) == actions
+
+
+# --- damage ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "\n",
+        '{"commitInfo": {"timest',
+        "not json",
+        "7",
+        '{"commitInfo": null}',
+        '{"add": {"dataChange": true}}',
+        '{"remove": 1}',
+        json.dumps(info('{"aqi":1}')),
+        json.dumps(info(OURS.replace("2025-08-01/", "yesterday/"))),
+    ],
+)
+def test_a_damaged_commit(damage: str, table: Table) -> None:
+    table.ours(0, 1, 2)
+    table.ours(1, 2)
+    table.commit_file(1).write_text(damage, encoding="utf-8")
+    with pytest.raises(WarehouseError) as caught:
+        table.log.state()
+    assert caught.value.message.startswith(
+        f"{table.folder}: version 1 of the table's log is damaged ({table.commit_file(1)}: "
+    )
+    assert caught.value.remedy == "Restore that file from a copy, or move the table away and materialize it again."
+
+
+def test_a_commit_that_is_no_text(table: Table) -> None:
+    table.ours(0, 1)
+    table.commit_file(0).write_bytes(b"\xff\xfe{}")
+    with pytest.raises(WarehouseError, match="version 0 of the table's log is damaged"):
+        table.log.state()

@@ -189,9 +189,9 @@ def test_ten_thousand_nodes_take_well_under_a_second() -> None:
     chain: dict[str, tuple[str, ...]] = {f"n{i}": (f"n{i - 1}",) if i else () for i in range(size)}
     ladder = {f"n{i}": tuple(f"n{j}" for j in range(max(i - 2, 0), i)) for i in range(size)}
     mesh = {f"n{i}": tuple({f"n{chance.randrange(i)}" for _ in range(3)}) if i else () for i in range(size)}
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(Dag(chain).downstream("n0")) == size - 1
     assert len(Dag(chain).upstream(f"n{size - 1}")) == size - 1
     assert len(Dag(ladder).downstream("n0")) == size - 1
     assert len(Dag(mesh).downstream("n0")) == size - 1
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import time
 from collections.abc import Callable
@@ -119,9 +120,7 @@ def test_days_hold_what_they_were_made_from(dates: frozenset[date]) -> None:
 @quick
 @given(date_sets, date_sets)
 @pytest.mark.parametrize("operation", SET_OPERATIONS)
-def test_days_combine_as_sets_do(
-    operation: Callable[[Any, Any], Any], a: frozenset[date], b: frozenset[date]
-) -> None:
+def test_days_combine_as_sets_do(operation: Callable[[Any, Any], Any], a: frozenset[date], b: frozenset[date]) -> None:
     got = operation(Days.from_dates(a), Days.from_dates(b))
     assert is_normal(got.pieces)
     assert frozenset(got) == operation(a, b)
@@ -246,6 +245,12 @@ def test_sets_combine_as_sets_do(
 
 
 @quick
+@given(st.lists(key_sets, max_size=4))
+def test_a_union_of_many_sets_is_what_any_has(sets: list[frozenset[PartitionKey]]) -> None:
+    assert PartitionSet.union_of(map(PartitionSet.from_keys, sets)) == PartitionSet.from_keys(frozenset().union(*sets))
+
+
+@quick
 @given(key_sets, key_sets)
 def test_sets_compare_as_sets_do(a: frozenset[PartitionKey], b: frozenset[PartitionKey]) -> None:
     assert (PartitionSet.from_keys(a) <= PartitionSet.from_keys(b)) == (a <= b)
@@ -264,6 +269,45 @@ def test_the_pieces_of_a_set_are_the_set(keys: frozenset[PartitionKey]) -> None:
         rebuilt |= piece
     assert rebuilt == made
     assert made.pieces() == sorted(made.pieces())
+
+
+@quick
+@given(key_sets)
+def test_a_set_survives_as_json(keys: frozenset[PartitionKey]) -> None:
+    made = PartitionSet.from_keys(keys)
+    assert PartitionSet.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+def test_a_set_as_json() -> None:
+    """As many entries as intervals: ten years of a place are one."""
+    made = PartitionSet.of(days("2025-08-08..2025-08-10, 2025-08-20"), ["hue", "Hà Nội"]) | PartitionSet.null()
+    assert made.to_json() == [
+        None,
+        ["Hà Nội", "2025-08-08", "2025-08-10"],
+        ["Hà Nội", "2025-08-20", "2025-08-20"],
+        ["hue", "2025-08-08", "2025-08-10"],
+        ["hue", "2025-08-20", "2025-08-20"],
+    ]
+    assert PartitionSet.empty().to_json() == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        7,
+        [7],
+        [["hue", "2025-08-08"]],
+        [["hue", "2025-08-08", "today"]],
+        [["hue", "2025-08-08", None]],
+        [["hue", "2025-08-08", "2025-08-07"]],
+        [["hue", "2025-08-08", "2025-08-08"], ["hue", "2025-08-08", "2025-08-09"]],
+        [["hue", "2025-08-08", "2025-08-08"], ["hcmc", "2025-08-08", "2025-08-08"]],
+    ],
+)
+def test_what_is_no_set_as_json(data: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        PartitionSet.from_json(data)
 
 
 @quick
@@ -288,9 +332,7 @@ def test_restrict_keeps_what_matches_and_the_null_key(
 ) -> None:
     got = PartitionSet.from_keys(keys).restrict(at, None if on is None else Days.from_dates(on))
     assert frozenset(got) == {
-        key
-        for key in keys
-        if key == NULL_KEY or ((at is None or key.location in at) and (on is None or key.day in on))
+        key for key in keys if key == NULL_KEY or ((at is None or key.location in at) and (on is None or key.day in on))
     }
 
 
@@ -303,9 +345,7 @@ def test_map_days_changes_each_location(keys: frozenset[PartitionKey]) -> None:
     got = PartitionSet.from_keys(keys).map_days(change)
     assert is_normal_set(got)
     assert frozenset(got) == {
-        PartitionKey(key.day + timedelta(len(key.location)), key.location)
-        if key.day and key.location
-        else key
+        PartitionKey(key.day + timedelta(len(key.location)), key.location) if key.day and key.location else key
         for key in keys
         if key.location != "danang"
     }

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.provenance import (
     ABSENT,
+    UNRECORDED,
     Commit,
     FileSpan,
     PartitionRecord,
     Provenance,
+    TableState,
     dumps,
     fold,
     is_ours,
@@ -72,6 +74,7 @@ provenances = st.builds(
     asset=st.just("gold.hours"),
     at=st.just(AT),
     records=st.dictionaries(some_keys, records, max_size=5),
+    wiped=st.frozensets(some_keys, max_size=5).map(PartitionSet.from_keys),
 )
 
 
@@ -81,12 +84,17 @@ def test_what_a_commit_says_survives_as_json(provenance: Provenance, version: in
     text = dumps(provenance.to_json())
     read = Provenance.from_json(json.loads(text), version)
     stamped = {
-        at: replace(facts, run_id=provenance.run_id, at=AT, version=version)
-        for at, facts in provenance.records.items()
+        at: replace(facts, run_id=provenance.run_id, at=AT, version=version) for at, facts in provenance.records.items()
     }
     assert read == replace(provenance, records=stamped)
     assert dumps(read.to_json()) == text
     assert is_ours(text)
+
+
+def test_a_commit_from_before_there_were_wipes_is_read() -> None:
+    data = Provenance("run-1", "gold.hours", AT, {key(1): record()}).to_json()
+    assert "wiped" not in data
+    assert Provenance.from_json(data, 1).wiped == PartitionSet.empty()
 
 
 def test_what_all_partitions_share_stands_once() -> None:
@@ -172,11 +180,16 @@ def test_the_same_facts_whoever_committed_them_and_when() -> None:
         (FileSpan(first_location="hue"), [key(1, "hue"), key(1, "z")], [key(1, "hanoi")]),
         (FileSpan(last_location="hue"), [key(1, "hue"), key(1, "a")], [key(1, "z")]),
         (span(3, 3, "hue"), [NULL_KEY], [key(3, "hanoi")]),  # an unpartitioned table: any file
+        # A name of 32 characters may have been cut off: what begins with it, and what comes after it, may be there.
+        (
+            FileSpan(first_location="v" * 32, last_location="v" * 32),
+            [key(1, "v" * 32), key(1, "v" * 40), key(1, "w")],
+            [key(1, "v" * 31), key(1, "hue")],
+        ),
+        (FileSpan(last_location="v" * 31), [key(1, "v" * 31)], [key(1, "v" * 32), key(1, "w")]),
     ],
 )
-def test_what_a_file_can_hold(
-    file: FileSpan, inside: list[PartitionKey], outside: list[PartitionKey]
-) -> None:
+def test_what_a_file_can_hold(file: FileSpan, inside: list[PartitionKey], outside: list[PartitionKey]) -> None:
     assert [at for at in inside if not file.covers(at)] == []
     assert [at for at in outside if file.covers(at)] == []
 
@@ -191,6 +204,9 @@ def test_the_partitions_of_a_file() -> None:
     assert no_places.spanned(["hcmc"]) == PartitionSet.of(august_3_to_5, ["hcmc"])
     for half in (FileSpan(), replace(file, first_day=None), replace(file, last_day=None)):
         assert half.spanned(["hcmc"]) == PartitionSet.empty()
+    cut_off = replace(file, first_location="a" * 32, last_location="v" * 32 + "\ufffd")
+    assert cut_off.spanned(["hcmc", "v" * 40]) == PartitionSet.of(august_3_to_5, ["hcmc", "v" * 40])
+    assert FileSpan(has_null=True).spanned([]) == PartitionSet.null()
 
 
 # --- the fold -------------------------------------------------------------------------------------
@@ -230,7 +246,8 @@ def test_a_foreign_change_makes_unrecorded_exactly_what_the_files_can_hold() -> 
     assert state.version == 2
     assert state.present == PartitionSet.from_keys(held) | keys(4)
     assert state.trusted(key(3)) is None
-    assert state.fingerprint(key(3)) == "f"  # what was recorded is still told; it is not relied upon
+    assert state.fingerprint(key(3)) == UNRECORDED
+    assert state.records[key(3)].fingerprint == "f"  # what was recorded is still told; it is not relied upon
     assert state.trusted(key(2)) == replace(record(), version=1)
 
 
@@ -239,10 +256,66 @@ def test_a_foreign_change_of_unknown_extent_makes_everything_unrecorded() -> Non
     assert state.unrecorded == keys(1) | keys(2, place="hanoi") == state.present
 
 
+@pytest.mark.parametrize(
+    ("file", "unrecorded"),
+    [
+        (FileSpan(first_day=date(2025, 8, 2)), keys(2, 3)),
+        (FileSpan(last_day=date(2025, 8, 2)), keys(1, 2)),
+        (replace(span(2, 2, "hue"), last_location=None), keys(2)),
+    ],
+)
+def test_a_foreign_change_of_an_extent_that_is_half_known(file: FileSpan, unrecorded: PartitionSet) -> None:
+    held = {key(number): record() for number in (1, 2, 3)}
+    assert fold([ours(1, held), theirs(2, file)]).unrecorded == unrecorded
+
+
 def test_a_foreign_change_of_an_unpartitioned_table() -> None:
     state = fold([ours(1, {NULL_KEY: record()}), theirs(2, FileSpan())])
     assert state.unrecorded == PartitionSet.null()
     assert state.trusted(NULL_KEY) is None
+
+
+def test_a_foreign_change_of_an_unpartitioned_table_that_has_no_record() -> None:
+    state = fold([theirs(1, FileSpan(has_null=True))])
+    assert state.unrecorded == state.present == PartitionSet.null()
+
+
+def test_a_foreign_change_reaches_every_place_that_is_known() -> None:
+    """From a record, from an earlier foreign change, or because there can be such a place."""
+    start = TableState(0, {key(1, "hue"): record()}, keys(1, place="hcmc"), places=frozenset({"hoian", "vinh"}))
+    state = fold([theirs(1, span(2, 2, "hanoi", "sapa"))], start)
+    everywhere = ("hanoi", "hcmc", "hoian", "hue", "sapa")
+    assert state.unrecorded == keys(1, place="hcmc") | PartitionSet.from_keys(key(2, place) for place in everywhere)
+
+
+def test_a_wipe_leaves_neither_records_nor_doubts() -> None:
+    before = fold([ours(1, {key(1): record(), key(2): record(), NULL_KEY: record()}), theirs(2, span(2, 4, "hue"))])
+    wipe = Provenance("run", "gold.hours", AT, {key(4): record("new")}, keys(1, 2, 4) | PartitionSet.null())
+    state = fold([Commit(3, wipe)], before)
+    assert (state.records.keys(), state.unrecorded) == ({key(4)}, keys(3))
+    assert state.fingerprint(key(1)) == ABSENT
+    assert fold([ours(4, {key(1): record("again")})], state).records.keys() == {key(1), key(4)}
+
+
+def test_files_come_and_go_with_commits() -> None:
+    one, two = span(1, 1, "hue"), span(2, 2, "hue")
+    added = replace(ours(1, {key(1): record()}), added={"a": one, "b": two})
+    state = fold([added, Commit(2, None, removed=frozenset({"a", "unknown"}))])
+    assert state.files == {"b": two}
+    assert fold([Commit(3, None, added={"b": one}, removed=frozenset({"b"}))], state).files == {"b": one}
+
+
+def test_after_a_gap_nothing_is_trusted_and_what_has_rows_is_there() -> None:
+    before = replace(fold([ours(1, {key(1): record(), key(2): record()})]), files={"old": FileSpan()}, snapshot=1)
+    after = before.after_gap(7, keys(2, 3), {"new": FileSpan()})
+    assert (after.version, after.snapshot, after.files) == (7, 1, {"new": FileSpan()})
+    assert (after.records, after.unrecorded) == (before.records, keys(1, 2, 3))
+
+
+def test_what_states_agree_in_is_what_the_table_is() -> None:
+    state = fold([ours(1, {key(1): record()})])
+    assert state == replace(state, files={"a": FileSpan()}, places=frozenset({"hue"}), snapshot=1)
+    assert state != replace(state, version=2)
 
 
 def test_commits_without_a_change_of_data_change_nothing_but_the_version() -> None:
@@ -268,8 +341,11 @@ def test_a_change_after_the_healing_counts_again() -> None:
 
 days = st.integers(1, 5)
 places = st.sampled_from(["hanoi", "hcmc", "hue"])
-spans = st.builds(lambda a, b, p, q: span(min(a, b), max(a, b), p, q), days, days, places, places) | st.just(
-    FileSpan()
+whole_spans = st.builds(lambda a, b, p, q: span(min(a, b), max(a, b), p, q), days, days, places, places)
+spans = whole_spans | st.builds(
+    lambda file, without: replace(file, **dict.fromkeys(without)),
+    whole_spans,
+    st.frozensets(st.sampled_from(["first_day", "last_day", "first_location", "last_location"])),
 )
 entries = st.dictionaries(st.builds(key, days, places), st.builds(record, words), min_size=1, max_size=4)
 histories = st.lists(entries | st.lists(spans, max_size=2), max_size=8)
@@ -292,9 +368,7 @@ def test_the_fold_says_of_each_partition_what_its_own_history_says(
     for at in (key(day, place) for day in range(1, 6) for place in ("hanoi", "hcmc", "hue")):
         named = [version for version, entry in enumerate(history) if isinstance(entry, dict) and at in entry]
         last = named[-1] if named else -1
-        touched = any(
-            file.covers(at) for entry in history[last + 1 :] if isinstance(entry, list) for file in entry
-        )
+        touched = any(file.covers(at) for entry in history[last + 1 :] if isinstance(entry, list) for file in entry)
         if not named:
             assert at not in state.records
             assert state.trusted(at) is None

@@ -1,19 +1,22 @@
-"""Fetching for a run: one request for many places, an answer or an error per place; over real HTTP."""
+"""Fetching for a run: one request for many places, an answer or an error per place, for each step; over real HTTP."""
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from orchestration.decisions import Sourced
 from orchestration.errors import (
     FetchCancelled,
     SourceError,
@@ -37,23 +40,28 @@ HCMC = (10.8231, 106.6297)
 LATITUDES = {"hanoi": "21.0278", "hcmc": "10.8231", "danang": "16.0544"}
 KEYS = tuple(LATITUDES)
 TWO_DAYS = PartitionSet.of(Days.of(ENDED, UNFINISHED), KEYS)
+STEP = "bronze.feed"
 
 
 def source(
     url: str,
-    partitions: PartitionSet = TWO_DAYS,
+    partitions: PartitionSet | Mapping[str, PartitionSet] = TWO_DAYS,
     cancelled: Callable[[], bool] = never,
     max_days: int = 92,
     **options: Any,
 ) -> OpenMeteoSource:
-    """The three cities of the configuration, a clock that stands at NOW, a client that gives up soon."""
+    """The three cities of the configuration, a clock that stands at NOW, a client that gives up soon.
+
+    partitions: of the one step STEP, or by step.
+    """
     flags = {
         "clock": {"now": NOW.isoformat()},
         "open_meteo": {"base_url": url, "max_days_per_request": max_days},
     }
     settings = load(flags=flags, environment={})
     client = OpenMeteoClient(url, **{"attempts": 2, "backoff_seconds": 0.0} | options)
-    return OpenMeteoSource(settings, partitions, client, cancelled)
+    wanted = {STEP: partitions} if isinstance(partitions, PartitionSet) else partitions
+    return OpenMeteoSource(settings, wanted, client, cancelled)
 
 
 def simulator(**options: Any) -> Simulator:
@@ -136,6 +144,8 @@ def test_a_task_is_one_place_of_one_request() -> None:
         (2, "danang 2025-08-09"),  # who wants other days is asked for apart
     ]
     assert asked.tasks[0].partitions == PartitionSet.of(Days.of(ENDED), ["hanoi"])
+    assert asked.tasks_of(STEP) == asked.tasks
+    assert {task.step for task in asked.tasks} == {STEP}
 
 
 def test_one_request_brings_every_place() -> None:
@@ -143,8 +153,8 @@ def test_one_request_brings_every_place() -> None:
         asked = source(server.url)
         assert outcomes(asked) == {"hanoi": 35, "hcmc": 35, "danang": 35}  # 24 hours, then 0:00 to 10:00
         assert server.requests_served == {"ok": 1}
-    assert asked.fetched == TWO_DAYS
-    assert not asked.errors
+    assert asked.fetched(STEP) == TWO_DAYS
+    assert asked.errors(STEP) == {}
 
 
 def test_a_request_is_sent_once_though_many_threads_ask() -> None:
@@ -189,11 +199,11 @@ def test_a_refused_place_fails_alone_with_its_reason() -> None:
     assert found == {"hanoi": 35, "danang": 35}
     assert isinstance(refused, SourceRefused)
     assert "refused hcmc on 2025-08-08..2025-08-09: No data is available for this location" in str(refused)
-    task = FetchTask(0, "hcmc", Days.of(ENDED, UNFINISHED))
-    assert asked.errors == {task: refused}
-    assert asked.fetched == TWO_DAYS - task.partitions
-    assert {key.location for key in asked.digests()} == {"hanoi", "danang"}
-    table = asked.table()
+    task = FetchTask(0, "hcmc", Days.of(ENDED, UNFINISHED), STEP)
+    assert asked.errors(STEP) == {task: refused}
+    assert asked.fetched(STEP) == TWO_DAYS - task.partitions
+    assert {key.location for key in asked.sourced(STEP)} == {"hanoi", "danang"}
+    table = asked.table(STEP)
     assert table is not None
     assert set(table["location_key"].to_pylist()) == {"hanoi", "danang"}
 
@@ -243,8 +253,8 @@ def test_a_bad_request_leaves_the_other_requests_alone() -> None:
         with pytest.raises(SourceRefused, match="out of allowed range from 2013-01-01"):
             asked.fetch(first)
         assert [asked.fetch(task) for task in asked.tasks[1:]] == [24] * 3 + [11] * 3
-    assert asked.fetched == TWO_DAYS
-    assert list(asked.errors) == [first]
+    assert asked.fetched(STEP) == TWO_DAYS
+    assert list(asked.errors(STEP)) == [first]
 
 
 # What is no place's fault -----------------------------------------------------------------------------------
@@ -258,9 +268,9 @@ def test_an_unreachable_server_is_not_asked_place_by_place() -> None:
     assert {type(error) for error in found.values()} == {SourceUnreachable}
     assert len({id(error) for error in found.values()}) == 1
     assert "asked 2 times for hanoi, hcmc, danang on 2025-08-08..2025-08-09" in str(found["danang"])
-    assert asked.table() is None
-    assert asked.digests() == {}
-    assert asked.fetched == PartitionSet.empty()
+    assert asked.table(STEP) is None
+    assert asked.sourced(STEP) == {}
+    assert asked.fetched(STEP) == PartitionSet.empty()
 
 
 @pytest.mark.parametrize(
@@ -305,11 +315,12 @@ def test_the_table_has_the_columns_of_bronze_and_when_it_was_made() -> None:
         asked = source(server.url, max_days=1)
         for task in reversed(asked.tasks):
             asked.fetch(task)
-    table = asked.table()
+    table = asked.table(STEP)
     assert table is not None
     assert table.schema == SCHEMA.append(pa.field("_ingested_at", pa.timestamp("us", tz="UTC")))
     assert set(table["_ingested_at"].to_pylist()) == {NOW}
     assert table.num_rows == 3 * 35
+    assert {column.num_chunks for column in table.columns} == {1}  # Spark takes a first chunk without rows for the end
     assert max(table["ts_utc"].to_pylist()) == datetime(2025, 8, 9, 10, tzinfo=UTC)
     rows = zip(table["ts_utc"].to_pylist(), table["location_key"].to_pylist(), strict=True)
     blocks = list(dict.fromkeys((hour.date(), key) for hour, key in rows))
@@ -325,7 +336,7 @@ def test_digests_stand_for_what_the_source_sent() -> None:
         with simulator(override=revise) as server:
             asked = source(server.url, max_days=max_days)
             outcomes(asked)
-        return asked.digests()
+        return {key: sent.digest for key, sent in asked.sourced(STEP).items()}
 
     before, after = digests("never"), digests("2025-08-08T05:00")
     assert set(before) == {PartitionKey(day, key) for day in (ENDED, UNFINISHED) for key in KEYS}
@@ -339,11 +350,14 @@ def test_a_day_without_an_hour_was_brought_too() -> None:
     with simulator() as server:
         asked = source(server.url, tomorrow)
         assert outcomes(asked) == {"hanoi": 0}
-    assert asked.fetched == tomorrow
-    assert list(asked.digests()) == [PartitionKey(date(2025, 8, 10), "hanoi")]
-    table = asked.table()
+    assert asked.fetched(STEP) == tomorrow
+    assert list(asked.sourced(STEP)) == [PartitionKey(date(2025, 8, 10), "hanoi")]
+    table = asked.table(STEP)
     assert table is not None
     assert table.num_rows == 0
+
+
+# When it was asked ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -355,4 +369,203 @@ def test_a_day_without_an_hour_was_brought_too() -> None:
     ],
 )
 def test_only_a_day_that_is_not_over_has_an_as_of(day: date, as_of: str) -> None:
-    assert source("http://127.0.0.1:9").as_of(day) == as_of
+    with simulator() as server:
+        asked = source(server.url, PartitionSet.of(Days.of(day), ["hanoi"]))
+        outcomes(asked)
+    assert [sent.as_of for sent in asked.sourced(STEP).values()] == [as_of]
+
+
+class MovingClock:
+    """A clock that the test moves; counts from NOW."""
+
+    def __init__(self, start: datetime = NOW) -> None:
+        self.instant = start
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+    def pass_(self, **time: float) -> None:
+        self.instant += timedelta(**time)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
+    """The clock of sources that are made in a test."""
+    moving = MovingClock()
+    monkeypatch.setattr("resources.settings.fixed_clock", lambda _now: moving)
+    return moving
+
+
+def as_ofs(asked: OpenMeteoSource, step: str = STEP) -> dict[str, set[str]]:
+    """The moments that are recorded, by day."""
+    found: dict[str, set[str]] = {}
+    for key, sent in asked.sourced(step).items():
+        found.setdefault(str(key.day), set()).add(sent.as_of)
+    return found
+
+
+def test_as_of_is_when_it_was_asked_and_not_when_it_is_read(clock: MovingClock) -> None:
+    """Between the answer and the step that reads it, the day ends."""
+    with Simulator(now=clock) as server:
+        asked = source(server.url)
+        outcomes(asked)
+        before = asked.sourced(STEP)
+    clock.pass_(days=2)
+    assert as_ofs(asked) == {"2025-08-08": {""}, "2025-08-09": {"2025-08-09T10:30:00Z"}}
+    assert asked.sourced(STEP) == before
+    table = asked.table(STEP)
+    assert table is not None
+    assert set(table["_ingested_at"].to_pylist()) == {NOW + timedelta(days=2)}
+
+
+def test_a_day_ends_with_its_last_instant(clock: MovingClock) -> None:
+    for asked_at, as_of in (
+        (datetime(2025, 8, 9, 23, 59, 59, tzinfo=UTC), "2025-08-09T23:59:59Z"),
+        (datetime(2025, 8, 10, tzinfo=UTC), ""),
+    ):
+        clock.instant = asked_at
+        with Simulator(now=clock) as server:
+            asked = source(server.url, PartitionSet.of(Days.of(UNFINISHED), ["hanoi"]))
+            outcomes(asked)
+        assert as_ofs(asked) == {"2025-08-09": {as_of}}
+
+
+def test_as_of_is_before_the_request_was_sent(clock: MovingClock) -> None:
+    """While the server answers, hours pass and the day ends: what came may lack what was said meanwhile."""
+
+    def slowly(latitude: float, longitude: float, values: HourValues) -> HourValues:
+        clock.pass_(hours=1)
+        return values
+
+    with Simulator(now=clock, override=slowly) as server:
+        asked = source(server.url)
+        outcomes(asked)
+    assert clock() > NOW + timedelta(days=1)
+    assert as_ofs(asked)["2025-08-09"] == {"2025-08-09T10:30:00Z"}
+
+
+def test_places_of_one_request_have_one_as_of_and_requests_each_their_own(clock: MovingClock) -> None:
+    """The clock moves by half an hour with every task; a request for each day, sent when its first task begins."""
+    with Simulator(now=lambda: NOW + timedelta(days=3)) as server:
+        asked = source(server.url, PartitionSet.of(Days.of(UNFINISHED, date(2025, 8, 10)), KEYS), max_days=1)
+        for task in asked.tasks:
+            asked.fetch(task)
+            clock.pass_(minutes=30)
+    assert as_ofs(asked) == {"2025-08-09": {"2025-08-09T10:30:00Z"}, "2025-08-10": {"2025-08-09T12:00:00Z"}}
+
+
+def test_places_that_are_asked_again_one_by_one_keep_the_first_moment(clock: MovingClock) -> None:
+    """Not later than it was: a day is rather fetched once too often."""
+
+    def answer(latitudes: list[str], number: int) -> tuple[int, bytes]:
+        clock.pass_(minutes=40)
+        return refusal(400, "No data is available for this location") if number == 1 else good_answer(latitudes)
+
+    with Scripted(answer).running() as server:
+        asked = source(server.url)
+        assert outcomes(asked) == {"hanoi": 35, "hcmc": 35, "danang": 35}
+        assert len(server.asked) == 4
+    assert as_ofs(asked)["2025-08-09"] == {"2025-08-09T10:30:00Z"}
+
+
+# For each step ----------------------------------------------------------------------------------------------
+
+FIRST, SECOND = "bronze.feed#c1", "bronze.feed#c2"
+BY_STEP = {
+    FIRST: PartitionSet.of(Days.of(ENDED), KEYS),
+    SECOND: PartitionSet.of(Days.of(UNFINISHED), ["hanoi", "hcmc"]),
+}
+
+
+def test_tasks_stand_in_the_order_of_their_steps_and_share_no_request() -> None:
+    asked = source("http://127.0.0.1:9", BY_STEP | {"bronze.feed#c3": PartitionSet.empty()})
+    assert [(task.step, task.request, str(task)) for task in asked.tasks] == [
+        (FIRST, 0, "hanoi 2025-08-08"),
+        (FIRST, 0, "hcmc 2025-08-08"),
+        (FIRST, 0, "danang 2025-08-08"),
+        (SECOND, 1, "hanoi 2025-08-09"),
+        (SECOND, 1, "hcmc 2025-08-09"),
+    ]
+    assert asked.tasks_of(FIRST) + asked.tasks_of(SECOND) == asked.tasks
+    assert asked.tasks_of("bronze.feed#c3") == ()
+    assert asked.tasks_of("silver.clean") == ()
+
+
+def test_each_step_has_what_was_brought_for_it() -> None:
+    with simulator() as server:
+        asked = source(server.url, BY_STEP)
+        for task in asked.tasks_of(FIRST):
+            asked.fetch(task)
+        assert server.requests_served == {"ok": 1}
+        assert asked.fetched(FIRST) == BY_STEP[FIRST]
+        assert asked.fetched(SECOND) == PartitionSet.empty()
+        assert asked.table(SECOND) is None
+        for task in asked.tasks_of(SECOND):
+            asked.fetch(task)
+        assert server.requests_served == {"ok": 2}
+    first, second = asked.table(FIRST), asked.table(SECOND)
+    assert first is not None
+    assert second is not None
+    assert {hour.date() for hour in first["ts_utc"].to_pylist()} == {ENDED}
+    assert {hour.date() for hour in second["ts_utc"].to_pylist()} == {UNFINISHED}
+    assert (first.num_rows, second.num_rows) == (3 * 24, 2 * 11)
+    assert set(asked.sourced(FIRST)) == set(BY_STEP[FIRST])
+    assert set(asked.sourced(SECOND)) == set(BY_STEP[SECOND])
+    assert all(isinstance(sent, Sourced) and sent.digest for sent in asked.sourced(SECOND).values())
+    assert asked.fetched("silver.clean") == PartitionSet.empty()
+    assert asked.sourced("silver.clean") == {}
+
+
+def test_what_goes_wrong_for_one_step_is_not_told_of_another() -> None:
+    def answer(latitudes: list[str], number: int) -> tuple[int, bytes]:
+        return refusal(429, "Hourly API request limit exceeded.") if number > 1 else good_answer(latitudes)
+
+    with Scripted(answer).running() as server:
+        asked = source(server.url, {"a": TWO_DAYS, "b": TWO_DAYS}, attempts=1)
+        for task in asked.tasks_of("a"):
+            asked.fetch(task)
+        for task in asked.tasks_of("b"):
+            with pytest.raises(SourceLimited):
+                asked.fetch(task)
+    assert asked.errors("a") == {}
+    assert set(asked.errors("b")) == set(asked.tasks_of("b"))
+    assert asked.fetched("a") == TWO_DAYS
+    assert asked.fetched("b") == PartitionSet.empty()
+
+
+def test_what_is_forgotten_is_gone_and_other_steps_keep_theirs() -> None:
+    with simulator(refuse_locations={HCMC}) as server:
+        asked = source(server.url, BY_STEP)
+        outcomes(asked)
+        served = dict(server.requests_served)
+        errors = asked.errors(FIRST)
+        asked.forget(FIRST)
+        asked.forget(FIRST)
+        asked.forget("silver.clean")
+        assert server.requests_served == served
+    assert asked.table(FIRST) is None
+    assert asked.sourced(FIRST) == {}
+    assert asked.fetched(FIRST) == PartitionSet.empty()
+    assert errors
+    assert asked.errors(FIRST) == errors
+    kept = asked.table(SECOND)
+    assert kept is not None
+    assert set(kept["location_key"].to_pylist()) == {"hanoi"}
+
+
+def test_forgotten_answers_are_not_kept_anywhere() -> None:
+    """A backfill of years must not hold all that it fetched."""
+    with simulator() as server:
+        asked = source(server.url, BY_STEP)
+        tables = [weakref.ref(table) for table in brought(asked)]
+        assert len(tables) == 5
+        asked.forget(FIRST)
+        gc.collect()
+        assert [ref() is None for ref in tables] == [True] * 3 + [False] * 2
+
+
+def brought(asked: OpenMeteoSource) -> Iterator[pa.Table]:
+    """The tables of all answers, as the source holds them."""
+    for task in asked.tasks:
+        asked.fetch(task)
+        yield asked._answers[task].table

@@ -1,0 +1,41 @@
+"""A backfill: a materialization of a range of days in chunks, in one session and one flow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestration.errors import PartitionRangeError
+from orchestration.partitions import ChunkMode, Days, PartitionSet, chunks
+from orchestration.planner import Chunk, Request
+from orchestration.workspace import Workspace
+
+
+def backfill_request(
+    workspace: Workspace,
+    keys: Sequence[str],
+    start: str,
+    end: str,
+    mode: ChunkMode,
+    locations: Sequence[str] = (),
+    *,
+    restart: bool = False,
+) -> Request:
+    """What `aqi backfill` asks for. restart: make everything anew, fresh or not.
+
+    Raises PartitionRangeError where an end is no single day, or they do not make a range.
+    """
+    for name, day in (("--start-date", start), ("--end-date", end)):
+        if len(day) != len("2025-08-08"):
+            raise PartitionRangeError(f"{name} must be a day (got {day!r})", "write it as 2025-08-08")
+    request = workspace.requested(keys, f"{start}..{end}", locations)
+    return replace(request, force=restart, chunks=in_chunks(request.partitions, mode))
+
+
+def in_chunks(partitions: PartitionSet, mode: ChunkMode) -> tuple[Chunk, ...]:
+    """``partitions`` by chunks of days, named 2025-08 (monthly), 2025-08-08..2025-08-14 (weekly) or 2025-08-08."""
+    return tuple(Chunk(_name(days, mode), partitions.restrict(days=days)) for days in chunks(partitions.days, mode))
+
+
+def _name(days: Days, mode: ChunkMode) -> str:
+    return f"{days.first:%Y-%m}" if mode == "monthly" else str(days)

@@ -1,0 +1,95 @@
+"""What all commands share: the group `aqi`, options, errors as messages and exit statuses, consoles."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from orchestration.errors import AqiError
+
+INTERRUPTED = 130
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Turns errors into messages on standard error and everything into an exit status."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            status = function(*args, **kwargs)
+        except AqiError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_status)
+        except KeyboardInterrupt:
+            click.echo("interrupted; call the same command again to go on", err=True)
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+        sys.exit(status or 0)
+
+    return run
+
+
+profile_option = click.option(
+    "--profile", metavar="NAME|FILE", help="local (default), or a YAML file with your own settings."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Only JSON on standard output.")
+partitions_option = click.option(
+    "--partitions",
+    "days",
+    metavar="RANGE",
+    help="2025-08-08, 2025-08-08..2025-08-14 (both ends in), 2025-08, or last:7 (seven ended days and today).",
+)
+locations_option = click.option(
+    "--locations", metavar="A,B", default="", help="Only these places (default: all configured)."
+)
+
+
+def console_for_people(*, to_stderr: bool = False) -> Console:
+    console = Console(stderr=to_stderr, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(stderr=to_stderr, width=200)
+    return console
+
+
+def open_workspace(profile: str | None, flags: dict[str, Any] | None = None) -> Any:
+    from orchestration.workspace import Workspace
+    from resources.settings import load
+
+    return Workspace.open(load(profile, flags=flags))
+
+
+def place_names(locations: str) -> list[str]:
+    return [name.strip() for name in locations.split(",") if name.strip()]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="air-quality-lakehouse", prog_name="aqi")
+def main() -> None:
+    """An air-quality lakehouse as an asset graph, on Spark, Delta Lake and Prefect.
+
+    SELECTION: '*', a key (gold.fact_city_daily), a glob ('gold.fact_*'), +x (with all upstream), x+ (with all
+    downstream), 2+x, x+1, layer:gold, tag:daily, and, or, not, parentheses. RANGE: see --partitions.
+    """
+
+
+def leave_interrupted() -> NoReturn:
+    """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
+    exit would wait for that server until its requests give up."""
+    click.echo("interrupted; call the same command again to go on", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def quiet_prefect() -> None:
+    """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")

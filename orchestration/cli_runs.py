@@ -1,0 +1,210 @@
+"""The commands that change tables, or say what would change them: materialize, backfill, plan, wipe, repair."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from orchestration.cli_common import (
+    command,
+    console_for_people,
+    json_option,
+    leave_interrupted,
+    locations_option,
+    main,
+    open_workspace,
+    partitions_option,
+    place_names,
+    profile_option,
+    quiet_prefect,
+)
+from orchestration.errors import RunError, UsageError
+
+force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@main.command()
+@click.argument("selection")
+@partitions_option
+@locations_option
+@dry_run_option
+@force_option
+@profile_option
+@json_option
+@command
+def materialize(
+    selection: str, days: str | None, locations: str, dry_run: bool, force: bool, profile: str | None, as_json: bool
+) -> int:
+    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow."""
+    workspace = open_workspace(profile)
+    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
+    if dry_run:
+        return _show_plan(workspace, request, as_json)
+    return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json)
+
+
+@main.command()
+@click.option("--start-date", "start", metavar="DAY", required=True, help="First day (UTC), for instance 2025-01-01.")
+@click.option("--end-date", "end", metavar="DAY", required=True, help="Last day (UTC).")
+@click.option(
+    "--chunk-mode",
+    "mode",
+    type=click.Choice(["monthly", "weekly", "daily"]),
+    default="monthly",
+    show_default=True,
+    help="Calendar months, seven days each from the first day, or single days.",
+)
+@click.option("--select", "selection", metavar="SELECTION", default="*", show_default=True, help="Which assets.")
+@locations_option
+@click.option("--restart", is_flag=True, help="Start over: fetch and make everything anew.")
+@dry_run_option
+@profile_option
+@json_option
+@command
+def backfill(
+    start: str,
+    end: str,
+    mode: Any,
+    selection: str,
+    locations: str,
+    restart: bool,
+    dry_run: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+
+    Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
+    is fetched and kept by itself; what is made from all of them is made once, after them.
+    """
+    from orchestration.backfill import backfill_request
+
+    workspace = open_workspace(profile)
+    keys = workspace.select(selection)
+    request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
+    if dry_run:
+        return _show_plan(workspace, request, as_json)
+    return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json)
+
+
+@main.command()
+@click.argument("selection")
+@partitions_option
+@locations_option
+@force_option
+@profile_option
+@json_option
+@command
+def plan(selection: str, days: str | None, locations: str, force: bool, profile: str | None, as_json: bool) -> int:
+    """Print what `materialize` would do, and why. Needs no JVM."""
+    workspace = open_workspace(profile)
+    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
+    return _show_plan(workspace, request, as_json)
+
+
+@main.command()
+@click.argument("selection", default="*")
+@partitions_option
+@locations_option
+@dry_run_option
+@yes_option
+@profile_option
+@json_option
+@command
+def repair(
+    selection: str, days: str | None, locations: str, dry_run: bool, yes: bool, profile: str | None, as_json: bool
+) -> int:
+    """Mend partitions that somebody else changed (`aqi status`: unrecorded).
+
+    Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
+    Without --partitions: all of them.
+    """
+    workspace = open_workspace(profile)
+    request = workspace.repair(workspace.select(selection), days, place_names(locations))
+    made, _ = workspace.plan(request)
+    if dry_run:
+        return _show_plan(workspace, request, as_json)
+    for step in made.steps:
+        click.echo(f"{step.asset} {step.partitions}: compare with what was recorded, make anew what differs", err=True)
+    if made.steps and not yes:
+        _confirm("Go on?")
+    return _run(workspace, request, f"repair {selection}", "repair", as_json)
+
+
+@main.command()
+@click.argument("selection")
+@partitions_option
+@locations_option
+@dry_run_option
+@yes_option
+@profile_option
+@json_option
+@command
+def wipe(
+    selection: str, days: str | None, locations: str, dry_run: bool, yes: bool, profile: str | None, as_json: bool
+) -> int:
+    """Remove partitions: their rows and what is recorded of them. Needs no JVM.
+
+    What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
+    """
+    from orchestration.printing import to_json
+    from orchestration.progress import Quiet
+    from orchestration.wipe import planned_wipes, run_wipes
+
+    workspace = open_workspace(profile)
+    request = workspace.requested(workspace.select(selection), days, place_names(locations))
+    wipes = planned_wipes(workspace, request)
+    for item in wipes:
+        click.echo(item.in_words(), err=as_json)
+    if not wipes:
+        click.echo("Nothing is there to be removed.", err=as_json)
+    elif not dry_run:
+        if not yes:
+            _confirm("Remove them?")
+        run_wipes(workspace, request, Quiet(console_for_people(to_stderr=True)))
+        click.echo("Removed.", err=as_json)
+    if as_json:
+        click.echo(to_json([item.to_json() for item in wipes]))
+    return 0
+
+
+def _confirm(question: str) -> None:
+    """Ask. Raises UsageError where nobody can answer; ends with 1 where the answer is no."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", "Add --yes, or --dry-run to see what would be done.")
+    if not click.confirm(question, err=True):
+        raise RunError("nothing was done")
+
+
+def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool) -> int:
+    quiet_prefect()
+    from orchestration.executor import materialize as run
+    from orchestration.printing import print_summary, to_json
+    from orchestration.progress import Live, Quiet
+
+    console = console_for_people(to_stderr=True)
+    try:
+        with Live(console) if console.is_terminal and not as_json else Quiet(console) as listener:
+            summary = run(workspace, request, listener, title=title, flow_name=flow_name)
+    except KeyboardInterrupt:
+        leave_interrupted()
+    if as_json:
+        click.echo(to_json(summary.to_json()))
+    else:
+        print_summary(console_for_people(), summary)
+    return summary.exit_status
+
+
+def _show_plan(workspace: Any, request: Any, as_json: bool) -> int:
+    from orchestration.printing import print_plan, to_json
+
+    made, _ = workspace.plan(request)
+    if as_json:
+        click.echo(to_json(made.to_json()))
+    else:
+        print_plan(console_for_people(), made)
+    return 0

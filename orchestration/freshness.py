@@ -1,0 +1,139 @@
+"""Freshness: whether a partition is what its upstream partitions, its code and its contract would make of it now.
+
+It follows from what the last commit of ours recorded of the partition and from what the upstream tables record now;
+versions of tables and times of runs play no part. A partition depends on just those upstream partitions whose
+fingerprints its record holds, absent ones included: as long as these are the same, so is the set of them.
+
+Pure: table states, versions and the clock come in as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+
+from orchestration.asset import Asset
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.provenance import PartitionRecord, TableState
+
+
+class State(StrEnum):
+    """What a partition is. FAILED is STALE or MISSING of which the journal knows that the last attempt failed."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+    FAILED = "failed"
+    UNRECORDED = "unrecorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What holds now. code: the code version of an asset at a location; contracts: digests by asset key."""
+
+    code: Callable[[Asset, str | None], str]
+    contracts: Mapping[str, str]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A partition's state. reason: why, of this partition; in_short: the same for many partitions together."""
+
+    state: State
+    reason: str
+    in_short: str
+
+    @property
+    def fresh(self) -> bool:
+        return self.state is State.FRESH
+
+
+Tables = Mapping[str, TableState]
+"""The states of tables, by asset key; a table that is not there may be left out."""
+
+_FRESH = Judgement(State.FRESH, "", "fresh")
+_MISSING = Judgement(State.MISSING, "never made", "missing")
+_UNRECORDED = Judgement(State.UNRECORDED, "somebody else changed the table's data", "changed by somebody else")
+
+
+def judge(asset: Asset, key: PartitionKey, tables: Tables, current: Current) -> Judgement:
+    """The state of the partition ``key`` of ``asset``; the journal aside, so never FAILED."""
+    own = tables.get(asset.key, TableState())
+    if key in own.unrecorded:
+        return _UNRECORDED
+    record = own.records.get(key)
+    if record is None:
+        return _MISSING
+    return next(_staleness(asset, key, record, tables, current), _FRESH)
+
+
+def not_fresh(
+    asset: Asset, partitions: PartitionSet, tables: Tables, current: Current
+) -> dict[Judgement, PartitionSet]:
+    """Those of ``partitions`` that are not fresh, by the judgement of the first partition of each kind."""
+    firsts: dict[str, Judgement] = {}
+    keys: dict[str, list[PartitionKey]] = {}
+    for key in partitions:
+        judgement = judge(asset, key, tables, current)
+        if not judgement.fresh:
+            firsts.setdefault(judgement.in_short, judgement)
+            keys.setdefault(judgement.in_short, []).append(key)
+    return {judgement: PartitionSet.from_keys(keys[in_short]) for in_short, judgement in firsts.items()}
+
+
+def _staleness(
+    asset: Asset, key: PartitionKey, record: PartitionRecord, tables: Tables, current: Current
+) -> Iterator[Judgement]:
+    """Why the partition is stale: a judgement per reason, the plainest first."""
+    if record.code != current.code(asset, key.location):
+        yield _stale("its code or parameters changed")
+    if record.contract != current.contracts[asset.key]:
+        yield _stale("its contract changed")
+    if record.as_of and more_has_passed(key, datetime.fromisoformat(record.as_of), current.now):
+        yield Judgement(State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended")
+    for upstream in asset.upstream_keys:
+        if upstream not in record.inputs:
+            yield _stale(f"{upstream} was not among its upstream assets")
+        state = tables.get(upstream, TableState())
+        for text, fingerprint in record.inputs.get(upstream, {}).items():
+            consulted = _parse(text)
+            where = upstream if text == "null" else f"{upstream} {text}"
+            if consulted in state.unrecorded:
+                yield Judgement(
+                    State.STALE,
+                    f"upstream {where} was changed by somebody else",
+                    f"{upstream} was changed by somebody else",
+                )
+            elif state.fingerprint(consulted) != fingerprint:
+                yield Judgement(State.STALE, f"upstream {where} changed", f"{upstream} changed")
+
+
+def _stale(why: str) -> Judgement:
+    return Judgement(State.STALE, why, why)
+
+
+_parse = lru_cache(maxsize=65_536)(PartitionKey.parse)
+
+
+def more_has_passed(key: PartitionKey, as_of: datetime, now: datetime) -> bool:
+    """Whether an hour of the day of ``key`` has begun or the day has ended since the source was asked at ``as_of``.
+
+    | asked at | now           | result |
+    |----------|---------------|--------|
+    | 06:30    | 06:59         | False  |
+    | 06:30    | 07:00         | True   |
+    | 23:10    | 23:50         | False  |
+    | 23:10    | the day after | True   |
+    """
+    if key.day is None:
+        return False
+    end = datetime.combine(key.day, time(), UTC) + timedelta(days=1)
+    return _hour(min(now, end)) > _hour(as_of)
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,86 @@
+"""What is kept of a run besides its commits: its entry in the journal, and the second home of provenance."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+
+from orchestration.journal import Attempt, RunEntry, RunState
+from orchestration.outcome import StepOutcome, union
+from orchestration.partitions import PartitionSet
+from orchestration.planner import Plan, Step
+from orchestration.steps import StepRunner
+from orchestration.workspace import Workspace
+from resources import crash_points
+from resources.clock import iso
+from resources.journal import Journal
+
+
+class RunRecord:
+    """Written when a run begins, and when it ends, however it ends. warn: told what could not be written.
+
+    runner: of the run, once there is one.
+    """
+
+    def __init__(self, workspace: Workspace, run_id: str, title: str, plan: Plan, warn: Callable[[str], None]) -> None:
+        self._workspace = workspace
+        self._plan = plan
+        self._warn = warn
+        self._started = time.perf_counter()
+        attempts = {asset: Attempt(planned=planned) for asset, planned in _by_asset(plan.steps).items()}
+        self._entry = RunEntry(
+            run_id, title, iso(datetime.now(UTC)), pid=os.getpid(), host=socket.gethostname(), attempts=attempts
+        )
+        self.runner: StepRunner | None = None
+
+    def begin(self) -> None:
+        self._write(self._entry)
+
+    def end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Write down what became of the run, however it ended."""
+        crash_points.reach("before-journal")
+        outcomes = {} if self.runner is None else dict(self.runner.outcomes)
+        attempts = {}
+        for asset, attempt in self._entry.attempts.items():
+            done = [outcomes[step.id] for step in self._plan.steps_of(asset) if step.id in outcomes]
+            problems = tuple(problem for outcome in done for problem in outcome.problems)
+            attempts[asset] = replace(attempt, good=union(outcome.good for outcome in done), problems=problems)
+        bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self._write(
+            replace(
+                self._entry,
+                ended_at=iso(datetime.now(UTC)),
+                state=RunState.INTERRUPTED if interrupted else RunState.FAILED if bad else RunState.COMPLETED,
+                seconds=time.perf_counter() - self._started,
+                attempts=attempts,
+            )
+        )
+        self._keep_states(outcome for outcome in outcomes.values() if outcome.good)
+
+    def _keep_states(self, outcomes: Iterable[StepOutcome]) -> None:
+        for asset in {outcome.step.asset for outcome in outcomes}:
+            assert self.runner is not None, "there are outcomes"
+            try:
+                self._workspace.warehouse.keep_state(self._workspace.catalog[asset], self.runner.tables[asset])
+            except OSError as error:
+                self._warn(f"no snapshot of the provenance of {asset} could be written ({error})")
+
+    def _write(self, entry: RunEntry) -> None:
+        try:
+            Journal(self._workspace.warehouse.uri).write(entry)
+        except OSError as error:
+            self._warn(f"the journal of runs could not be written ({error})")
+
+
+def _by_asset(steps: Iterable[Step]) -> dict[str, PartitionSet]:
+    """What the steps make, by asset."""
+    made: dict[str, PartitionSet] = {}
+    for step in steps:
+        made[step.asset] = made.get(step.asset, PartitionSet.empty()) | step.all_partitions
+    return made

@@ -1,0 +1,108 @@
+"""Snapshots: the state of a table as JSON, so that it outlives the commits that it was folded from.
+
+A whole snapshot holds the whole state. A *supplement* holds what changed since a whole snapshot, so that the state has
+its second home after every run, while the costly whole one is written now and then: ``snapshot_due``.
+
+Pure: which files they are, and whether they belong to the table that is there, is the business of ``resources``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from orchestration.errors import PartitionRangeError
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.provenance import FileSpan, PartitionRecord, Provenance, TableState
+
+FORMAT = 1
+COMMITS_APART = 20
+CHANGED_SHARE = 0.05
+
+
+def snapshot_due(state: TableState) -> bool:
+    """Whether a whole snapshot is to be taken: there is none, it lies 20 commits back, or 5 % of the records are newer.
+
+    False for a table that is not there.
+    """
+    if state.version is None or state.snapshot is None:
+        return state.version is not None
+    if state.version - state.snapshot >= COMMITS_APART:
+        return True
+    changed = sum(record.version > state.snapshot for record in state.records.values())
+    return changed > 0 and changed >= CHANGED_SHARE * len(state.records)
+
+
+def to_json(state: TableState, commit: str, since: int | None = None) -> dict[str, Any]:
+    """A snapshot of ``state`` as JSON values; given ``since``: a supplement to the whole snapshot of that version.
+
+    commit: digest of the commit that made the version, to tell the table from another that was once in its place.
+    Records stand by commit, as the commits had them; of the records of a supplement's base, ``there`` names those left.
+    """
+    commits: dict[tuple[int, str, str], dict[PartitionKey, PartitionRecord]] = {}
+    for key, record in state.records.items():
+        if since is None or record.version > since:
+            commits.setdefault((record.version, record.run_id, record.at), {})[key] = record
+    data: dict[str, Any] = {
+        "format": FORMAT,
+        "version": state.version,
+        "commit": commit,
+        "records": [
+            [version, Provenance(run_id, "", at, records).to_json()]
+            for (version, run_id, at), records in commits.items()
+        ],
+        "unrecorded": state.unrecorded.to_json(),
+        "files": {path: _span_to_json(span) for path, span in state.files.items()},
+    }
+    if since is not None:
+        data |= {"since": since, "there": PartitionSet.from_keys(state.records).to_json()}
+    return data
+
+
+def from_json(data: Mapping[str, Any], base: TableState | None = None) -> tuple[TableState, str]:
+    """The inverse of ``to_json``: state and digest. base: the whole snapshot that a supplement goes with.
+
+    Raises ValueError for what is no snapshot of this format, and for a supplement with another base.
+    """
+    try:
+        return _from_json(data, base)
+    except (KeyError, TypeError, AttributeError, PartitionRangeError) as error:
+        raise ValueError(f"this is no snapshot ({error!r})") from error
+
+
+def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableState, str]:
+    if data["format"] != FORMAT:
+        raise ValueError(f"a snapshot must have the format {FORMAT} (got {data['format']!r})")
+    if data.get("since") != (None if base is None else base.version):
+        raise ValueError(f"a supplement needs its base (version {data.get('since')})")
+    records: dict[PartitionKey, PartitionRecord] = {}
+    if base is not None:
+        there = PartitionSet.from_json(data["there"])
+        records = {key: record for key, record in base.records.items() if key in there}
+    for version, provenance in data["records"]:
+        records |= Provenance.from_json(provenance, version).records
+    state = TableState(
+        version=int(data["version"]),
+        records=records,
+        unrecorded=PartitionSet.from_json(data["unrecorded"]),
+        files={path: _span_from_json(span) for path, span in data["files"].items()},
+        snapshot=int(data["version"]) if base is None else base.version,
+        kept=int(data["version"]),
+    )
+    return state, str(data["commit"])
+
+
+def _span_to_json(span: FileSpan) -> list[str | None] | None:
+    if span.has_null:
+        return None
+    days = [None if day is None else day.isoformat() for day in (span.first_day, span.last_day)]
+    return [*days, span.first_location, span.last_location]
+
+
+def _span_from_json(data: list[str | None] | None) -> FileSpan:
+    if data is None:
+        return FileSpan(has_null=True)
+    first, last, low, high = data
+    first_day, last_day = (None if day is None else date.fromisoformat(day) for day in (first, last))
+    return FileSpan(first_day, last_day, low, high)

@@ -1,0 +1,63 @@
+"""Removing partitions: their rows and their records, in one commit a table, without a JVM."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestration.executor import RunListener, locked, new_run_id
+from orchestration.partitions import PartitionSet
+from orchestration.planner import Request
+from orchestration.provenance import Provenance, TableState
+from orchestration.workspace import Workspace
+from resources.clock import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Wipe:
+    """The partitions of an asset that are removed. rows: as recorded; not of what somebody else changed."""
+
+    asset: str
+    partitions: PartitionSet
+    rows: int
+
+    def in_words(self) -> str:
+        return f"remove {self.asset} {self.partitions} ({len(self.partitions)} partitions, {self.rows} rows)"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"asset": self.asset, "partitions": self.partitions.keys(), "rows": self.rows}
+
+
+def planned_wipes(workspace: Workspace, request: Request) -> list[Wipe]:
+    """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing."""
+    tables = workspace.warehouse.states(workspace.catalog[key] for key in request.assets)
+    return _wipes(workspace, request, tables)
+
+
+def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableState]) -> list[Wipe]:
+    wipes = []
+    for key in reversed(workspace.catalog.keys):
+        if key in tables:
+            asked = PartitionSet.null() if workspace.catalog[key].partitions is None else request.partitions
+            there = asked & tables[key].present
+            rows = sum(record.rows for one in there if (record := tables[key].records.get(one)) is not None)
+            wipes += [Wipe(key, there, rows)] if there else []
+    return wipes
+
+
+def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> list[Wipe]:
+    """Remove what is there of the requested assets and partitions, under the warehouse's lock."""
+    run_id = new_run_id()
+    with locked(workspace, run_id, listener):
+        tables = workspace.warehouse.states(workspace.catalog[key] for key in request.assets)
+        wipes = _wipes(workspace, request, tables)
+        for wipe in wipes:
+            provenance = Provenance(run_id, wipe.asset, iso(datetime.now(UTC)), {}, wipe.partitions)
+            asset = workspace.catalog[wipe.asset]
+            workspace.warehouse.wipe(asset, wipe.partitions, provenance)
+            with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
+                workspace.warehouse.keep_state(asset, workspace.warehouse.state(asset))
+    return wipes

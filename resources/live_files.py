@@ -1,0 +1,83 @@
+"""What a table's files hold now, read without a JVM from the files that Delta names, not from who committed them.
+
+Needed where commits are missing from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from orchestration.errors import WarehouseError
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.provenance import FileSpan
+
+
+class PartitionColumns(NamedTuple):
+    """The columns that hold the partition of a row."""
+
+    day: str
+    location: str
+
+
+class Live(NamedTuple):
+    """The partitions that have rows, and what the files can hold by their statistics, by path."""
+
+    partitions: PartitionSet
+    files: Mapping[str, FileSpan]
+
+
+def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
+    """What the table at ``uri`` has at a version; columns: None for an unpartitioned one.
+
+    Reads two columns of every row: the statistics of a file with many places do not say which has which days.
+    Raises WarehouseError where the table cannot be read.
+    """
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        table = DeltaTable(uri, version=version)
+        files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        if columns is None:
+            return Live(PartitionSet(has_null=bool(files)), {file["path"]: FileSpan(has_null=True) for file in files})
+        spans = {file["path"]: _span(file, columns) for file in files}
+        return Live(_partitions(table.to_pyarrow_dataset(), columns), spans)
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        raise WarehouseError(
+            f"{uri}: commits are missing from the table's log, and the table itself cannot be read ({error})",
+            "Restore its _delta_log or _aqi from a copy, or move the table away and materialize it again.",
+        ) from error
+
+
+def span_of(first_day: Any, last_day: Any, first_location: Any, last_location: Any) -> FileSpan:
+    """What a file can hold by its statistics, as text or values; what is missing or unreadable may be anything."""
+    first, last = (value if isinstance(value, str) else None for value in (first_location, last_location))
+    return FileSpan(_day(first_day), _day(last_day), first, last)
+
+
+def _span(file: Mapping[str, Any], columns: PartitionColumns) -> FileSpan:
+    ends = (file.get(f"{end}.{column}") for column in columns for end in ("min", "max"))
+    return span_of(*ends)
+
+
+def _partitions(rows: Any, columns: PartitionColumns) -> PartitionSet:
+    import pyarrow as pa
+
+    keys: set[PartitionKey] = set()
+    for batch in rows.to_batches(columns=list(columns)):
+        for row in pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([]).to_pylist():
+            day, location = _day(row[columns.day]), row[columns.location]
+            if day is not None and location is not None:
+                keys.add(PartitionKey(day, location))
+    return PartitionSet.from_keys(keys)
+
+
+def _day(value: Any) -> date | None:
+    """The day of a date, or of an instant in UTC, as text or not."""
+    try:
+        return None if value is None else date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""A Delta table's commit files, written by hand as Delta's protocol has them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.provenance import PartitionRecord, Provenance, dumps
+from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
+
+AT = "2025-08-20T06:00:00Z"
+Action = dict[str, Any]
+
+RECORD = PartitionRecord(24, "f", {"silver.clean": {"2025-08-01/hue": "x"}}, "c1", "k1", {"late": 2})
+
+CREATED: tuple[Action, ...] = (
+    {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+    {"metaData": {"id": "1", "schemaString": "{}", "partitionColumns": []}},
+)
+
+
+class Table:
+    """A table's folder, written action by action."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = DeltaLog(str(folder), "date_utc", "location_key")
+
+    def commit_file(self, version: int) -> Path:
+        return self.folder / "_delta_log" / f"{version:020d}.json"
+
+    def commit(self, version: int, *actions: Action) -> None:
+        file = self.commit_file(version)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(json.dumps(action) + "\n" for action in actions), encoding="utf-8")
+
+    def ours(
+        self, version: int, *days: int, actions: tuple[Action, ...] = (), wiped: PartitionSet | None = None
+    ) -> None:
+        """A commit of ours that records days of August 2025 in Hue."""
+        records = {key(day): RECORD for day in days}
+        said = Provenance("run-1", "gold.hours", AT, records, wiped or PartitionSet.empty())
+        self.commit(version, info(dumps(said.to_json())), *actions)
+
+    def kept(self) -> list[str]:
+        """The names of the snapshots, and of whatever lies beside them."""
+        folder = self.folder / PROVENANCE_FOLDER
+        return sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+
+    def file(self, name: str) -> Path:
+        """A file beside the snapshots."""
+        return self.folder / PROVENANCE_FOLDER / name
+
+
+def key(day: int, place: str = "hue") -> PartitionKey:
+    return PartitionKey(date(2025, 8, day), place)
+
+
+def keys(*days: int, place: str = "hue") -> PartitionSet:
+    return PartitionSet.from_keys(key(day, place) for day in days)
+
+
+def info(metadata: str | None = None) -> Action:
+    told: dict[str, Any] = {"timestamp": 1, "operation": "WRITE"}
+    return {"commitInfo": told if metadata is None else told | {"userMetadata": metadata}}
+
+
+def stats(first: str, last: str, low: str = "hue", high: str = "hue") -> str:
+    least, most = {"date_utc": first, "location_key": low}, {"date_utc": last, "location_key": high}
+    return json.dumps({"numRecords": 24, "minValues": least, "maxValues": most, "nullCount": {"aqi": 3}})
+
+
+def add(path: str, statistics: str | None = None, **more: Any) -> Action:
+    told: Action = {"path": path, "partitionValues": {}, "size": 1, "modificationTime": 1, "dataChange": True}
+    return {"add": told | ({} if statistics is None else {"stats": statistics}) | more}
+
+
+def remove(path: str, **more: Any) -> Action:
+    return {"remove": {"path": path, "deletionTimestamp": 1, "dataChange": True} | more}

@@ -1,0 +1,73 @@
+"""What tests of the command line share."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.workspace import Workspace
+from resources.settings import load
+from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
+
+
+@pytest.fixture
+def aqi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aqi:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "no-java"))
+    monkeypatch.setenv("AQI_CLOCK__NOW", "2025-08-20T06:00:00Z")
+    monkeypatch.setenv("AQI_OPEN_METEO__BASE_URL", "http://127.0.0.1:9")
+    return Aqi(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A warehouse with a few tables, written by deltalake."""
+    uri = str(tmp_path_factory.mktemp("lake"))
+    workspace = Workspace.open(load(environment={}, flags={"warehouse": {"uri": uri}}))
+    hours = [
+        {"time_key": hour * 100, "time_value": f"{hour:02d}:00", "hour": hour, "work_shift": "night"}
+        for hour in reversed(range(24))
+    ]
+    write(workspace, "gold.dim_time", hours, null=24)
+    saturday = {
+        "date_key": 20250816,
+        "date_value": date(2025, 8, 16),
+        "day_of_month": 16,
+        "day_of_week": 6,
+        "week_of_year": 33,
+        "month": 8,
+        "month_name": "August, hot [red]",
+        "quarter": 3,
+        "year": 2025,
+        "is_weekend": True,
+    }
+    friday = {"date_key": 20250815, "date_value": date(2025, 8, 15), "is_weekend": False}
+    write(workspace, "gold.dim_date", [saturday, saturday | friday], null=2)
+    late = [episode("hanoi", 18, 9, dominant_pollutant=None), episode("hanoi", 18, 0, peak_aqi=500)]
+    write(workspace, EPISODE, late, **{"2025-08-18/hanoi": 2, "2025-08-19/danang": 0})
+    write(workspace, EPISODE, [episode("danang", 18, 7)], **{"2025-08-18/danang": 1})
+    numbers = ("integer", "long", "double")
+    day: dict[str, Any] = {column.name: 1 for column in workspace.contracts[DAILY].columns if column.type in numbers}
+    day |= {"daily_record_id": "d", "location_key": "hanoi", "date_utc": date(2025, 8, 18), "aqi_daily_max": None}
+    write(workspace, DAILY, [day], **{"2025-08-18/hanoi": 1})
+    write(workspace, DAILY, [day])  # somebody else
+    hour = {column.name: None for column in workspace.contracts[QUARANTINE].columns} | {
+        "location_key": "hanoi",
+        "ts_utc": datetime(2025, 8, 18, 6, tzinfo=UTC),
+        "date_utc": date(2025, 8, 18),
+        "latitude": 21.0278,
+        "longitude": 105.8342,
+        "pm25": -1.5,
+        "pm10": float("nan"),
+        "co": float("inf"),
+        "model_domain": "cams_global",
+        "request_timezone": "UTC",
+        "_ingested_at": datetime(2025, 8, 20, 6, 0, 1, 999999, tzinfo=UTC),
+        "broken_rules": ["negative", "not_finite"],
+    }
+    write(workspace, QUARANTINE, [hour], **{"2025-08-18/hanoi": 1})
+    return uri
