@@ -6,6 +6,7 @@ What it decides, ``orchestration.decisions`` decides. Knows nothing of Prefect: 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -349,7 +350,8 @@ class StepRunner:
             makers = {step.id for step in self._context.plan.steps_of(key)}
             dependants = [step for step in self._context.plan.steps if makers & set(step.upstream_steps)]
             if makers <= self.outcomes.keys() and all(step.id in self.outcomes for step in dependants):
-                output.frame.unpersist()
+                with contextlib.suppress(Exception):  # a JVM that is gone has forgotten it
+                    output.frame.unpersist()
 
 
 def _conform(frame: DataFrame, asset: Asset, contract: Contract) -> DataFrame:
@@ -378,6 +380,8 @@ def explain(error: BaseException) -> str:
     """What went wrong, in a line or two, without a stack trace."""
     if isinstance(error, AqiError):
         return f"{error.message} {error.remedy}".strip()
+    if isinstance(error, ConnectionError) or type(error).__name__ == "Py4JNetworkError":
+        return "Spark's driver JVM ended in mid-run: it was killed, or ran out of memory. Call the same command again."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     shown = [line for line in lines if not line.startswith(("at ", "JVM stacktrace", "==", "'"))]
     return f"{type(error).__name__}: {' '.join(shown[:2])}"[:600]

@@ -84,6 +84,7 @@ def _wanted() -> tuple[str, int, str]:
 def _die(who: str) -> None:
     if who == "both":
         for child in psutil.Process().children(recursive=True):
-            if child.name() == "java":
-                child.kill()
+            with contextlib.suppress(psutil.Error):  # gone already
+                if child.name() == "java":
+                    child.kill()
     os.kill(os.getpid(), signal.SIGKILL)

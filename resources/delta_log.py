@@ -58,6 +58,10 @@ class DeltaLog:
     def _log_names(self) -> list[str]:
         return names_in(self._files, f"{self._root}/_delta_log")
 
+    def has_folder(self) -> bool:
+        """Whether there is a log at all, be it without a commit."""
+        return bool(self._files.exists(f"{self._root}/_delta_log"))
+
     def _commit_path(self, version: int) -> str:
         return f"{self._root}/_delta_log/{version:020d}.json"
 

@@ -148,6 +148,7 @@ class SparkDriver:
         self._inherited_fds = tuple(inherited_fds)
         self._process: Any = None
         self._session: SparkSession | None = None
+        self._application_id = ""
 
     def start(self) -> SparkSession:
         """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
@@ -166,6 +167,7 @@ class SparkDriver:
             self._process = getattr(gateway, "proc", None)
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
+            self._application_id = str(context.applicationId)
         except Exception as error:
             raise RunError(
                 f"the Spark session did not start: {str(error).splitlines()[0]}", f"The JVM's log is {self._log}."
@@ -174,7 +176,8 @@ class SparkDriver:
 
     @property
     def application_id(self) -> str:
-        return "" if self._session is None else str(self._session.sparkContext.applicationId)
+        """Spark's name of the application; empty before it has started."""
+        return self._application_id
 
     def cancel(self) -> None:
         """Cancel all of the session's jobs."""
@@ -183,14 +186,16 @@ class SparkDriver:
                 self._session.sparkContext.cancelAllJobs()
 
     def stop(self) -> None:
-        """Stop the session and wait until the JVM is gone."""
+        """Stop the session and wait until the JVM is gone, which it may be already."""
         from pyspark import SparkContext
 
         if self._session is not None:
             gateway = SparkContext._gateway
-            self._session.stop()
+            with contextlib.suppress(Exception):
+                self._session.stop()
             if gateway is not None:
-                gateway.shutdown()
+                with contextlib.suppress(Exception):
+                    gateway.shutdown()
                 SparkContext._gateway = None
                 SparkContext._jvm = None
             self._session = None

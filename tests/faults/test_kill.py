@@ -181,6 +181,7 @@ def test_a_jvm_that_dies_fails_the_run_by_name_and_the_next_one_goes_on(server: 
         out, err = process.communicate(timeout=120)
         assert process.returncode == 1, err
         assert "gold.fact_episode" in out
+        assert "driver JVM ended" in out
         states = {(item["asset"], item["state"]) for item in aqi.json("status", "--partitions", "2025-03-01")}
         assert (oracle.EPISODE, "failed") in states
         assert aqi.json(*call)["state"] == "completed"

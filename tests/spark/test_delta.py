@@ -155,3 +155,24 @@ def test_fingerprints(spark: Any) -> None:
     assert fingerprint((1, None, 0)) != fingerprint((1, 0, 0))
     assert fingerprint((1, 2, 0)) != fingerprint((1, 2, 0), (1, 2, 0))
     assert fingerprint((1, 2, 0), (3, 4, 0)) != fingerprint((1, 4, 0), (3, 2, 0))
+
+
+def test_a_table_whose_creation_was_broken_off_is_created(spark: Any, tmp_path: Path) -> None:
+    """What a kill -9 leaves at the first moment: a log folder with an unfinished file. Spark alone would fail."""
+    lake = Lake(tmp_path, spark, "http://127.0.0.1:9")
+    log = Path(lake.uri("gold.dim_time")) / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.1d288c01.tmp").touch()
+    assert lake.materialize("2025-03-01", "gold.dim_time or gold.dim_pollutant").ok
+    assert len(lake.rows("gold.dim_time")) == 24
+    actions = [DeltaLog(lake.uri(key)).actions(0) for key in ("gold.dim_time", "gold.dim_pollutant")]
+    without, usual = ({name: item[name] for item in found for name in item} for found in actions)
+    assert without["protocol"] == usual["protocol"]
+    for name in ("description", "configuration", "partitionColumns"):
+        assert (name == "description") or without["metaData"][name] == usual["metaData"][name]
+    fields = json.loads(without["metaData"]["schemaString"])["fields"]
+    contract = lake.workspace.contracts["gold.dim_time"]
+    assert [(field["name"], field["nullable"]) for field in fields] == [
+        (column.name, column.nullable) for column in contract.columns
+    ]
+    assert without["metaData"]["description"] == contract.description
