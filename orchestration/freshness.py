@@ -60,15 +60,59 @@ _MISSING = Judgement(State.MISSING, "never made", "missing")
 _UNRECORDED = Judgement(State.UNRECORDED, "somebody else changed the table's data", "changed by somebody else")
 
 
+class Judge:
+    """Says of each partition of ``asset`` what it is; the journal aside, so never FAILED."""
+
+    def __init__(self, asset: Asset, tables: Tables, current: Current) -> None:
+        self._asset = asset
+        self._own = tables.get(asset.key, TableState())
+        self._upstream = [(key, tables.get(key, TableState())) for key in asset.upstream_keys]
+        self._code: dict[str | None, str] = {}
+        self._current = current
+
+    def __call__(self, key: PartitionKey) -> Judgement:
+        if key in self._own.unrecorded:
+            return _UNRECORDED
+        record = self._own.records.get(key)
+        if record is None:
+            return _MISSING
+        return next(self._staleness(key, record), _FRESH)
+
+    def _staleness(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
+        """Why the partition is stale: a judgement per reason, the plainest first."""
+        if record.code != self._code_at(key.location):
+            yield _stale("its code or parameters changed")
+        if record.contract != self._current.contracts[self._asset.key]:
+            yield _stale("its contract changed")
+        if record.as_of and more_has_passed(key, datetime.fromisoformat(record.as_of), self._current.now):
+            yield Judgement(
+                State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended"
+            )
+        for upstream, state in self._upstream:
+            consulted = record.inputs.get(upstream)
+            if consulted is None:
+                yield _stale(f"{upstream} was not among its upstream assets")
+                continue
+            for text, fingerprint in consulted.items():
+                one = _parse(text)
+                if state.unrecorded and one in state.unrecorded:
+                    why = "was changed by somebody else"
+                elif state.fingerprint(one) != fingerprint:
+                    why = "changed"
+                else:
+                    continue
+                where = upstream if text == "null" else f"{upstream} {text}"
+                yield Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
+
+    def _code_at(self, location: str | None) -> str:
+        if location not in self._code:
+            self._code[location] = self._current.code(self._asset, location)
+        return self._code[location]
+
+
 def judge(asset: Asset, key: PartitionKey, tables: Tables, current: Current) -> Judgement:
-    """The state of the partition ``key`` of ``asset``; the journal aside, so never FAILED."""
-    own = tables.get(asset.key, TableState())
-    if key in own.unrecorded:
-        return _UNRECORDED
-    record = own.records.get(key)
-    if record is None:
-        return _MISSING
-    return next(_staleness(asset, key, record, tables, current), _FRESH)
+    """The state of one partition; for many of them make one ``Judge``."""
+    return Judge(asset, tables, current)(key)
 
 
 def not_fresh(
@@ -77,46 +121,20 @@ def not_fresh(
     """Those of ``partitions`` that are not fresh, by the judgement of the first partition of each kind."""
     firsts: dict[str, Judgement] = {}
     keys: dict[str, list[PartitionKey]] = {}
+    of = Judge(asset, tables, current)
     for key in partitions:
-        judgement = judge(asset, key, tables, current)
-        if not judgement.fresh:
+        judgement = of(key)
+        if judgement is not _FRESH:
             firsts.setdefault(judgement.in_short, judgement)
             keys.setdefault(judgement.in_short, []).append(key)
     return {judgement: PartitionSet.from_keys(keys[in_short]) for in_short, judgement in firsts.items()}
-
-
-def _staleness(
-    asset: Asset, key: PartitionKey, record: PartitionRecord, tables: Tables, current: Current
-) -> Iterator[Judgement]:
-    """Why the partition is stale: a judgement per reason, the plainest first."""
-    if record.code != current.code(asset, key.location):
-        yield _stale("its code or parameters changed")
-    if record.contract != current.contracts[asset.key]:
-        yield _stale("its contract changed")
-    if record.as_of and more_has_passed(key, datetime.fromisoformat(record.as_of), current.now):
-        yield Judgement(State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended")
-    for upstream in asset.upstream_keys:
-        if upstream not in record.inputs:
-            yield _stale(f"{upstream} was not among its upstream assets")
-        state = tables.get(upstream, TableState())
-        for text, fingerprint in record.inputs.get(upstream, {}).items():
-            consulted = _parse(text)
-            where = upstream if text == "null" else f"{upstream} {text}"
-            if consulted in state.unrecorded:
-                yield Judgement(
-                    State.STALE,
-                    f"upstream {where} was changed by somebody else",
-                    f"{upstream} was changed by somebody else",
-                )
-            elif state.fingerprint(consulted) != fingerprint:
-                yield Judgement(State.STALE, f"upstream {where} changed", f"{upstream} changed")
 
 
 def _stale(why: str) -> Judgement:
     return Judgement(State.STALE, why, why)
 
 
-_parse = lru_cache(maxsize=65_536)(PartitionKey.parse)
+_parse = lru_cache(maxsize=1 << 18)(PartitionKey.parse)
 
 
 def more_has_passed(key: PartitionKey, as_of: datetime, now: datetime) -> bool:

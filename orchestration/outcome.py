@@ -153,13 +153,9 @@ def _chunk_outcome(
         if problem.partitions & chunk.partitions
     ]
     errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
-    rows = sum(
-        tables[outcome.step.asset].records[key].rows
-        for outcome in concerned
-        for key in outcome.written & chunk.partitions
-    )
-    written = any(outcome.written & chunk.partitions for outcome in concerned)
-    state = "failed" if errors else "written" if written else "unchanged" if concerned else "fresh"
+    made = {(outcome.step.asset, key) for outcome in concerned for key in outcome.written & chunk.partitions}
+    rows = sum(record.rows for asset, key in made if (record := tables[asset].records.get(key)) is not None)
+    state = "failed" if errors else "written" if made else "unchanged" if concerned else "fresh"
     own = [outcome.seconds for outcome in concerned if outcome.step.chunk == chunk.name]
     return ChunkOutcome(
         chunk.name, chunk.partitions, state, rows, sum(own) if own else None, errors[0] if errors else ""

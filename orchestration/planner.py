@@ -220,7 +220,7 @@ class _Planning:
 
     def plan(self, asset: Asset, batch: Sequence[Chunk]) -> None:
         """Add what ``asset`` needs for a batch of chunks."""
-        if asset.source is not None:
+        if asset.source is not None and asset.partitions is not None:
             for chunk in batch:
                 self._add(asset, chunk.partitions, chunk.name, f"{asset.key}#{chunk.name}" if chunk.name else asset.key)
             return
@@ -309,10 +309,10 @@ class _Planning:
     def _inputs(self, mapping: PartitionMapping, partitions: PartitionSet) -> list[Input]:
         state = self.tables.get(mapping.of, TableState())
         rest = mapping.upstream_of(partitions, self._flagged(mapping))
-        inputs = []
-        for step in self.steps:
+        inputs: list[Input] = []
+        for step in reversed(self.steps):  # of several steps that make a partition, the last one's is read
             if step.asset == mapping.of and rest & step.all_partitions:
-                inputs.append(Input(mapping.of, None, step.id, rest & step.all_partitions))
+                inputs.insert(0, Input(mapping.of, None, step.id, rest & step.all_partitions))
                 rest = rest - step.all_partitions
         if rest and (rest & state.present or not inputs):
             inputs.append(Input(mapping.of, state.version, None, rest))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.freshness import Judgement, State, judge
+from orchestration.freshness import Judge, Judgement, State
 from orchestration.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.outcome import union
 from orchestration.partitions import PartitionKey, PartitionSet
@@ -77,7 +77,8 @@ def read_status(
     for key in keys:
         asset = workspace.catalog[key]
         asked = PartitionSet.null() if asset.partitions is None else partitions
-        judgements = {partition: judge(asset, partition, tables, current) for partition in asked}
+        judge = Judge(asset, tables, current)
+        judgements = {partition: judge(partition) for partition in asked}
         lagging = PartitionSet.from_keys(one for one, judgement in judgements.items() if not judgement.fresh)
         last_attempt = attempts.at(key, lagging)
         for partition, judgement in judgements.items():

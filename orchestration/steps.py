@@ -19,7 +19,6 @@ from orchestration.contract import Contract
 from orchestration.decisions import (
     Change,
     PartitionFacts,
-    Sourced,
     adoptable,
     change_of,
     judged,
@@ -36,7 +35,7 @@ from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.parameters import Parameters
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
-from orchestration.provenance import Provenance, TableState
+from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.source import OpenMeteoSource
 from resources import crash_points
 from resources.clock import iso
@@ -125,10 +124,10 @@ class StepRunner:
         return self._assets[step.asset].source is not None
 
     def _run(self, step: Step) -> StepOutcome:
-        asset = self._assets[step.asset]
+        asset, tables = self._assets[step.asset], dict(self._tables)  # another batch's steps may change them meanwhile
         problems = self._skipped(step)
         targets = step.all_partitions - union(problem.partitions for problem in problems)
-        needed = to_make(step, asset, targets, self._tables, self._context.current)
+        needed = to_make(step, asset, targets, tables, self._context.current)
         unchanged = targets - needed
         if needed and step.verify:
             adopted = self._adopt(step, asset, needed)
@@ -141,7 +140,7 @@ class StepRunner:
             version = self._state(asset.key).version
             return StepOutcome(step, unchanged=unchanged, problems=problems, version=version)
         self._name_thread(step)
-        frame = self._transform(step, asset, needed).persist()
+        frame = self._transform(step, asset, needed, tables).persist()
         facts = aggregate(frame, asset, self._context.contracts[asset.key], self._context.parameters)
         stray = PartitionSet.from_keys(key for key in facts if key not in needed)
         if stray:
@@ -153,7 +152,10 @@ class StepRunner:
         problems += broken
         needed = needed - union(problem.partitions for problem in broken)
         sourced = self._source.sourced(step.id) if asset.source is not None and self._source else {}
-        written, rows = self._commit(asset, frame, needed, facts, sourced)
+        records = records_of(
+            asset, needed, facts, tables, self._context.current, lambda mapping: self._flagged(mapping, tables), sourced
+        )
+        written, rows = self._commit(asset, frame, records, facts)
         if len(self._context.plan.steps_of(asset.key)) == 1:
             self._outputs[asset.key] = _Output(frame, written, PartitionSet.from_keys(facts))
         else:  # what several steps make is read from the table
@@ -194,11 +196,11 @@ class StepRunner:
     def _state(self, key: str) -> TableState:
         return self._tables.get(key, TableState())
 
-    def _flagged(self, mapping: PartitionMapping) -> FlaggedHours:
-        """The flagged hours behind a mapping, in the upstream table as it is now: its step is done."""
+    def _flagged(self, mapping: PartitionMapping, tables: Mapping[str, TableState]) -> FlaggedHours:
+        """The flagged hours behind a mapping, in its upstream table as ``tables`` has it."""
         if not isinstance(mapping, RunWindow):
             return nothing_flagged
-        state = self._state(mapping.of)
+        state = tables.get(mapping.of, TableState())
         at = (mapping, state.version)
         if at not in self._flags:
             context = self._context
@@ -206,7 +208,14 @@ class StepRunner:
         return self._flags[at]
 
     def _skipped(self, step: Step) -> tuple[Problem, ...]:
-        return skipped(step, self._assets[step.asset], self._context.plan, self.outcomes, self._flagged)
+        tables = dict(self._tables)
+        return skipped(
+            step,
+            self._assets[step.asset],
+            self._context.plan,
+            dict(self.outcomes),
+            lambda mapping: self._flagged(mapping, tables),
+        )
 
     def _not_fetched(self, step: Step, targets: PartitionSet) -> tuple[Problem, ...]:
         assert self._source is not None
@@ -216,13 +225,16 @@ class StepRunner:
             if task.partitions & targets
         )
 
-    def _transform(self, step: Step, asset: Asset, targets: PartitionSet) -> DataFrame:
+    def _transform(
+        self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]
+    ) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types."""
         if asset.source is not None:
             frames = [self._fetched(step)]
         else:
             frames = [
-                self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping))) for mapping in asset.upstream
+                self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping, tables)), tables)
+                for mapping in asset.upstream
             ]
         parameters = {name: getattr(self._context.parameters, name) for name in asset.parameters}
         frame = asset.function(*frames, **parameters)
@@ -239,10 +251,10 @@ class StepRunner:
         assert table is not None, "targets were fetched"
         return self._context.spark().createDataFrame(table)
 
-    def _read(self, mapping: PartitionMapping, needed: PartitionSet) -> DataFrame:
-        """The rows of ``needed`` of an upstream table as it is now: what this run wrote comes from memory."""
+    def _read(self, mapping: PartitionMapping, needed: PartitionSet, tables: Mapping[str, TableState]) -> DataFrame:
+        """The rows of ``needed`` of an upstream table as ``tables`` has it: what this run wrote comes from memory."""
         key = mapping.of
-        columns, state, output = self._assets[key].partitions, self._state(key), self._outputs.get(key)
+        columns, state, output = self._assets[key].partitions, tables.get(key, TableState()), self._outputs.get(key)
         needed &= state.present
         from_memory = needed & output.written if output is not None else PartitionSet.empty()
         from_table = needed - from_memory
@@ -297,13 +309,11 @@ class StepRunner:
         self,
         asset: Asset,
         frame: DataFrame,
-        targets: PartitionSet,
+        records: Mapping[PartitionKey, PartitionRecord],
         facts: Mapping[PartitionKey, PartitionFacts],
-        sourced: Mapping[PartitionKey, Sourced],
     ) -> tuple[PartitionSet, int]:
         """Replace the partitions whose content changed, and record all; gives what was written and its rows."""
         crash_points.reach("before-write")
-        records = records_of(asset, targets, facts, self._tables, self._context.current, self._flagged, sourced)
         for _ in range(COMMIT_ATTEMPTS):
             change = change_of(records, self._state(asset.key))
             if not change.news:

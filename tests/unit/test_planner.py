@@ -816,7 +816,6 @@ def test_a_dimension_that_changed_concerns_all_batches_once() -> None:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="_inputs names the first of two steps that make a partition, not the last")
 def test_of_two_steps_that_make_a_partition_the_later_one_is_waited_for() -> None:
     """PLACES changed: the first batch makes day 5 of HOURS anew, the second one once more, as CLEAN changes there."""
     tables = settled({PLACES: there(NULL), CLEAN: there(august(5)), HOURS: there(august(5))})
