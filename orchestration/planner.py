@@ -55,7 +55,7 @@ class Step:
     partitions: what was asked for and is not fresh, or may not be when the step's turn comes.
     may_rewrite: further partitions that exist and may come out otherwise.
     base_version: the version of the asset's own table before the run, None where there is none.
-    after: the plan's step before this one that writes the same table. chunk: the chunk that it belongs to alone.
+    after: the plan's step before this one that may write the same partitions. chunk: the one that it belongs to alone.
     force: make ``partitions`` even where they are fresh. verify: first see whether the table's rows are those that were
     recorded last, and adopt them if so.
     """
@@ -260,7 +260,7 @@ class _Planning:
                 inputs=tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite)),
                 base_version=self.tables.get(asset.key, TableState()).version,
                 reason=_reason(needed, rewrite, {why.in_short: found for why, found in stale.items()}, self.request),
-                after=self.last.get(asset.key),
+                after=None if chunk else self.last.get(asset.key),
                 chunk=chunk,
                 force=self.request.force,
                 verify=self.request.repair,

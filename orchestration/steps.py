@@ -7,10 +7,12 @@ What it decides, ``orchestration.decisions`` decides. Knows nothing of Prefect: 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 COMMIT_ATTEMPTS = 5
+CHUNKS_IN_MEMORY = 16
+"""So many chunks of an asset are read from memory; more are read from the table, with less planning."""
 
 STANDARD_CHECKS = {
     NOT_NULL: "A column that must not be null is null.",
@@ -93,7 +97,8 @@ class StepRunner:
         self._source = source
         self._assets = {asset.key: asset for asset in context.catalog}
         self._tables: dict[str, TableState] = dict(context.tables)
-        self._outputs: dict[str, _Output] = {}
+        self._outputs: dict[str, list[_Output]] = {}
+        self._committing: dict[str, threading.Lock] = {asset.key: threading.Lock() for asset in context.catalog}
         self._flags: dict[tuple[RunWindow, int | None], FlaggedHours] = {}
         self.outcomes: dict[str, StepOutcome] = {}
 
@@ -156,9 +161,9 @@ class StepRunner:
             asset, needed, facts, tables, self._context.current, lambda mapping: self._flagged(mapping, tables), sourced
         )
         written, rows = self._commit(asset, frame, records, facts)
-        if len(self._context.plan.steps_of(asset.key)) == 1:
-            self._outputs[asset.key] = _Output(frame, written, PartitionSet.from_keys(facts))
-        else:  # what several steps make is read from the table
+        if self._is_kept(asset):
+            self._outputs.setdefault(asset.key, []).append(_Output(frame, written, PartitionSet.from_keys(facts)))
+        else:
             frame.unpersist()
         return StepOutcome(
             step,
@@ -184,6 +189,14 @@ class StepRunner:
             context.warehouse.record(asset, Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), records))
             self._tables[asset.key] = context.warehouse.state(asset, state)
         return PartitionSet.from_keys(records)
+
+    def _is_kept(self, asset: Asset) -> bool:
+        """Whether what is made of an asset stays in memory for its dependants; otherwise they read the table.
+
+        It does where one step makes all of it, or not too many chunks do, which never make the same partition.
+        """
+        steps = len(self._context.plan.steps_of(asset.key))
+        return steps == 1 or (asset.source is not None and steps <= CHUNKS_IN_MEMORY)
 
     def _name_thread(self, step: Step) -> None:
         """Give this thread's Spark jobs a name, and a fair share beside those of other steps."""
@@ -254,21 +267,22 @@ class StepRunner:
     def _read(self, mapping: PartitionMapping, needed: PartitionSet, tables: Mapping[str, TableState]) -> DataFrame:
         """The rows of ``needed`` of an upstream table as ``tables`` has it: what this run wrote comes from memory."""
         key = mapping.of
-        columns, state, output = self._assets[key].partitions, tables.get(key, TableState()), self._outputs.get(key)
-        needed &= state.present
-        from_memory = needed & output.written if output is not None else PartitionSet.empty()
-        from_table = needed - from_memory
+        columns, state = self._assets[key].partitions, tables.get(key, TableState())
+        from_table = needed & state.present
         spark = self._context.spark()
         frames = []
-        if output is not None and from_memory:
-            whole = output.held <= from_memory
-            frames.append(output.frame if whole else output.frame.where(condition(columns, from_memory)))
+        for output in list(self._outputs.get(key, ())):
+            from_memory = from_table & output.written
+            if from_memory:
+                whole = output.held <= from_memory
+                frames.append(output.frame if whole else output.frame.where(condition(columns, from_memory)))
+                from_table = from_table - from_memory
         if from_table or not frames:
             if state.version is None:
                 raise WarehouseError(f"{key} has no table", f"Materialize it first: '+{key}'.")
             table = self._context.warehouse.read(spark, key, state.version)
             frames.append(table.where(condition(columns, from_table)))
-        return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
+        return reduce(lambda one, other: one.unionByName(other), frames)
 
     # Checks -----------------------------------------------------------------------------------------------------
 
@@ -314,12 +328,13 @@ class StepRunner:
     ) -> tuple[PartitionSet, int]:
         """Replace the partitions whose content changed, and record all; gives what was written and its rows."""
         crash_points.reach("before-write")
-        for _ in range(COMMIT_ATTEMPTS):
-            change = change_of(records, self._state(asset.key))
-            if not change.news:
-                return change.written, change.rows
-            if self._try_commit(asset, frame, facts, change):
-                return change.written, change.rows
+        with self._committing[asset.key]:  # chunks are computed side by side, and committed one after the other
+            for _ in range(COMMIT_ATTEMPTS):
+                change = change_of(records, self._state(asset.key))
+                if not change.news:
+                    return change.written, change.rows
+                if self._try_commit(asset, frame, facts, change):
+                    return change.written, change.rows
         raise WarehouseError(
             f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
             "Call the same command again when they are done.",
@@ -356,12 +371,13 @@ class StepRunner:
         """Forget fetched answers and evaluated frames that no step of the plan needs any more."""
         if self._source is not None:
             self._source.forget(done.id)
-        for key, output in list(self._outputs.items()):
+        for key, outputs in list(self._outputs.items()):
             makers = {step.id for step in self._context.plan.steps_of(key)}
             dependants = [step for step in self._context.plan.steps if makers & set(step.upstream_steps)]
             if makers <= self.outcomes.keys() and all(step.id in self.outcomes for step in dependants):
-                with contextlib.suppress(Exception):  # a JVM that is gone has forgotten it
-                    output.frame.unpersist()
+                for output in outputs:
+                    with contextlib.suppress(Exception):  # a JVM that is gone has forgotten it
+                        output.frame.unpersist()
 
 
 def _conform(frame: DataFrame, asset: Asset, contract: Contract) -> DataFrame:

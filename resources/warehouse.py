@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 INLINE_METADATA_CHARACTERS = 65_536
 ROWS_PER_FILE = 2_000_000
 TABLE_PROPERTIES = {
+    "delta.checkpointInterval": "100",
     "delta.enableDeletionVectors": "false",
 }
-"""Other readers fail on deletion vectors. How long the log is kept is left to Delta: ``keep_state`` outlives it."""
+"""A checkpoint costs seconds, reading 100 commits milliseconds. Other readers fail on deletion vectors. How long the
+log is kept is left to Delta: ``keep_state`` outlives it."""
 
 
 class Warehouse:

@@ -418,9 +418,7 @@ def done(root: Path, venv: Path, groups: Sequence[str]) -> bool:
     if any(stamp.get(step) != digest for step, digest in steps.items()):
         return False
     libraries = ((venv / part["folder"], part["libraries"]) for part in (java_group(root, g) for g in groups))
-    return usable(venv, stamp, steps["venv"]) and not any(
-        bad_jars(folder, jars) for folder, jars in libraries
-    )
+    return usable(venv, stamp, steps["venv"]) and not any(bad_jars(folder, jars) for folder, jars in libraries)
 
 
 def set_up(root: Path, groups: Sequence[str], java: str, environment: Mapping[str, str]) -> None:
@@ -465,9 +463,7 @@ def check(root: Path, groups: Sequence[str], environment: Mapping[str, str]) -> 
 def main(arguments: Sequence[str]) -> int:
     """The command. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="scripts/setup.py", description="Make this folder ready to run.")
-    parser.add_argument(
-        "--check", action="store_true", help="only look whether the machine has what is needed"
-    )
+    parser.add_argument("--check", action="store_true", help="only look whether the machine has what is needed")
     parser.add_argument("--quiet", action="store_true", help="say nothing where nothing is to be done")
     parser.add_argument("--no-java", action="store_true", help="Python only: enough for lint and unit tests")
     parser.add_argument(
