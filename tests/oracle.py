@@ -260,9 +260,7 @@ def broken_rules(
         broken.append("key")
     if any(row[column] is not None and row[column] < 0 for column in (*CONCENTRATIONS, *INDEXES)):
         broken.append("negative")
-    if any(
-        row[column] is not None and not math.isfinite(row[column]) for column in (*CONCENTRATIONS, *INDEXES)
-    ):
+    if any(row[column] is not None and not math.isfinite(row[column]) for column in (*CONCENTRATIONS, *INDEXES)):
         broken.append("not_finite")
     if _breaks_implausible(row, limits):
         broken.append("implausible")
@@ -278,9 +276,7 @@ def _breaks_key(row: Mapping[str, Any]) -> bool:
     return bool(ts.astimezone(UTC).date() != day)
 
 
-def _breaks_implausible(
-    row: Mapping[str, Any], limits: Mapping[str, tuple[float | None, float | None]]
-) -> bool:
+def _breaks_implausible(row: Mapping[str, Any], limits: Mapping[str, tuple[float | None, float | None]]) -> bool:
     for column, (least, greatest) in limits.items():
         value = row[column]
         if value is None:
@@ -509,9 +505,7 @@ def dim_time() -> list[Row]:
             shift = "afternoon"
         else:
             shift = "evening"
-        out.append(
-            {"time_key": time_key(hour), "time_value": f"{hour:02d}:00", "hour": hour, "work_shift": shift}
-        )
+        out.append({"time_key": time_key(hour), "time_value": f"{hour:02d}:00", "hour": hour, "work_shift": shift})
     return out
 
 

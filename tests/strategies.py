@@ -168,9 +168,7 @@ def random_bronze(
     days = rng.randint(3, 14) if days is None else days
     if locations is None:
         locations = rng.randint(1, len(LOCATIONS))
-    names = (
-        sorted(rng.sample(sorted(LOCATIONS), locations)) if isinstance(locations, int) else sorted(locations)
-    )
+    names = sorted(rng.sample(sorted(LOCATIONS), locations)) if isinstance(locations, int) else sorted(locations)
     if first is None:
         first = max(FIRST_CALENDAR_DAY, rng.choice(AWKWARD_DATES) - rng.randrange(days) * DAY)
 
@@ -266,12 +264,7 @@ indexes = st.none() | st.sampled_from(EDGE_AQI) | st.integers(-2, 600)
 
 
 def _values(column: str) -> st.SearchStrategy[float | None]:
-    special = [
-        value
-        for pairs in (*BREAKING_VALUES.values(), LIMIT_VALUES)
-        for name, value in pairs
-        if name == column
-    ]
+    special = [value for pairs in (*BREAKING_VALUES.values(), LIMIT_VALUES) for name, value in pairs if name == column]
     return st.none() | st.just(_TYPICAL[column]) | st.sampled_from(special) | st.floats(width=64)
 
 
@@ -316,18 +309,14 @@ def bronze_tables(
     days = draw(st.integers(min_days, max_days))
     first = draw(st.sampled_from(AWKWARD_DATES)) - draw(st.integers(0, days - 1)) * DAY
     hours = hours_of(max(FIRST_CALENDAR_DAY, first), days)
-    names = draw(
-        st.lists(st.sampled_from(sorted(LOCATIONS)), min_size=1, max_size=max_locations, unique=True)
-    )
+    names = draw(st.lists(st.sampled_from(sorted(LOCATIONS)), min_size=1, max_size=max_locations, unique=True))
     table = []
     for name in sorted(names):
         stretches = draw(st.lists(st.tuples(_levels, _lengths), max_size=12))
         levels = [level for level, length in stretches for _ in range(length)][: len(hours)]
         levels += [EDGE_AQI[0]] * (len(hours) - len(levels))
         rows = [
-            plain_row(name, ts, level)
-            for ts, level in zip(hours, levels, strict=True)
-            if not isinstance(level, str)
+            plain_row(name, ts, level) for ts, level in zip(hours, levels, strict=True) if not isinstance(level, str)
         ]
         for position, (column, value) in draw(st.lists(st.tuples(st.integers(0, 335), _edits), max_size=8)):
             if position < len(rows):

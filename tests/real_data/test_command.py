@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -150,7 +151,9 @@ def test_with_a_server_of_the_users_and_again_nothing_changes(aqi: Commands, run
         with EmbeddedServer(tmp_path / "server.log") as server:
             server.wait()
             theirs = Commands(aqi.home, aqi.warehouse, aqi.base_url, {"PREFECT_API_URL": server.api_url})
-            summary = theirs.json("materialize", "*", "--partitions", RANGE)
+            nothing = theirs.json("materialize", "*", "--partitions", RANGE)
+            assert (nothing["steps"], nothing["application_id"]) == ([], "")
+            summary = theirs.json("materialize", "*", "--partitions", RANGE, "--force")
             flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
     assert [flow["id"] for flow in flows] == [summary["flow_run_id"]]
     assert all(step["state"] == "unchanged" for step in summary["steps"])
@@ -158,10 +161,40 @@ def test_with_a_server_of_the_users_and_again_nothing_changes(aqi: Commands, run
     assert aqi.csv("gold.fact_episode") == before
 
 
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_a_backfill_is_one_application_and_one_flow(aqi: Commands, tmp_path: Path) -> None:
+    """Four weeks in weekly chunks: one JVM, one flow run, the chunks as an artifact; again: nothing, without Spark."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+        with EmbeddedServer(tmp_path / "server.log") as server:
+            server.wait()
+            theirs = Commands(tmp_path, tmp_path / "warehouse", aqi.base_url, {"PREFECT_API_URL": server.api_url})
+            call = ("backfill", "--start-date", "2025-08-08", "--end-date", "2025-09-04", "--chunk-mode", "weekly")
+            done = theirs(*call, "--json")
+            assert done.returncode == 0, done.stderr
+            summary = json.loads(done.stdout)
+            started = time.monotonic()
+            again = theirs.json(*call)
+            seconds = time.monotonic() - started
+            flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
+            artifacts = requests.post(f"{server.api_url}/artifacts/filter", json={}, timeout=10).json()
+    assert [flow["id"] for flow in flows] == [summary["flow_run_id"]]
+    assert len(list((tmp_path / "state" / "aqi" / "logs").glob("*-spark.log"))) == 1
+    names = ["2025-08-08..2025-08-14", "2025-08-15..2025-08-21", "2025-08-22..2025-08-28", "2025-08-29..2025-09-04"]
+    assert [(chunk["chunk"], chunk["state"]) for chunk in summary["chunks"]] == [(name, "written") for name in names]
+    assert all(chunk["rows"] > 21 * 24 and chunk["seconds"] > 0 for chunk in summary["chunks"])
+    [artifact] = [item for item in artifacts if item["key"] == "backfill-chunks"]
+    assert [row["chunk"] for row in json.loads(artifact["data"])] == names
+    assert "of 4 chunks" in done.stderr, "progress"
+    assert (again["steps"], again["state"]) == ([], "completed")
+    assert {chunk["state"] for chunk in again["chunks"]} == {"fresh"}
+    assert seconds < 10, "it takes 1.2 s where nothing else runs"
+
+
 def test_status_and_lineage_after_the_run(aqi: Commands, run: Any) -> None:
     found = aqi.json("status", "gold.fact_*", "--partitions", "2025-08-08..2025-08-09")
     assert len(found) == 3 * 6
-    assert {item["state"] for item in found} == {"there"}
+    assert {item["state"] for item in found} == {"fresh"}
     assert {item["run_id"] for item in found} == {run["summary"]["run_id"]}
     missing = aqi.json("status", "gold.fact_episode", "--partitions", "2025-08-07")
     assert {item["state"] for item in missing} == {"missing"}
@@ -174,7 +207,6 @@ def test_status_and_lineage_after_the_run(aqi: Commands, run: Any) -> None:
 def test_a_warehouse_in_use_names_its_holder(aqi: Commands, run: Any) -> None:
     """While a process holds the lock: exit status 1, the holder is named, nothing is changed."""
     import fcntl
-    import json
 
     with (aqi.warehouse / ".aqi.lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -183,7 +215,7 @@ def test_a_warehouse_in_use_names_its_holder(aqi: Commands, run: Any) -> None:
         lock.truncate()
         lock.flush()
         impatient = Commands(aqi.home, aqi.warehouse, aqi.base_url, {"AQI_WAREHOUSE__LOCK_WAIT_SECONDS": "0.2"})
-        done = impatient("materialize", "gold.dim_time")
+        done = impatient("materialize", "gold.dim_time", "--force")
     assert done.returncode == 1
     assert "other-run" in done.stderr
     assert str(os.getpid()) in done.stderr

@@ -38,7 +38,9 @@ def span(rows: list[dict[str, Any]]) -> str:
     return f"{min(days)}..{max(days)}"
 
 
-@pytest.mark.parametrize("seed", [1, 7, 42, 149])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(42, marks=pytest.mark.slow), 149]
+)
 def test_random_data_gives_the_oracles_tables(spark: Any, tmp_path: Path, seed: int) -> None:
     """Nulls, gaps, rule-breaking values, ties, episodes over midnights; seed 149: a leap day and a run of a week."""
     rows = random_bronze(seed, days=9 if seed % 2 else 14)
@@ -98,7 +100,7 @@ def test_chunks_do_not_matter(spark: Any, tmp_path: Path) -> None:
         halves.materialize(f"{first}..{middle}")
         daily = Lake(tmp_path / "daily", spark, feed.server.url)
         for day in [*days[::2], *days[1::2], first]:
-            assert daily.materialize(str(day), "bronze.open_meteo_hourly+").ok
+            assert daily.materialize(str(day), "bronze.open_meteo_hourly+", force=True).ok
     assert in_one.tables() == expected(rows)
     assert halves.tables() == in_one.tables()
     assert daily.tables() == in_one.tables()
@@ -110,8 +112,10 @@ def test_again_changes_no_file_and_commits_nothing(spark: Any, tmp_path: Path) -
         lake = Lake(tmp_path, spark, feed.server.url)
         lake.materialize(span(rows))
         files, versions = lake.files(), lake.versions()
-        again = lake.materialize(span(rows))
+        assert lake.materialize(span(rows)).plan.steps == ()
+        again = lake.materialize(span(rows), force=True)
     assert again.ok
+    assert len(again.outcomes) == 10
     assert all(not outcome.written for outcome in again.outcomes)
     assert lake.files() == files
     assert lake.versions() == versions
@@ -126,7 +130,7 @@ def test_a_revision_rewrites_its_day_and_what_follows(spark: Any, tmp_path: Path
         lake = Lake(tmp_path, spark, feed.server.url)
         lake.materialize(span(rows))
         feed.revise("hanoi", revised["ts_utc"], pm25=77.5)
-        summary = lake.materialize(span(rows))
+        summary = lake.materialize(span(rows), force=True)
         assert lake.tables() == expected(feed.rows)
     written = {outcome.step.asset: outcome.written.keys() for outcome in summary.outcomes if outcome.written}
     assert written == {
@@ -144,7 +148,7 @@ def test_a_withdrawn_hour_is_removed_and_the_last_one_empties_the_day(spark: Any
         lake.materialize(span(rows), locations=["hcmc"])
         for row in [row for row in rows if row["date_utc"] == day]:
             feed.withdraw("hcmc", row["ts_utc"])
-        summary = lake.materialize(span(rows), locations=["hcmc"])
+        summary = lake.materialize(span(rows), locations=["hcmc"], force=True)
         assert summary.ok
         assert lake.tables() == expected(feed.rows)
     state = lake.workspace.warehouse.state(lake.workspace.catalog[oracle.CITY_DAILY])

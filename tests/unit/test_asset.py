@@ -195,9 +195,7 @@ def test_a_wrong_declaration(
 
 def test_a_run_window_takes_its_upstream_by_name_like_any_other() -> None:
     window = RunWindow("silver.hours", column="aqi", at_least="episode_rule.threshold")
-    assert asset(layer="gold", contract="C", upstream=[window], partitions=DAILY)(takes_hours).upstream == (
-        window,
-    )
+    assert asset(layer="gold", contract="C", upstream=[window], partitions=DAILY)(takes_hours).upstream == (window,)
 
 
 def test_it_fails_when_its_module_is_imported(tmp_path: Path) -> None:
@@ -210,7 +208,5 @@ def test_it_fails_when_its_module_is_imported(tmp_path: Path) -> None:
     )
     spec = importlib.util.spec_from_file_location("broken_assets", tmp_path / "broken_assets.py")
     assert spec is not None and spec.loader is not None
-    with pytest.raises(
-        DeclarationError, match=r"asset gold\.best: argument 'hour' is no upstream asset of it"
-    ):
+    with pytest.raises(DeclarationError, match=r"asset gold\.best: argument 'hour' is no upstream asset of it"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -99,9 +99,7 @@ def test_declarations_that_do_not_fit_each_other(
 def test_a_window_over_a_parameter_that_is_none(path: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))])
-    assert (
-        caught.value.message == f"asset gold.a: the mapping RunWindow names {path!r}, which is no parameter"
-    )
+    assert caught.value.message == f"asset gold.a: the mapping RunWindow names {path!r}, which is no parameter"
     assert caught.value.remedy == (
         "Parameters are calendar, episode_rule, limits, locations, model_domain, pollutants, row_rules; "
         "name a number in one of them, for instance episode_rule.threshold."
@@ -118,15 +116,12 @@ def test_a_window_over_a_parameter_that_is_no_number(path: str) -> None:
 
 BREAKAGES: list[tuple[Callable[[str], str], str]] = [
     (
-        lambda text: text.replace(
-            'Identity("silver.air_quality_hourly_clean")', 'Identity("silver.air_quality")'
-        ),
+        lambda text: text.replace('Identity("silver.air_quality_hourly_clean")', 'Identity("silver.air_quality")'),
         "gold.fact_air_quality_hourly: argument 'air_quality_hourly_clean' is no upstream asset of it",
     ),
     (
         lambda text: (
-            text
-            + '\n\n@asset(layer="gold", upstream=[Identity("gold.nowhere")], partitions=DAILY, contract="C")'
+            text + '\n\n@asset(layer="gold", upstream=[Identity("gold.nowhere")], partitions=DAILY, contract="C")'
             '\ndef lost(nowhere):\n    """Nothing."""\n'
         ),
         "gold.lost names the upstream gold.nowhere, which is not declared",
@@ -143,9 +138,7 @@ def test_importing_broken_assets_fails(damage: Callable[[str], str], message: st
     facts.write_text(damage(whole), encoding="utf-8")
     assert facts.read_text(encoding="utf-8") != whole
     code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import assets"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert answer.returncode != 0
     assert message in answer.stderr
 

@@ -144,9 +144,7 @@ class Sources:
         assert isinstance(found, Asset)
         return found
 
-    def version(
-        self, module: str = "", old: str = "", new: str = "", parameters: Parameters = PARAMETERS
-    ) -> str:
+    def version(self, module: str = "", old: str = "", new: str = "", parameters: Parameters = PARAMETERS) -> str:
         return CodeVersions(parameters).of(self.best({(module, old): new} if module else None), None)
 
 

@@ -46,8 +46,7 @@ COLUMNS = {
     "DimDate": "date_key:integer date_value:date day_of_month:integer day_of_week:integer "
     "week_of_year:integer month:integer month_name:string quarter:integer year:integer is_weekend:boolean",
     "DimTime": "time_key:integer time_value:string hour:integer work_shift:string",
-    "DimLocation": "location_key:string location_name:string latitude:double longitude:double "
-    "timezone:string",
+    "DimLocation": "location_key:string location_name:string latitude:double longitude:double timezone:string",
     "DimPollutant": "pollutant_code:string display_name:string unit_default:string aqi_timespan:string?",
     "FactAirQualityHourly": f"record_id:string {HOUR} date_key:integer time_key:integer "
     "dominant_pollutant:string? data_completeness:double",
@@ -258,9 +257,7 @@ def test_an_asset_whose_contract_is_unknown(cache: Path) -> None:
     with pytest.raises(DeclarationError) as caught:
         load_contracts(Catalog([asset("FactEpisodes")]), LIMITS)
     assert caught.value.message == "asset gold.a: there is no contract 'FactEpisodes'"
-    assert (
-        caught.value.remedy == f"Declare it in assets/contracts.py; known are {', '.join(sorted(COLUMNS))}."
-    )
+    assert caught.value.remedy == f"Declare it in assets/contracts.py; known are {', '.join(sorted(COLUMNS))}."
 
 
 def test_contracts_by_asset_are_kept_and_read_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,9 +284,7 @@ def test_a_damaged_kept_form_is_made_anew(damage: str, cache: Path) -> None:
     assert file.read_text(encoding="utf-8") == whole
 
 
-def test_a_folder_that_cannot_be_written_costs_time_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert load_contracts(CATALOG, LIMITS)["gold.dim_time"] == CONTRACTS["DimTime"]

@@ -168,9 +168,7 @@ print("after", flush=True)
 CHECKSUM = ".part-0002.snappy.parquet.crc"
 
 
-def watch(
-    folder: Path, wanted: str | None, checksum: str = CHECKSUM, wait: float = 0.05
-) -> tuple[int, list[str]]:
+def watch(folder: Path, wanted: str | None, checksum: str = CHECKSUM, wait: float = 0.05) -> tuple[int, list[str]]:
     done = run(WATCH, wanted, FOLDER=str(folder), CHECKSUM=checksum, WAIT=str(wait))
     assert done.stderr == ""
     return done.returncode, done.stdout.splitlines()

@@ -254,9 +254,7 @@ def test_code_is_recorded_by_place() -> None:
 
 def test_an_unpartitioned_asset_is_recorded() -> None:
     found = records_of(places, NULL, {NULL_KEY: PartitionFacts(3, "h", {"odd": 1})}, {}, CURRENT, no_flags, {})
-    assert found == {
-        NULL_KEY: PartitionRecord(3, "h", {}, code(places, None), CURRENT.contracts[PLACES], {"odd": 1})
-    }
+    assert found == {NULL_KEY: PartitionRecord(3, "h", {}, code(places, None), CURRENT.contracts[PLACES], {"odd": 1})}
 
 
 def test_a_partition_without_rows_is_recorded_as_empty() -> None:

@@ -103,9 +103,7 @@ def test_a_partition_that_somebody_else_changed_is_unrecorded_whatever_is_record
     records = {DAY: record(clean, FROM_FEED)} if recorded else {}
     tables = {CLEAN: TableState(5, records, PartitionSet.from_keys([DAY])), FEED: state(DAY)}
     found = judge(clean, DAY, tables, CURRENT)
-    assert found == Judgement(
-        State.UNRECORDED, "somebody else changed the table's data", "changed by somebody else"
-    )
+    assert found == Judgement(State.UNRECORDED, "somebody else changed the table's data", "changed by somebody else")
     assert not found.fresh
     assert judge(clean, AFTER, tables, CURRENT).state is State.MISSING
 
@@ -488,9 +486,7 @@ def test_judge_says_what_the_design_says(
     now: datetime,
 ) -> None:
     tables = {
-        HOURS: TableState(
-            1, {} if own is None else {DAY: own}, PartitionSet.from_keys([DAY] if doubted else [])
-        ),
+        HOURS: TableState(1, {} if own is None else {DAY: own}, PartitionSet.from_keys([DAY] if doubted else [])),
         CLEAN: TableState(
             2, {key: PartitionRecord(1, text, {}, "", "") for key, text in clean_held.items()}, clean_doubted
         ),

@@ -21,9 +21,7 @@ quick = settings(max_examples=60, deadline=None)
 def acyclic(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
     """Up to ten nodes, declared in any order, each needing some that come before it in another order."""
     names = draw(st.permutations("abcdefghij"[: draw(st.integers(0, 10))]))
-    needs = {
-        name: tuple(draw(st.sets(st.sampled_from(names[:i])))) if i else () for i, name in enumerate(names)
-    }
+    needs = {name: tuple(draw(st.sets(st.sampled_from(names[:i])))) if i else () for i, name in enumerate(names)}
     return {name: needs[name] for name in draw(st.permutations(names))}
 
 
@@ -129,9 +127,7 @@ def test_sort_gives_each_node_once_in_topological_order() -> None:
         ({"tail": ("b",), "b": ("c",), "c": ("b",), "root": ()}, "b -> c -> b"),
     ],
 )
-def test_a_cycle_is_printed_in_the_direction_of_the_data(
-    parents: dict[str, tuple[str, ...]], printed: str
-) -> None:
+def test_a_cycle_is_printed_in_the_direction_of_the_data(parents: dict[str, tuple[str, ...]], printed: str) -> None:
     with pytest.raises(CycleError) as caught:
         Dag(parents)
     assert caught.value.message == f"these need each other in a circle: {printed}"

@@ -91,9 +91,7 @@ def holds(tmp_path: Path) -> Iterator[Callable[[str], Holder]]:
         holder.end()
 
 
-def mine(
-    folder: Path, wait_seconds: float = 0, on_wait: Callable[[str], None] = lambda _holder: None
-) -> WarehouseLock:
+def mine(folder: Path, wait_seconds: float = 0, on_wait: Callable[[str], None] = lambda _holder: None) -> WarehouseLock:
     return WarehouseLock(folder, "run-2", SINCE, wait_seconds, on_wait)
 
 
@@ -114,9 +112,7 @@ def described(pid: int) -> str:
     return f"run run-1 (process {pid} on {socket.gethostname()}, since {SINCE})"
 
 
-def test_a_second_process_is_told_who_holds_the_warehouse(
-    holds: Callable[[str], Holder], tmp_path: Path
-) -> None:
+def test_a_second_process_is_told_who_holds_the_warehouse(holds: Callable[[str], Holder], tmp_path: Path) -> None:
     holder = holds(HOLD)
     assert holder.said == "held"
     told: list[str] = []
@@ -127,9 +123,7 @@ def test_a_second_process_is_told_who_holds_the_warehouse(
     assert told == []  # it did not wait
 
 
-def test_it_waits_as_long_as_it_was_told_and_says_once_for_whom(
-    holds: Callable[[str], Holder], tmp_path: Path
-) -> None:
+def test_it_waits_as_long_as_it_was_told_and_says_once_for_whom(holds: Callable[[str], Holder], tmp_path: Path) -> None:
     holder = holds(HOLD)
     told: list[str] = []
     started = time.monotonic()

@@ -90,9 +90,7 @@ def test_identity_the_way_back(changed: PartitionSet, existing: PartitionSet, af
         (PartitionSet.empty(), PartitionSet.empty()),
     ],
 )
-def test_all_partitions_asks_for_the_whole_table_or_nothing(
-    partitions: PartitionSet, upstream: PartitionSet
-) -> None:
+def test_all_partitions_asks_for_the_whole_table_or_nothing(partitions: PartitionSet, upstream: PartitionSet) -> None:
     assert AllPartitions("x.y").upstream_of(partitions, nothing_flagged) == upstream
 
 
@@ -127,16 +125,11 @@ def test_which_assets_a_mapping_joins(
 
 
 def test_a_misfit_says_why() -> None:
-    assert (
-        Identity("x.y").misfit(False, True)
-        == "Identity joins assets of the same partitions; use AllPartitions"
-    )
+    assert Identity("x.y").misfit(False, True) == "Identity joins assets of the same partitions; use AllPartitions"
     assert AllPartitions("x.y").misfit(True, True) == (
         "AllPartitions reads a whole table at every step; it is for unpartitioned upstream assets"
     )
-    assert (
-        EPISODES.misfit(False, True) == "RunWindow joins two assets that are partitioned by day and location"
-    )
+    assert EPISODES.misfit(False, True) == "RunWindow joins two assets that are partitioned by day and location"
 
 
 # --- RunWindow: tables ----------------------------------------------------------------------------
@@ -177,9 +170,7 @@ def test_what_a_range_of_days_reads(wanted: list[int], masks: dict[int, int], re
 
 
 def test_two_pieces_are_read_each_with_its_own_surroundings() -> None:
-    assert EPISODES.upstream_of(august(3, 20), flags({3: LAST_HOUR, 4: ALL_DAY})) == august(
-        2, 3, 4, 5, 19, 20
-    )
+    assert EPISODES.upstream_of(august(3, 20), flags({3: LAST_HOUR, 4: ALL_DAY})) == august(2, 3, 4, 5, 19, 20)
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,7 @@ def test_a_request_of_many_places_is_named_shortly() -> None:
 
 def plan(wanted: Mapping[str, Sequence[tuple[int, int]]], **limits: Any) -> list[str]:
     """Plans with days counted from 2025-08-08; a request as ``hanoi+hcmc 0..3``."""
-    pieces = {
-        key: [(DAY + timedelta(a), DAY + timedelta(b)) for a, b in spans] for key, spans in wanted.items()
-    }
+    pieces = {key: [(DAY + timedelta(a), DAY + timedelta(b)) for a, b in spans] for key, spans in wanted.items()}
     limits = {"max_weight": 1000.0, "max_days": 1000} | limits
     return [
         f"{'+'.join(p.key for p in r.locations)} {(r.first - DAY).days}..{(r.last - DAY).days}"
@@ -149,9 +147,7 @@ def test_planning_refuses_what_it_cannot_do() -> None:
         plan({"hanoi": [(3, 0)]})
 
 
-SPANS = st.lists(
-    st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda s: (s[0], s[0] + s[1])), max_size=4
-)
+SPANS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda s: (s[0], s[0] + s[1])), max_size=4)
 
 
 @given(
@@ -165,17 +161,10 @@ def test_every_wanted_day_is_asked_once_and_within_the_limits(
     wanted: dict[int, list[tuple[int, int]]], max_weight: float, max_days: int, max_locations: int
 ) -> None:
     places = [Location(f"p{n}", "", float(n), 0.0, "UTC") for n in range(12)]
-    pieces = {
-        f"p{n}": [(DAY + timedelta(a), DAY + timedelta(b)) for a, b in spans] for n, spans in wanted.items()
-    }
+    pieces = {f"p{n}": [(DAY + timedelta(a), DAY + timedelta(b)) for a, b in spans] for n, spans in wanted.items()}
     requests = plan_requests(pieces, places, max_weight, max_days, max_locations)
     asked = [(place.key, day) for request in requests for place in request.locations for day in request.days]
-    due = {
-        (key, a + timedelta(n))
-        for key, spans in pieces.items()
-        for a, b in spans
-        for n in range((b - a).days + 1)
-    }
+    due = {(key, a + timedelta(n)) for key, spans in pieces.items() for a, b in spans for n in range((b - a).days + 1)}
     assert sorted(asked) == sorted(due)
     for request in requests:
         assert request.weight <= max_weight or (len(request.locations) == 1 and request.first == request.last)
@@ -196,9 +185,7 @@ def document(hours: int = 24, first: date = DAY) -> dict[str, Any]:
     midnight = datetime(first.year, first.month, first.day)
     times = [(midnight + timedelta(hours=n)).strftime("%Y-%m-%dT%H:%M") for n in range(hours)]
     values = {name: [float(100 * k + n) for n in range(hours)] for k, name in enumerate(VARIABLES)}
-    units = {
-        name: UNITS.get(name, "USAQI" if "aqi" in name else "\u03bcg/m³") for name in ("time", *VARIABLES)
-    }
+    units = {name: UNITS.get(name, "USAQI" if "aqi" in name else "\u03bcg/m³") for name in ("time", *VARIABLES)}
     return {
         "latitude": 21.2,
         "longitude": 106.0,
@@ -296,9 +283,7 @@ def test_an_hour_that_comes_twice_is_taken_once() -> None:
 
 
 def test_an_hour_with_two_different_values_is_refused() -> None:
-    with pytest.raises(
-        SourceNonsense, match=r"hanoi on 2025-08-08 with two different .* hour 2025-08-08T05:00Z"
-    ):
+    with pytest.raises(SourceNonsense, match=r"hanoi on 2025-08-08 with two different .* hour 2025-08-08T05:00Z"):
         read(doubled(0.5))
     content = doubled()
     content["hourly"]["dust"][-1] = None  # null and a value differ, too
@@ -606,9 +591,7 @@ def test_a_fault_that_passes(client: Any, clock: Clock) -> None:
         ({}, 60.0),
     ],
 )
-def test_the_minutes_limit_is_waited_out(
-    client: Any, clock: Clock, headers: dict[str, str], seconds: float
-) -> None:
+def test_the_minutes_limit_is_waited_out(client: Any, clock: Clock, headers: dict[str, str], seconds: float) -> None:
     with Script(bad(429, MINUTELY, **headers), good()) as server:
         client(server.url).fetch(ONE_DAY, NOW)
     assert clock.waited == pytest.approx(seconds)
@@ -720,17 +703,13 @@ def test_the_pace_stays_under_the_minutes_limit(client: Any, clock: Clock) -> No
     assert moments == [1000, 1000, 1060, 1060, 1120]
 
 
-@pytest.mark.parametrize(
-    ("limit", "remedy"), [("hour", "Go on in 60 minutes"), ("day", "Go on in 1440 minutes")]
-)
+@pytest.mark.parametrize(("limit", "remedy"), [("hour", "Go on in 60 minutes"), ("day", "Go on in 1440 minutes")])
 def test_the_hours_and_days_limits_are_refused(client: Any, clock: Clock, limit: str, remedy: str) -> None:
     with Simulator(now=lambda: NOW) as server:
         limited = client(server.url, **{f"calls_per_{limit}": 4})
         limited.fetch(ONE_DAY, NOW)
         limited.fetch(ONE_DAY, NOW)
-        with pytest.raises(
-            SourceLimited, match=f"hanoi on 2025-08-08 would exceed the 4 calls a {limit}"
-        ) as caught:
+        with pytest.raises(SourceLimited, match=f"hanoi on 2025-08-08 would exceed the 4 calls a {limit}") as caught:
             limited.fetch(ONE_DAY, NOW)
         assert server.requests_served.total() == 2
         clock.time += 86400 if limit == "day" else 3600

@@ -37,9 +37,7 @@ HOUR = timedelta(hours=1)
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "open_meteo"
 MIDNIGHT = datetime(2024, 2, 29, tzinfo=UTC)
 
-thorough = settings(
-    max_examples=30, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+thorough = settings(max_examples=30, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +65,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def gold_hours(
-    levels: Sequence[int | str | None], start: datetime = MIDNIGHT, key: str = "hanoi"
-) -> list[Row]:
+def gold_hours(levels: Sequence[int | str | None], start: datetime = MIDNIGHT, key: str = "hanoi") -> list[Row]:
     """Hourly facts with these AQIs from `start` on; a text stands for a missing hour."""
-    bronze = [
-        plain_row(key, start + n * HOUR, level)
-        for n, level in enumerate(levels)
-        if not isinstance(level, str)
-    ]
+    bronze = [plain_row(key, start + n * HOUR, level) for n, level in enumerate(levels) if not isinstance(level, str)]
     return oracle.fact_hourly(oracle.silver(bronze))
 
 
@@ -167,9 +159,7 @@ def test_an_instant_has_one_identifier_in_every_zone() -> None:
 
 def test_rows_carry_their_own_identifiers() -> None:
     hourly = gold_hours([151] * 4)
-    assert [row["record_id"] for row in hourly] == [
-        oracle.record_id("hanoi", MIDNIGHT + n * HOUR) for n in range(4)
-    ]
+    assert [row["record_id"] for row in hourly] == [oracle.record_id("hanoi", MIDNIGHT + n * HOUR) for n in range(4)]
     assert oracle.city_daily(hourly)[0]["daily_record_id"] == oracle.daily_record_id("hanoi", MIDNIGHT.date())
     assert oracle.episodes(hourly)[0]["episode_id"] == oracle.episode_id("hanoi", MIDNIGHT, "AQI>=151_4h")
 

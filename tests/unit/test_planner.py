@@ -296,9 +296,7 @@ def test_stale_and_fresh_partitions_stand_in_one_step_and_are_told_apart() -> No
     tables = changed(tables, PLACES, code="another")
     made = plan([PLACES, HOURS], august(3, 4), tables)
     assert step(made, HOURS).partitions == august(3, 4)
-    assert step(made, HOURS).reason == (
-        "1 stale (silver.clean changed), 1 fresh unless an upstream step changes them"
-    )
+    assert step(made, HOURS).reason == ("1 stale (silver.clean changed), 1 fresh unless an upstream step changes them")
 
 
 # --- what is left out -----------------------------------------------------------------------------
@@ -474,9 +472,7 @@ def test_only_existing_partitions_are_rewritten() -> None:
     tables = with_news(10, 11, flagged=reaching, runs=there(august(7, 10, 14)))
     made = step(plan([HOURS, RUNS], august(10, 11), tables, reaching), RUNS)
     assert (made.partitions, made.may_rewrite) == (august(10, 11), august(7))
-    assert made.reason == (
-        "1 missing, 1 fresh unless an upstream step changes them; 1 around may come out otherwise"
-    )
+    assert made.reason == ("1 missing, 1 fresh unless an upstream step changes them; 1 around may come out otherwise")
     tables = with_news(10, 11, flagged=reaching, runs=TableState())
     assert step(plan([HOURS, RUNS], august(10, 11), tables, reaching), RUNS).may_rewrite == NOTHING
 
@@ -617,8 +613,7 @@ def test_repair_goes_from_upstream_to_downstream() -> None:
 def chunks_of(*days: Iterable[int], places: Sequence[str] = ("hue",)) -> list[Chunk]:
     """Chunks named c1, c2, … of days of August."""
     return [
-        Chunk(f"c{number}", union(at(place, *numbers) for place in places))
-        for number, numbers in enumerate(days, 1)
+        Chunk(f"c{number}", union(at(place, *numbers) for place in places)) for number, numbers in enumerate(days, 1)
     ]
 
 
@@ -713,9 +708,7 @@ def test_force_in_chunks() -> None:
 def test_days_of_chunks_after_today_are_left_out_once() -> None:
     made = in_chunks([FEED], chunks_of([19, 20], [21, 22], [23]))
     assert [of.id for of in made.steps] == ["bronze.feed#c1"]
-    assert made.left_out == (
-        LeftOut(FEED, august(21, 22, 23), "These days lie after today (2025-08-20, UTC)."),
-    )
+    assert made.left_out == (LeftOut(FEED, august(21, 22, 23), "These days lie after today (2025-08-20, UTC)."),)
 
 
 def test_what_lacks_its_upstream_in_several_batches_is_left_out_once() -> None:
@@ -905,9 +898,7 @@ keys = st.builds(
     st.sampled_from(["hanoi", "hue"]),
 )
 key_sets = st.sets(keys).map(PartitionSet.from_keys)
-dated_states = st.builds(
-    lambda held, doubted, version: there(held, version, doubted), key_sets, key_sets, st.just(4)
-)
+dated_states = st.builds(lambda held, doubted, version: there(held, version, doubted), key_sets, key_sets, st.just(4))
 null_states = st.sampled_from([there(NULL), there(NULL, doubted=NULL), there(NOTHING)])
 states = st.fixed_dictionaries(
     {}, optional={key: null_states if key == PLACES else dated_states for key in WITH_SUMMARY.keys}
@@ -1019,9 +1010,7 @@ def check_downstream(asset: Asset, tables: Tables, made: Mapping[str, PartitionS
     done = made.get(asset.key, NOTHING)
     done |= union(item.partitions for item in whole.left_out if item.asset == asset.key)
     for key, record in state.records.items():
-        consulted = {
-            of: PartitionSet.from_keys(map(PartitionKey.parse, texts)) for of, texts in record.inputs.items()
-        }
+        consulted = {of: PartitionSet.from_keys(map(PartitionKey.parse, texts)) for of, texts in record.inputs.items()}
         if key in done or not any(partitions & made.get(of, NOTHING) for of, partitions in consulted.items()):
             continue
         one = PartitionSet.from_keys([key])

@@ -226,9 +226,7 @@ CHARACTERS = "names have letters, digits and . _ - * ? :"
         ("layer: gold", "^^^^^^", "'layer:' lacks a name", "write the layer right after the colon"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused_at_its_place(
-    text: str, carets: str, problem: str, remedy: str
-) -> None:
+def test_what_cannot_be_read_is_refused_at_its_place(text: str, carets: str, problem: str, remedy: str) -> None:
     with pytest.raises(SelectionError) as caught:
         parse(text)
     assert caught.value.message == f"{problem}\n    {text}\n    {carets}"
@@ -276,9 +274,7 @@ def test_the_place_is_right_where_the_text_has_tabs_and_lines() -> None:
         ("Fact_*", "^^^^^^", "no asset matches 'Fact_*'", "did you mean *.fact_*?"),
     ],
 )  # fmt: skip
-def test_an_unknown_name_is_answered_with_the_nearest(
-    text: str, carets: str, problem: str, remedy: str
-) -> None:
+def test_an_unknown_name_is_answered_with_the_nearest(text: str, carets: str, problem: str, remedy: str) -> None:
     selection = parse(text)
     with pytest.raises(SelectionError) as caught:
         selection.resolve(LAKE)
@@ -347,9 +343,7 @@ NODES = ("x.a", "x.b", "y.a", "y.b", "y.c", "z.a")
 def universes(draw: st.DrawFn) -> Assets:
     """All of NODES in one random graph; every tag has at least one asset."""
     order = draw(st.permutations(NODES))
-    parents = {
-        n: tuple(sorted(draw(st.sets(st.sampled_from(order[:i]))))) if i else () for i, n in enumerate(order)
-    }
+    parents = {n: tuple(sorted(draw(st.sets(st.sampled_from(order[:i]))))) if i else () for i, n in enumerate(order)}
     tags = {node: tuple(sorted(draw(st.sets(st.sampled_from(("t", "u")))))) for node in NODES}
     return Assets(Dag({node: parents[node] for node in NODES}), {**tags, "x.a": ("t", "u")})
 
@@ -358,12 +352,7 @@ def step(assets: Assets, start: set[str], levels: int | None, *, up: bool) -> se
     """``start`` and all within ``levels``, one edge at a time."""
     found = set(start)
     for _ in range(len(NODES) if levels is None else levels):
-        found |= {
-            n
-            for n in NODES
-            for m in found
-            if (n in assets.dag.parents[m] if up else m in assets.dag.parents[n])
-        }
+        found |= {n for n in NODES for m in found if (n in assets.dag.parents[m] if up else m in assets.dag.parents[n])}
     return found
 
 
@@ -407,8 +396,7 @@ def parts(draw: st.DrawFn, binding: int = 0, budget: int = 3) -> Part:
             return negation(draw(parts(2, budget - 1)))
         return draw(parts(3, budget))
     several = [
-        draw(parts(binding + 1, budget - 1 if budget else 0))
-        for _ in range(draw(st.integers(1, 3 if budget else 1)))
+        draw(parts(binding + 1, budget - 1 if budget else 0)) for _ in range(draw(st.integers(1, 3 if budget else 1)))
     ]
     return junction("and" if binding else "or", several)
 
@@ -422,9 +410,7 @@ def walk(part: Part, up: int | None, down: int | None) -> Part:
     after = {None: "+", 0: ""}.get(down, f"+{down}")
     return (
         f"{before}{text}{after}",
-        lambda assets: (
-            step(assets, choose(assets), up, up=True) | step(assets, choose(assets), down, up=False)
-        ),
+        lambda assets: step(assets, choose(assets), up, up=True) | step(assets, choose(assets), down, up=False),
     )
 
 
@@ -461,9 +447,7 @@ def test_any_selection_prints_as_one_that_is_equal(part: Part, assets: Assets) -
 
 
 @quick
-@given(
-    st.lists(st.sampled_from(["a.b", "*", "2", "+", "(", ")", " ", "and", "or", "not", "tag:t", ",", "é"]))
-)
+@given(st.lists(st.sampled_from(["a.b", "*", "2", "+", "(", ")", " ", "and", "or", "not", "tag:t", ",", "é"])))
 def test_any_text_is_read_or_refused_with_a_remedy(pieces: list[str]) -> None:
     try:
         selection = parse("".join(pieces))

@@ -21,9 +21,7 @@ def given(flags: Mapping[str, Any] | None = None, profile: str | None = None, **
     return load(profile, environment, flags)
 
 
-def refusal(
-    flags: Mapping[str, Any] | None = None, profile: str | None = None, **environment: str
-) -> tuple[str, str]:
+def refusal(flags: Mapping[str, Any] | None = None, profile: str | None = None, **environment: str) -> tuple[str, str]:
     """The message and the remedy with which these settings are refused."""
     with pytest.raises(ConfigurationError) as caught:
         load(profile, environment, flags)
@@ -59,12 +57,8 @@ def test_the_local_profile() -> None:
 
 
 def test_flags_win_over_the_environment_and_that_over_the_profile(tmp_path: Path) -> None:
-    profile = profile_file(
-        tmp_path, "warehouse: {uri: from-file, lock_wait_seconds: 7}\nspark: {master: yarn}"
-    )
-    settings = given(
-        {"warehouse": {"uri": "flag"}}, profile, AQI_WAREHOUSE__URI="env", AQI_SPARK__MASTER="local[1]"
-    )
+    profile = profile_file(tmp_path, "warehouse: {uri: from-file, lock_wait_seconds: 7}\nspark: {master: yarn}")
+    settings = given({"warehouse": {"uri": "flag"}}, profile, AQI_WAREHOUSE__URI="env", AQI_SPARK__MASTER="local[1]")
     assert (settings.warehouse.uri, settings.warehouse.lock_wait_seconds) == ("flag", 7)
     assert (settings.spark.master, settings.profile) == ("local[1]", profile)
     assert given(None, profile, AQI_WAREHOUSE__URI="env").warehouse.uri == "env"
@@ -79,9 +73,7 @@ def test_the_profile_by_environment(tmp_path: Path) -> None:
 
 
 def test_a_profile_may_bring_its_own_places(tmp_path: Path) -> None:
-    profile = profile_file(
-        tmp_path, "locations: [{key: hue, name: Huế, latitude: 1, longitude: 2, timezone: UTC}]"
-    )
+    profile = profile_file(tmp_path, "locations: [{key: hue, name: Huế, latitude: 1, longitude: 2, timezone: UTC}]")
     assert [place.key for place in given(None, profile).parameters.locations] == ["hue"]
 
 
@@ -90,9 +82,7 @@ def test_an_empty_profile_is_the_defaults(tmp_path: Path) -> None:
 
 
 def test_variables_of_others_and_those_that_are_no_settings_are_left_alone() -> None:
-    assert (
-        given(HOME="/root", AQI_REQUIRE_SHARED="1", AQI_IVY_SETTINGS="x", XAQI_WAREHOUSE__URI="y") == given()
-    )
+    assert given(HOME="/root", AQI_REQUIRE_SHARED="1", AQI_IVY_SETTINGS="x", XAQI_WAREHOUSE__URI="y") == given()
 
 
 @pytest.mark.parametrize(

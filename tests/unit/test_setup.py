@@ -146,9 +146,7 @@ def call(tree: Path, environment: Mapping[str, str], *arguments: str) -> subproc
 def test_a_newer_python_on_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python that runs the script is too old; ``python3.13`` on PATH does."""
     old = script(tmp_path / "python3", "#!/bin/sh\necho 3 9 2\n")
-    answers = (
-        "#!/bin/sh\ncase $3 in *ensurepip*) echo 24.0;; *_base_executable*) echo $0;; *) echo 3 13 0;; esac\n"
-    )
+    answers = "#!/bin/sh\ncase $3 in *ensurepip*) echo 24.0;; *_base_executable*) echo $0;; *) echo 3 13 0;; esac\n"
     new = script(tmp_path / "python3.13", answers)
     monkeypatch.setattr(setup.sys, "executable", str(old))
     assert setup.find_python({"PATH": str(tmp_path)}) == str(new)
@@ -156,23 +154,15 @@ def test_a_newer_python_on_path_is_found(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_python_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = script(tmp_path / "python3", "#!/bin/sh\necho 3 9 2\n")
-    script(
-        tmp_path / "python3.12", "#!/bin/sh\nexit 127\n"
-    )  # as pyenv's for a version that is not switched on
+    script(tmp_path / "python3.12", "#!/bin/sh\nexit 127\n")  # as pyenv's for a version that is not switched on
     monkeypatch.setattr(setup.sys, "executable", str(old))
-    with pytest.raises(
-        setup.Lacking, match=r"^no Python of 3\.11 or later on PATH; install one, .*python3-venv$"
-    ):
+    with pytest.raises(setup.Lacking, match=r"^no Python of 3\.11 or later on PATH; install one, .*python3-venv$"):
         setup.find_python({"PATH": str(tmp_path)})
 
 
-def test_a_python_without_venv_is_told_with_its_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_python_without_venv_is_told_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Debian's Python without python3-venv."""
-    answers = (
-        "#!/bin/sh\ncase $3 in *ensurepip*) exit 1;; *_base_executable*) echo $0;; *) echo 3 11 2;; esac\n"
-    )
+    answers = "#!/bin/sh\ncase $3 in *ensurepip*) exit 1;; *_base_executable*) echo $0;; *) echo 3 11 2;; esac\n"
     python = script(tmp_path / "python3", answers)
     monkeypatch.setattr(setup.sys, "executable", str(python))
     with pytest.raises(setup.Lacking, match=r"^Python 3\.11 lacks .* apt-get install python3\.11-venv$"):
@@ -367,9 +357,7 @@ def test_an_unknown_group_is_told_with_those_that_exist(tree: Path) -> None:
 # --- the lock ------------------------------------------------------------------------------------
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-ENTRIES = [
-    Requirement(entry.split(" \\\n")[0]) for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")
-]
+ENTRIES = [Requirement(entry.split(" \\\n")[0]) for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")]
 WANTED = [
     Requirement(line)
     for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
@@ -399,9 +387,7 @@ def test_the_lock_names_no_place_to_fetch_from() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in text, name
         if name.startswith("requirements"):
-            assert not re.search(r"^\s*-(?!-hash=sha256:)", text, flags=re.MULTILINE), (
-                f"{name}: an option of pip"
-            )
+            assert not re.search(r"^\s*-(?!-hash=sha256:)", text, flags=re.MULTILINE), f"{name}: an option of pip"
 
 
 def test_the_lock_is_exact_and_every_entry_has_a_hash() -> None:
@@ -435,9 +421,7 @@ def test_versions_are_those_measured_to_work_together(fact: str) -> None:
 
 
 def test_java_libraries_fit_the_python_packages() -> None:
-    libraries = {
-        library["name"]: library["version"] for library in setup.java_group(ROOT, "delta")["libraries"]
-    }
+    libraries = {library["name"]: library["version"] for library in setup.java_group(ROOT, "delta")["libraries"]}
     spark = LOCKED["pyspark"]
     assert set(libraries.values()) == {str(LOCKED["delta-spark"])}
     assert f"delta-spark_{spark.major}.{spark.minor}_2.13" in libraries

@@ -27,9 +27,7 @@ HANOI, HCMC, DANANG = (21.0278, 105.8342), (10.8231, 106.6297), (16.0544, 108.20
 RECORDED = Path(__file__).parents[3] / "shared" / "open_meteo"
 
 
-def ask(
-    server: Simulator, *places: tuple[float, float], first: str = "2025-08-08", **more: str
-) -> requests.Response:
+def ask(server: Simulator, *places: tuple[float, float], first: str = "2025-08-08", **more: str) -> requests.Response:
     """One request; ``first`` is also the last day unless ``end_date`` says otherwise."""
     query = {
         "latitude": ",".join(str(latitude) for latitude, _ in places or (HANOI,)),
@@ -157,9 +155,7 @@ def test_it_logs_where_it_is_asked_to(capfd: pytest.CaptureFixture[str]) -> None
 
 def test_a_taken_port(server: Simulator) -> None:
     port = int(server.url.rsplit(":", 1)[1])
-    with pytest.raises(
-        EnvironmentError_, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\)"
-    ):
+    with pytest.raises(EnvironmentError_, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\)"):
         simulator(port=port)
 
 
@@ -503,9 +499,7 @@ def test_replay_of_the_recorded_cities() -> None:
             recorded = json.loads((RECORDED / f"{key}.json").read_text())
             answer = ask(server, (recorded["latitude"], recorded["longitude"]), **days).json()
             assert {name: answer["hourly"][name] for name in recorded["hourly"]} == recorded["hourly"]
-            assert answer["hourly_units"] == {
-                name: recorded["hourly_units"][name] for name in ("time", *VARIABLES)
-            }
+            assert answer["hourly_units"] == {name: recorded["hourly_units"][name] for name in ("time", *VARIABLES)}
         hanoi = hours(server, HANOI, **days)
     highest: dict[str, int] = {}
     for at, aqi in zip(hanoi["time"], hanoi["us_aqi"], strict=True):

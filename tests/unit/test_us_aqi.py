@@ -104,10 +104,7 @@ def test_rolling_mean_does_not_depend_on_where_it_begins() -> None:
 
 def _constant(hours: int = 30, **concentrations: float) -> dict[str, np.ndarray]:
     """Hours of the same air; µg/m³, nothing where nothing is given."""
-    return {
-        code: np.full(hours, concentrations.get(code, 0.0))
-        for code in ("pm25", "pm10", "o3", "no2", "so2", "co")
-    }
+    return {code: np.full(hours, concentrations.get(code, 0.0)) for code in ("pm25", "pm10", "o3", "no2", "so2", "co")}
 
 
 def test_overall_index_is_the_highest() -> None:
