@@ -10,6 +10,7 @@ import inspect
 import json
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import date, time, timedelta
@@ -34,17 +35,19 @@ class CodeVersions:
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self._known: dict[tuple[str, str | None], str] = {}
+        self._reading = threading.Lock()  # Python 3.11 parses in one thread at a time: "AST … depth mismatch" otherwise
 
     def of(self, asset: Asset, location: str | None) -> str:
         """16 hexadecimal digits for the partitions of ``asset`` at ``location`` (None: unpartitioned)."""
         if "locations" not in asset.parameters or asset.partitions is None:
             location = None
-        found = self._known.get((asset.key, location))
-        if found is None:
-            text = "\n".join([*_sources(asset.function), *_settings(asset, self._parameters, location)])
-            found = hashlib.sha256(text.encode()).hexdigest()[:16]
-            self._known[(asset.key, location)] = found
-        return found
+        with self._reading:
+            found = self._known.get((asset.key, location))
+            if found is None:
+                text = "\n".join([*_sources(asset.function), *_settings(asset, self._parameters, location)])
+                found = hashlib.sha256(text.encode()).hexdigest()[:16]
+                self._known[(asset.key, location)] = found
+            return found
 
 
 def normalized(source: str) -> str:

@@ -173,7 +173,10 @@ def prepare(
     spark: Callable[[], SparkSession],
 ) -> tuple[StepRunner, OpenMeteoSource | None]:
     """What runs a plan's steps, and what fetches for them (None where nothing is fetched)."""
-    settings = workspace.settings
+    settings, current = workspace.settings, workspace.current()
+    for step in plan.steps:  # read from source now, before threads would do it side by side
+        for place in step.all_partitions.locations or (None,):
+            current.code(workspace.catalog[step.asset], place)
     context = RunContext(
         run_id=run_id,
         plan=plan,
@@ -182,7 +185,7 @@ def prepare(
         parameters=workspace.parameters,
         warehouse=workspace.warehouse,
         tables=tables,
-        current=workspace.current(),
+        current=current,
         spark=spark,
     )
     fetched = {step.id: step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None}

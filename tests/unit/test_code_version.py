@@ -368,3 +368,15 @@ def test_equal_code(one: str, other: str) -> None:
 )
 def test_unequal_code(one: str, other: str) -> None:
     assert normalized(one) != normalized(other)
+
+
+def test_versions_are_the_same_from_many_threads() -> None:
+    """Python 3.11 fails now and then where threads parse at once: steps run side by side."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    parameters = load(environment={}).parameters
+    want = [CodeVersions(parameters).of(asset, None) for asset in CATALOG]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            versions = CodeVersions(parameters)
+            assert list(pool.map(lambda asset, of=versions: of.of(asset, None), CATALOG)) == want
