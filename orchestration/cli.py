@@ -23,10 +23,11 @@ from orchestration.cli_common import (
     place_names,
     profile_option,
     quiet_prefect,
+    run,
 )
 from orchestration.errors import UsageError
 
-__all__ = ["cli_runs", "main"]
+__all__ = ["cli_runs", "main", "run"]
 
 
 @main.command()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -78,6 +81,31 @@ def main() -> None:
     SELECTION: '*', a key (gold.fact_city_daily), a glob ('gold.fact_*'), +x (with all upstream), x+ (with all
     downstream), 2+x, x+1, layer:gold, tag:daily, and, or, not, parentheses. RANGE: see --partitions.
     """
+
+
+def run() -> None:
+    """What the installed command calls: `main`, and then an end that no library can spoil.
+
+    Arrow's threads may let go of a file of Python's while the interpreter is taken down, and then abort the process
+    whose work is done (apache/arrow#34314). So the process ends by itself when its threads have ended and all exit
+    functions have been called that were registered after this began, as those of the libraries of commands are.
+    """
+    status = 1  # of a process that ends by an exception
+
+    def leave() -> None:
+        logging.shutdown()
+        with suppress(OSError, ValueError):  # a reader that went away, a stream that was closed
+            sys.stdout.flush()
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(status)
+
+    atexit.register(leave)  # the first is called last
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
 
 
 def leave_interrupted() -> NoReturn:

@@ -7,6 +7,9 @@ with them, phase by phase, so that it can be broken off or mixed with another ru
 Beside what the core records, the storage keeps a *shadow*: of every partition the code, the contract and the whole rows
 upstream that it was made from. From it follows, without a fingerprint or a mapping, what is fresh.
 
+Left out: rows that a run keeps in memory for its later steps (here they read the table, at the version that the step
+goes by), and conflicts of files beyond those of partitions.
+
 A day has four blocks of six hours in place of 24 hours: a row stands for six hours of equal values.
 """
 

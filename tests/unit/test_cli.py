@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -557,3 +558,34 @@ def test_a_plan_for_people(aqi: Aqi, lake: str) -> None:
     text = aqi.text("plan", EPISODE, "--partitions", "last:1", "--locations", "hanoi", AQI_WAREHOUSE__URI=lake)
     assert text.startswith("Nothing to do.\nleft out gold.fact_episode 2025-08-19..2025-08-20 × hanoi: ")
     assert f"'+{EPISODE}'" in text
+
+
+def test_the_process_ends_by_itself_after_everything_that_asked_to_be_called() -> None:
+    """Not by the interpreter's taking down, in which Arrow's threads abort a process now and then."""
+    program = """
+import atexit, sys, threading, time
+import orchestration.cli_common as common
+class Kept:
+    def __del__(self): print("taken down")
+kept = Kept()
+def main():
+    atexit.register(print, "called")
+    threading.Thread(target=lambda: (time.sleep(0.2), print("thread"))).start()
+    print("done")
+    sys.exit({status!r})
+common.main = main
+common.run()
+"""
+    for status, expected in ((None, 0), (0, 0), (3, 3), ("text", 1)):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(status=status)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout.split()) == (expected, ["done", "thread", "called"]), done.stderr
+    crashed = [sys.executable, "-c", "import orchestration.cli_common as c; c.main = lambda: 1 / 0; c.run()"]
+    done = subprocess.run(crashed, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
