@@ -1,7 +1,9 @@
-"""A plan as a Prefect flow: a task per fetch and per step, named by asset and partitions, tagged by layer.
+"""A plan as a Prefect flow: a task per fetch and per step, named by asset and partitions, steps tagged by layer.
 
 The tasks report their own failures; what depends on a failed one still runs for the partitions whose inputs are good,
 because the step itself leaves the others out. The flow's state says whether everything came out.
+
+Fetches have no tags: for a task with tags Prefect asks its server for concurrency limits, for one task after the other.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from orchestration.planner import Plan, Step
 from orchestration.source import FetchTask, OpenMeteoSource
 from orchestration.steps import StepRunner, explain
 
-FETCH_THREADS = 4
-CHUNKS_AHEAD = 2
+FETCHES_AT_ONCE = 4
+CHUNKS_AHEAD = 4
 """So many chunks are fetched before they are written."""
+WAITING_THREADS = 24
+"""A task takes a thread from when it is submitted, also while it waits for others."""
 HISTORY_SECONDS = 30
 PAGE = 200
 MATERIALIZE, BACKFILL = "materialize", "backfill"
@@ -60,8 +64,9 @@ def run_flow(
     from prefect.states import Completed, Failed
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=parallel_steps + FETCH_THREADS)
-    places = threading.Semaphore(parallel_steps)
+    workers = parallel_steps + FETCHES_AT_ONCE + WAITING_THREADS
+    threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workers)
+    fetching, working = threading.Semaphore(FETCHES_AT_ONCE), threading.Semaphore(parallel_steps)
     ids: list[str] = []
 
     @task(cache_policy=NO_CACHE, persist_result=False)
@@ -69,7 +74,8 @@ def run_flow(
         assert source is not None
         item = source.tasks[number]
         try:
-            hours = source.fetch(item)
+            with fetching:
+                hours = source.fetch(item)
         except Exception as error:  # whatever goes wrong is reported on this task  # noqa: BLE001
             listener.fetched(item, explain(error))
             return Failed(message=explain(error))
@@ -79,7 +85,7 @@ def run_flow(
     @task(cache_policy=NO_CACHE, persist_result=False)
     def materialize(step_id: str) -> State[Any]:
         step = next(step for step in plan.steps if step.id == step_id)
-        with places:
+        with working:
             listener.step_started(step)
             outcome = runner.run(step)
             listener.step_done(outcome)
@@ -93,7 +99,7 @@ def run_flow(
         before: Any = [allow_failure(future) for future in written]
         named: Any = fetch.with_options
         return [
-            named(task_run_name=f"fetch {item}", tags={"fetch"}).submit(number, wait_for=before)
+            named(task_run_name=f"fetch {item}").submit(number, wait_for=before)
             for number, item in enumerate(source.tasks)
             if item.step == step.id
         ]

@@ -155,8 +155,11 @@ class OpenMeteoSource:
             brought |= task.partitions
         return brought & self._wanted.get(step, PartitionSet.empty())
 
-    def table(self, step: str) -> pa.Table | None:
-        """All hours that were brought for a step, with ``_ingested_at``; None where nothing was."""
+    def table(self, step: str, partitions: PartitionSet | None = None) -> pa.Table | None:
+        """The hours of ``partitions`` that were brought for a step, with ``_ingested_at``; None where nothing was.
+
+        partitions: None for all that were brought.
+        """
         import pyarrow as pa
 
         brought = self._brought(step)
@@ -164,7 +167,7 @@ class OpenMeteoSource:
             return None
         ordered = sorted(brought.items(), key=lambda item: (item[0].days.first, item[0].location))
         # In one chunk: Spark takes a table whose first chunk is empty for an empty table.
-        rows = pa.concat_tables([answer.table for _, answer in ordered]).combine_chunks()
+        rows = pa.concat_tables([_hours(task, answer.table, partitions) for task, answer in ordered]).combine_chunks()
         stamp = pa.scalar(self._now(), pa.timestamp("us", tz="UTC"))
         return rows.append_column("_ingested_at", pa.repeat(stamp, rows.num_rows))
 
@@ -191,3 +194,14 @@ class OpenMeteoSource:
         assert asked_at is not None
         ends = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
         return iso(asked_at) if asked_at < ends else ""
+
+
+def _hours(task: FetchTask, rows: pa.Table, partitions: PartitionSet | None) -> pa.Table:
+    """The rows of an answer that are of ``partitions``."""
+    if partitions is None or task.partitions <= partitions:
+        return rows
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = pa.array([key.day for key in task.partitions & partitions], pa.date32())
+    return rows.filter(pc.is_in(rows["ts_utc"].cast(pa.date32()), value_set=days))

@@ -243,7 +243,7 @@ class StepRunner:
     ) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types."""
         if asset.source is not None:
-            frames = [self._fetched(step)]
+            frames = [self._fetched(step, targets)]
         else:
             frames = [
                 self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping, tables)), tables)
@@ -254,13 +254,14 @@ class StepRunner:
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
         frame = _conform(frame, asset, self._context.contracts[asset.key])
-        if asset.source is not None or any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
+        if any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
             frame = frame.where(condition(asset.partitions, targets))
         return frame
 
-    def _fetched(self, step: Step) -> DataFrame:
+    def _fetched(self, step: Step, targets: PartitionSet) -> DataFrame:
+        """What was fetched of ``targets``. Filtered here and not by Spark, which would compile code for every chunk."""
         assert self._source is not None
-        table = self._source.table(step.id)
+        table = self._source.table(step.id, targets)
         assert table is not None, "targets were fetched"
         return self._context.spark().createDataFrame(table)
 
@@ -282,7 +283,10 @@ class StepRunner:
                 raise WarehouseError(f"{key} has no table", f"Materialize it first: '+{key}'.")
             table = self._context.warehouse.read(spark, key, state.version)
             frames.append(table.where(condition(columns, from_table)))
-        return reduce(lambda one, other: one.unionByName(other), frames)
+        if len(frames) == 1:
+            return frames[0]
+        union = reduce(lambda one, other: one.unionByName(other), frames)
+        return union.coalesce(spark.sparkContext.defaultParallelism)
 
     # Checks -----------------------------------------------------------------------------------------------------
 

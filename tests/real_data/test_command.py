@@ -135,7 +135,7 @@ def test_prefects_history_has_one_flow_and_every_task(
     steps = {task["name"]: set(task["tags"]) for task in runs if "step" in task["tags"]}
     assert steps["gold.fact_city_daily 2025-08-08..2025-09-20 × danang, hanoi, hcmc"] >= {"gold"}
     assert len(steps) == 10
-    fetches = sorted(task["name"] for task in runs if "fetch" in task["tags"])
+    fetches = sorted(task["name"] for task in runs if "step" not in task["tags"])
     assert fetches == [f"fetch {place} {RANGE}" for place in ("danang", "hanoi", "hcmc")]
 
 
