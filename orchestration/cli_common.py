@@ -43,6 +43,9 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
 profile_option = click.option(
     "--profile", metavar="NAME|FILE", help="local (default), or a YAML file with your own settings."
 )
+yarn_check_option = click.option(
+    "--no-yarn-check", is_flag=True, help="Run elsewhere too than on YARN, with a profile that is for YARN."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Only JSON on standard output.")
 partitions_option = click.option(
     "--partitions",
@@ -62,10 +65,11 @@ def console_for_people(*, to_stderr: bool = False) -> Console:
     return console
 
 
-def open_workspace(profile: str | None, flags: dict[str, Any] | None = None) -> Any:
+def open_workspace(profile: str | None, *, no_yarn_check: bool = False) -> Any:
     from orchestration.workspace import Workspace
     from resources.settings import load
 
+    flags = {"yarn": {"check": False}} if no_yarn_check else None
     return Workspace.open(load(profile, flags=flags))
 
 
@@ -120,4 +124,9 @@ def leave_interrupted() -> NoReturn:
 def quiet_prefect() -> None:
     """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # Libraries that log through the root logger give it a handler for everything, if it has none.
+    warnings = logging.StreamHandler()
+    warnings.setLevel(logging.WARNING)
+    warnings.addFilter(lambda record: not record.name.startswith("prefect"))
+    logging.getLogger().addHandler(warnings)
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")

@@ -19,6 +19,7 @@ from orchestration.cli_common import (
     place_names,
     profile_option,
     quiet_prefect,
+    yarn_check_option,
 )
 from orchestration.errors import RunError, UsageError
 
@@ -33,14 +34,22 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 @locations_option
 @dry_run_option
 @force_option
+@yarn_check_option
 @profile_option
 @json_option
 @command
 def materialize(
-    selection: str, days: str | None, locations: str, dry_run: bool, force: bool, profile: str | None, as_json: bool
+    selection: str,
+    days: str | None,
+    locations: str,
+    dry_run: bool,
+    force: bool,
+    no_yarn_check: bool,
+    profile: str | None,
+    as_json: bool,
 ) -> int:
     """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow."""
-    workspace = open_workspace(profile)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
     if dry_run:
         return _show_plan(workspace, request, as_json)
@@ -62,6 +71,7 @@ def materialize(
 @locations_option
 @click.option("--restart", is_flag=True, help="Start over: fetch and make everything anew.")
 @dry_run_option
+@yarn_check_option
 @profile_option
 @json_option
 @command
@@ -73,6 +83,7 @@ def backfill(
     locations: str,
     restart: bool,
     dry_run: bool,
+    no_yarn_check: bool,
     profile: str | None,
     as_json: bool,
 ) -> int:
@@ -83,7 +94,7 @@ def backfill(
     """
     from orchestration.backfill import backfill_request
 
-    workspace = open_workspace(profile)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
@@ -112,18 +123,26 @@ def plan(selection: str, days: str | None, locations: str, force: bool, profile:
 @locations_option
 @dry_run_option
 @yes_option
+@yarn_check_option
 @profile_option
 @json_option
 @command
 def repair(
-    selection: str, days: str | None, locations: str, dry_run: bool, yes: bool, profile: str | None, as_json: bool
+    selection: str,
+    days: str | None,
+    locations: str,
+    dry_run: bool,
+    yes: bool,
+    no_yarn_check: bool,
+    profile: str | None,
+    as_json: bool,
 ) -> int:
     """Mend partitions that somebody else changed (`aqi status`: unrecorded).
 
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
     Without --partitions: all of them.
     """
-    workspace = open_workspace(profile)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     request = workspace.repair(workspace.select(selection), days, place_names(locations))
     made, _ = workspace.plan(request)
     if dry_run:

@@ -54,6 +54,11 @@ class Change:
     replaced: PartitionSet
     rows: int
 
+    def with_files(self) -> Change:
+        """The part that replaces rows."""
+        news = {key: record for key, record in self.news.items() if key in self.replaced}
+        return Change(news, self.replaced, self.replaced, self.rows)
+
 
 def skipped(
     step: Step, asset: Asset, plan: Plan, outcomes: Mapping[str, StepOutcome], flagged: FlagsBehind

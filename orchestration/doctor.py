@@ -75,7 +75,7 @@ def _declarations(settings: Settings) -> str:
 def _warehouse(settings: Settings) -> str:
     folder = Workspace.open(settings).warehouse.folder
     if folder is None:
-        return settings.warehouse.uri
+        return Workspace.open(settings).warehouse.uri
     place = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         if not os.access(place, os.W_OK):

@@ -16,6 +16,7 @@ AqiError                     message, and a remedy: what to do next
     │   └── FetchCancelled     the caller ended the fetch while it waited
     ├── CheckFailed          a blocking check failed; the table is as it was
     ├── WarehouseError       a table could not be read or committed
+    │   └── CommitConflict     another run committed first
     └── WarehouseLocked      another run holds the warehouse
 """
 
@@ -102,6 +103,10 @@ class CheckFailed(RunError):
 
 class WarehouseError(RunError):
     """A table could not be read or committed."""
+
+
+class CommitConflict(WarehouseError):
+    """Another run committed first; nothing was committed."""
 
 
 class WarehouseLocked(RunError):

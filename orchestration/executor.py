@@ -26,11 +26,14 @@ from orchestration.source import OpenMeteoSource
 from orchestration.steps import RunContext, StepRunner
 from orchestration.workspace import Workspace
 from resources.clock import iso
+from resources.hadoop import HadoopConf
 from resources.lock import WarehouseLock
 from resources.open_meteo import OpenMeteoClient
 from resources.prefect_server import EmbeddedServer, configured_api_url
 from resources.settings import Settings
-from resources.spark import SparkDriver, check_java, check_java_libraries, spark_conf
+from resources.spark import SparkDriver, check_java, check_java_libraries, is_submitted, spark_archive, spark_conf
+from resources.spark_yarn import check_cluster, check_master, end_orphans, yarn_conf
+from resources.yarn import ResourceManager
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -94,15 +97,19 @@ def materialize(
     Where there is nothing to do, neither the lock is taken nor Java looked for. title: names the flow run.
     """
     started = time.perf_counter()
-    settings, run_id = workspace.settings, new_run_id()
+    settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
+    check_master(settings)
     plan, states = workspace.plan(request)
     if not plan.steps:
         listener.planned(plan)
         return _summary(request, run_id, plan, (), states, started)
     if make_spark is None:
-        check_java()
-        check_java_libraries()
-        make_spark = _own_driver(settings)
+        if not is_submitted():
+            check_java()
+            check_java_libraries()
+            if settings.on_yarn:
+                check_cluster(settings, workspace.warehouse.uri)
+        make_spark = _own_driver(settings, workspace.warehouse.uri, listener)
     with locked(workspace, run_id, listener) as inherited:
         plan, states = workspace.plan(request)
         listener.planned(plan)
@@ -220,18 +227,28 @@ def _client(settings: Settings) -> OpenMeteoClient:
     )
 
 
-def _own_driver(settings: Settings) -> MakeSpark:
+def _own_driver(settings: Settings, warehouse: str, listener: RunListener) -> MakeSpark:
     def make(run_id: str, rows_expected: int, inherited: list[int]) -> SparkProvider:
-        return SparkDriver(spark_conf(settings, run_id, rows_expected), log_folder() / f"{run_id}-spark.log", inherited)
+        on_yarn = None
+        if settings.on_yarn and not is_submitted():
+            on_yarn = yarn_conf(settings, run_id, warehouse, spark_archive(settings, warehouse, listener.starting))
+        conf = spark_conf(settings, run_id, rows_expected, on_yarn)
+        return SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited)
 
     return make
 
 
 @contextlib.contextmanager
 def locked(workspace: Workspace, run_id: str, listener: RunListener) -> Iterator[list[int]]:
-    """The lock of a local warehouse; gives the open files that the driver JVM must inherit."""
+    """The lock of a local warehouse; gives the open files that the driver JVM must inherit.
+
+    A warehouse on HDFS has none: what a dead run left on YARN is ended, and Delta refuses one of two commits that
+    would change the same.
+    """
     folder = workspace.warehouse.folder
     if folder is None:
+        if workspace.settings.on_yarn and not is_submitted():
+            end_orphans(ResourceManager(HadoopConf.load()), workspace.warehouse.uri, listener.orphan_ended)
         yield []
         return
     wait = workspace.settings.warehouse.lock_wait_seconds

@@ -41,7 +41,7 @@ from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.source import OpenMeteoSource
 from resources import crash_points
 from resources.clock import iso
-from resources.warehouse import Warehouse, condition
+from resources.warehouse import Warehouse, condition, is_conflict
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -186,7 +186,8 @@ class StepRunner:
         facts = aggregate(there, asset, context.contracts[asset.key], context.parameters)
         records = adoptable(partitions, facts, state)
         if records:
-            context.warehouse.record(asset, Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), records))
+            provenance = Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), records)
+            context.warehouse.record(asset, provenance, state)
             self._tables[asset.key] = context.warehouse.state(asset, state)
         return PartitionSet.from_keys(records)
 
@@ -330,15 +331,24 @@ class StepRunner:
         records: Mapping[PartitionKey, PartitionRecord],
         facts: Mapping[PartitionKey, PartitionFacts],
     ) -> tuple[PartitionSet, int]:
-        """Replace the partitions whose content changed, and record all; gives what was written and its rows."""
+        """Replace the partitions whose content changed, and record all; gives what was written and its rows.
+
+        Without a lock this takes two commits: Delta looks after the partitions that one replaces. What is only recorded
+        goes into another, which is refused if anybody committed since the table was looked at.
+        """
         crash_points.reach("before-write")
+        written, rows, failures = PartitionSet.empty(), 0, 0
         with self._committing[asset.key]:  # chunks are computed side by side, and committed one after the other
-            for _ in range(COMMIT_ATTEMPTS):
+            while failures < COMMIT_ATTEMPTS:
                 change = change_of(records, self._state(asset.key))
                 if not change.news:
-                    return change.written, change.rows
+                    return written, rows
+                if change.replaced and not self._context.warehouse.is_local:
+                    change = change.with_files()
                 if self._try_commit(asset, frame, facts, change):
-                    return change.written, change.rows
+                    written, rows = written | change.written, rows + change.rows
+                else:
+                    failures += 1
         raise WarehouseError(
             f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
             "Call the same command again when they are done.",
@@ -358,13 +368,16 @@ class StepRunner:
             with_rows = PartitionSet.from_keys(key for key, fact in facts.items() if fact.rows)
             whole = with_rows <= change.replaced
             part = frame if whole else frame.where(condition(asset.partitions, change.replaced))
-            try:
-                warehouse.replace(part, asset, change.replaced, change.rows, provenance, before)
-            except Exception as error:
-                if "Concurrent" not in type(error).__name__:
-                    raise
         else:
-            warehouse.record(asset, provenance)
+            part = None
+        try:
+            if part is None:
+                warehouse.record(asset, provenance, before)
+            else:
+                warehouse.replace(part, asset, change.replaced, change.rows, provenance, before)
+        except Exception as error:
+            if not is_conflict(error):
+                raise
         crash_points.reach("after-commit")
         state = warehouse.state(asset, before)
         self._tables[asset.key] = state

@@ -22,6 +22,7 @@ from orchestration.planner import Plan, Request, make_plan
 from orchestration.provenance import TableState
 from orchestration.selection import parse
 from resources.settings import Settings
+from resources.spark_yarn import resolve_warehouse
 from resources.warehouse import Warehouse
 
 ROW_RULES_OF = "silver.air_quality_hourly_clean"
@@ -41,7 +42,7 @@ class Workspace:
         from assets import CATALOG
 
         places = (place.key for place in settings.locations)
-        return cls(settings, CATALOG, Warehouse(settings.warehouse.uri, places))
+        return cls(settings, CATALOG, Warehouse(resolve_warehouse(settings.warehouse.uri), places))
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:

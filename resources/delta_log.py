@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import fsspec
-
 from orchestration.errors import PartitionRangeError, WarehouseError
 from orchestration.provenance import Commit, FileSpan, Provenance, TableState, is_ours
+from resources.files import open_files
 from resources.live_files import PartitionColumns, read_live, span_of
 from resources.snapshot_files import SnapshotFiles
 from resources.whole_files import names_in, write_whole
@@ -42,7 +41,7 @@ class DeltaLog:
         self.uri = uri
         self._columns = PartitionColumns(day_column, location_column) if day_column and location_column else None
         self._places = frozenset(places)
-        self._files, self._root = fsspec.core.url_to_fs(uri)
+        self._files, self._root = open_files(uri)
         self.snapshots = SnapshotFiles(self._files, f"{self._root}/{PROVENANCE_FOLDER}", self._digest)
 
     # Commits ----------------------------------------------------------------------------------------------------

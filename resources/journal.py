@@ -9,10 +9,9 @@ import contextlib
 import json
 from itertools import islice
 
-import fsspec
-
 from orchestration.journal import RunEntry, RunState
 from orchestration.provenance import dumps
+from resources.files import open_files
 from resources.whole_files import names_in, unfinished, write_whole
 
 FOLDER = "_aqi/runs"
@@ -24,7 +23,7 @@ class Journal:
     """The journal of the warehouse at ``uri`` (a folder, or a URI that fsspec knows)."""
 
     def __init__(self, uri: str) -> None:
-        self._files, root = fsspec.core.url_to_fs(uri)
+        self._files, root = open_files(uri)
         self._folder = f"{root}/{FOLDER}"
 
     def write(self, entry: RunEntry) -> None:

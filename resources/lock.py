@@ -20,12 +20,13 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from orchestration.errors import EnvironmentError_, WarehouseLocked
+from resources.processes import FOLDER as PROCESSES
+from resources.processes import Process
 
 LOCK_NAME = ".aqi.lock"
 POLL_SECONDS = 0.1
 ORPHAN_GRACE_SECONDS = 5.0
 TERM_SECONDS = 2.0
-_PROCESSES = Path("/proc")
 
 
 class WarehouseLock:
@@ -51,7 +52,7 @@ class WarehouseLock:
         self._holder: dict[str, str | int | None] = {
             "run_id": run_id,
             "pid": os.getpid(),
-            "process_start": None if (this := _process(os.getpid())) is None else this.start,
+            "process_start": None if (this := Process.this()) is None else this.start,
             "host": socket.gethostname(),
             "since": started_at,
         }
@@ -151,38 +152,14 @@ def _dead_run(fd: int) -> _DeadRun | None:
         match record:
             case {"host": str(host), "run_id": str(run_id), "pid": int(pid), "process_start": int(start)}:
                 is_here = host == socket.gethostname()
-                process = _process(pid)
+                process = Process.find(pid)
                 return _DeadRun(run_id, pid) if is_here and (process is None or process.start != start) else None
     except (ValueError, OSError):
         pass
     return None
 
 
-class _Process(NamedTuple):
-    pid: int
-    start: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} ({self.name})"
-
-
-def _process(pid: int) -> _Process | None:
-    """The process; None where there is none, or only its zombie.
-
-    With its pid, ``start`` tells it from all others: in clock ticks since the boot, as the kernel has it. A time of
-    day (psutil's create_time) is worked out from the clock: once that is set, a living process would look like another.
-    """
-    try:
-        stat = (_PROCESSES / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    before, _, after = stat.rpartition(")")  # the name before it may hold anything
-    state, *numbers = after.split()
-    return None if state in "ZX" else _Process(pid, int(numbers[18]), before.partition("(")[2])
-
-
-def _orphans(lock: int, dead: _DeadRun) -> list[_Process]:
+def _orphans(lock: int, dead: _DeadRun) -> list[Process]:
     """The processes of this user through which the lock is still held although the run that took it is dead.
 
     Having the file open is not enough: every run that waits has it open. Only the one opening of the file that took
@@ -201,11 +178,11 @@ def _orphans(lock: int, dead: _DeadRun) -> list[_Process]:
     file = os.fstat(lock)
     orphans = []
     with contextlib.suppress(FileNotFoundError):  # no /proc: not Linux
-        for folder in _PROCESSES.iterdir():
+        for folder in PROCESSES.iterdir():
             with contextlib.suppress(OSError):  # gone meanwhile, or not for us to see
                 if not folder.name.isdecimal() or folder.stat().st_uid != os.geteuid():
                     continue
-                process = _process(int(folder.name))  # before the look: no later one is mistaken for it
+                process = Process.find(int(folder.name))  # before the look: no later one is mistaken for it
                 if process is None or process.pid == os.getpid():
                     continue
                 taker = _taker_of_held_lock(folder, file)
@@ -230,7 +207,7 @@ def _taker_of_held_lock(folder: Path, file: os.stat_result) -> int | None:
     return None
 
 
-def _end(processes: list[_Process]) -> list[_Process]:
+def _end(processes: list[Process]) -> list[Process]:
     """End the processes, by force where they do not go by themselves. Gives those that are gone."""
     left = processes
     for how in (signal.SIGTERM, signal.SIGKILL):
@@ -243,9 +220,9 @@ def _end(processes: list[_Process]) -> list[_Process]:
     return [process for process in processes if process not in left]
 
 
-def _lives(process: _Process) -> bool:
+def _lives(process: Process) -> bool:
     try:
-        now = _process(process.pid)
+        now = Process.find(process.pid)
     except OSError:  # another user's by now
         return False
     return now is not None and now.start == process.start

@@ -33,7 +33,8 @@ from resources.clock import Clock, fixed_clock, system_clock
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
 DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml")
 ENVIRONMENT_PREFIX = "AQI_"
-NOT_SETTINGS = frozenset({"AQI_PROFILE", "AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS", "AQI_CRASH_POINT"})
+MEMORY = r"^[0-9]+[kmgt]$"
+NOT_SETTINGS = frozenset({"AQI_PROFILE", "AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS", "AQI_CRASH_POINT", "AQI_RUN_ID"})
 
 
 def _a_location_key(key: str) -> str:
@@ -67,7 +68,7 @@ class _Section(BaseModel):
 
 
 class WarehouseSettings(_Section):
-    uri: Annotated[str, AfterValidator(_a_warehouse)] = "warehouse"
+    uri: Annotated[str, AfterValidator(_a_warehouse)] | None = "warehouse"
     lock_wait_seconds: float = Field(300, ge=0)
 
 
@@ -88,9 +89,33 @@ class OpenMeteoSettings(_Section):
 
 class SparkSettings(_Section):
     master: str = "local[2]"
-    driver_memory: str = Field("1g", pattern=r"^[0-9]+[kmgt]$")
+    driver_memory: str = Field("1g", pattern=MEMORY)
     max_parallel_steps: int = Field(4, ge=1)
     conf: dict[str, str] = {}
+
+
+class YarnSettings(_Section):
+    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
+
+    check: bool = False
+    queue: str = "default"
+    executors: int = Field(2, ge=1)
+    executor_cores: int = Field(2, ge=1)
+    executor_memory: str = Field("2g", pattern=MEMORY)
+    executor_memory_overhead: str = Field("512m", pattern=MEMORY)
+    dynamic_allocation: bool = False
+    max_executors: int = Field(8, ge=1)
+    archives: str | None = None
+    java_home: str | None = None
+    python: str | None = None
+    principal: str | None = None
+    keytab: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> YarnSettings:
+        if (self.principal is None) != (self.keytab is None):
+            raise ValueError("principal and keytab go together")
+        return self
 
 
 class ClockSettings(_Section):
@@ -154,6 +179,7 @@ class Settings(_Section):
     warehouse: WarehouseSettings = WarehouseSettings()
     open_meteo: OpenMeteoSettings = OpenMeteoSettings()
     spark: SparkSettings = SparkSettings()
+    yarn: YarnSettings = YarnSettings()
     clock: ClockSettings = ClockSettings()
     locations: list[LocationSettings] = Field(min_length=1)
     pollutants: list[PollutantSettings] = Field(min_length=1)
@@ -181,6 +207,11 @@ class Settings(_Section):
             calendar=Calendar(self.rules.calendar.first.isoformat(), self.rules.calendar.last.isoformat()),
             model_domain=self.open_meteo.model_domain,
         )
+
+    @property
+    def on_yarn(self) -> bool:
+        """Whether the session is an application on YARN."""
+        return self.spark.master == "yarn"
 
     @cached_property
     def now(self) -> Clock:

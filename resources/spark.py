@@ -13,14 +13,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import EnvironmentError_, RunError
 from resources.settings import Settings
+from resources.spark_yarn import archive_uri, ensure_archive, jars_archive, write_jars
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,9 +45,18 @@ _BASE_CONF: dict[str, str] = {
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
 
 
-def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str, str]:
-    """The configuration of a run's session. rows_expected: of the largest step; sets the shuffle's width."""
+def spark_conf(
+    settings: Settings, run_id: str, rows_expected: int, on_yarn: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The configuration of a run's session. rows_expected: of the largest step; sets the shuffle's width.
+
+    on_yarn: what a session on YARN needs besides; its executors have the Java libraries from an archive.
+    """
     jars = check_java_libraries()
+    if on_yarn is None:
+        place = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    else:
+        jars, place = [f"local:{jar}" for jar in jars], on_yarn
     return (
         _BASE_CONF
         | {
@@ -55,13 +65,17 @@ def spark_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str,
             "spark.jars": ",".join(jars),
             "spark.driver.memory": settings.spark.driver_memory,
             "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} {_archive_option()}".strip(),
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
             "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/aqi-spark-warehouse",
         }
+        | place
         | settings.spark.conf
     )
+
+
+def is_submitted() -> bool:
+    """Whether this process was started by spark-submit, which has a driver JVM for it already."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def check_java_libraries() -> list[str]:
@@ -72,6 +86,20 @@ def check_java_libraries() -> list[str]:
             f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
         )
     return jars
+
+
+def spark_archive(settings: Settings, warehouse: str, told: Callable[[str], None]) -> str:
+    """URI of the archive of Spark's and Delta's jars on the cluster, uploaded if it is not there."""
+    jars = [*pyspark_jars(), *(Path(jar) for jar in check_java_libraries())]
+    uri = archive_uri(settings, warehouse, jars_archive(jars, JARS_FOLDER / "archive.json"))
+    ensure_archive(uri, lambda target: write_jars(jars, target), told)
+    return uri
+
+
+def pyspark_jars() -> list[Path]:
+    """The jars that come with pyspark, without importing it."""
+    folder = Path(str(distribution("pyspark").locate_file("pyspark/jars")))
+    return sorted(folder.glob("*.jar"))
 
 
 def _archive_option() -> str:
@@ -98,6 +126,15 @@ def archiving_conf(conf: Mapping[str, str], archive: Path) -> dict[str, str]:
 def pyspark_version() -> str:
     """The installed version of pyspark, without importing it."""
     return version("pyspark")
+
+
+def _in_a_line(error: Exception) -> str:
+    """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
+    java = getattr(error, "java_exception", None)
+    if java is not None:
+        with contextlib.suppress(Exception):  # the JVM may be gone
+            return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
+    return str(error).splitlines()[0]
 
 
 def _java() -> Path | None:
@@ -165,12 +202,16 @@ class SparkDriver:
                 pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
                 gateway = launch_gateway(conf, pipes)  # type: ignore[no-untyped-call]
             self._process = getattr(gateway, "proc", None)
+            if is_submitted():  # what spark-submit was told goes first
+                conf = SparkConf(loadDefaults=True, _jvm=gateway.jvm)
+                for key, value in self._conf.items():
+                    conf.setIfMissing(key, value)
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
         except Exception as error:
             raise RunError(
-                f"the Spark session did not start: {str(error).splitlines()[0]}", f"The JVM's log is {self._log}."
+                f"the Spark session did not start: {_in_a_line(error)}", f"The JVM's log is {self._log}."
             ) from error
         return self._session
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset, DailyByLocation
 from orchestration.contract import Contract
-from orchestration.errors import EnvironmentError_, WarehouseError
+from orchestration.errors import CommitConflict, EnvironmentError_, WarehouseError
 from orchestration.partitions import PartitionSet
 from orchestration.provenance import FORMAT, MARK, Provenance, TableState, dumps
 from resources import crash_points
@@ -35,6 +35,9 @@ TABLE_PROPERTIES = {
 }
 """A checkpoint costs seconds, reading 100 commits milliseconds. Other readers fail on deletion vectors. How long the
 log is kept is left to Delta: ``keep_state`` outlives it."""
+
+
+_CONFLICTS = ("Concurrent", "DELTA_CONCURRENT", "MetadataChangedException", "ProtocolChangedException")
 
 
 class Warehouse:
@@ -115,7 +118,11 @@ class Warehouse:
         )
         for name, value in TABLE_PROPERTIES.items():
             builder = builder.property(name, value)
-        builder.execute()
+        try:
+            builder.execute()
+        except Exception as error:  # another run created it in the same moment
+            if not is_conflict(error) or self._log(asset).newest() is None:
+                raise
 
     def _create_without_spark(self, asset: Asset, contract: Contract) -> None:
         from deltalake import DeltaTable, Schema
@@ -188,19 +195,31 @@ class Warehouse:
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
         )
         if table.version() == before:  # it had no such rows, and made no commit
-            self.record(asset, provenance)
+            self.record(asset, provenance, None)
 
-    def record(self, asset: Asset, provenance: Provenance) -> None:
-        """One commit without files, for the provenance alone; needs no JVM."""
+    def record(self, asset: Asset, provenance: Provenance, base: TableState | None = None) -> None:
+        """One commit without files, for the provenance alone; needs no JVM.
+
+        base: the state on which this was decided, None for the newest. What another run has committed since may be
+        other rows than these facts are of: then this raises CommitConflict, and nothing is committed.
+        """
         from deltalake import CommitProperties, DeltaTable
+        from deltalake.exceptions import CommitFailedError
 
         table = DeltaTable(self.table_uri(asset.key))
-        table.create_write_transaction(
-            actions=[],
-            mode="append",
-            schema=table.schema(),
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": self._metadata(asset, provenance)}),
-        )
+        metadata = {"userMetadata": self._metadata(asset, provenance)}
+        conflict = CommitConflict(f"{asset.key}: another run has committed to the table", "Call the command again.")
+        if base is not None and table.version() != base.version:
+            raise conflict
+        try:
+            table.create_write_transaction(
+                actions=[],
+                mode="append",
+                schema=table.schema(),
+                commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+            )
+        except CommitFailedError as error:
+            raise conflict from error
 
     def _metadata(self, asset: Asset, provenance: Provenance) -> str:
         text = dumps(provenance.to_json())
@@ -209,6 +228,12 @@ class Warehouse:
         digest = hashlib.sha256(text.encode()).hexdigest()
         self._log(asset).keep_provenance(digest, text)
         return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "file": digest})
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether a commit was refused because of another run's that came first. Delta's classes come under many names."""
+    said = f"{type(error).__name__} {error}"
+    return isinstance(error, CommitConflict) or any(mark in said for mark in _CONFLICTS)
 
 
 def condition(columns: DailyByLocation | None, partitions: PartitionSet) -> Column:

@@ -146,7 +146,7 @@ def test_a_url_loses_its_last_slash() -> None:
 
 # --- refusals: keys -------------------------------------------------------------------------------
 
-SECTIONS = "clock, locations, open_meteo, pollutants, profile, rules, spark, warehouse"
+SECTIONS = "clock, locations, open_meteo, pollutants, profile, rules, spark, warehouse, yarn"
 
 
 @pytest.mark.parametrize(

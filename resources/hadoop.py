@@ -1,0 +1,145 @@
+"""What Hadoop's client configuration says: the folder that HADOOP_CONF_DIR names, read without a JVM.
+
+Source: https://hadoop.apache.org/docs/stable/ (core-default, hdfs-default, yarn-default).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from orchestration.errors import EnvironmentError_
+
+FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
+HOW = "Set HADOOP_CONF_DIR to the folder with the cluster's core-site.xml, hdfs-site.xml and yarn-site.xml."
+CONNECT_SECONDS = 5.0
+NAMENODE_PORT, RM_WEB_PORT, RM_WEB_TLS_PORT = 8020, 8088, 8090
+"""Hadoop's defaults."""
+_REFERENCE = re.compile(r"\$\{([^}$\s]+)\}")
+_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class HadoopConf:
+    """The properties of a client configuration. folder: where they come from."""
+
+    folder: Path
+    properties: Mapping[str, str]
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> HadoopConf:
+        """The configuration that the environment names. Raises EnvironmentError_ where there is none."""
+        environment = os.environ if environment is None else environment
+        name = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
+        if not name:
+            raise EnvironmentError_("HADOOP_CONF_DIR is not set", HOW)
+        folder = Path(name)
+        if not (folder / "core-site.xml").is_file():
+            raise EnvironmentError_(f"HADOOP_CONF_DIR is {folder}, and there is no core-site.xml in it", HOW)
+        properties: dict[str, str] = {}
+        for file in FILES:
+            if (folder / file).is_file():
+                properties |= _read(folder / file)
+        return cls(folder, properties)
+
+    def get(self, name: str, default: str = "") -> str:
+        """A property with its ``${references}`` replaced, as Hadoop does."""
+        text = self.properties.get(name, default)
+        for _ in range(_DEPTH):
+            replaced = _REFERENCE.sub(lambda found: self.properties.get(found[1], os.environ.get(found[1], "")), text)
+            if replaced == text:
+                break
+            text = replaced
+        return text.strip()
+
+    @property
+    def default_fs(self) -> str:
+        """The cluster's file system, for instance ``hdfs://namenode:8020``. Raises EnvironmentError_."""
+        uri = self.get("fs.defaultFS") or self.get("fs.default.name")
+        if urlsplit(uri).scheme in ("", "file"):
+            raise EnvironmentError_(
+                f"{self.folder}/core-site.xml names no cluster: fs.defaultFS is {uri or 'not set'}", HOW
+            )
+        return uri.rstrip("/")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the cluster asks for Kerberos."""
+        return self.get("hadoop.security.authentication", "simple").lower() == "kerberos"
+
+    def namenodes(self, uri: str) -> list[tuple[str, int]]:
+        """Host and port of the NameNodes behind an ``hdfs://`` URI: one, or those of a name service."""
+        service = urlsplit(uri).netloc or urlsplit(self.default_fs).netloc
+        names = [name.strip() for name in self.get(f"dfs.ha.namenodes.{service}").split(",") if name.strip()]
+        places = [self.get(f"dfs.namenode.rpc-address.{service}.{name}") for name in names] or [service]
+        return [_host_and_port(place, NAMENODE_PORT) for place in places if place]
+
+    def resource_managers(self) -> list[str]:
+        """The web addresses of the ResourceManagers, as URLs; YARN_RM_URL comes before the files."""
+        if url := os.environ.get("YARN_RM_URL"):
+            return [url.rstrip("/")]
+        tls = self.get("yarn.http.policy").upper() == "HTTPS_ONLY"
+        key, port = ("webapp.https.address", RM_WEB_TLS_PORT) if tls else ("webapp.address", RM_WEB_PORT)
+        ids = [""]
+        if self.get("yarn.resourcemanager.ha.enabled").lower() == "true":
+            ids = [f".{name.strip()}" for name in self.get("yarn.resourcemanager.ha.rm-ids").split(",")]
+        found = []
+        for suffix in ids:
+            address = self.get(f"yarn.resourcemanager.{key}{suffix}")
+            host = self.get(f"yarn.resourcemanager.hostname{suffix}")
+            if address or host:
+                at, number = _host_and_port(address or host, port)
+                found.append(f"{'https' if tls else 'http'}://{at}:{number}")
+        if not found:
+            raise EnvironmentError_(
+                f"{self.folder}/yarn-site.xml names no ResourceManager (yarn.resourcemanager.hostname)",
+                f"{HOW} Or set YARN_RM_URL.",
+            )
+        return found
+
+
+def user_name(environment: Mapping[str, str] | None = None) -> str:
+    """Who this process is for a cluster without Kerberos."""
+    environment = os.environ if environment is None else environment
+    return environment.get("HADOOP_USER_NAME") or getpass.getuser()
+
+
+def check_reachable(conf: HadoopConf, uri: str) -> None:
+    """Raises EnvironmentError_ where no NameNode of ``uri`` takes a connection within seconds."""
+    places = conf.namenodes(uri)
+    for host, port in places:
+        try:
+            socket.create_connection((host, port), CONNECT_SECONDS).close()
+        except OSError:
+            continue
+        return
+    shown = ", ".join(f"{host}:{port}" for host, port in places)
+    raise EnvironmentError_(
+        f"HDFS is out of reach: no NameNode takes a connection at {shown}",
+        "Check that HDFS runs, and fs.defaultFS in core-site.xml.",
+    )
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        root = ElementTree.parse(path).getroot()  # noqa: S314 (the administrator's own file)
+    except (OSError, ElementTree.ParseError) as error:
+        raise EnvironmentError_(f"{path} cannot be read ({error})", HOW) from error
+    found = {}
+    for item in root.iter("property"):
+        name, value = item.findtext("name"), item.findtext("value")
+        if name and value is not None:
+            found[name.strip()] = value.strip()
+    return found
+
+
+def _host_and_port(place: str, default: int) -> tuple[str, int]:
+    host, _, port = place.partition(":")
+    return host, int(port) if port.isdecimal() else default
