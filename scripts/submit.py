@@ -1,0 +1,181 @@
+"""Any `aqi` command through spark-submit on YARN; `scripts/spark_submit.sh` calls it.
+
+    scripts/spark_submit.sh [--deploy-mode client|cluster] -- materialize '*' --partitions last:7
+
+client: the driver is here, as with `aqi … --profile yarn`. cluster: it is in the application master, with our code and
+packages brought along, and goes on when this machine goes away; what it prints is in its container's log.
+What would be exit status 2 is found before anything is submitted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestration.errors import AqiError
+from orchestration.executor import new_run_id
+from orchestration.workspace import Workspace
+from resources.hadoop import HadoopConf
+from resources.packages import ROOT, packages_name, write_packages
+from resources.settings import Settings, load
+from resources.spark import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
+from resources.spark_yarn import archive_uri, check_cluster, check_master, ensure_archive, run_tags, yarn_conf
+from resources.yarn import ResourceManager
+
+SUBMITTED = ROOT / "scripts" / "submitted.py"
+PACKAGES = "packages"
+_LOGGING = """\
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+"""
+_SET_BY_THE_RUN = ("spark.sql.shuffle.partitions", "spark.sql.warehouse.dir")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command. Returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/spark_submit.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--deploy-mode", choices=["client", "cluster"], default="client")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="after --: the aqi command and its arguments")
+    options = parser.parse_args(arguments)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        parser.error("name a command, for instance: -- materialize '*' --partitions last:7")
+    os.environ.setdefault("AQI_PROFILE", "yarn")
+    if status := _dry_run(command):
+        return status
+    try:
+        return _submit(command, in_cluster=options.deploy_mode == "cluster")
+    except AqiError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dry_run(command: Sequence[str]) -> int:
+    """2 where the call is wrong, which `aqi` itself says; 0 otherwise."""
+    aqi = [str(Path(sys.executable).parent / "aqi"), *command]
+    can = subprocess.run([aqi[0], command[0], "--help"], capture_output=True, text=True, check=False)
+    dry = ["--dry-run"] if "--dry-run" in can.stdout and "--dry-run" not in command else []
+    if can.returncode == 0 and not dry:
+        return 0
+    return 2 if subprocess.run([*aqi, *dry], stdout=subprocess.DEVNULL, check=False).returncode == 2 else 0
+
+
+def _submit(command: list[str], *, in_cluster: bool) -> int:
+    profile = command[command.index("--profile") + 1] if "--profile" in command[:-1] else None
+    settings = load(profile)
+    check_master(settings)
+    check_java()
+    check_java_libraries()
+    warehouse = Workspace.open(settings).warehouse.uri
+    manager = check_cluster(settings, warehouse)
+    run_id = new_run_id()
+    archive = spark_archive(settings, warehouse, _say)
+    on_yarn = yarn_conf(settings, run_id, warehouse, archive, in_cluster=in_cluster)
+    conf = spark_conf(settings, run_id, 1, on_yarn)
+    for name in _SET_BY_THE_RUN:
+        del conf[name]
+    environment = {**os.environ, "AQI_RUN_ID": run_id, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    if in_cluster:
+        packages = archive_uri(settings, warehouse, packages_name())
+        ensure_archive(packages, write_packages, _say)
+        conf |= _in_cluster(settings, packages, run_id, profile)
+        del conf["spark.jars"]
+        command = _with_profile(command, profile)
+    with _files(conf) as (properties, logging):
+        environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile={logging}"
+        submit = pyspark_jars()[0].parent.parent / "bin" / "spark-submit"
+        mode = "cluster" if in_cluster else "client"
+        call = [str(submit), "--master", "yarn", "--deploy-mode", mode, "--properties-file", str(properties)]
+        if in_cluster:
+            _say(f"run {run_id}: its driver is in the application master; this waits for it, and may be left")
+        output = subprocess.PIPE if in_cluster else None
+        done = subprocess.run([*call, str(SUBMITTED), *command], env=environment, stderr=output, text=True, check=False)
+    if not in_cluster:
+        return done.returncode
+    return _report(manager, run_id, warehouse, done)
+
+
+def _report(manager: ResourceManager, run_id: str, warehouse: str, done: subprocess.CompletedProcess[str]) -> int:
+    """Say what became of a run in cluster mode."""
+    tag = run_tags(run_id, warehouse, in_cluster=True)[1]
+    for application in manager.applications(tag, running=False):
+        _say(f"{application.id} ({application.name}): {application.final}")
+        if application.final != "SUCCEEDED":
+            why = next((line for line in application.diagnostics.splitlines() if line.strip()), "")
+            _say(f"{why}\n  What it printed: yarn logs -applicationId {application.id}; what is there: aqi status")
+            return 1
+        return 0 if done.returncode == 0 else 1
+    lines = [line for line in (done.stderr or "").splitlines() if line.strip() and not line.startswith("\tat ")]
+    _say(f"nothing was submitted: {next((line for line in lines if 'Exception' in line), '; '.join(lines[-1:]))}")
+    return 1
+
+
+def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | None) -> dict[str, str]:
+    """What the application master needs besides, to be a driver."""
+    here = "{{PWD}}"
+    python = settings.yarn.python or str(Path(sys.executable).resolve())
+    variables = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("AQI_", "PREFECT_API_"))},
+        "PYTHONPATH": f"{here}/{PACKAGES}",
+        "PYSPARK_PYTHON": python,
+        "HADOOP_CONF_DIR": f"{here}/__spark_conf__/__hadoop_conf__",
+        "PREFECT_HOME": f"{here}/prefect",
+        "XDG_STATE_HOME": f"{here}/state",
+        "AQI_RUN_ID": run_id,
+        "YARN_RM_URL": HadoopConf.load().resource_managers()[0],
+    }
+    conf = {f"spark.yarn.appMasterEnv.{name}": value for name, value in variables.items()}
+    conf |= {
+        "spark.yarn.dist.archives": f"{packages}#{PACKAGES}",
+        "spark.driver.memoryOverhead": "1g",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
+        "spark.redaction.regex": "(?i)secret|password|token|key",
+    }
+    file = profile or os.environ["AQI_PROFILE"]
+    if "/" in file or file.endswith((".yml", ".yaml")):
+        conf["spark.yarn.dist.files"] = str(Path(file).resolve())
+        conf["spark.yarn.appMasterEnv.AQI_PROFILE"] = f"./{Path(file).name}"
+    return conf
+
+
+def _with_profile(command: list[str], profile: str | None) -> list[str]:
+    """The command without ``--profile``: a file of this machine is another on the node, and the environment says it."""
+    if profile is None or "/" not in profile:
+        return command
+    at = command.index("--profile")
+    return command[:at] + command[at + 2 :]
+
+
+@contextmanager
+def _files(conf: Mapping[str, str]) -> Iterator[tuple[Path, Path]]:
+    """Files with the configuration, for this user's eyes only, and with what spark-submit logs."""
+    with tempfile.TemporaryDirectory(prefix="aqi-submit-") as scratch:
+        properties, logging = Path(scratch) / "spark.conf", Path(scratch) / "log4j2.properties"
+        lines = [f"{name}={value}".replace("\\", "\\\\") for name, value in conf.items()]
+        properties.touch(mode=0o600)
+        properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        logging.write_text(_LOGGING, encoding="utf-8")
+        yield properties, logging
+
+
+def _say(line: str) -> None:
+    print(f"submit: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
