@@ -5,7 +5,7 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long lint lock clean ready ready-python
+.PHONY: help setup demo test test-fast test-long lint lock clean ready ready-python ready-cluster
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,13 +17,13 @@ setup: ## make .venv: Python packages and Java libraries, exact and checked
 demo: ready ## the whole pipeline on the bundled simulator, then a report
 	@$(BIN)/aqi demo
 
-test: ready lint ## lint and all tests but the slow ones: what CI runs
+test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs
 	$(BIN)/pytest -m "not slow"
 
 test-fast: ready-python ## unit tests only: no Java, seconds
 	$(BIN)/pytest tests/unit -m "not slow"
 
-test-long: ready lint ## lint and every test, slow ones too
+test-long: ready-cluster lint ## lint and every test, slow ones too
 	$(BIN)/pytest
 
 lint: ready-python ## ruff, mypy (strict) and the import contracts
@@ -47,3 +47,6 @@ ready: # as setup, but silent where nothing is to be done
 
 ready-python: # as ready, without Java
 	@$(PYTHON) scripts/setup.py --quiet --no-java
+
+ready-cluster: ready # as ready, with the Hadoop of scripts/cluster.sh
+	@$(PYTHON) scripts/setup.py --quiet --java hadoop

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +14,12 @@ from typing import Any
 
 from orchestration.errors import AqiError, EnvironmentError_
 from orchestration.workspace import Workspace
+from resources.files import open_files
+from resources.hadoop import HadoopConf, check_reachable, user_name
 from resources.settings import Settings, load
-from resources.spark import JARS_FOLDER, check_java, check_java_libraries, class_archive
+from resources.spark import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark_yarn import check_master, executor_mebibytes, resolve_warehouse
+from resources.yarn import ResourceManager
 
 FREE_GIB = 2
 
@@ -37,7 +42,9 @@ class Finding:
 
 
 def examine(profile: str | None) -> list[Finding]:
-    """Look at Python, Java, libraries, configuration, declarations, warehouse and Prefect; never raises AqiError."""
+    """Look at Python, Java, libraries, configuration, declarations, warehouse, cluster and Prefect; never raises
+    AqiError.
+    """
     findings = [_look("Python", _python), _look("Java", check_java), _look("Java libraries", _java_libraries)]
     try:
         settings = load(profile)
@@ -45,10 +52,80 @@ def examine(profile: str | None) -> list[Finding]:
         return [*findings, Finding("configuration", False, error.message, error.remedy)]
     findings.append(Finding("configuration", True, f"profile {settings.profile}"))
     findings.append(_look("assets and contracts", lambda: _declarations(settings)))
-    findings.append(_look("warehouse", lambda: _warehouse(settings)))
+    if settings.on_yarn or settings.yarn.check:
+        findings += examine_cluster(settings)
+    else:
+        findings.append(_look("warehouse", lambda: _warehouse(settings)))
     findings.append(_look("Prefect", _prefect))
     findings.append(Finding("source", True, settings.open_meteo.base_url))
     return findings
+
+
+def examine_cluster(settings: Settings) -> list[Finding]:
+    """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises AqiError."""
+    findings = [
+        _look("master", lambda: _master(settings)),
+        _look("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
+    ]
+    if not findings[-1].ok:
+        return findings
+    conf = HadoopConf.load()
+    findings.append(_look("ResourceManager", lambda: _resource_manager(conf)))
+    if findings[-1].ok:
+        manager, yarn = ResourceManager(conf), settings.yarn
+        findings.append(_look("queue", lambda: manager.check_queue(yarn.queue)))
+        findings.append(_look("executors", lambda: _executors(manager, settings)))
+    findings.append(_look("HDFS", lambda: _hdfs(conf)))
+    if findings[-1].ok:
+        findings.append(_look("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
+        findings.append(_look("archive of Spark's jars", lambda: _archive(settings)))
+    return findings
+
+
+def _master(settings: Settings) -> str:
+    check_master(settings)
+    return settings.spark.master
+
+
+def _resource_manager(conf: HadoopConf) -> str:
+    manager = ResourceManager(conf)
+    found = manager.info()
+    return f"Hadoop {found['resourceManagerVersion']}, {found['state']}, {manager.nodes()} NodeManagers"
+
+
+def _executors(manager: ResourceManager, settings: Settings) -> str:
+    mebibytes = executor_mebibytes(settings)
+    manager.check_container(mebibytes, settings.yarn.executor_cores, "an executor")
+    return f"{settings.yarn.executors} of {mebibytes} MiB and {settings.yarn.executor_cores} cores"
+
+
+def _hdfs(conf: HadoopConf) -> str:
+    check_reachable(conf, conf.default_fs)
+    return f"{conf.default_fs} as {user_name()}"
+
+
+def _writable(uri: str) -> str:
+    """Write and remove a file in the folder, or in the nearest one above it that is there."""
+    files, path = open_files(uri)
+    try:
+        place = path
+        while place != "/" and not files.exists(place):
+            place = place.rpartition("/")[0] or "/"
+        probe = f"{place.rstrip('/')}/.aqi-doctor-{uuid.uuid4().hex}"
+        files.pipe_file(probe, b"")
+        files.rm_file(probe)
+    except OSError as error:
+        raise EnvironmentError_(
+            f"{uri} is not writable for {user_name()} ({error})",
+            f"Ask for a home folder on HDFS (hdfs dfs -mkdir /user/{user_name()}; -chown), or set warehouse.uri.",
+        ) from error
+    return f"{uri}{'' if place == path else ' (made at the first run)'}"
+
+
+def _archive(settings: Settings) -> str:
+    uri = spark_archive_uri(settings, resolve_warehouse(settings.warehouse.uri))
+    files, path = open_files(uri)
+    return f"{uri}{'' if files.exists(path) else ': not there yet; the first run uploads it, which takes a minute'}"
 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:
@@ -56,6 +133,8 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, True, look())
     except AqiError as error:
         return Finding(what, False, error.message, error.remedy)
+    except OSError as error:
+        return Finding(what, False, str(error))
 
 
 def _python() -> str:

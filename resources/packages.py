@@ -29,7 +29,7 @@ def packages_name() -> str:
 
 def write_packages(target: Path) -> None:
     """Write the archive: what is in it belongs on PYTHONPATH."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as archive:
         for path in _our_files():
             archive.write(path, str(path.relative_to(ROOT)))
         site = Path(sysconfig.get_path("purelib"))

@@ -54,7 +54,12 @@ def spark_conf(
     """
     jars = check_java_libraries()
     if on_yarn is None:
-        place = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        place = {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            # A path is one of this machine, also where HADOOP_CONF_DIR names a cluster.
+            "spark.hadoop.fs.defaultFS": "file:///",
+        }
     else:
         jars, place = [f"local:{jar}" for jar in jars], on_yarn
     return (
@@ -90,10 +95,18 @@ def check_java_libraries() -> list[str]:
 
 def spark_archive(settings: Settings, warehouse: str, told: Callable[[str], None]) -> str:
     """URI of the archive of Spark's and Delta's jars on the cluster, uploaded if it is not there."""
-    jars = [*pyspark_jars(), *(Path(jar) for jar in check_java_libraries())]
-    uri = archive_uri(settings, warehouse, jars_archive(jars, JARS_FOLDER / "archive.json"))
-    ensure_archive(uri, lambda target: write_jars(jars, target), told)
+    uri = spark_archive_uri(settings, warehouse)
+    ensure_archive(uri, lambda target: write_jars(_cluster_jars(), target), told)
     return uri
+
+
+def spark_archive_uri(settings: Settings, warehouse: str) -> str:
+    """Where the archive of Spark's and Delta's jars belongs."""
+    return archive_uri(settings, warehouse, jars_archive(_cluster_jars(), JARS_FOLDER / "archive.json"))
+
+
+def _cluster_jars() -> list[Path]:
+    return [*pyspark_jars(), *(Path(jar) for jar in check_java_libraries())]
 
 
 def pyspark_jars() -> list[Path]:

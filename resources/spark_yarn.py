@@ -64,9 +64,7 @@ def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
     manager = ResourceManager(conf)
     manager.info()
     manager.check_queue(settings.yarn.queue)
-    yarn = settings.yarn
-    size = _mebibytes(yarn.executor_memory) + _mebibytes(yarn.executor_memory_overhead)
-    manager.check_container(size, yarn.executor_cores, "an executor")
+    manager.check_container(executor_mebibytes(settings), settings.yarn.executor_cores, "an executor")
     check_reachable(conf, warehouse)
     _check_keytab(settings)
     return manager
@@ -75,6 +73,11 @@ def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
 def _check_keytab(settings: Settings) -> None:
     if settings.yarn.keytab and not os.access(settings.yarn.keytab, os.R_OK):
         raise ConfigurationError(f"yarn.keytab: {settings.yarn.keytab} cannot be read", "Name a file that can.")
+
+
+def executor_mebibytes(settings: Settings) -> int:
+    """How large the container of an executor is."""
+    return _mebibytes(settings.yarn.executor_memory) + _mebibytes(settings.yarn.executor_memory_overhead)
 
 
 def _mebibytes(text: str) -> int:
@@ -208,6 +211,6 @@ def jars_archive(jars: list[Path], cache: Path) -> str:
 
 def write_jars(jars: list[Path], target: Path) -> None:
     """One zip of the jars, side by side and not compressed again."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for jar in jars:
             archive.write(jar, jar.name)

@@ -68,6 +68,11 @@ class Cluster:
         """The ResourceManager's REST and web address."""
         return f"http://{HOST}:{self._ports()['rm-http']}"
 
+    @property
+    def default_fs(self) -> str:
+        """The file system of the cluster, as a URI."""
+        return f"hdfs://{HOST}:{self._ports()['namenode']}"
+
     def environment(self) -> dict[str, str]:
         """What a client of the cluster needs in its environment."""
         return {"HADOOP_CONF_DIR": str(self.conf), "YARN_RM_URL": self.rm_url, "SPARK_LOCAL_IP": HOST}

@@ -19,7 +19,7 @@ class Commands:
     """Calls `aqi` on a warehouse, with Prefect's and our own state in a folder of the test's."""
 
     home: Path
-    warehouse: Path
+    warehouse: Path | str
     base_url: str
     environment: dict[str, str] = field(default_factory=dict)
 

@@ -1,0 +1,88 @@
+"""One cluster for all of these tests: a real HDFS and YARN of processes of its own, gone at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from resources.prefect_server import EmbeddedServer
+from resources.simulator import Simulator
+from scripts.cluster import JARS, Cluster
+from tests.lake import Lake
+from tests.yarn.commands import YarnCommands, tables_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS = "2025-08-08..2025-08-21"
+FEW = "2025-08-12..2025-08-13"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster; its clients find it by the environment."""
+    if not list(JARS.glob("hadoop-client-minicluster-*.jar")):
+        pytest.fail(f"Hadoop is not in {JARS}: `make test` fetches it")
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in cluster.environment().items():
+                patch.setenv(name, value)
+            yield cluster
+    finally:
+        cluster.stop()
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(cluster.folder) in str(process.info)]
+    assert not left
+
+
+@pytest.fixture(autouse=True)
+def _whole(cluster: Cluster) -> Iterator[None]:
+    """What a test has ended of the cluster runs again for the next one."""
+    yield
+    cluster.start()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prefect server for all runs."""
+    home = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(home))
+        with EmbeddedServer(home / "server.log") as server:
+            server.wait()
+            yield server.api_url
+
+
+@pytest.fixture(scope="session")
+def replay(recorded: Path) -> Iterator[Simulator]:
+    with Simulator(now=lambda: NOW, replay=recorded) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def aqi(cluster: Cluster, server: str, replay: Simulator, tmp_path: Path) -> YarnCommands:
+    """The command with a warehouse of the test's own on HDFS."""
+    return YarnCommands(tmp_path, f"{cluster.default_fs}/warehouses/{tmp_path.name}", replay.url, server)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(spark: Any, replay: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the tables are after a run with the local profile, by the range of days."""
+    made: dict[str, Any] = {}
+
+    def tables(days: str) -> Any:
+        if days not in made:
+            lake = Lake(tmp_path_factory.mktemp("local"), spark, replay.url, now=NOW)
+            assert lake.materialize(days).exit_status == 0
+            made[days] = tables_of(lake.workspace)
+        return made[days]
+
+    return tables
+
+
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

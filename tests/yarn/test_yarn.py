@@ -1,0 +1,87 @@
+"""Real data through a real YARN and HDFS: the same rows as locally, in exactly one application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resources.yarn import Application
+from tests.real_data import test_command as local
+from tests.yarn.commands import YarnCommands
+from tests.yarn.conftest import DAYS, FEW
+
+pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
+
+
+def succeeded(application: Application) -> bool:
+    return (application.state, application.final) == ("FINISHED", "SUCCEEDED")
+
+
+def test_fourteen_days_are_one_application_and_the_rows_of_the_local_profile(
+    aqi: YarnCommands, undisturbed: Any
+) -> None:
+    run = aqi.json("materialize", "*", "--partitions", DAYS)
+    (application,) = aqi.applications()
+    assert succeeded(application)
+    assert application.id == run["application_id"]
+    assert application.name == f"aqi {run['run_id']}"
+    assert {"aqi", f"aqi-run-{run['run_id']}".lower()} <= application.tags
+    assert aqi.tables() == undisturbed(DAYS)
+
+    logs = aqi.home / "state" / "aqi" / "logs"
+    before = sorted(logs.iterdir())
+    assert {item["state"] for item in aqi.json("status", "--partitions", DAYS)} == {"fresh"}
+    assert len(aqi.csv("gold.fact_city_daily")) == 3 * 14
+    again = aqi.json("materialize", "*", "--partitions", DAYS)
+    assert again["steps"] == []
+    assert sorted(logs.iterdir()) == before, "none of this started a JVM"
+    assert len(aqi.applications()) == 1
+
+    two_more = ("--start-date", "2025-08-20", "--end-date", "2025-08-23", "--chunk-mode", "daily")
+    backfill = aqi.json("backfill", *two_more, "--select", "bronze.*")
+    assert [chunk["state"] for chunk in backfill["chunks"]].count("completed") >= 2
+    assert sorted(map(succeeded, aqi.applications())) == [True, True]
+
+
+def test_spark_submit_in_client_and_in_cluster_mode(aqi: YarnCommands, undisturbed: Any) -> None:
+    done = aqi.submit("--", "materialize", "layer:bronze", "--partitions", FEW)
+    assert done.returncode == 0, done.stderr
+    assert "completed" in done.stdout
+    done = aqi.submit("--deploy-mode", "cluster", "--", "materialize", "*", "--partitions", FEW)
+    assert done.returncode == 0, done.stderr
+    assert sorted(map(succeeded, aqi.applications())) == [True, True]
+    assert aqi.tables() == undisturbed(FEW)
+
+
+def test_what_is_wrong_is_found_before_anything_is_submitted(aqi: YarnCommands) -> None:
+    def says(status: int, *words: str, **environment: str) -> None:
+        for call in (aqi, lambda *arguments: aqi.submit("--deploy-mode", "cluster", "--", *arguments)):
+            before = dict(aqi.environment)
+            aqi.environment.update(environment)
+            done = call("materialize", *arguments)
+            aqi.environment.clear()
+            aqi.environment.update(before)
+            assert done.returncode == status, done.stderr
+            assert all(word in done.stderr for word in words), done.stderr
+            assert "Traceback" not in done.stderr
+            assert "\tat " not in done.stderr
+
+    arguments = ["*", "--partitions", FEW]
+    says(2, "queue 'night' is unknown", "default", AQI_YARN__QUEUE="night")
+    says(2, "99840 MiB", "6144 MiB", "yarn.executor_memory", AQI_YARN__EXECUTOR_MEMORY="97g")
+    says(2, "spark.master is 'local[2]'", "--no-yarn-check", AQI_SPARK__MASTER="local[2]")
+    says(2, "HADOOP_CONF_DIR", HADOOP_CONF_DIR="/nowhere")
+    says(2, "a folder of this machine", AQI_WAREHOUSE__URI=str(aqi.home))
+    arguments = ["*", "--partitions", "2025-13"]
+    says(2, "2025-13")
+    assert aqi.applications() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_all_44_days_agree_with_the_published_rows(aqi: YarnCommands, recorded: Path) -> None:
+    run = aqi.json("materialize", "*", "--partitions", local.RANGE)
+    local.test_all_city_days_agree_with_the_published_ones(aqi, run, recorded)
+    local.test_the_episodes_are_exactly_the_published_ones(aqi, run, recorded)
