@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("assets", "orchestration", "resources", "config")
 _LEFT_OUT = ("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "pytest", "ruff", "setuptools")
 """Tools of development, by how their names begin; Spark's jars have an archive of their own."""
+_TESTS = frozenset({"tests", "benchmarks", "examples"})
 _UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
 """In the head of compiled code: it need not be compared with its source (PEP 552), whose time unpacking changes."""
 
@@ -35,13 +36,24 @@ def write_packages(target: Path) -> None:
         site = Path(sysconfig.get_path("purelib"))
         for path in sorted(site.rglob("*")):
             name = path.relative_to(site)
-            if not path.is_file() or name.parts[0].startswith(_LEFT_OUT) or name.parts[:2] == ("pyspark", "jars"):
+            if not path.is_file() or _is_left_out(name):
                 continue
             if path.suffix == ".pyc":
                 content = path.read_bytes()
                 archive.writestr(str(name), content[:4] + _UNCHECKED + content[16:])
             else:
                 archive.write(path, str(name))
+
+
+def _is_left_out(name: Path) -> bool:
+    """Whether no run needs the file: fewer files are sooner on a node."""
+    parts = name.parts
+    return (
+        parts[0].startswith(_LEFT_OUT)
+        or parts[:2] == ("pyspark", "jars")
+        or not _TESTS.isdisjoint(parts)
+        or name.suffix in (".pyi", ".h", ".c", ".pxd", ".pyx")
+    )
 
 
 def _our_files() -> Iterator[Path]:

@@ -7,9 +7,7 @@ kernel ends it.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,10 +18,10 @@ from types import TracebackType
 import requests
 
 from orchestration.errors import RunError
+from resources.processes import end_with_parent
 
 READY_SECONDS = 90
 END_SECONDS = 15
-_PR_SET_PDEATHSIG = 1
 _NOT_NEEDED = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -61,7 +59,7 @@ class EmbeddedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
                 start_new_session=True,
             )
 
@@ -102,7 +100,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

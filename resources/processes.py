@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path("/proc")
+_PR_SET_PDEATHSIG = 1
 
 
 class Process(NamedTuple):
@@ -38,3 +41,8 @@ class Process(NamedTuple):
     def this(cls) -> Process | None:
         """The process that asks; None where the kernel does not tell (no /proc)."""
         return cls.find(os.getpid())
+
+
+def end_with_parent() -> None:
+    """For a process that has just been forked: the kernel sends it SIGTERM when its parent dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -30,6 +30,8 @@ from xml.sax.saxutils import escape
 import psutil
 import requests
 
+from resources.processes import end_with_parent
+
 ROOT = Path(__file__).resolve().parent.parent
 JARS = Path(sys.prefix) / "hadoop"
 READY_SECONDS = 120
@@ -48,10 +50,14 @@ class ClusterError(Exception):
 
 
 class Cluster:
-    """The cluster in ``folder``, running or not. nodes: NodeManagers, each with ``memory_mib`` for containers."""
+    """The cluster in ``folder``, running or not. nodes: NodeManagers, each with ``memory_mib`` for containers.
 
-    def __init__(self, folder: Path, nodes: int = 2, memory_mib: int = 6144) -> None:
+    with_parent: the kernel ends its daemons when the process that started them dies, however it dies.
+    """
+
+    def __init__(self, folder: Path, nodes: int = 2, memory_mib: int = 6144, *, with_parent: bool = False) -> None:
         self.folder = folder.resolve()
+        self._with_parent = with_parent
         self.conf = self.folder / "conf"
         self.logs = self.folder / "logs"
         self._nodes = nodes
@@ -169,6 +175,7 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
                 env=self._daemon_environment(),
+                preexec_fn=end_with_parent if self._with_parent else None,
             )
         (self.folder / "pids" / name).write_text(str(process.pid), encoding="ascii")
 
@@ -363,7 +370,6 @@ def _yarn(ports: Mapping[str, int]) -> dict[str, str]:
         "yarn.resourcemanager.connect.retry-interval.ms": "1000",
         "yarn.scheduler.minimum-allocation-mb": "128",
         "yarn.nm.liveness-monitor.expiry-interval-ms": "10000",
-        "yarn.am.liveness-monitor.expiry-interval-ms": "60000",
         "yarn.timeline-service.enabled": "false",
     }
 

@@ -27,7 +27,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster; its clients find it by the environment."""
     if not list(JARS.glob("hadoop-client-minicluster-*.jar")):
         pytest.fail(f"Hadoop is not in {JARS}: `make test` fetches it")
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"), with_parent=True)
     try:
         cluster.start()
         with pytest.MonkeyPatch.context() as patch:
