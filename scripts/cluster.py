@@ -35,7 +35,7 @@ from resources.processes import end_with_parent
 ROOT = Path(__file__).resolve().parent.parent
 JARS = Path(sys.prefix) / "hadoop"
 READY_SECONDS = 120
-END_SECONDS = 20
+END_SECONDS = 8
 HOST = "127.0.0.1"
 _HDFS = "org.apache.hadoop.hdfs.server"
 _YARN = "org.apache.hadoop.yarn.server"
@@ -120,7 +120,7 @@ class Cluster:
             self._format()
         for name in wanted:
             self._launch(name)
-        self._wait(wanted)
+        self._wait(names or self.names)
 
     def _configure(self) -> None:
         """Write the configuration; ports stay as they were, unless nothing runs and another has taken one."""
@@ -205,9 +205,10 @@ class Cluster:
             lacking["namenode"] = "HDFS has no home folder yet"
         if not live:
             lacking["datanode"] = "no DataNode has reported"
+        info = _get(f"{self.rm_url}/ws/v1/cluster/info").get("clusterInfo", {})
+        if (info.get("state"), info.get("haState")) != ("STARTED", "ACTIVE"):
+            lacking["resourcemanager"] = "the ResourceManager does not answer, or is not active yet"
         nodes = _get(f"{self.rm_url}/ws/v1/cluster/nodes", states="RUNNING").get("nodes")
-        if nodes is None:
-            lacking["resourcemanager"] = "the ResourceManager does not answer"
         there = {node["nodeHTTPAddress"] for node in (nodes or {}).get("node", [])}
         for name in self.names:
             if name.startswith("nodemanager") and not (self.pid(name) and self._web_address(name) in there):

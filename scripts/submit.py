@@ -30,6 +30,7 @@ from resources.yarn import ResourceManager
 
 SUBMITTED = ROOT / "scripts" / "submitted.py"
 PACKAGES = "packages"
+"""Where the packages are below the working directory of the application master; unpacked there by `submitted.py`."""
 _LOGGING = """\
 rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
@@ -141,14 +142,14 @@ def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | N
     }
     conf = {f"spark.yarn.appMasterEnv.{name}": value for name, value in variables.items()}
     conf |= {
-        "spark.yarn.dist.archives": f"{packages}#{PACKAGES}",
+        "spark.yarn.dist.files": f"{packages}#{PACKAGES}.zip",
         "spark.driver.memoryOverhead": "1g",
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
         "spark.redaction.regex": "(?i)secret|password|token|key",
     }
     file = profile or os.environ["AQI_PROFILE"]
     if "/" in file or file.endswith((".yml", ".yaml")):
-        conf["spark.yarn.dist.files"] = str(Path(file).resolve())
+        conf["spark.yarn.dist.files"] += f",{Path(file).resolve()}"
         conf["spark.yarn.appMasterEnv.AQI_PROFILE"] = f"./{Path(file).name}"
     return conf
 

@@ -1,6 +1,28 @@
-"""What spark-submit starts: the command `aqi`, with the driver JVM that is there already."""
+"""What spark-submit starts: the command `aqi`, with the driver JVM that is there already.
 
-from orchestration.cli import run
+In cluster mode our code and packages are a file beside it, packages.zip, unpacked here: a NodeManager without Hadoop's
+native library would call chmod for each of the thousands of files, which takes minutes.
+"""
+
+import importlib
+import sys
+import zipfile
+from pathlib import Path
+
+PACKAGES = Path("packages")
+
+
+def main() -> None:
+    archive = Path(f"{PACKAGES}.zip")
+    if archive.exists():
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(PACKAGES)
+        sys.path.insert(0, str(PACKAGES.resolve()))
+        importlib.invalidate_caches()  # the folder was on the path before it was there
+    from orchestration.cli import run
+
+    run()
+
 
 if __name__ == "__main__":
-    run()
+    main()

@@ -39,7 +39,8 @@ def span(rows: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(1, marks=pytest.mark.slow), 7, pytest.param(42, marks=pytest.mark.slow), 149]
+    "seed",
+    [*(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 7)), pytest.param(42, marks=pytest.mark.slow), 149],
 )
 def test_random_data_gives_the_oracles_tables(spark: Any, tmp_path: Path, seed: int) -> None:
     """Nulls, gaps, rule-breaking values, ties, episodes over midnights; seed 149: a leap day and a run of a week."""

@@ -45,6 +45,7 @@ def test_fourteen_days_are_one_application_and_the_rows_of_the_local_profile(
     assert sorted(map(succeeded, aqi.applications())) == [True, True]
 
 
+@pytest.mark.slow
 def test_spark_submit_in_client_and_in_cluster_mode(aqi: YarnCommands, undisturbed: Any) -> None:
     done = aqi.submit("--", "materialize", "layer:bronze", "--partitions", FEW)
     assert done.returncode == 0, done.stderr
