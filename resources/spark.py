@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import EnvironmentError_, RunError
 from resources.settings import Settings
-from resources.spark_yarn import archive_uri, ensure_archive, jars_archive, write_jars
+from resources.spark_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +42,6 @@ _BASE_CONF: dict[str, str] = {
     "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
-_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
 
 
 def spark_conf(
@@ -69,7 +68,7 @@ def spark_conf(
             "spark.master": settings.spark.master,
             "spark.jars": ",".join(jars),
             "spark.driver.memory": settings.spark.driver_memory,
-            "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} {_archive_option()}".strip(),
+            "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {_archive_option()}".strip(),
             "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
             "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/aqi-spark-warehouse",
         }
@@ -127,13 +126,13 @@ def class_archive() -> Path:
     and one set of flags, which the name says. A JVM that cannot use it starts as usual.
     """
     libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
-    text = "\n".join([_java_version_text(), pyspark_version(), _JAVA_OPTIONS, *libraries])
+    text = "\n".join([_java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
     return JARS_FOLDER / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
 
 
 def archiving_conf(conf: Mapping[str, str], archive: Path) -> dict[str, str]:
     """``conf`` for a driver that writes ``archive`` when it ends."""
-    return {**conf, "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} -XX:ArchiveClassesAtExit={archive}"}
+    return {**conf, "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} -XX:ArchiveClassesAtExit={archive}"}
 
 
 def pyspark_version() -> str:

@@ -32,7 +32,8 @@ AM_MEBIBYTES = 512
 _AM_OVERHEAD = 384
 _UNITS = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 _DRIVER_TAG = re.compile(rf"{TAG}-driver-(.+)-([0-9]+)-([0-9]+)")
-_EXECUTOR_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
+"""Of every JVM of a session, the local driver's too: short runs do not repay the second compiler."""
 
 
 def resolve_warehouse(uri: str | None, environment: Mapping[str, str] | None = None) -> str:
@@ -101,7 +102,7 @@ def yarn_conf(
         "spark.yarn.am.clientModeTreatDisconnectAsFailed": "true",
         "spark.yarn.am.clientModeExitOnError": "true",
         "spark.yarn.am.memory": f"{AM_MEBIBYTES}m",
-        "spark.yarn.am.extraJavaOptions": _EXECUTOR_OPTIONS,
+        "spark.yarn.am.extraJavaOptions": JAVA_OPTIONS,
         "spark.yarn.clientLaunchMonitorInterval": "100ms",
         "spark.yarn.report.interval": "1s",
         "spark.yarn.scheduler.initial-allocation.interval": "100ms",
@@ -109,7 +110,7 @@ def yarn_conf(
         "spark.executor.memory": yarn.executor_memory,
         "spark.executor.memoryOverhead": yarn.executor_memory_overhead,
         "spark.executor.cores": str(yarn.executor_cores),
-        "spark.executor.extraJavaOptions": _EXECUTOR_OPTIONS,
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
     }
     if yarn.dynamic_allocation:
         conf |= {

@@ -195,7 +195,7 @@ class Warehouse:
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
         )
         if table.version() == before:  # it had no such rows, and made no commit
-            self.record(asset, provenance, None)
+            self.record(asset, provenance)
 
     def record(self, asset: Asset, provenance: Provenance, base: TableState | None = None) -> None:
         """One commit without files, for the provenance alone; needs no JVM.

@@ -272,11 +272,6 @@ class Cluster:
             if process.pid not in daemons and f"{process.info['cwd']}/".startswith(f"{self.folder}/nodemanager-")
         ]
 
-    def destroy(self) -> None:
-        """Stop, and remove the folder with everything in it."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
 
 def _end(processes: list[psutil.Process]) -> None:
     for end in (psutil.Process.terminate, psutil.Process.kill):

@@ -25,7 +25,15 @@ from resources.hadoop import HadoopConf
 from resources.packages import ROOT, packages_name, write_packages
 from resources.settings import Settings, load
 from resources.spark import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
-from resources.spark_yarn import archive_uri, check_cluster, check_master, ensure_archive, run_tags, yarn_conf
+from resources.spark_yarn import (
+    JAVA_OPTIONS,
+    archive_uri,
+    check_cluster,
+    check_master,
+    ensure_archive,
+    run_tags,
+    yarn_conf,
+)
 from resources.yarn import ResourceManager
 
 SUBMITTED = ROOT / "scripts" / "submitted.py"
@@ -144,7 +152,7 @@ def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | N
     conf |= {
         "spark.yarn.dist.files": f"{packages}#{PACKAGES}.zip",
         "spark.driver.memoryOverhead": "1g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
         "spark.redaction.regex": "(?i)secret|password|token|key",
     }
     file = profile or os.environ["AQI_PROFILE"]

@@ -45,3 +45,17 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     driver = SparkDriver(spark_conf(load(environment={}), "tests", 1), tmp_path_factory.mktemp("spark") / "spark.log")
     yield driver.start()
     driver.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Prefect server that outlives the runs, with a database of its own."""
+    from resources.prefect_server import EmbeddedServer
+
+    home = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(home))
+        started = EmbeddedServer(home / "server.log")
+    with started:
+        started.wait()
+        yield started.api_url

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import pytest
 from orchestration.workspace import Workspace
 from resources.crash_points import POINTS
 from resources.delta_log import DeltaLog
-from resources.prefect_server import EmbeddedServer
 from resources.settings import load
 from resources.simulator import Simulator
 from tests import oracle
@@ -33,17 +31,6 @@ FIRST, LAST = date(2025, 3, 1), date(2025, 3, 4)
 BACKFILL = ("backfill", "--start-date", str(FIRST), "--end-date", str(LAST), "--chunk-mode", "daily")
 PLACES = ("--locations", "hanoi,danang")
 KILLED = -signal.SIGKILL
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server that outlives the runs."""
-    home = tmp_path_factory.mktemp("prefect")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(home))
-        with EmbeddedServer(home / "server.log") as server:
-            server.wait()
-            yield server.api_url
 
 
 def tables_of(warehouse: Path) -> dict[str, Any]:

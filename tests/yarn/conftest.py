@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import psutil
 import pytest
 
-from resources.prefect_server import EmbeddedServer
 from resources.simulator import Simulator
 from scripts.cluster import JARS, Cluster
 from tests.lake import Lake
@@ -48,17 +46,6 @@ def _whole(cluster: Cluster) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server for all runs."""
-    home = tmp_path_factory.mktemp("prefect")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(home))
-        with EmbeddedServer(home / "server.log") as server:
-            server.wait()
-            yield server.api_url
-
-
-@pytest.fixture(scope="session")
 def replay(recorded: Path) -> Iterator[Simulator]:
     with Simulator(now=lambda: NOW, replay=recorded) as simulator:
         yield simulator
@@ -83,6 +70,3 @@ def undisturbed(spark: Any, replay: Simulator, tmp_path_factory: pytest.TempPath
         return made[days]
 
     return tables
-
-
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
