@@ -60,6 +60,7 @@ def _at_earliest_peak(column: str) -> Column:
     contract="FactAirQualityHourly",
     tags=("hourly", "fact"),
     checks=[_outside_calendar("date_utc")],
+    fresh_within_hours=3,
 )
 def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame) -> DataFrame:
     """Every clean hour with a lasting id, its dominant pollutant and how complete it is."""
@@ -80,6 +81,7 @@ def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame) -> DataFrame:
     contract="FactCityDaily",
     tags=("daily", "fact"),
     checks=[_outside_calendar("date_utc")],
+    fresh_within_hours=3,
 )
 def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
     """A day of one place: its worst hour, the hours in each category, how many hours were measured."""
@@ -110,6 +112,7 @@ def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
     contract="FactEpisode",
     tags=("episode", "fact"),
     checks=[_outside_calendar("start_date_utc")],
+    fresh_within_hours=3,
 )
 def fact_episode(fact_air_quality_hourly: DataFrame, *, episode_rule: EpisodeRule) -> DataFrame:
     """Runs of adjacent hours at or above the rule's threshold, whole, on the day on which they start."""

@@ -56,6 +56,7 @@ class Asset:
     upstream: one mapping per positional argument, in order. source: what an asset without upstream is fetched from;
     its function then takes the fetched rows by that name. partitions: None for an unpartitioned table.
     contract: name of its model in ``assets.contracts``. parameters: names of fields of ``Parameters``.
+    fresh_within_hours: how far behind now the table may lie at every place; None where nobody minds.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Asset:
     parameters: tuple[str, ...]
     tags: frozenset[str]
     checks: tuple[Check, ...]
+    fresh_within_hours: float | None = None
 
     @property
     def layer(self) -> str:
@@ -91,6 +93,7 @@ def asset(
     partitions: DailyByLocation | None = None,
     tags: Iterable[str] = (),
     checks: Sequence[Check] = (),
+    fresh_within_hours: float | None = None,
 ) -> Callable[[Callable[..., Any]], Asset]:
     """Declare the decorated function as the asset ``layer.<function name>``.
 
@@ -126,6 +129,10 @@ def asset(
                     f"asset {key}: keyword argument {name!r} is no parameter",
                     f"Parameters are {', '.join(sorted(_PARAMETERS))}.",
                 )
+        if fresh_within_hours is not None and not (partitions and fresh_within_hours > 0):
+            raise DeclarationError(
+                f"asset {key}: fresh_within_hours must be above 0, and is for dated assets (got {fresh_within_hours})"
+            )
         for tag in tagged:
             if not _TAG.fullmatch(tag):
                 raise DeclarationError(
@@ -143,6 +150,7 @@ def asset(
             parameters=tuple(keywords),
             tags=frozenset(tagged),
             checks=tuple(checks),
+            fresh_within_hours=fresh_within_hours,
         )
 
     return declare

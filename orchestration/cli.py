@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration import cli_runs
+from orchestration import cli_deploy, cli_runs, cli_upkeep, cli_watch, cli_worker
 from orchestration.cli_common import (
     command,
     console_for_people,
@@ -27,7 +27,7 @@ from orchestration.cli_common import (
 )
 from orchestration.errors import UsageError
 
-__all__ = ["cli_runs", "main", "run"]
+__all__ = ["cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "cli_worker", "main", "run"]
 
 
 @main.command()

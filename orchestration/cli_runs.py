@@ -22,6 +22,7 @@ from orchestration.cli_common import (
     yarn_check_option,
 )
 from orchestration.errors import RunError, UsageError
+from orchestration.hourly import gap_in_words
 
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -32,6 +33,11 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 @click.argument("selection")
 @partitions_option
 @locations_option
+@click.option(
+    "--hourly",
+    is_flag=True,
+    help="Instead of a range: today, the days that the provider still revises, and what a gap left missing.",
+)
 @dry_run_option
 @force_option
 @yarn_check_option
@@ -42,18 +48,38 @@ def materialize(
     selection: str,
     days: str | None,
     locations: str,
+    hourly: bool,
     dry_run: bool,
     force: bool,
     no_yarn_check: bool,
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow."""
+    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+
+    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    """
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    if hourly:
+        if days is not None or force:
+            raise UsageError("--hourly chooses the days itself", "Leave out --partitions and --force.")
+        return _hourly(workspace, selection, locations, dry_run, as_json)
     request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
     if dry_run:
         return _show_plan(workspace, request, as_json)
     return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json)
+
+
+def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_json: bool) -> int:
+    request, beyond = workspace.hourly(workspace.select(selection), place_names(locations))
+    if beyond:
+        click.echo(gap_in_words(beyond), err=True)
+    if dry_run:
+        from orchestration.executor import look
+
+        looked = look(workspace, request)
+        return _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+    return _run(workspace, request, f"{selection} hourly", "materialize", as_json)
 
 
 @main.command()
@@ -218,10 +244,10 @@ def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool
     return summary.exit_status
 
 
-def _show_plan(workspace: Any, request: Any, as_json: bool) -> int:
+def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
     from orchestration.printing import print_plan, to_json
 
-    made, _ = workspace.plan(request)
+    made, _ = workspace.plan(request, current)
     if as_json:
         click.echo(to_json(made.to_json()))
     else:

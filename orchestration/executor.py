@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from orchestration.errors import SourceError
-from orchestration.flow import MATERIALIZE, Listener, run_flow, wait_for_history
+from orchestration.flow import MATERIALIZE, Listener, Work, run_flow, submit_tasks
+from orchestration.freshness import NOT_ANSWERED, Current
 from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
-from orchestration.partitions import PartitionSet
+from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Request
 from orchestration.provenance import TableState
 from orchestration.run_record import RunRecord
@@ -90,19 +93,23 @@ def materialize(
     *,
     title: str,
     flow_name: str = MATERIALIZE,
+    flow_run_id: str = "",
     make_spark: MakeSpark | None = None,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. Failures in steps are in the summary; AqiError is raised for the rest.
 
     Where there is nothing to do, neither the lock is taken nor Java looked for. title: names the flow run.
+    flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
     """
     started = time.perf_counter()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
-    plan, states = workspace.plan(request)
+    looked = look(workspace, request) if request.compare else None
+    current = workspace.current(None if looked is None else looked.sent)
+    plan, states = workspace.plan(request, current)
     if not plan.steps:
         listener.planned(plan)
-        return _summary(request, run_id, plan, (), states, started)
+        return _summary(request, run_id, plan, (), states, started, flow_run_id)
     if make_spark is None:
         if not is_submitted():
             check_java()
@@ -111,43 +118,98 @@ def materialize(
                 check_cluster(settings, workspace.warehouse.uri)
         make_spark = _own_driver(settings, workspace.warehouse.uri, listener)
     with locked(workspace, run_id, listener) as inherited:
-        plan, states = workspace.plan(request)
+        plan, states = workspace.plan(request, current)
         listener.planned(plan)
         if not plan.steps:
-            return _summary(request, run_id, plan, (), states, started)
+            return _summary(request, run_id, plan, (), states, started, flow_run_id)
         workspace.warehouse.check_schemas((workspace.catalog[step.asset] for step in plan.steps), workspace.contracts)
-        record = RunRecord(workspace, run_id, title, plan, listener.warned)
+        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id)
         record.begin()
         largest = max(len(step.all_partitions) for step in plan.steps) * HOURS_A_DAY
         driver = make_spark(run_id, largest, inherited)
         with contextlib.ExitStack() as ending:
             ending.push(record.end)
-            pool = ending.enter_context(ThreadPoolExecutor(1, "spark-start"))
-            listener.starting("Spark and Prefect")
-            session = pool.submit(driver.start)
+            session = _Session(driver, ending.enter_context(ThreadPoolExecutor(1, "spark-start")))
             ending.callback(driver.stop)
-            ending.callback(_settle, session)
-            ending.enter_context(_prefect(run_id))
-            runner, source = prepare(workspace, plan, states, run_id, session.result)
+            ending.callback(session.settle)
+            if looked is None or looked.brought:
+                listener.starting("Spark and Prefect")
+                session.begin()
+            if not flow_run_id:
+                ending.enter_context(_prefect(run_id))
+            runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked)
             record.runner = runner
+            work = Work(
+                plan,
+                runner,
+                source,
+                listener,
+                settings.spark.max_parallel_steps,
+                chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
+            )
             try:
-                flow_run_id, tasks = run_flow(
-                    plan,
-                    runner,
-                    source,
-                    listener,
-                    name=title,
-                    flow_name=flow_name,
-                    parallel_steps=settings.spark.max_parallel_steps,
-                    chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
-                )
+                if flow_run_id:
+                    submit_tasks(work, title)
+                else:
+                    flow_run_id = run_flow(work, name=title, flow_name=flow_name)
             except BaseException:
                 driver.cancel()
                 raise
-            if flow_run_id:
-                wait_for_history(flow_run_id, tasks)
             application_id = driver.application_id
     return _summary(request, run_id, plan, _outcomes(plan, runner), runner.tables, started, flow_run_id, application_id)
+
+
+class _Session:
+    """The session of a run: started when it is told to, or when it is wanted."""
+
+    def __init__(self, driver: SparkProvider, pool: ThreadPoolExecutor) -> None:
+        self._driver = driver
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._started: Future[SparkSession] | None = None
+
+    def begin(self) -> Future[SparkSession]:
+        """Start it, if nobody has."""
+        with self._lock:
+            if self._started is None:
+                self._started = self._pool.submit(self._driver.start)
+            return self._started
+
+    def get(self) -> SparkSession:
+        """Wait until it is ready."""
+        return self.begin().result()
+
+    def settle(self) -> None:
+        """Wait for a session that is still starting: only what has started can be stopped."""
+        if self._started is not None:
+            with contextlib.suppress(Exception):
+                self._started.result()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What sources sent when they were asked about the partitions of a request.
+
+    sent: digests by source and partition. brought: whether anything came.
+    """
+
+    source: OpenMeteoSource
+    sent: Mapping[str, Mapping[PartitionKey, str]]
+
+    @property
+    def brought(self) -> bool:
+        return any(digest != NOT_ANSWERED for digests in self.sent.values() for digest in digests.values())
+
+
+def look(workspace: Workspace, request: Request) -> Look | None:
+    """Ask the sources of a request what they send now; None where it has no fetched asset."""
+    fetched = [workspace.catalog[key] for key in sorted(request.assets) if workspace.catalog[key].source is not None]
+    if not fetched:
+        return None
+    wanted = {asset.key: request.partitions for asset in fetched}
+    source = OpenMeteoSource(workspace.settings, wanted, _client(workspace.settings))
+    source.fetch_all()
+    return Look(source, {str(asset.source): source.sent(asset.key) for asset in fetched})
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
@@ -178,9 +240,14 @@ def prepare(
     tables: Mapping[str, TableState],
     run_id: str,
     spark: Callable[[], SparkSession],
+    current: Current | None = None,
+    looked: Look | None = None,
 ) -> tuple[StepRunner, OpenMeteoSource | None]:
-    """What runs a plan's steps, and what fetches for them (None where nothing is fetched)."""
-    settings, current = workspace.settings, workspace.current()
+    """What runs a plan's steps, and what fetches for them (None where nothing is fetched).
+
+    current, looked: with which the plan was made, if sources were asked before.
+    """
+    settings, current = workspace.settings, current or workspace.current()
     for step in plan.steps:  # read from source now, before threads would do it side by side
         for place in step.all_partitions.locations or (None,):
             current.code(workspace.catalog[step.asset], place)
@@ -196,7 +263,8 @@ def prepare(
         spark=spark,
     )
     fetched = {step.id: step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None}
-    source = OpenMeteoSource(settings, fetched, _client(settings)) if fetched else None
+    asked = None if looked is None else looked.source
+    source = OpenMeteoSource(settings, fetched, _client(settings), looked=asked) if fetched else None
     return StepRunner(context, source), source
 
 
@@ -277,12 +345,6 @@ def _prefect(run_id: str) -> Iterator[None]:
             else:
                 os.environ["PREFECT_API_URL"] = before
             refresh_global_settings_context()
-
-
-def _settle(session: Future[SparkSession]) -> None:
-    """Wait for a session that is still starting: only what has started can be stopped."""
-    with contextlib.suppress(Exception):
-        session.result()
 
 
 def _never_ran(partitions: PartitionSet) -> Problem:

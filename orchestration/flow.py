@@ -1,9 +1,10 @@
-"""A plan as a Prefect flow: a task per fetch and per step, named by asset and partitions, steps tagged by layer.
+"""A plan as a Prefect flow: a task per fetch and per step, named by asset and partitions.
 
 The tasks report their own failures; what depends on a failed one still runs for the partitions whose inputs are good,
 because the step itself leaves the others out. The flow's state says whether everything came out.
 
-Fetches have no tags: for a task with tags Prefect asks its server for concurrency limits, for one task after the other.
+Tasks have no tags: for one with tags Prefect asks its server for concurrency limits, for one task after the other, and
+fails the task where the server is away.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestration.outcome import ChunkOutcome, StepOutcome
+from orchestration.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
 from orchestration.planner import Plan, Step
-from orchestration.source import FetchTask, OpenMeteoSource
+from orchestration.source import FETCHES_AT_ONCE, FetchTask, OpenMeteoSource
 from orchestration.steps import StepRunner, explain
 
-FETCHES_AT_ONCE = 4
 CHUNKS_AHEAD = 4
 """So many chunks are fetched before they are written."""
 WAITING_THREADS = 24
@@ -27,7 +28,8 @@ HISTORY_SECONDS = 30
 PAGE = 200
 MATERIALIZE, BACKFILL = "materialize", "backfill"
 """Names of flows."""
-ARTIFACT = "backfill-chunks"
+STEPS_ARTIFACT, CHUNKS_ARTIFACT = "run-steps", "backfill-chunks"
+"""Keys of artifacts."""
 
 
 class Listener(Protocol):
@@ -40,34 +42,77 @@ class Listener(Protocol):
     def step_done(self, outcome: StepOutcome) -> None: ...
 
 
-def run_flow(
-    plan: Plan,
-    runner: StepRunner,
-    source: OpenMeteoSource | None,
-    listener: Listener,
-    *,
-    name: str,
-    flow_name: str,
-    parallel_steps: int,
-    chunks: Callable[[], Sequence[ChunkOutcome]] = tuple,
-) -> tuple[str, int]:
-    """Run ``plan`` as one flow. Gives the flow run's id and how many task runs it has.
+@dataclass(frozen=True)
+class Work:
+    """What a flow does: the steps of a plan. Outcomes are left on ``runner``.
 
-    Outcomes are left on ``runner``. chunks: what became of the chunks of a backfill; asked when all steps are done,
-    and kept as an artifact of the flow run.
+    chunks: what became of the chunks of a backfill; asked when all steps are done, and kept as an artifact.
     """
-    from prefect import allow_failure, flow, get_run_logger, task
-    from prefect.artifacts import create_table_artifact
-    from prefect.cache_policies import NO_CACHE
+
+    plan: Plan
+    runner: StepRunner
+    source: OpenMeteoSource | None
+    listener: Listener
+    parallel_steps: int
+    chunks: Callable[[], Sequence[ChunkOutcome]] = tuple
+
+    @property
+    def tasks(self) -> int:
+        """How many task runs it makes."""
+        return len(self.plan.steps) + (len(self.source.tasks) if self.source is not None else 0)
+
+
+def task_threads(parallel_steps: int) -> Any:
+    """The task runner of a flow that does such work."""
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(
+        max_workers=parallel_steps + FETCHES_AT_ONCE + WAITING_THREADS
+    )
+    return runner
+
+
+def run_flow(work: Work, *, name: str, flow_name: str) -> str:
+    """Do ``work`` as a flow of its own. Gives the id of its flow run, when Prefect's history of it is whole."""
+    from prefect import flow
     from prefect.client.schemas.objects import State
     from prefect.runtime import flow_run
     from prefect.states import Completed, Failed
-    from prefect.task_runners import ThreadPoolTaskRunner
 
-    workers = parallel_steps + FETCHES_AT_ONCE + WAITING_THREADS
-    threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workers)
-    fetching, working = threading.Semaphore(FETCHES_AT_ONCE), threading.Semaphore(parallel_steps)
     ids: list[str] = []
+
+    @flow(
+        name=flow_name,
+        flow_run_name=name,
+        validate_parameters=False,
+        persist_result=False,
+        task_runner=task_threads(work.parallel_steps),
+    )
+    def materialization() -> State[Any]:
+        ids.append(str(flow_run.id))
+        submit_tasks(work, name)
+        outcomes = [outcome for step in work.plan.steps if (outcome := work.runner.outcomes.get(step.id)) is not None]
+        bad = in_words(work.plan, outcomes)
+        if bad or len(outcomes) < len(work.plan.steps):
+            return Failed(message=bad or "steps did not run")
+        return Completed(message=f"{len(work.plan.steps)} steps")
+
+    materialization(return_state=True)
+    if ids:
+        wait_for_history(ids[0], work.tasks)
+    return ids[0] if ids else ""
+
+
+def submit_tasks(work: Work, name: str) -> None:
+    """Do ``work`` as tasks of the flow run that this is called in, and wait for them."""
+    from prefect import allow_failure, get_run_logger, task
+    from prefect.artifacts import create_table_artifact
+    from prefect.cache_policies import NO_CACHE
+    from prefect.client.schemas.objects import State
+    from prefect.states import Completed, Failed
+
+    plan, runner, source, listener = work.plan, work.runner, work.source, work.listener
+    fetching, working = threading.Semaphore(FETCHES_AT_ONCE), threading.Semaphore(work.parallel_steps)
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def fetch(number: int) -> State[Any]:
@@ -104,41 +149,32 @@ def run_flow(
             if item.step == step.id
         ]
 
-    @flow(
-        name=flow_name,
-        flow_run_name=name,
-        validate_parameters=False,
-        persist_result=False,
-        task_runner=threads,  # type: ignore[arg-type]
-    )
-    def materialization() -> State[Any]:
-        ids.append(str(flow_run.id))
-        futures: dict[str, Any] = {}
-        fetches: dict[str, list[Any]] = {}
-        steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
-        fetched = [step for step in steps if runner.needs_source(step)]
-        for item in steps:
-            if runner.needs_source(item):
-                number = fetched.index(item)
-                for ahead in range(len(fetches), min(number + CHUNKS_AHEAD, len(fetched) - 1) + 1):
-                    written = [futures[fetched[ahead - CHUNKS_AHEAD - 1].id]] if ahead > CHUNKS_AHEAD else []
-                    fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
-            before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
-            futures[item.id] = _named(materialize, item).submit(
-                item.id, wait_for=[allow_failure(future) for future in before]
-            )
-        for future in [*(one for some in fetches.values() for one in some), *futures.values()]:
-            future.wait()
-        table = [chunk.to_json() for chunk in chunks()]
+    futures: dict[str, Any] = {}
+    fetches: dict[str, list[Any]] = {}
+    steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
+    fetched = [step for step in steps if runner.needs_source(step)]
+    for item in steps:
+        if runner.needs_source(item):
+            number = fetched.index(item)
+            for ahead in range(len(fetches), min(number + CHUNKS_AHEAD, len(fetched) - 1) + 1):
+                written = [futures[fetched[ahead - CHUNKS_AHEAD - 1].id]] if ahead > CHUNKS_AHEAD else []
+                fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
+        before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
+        futures[item.id] = _named(materialize, item).submit(
+            item.id, wait_for=[allow_failure(future) for future in before]
+        )
+    for future in [*(one for some in fetches.values() for one in some), *futures.values()]:
+        future.wait()
+    outcomes = [runner.outcomes[step.id] for step in plan.steps if step.id in runner.outcomes]
+    for key, table in (
+        (STEPS_ARTIFACT, steps_table(outcomes)),
+        (CHUNKS_ARTIFACT, [chunk.to_json() for chunk in work.chunks()]),
+    ):
         if table:
-            create_table_artifact(table=table, key=ARTIFACT, description=f"Chunks of {name}")
-        bad = [outcome for outcome in runner.outcomes.values() if outcome.bad]
-        if bad or len(runner.outcomes) < len(plan.steps):
-            return Failed(message="; ".join(_in_words(outcome) for outcome in bad) or "steps did not run")
-        return Completed(message=f"{len(plan.steps)} steps")
-
-    materialization(return_state=True)
-    return ids[0] if ids else "", len(plan.steps) + (len(source.tasks) if source is not None else 0)
+            try:
+                create_table_artifact(table=table, key=key, description=name)
+            except Exception as error:  # the work is done: a server that is away does not undo it  # noqa: BLE001
+                get_run_logger().warning("the artifact %s could not be kept (%s)", key, explain(error))
 
 
 def wait_for_history(flow_run_id: str, tasks: int) -> bool:
@@ -179,9 +215,7 @@ def wait_for_history(flow_run_id: str, tasks: int) -> bool:
 
 
 def _named(task: Any, step: Step) -> Any:
-    return task.with_options(
-        task_run_name=f"{step.asset} {step.all_partitions}", tags={step.asset.partition(".")[0], "step"}
-    )
+    return task.with_options(task_run_name=f"{step.asset} {step.all_partitions}")
 
 
 def _in_words(outcome: StepOutcome) -> str:

@@ -10,8 +10,8 @@ Pure: table states, versions and the clock come in as values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
@@ -30,13 +30,21 @@ class State(StrEnum):
     UNRECORDED = "unrecorded"
 
 
+NOT_ANSWERED = ""
+"""In place of a digest: the source was asked, and did not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What holds now. code: the code version of an asset at a location; contracts: digests by asset key."""
+    """What holds now. code: the code version of an asset at a location; contracts: digests by asset key.
+
+    sent: by source, the digests of what it sends now, of the partitions that it was asked about.
+    """
 
     code: Callable[[Asset, str | None], str]
     contracts: Mapping[str, str]
     now: datetime
+    sent: Mapping[str, Mapping[PartitionKey, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +92,7 @@ class Judge:
             yield _stale("its code or parameters changed")
         if record.contract != self._current.contracts[self._asset.key]:
             yield _stale("its contract changed")
-        if record.as_of and more_has_passed(key, datetime.fromisoformat(record.as_of), self._current.now):
-            yield Judgement(
-                State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended"
-            )
+        yield from self._source_went_on(key, record)
         for upstream, state in self._upstream:
             consulted = record.inputs.get(upstream)
             if consulted is None:
@@ -103,6 +108,25 @@ class Judge:
                     continue
                 where = upstream if text == "null" else f"{upstream} {text}"
                 yield Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
+
+    def _source_went_on(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
+        """Whether the source has something else now; as far as it was not asked, whether it may have more.
+
+        Where it still sends what is recorded of a day that goes on, there is nothing more to be had; one that has ended
+        is to be recorded as such.
+        """
+        source = self._asset.source
+        sent = None if source is None else self._current.sent.get(source, {}).get(key)
+        if source is not None and sent == NOT_ANSWERED:
+            yield _stale(f"{source} was asked whether it is still the same, and did not answer")
+        elif source is not None and sent is not None and sent != record.inputs.get(source, {}).get(str(key)):
+            yield _stale(f"{source} sends something else now")
+        if not record.as_of or (sent is not None and not _over(key, self._current.now)):
+            return
+        if more_has_passed(key, datetime.fromisoformat(record.as_of), self._current.now):
+            yield Judgement(
+                State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended"
+            )
 
     def _code_at(self, location: str | None) -> str:
         if location not in self._code:
@@ -149,8 +173,15 @@ def more_has_passed(key: PartitionKey, as_of: datetime, now: datetime) -> bool:
     """
     if key.day is None:
         return False
-    end = datetime.combine(key.day, time(), UTC) + timedelta(days=1)
-    return _hour(min(now, end)) > _hour(as_of)
+    return _hour(min(now, _end(key.day))) > _hour(as_of)
+
+
+def _over(key: PartitionKey, now: datetime) -> bool:
+    return key.day is not None and now >= _end(key.day)
+
+
+def _end(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
 def _hour(instant: datetime) -> datetime:

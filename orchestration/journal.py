@@ -70,7 +70,7 @@ class RunEntry:
     """One run.
 
     started_at, ended_at: ISO 8601, UTC; ended_at is empty while it runs. pid, host: of its process.
-    attempts: by asset key.
+    attempts: by asset key. flow_run_id: of the run of a deployment that it belongs to.
     """
 
     run_id: str
@@ -82,6 +82,7 @@ class RunEntry:
     host: str = ""
     seconds: float = 0.0
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    flow_run_id: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -94,6 +95,7 @@ class RunEntry:
             "pid": self.pid,
             "host": self.host,
             "seconds": round(self.seconds, 3),
+            "flow_run_id": self.flow_run_id,
             "attempts": {asset: attempt.to_json() for asset, attempt in self.attempts.items()},
         }
 
@@ -112,6 +114,7 @@ class RunEntry:
                 pid=data["pid"],
                 host=data["host"],
                 seconds=data["seconds"],
+                flow_run_id=data.get("flow_run_id", ""),
                 attempts={asset: Attempt.from_json(attempt) for asset, attempt in data["attempts"].items()},
             )
         except (KeyError, TypeError, AttributeError) as error:

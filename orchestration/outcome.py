@@ -185,6 +185,13 @@ class RunSummary:
     def exit_status(self) -> int:
         return 0 if self.ok else 1
 
+    def in_words(self) -> str:
+        """What went wrong; where nothing did, what was done."""
+        if not self.ok:
+            return in_words(self.plan, self.outcomes) or "steps did not run"
+        written = sum(len(outcome.written) for outcome in self.outcomes)
+        return f"{written} partitions written by {len(self.outcomes)} steps" if self.outcomes else "nothing new"
+
     def to_json(self) -> dict[str, Any]:
         """The plan's steps with their outcomes; for a backfill, its chunks too."""
         chunks = {"chunks": [chunk.to_json() for chunk in self.chunks]} if self.chunks else {}
@@ -198,6 +205,39 @@ class RunSummary:
             "left_out": [item.to_json() for item in self.plan.left_out],
             **chunks,
         }
+
+
+def steps_table(outcomes: Iterable[StepOutcome]) -> list[dict[str, Any]]:
+    """A row per step: asset, state, seconds, rows (written), and the partitions of each outcome as counts."""
+    return [
+        {
+            "asset": outcome.step.asset,
+            "state": outcome.state,
+            "seconds": round(outcome.seconds, 3),
+            "rows": outcome.rows,
+            "written": len(outcome.written),
+            "unchanged": len(outcome.unchanged),
+            "failed": len(outcome.failed),
+            "skipped": len(outcome.skipped),
+        }
+        for outcome in outcomes
+    ]
+
+
+TOLD_AT_MOST = 20
+
+
+def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
+    """What failed, was skipped or is lacking: a line each, with asset, partitions and why; empty where all is well."""
+    lines = [
+        f"{outcome.step.asset} {problem.partitions} {problem.outcome}: {problem.message}"
+        for outcome in outcomes
+        for problem in outcome.problems
+        if problem.partitions
+    ]
+    lines += [f"{item.asset} {item.partitions} left out: {item.reason}" for item in plan.left_out if item.lacking]
+    more = len(lines) - TOLD_AT_MOST
+    return "\n".join([*lines[:TOLD_AT_MOST], *([f"and {more} more"] if more > 0 else [])])
 
 
 def union(sets: Iterable[PartitionSet]) -> PartitionSet:

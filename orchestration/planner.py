@@ -142,6 +142,7 @@ class Request:
 
     force: make what is fresh too. chunks: the parts of ``partitions`` that are fetched and written one by one.
     repair: only what somebody else changed, and compare before making it anew.
+    compare: first ask the sources what they send now; what they send as it is recorded is not fetched again.
     """
 
     assets: frozenset[str]
@@ -150,6 +151,7 @@ class Request:
     force: bool = False
     chunks: tuple[Chunk, ...] = ()
     repair: bool = False
+    compare: bool = False
 
     @property
     def today(self) -> date:

@@ -1,16 +1,19 @@
-"""What is kept of a run besides its commits: its entry in the journal, and the second home of provenance."""
+"""What is kept of a run besides its commits: its entry in the journal, the second home of provenance, its steps."""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
+from orchestration.errors import AqiError
+from orchestration.freshness_report import read_lags, worst_lag_hours
 from orchestration.journal import Attempt, RunEntry, RunState
+from orchestration.lags import Lag
 from orchestration.outcome import StepOutcome, union
 from orchestration.partitions import PartitionSet
 from orchestration.planner import Plan, Step
@@ -19,22 +22,37 @@ from orchestration.workspace import Workspace
 from resources import crash_points
 from resources.clock import iso
 from resources.journal import Journal
+from resources.step_history import StepHistory, StepRow
 
 
 class RunRecord:
     """Written when a run begins, and when it ends, however it ends. warn: told what could not be written.
 
-    runner: of the run, once there is one.
+    flow_run_id: of the run of a deployment that it belongs to. runner: of the run, once there is one.
     """
 
-    def __init__(self, workspace: Workspace, run_id: str, title: str, plan: Plan, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        run_id: str,
+        title: str,
+        plan: Plan,
+        warn: Callable[[str], None],
+        flow_run_id: str = "",
+    ) -> None:
         self._workspace = workspace
         self._plan = plan
         self._warn = warn
         self._started = time.perf_counter()
         attempts = {asset: Attempt(planned=planned) for asset, planned in _by_asset(plan.steps).items()}
         self._entry = RunEntry(
-            run_id, title, iso(datetime.now(UTC)), pid=os.getpid(), host=socket.gethostname(), attempts=attempts
+            run_id,
+            title,
+            iso(datetime.now(UTC)),
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            flow_run_id=flow_run_id,
+            attempts=attempts,
         )
         self.runner: StepRunner | None = None
 
@@ -62,6 +80,41 @@ class RunRecord:
             )
         )
         self._keep_states(outcome for outcome in outcomes.values() if outcome.good)
+        self._keep_history(list(outcomes.values()))
+
+    def _keep_history(self, outcomes: Sequence[StepOutcome]) -> None:
+        if not outcomes:
+            return
+        lags = self._lags({outcome.step.asset for outcome in outcomes})
+        rows = [
+            StepRow(
+                run_id=self._entry.run_id,
+                flow_run_id=self._entry.flow_run_id,
+                title=self._entry.title,
+                asset=outcome.step.asset,
+                step=outcome.step.id,
+                state=outcome.state,
+                started_at=datetime.fromisoformat(self._entry.started_at),
+                seconds=outcome.seconds,
+                rows=outcome.rows,
+                partitions_written=len(outcome.written),
+                partitions_unchanged=len(outcome.unchanged),
+                partitions_failed=len(outcome.failed),
+                partitions_skipped=len(outcome.skipped),
+                lag_hours=worst_lag_hours(lags, outcome.step.asset),
+            )
+            for outcome in outcomes
+        ]
+        StepHistory(self._workspace.warehouse.uri).append(rows, self._warn)
+
+    def _lags(self, keys: Iterable[str]) -> list[Lag]:
+        """The lags of the assets of the run as they are now; none where they cannot be told."""
+        assert self.runner is not None, "there are outcomes"
+        try:
+            return read_lags(self._workspace, sorted(keys), self.runner.tables)
+        except (AqiError, OSError) as error:
+            self._warn(f"how far the tables lie behind could not be told ({error})")
+            return []
 
     def _keep_states(self, outcomes: Iterable[StepOutcome]) -> None:
         for asset in {outcome.step.asset for outcome in outcomes}:

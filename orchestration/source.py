@@ -7,14 +7,18 @@ and is forgotten when that is done: fetching runs ahead of writing, but only by 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orchestration.decisions import Sourced
 from orchestration.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
+from orchestration.freshness import NOT_ANSWERED
+from orchestration.outcome import union
 from orchestration.parameters import Location
 from orchestration.partitions import Days, PartitionKey, PartitionSet
 from resources.clock import Clock, iso
@@ -25,6 +29,8 @@ from resources.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+FETCHES_AT_ONCE = 4
 
 NOT_OF_A_PLACE = (SourceUnreachable, SourceLimited, FetchCancelled)
 """Errors that every place would meet: the others need not be asked for."""
@@ -104,6 +110,7 @@ class OpenMeteoSource:
     """Open-Meteo as the source of a run: tasks to fetch what steps want, and the answers that they brought.
 
     wanted: the partitions to fetch, by the id of the step that they are for, in the steps' order.
+    looked: what was asked for already is not asked for again.
     """
 
     def __init__(
@@ -112,22 +119,26 @@ class OpenMeteoSource:
         wanted: Mapping[str, PartitionSet],
         client: OpenMeteoClient,
         cancelled: Callable[[], bool] = lambda: False,
+        looked: OpenMeteoSource | None = None,
     ) -> None:
         self._now = settings.now
         self._wanted = dict(wanted)
-        self._fetches: list[SharedFetch] = []
+        self._fetches: list[SharedFetch] = [] if looked is None else list(looked._fetches)
         self._answers: dict[FetchTask, Answer] = {}
         self._errors: dict[FetchTask, SourceError] = {}
-        tasks = []
+        tasks: list[FetchTask] = []
         for step, partitions in self._wanted.items():
-            places = [place for place in settings.parameters.locations if place.key in partitions.locations]
-            days = {place.key: partitions.days_of(place.key).pieces for place in places}
+            there = [task for task in looked.tasks if task.partitions & partitions] if looked is not None else []
+            tasks += [replace(task, step=step) for task in there]
+            left = partitions - union(task.partitions for task in there)
+            places = [place for place in settings.parameters.locations if place.key in left.locations]
+            days = {place.key: left.days_of(place.key).pieces for place in places}
             api = settings.open_meteo
             for request in plan_requests(days, places, api.max_weight_per_request, api.max_days_per_request):
                 span = Days.of(request.first, request.last)
                 tasks += [FetchTask(len(self._fetches), place.key, span, step) for place in request.locations]
                 self._fetches.append(SharedFetch(client, request, settings.now, cancelled))
-        self.tasks = tuple(tasks)
+        self.tasks: tuple[FetchTask, ...] = tuple(tasks)
         self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 
     def fetch(self, task: FetchTask) -> int:
@@ -139,6 +150,16 @@ class OpenMeteoSource:
             raise
         self._answers[task] = answer
         return int(answer.table.num_rows)
+
+    def fetch_all(self) -> None:
+        """Bring everything, some requests at a time; what goes wrong is in ``errors``."""
+
+        def bring(task: FetchTask) -> None:
+            with contextlib.suppress(SourceError):
+                self.fetch(task)
+
+        with ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch") as pool:
+            list(pool.map(bring, self.tasks))
 
     def tasks_of(self, step: str) -> tuple[FetchTask, ...]:
         """The tasks that bring what a step wants."""
@@ -177,6 +198,14 @@ class OpenMeteoSource:
             PartitionKey(day, answer.location_key): Sourced(digest, self._as_of(task, day))
             for task, answer in self._brought(step).items()
             for day, digest in answer.digests.items()
+        }
+
+    def sent(self, step: str) -> dict[PartitionKey, str]:
+        """The digest of what is sent for each partition that a step wanted, or that there was no answer."""
+        brought = self.sourced(step)
+        return {
+            key: brought[key].digest if key in brought else NOT_ANSWERED
+            for key in self._wanted.get(step, PartitionSet.empty())
         }
 
     def forget(self, step: str) -> None:

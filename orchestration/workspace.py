@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -15,9 +15,10 @@ from orchestration.contracts import load_contracts
 from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.freshness import Current
+from orchestration.hourly import hourly_window
 from orchestration.outcome import union
 from orchestration.parameters import Parameters
-from orchestration.partitions import PartitionSet, parse_range
+from orchestration.partitions import PartitionKey, PartitionSet, parse_range
 from orchestration.planner import Plan, Request, make_plan
 from orchestration.provenance import TableState
 from orchestration.selection import parse
@@ -57,10 +58,10 @@ class Workspace:
     def _code(self) -> CodeVersions:
         return CodeVersions(self.parameters)
 
-    def current(self) -> Current:
-        """The code, contracts and moment that freshness is judged by."""
+    def current(self, sent: Mapping[str, Mapping[PartitionKey, str]] | None = None) -> Current:
+        """The code, contracts and moment that freshness is judged by. sent: what sources send now."""
         digests = {key: contract.digest for key, contract in self.contracts.items()}
-        return Current(self._code.of, digests, self.settings.now())
+        return Current(self._code.of, digests, self.settings.now(), sent or {})
 
     @cached_property
     def assets(self) -> dict[str, Asset]:
@@ -114,19 +115,36 @@ class Workspace:
             partitions = partitions.restrict(locations=locations) if locations else partitions
         return Request(frozenset(keys), partitions, self.settings.now(), repair=True)
 
+    def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> tuple[Request, PartitionSet]:
+        """What an hourly run of ``keys`` asks for, and of each place with a longer gap the last day left as it is."""
+        self.check_locations(locations)
+        window = hourly_window(
+            [self.catalog[key] for key in keys],
+            locations or [place.key for place in self.settings.locations],
+            self.states(keys),
+            self.current(),
+            revisable_days=self.settings.hourly.revisable_days,
+            catch_up_days=self.settings.hourly.catch_up_days,
+        )
+        request = Request(frozenset(keys), window.partitions, self.settings.now(), compare=True)
+        return request, window.beyond
+
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""
         needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
         return self.warehouse.states(asset for asset in self.catalog if asset.key in needed)
 
-    def plan(self, request: Request) -> tuple[Plan, dict[str, TableState]]:
-        """The plan for ``request`` over the warehouse as it is now, and the states that it rests on."""
+    def plan(self, request: Request, current: Current | None = None) -> tuple[Plan, dict[str, TableState]]:
+        """The plan for ``request`` over the warehouse as it is now, and the states that it rests on.
+
+        current: None for what holds without asking a source.
+        """
         states = self.states(tuple(request.assets))
         plan = make_plan(
             self.catalog,
             request,
             states,
-            self.current(),
+            current or self.current(),
             lambda window, state: flags_of_tables(self.warehouse, self.assets, self.parameters, window, state),
         )
         return plan, states

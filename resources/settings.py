@@ -13,10 +13,9 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
 from orchestration.errors import ConfigurationError
 from orchestration.parameters import (
@@ -29,12 +28,29 @@ from orchestration.parameters import (
     Pollutant,
 )
 from resources.clock import Clock, fixed_clock, system_clock
+from resources.settings_operations import (
+    AlertSettings,
+    DeploymentSettings,
+    DeploySettings,
+    HourlySettings,
+    MaintenanceSettings,
+)
+from resources.settings_section import Section, a_time_zone, an_http_url
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
-DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml")
+DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml", "deployments.yml")
 ENVIRONMENT_PREFIX = "AQI_"
 MEMORY = r"^[0-9]+[kmgt]$"
-NOT_SETTINGS = frozenset({"AQI_PROFILE", "AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS", "AQI_CRASH_POINT", "AQI_RUN_ID"})
+NOT_SETTINGS = frozenset(
+    {
+        "AQI_PROFILE",
+        "AQI_REQUIRE_SHARED",
+        "AQI_IVY_SETTINGS",
+        "AQI_CRASH_POINT",
+        "AQI_RUN_ID",
+        "AQI_WORKER_FOLDER",
+    }
+)
 
 
 def _a_location_key(key: str) -> str:
@@ -43,37 +59,19 @@ def _a_location_key(key: str) -> str:
     return key
 
 
-def _a_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, an endless name
-        raise ValueError("must be an IANA time zone, for instance Asia/Ho_Chi_Minh") from error
-    return name
-
-
-def _an_http_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must start with http:// or https://")
-    return url.rstrip("/")
-
-
 def _a_warehouse(uri: str) -> str:
     if not uri.strip() or any(sign in uri for sign in "`\n\r"):
         raise ValueError("must be a folder or a URI, without backticks and line breaks")
     return uri
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-
-class WarehouseSettings(_Section):
+class WarehouseSettings(Section):
     uri: Annotated[str, AfterValidator(_a_warehouse)] | None = "warehouse"
     lock_wait_seconds: float = Field(300, ge=0)
 
 
-class OpenMeteoSettings(_Section):
-    base_url: Annotated[str, AfterValidator(_an_http_url)] = "https://air-quality-api.open-meteo.com"
+class OpenMeteoSettings(Section):
+    base_url: Annotated[str, AfterValidator(an_http_url)] = "https://air-quality-api.open-meteo.com"
     api_key: SecretStr | None = None
     model_domain: str = "cams_global"
     max_weight_per_request: float = Field(100, gt=0)
@@ -87,14 +85,14 @@ class OpenMeteoSettings(_Section):
     calls_per_day: int = Field(10000, gt=0)
 
 
-class SparkSettings(_Section):
+class SparkSettings(Section):
     master: str = "local[2]"
     driver_memory: str = Field("1g", pattern=MEMORY)
     max_parallel_steps: int = Field(4, ge=1)
-    conf: dict[str, str] = {}
+    conf: dict[str, str] = Field(default_factory=dict)
 
 
-class YarnSettings(_Section):
+class YarnSettings(Section):
     """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
 
     check: bool = False
@@ -118,31 +116,31 @@ class YarnSettings(_Section):
         return self
 
 
-class ClockSettings(_Section):
+class ClockSettings(Section):
     now: datetime | None = None
 
 
-class LocationSettings(_Section):
+class LocationSettings(Section):
     key: Annotated[str, AfterValidator(_a_location_key)]
     name: str
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
-    timezone: Annotated[str, AfterValidator(_a_time_zone)]
+    timezone: Annotated[str, AfterValidator(a_time_zone)]
 
 
-class PollutantSettings(_Section):
+class PollutantSettings(Section):
     code: str
     display_name: str
     unit_default: str
     aqi_timespan: str | None = None
 
 
-class EpisodeSettings(_Section):
+class EpisodeSettings(Section):
     threshold: int = Field(151, ge=0, le=1000)
     min_hours: int = Field(4, ge=1)
 
 
-class CalendarSettings(_Section):
+class CalendarSettings(Section):
     first: date = date(2022, 1, 1)
     last: date = date(2030, 12, 31)
 
@@ -153,15 +151,15 @@ class CalendarSettings(_Section):
         return self
 
 
-class BoundSettings(_Section):
+class BoundSettings(Section):
     low: float | None = None
     high: float | None = None
 
 
-class RulesSettings(_Section):
+class RulesSettings(Section):
     episode: EpisodeSettings = EpisodeSettings()
     calendar: CalendarSettings = CalendarSettings()
-    limits: dict[str, BoundSettings] = {}
+    limits: dict[str, BoundSettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_columns(self) -> RulesSettings:
@@ -172,7 +170,7 @@ class RulesSettings(_Section):
         return self
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of a profile, validated."""
 
     profile: str = "local"
@@ -184,6 +182,11 @@ class Settings(_Section):
     locations: list[LocationSettings] = Field(min_length=1)
     pollutants: list[PollutantSettings] = Field(min_length=1)
     rules: RulesSettings = RulesSettings()
+    hourly: HourlySettings = HourlySettings()
+    deploy: DeploySettings = DeploySettings()
+    deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)
+    alerts: AlertSettings = AlertSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")
     def _distinct(self) -> Settings:

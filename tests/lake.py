@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.backfill import backfill_request
-from orchestration.executor import prepare, run_in_order
+from orchestration.executor import look, prepare, run_in_order
 from orchestration.outcome import RunSummary, chunk_outcomes
 from orchestration.partitions import ChunkMode
 from orchestration.planner import Request
@@ -33,13 +33,14 @@ DATED = (
 
 @dataclass
 class Lake:
-    """flags: settings that win over the profile. now: the clock."""
+    """flags: settings that win over the profile. now: the clock. sessions_wanted: how often a run asked for Spark."""
 
     folder: Path
     spark: Any
     base_url: str
     flags: dict[str, Any] = field(default_factory=dict)
     now: datetime = NOW
+    sessions_wanted: int = 0
 
     @property
     def workspace(self) -> Workspace:
@@ -69,14 +70,24 @@ class Lake:
         workspace = self.workspace
         return self.run(workspace.repair(workspace.select(selection), None))
 
+    def hourly(self, selection: str = ALL) -> RunSummary:
+        workspace = self.workspace
+        return self.run(workspace.hourly(workspace.select(selection))[0])
+
     def run(self, request: Request) -> RunSummary:
         """One run, without Prefect and the lock."""
         workspace = self.workspace
-        plan, tables = workspace.plan(request)
+        looked = look(workspace, request) if request.compare else None
+        current = workspace.current(None if looked is None else looked.sent)
+        plan, tables = workspace.plan(request, current)
         run_id = f"run-{datetime.now(UTC).timestamp()}"
-        runner, source = prepare(workspace, plan, tables, run_id, lambda: self.spark)
+        runner, source = prepare(workspace, plan, tables, run_id, self._session, current, looked)
         outcomes = run_in_order(plan, runner, source)
         return RunSummary(run_id, plan, outcomes, 0.0, chunks=chunk_outcomes(request, plan, outcomes, runner.tables))
+
+    def _session(self) -> Any:
+        self.sessions_wanted += 1
+        return self.spark
 
     def states(self, selection: str = ALL, days: str | None = None) -> dict[str, dict[str, list[str]]]:
         """What `aqi status` says: by asset and state, the partition keys."""

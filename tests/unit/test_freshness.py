@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.asset import Asset, DailyByLocation
-from orchestration.freshness import Current, Judgement, State, judge, more_has_passed, not_fresh
+from orchestration.freshness import NOT_ANSWERED, Current, Judgement, State, judge, more_has_passed, not_fresh
 from orchestration.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
@@ -273,6 +273,39 @@ def test_a_day_that_ended_since_it_was_fetched() -> None:
     assert judged(feed, record(feed, as_of="2025-08-08T23:59:59Z")).reason == (
         "fetched before the day ended (2025-08-08T23:59:59Z)"
     )
+
+
+# What the source sends now ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "key", "as_of", "expected"),
+    [
+        ("d", DAY, "", FRESH),
+        ("other", DAY, "", stale("api sends something else now")),
+        (NOT_ANSWERED, DAY, "", stale("api was asked whether it is still the same, and did not answer")),
+        (None, DAY, "", FRESH),
+        # Of a day that goes on there is nothing more to be had; one that ended is recorded as such.
+        ("d", PartitionKey(NOW.date(), "hue"), "2025-08-20T07:10:00Z", FRESH),
+        ("other", PartitionKey(NOW.date(), "hue"), "2025-08-20T07:10:00Z", stale("api sends something else now")),
+        (
+            "d",
+            DAY,
+            "2025-08-08T23:10:00Z",
+            stale("fetched before the day ended (2025-08-08T23:10:00Z)", "fetched before the day ended"),
+        ),
+    ],
+)
+def test_what_the_source_sends_now(sent: str | None, key: PartitionKey, as_of: str, expected: Judgement) -> None:
+    own = record(feed, {"api": {str(key): "d"}}, key=key, as_of=as_of)
+    current = replace(CURRENT, sent={} if sent is None else {"api": {key: sent}})
+    assert judge(feed, key, {FEED: TableState(5, {key: own})}, current) == expected
+
+
+def test_what_is_made_from_others_does_not_ask_a_source() -> None:
+    current = replace(CURRENT, sent={"api": {DAY: "other"}})
+    tables = {CLEAN: TableState(5, {DAY: record(clean, FROM_FEED)}), FEED: state(DAY)}
+    assert judge(clean, DAY, tables, current) == FRESH
 
 
 def hour(text: str) -> datetime:

@@ -146,7 +146,10 @@ def test_a_url_loses_its_last_slash() -> None:
 
 # --- refusals: keys -------------------------------------------------------------------------------
 
-SECTIONS = "clock, locations, open_meteo, pollutants, profile, rules, spark, warehouse, yarn"
+SECTIONS = (
+    "alerts, clock, deploy, deployments, hourly, locations, maintenance, open_meteo, pollutants, profile, rules, "
+    "spark, warehouse, yarn"
+)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +336,8 @@ def test_a_key_that_is_used_twice() -> None:
 
 @pytest.mark.parametrize("name", ["lokal", "locations", "rules", "LOCAL", "local.json"])
 def test_an_unknown_profile(name: str) -> None:
-    known = sorted({file.stem for file in CONFIG_FOLDER.glob("*.yml")} - {"locations", "pollutants", "rules"})
+    domain = {"deployments", "locations", "pollutants", "rules"}
+    known = sorted({file.stem for file in CONFIG_FOLDER.glob("*.yml")} - domain)
     remedy = f"Profiles are {', '.join(known)}, or the path of a YAML file."
     assert refusal(None, name) == refusal(AQI_PROFILE=name) == (f"profile: {name!r} is unknown", remedy)
 

@@ -569,3 +569,50 @@ def brought(asked: OpenMeteoSource) -> Iterator[pa.Table]:
     for task in asked.tasks:
         asked.fetch(task)
         yield asked._answers[task].table
+
+
+# What was looked at before ---------------------------------------------------------------------------
+
+
+def test_what_was_looked_at_is_not_asked_for_again() -> None:
+    with simulator() as api:
+        before = source(api.url)
+        before.fetch_all()
+        asked = api.requests_served.total()
+        sent = before.sent(STEP)
+        assert sent.keys() == set(TWO_DAYS) and all(len(digest) == 32 for digest in sent.values())
+        one_day = PartitionSet.of(Days.of(UNFINISHED), ["hanoi"])
+        settings = load(flags={"clock": {"now": NOW.isoformat()}, "open_meteo": {"base_url": api.url}}, environment={})
+        then = OpenMeteoSource(settings, {"step": one_day}, OpenMeteoClient(api.url), looked=before)
+        assert [(task.location, task.step) for task in then.tasks] == [("hanoi", "step")]
+        outcomes(then)
+        assert api.requests_served.total() == asked
+        assert then.fetched("step") == one_day
+        table = then.table("step", one_day)
+        assert table is not None and set(table["ts_utc"].cast(pa.date32()).to_pylist()) == {UNFINISHED}
+        (key,) = one_day
+        assert then.sourced("step")[key] == Sourced(sent[key], "2025-08-09T10:30:00Z")
+
+
+def test_what_was_not_looked_at_is_asked_for() -> None:
+    earlier = PartitionSet.of(Days.of(ENDED - timedelta(1), UNFINISHED), ["hanoi"])
+    with simulator() as api:
+        before = source(api.url)
+        before.fetch_all()
+        settings = load(flags={"clock": {"now": NOW.isoformat()}, "open_meteo": {"base_url": api.url}}, environment={})
+        then = OpenMeteoSource(settings, {"step": earlier}, OpenMeteoClient(api.url), looked=before)
+        outcomes(then)
+        assert then.fetched("step") == earlier
+
+
+def test_a_place_that_does_not_answer_is_told_and_not_asked_again() -> None:
+    with simulator() as api:
+        url = api.url
+    before = source(url)  # nobody is there any more
+    before.fetch_all()
+    assert set(before.sent(STEP).values()) == {""}
+    settings = load(flags={"clock": {"now": NOW.isoformat()}, "open_meteo": {"base_url": url}}, environment={})
+    then = OpenMeteoSource(settings, {"step": TWO_DAYS}, OpenMeteoClient(url), looked=before)
+    found = outcomes(then)
+    assert found.keys() == set(KEYS) and all(isinstance(error, SourceUnreachable) for error in found.values())
+    assert not then.fetched("step")

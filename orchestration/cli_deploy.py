@@ -1,0 +1,65 @@
+"""The command that brings a Prefect server to what the configuration declares: deploy."""
+
+from __future__ import annotations
+
+import click
+
+from orchestration.cli_common import command, json_option, main, profile_option, quiet_prefect
+from orchestration.errors import UsageError
+
+
+@main.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All declared deployments.")
+@click.option("--prune", is_flag=True, help="With --all: retire those of this environment that are not declared.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
+@profile_option
+@json_option
+@command
+def deploy(
+    names: tuple[str, ...], everything: bool, prune: bool, dry_run: bool, profile: str | None, as_json: bool
+) -> int:
+    """Make the deployments on the Prefect server those of the configuration.
+
+    What differs is said first, then changed. A paused deployment stays paused, and a schedule that was switched off
+    stays off. The server is the one of PREFECT_API_URL.
+    """
+    if not names and not everything:
+        raise UsageError("which deployments?", "Name them, or add --all.")
+    if prune and not everything:
+        raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
+    quiet_prefect()
+    from orchestration.converge import Undeclared, converge, converge_automation, converge_pools
+    from orchestration.deployment_server import connect
+    from orchestration.deployments import (
+        declared_deployments,
+        declared_pools,
+        environment_tags,
+        heartbeat_automation,
+    )
+    from orchestration.printing import to_json
+    from resources.settings import load
+
+    settings = load(profile)
+    if everything and names:
+        declared_deployments(settings, names)  # a misspelt name is told
+    declared = declared_deployments(settings, None if everything else names)
+    tags = environment_tags(settings)
+    undeclared = Undeclared.IGNORE
+    if everything:
+        undeclared = Undeclared.RETIRE if prune else Undeclared.LEAVE
+    with connect() as server:
+        pools = declared_pools(settings, declared, everything=everything)
+        changes = converge_pools(pools, server.pools(pool.name for pool in pools))
+        found = server.deployments(tags, (item.name for item in declared))
+        changes += converge(declared, found, tags, undeclared)
+        if everything:
+            automation = heartbeat_automation(settings)
+            changes += converge_automation(automation, server.automations(automation.name))
+        if as_json:
+            click.echo(to_json([change.to_json() for change in changes]))
+        else:
+            click.echo("\n".join(map(str, changes)) or "nothing to do")
+        for change in changes if not dry_run else ():
+            server.make(change)
+    return 0

@@ -1,0 +1,91 @@
+"""The commands that look after the pipeline: freshness, metrics, maintenance. None needs a JVM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli_common import (
+    command,
+    console_for_people,
+    json_option,
+    main,
+    open_workspace,
+    profile_option,
+)
+from orchestration.errors import UsageError
+
+
+@main.command()
+@click.argument("selection", default="*")
+@profile_option
+@json_option
+@command
+def freshness(selection: str, profile: str | None, as_json: bool) -> int:
+    """Print how far the tables lie behind now, and their targets. Needs no JVM.
+
+    The exit status is 1 where a target is missed.
+    """
+    from orchestration.freshness_report import print_lags, read_lags
+    from orchestration.freshness_report import to_json as lag_json
+    from orchestration.printing import to_json
+
+    workspace = open_workspace(profile)
+    found = read_lags(workspace, workspace.select(selection))
+    if as_json:
+        click.echo(to_json([lag_json(lag) for lag in found]))
+    else:
+        print_lags(console_for_people(), found)
+    return 1 if any(lag.missed for lag in found) else 0
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to a file instead, whole or not at all (for the node exporter's textfile collector: NAME.prom).",
+)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="With --json: so many steps.")
+@profile_option
+@json_option
+@command
+def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
+    """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
+    from orchestration.metrics import as_text, read_metrics, step_rows, write_text
+    from orchestration.printing import to_json
+
+    if as_json and output is not None:
+        raise UsageError("--json goes to standard output", "Leave out --output, or --json.")
+    workspace = open_workspace(profile)
+    if as_json:
+        click.echo(to_json([row.to_json() for row in step_rows(workspace, limit)]))
+    elif output is None:
+        click.echo(as_text(read_metrics(workspace)), nl=False)
+    else:
+        write_text(read_metrics(workspace), output)
+    return 0
+
+
+@main.command()
+@click.argument("selection", default="*")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@profile_option
+@json_option
+@command
+def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: bool) -> int:
+    """Put small files together, remove what nothing needs any more, keep provenance safe. Needs no JVM.
+
+    No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
+    """
+    from orchestration.maintenance import run_maintenance
+    from orchestration.printing import to_json
+    from orchestration.progress import Quiet
+
+    workspace = open_workspace(profile)
+    keys = None if selection == "*" else workspace.select(selection)
+    listener = Quiet(console_for_people(to_stderr=True))
+    summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
+    click.echo(to_json(summary.to_json()) if as_json else summary.in_words())
+    return summary.exit_status

@@ -1,0 +1,103 @@
+"""The command that tells people when something is wrong: watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestration.cli_common import command, json_option, main, profile_option, quiet_prefect
+from orchestration.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestration.watch_state import Incident
+    from resources.settings import Settings
+
+HOW_TO = (
+    "Set alerts.email or alerts.webhooks in the profile, or for instance AQI_ALERTS__EMAIL__HOST, "
+    "AQI_ALERTS__EMAIL__SENDER and AQI_ALERTS__EMAIL__RECIPIENTS='[ops@example.org]', or "
+    "AQI_ALERTS__WEBHOOKS='{team: {url: https://example.org/hook, form: slack}}'."
+)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Look once; the exit status is 1 if something is wrong.")
+@click.option("--test", "testing", is_flag=True, help="Send a test through every channel, and do nothing else.")
+@profile_option
+@json_option
+@command
+def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
+    """Tell people what is wrong, once, and when it is over: runs that failed or crashed, runs that are late, tables
+    that lie further behind than they may, a Prefect server that does not answer.
+
+    Looks every alerts.every_seconds until it is ended (Ctrl-C, SIGTERM). The server is the one of PREFECT_API_URL.
+    What a channel cannot take is sent at a later look. Needs no JVM.
+    """
+    if testing and (once or as_json):
+        raise UsageError("--test goes alone", "Leave --once and --json away.")
+    if as_json and not once:
+        raise UsageError("--json is for one look", "Add --once.")
+    from resources.settings import load
+
+    settings = load(profile)
+    return _test(settings) if testing else _watch(settings, once, as_json)
+
+
+def _watch(settings: Settings, once: bool, as_json: bool) -> int:
+    quiet_prefect()
+    from orchestration.watch import make_watch
+    from resources.alert_channels import channels_of
+    from resources.prefect_server import configured_api_url
+
+    channels = channels_of(settings.alerts)
+    if not channels and not once:
+        raise UsageError("nobody would be told: no channel is configured", HOW_TO)
+    api_url = configured_api_url()
+    if not api_url:
+        raise UsageError(
+            "no Prefect server is named",
+            "Start one (`prefect server start`) and export PREFECT_API_URL=http://127.0.0.1:4200/api.",
+        )
+    made = make_watch(settings, channels, api_url, lambda line: click.echo(line, err=True))
+    if once:
+        found = made.look()
+        _show(found.incidents, as_json, good=found.good)
+        return 0 if found.good else 1
+    told = ", ".join(channels)
+    click.echo(f"looks every {settings.alerts.every_seconds:g} s, tells {told} (Ctrl-C ends it)", err=True)
+    try:
+        made.forever()
+    except KeyboardInterrupt:
+        return 0
+
+
+def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
+    from orchestration.incident_words import day_and_time
+    from orchestration.printing import to_json
+    from resources.clock import iso
+
+    if as_json:
+        names = ("key", "kind", "title", "text")
+        values = [{name: getattr(item, name) for name in names} | {"since": iso(item.since)} for item in incidents]
+        click.echo(to_json(values))
+        return
+    for item in incidents:
+        click.echo(f"{item.title} (since {day_and_time(item.since)})")
+        click.echo("".join(f"  {line}\n" for line in item.text.splitlines()), nl=False)
+    if good:
+        click.echo("Nothing is wrong.")
+
+
+def _test(settings: Settings) -> int:
+    from orchestration.watch import a_test, attempt
+    from resources.alert_channels import channels_of
+
+    channels = channels_of(settings.alerts)
+    if not channels:
+        raise UsageError("no channel is configured", HOW_TO)
+    message, failed = a_test(environment=settings.deploy.environment), False
+    for name, channel in channels.items():
+        error = attempt(channel, message)
+        failed |= error is not None
+        click.echo(f"{name}: {'ok' if error is None else f'failed: {error.message}'}")
+    return 1 if failed else 0

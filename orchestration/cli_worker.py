@@ -1,0 +1,51 @@
+"""The command `aqi worker start`: Prefect's process worker, set up for our flows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from orchestration.cli_common import command, main, profile_option
+from orchestration.errors import UsageError
+
+HEARTBEAT_SECONDS = 30
+
+
+@main.group()
+def worker() -> None:
+    """The process that runs what the Prefect server schedules."""
+
+
+@worker.command()
+@click.option("--pool", metavar="NAME", help="Work pool on the server (default: deploy.pool of the profile).")
+@click.option("--limit", type=click.IntRange(min=1), help="Runs at once (default: as many as the pool lets).")
+@profile_option
+@command
+def start(pool: str | None, limit: int | None, profile: str | None) -> None:
+    """Run what is scheduled in a work pool, until it is told to stop (Ctrl-C, SIGTERM).
+
+    Every run is a process of its own. The warehouse, logs and settings are those of a command that is called here: a
+    relative path starts in this folder.
+    """
+    from orchestration.deployments import pool_name
+    from resources.prefect_server import configured_api_url
+    from resources.settings import load
+
+    settings = load(profile)
+    if configured_api_url() is None:
+        raise UsageError(
+            "no Prefect server is named",
+            "Start one (`prefect server start`) and export PREFECT_API_URL=http://127.0.0.1:4200/api.",
+        )
+    name = pool or pool_name(settings)
+    os.environ.setdefault("AQI_WORKER_FOLDER", str(Path.cwd()))
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT_SECONDS))
+    arguments = ["worker", "start", "--pool", name, "--type", "process", "--name", f"{name} {os.uname().nodename}"]
+    if limit is not None:
+        arguments += ["--limit", str(limit)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "prefect", *arguments])  # noqa: S606  # its signals are its own

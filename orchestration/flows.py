@@ -1,0 +1,161 @@
+"""The flows of deployments: what a worker runs. Each does what the command of its name does.
+
+A deployment's run is one flow run with the fetches and steps as its own tasks. Its state says how it ended: Completed
+with what was done, or Failed with what failed, where and why. Wrong parameters fail before Spark starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestration.cli_common import quiet_prefect
+
+quiet_prefect()
+
+from prefect import flow, get_run_logger  # noqa: E402
+from prefect.client.schemas.objects import State  # noqa: E402
+from prefect.runtime import flow_run  # noqa: E402
+from prefect.states import Completed, Failed  # noqa: E402
+
+from orchestration.errors import AqiError  # noqa: E402
+from orchestration.executor import materialize as run_request  # noqa: E402
+from orchestration.flow import task_threads  # noqa: E402
+from orchestration.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
+from orchestration.hourly import gap_in_words  # noqa: E402
+from orchestration.outcome import StepOutcome  # noqa: E402
+from orchestration.planner import Plan, Request, Step  # noqa: E402
+from orchestration.source import FetchTask  # noqa: E402
+from orchestration.workspace import Workspace  # noqa: E402
+from resources.clock import iso  # noqa: E402
+from resources.settings import load  # noqa: E402
+
+WORKER_FOLDER = "AQI_WORKER_FOLDER"
+PROJECT = Path(__file__).resolve().parent.parent
+PARALLEL_STEPS = 8
+
+
+def _run_name() -> str:
+    """What a run is called: what it makes, and when it was to start (UTC)."""
+    given = flow_run.parameters
+    days = "hourly" if given.get("hourly") else given.get("partitions") or ""
+    if "start_date" in given:
+        days = f"{given['start_date']}..{given['end_date']} {given['chunk_mode']}"
+    what = f"{given.get('selection') or given.get('select') or 'maintenance'} {days}".strip()
+    return f"{what} ({iso(flow_run.scheduled_start_time)})"
+
+
+_options: dict[str, Any] = {
+    "flow_run_name": _run_name,
+    "validate_parameters": False,
+    "persist_result": False,
+    "task_runner": task_threads(PARALLEL_STEPS),
+}
+
+
+@flow(name="materialize", **_options)
+def materialize(
+    selection: str = "*",
+    partitions: str | None = None,
+    locations: Any = (),
+    hourly: bool = False,
+    force: bool = False,
+    profile: str | None = None,
+) -> State[Any]:
+    """`aqi materialize SELECTION`, of a RANGE or hourly."""
+    return _run("materialize", dict(locals()))
+
+
+@flow(name="backfill", **_options)
+def backfill(
+    start_date: Any = None,
+    end_date: Any = None,
+    chunk_mode: str = "monthly",
+    select: str = "*",
+    locations: Any = (),
+    restart: bool = False,
+    profile: str | None = None,
+) -> State[Any]:
+    """`aqi backfill`."""
+    return _run("backfill", dict(locals()))
+
+
+@flow(name="maintenance", **_options)
+def maintenance(profile: str | None = None) -> State[Any]:
+    """`aqi maintenance`."""
+    return _run("maintenance", dict(locals()))
+
+
+def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
+    """Read the parameters and do it; every error that is ours becomes the state's message."""
+    # A worker starts its runs in folders of their own, which go with them: a warehouse must not lie there.
+    os.chdir(os.environ.get(WORKER_FOLDER) or PROJECT)
+    try:
+        parameters = parse_parameters(name, {key: value for key, value in given.items() if value is not None})
+        workspace = Workspace.open(load(parameters.profile))
+        if isinstance(parameters, Maintenance):
+            return _maintain(workspace)
+        request, title = _request(workspace, parameters)
+        summary = run_request(workspace, request, Logged(get_run_logger()), title=title, flow_run_id=str(flow_run.id))
+    except AqiError as error:
+        return Failed(message=str(error))
+    return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
+
+
+def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[Request, str]:
+    if isinstance(parameters, Backfill):
+        from orchestration.backfill import backfill_request
+
+        start, end, mode = parameters.start_date.isoformat(), parameters.end_date.isoformat(), parameters.chunk_mode
+        keys = workspace.select(parameters.select)
+        request = backfill_request(workspace, keys, start, end, mode, parameters.locations, restart=parameters.restart)
+        return request, f"{parameters.select} {start}..{end} {mode}"
+    keys = workspace.select(parameters.selection)
+    if parameters.hourly:
+        request, beyond = workspace.hourly(keys, parameters.locations)
+        if beyond:
+            get_run_logger().warning(gap_in_words(beyond))
+        return request, f"{parameters.selection} hourly"
+    request = workspace.requested(keys, parameters.partitions, parameters.locations, force=parameters.force)
+    return request, f"{parameters.selection} {parameters.partitions or ''}".strip()
+
+
+def _maintain(workspace: Workspace) -> State[Any]:
+    from orchestration.maintenance import run_maintenance
+
+    summary = run_maintenance(workspace, Logged(get_run_logger()))
+    return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
+
+
+class Logged:
+    """Tells what happens to a logger. Tasks log what became of them themselves."""
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+        self._logger = logger
+
+    def planned(self, plan: Plan) -> None:
+        for step in plan.steps:
+            self._logger.info("%s %s: %s", step.asset, step.all_partitions, step.reason)
+        if not plan.steps:
+            self._logger.info("nothing to do")
+
+    def waiting(self, holder: str) -> None:
+        self._logger.info("The warehouse is in use by %s; waiting.", holder)
+
+    def starting(self, what: str) -> None:
+        self._logger.info("starting %s", what)
+
+    def warned(self, message: str) -> None:
+        self._logger.warning(message)
+
+    def orphan_ended(self, message: str) -> None:
+        self._logger.warning(message)
+
+    def fetched(self, task: FetchTask, error: str | None) -> None: ...
+
+    def step_started(self, step: Step) -> None: ...
+
+    def step_done(self, outcome: StepOutcome) -> None: ...

@@ -1,0 +1,175 @@
+"""What people are told: a line and a text for each kind of incident, and the commands to go on with.
+
+Pure: values in, text out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+WHY_LENGTH = 4000
+"""So much of a run's own report is told, in characters; the rest is behind the link."""
+PLACES = 20
+"""So many places of an asset are named."""
+_PLAIN = re.compile(r"[\w .:*+,/()@-]+")
+
+
+class Result(StrEnum):
+    """How a run of a deployment ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody should know."""
+        return self in (Result.FAILED, Result.CRASHED)
+
+
+class Lag(Protocol):
+    """How far a place of an asset lies behind. lag_hours: None where nothing is there at all."""
+
+    @property
+    def asset(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+    @property
+    def covered_until(self) -> datetime | None: ...
+    @property
+    def lag_hours(self) -> float | None: ...
+    @property
+    def target_hours(self) -> float | None: ...
+    @property
+    def missed(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run of a deployment that has ended.
+
+    deployment: ``flow/name``. message: of its last state. unmade: (asset, partitions in words) that it set out to make
+    and did not. link: to its page.
+    """
+
+    id: str
+    name: str
+    deployment: str
+    result: Result
+    ended_at: datetime
+    message: str = ""
+    link: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unmade: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LateRun:
+    """A run that should have started longer ago than its deployment allows.
+
+    expected_at: when it might have started. pool: where it waits for a worker. taken: one took it, at ``expected_at``.
+    """
+
+    id: str
+    name: str
+    deployment: str
+    expected_at: datetime
+    link: str = ""
+    pool: str = ""
+    taken: bool = False
+
+
+def command_to_run(deployment: str, parameters: Mapping[str, Any]) -> str:
+    """The command that runs a deployment with these parameters, for a shell."""
+    words = ["prefect", "deployment", "run", deployment]
+    for name, value in parameters.items():
+        words += ["--param", f"{name}={_as_parameter(value)}"]
+    return shlex.join(words)
+
+
+def _as_parameter(value: Any) -> str:
+    """As ``--param`` reads it: JSON, or text that is none."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value, default=str)
+
+
+def about_run(run: EndedRun) -> str:
+    """What a run says that did not complete."""
+    why = run.message.strip() or "it says nothing; its log may"
+    if len(why) > WHY_LENGTH:
+        why = f"{why[:WHY_LENGTH]} … ({len(why) - WHY_LENGTH} characters more)"
+    unmade = [f"  {asset}: {partitions}" for asset, partitions in run.unmade]
+    lines = [
+        f"Run: {run.name}, ended {day_and_time(run.ended_at)}",
+        "Why:",
+        *(f"  {line}" for line in why.splitlines()),
+        *(["Partitions that were not made:", *unmade] if unmade else []),
+        *_look(run.link),
+        f"Go on: {command_to_run(run.deployment, run.parameters)}",
+    ]
+    return "\n".join(lines)
+
+
+def about_completed(run: EndedRun) -> str:
+    """What a run says that completed after others did not."""
+    return "\n".join([f"Run: {run.name}, ended {day_and_time(run.ended_at)}", *_look(run.link)])
+
+
+def about_late(runs: Sequence[LateRun]) -> str:
+    """What is late of a deployment; runs: at least one, the longest waiting first."""
+    first = runs[0]
+    waits = f"It waits in the pool {first.pool or '(none)'}. Is a worker running there? Is the pool full or paused?"
+    start = shlex.join(["aqi", "worker", "start", *(["--pool", first.pool] if first.pool else [])])
+    lines = [
+        f"Run: {first.name}, should have started {day_and_time(first.expected_at)}",
+        *([f"{len(runs) - 1} more wait behind it."] if len(runs) > 1 else []),
+        "Why:",
+        "  A worker took it then, and it has not begun. Is the worker still running?" if first.taken else f"  {waits}",
+        *_look(first.link),
+        f"Go on: {start}",
+    ]
+    return "\n".join(lines)
+
+
+def about_lags(asset: str, missed: Sequence[Lag], catch_up: str) -> str:
+    """Where an asset lies behind; catch_up: the command that makes what is missing, if there is one."""
+    lines = [
+        *(f"{lag.location}: {_behind(lag)}" for lag in missed[:PLACES]),
+        *([f"and {len(missed) - PLACES} places more"] if len(missed) > PLACES else []),
+        f"Look: aqi status {asset}",
+        *([f"Go on: {catch_up}"] if catch_up else []),
+    ]
+    return "\n".join(lines)
+
+
+def about_unseen(why: str, remedy: str) -> str:
+    """What cannot be looked at."""
+    return "\n".join(["Why:", *(f"  {line}" for line in why.splitlines()), f"Go on: {remedy}"])
+
+
+def _behind(lag: Lag) -> str:
+    target = "" if lag.target_hours is None else f", {lag.target_hours:g} h are allowed"
+    if lag.covered_until is None or lag.lag_hours is None:
+        return f"nothing is there{target}"
+    return f"covered until {day_and_time(lag.covered_until)}, {lag.lag_hours:.1f} h behind{target}"
+
+
+def _look(link: str) -> Iterable[str]:
+    return [f"Look: {link}"] if link else []
+
+
+def day_and_time(instant: datetime) -> str:
+    """``2025-08-20 06:00 UTC``, of an instant in UTC."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

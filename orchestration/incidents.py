@@ -1,0 +1,220 @@
+"""What is wrong now, and whom to tell: `aqi watch`, folded look by look.
+
+Each incident is told once, its recovery once. Of the runs of a deployment the one that ended last decides, in whatever
+order they are seen; a failure and a recovery between two looks are both told.
+
+Pure: what is looked at, and how messages are sent, is the business of ``orchestration.watch``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from orchestration.incident_words import (
+    EndedRun,
+    Lag,
+    LateRun,
+    Result,
+    about_completed,
+    about_lags,
+    about_late,
+    about_run,
+    about_unseen,
+    day_and_time,
+)
+from orchestration.watch_state import OVERLAP, Event, Incident, Kind, Message, WatchState, end_of
+
+PATIENCE = 2
+"""So many looks in a row must see nothing of the server, or of the tables, before that is an incident."""
+KEPT = 1000
+"""So many messages are kept for a channel that takes none; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """What the Prefect server says. deployments: all of ours, ``flow/name``. ended: since ``WatchState.read_from``."""
+
+    deployments: frozenset[str]
+    ended: tuple[EndedRun, ...] = ()
+    late: tuple[LateRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A source that could not be looked at: Kind.SERVER or Kind.TABLES."""
+
+    source: Kind
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a look saw at ``at``. server, lags: None where they were not seen; ``unseen`` then says why.
+
+    lags: of all assets with a target. catch_up: the command that makes what is missing.
+    """
+
+    at: datetime
+    server: ServerView | None = None
+    lags: tuple[Lag, ...] | None = None
+    unseen: tuple[Unseen, ...] = ()
+    catch_up: str = ""
+    environment: str = ""
+
+
+def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
+    """The state after a look, and what is to be told because of it."""
+    fold = _Fold(state, seen)
+    if seen.server is not None:
+        for run in sorted(seen.server.ended, key=lambda run: (run.ended_at, run.id)):
+            fold.run(run)
+        fold.late(seen.server.late)
+        fold.deployed(seen.server.deployments)
+    if seen.lags is not None:
+        fold.lags(seen.lags)
+    for source in (Kind.SERVER, Kind.TABLES):
+        fold.source(source, next((item for item in seen.unseen if item.source is source), None))
+    return fold.state(), tuple(fold.messages)
+
+
+def queued(
+    state: WatchState, after: WatchState, messages: Sequence[Message], channels: Iterable[str], environment: str = ""
+) -> WatchState:
+    """``after`` with ``messages`` to be sent through every channel; ``state`` is from before that look.
+
+    A channel that is new is first told what was wrong before. One that is known and not among ``channels`` gets its
+    messages too: another process may have it.
+    """
+    open_before = state.incidents.values()
+    old = tuple(Message.of(incident, Event.BEGAN, environment, incident.since) for incident in open_before)
+    known = {name: state.undelivered.get(name, old) for name in sorted({*state.undelivered, *channels})}
+    return replace(after, undelivered={name: (*before, *messages)[-KEPT:] for name, before in known.items()})
+
+
+def delivered(state: WatchState, channel: str, message: Message) -> WatchState:
+    """After a channel took a message."""
+    left = list(state.undelivered[channel])
+    left.remove(message)
+    return replace(state, undelivered={**state.undelivered, channel: tuple(left)})
+
+
+class _Fold:
+    """One look, while it is folded."""
+
+    def __init__(self, state: WatchState, seen: Observation) -> None:
+        self._before, self._seen = state, seen
+        self._newest, self._ends, self._completed = state.newest, dict(state.seen), dict(state.completed)
+        self._incidents, self._missed = dict(state.incidents), dict(state.missed)
+        self.messages: list[Message] = []
+
+    def state(self) -> WatchState:
+        ends = {key: end for key, end in self._ends.items() if end >= self._newest - OVERLAP}
+        return replace(
+            self._before,
+            newest=self._newest,
+            seen=ends,
+            completed=self._completed,
+            incidents=self._incidents,
+            missed=self._missed,
+        )
+
+    def run(self, run: EndedRun) -> None:
+        end = end_of(run.id, run.ended_at)
+        if self._before.knows(run.id, run.ended_at) or end in self._ends:
+            return
+        self._newest, self._ends[end] = max(self._newest, run.ended_at), run.ended_at
+        key, name = f"run:{run.deployment}", run.deployment
+        if run.result.bad:
+            kind = Kind(run.result.value)
+            self._open(key, kind, f"{name} {kind}", about_run(run), run.ended_at)
+        elif run.result is Result.COMPLETED:
+            self._completed[name] = max(run.ended_at, self._completed.get(name, run.ended_at))
+        else:
+            return
+        open_now, completed = self._incidents.get(key), self._completed.get(name)
+        if open_now is not None and completed is not None and open_now.last <= completed:
+            text = about_completed(run) if run.result is Result.COMPLETED else "A later run has completed."
+            self._close(key, f"{name} has completed again", text, completed)
+
+    def late(self, runs: Sequence[LateRun]) -> None:
+        late: dict[str, list[LateRun]] = {}
+        for run in sorted(runs, key=lambda run: (run.expected_at, run.id)):
+            late.setdefault(run.deployment, []).append(run)
+        for deployment, of in sorted(late.items()):
+            self._open_once(f"late:{deployment}", Kind.LATE, f"{deployment} is late", partial(about_late, of))
+        for key, deployment in self._open_keys("late:"):
+            if deployment not in late:
+                self._close(key, f"{deployment} is no longer late", "No run of it waits any more.")
+
+    def deployed(self, deployments: frozenset[str]) -> None:
+        for key, deployment in self._open_keys("run:"):
+            if deployment not in deployments:
+                self._close(key, f"{deployment} is no longer deployed", "Its runs are not watched any more.")
+
+    def lags(self, lags: Sequence[Lag]) -> None:
+        missed: dict[str, list[Lag]] = {}
+        for lag in sorted(lags, key=lambda lag: (lag.asset, lag.location)):
+            if lag.missed:
+                missed.setdefault(lag.asset, []).append(lag)
+        for asset, of in missed.items():
+            self._open_once(
+                f"freshness:{asset}",
+                Kind.FRESHNESS,
+                f"{asset} lies further behind than it may",
+                partial(about_lags, asset, of, self._seen.catch_up),
+            )
+        for key, asset in self._open_keys("freshness:"):
+            if asset not in missed:
+                self._close(key, f"{asset} is up to date again", f"Look: aqi status {asset}")
+
+    def source(self, source: Kind, unseen: Unseen | None) -> None:
+        key, server = f"unseen:{source}", source is Kind.SERVER
+        if unseen is not None:
+            self._missed[source.value] = self._missed.get(source.value, 0) + 1
+            if self._missed[source.value] >= PATIENCE:
+                title = "the Prefect server does not answer" if server else "the tables cannot be read"
+                self._open_once(key, source, title, partial(about_unseen, unseen.why, unseen.remedy))
+        elif (self._seen.server if server else self._seen.lags) is not None:
+            self._missed.pop(source.value, None)
+            if key in self._incidents:
+                title = "the Prefect server answers again" if server else "the tables can be read again"
+                self._close(key, title, "What happened meanwhile is told now.")
+
+    def _open_keys(self, prefix: str) -> list[tuple[str, str]]:
+        return [(key, key.removeprefix(prefix)) for key in sorted(self._incidents) if key.startswith(prefix)]
+
+    def _open_once(self, key: str, kind: Kind, title: str, text: Callable[[], str]) -> None:
+        if key not in self._incidents:
+            self._open(key, kind, title, text(), self._seen.at)
+
+    def _open(self, key: str, kind: Kind, title: str, text: str, at: datetime) -> None:
+        """Something is wrong; told if nobody knows, or not that it is of this kind."""
+        title, text = " ".join(_clean(title).split()), _clean(text)
+        known = self._incidents.get(key)
+        if known is None:
+            self._incidents[key] = Incident(key, kind, title, text, at, at, (kind,))
+            self._tell(self._incidents[key], Event.BEGAN, at)
+        elif at < known.last:  # seen after what came after it
+            self._incidents[key] = replace(known, since=min(at, known.since))
+        else:
+            told = (*known.told, kind) if kind not in known.told else known.told
+            self._incidents[key] = Incident(key, kind, title, text, known.since, at, told)
+            if told != known.told:
+                self._tell(self._incidents[key], Event.CHANGED, at)
+
+    def _close(self, key: str, title: str, text: str, at: datetime | None = None) -> None:
+        known, ended = self._incidents.pop(key), at or self._seen.at
+        text = f"{text}\nIt began {day_and_time(known.since)}: {known.title}."
+        self._tell(replace(known, title=" ".join(_clean(title).split()), text=_clean(text)), Event.RECOVERED, ended)
+
+    def _tell(self, incident: Incident, event: Event, at: datetime) -> None:
+        self.messages.append(Message.of(incident, event, self._seen.environment, at))
+
+
+def _clean(text: str) -> str:
+    """Text that every channel can encode."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")

@@ -1,0 +1,137 @@
+"""Lags: up to which instant a table covers what happened at a place, and how far behind now that is.
+
+A fetched partition covers its day up to the moment when the source was asked. What is made from others covers what
+these covered when it was made: the same as now while their content is the one that was consulted, else up to the
+moment when it was made, which is later than the truth by no more than a run takes. No partition covers more than its
+own day, and nothing covers what has not happened yet.
+
+Pure: table states and the moment come in as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from orchestration.asset import Asset
+from orchestration.partitions import PartitionKey
+from orchestration.provenance import PartitionRecord, TableState
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far an asset lies behind now at a place.
+
+    covered_until, lag_hours: None where it was never made there. target_hours: None where nobody minds.
+    """
+
+    asset: str
+    location: str
+    covered_until: datetime | None
+    lag_hours: float | None
+    target_hours: float | None
+
+    @property
+    def missed(self) -> bool:
+        """Whether there is a target, and the lag is above it or unknown."""
+        return self.target_hours is not None and (self.lag_hours is None or self.lag_hours > self.target_hours)
+
+
+def lags(
+    assets: Iterable[Asset],
+    keys: Iterable[str],
+    tables: Mapping[str, TableState],
+    locations: Sequence[str],
+    now: datetime,
+) -> list[Lag]:
+    """The lag of each asset of ``keys`` that has days, at each of ``locations``.
+
+    assets: those of ``keys`` and all that is upstream of them; tables: their states.
+    """
+    by_key = {asset.key: asset for asset in assets}
+    coverage = _Coverage(by_key, tables, now)
+    found = []
+    for key in keys:
+        if by_key[key].partitions is None:
+            continue
+        until = coverage.of(key, locations)
+        for location in locations:
+            covered = until.get(location)
+            hours = None if covered is None else max(now - covered, timedelta()) / HOUR
+            found.append(Lag(key, location, covered, hours, by_key[key].fresh_within_hours))
+    return found
+
+
+class _Coverage:
+    """Up to which instant partitions and tables cover; remembers what it has found."""
+
+    def __init__(self, assets: Mapping[str, Asset], tables: Mapping[str, TableState], now: datetime) -> None:
+        self._assets = assets
+        self._tables = tables
+        self._now = now
+        self._known: dict[tuple[str, PartitionKey], datetime | None] = {}
+
+    def of(self, asset: str, locations: Iterable[str]) -> dict[str, datetime]:
+        """Up to which instant ``asset`` covers each of ``locations``; those where it was never made are left out."""
+        days: dict[str, list[date]] = {location: [] for location in locations}
+        for key in self._table(asset).records:
+            if key.day is not None and key.location in days:
+                days[key.location].append(key.day)
+        latest = {location: self._latest(asset, location, sorted(at, reverse=True)) for location, at in days.items()}
+        return {location: until for location, until in latest.items() if until is not None}
+
+    def _latest(self, asset: str, location: str, days: Sequence[date]) -> datetime | None:
+        """The latest instant that any of ``days`` covers, which come newest first."""
+        best: datetime | None = None
+        for day in days:
+            if best is not None and best >= _end(day):
+                break  # no older day can cover more
+            until = self._partition(asset, PartitionKey(day, location))
+            if until is not None and (best is None or until > best):
+                best = until
+        return best
+
+    def _partition(self, asset: str, key: PartitionKey) -> datetime | None:
+        """Up to which instant a partition covers; None where it is not there, or not as we recorded it."""
+        at = (asset, key)
+        if at not in self._known:
+            state = self._table(asset)
+            record = None if key in state.unrecorded else state.records.get(key)
+            self._known[at] = None if record is None else self._recorded(asset, key, record)
+        return self._known[at]
+
+    def _recorded(self, asset: str, key: PartitionKey, record: PartitionRecord) -> datetime | None:
+        assert key.day is not None, "only assets with days come here"
+        limit = min(_end(key.day), self._now)
+        upstream = [one for one in self._assets[asset].upstream_keys if self._assets[one].partitions is not None]
+        if not upstream:
+            made = record.as_of if self._assets[asset].source is not None else record.at
+            return min(limit, _instant(made)) if made else limit
+        found = []
+        for one in upstream:
+            if record.inputs.get(one, {}).get(str(key)) == self._table(one).fingerprint(key):
+                until = self._partition(one, key)
+            else:
+                until = _instant(record.at) if record.at else None
+            if until is None:
+                return None
+            found.append(until)
+        return min(limit, *found)
+
+    def _table(self, asset: str) -> TableState:
+        return self._tables.get(asset, _NO_TABLE)
+
+
+_NO_TABLE = TableState()
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _end(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC) + DAY

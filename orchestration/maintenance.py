@@ -1,0 +1,211 @@
+"""Maintenance: the weekly upkeep of the tables, of their provenance and of this machine's logs, without a JVM.
+
+No partition's state changes by it. What fails is named per table, and the others are done all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from orchestration.asset import Asset
+from orchestration.errors import AqiError, WarehouseError
+from orchestration.executor import RunListener, locked, log_folder, new_run_id
+from orchestration.workspace import Workspace
+from resources.delta_log import DeltaLog
+from resources.step_history import FOLDER as STEP_HISTORY
+from resources.step_history import StepHistory
+from resources.upkeep import TableFiles
+
+
+@dataclass(frozen=True, slots=True)
+class TableUpkeep:
+    """What was done for a table, or would be in a dry run, which does not count commits.
+
+    joined: small files that were put together, into so many. vacuumed: data files deleted that nothing names any more.
+    kept: whether the whole state of its partitions was written beside it. checkpoint: whether Delta's was.
+    commits: removed from its log. provenance_files: removed from beside it. error: what failed; the rest was not tried.
+    """
+
+    table: str
+    joined: int = 0
+    into: int = 0
+    vacuumed: int = 0
+    kept: bool = False
+    checkpoint: bool = False
+    commits: int = 0
+    provenance_files: int = 0
+    error: str = ""
+
+    def in_words(self) -> str:
+        """One line; empty where there was nothing to do."""
+        done = [f"{self.joined} small files put together into {self.into}"] if self.joined else []
+        done += [f"{self.vacuumed} data files deleted"] if self.vacuumed else []
+        done += ["its state kept"] if self.kept else []
+        done += ["a checkpoint of its log"] if self.checkpoint else []
+        done += [f"{self.commits} old commits removed from its log"] if self.commits else []
+        done += [f"{self.provenance_files} provenance files removed"] if self.provenance_files else []
+        done += [f"FAILED: {self.error}"] if self.error else []
+        return f"{self.table}: {', '.join(done)}" if done else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceSummary:
+    """What became of a maintenance. logs: files with output of runs that were removed. errors: what is no table's."""
+
+    tables: tuple[TableUpkeep, ...]
+    logs: int
+    seconds: float
+    dry_run: bool = False
+    errors: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.errors and not any(table.error for table in self.tables)
+
+    @property
+    def exit_status(self) -> int:
+        return 0 if self.ok else 1
+
+    def in_words(self) -> str:
+        """A line per table where something was done or failed, and one for the whole."""
+        lines = [line for table in self.tables if (line := table.in_words())]
+        lines += [f"{self.logs} logs of runs removed"] if self.logs else []
+        lines += [f"FAILED: {error}" for error in self.errors]
+        failed = len(self.errors) + sum(bool(table.error) for table in self.tables)
+        end = f"{len(self.tables)} tables, {self.seconds:.1f} s" + (f", {failed} failed" if failed else "")
+        return "\n".join([*(lines or ["nothing to do"]), f"{end} (dry run: nothing was done)" if self.dry_run else end])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "state": "completed" if self.ok else "failed",
+            "dry_run": self.dry_run,
+            "seconds": round(self.seconds, 3),
+            "logs": self.logs,
+            "errors": list(self.errors),
+            "tables": [asdict(table) for table in self.tables],
+        }
+
+
+def run_maintenance(
+    workspace: Workspace, listener: RunListener, keys: Sequence[str] | None = None, *, dry_run: bool = False
+) -> MaintenanceSummary:
+    """Look after the tables of ``keys``; None: after all, the history of steps and the logs of runs.
+
+    Under the lock of a local warehouse. Elsewhere what runs commit meanwhile wins, and the table's upkeep fails.
+    """
+    started = time.perf_counter()
+    assets = [asset for asset in workspace.catalog if keys is None or asset.key in keys]
+    with ExitStack() as held:
+        if not dry_run:
+            held.enter_context(locked(workspace, new_run_id(), listener))
+        tables = [_look_after(workspace, asset, dry_run) for asset in assets if _is_there(workspace, asset)]
+        if keys is None:
+            tables += _look_after_history(workspace, dry_run)
+    logs, errors = _remove_logs(workspace, dry_run) if keys is None else (0, [])
+    return MaintenanceSummary(tuple(tables), logs, time.perf_counter() - started, dry_run, tuple(errors))
+
+
+def _is_there(workspace: Workspace, asset: Asset) -> bool:
+    return DeltaLog(workspace.warehouse.table_uri(asset.key)).newest() is not None
+
+
+def _look_after(workspace: Workspace, asset: Asset, dry_run: bool) -> TableUpkeep:
+    return _as_far_as_it_goes(asset.key, _steps(workspace, asset, dry_run))
+
+
+def _look_after_history(workspace: Workspace, dry_run: bool) -> list[TableUpkeep]:
+    uri = StepHistory(workspace.warehouse.uri).uri
+    if DeltaLog(uri).newest() is None:
+        return []
+    return [_as_far_as_it_goes(STEP_HISTORY, _steps_of_history(workspace, uri, dry_run))]
+
+
+def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpkeep:
+    """Take the steps; each gives what it did. The first that fails is the last."""
+    import pyarrow as pa
+    from deltalake.exceptions import DeltaError
+
+    done = TableUpkeep(table)
+    try:
+        for step in steps:
+            done = replace(done, **step)
+    except (AqiError, DeltaError, pa.ArrowException, OSError, ValueError) as error:
+        done = replace(done, error=str(error).strip().replace("\n ", ";") or repr(error))
+    return done
+
+
+def _steps(workspace: Workspace, asset: Asset, dry_run: bool) -> Iterator[dict[str, Any]]:
+    """What is done for a table, in this order; each step gives what it did."""
+    uri, columns = workspace.warehouse.table_uri(asset.key), asset.partitions
+    retention_hours = workspace.settings.maintenance.retention_hours
+    files, log = TableFiles(uri, columns), DeltaLog(uri)
+    groups = files.groups(_settled(workspace))
+    if groups and not dry_run:
+        files.put_together(groups)
+    yield {"joined": sum(map(len, groups)), "into": len(groups)}
+    yield {"vacuumed": files.vacuum(retention_hours, dry_run=dry_run)}
+    yield {"kept": _keep_whole_state(workspace, asset, log, dry_run)}
+    yield {"checkpoint": files.checkpoint(dry_run=dry_run)}
+    if not dry_run:
+        yield {"commits": files.clean_log()}
+    unneeded = files.unneeded_provenance(log, datetime.now(UTC) - timedelta(hours=retention_hours))
+    if not dry_run:
+        files.remove_provenance(unneeded)
+    yield {"provenance_files": len(unneeded)}
+
+
+def _steps_of_history(workspace: Workspace, uri: str, dry_run: bool) -> Iterator[dict[str, Any]]:
+    files = TableFiles(uri, None)
+    if not dry_run:
+        joined = files.join_all()
+        yield {"joined": joined, "into": 1 if joined else 0}
+    yield {"vacuumed": files.vacuum(workspace.settings.maintenance.retention_hours, dry_run=dry_run)}
+    yield {"checkpoint": files.checkpoint(dry_run=dry_run)}
+    if not dry_run:
+        yield {"commits": files.clean_log()}
+
+
+def _settled(workspace: Workspace) -> date:
+    """The day from which on days are still made anew, hour by hour: their files are left as they are."""
+    return workspace.settings.now().date() - timedelta(days=workspace.settings.hourly.revisable_days)
+
+
+def _keep_whole_state(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bool) -> bool:
+    """Write the whole state of a table beside it, and read it back: then its log may go. Says whether that was due.
+
+    Raises WarehouseError where what is read back is not the state.
+    """
+    state = workspace.warehouse.state(asset)
+    if state.version is None or state.snapshot == state.version:
+        return False
+    if dry_run:
+        return True
+    workspace.warehouse.keep_state(asset, replace(state, snapshot=None, kept=None))
+    if log.snapshots.newest(state.version) != state:
+        raise WarehouseError(
+            f"what was kept of the state of {asset.key} is not its state; its log was left as it is",
+            "Look at the disk, and call the command again.",
+        )
+    return True
+
+
+def _remove_logs(workspace: Workspace, dry_run: bool) -> tuple[int, list[str]]:
+    """Remove the output of runs of long ago on this machine; gives how many files, and what went wrong."""
+    oldest = time.time() - timedelta(days=workspace.settings.maintenance.logs_days).total_seconds()
+    removed, errors = 0, []
+    for path in sorted(log_folder().glob("*.log")):
+        try:
+            if path.stat().st_mtime < oldest:
+                if not dry_run:
+                    path.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            errors.append(f"{path} cannot be removed ({error.strerror})")
+    return removed, errors

@@ -1,0 +1,140 @@
+"""What a monitoring system wants to know of the pipeline, as Prometheus's text; and the steps of runs as rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest, write_to_textfile
+
+from orchestration.errors import UsageError
+from orchestration.freshness import State
+from orchestration.freshness_report import read_lags
+from orchestration.journal import RunEntry, RunState
+from orchestration.lags import Lag
+from orchestration.status import PartitionStatus, read_status
+from orchestration.workspace import Workspace
+from resources.journal import KEPT, Journal
+from resources.step_history import StepHistory, StepRow
+
+HOUR_SECONDS = 3600
+NEVER = float("inf")
+"""The lag of what was never made: above every target."""
+
+
+def step_rows(workspace: Workspace, limit: int | None = None) -> list[StepRow]:
+    """The history of steps, newest run first. Raises UsageError where it cannot be read."""
+    history = StepHistory(workspace.warehouse.uri)
+    try:
+        return history.rows(limit)
+    except OSError as error:
+        raise UsageError(str(error), "Move that folder away; runs begin a new one.") from error
+
+
+def read_metrics(workspace: Workspace) -> CollectorRegistry:
+    """All metrics of a warehouse, from its tables, its journal and its history of steps."""
+    keys = workspace.catalog.keys
+    return metrics(
+        read_status(workspace, keys),
+        read_lags(workspace, keys),
+        Journal(workspace.warehouse.uri).entries(KEPT),
+        step_rows(workspace),
+    )
+
+
+def metrics(
+    statuses: Iterable[PartitionStatus],
+    lags: Iterable[Lag],
+    entries: Sequence[RunEntry],
+    steps: Sequence[StepRow],
+) -> CollectorRegistry:
+    """The metrics of what was read. entries, steps: newest run first."""
+    registry = CollectorRegistry()
+    _partitions(registry, statuses)
+    _lags(registry, lags)
+    _last_steps(registry, steps)
+    _runs(registry, entries)
+    return registry
+
+
+def as_text(registry: CollectorRegistry) -> str:
+    """Prometheus's text format."""
+    return generate_latest(registry).decode("utf-8")
+
+
+def write_text(registry: CollectorRegistry, output: Path) -> None:
+    """Write it so that a collector of files never sees a part of it. Raises UsageError where it cannot be written."""
+    try:
+        write_to_textfile(str(output), registry)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written ({error.strerror})", "Name a file that can.") from error
+
+
+def _partitions(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]) -> None:
+    gauge = Gauge("aqi_partitions", "Partitions of an asset in a state", ["asset", "state"], registry=registry)
+    counts = Counter((item.asset, item.state) for item in statuses)
+    for asset in dict.fromkeys(asset for asset, _ in counts):
+        for state in State:
+            gauge.labels(asset, str(state)).set(counts[asset, state])
+
+
+def _lags(registry: CollectorRegistry, lags: Iterable[Lag]) -> None:
+    lag_seconds = Gauge(
+        "aqi_lag_seconds",
+        "How far an asset lies behind now at a place; +Inf where it was never made",
+        ["asset", "location"],
+        registry=registry,
+    )
+    target = Gauge("aqi_lag_target_seconds", "How far an asset may lie behind now", ["asset"], registry=registry)
+    for lag in lags:
+        hours = NEVER if lag.lag_hours is None else lag.lag_hours
+        lag_seconds.labels(lag.asset, lag.location).set(round(hours * HOUR_SECONDS, 3))
+        if lag.target_hours is not None:
+            target.labels(lag.asset).set(lag.target_hours * HOUR_SECONDS)
+
+
+def _last_steps(registry: CollectorRegistry, steps: Sequence[StepRow]) -> None:
+    seconds = Gauge("aqi_step_seconds", "Of the last run that had the asset", ["asset"], registry=registry)
+    rows = Gauge("aqi_step_rows", "Rows written by the last run that had the asset", ["asset"], registry=registry)
+    partitions = Gauge(
+        "aqi_step_partitions",
+        "Partitions of the last run that had the asset, by what became of them",
+        ["asset", "outcome"],
+        registry=registry,
+    )
+    for asset, last in _of_last_runs(steps).items():
+        seconds.labels(asset).set(round(sum(step.seconds for step in last), 3))
+        rows.labels(asset).set(sum(step.rows for step in last))
+        partitions.labels(asset, "written").set(sum(step.partitions_written for step in last))
+        partitions.labels(asset, "unchanged").set(sum(step.partitions_unchanged for step in last))
+        partitions.labels(asset, "failed").set(sum(step.partitions_failed for step in last))
+        partitions.labels(asset, "skipped").set(sum(step.partitions_skipped for step in last))
+
+
+def _of_last_runs(steps: Sequence[StepRow]) -> Mapping[str, list[StepRow]]:
+    """The steps of the last run that had an asset, by asset."""
+    last: dict[str, list[StepRow]] = {}
+    for step in steps:
+        of_asset = last.setdefault(step.asset, [])
+        if not of_asset or of_asset[0].run_id == step.run_id:
+            of_asset.append(step)
+    return dict(sorted(last.items()))
+
+
+def _runs(registry: CollectorRegistry, entries: Sequence[RunEntry]) -> None:
+    runs = Gauge("aqi_runs", "Runs in the journal in a state", ["state"], registry=registry)
+    counts = Counter(entry.state for entry in entries)
+    for state in RunState:
+        runs.labels(str(state)).set(counts[state])
+    newest = max((entry for entry in entries if entry.ended_at), key=lambda entry: entry.ended_at, default=None)
+    if newest is None:
+        return
+    ended = datetime.fromisoformat(newest.ended_at).timestamp()
+    for name, help_, value in (
+        ("aqi_run_seconds", "How long the newest run that ended took", newest.seconds),
+        ("aqi_run_ended_timestamp_seconds", "When the newest run that ended did so", ended),
+        ("aqi_run_failed", "1 where that run failed or was interrupted", newest.state is not RunState.COMPLETED),
+    ):
+        Gauge(name, help_, registry=registry).set(value)

@@ -1,0 +1,271 @@
+"""The outside watch: looks at the Prefect server and at the tables, and tells people what is wrong.
+
+Apart from runs and workers, because a dead run tells nobody. What was told is remembered in the user's state folder,
+which a look locks: several watches of an environment on a machine tell everything once. A message is remembered as
+told after its channel took it; killed in between, the watch sends it again, with the same id.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import NoReturn
+
+from orchestration.deployments import deployment_name, environment_tags
+from orchestration.errors import AqiError
+from orchestration.executor import log_folder
+from orchestration.incident_words import Lag, command_to_run
+from orchestration.incidents import Observation, ServerView, Unseen, delivered, look, queued
+from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
+from orchestration.watch_state import Event, Incident, Kind, Message, WatchState
+from orchestration.workspace import Workspace
+from resources.alert_channels import AlertError, Channel, subject
+from resources.clock import Clock, iso, system_clock
+from resources.files import open_files
+from resources.journal import Journal
+from resources.settings import Settings
+from resources.settings_operations import DeploymentSettings
+from resources.whole_files import write_whole
+
+REFUSED_A_LOOK = 3
+"""So many messages that a channel refuses are passed over, to be tried again at the next look."""
+
+ReadServer = Callable[[WatchState], ServerView]
+ReadLags = Callable[[], Sequence[Lag]]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look came to. unseen: sources that did not answer; untold: channels that did not take everything."""
+
+    incidents: tuple[Incident, ...]
+    unseen: tuple[Unseen, ...] = ()
+    untold: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether everything was seen, nothing is wrong, and everything was told."""
+        return not (self.incidents or self.unseen or self.untold)
+
+
+def state_file(settings: Settings) -> Path:
+    """Where it is remembered what was told."""
+    return log_folder().parent / f"watch-{settings.deploy.environment or 'default'}.json"
+
+
+class Watch:
+    """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
+
+    clock: the real time, also where the settings have another for the tables.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        channels: Mapping[str, Channel],
+        read_server: ReadServer,
+        read_lags: ReadLags,
+        say: Say,
+        *,
+        api_url: str = "",
+        clock: Clock = system_clock,
+    ) -> None:
+        self._settings, self._channels, self._say, self._clock = settings, channels, say, clock
+        self._read_server, self._read_lags = read_server, read_lags
+        self._api_url = without_secrets(api_url)
+        self._file = state_file(settings)
+        self._unsaved: WatchState | None = None
+        self._told_of_none = False
+
+    def forever(self) -> NoReturn:
+        """Look every ``alerts.every_seconds``, whatever happens."""
+        while True:
+            try:
+                self.look()
+            except Exception as error:  # told here, tried again at the next look  # noqa: BLE001
+                self._say(f"this look failed ({_explain(error)})")
+            time.sleep(self._settings.alerts.every_seconds)
+
+    def look(self) -> Look:
+        """Look once, and tell."""
+        with self._locked():
+            before = self._load()
+            seen = self._observe(before)
+            after, messages = look(before, seen)
+            environment = self._settings.deploy.environment
+            state = queued(before, after, messages, self._channels, environment)
+            self._save(state)
+            if not self._channels:
+                for message in messages:
+                    self._say(f"nobody is told: {subject(message)}")
+            state, untold = self._deliver(state)
+        return Look(tuple(state.incidents.values()), seen.unseen, untold)
+
+    def _observe(self, state: WatchState) -> Observation:
+        now, unseen = self._clock(), []
+        server, lags = None, None
+        try:
+            server = self._read_server(state)
+        except Exception as error:  # becomes an incident  # noqa: BLE001
+            where = f"{self._api_url}: {why_unseen(error)}"
+            unseen.append(Unseen(Kind.SERVER, where, "prefect server start, or see why that one does not answer"))
+        try:
+            lags = tuple(self._read_lags())
+        except Exception as error:  # becomes an incident  # noqa: BLE001
+            unseen.append(Unseen(Kind.TABLES, _explain(error), "aqi doctor, then aqi status"))
+        for item in unseen:
+            self._say(f"the {item.source} could not be looked at ({item.why})")
+        if server is not None and not server.deployments and not self._told_of_none:
+            self._told_of_none = True
+            self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
+        catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
+        return Observation(now, server, lags, tuple(unseen), catch_up, environment)
+
+    def _deliver(self, state: WatchState) -> tuple[WatchState, tuple[str, ...]]:
+        """The state after everything was sent that channels take, and those that did not take everything."""
+        for name, channel in self._channels.items():
+            refused = 0
+            for message in state.undelivered[name]:
+                error = attempt(channel, message)
+                if error is not None:
+                    self._say(f"{name}: {error.message}")
+                if error is None or error.partly:
+                    self._say(f"{name}: {message.event}: {subject(message)}")
+                    state = delivered(state, name, message)
+                    self._save(state)
+                    continue
+                refused += error.refused
+                if not error.refused or refused >= REFUSED_A_LOOK:
+                    break
+        return state, tuple(name for name in self._channels if state.undelivered[name])
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            lock = self._file.with_suffix(".lock").open("w")
+        except OSError as error:  # better told twice than not at all
+            self._say(f"{self._file.parent} cannot be written ({error.strerror})")
+            yield
+            return
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _load(self) -> WatchState:
+        if self._unsaved is not None:
+            return self._unsaved
+        try:
+            return WatchState.from_json(json.loads(self._file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return WatchState.begin(self._clock())
+        except (OSError, ValueError) as error:
+            self._say(f"what was told before cannot be read, begun anew ({self._file}: {_explain(error)})")
+            return WatchState.begin(self._clock())
+
+    def _save(self, state: WatchState) -> None:
+        try:
+            files, folder = open_files(str(self._file.parent))
+            write_whole(files, f"{folder}/{self._file.name}", json.dumps(state.to_json(), indent=1).encode())
+            self._unsaved = None
+        except OSError as error:
+            self._unsaved = state
+            self._say(f"{self._file} cannot be written ({error.strerror}); another watch would tell everything again")
+
+
+def attempt(channel: Channel, message: Message) -> AlertError | None:
+    """Send a message; gives what went wrong, if anything did."""
+    try:
+        channel.send(message)
+    except AlertError as error:
+        return error
+    except Exception as error:  # a channel must not end the watch  # noqa: BLE001
+        return AlertError(f"{type(error).__name__} in the channel")
+    return None
+
+
+def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str, say: Say) -> Watch:
+    """The watch over the environment of ``settings``: its deployments on the server, and its warehouse."""
+    source = _Sources(settings, api_url, say)
+    return Watch(settings, channels, source.server, source.lags, say, api_url=api_url)
+
+
+def a_test(now: Clock = system_clock, environment: str = "") -> Message:
+    """What `aqi watch --test` sends."""
+    at = iso(now())
+    text = "Sent by `aqi watch --test`. Nothing is wrong."
+    return Message(Event.TEST, "test", "test", "a test of this channel", text, at, at, environment)
+
+
+class _Sources:
+    """The server and the tables."""
+
+    def __init__(self, settings: Settings, api_url: str, say: Say) -> None:
+        self._settings, self._api_url, self._say = settings, api_url, say
+
+    @cached_property
+    def _workspace(self) -> Workspace:
+        return Workspace.open(self._settings)
+
+    def lags(self) -> Sequence[Lag]:
+        from orchestration.freshness_report import read_lags
+
+        keys = [asset.key for asset in self._workspace.catalog if asset.fresh_within_hours is not None]
+        return read_lags(self._workspace, keys)
+
+    def server(self, state: WatchState) -> ServerView:
+        known = {
+            deployment_name(self._settings, name): deployment.late_after_minutes
+            for name, deployment in self._settings.deployments.items()
+            if deployment is not None
+        }
+        default: float = DeploymentSettings.model_fields["late_after_minutes"].default
+        tags = environment_tags(self._settings)
+        return read_server(
+            self._api_url,
+            tags,
+            state,
+            system_clock(),
+            lambda name: timedelta(minutes=known.get(name, default)),
+            self._unmade(),
+        )
+
+    def _unmade(self) -> Unmade:
+        """From the journal, which is read when the first run asks."""
+        read: dict[str, tuple[tuple[str, str], ...]] | None = None
+
+        def of(flow_run_id: str) -> tuple[tuple[str, str], ...]:
+            nonlocal read
+            if read is None:
+                read = self._from_journal()
+            return read.get(flow_run_id, ())
+
+        return of
+
+    def _from_journal(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        found: dict[str, tuple[tuple[str, str], ...]] = {}
+        try:
+            for entry in reversed(Journal(self._workspace.warehouse.uri).entries()):  # the last of a run counts
+                left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
+                found[entry.flow_run_id] = tuple((asset, str(rest)) for asset, rest in left.items() if rest)
+        except Exception as error:  # it explains, no more  # noqa: BLE001
+            self._say(f"the journal of runs cannot be read ({_explain(error)})")
+        return found
+
+
+def _catch_up(settings: Settings) -> str:
+    """The command that makes what is missing, if the deployment for it is declared."""
+    hourly = settings.deployments.get("hourly")
+    return "" if hourly is None else command_to_run(f"{hourly.flow}/{deployment_name(settings, 'hourly')}", {})
+
+
+def _explain(error: Exception) -> str:
+    return error.message if isinstance(error, AqiError) else f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,170 @@
+"""What `aqi watch` remembers from look to look: what is wrong, and what each channel has yet to take.
+
+Pure: where it is kept is the business of ``orchestration.watch``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+FORMAT = 1
+OVERLAP = timedelta(minutes=10)
+"""A run may become visible so long after one that ended later."""
+FIRST_LOOK = timedelta(hours=24)
+
+
+class Kind(StrEnum):
+    """What is wrong. SERVER, TABLES: that they cannot be looked at."""
+
+    FAILED = "failed"
+    CRASHED = "crashed"
+    LATE = "late"
+    FRESHNESS = "freshness"
+    SERVER = "server"
+    TABLES = "tables"
+
+
+class Event(StrEnum):
+    """Why there is a message. CHANGED: a crash after a failure, or the other way round."""
+
+    BEGAN = "began"
+    CHANGED = "changed"
+    RECOVERED = "recovered"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that is wrong. key: one per deployment, asset or source. since: when it began.
+
+    last: the newest evidence of it. told: the kinds that people know of.
+    """
+
+    key: str
+    kind: Kind
+    title: str
+    text: str
+    since: datetime
+    last: datetime
+    told: tuple[Kind, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "since": self.since.isoformat(), "last": self.last.isoformat()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Incident:
+        """The inverse of ``to_json``."""
+        since, last = (datetime.fromisoformat(data[name]) for name in ("since", "last"))
+        told = tuple(Kind(kind) for kind in data["told"])
+        return cls(data["key"], Kind(data["kind"]), data["title"], data["text"], since, last, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is told, through every channel. at, since: ISO 8601, UTC. title: one line. id: the same when sent again."""
+
+    event: Event
+    kind: str
+    key: str
+    title: str
+    text: str
+    at: str
+    since: str
+    environment: str = ""
+
+    @classmethod
+    def of(cls, incident: Incident, event: Event, environment: str, at: datetime) -> Message:
+        """What is told of an incident because of something that happened at ``at``."""
+        known = (str(incident.kind), incident.key, incident.title, incident.text)
+        return cls(event, *known, _iso(at), _iso(incident.since), environment)
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, str]:
+        return {"id": self.id, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Message:
+        """The inverse of ``to_json``."""
+        values = {name: value for name, value in data.items() if name not in ("id", "event")}
+        return cls(event=Event(data["event"]), **values)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """What is remembered from look to look.
+
+    newest: the end of the run that ended last, of those seen. seen: runs that ended within OVERLAP before it.
+    completed: per deployment the end of the last run that completed. missed: looks in a row without a source.
+    undelivered: per channel, oldest first.
+    """
+
+    newest: datetime
+    seen: Mapping[str, datetime] = field(default_factory=dict)
+    completed: Mapping[str, datetime] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    missed: Mapping[str, int] = field(default_factory=dict)
+    undelivered: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, now: datetime) -> WatchState:
+        """Before the first look ever."""
+        return cls(newest=now - FIRST_LOOK + OVERLAP)
+
+    @property
+    def read_from(self) -> datetime:
+        """Runs that ended before are not looked at."""
+        return self.newest - OVERLAP
+
+    def knows(self, run_id: str, ended_at: datetime) -> bool:
+        """Whether this end of a run needs no look. A run that is retried ends again."""
+        return ended_at < self.read_from or end_of(run_id, ended_at) in self.seen
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "newest": self.newest.isoformat(),
+            "seen": {key: end.isoformat() for key, end in self.seen.items()},
+            "completed": {deployment: end.isoformat() for deployment, end in self.completed.items()},
+            "incidents": [incident.to_json() for incident in self.incidents.values()],
+            "missed": dict(self.missed),
+            "undelivered": {name: [message.to_json() for message in of] for name, of in self.undelivered.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> WatchState:
+        """The inverse of ``to_json``. Raises ValueError for what is no state of this format."""
+        try:
+            if data["format"] != FORMAT:
+                raise ValueError(f"a state must have the format {FORMAT} (got {data['format']!r})")
+            incidents = [Incident.from_json(item) for item in data["incidents"]]
+            return cls(
+                newest=datetime.fromisoformat(data["newest"]),
+                seen={key: datetime.fromisoformat(end) for key, end in data["seen"].items()},
+                completed={name: datetime.fromisoformat(end) for name, end in data["completed"].items()},
+                incidents={incident.key: incident for incident in incidents},
+                missed=dict(data["missed"]),
+                undelivered={
+                    name: tuple(Message.from_json(message) for message in of)
+                    for name, of in data["undelivered"].items()
+                },
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is no state of a watch ({error!r})") from error
+
+
+def end_of(run_id: str, ended_at: datetime) -> str:
+    """An end of a run."""
+    return f"{run_id}@{ended_at.isoformat()}"
+
+
+def _iso(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

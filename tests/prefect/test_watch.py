@@ -1,0 +1,270 @@
+"""`aqi watch` against a real Prefect server, a journal, and mail and web servers: who is told what, and how often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestration.journal import Attempt, RunEntry, RunState
+from orchestration.lags import Lag
+from orchestration.partitions import PartitionSet
+from orchestration.watch import Look, Watch, state_file
+from orchestration.watch_state import Message
+from resources.alert_channels import AlertError
+from resources.journal import Journal
+from tests.delta_files import keys
+from tests.prefect.conftest import PrefectServer
+from tests.prefect.watching import Place, states
+from tests.sinks import HookSink, MailSink
+
+pytestmark = pytest.mark.prefect
+
+FACT = "gold.fact_city_daily"
+
+
+@pytest.fixture
+def place(
+    prefect_server: PrefectServer, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    name = request.node.name.removeprefix("test_").replace("_", "-").partition("[")[0]
+    with MailSink() as mail, HookSink() as hook:
+        yield Place(prefect_server, name, tmp_path / "warehouse", mail, hook)
+
+
+# --- each kind, once ----------------------------------------------------------------------------------------------
+
+
+def test_a_failure_and_its_recovery(place: Place) -> None:
+    assert place.look().good
+    report = "2 steps failed\nsilver.x: 2 failed; no answer for Hà Nội"
+    run = place.run(states().Failed(message=report), selection="layer:silver", partitions="2025-08-08")
+    found = place.look()
+    assert [(item.kind, item.key) for item in found.incidents] == [("failed", f"run:{place.deployment}")]
+    text = place.mail.texts[0]
+    assert f"Run: {run.name}, ended " in text
+    assert "Why:\n  2 steps failed\n  silver.x: 2 failed; no answer for Hà Nội\n" in text
+    assert f"Look: {place.server.api_url.removesuffix('/api')}/runs/flow-run/{run.id}\n" in text
+    command = f"prefect deployment run {place.deployment} --param selection=layer:silver --param partitions=2025-08-08"
+    assert f"Go on: {command}\n" in text
+    assert place.arrived() == [f"{place.deployment} failed"]
+    assert not place.look().good
+    place.run(states().Failed(message="again"))
+    place.run(states().Cancelled())
+    place.look()
+    assert place.arrived() == []
+    place.run(states().Completed())
+    assert place.look().good
+    assert place.look().good
+    assert place.arrived() == [f"{place.deployment} has completed again"]
+
+
+def test_a_crash_names_its_partitions(place: Place) -> None:
+    run = place.run(states().Running())
+    attempts = {
+        "silver.x": Attempt(good=keys(8), planned=keys(8, 9)),
+        FACT: Attempt(planned=keys(8)),
+        "gold.done": Attempt(good=PartitionSet.null(), planned=PartitionSet.null()),
+    }
+    entry = RunEntry("20250820T060000-abcdef", "materialize *", "", state=RunState.RUNNING, attempts=attempts)
+    Journal(str(place.warehouse)).write(replace(entry, flow_run_id=str(run.id)))
+    place.bring(run, states().Crashed(message="Process exited with status -9"))
+    place.look()
+    left = f"  {FACT}: {keys(8)}\n  silver.x: {keys(9)}\n"
+    assert f"Why:\n  Process exited with status -9\nPartitions that were not made:\n{left}Look:" in place.mail.texts[0]
+    assert place.arrived() == [f"{place.deployment} crashed"]
+
+
+def test_between_two_looks(place: Place) -> None:
+    for state in (states().Failed(), states().Crashed(), states().Completed(), states().Crashed()):
+        place.run(state)
+    place.look()
+    place.look()
+    names = ["failed", "crashed", "has completed again", "crashed"]
+    assert place.arrived() == [f"{place.deployment} {name}" for name in names]
+
+
+def test_many_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.watch_server.PAGE", 2)
+    for number in range(5):
+        place.run(states().Failed(message=str(number)))
+    place.run(states().Completed())
+    place.look()
+    assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
+    seen = json.loads(state_file(place.settings).read_text())["seen"]
+    assert len(seen) == 6
+
+
+def test_a_run_that_is_late(place: Place) -> None:
+    now = datetime.now(UTC)
+    long_ago, not_so_long = now - timedelta(minutes=5), now - timedelta(minutes=2)
+    place.scheduled(not_so_long)
+    place.scheduled(long_ago, "AwaitingConcurrencySlot")
+    place.bring(place.scheduled(long_ago, "AwaitingConcurrencySlot"), states().Pending())  # its turn has come
+    place.bring(place.scheduled(long_ago), states().Running())
+    assert place.look().good
+    late = place.scheduled(long_ago, "Late")
+    assert [item.kind for item in place.look().incidents] == ["late"]
+    place.look()
+    text = place.mail.texts[0]
+    assert f"Run: {late.name}, should have started {long_ago:%Y-%m-%d %H:%M} UTC" in text
+    assert "Go on: aqi worker start" in text
+    assert place.arrived() == [f"{place.deployment} is late"]
+    place.bring(late, states().Running())
+    assert place.look().good
+    assert place.arrived() == [f"{place.deployment} is no longer late"]
+
+
+def test_a_table_that_lies_behind(place: Place) -> None:
+    until = datetime(2025, 8, 20, 2, tzinfo=UTC)
+    place.lags = [Lag(FACT, "hanoi", until, 4.0, 3.0), Lag(FACT, "hue", until, 1.0, 3.0)]
+    place.look()
+    place.look()
+    [text] = place.mail.texts
+    assert text.startswith("hanoi: covered until 2025-08-20 02:00 UTC, 4.0 h behind, 3 h are allowed\nLook: aqi status")
+    assert f"Look: aqi status {FACT}\nGo on: prefect deployment run {place.deployment}\n" in text
+    assert place.arrived() == [f"{FACT} lies further behind than it may"]
+    place.lags = [Lag(FACT, "hanoi", until, 3.0, 3.0)]
+    assert place.look().good
+    assert place.arrived() == [f"{FACT} is up to date again"]
+
+
+def test_another_environment_is_none_of_its_business(place: Place, prefect_server: PrefectServer) -> None:
+    Place(prefect_server, "elsewhere", place.warehouse, place.mail, place.hook).run(states().Failed())
+    assert place.look().good
+    assert place.arrived() == []
+
+
+# --- channels, servers and looks that fail ------------------------------------------------------------------------
+
+
+def test_a_channel_that_is_down_gets_it_later_once(place: Place) -> None:
+    place.mail.stop()
+    place.run(states().Failed())
+    assert place.look().untold == ("email",)
+    place.run(states().Completed())
+    found = place.look()
+    assert (found.incidents, found.untold, found.good) == ((), ("email",), False)
+    assert len(place.hook.bodies) == 4
+    place.mail.start()
+    assert place.look().good
+    assert place.look().good
+    assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
+    assert any("email: the mail server" in line for line in place.said)
+
+
+def test_a_refused_message_holds_no_other_up(place: Place) -> None:
+    place.hook.refused = "poison"
+    place.run(states().Failed(message="poison"))
+    place.run(states().Completed())
+    place.look()
+    assert [body.get("event") for body in place.hook.bodies if "id" in body] == ["recovered"]
+    place.hook.refused = ""
+    assert place.look().good
+    assert sorted(body["event"] for body in place.hook.bodies if "id" in body) == ["began", "recovered"]
+    assert len(place.mail.mails) == 2
+
+
+def test_a_server_that_is_gone_and_back(place: Place) -> None:
+    place.look()
+    gone = "http://user:hunter2@127.0.0.1:9/api"
+    for _ in range(3):
+        assert not place.watch(gone).look().good
+    assert "http://127.0.0.1:9/api: ConnectError" in place.mail.texts[0]
+    assert "Go on: prefect server start" in place.mail.texts[0]
+    assert "hunter2" not in "".join([*place.mail.texts, *place.said, state_file(place.settings).read_text()])
+    assert place.arrived() == ["the Prefect server does not answer"]
+    place.run(states().Failed())
+    place.look()
+    assert place.arrived() == [f"{place.deployment} failed", "the Prefect server answers again"]
+    nonsense = place.watch(place.hook.url)
+    assert not nonsense.look().good
+    assert place.look().incidents[0].kind == "failed"
+    assert place.arrived() == []
+
+
+def test_tables_that_cannot_be_read(place: Place) -> None:
+    def broken() -> list[Lag]:
+        raise OSError("no NameNode")
+
+    watch = place.watch()
+    watch._read_lags = broken
+    assert not watch.look().good
+    assert [item.kind for item in watch.look().incidents] == ["tables"]
+    assert place.look().good
+    assert place.arrived() == ["the tables cannot be read", "the tables can be read again"]
+
+
+@dataclass
+class Broken:
+    """A channel that breaks, then ends the watch."""
+
+    errors: list[BaseException]
+    seen: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        self.seen.append(message)
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+def test_the_watch_goes_on_until_it_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Broken([AlertError("no"), ValueError("a bug, with hunter2"), AlertError("some", partly=True)])
+    watch = Watch(place.settings, {"broken": broken}, place.watch()._read_server, list, place.said.append)
+    looks = 0
+    real = Watch.look
+
+    def count(self: Watch) -> Look:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise RuntimeError("a look that fails")
+        if looks == 6:
+            raise KeyboardInterrupt
+        return real(self)
+
+    monkeypatch.setattr(Watch, "look", count)
+    place.run(states().Failed())
+    with pytest.raises(KeyboardInterrupt):
+        watch.forever()
+    assert len(broken.seen) == 3
+    assert any("this look failed (RuntimeError: a look that fails)" in line for line in place.said)
+    assert "hunter2" not in "".join(place.said)
+
+
+def test_watches_side_by_side_tell_everything_once(place: Place) -> None:
+    for _ in range(3):
+        place.run(states().Failed())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda watch: watch.look(), [place.watch() for _ in range(4)]))
+    assert [len(look.incidents) for look in found] == [1] * 4
+    assert place.arrived() == [f"{place.deployment} failed"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": 7}', "\0"])
+def test_a_memory_that_cannot_be_read(place: Place, content: str) -> None:
+    place.look()
+    state_file(place.settings).write_text(content)
+    place.run(states().Failed())
+    place.look()
+    place.look()
+    assert f"{place.deployment} failed" in place.arrived()
+    assert any("begun anew" in line for line in place.said)
+
+
+def test_a_memory_that_cannot_be_written(place: Place) -> None:
+    folder = state_file(place.settings).parent
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where a folder should be")
+    place.run(states().Failed())
+    watch = place.watch()
+    watch.look()
+    watch.look()
+    assert place.arrived() == [f"{place.deployment} failed"]
+    assert any("cannot be written" in line for line in place.said)

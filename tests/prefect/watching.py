@@ -1,0 +1,106 @@
+"""What tests of `aqi watch` share: an environment on a real server, with channels that end at sinks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.deployments import environment_tags
+from orchestration.lags import Lag
+from orchestration.watch import Look, Watch, make_watch
+from resources.alert_channels import channels_of
+from resources.settings import Settings, load
+from tests.prefect.conftest import PrefectServer
+from tests.sinks import HookSink, MailSink
+
+FLOW = "materialize"
+
+
+class Place:
+    """An environment of its own on the server, with a deployment, channels and a watch."""
+
+    def __init__(self, server: PrefectServer, name: str, warehouse: Path, mail: MailSink, hook: HookSink) -> None:
+        self.server, self.environment, self.mail, self.hook = server, name, mail, hook
+        email = {"host": "127.0.0.1", "port": mail.port, "security": "none", "sender": "aqi@x.org"}
+        alerts = {
+            "email": {**email, "recipients": ["ops@x.org"]},
+            "webhooks": {"team": {"url": hook.url, "form": "slack"}, "log": {"url": hook.url}},
+            "every_seconds": 0.01,
+        }
+        self.flags: dict[str, Any] = {
+            "deploy": {"environment": name},
+            "warehouse": {"uri": str(warehouse)},
+            "alerts": alerts,
+            "deployments": {"hourly": {"flow": FLOW, "late_after_minutes": 3}},
+        }
+        self.settings: Settings = load(environment={}, flags=self.flags)
+        self.warehouse = warehouse
+        self.said: list[str] = []
+        self.lags: list[Lag] = []
+        self.deployment = f"{FLOW}/aqi-hourly-{name}"
+        with self.client() as client:
+            flow = client.create_flow_from_name(FLOW)
+            tags = list(environment_tags(self.settings))
+            self._id = client.create_deployment(flow, f"aqi-hourly-{name}", tags=tags, parameters={"selection": "*"})
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        from prefect.client.orchestration import SyncPrefectClient
+
+        with SyncPrefectClient(self.server.api_url) as client:
+            yield client
+
+    def run(self, state: Any = None, **parameters: Any) -> Any:
+        """A run of the deployment, brought into ``state``."""
+        with self.client() as client:
+            run = client.create_flow_run_from_deployment(self._id, parameters=parameters)
+        if state is not None:
+            self.bring(run, state)
+        return run
+
+    def scheduled(self, at: datetime, name: str = "Scheduled") -> Any:
+        """A run that should start, or have started, at an instant."""
+        state = states().Scheduled(scheduled_time=at, name=name)
+        with self.client() as client:
+            return client.create_flow_run_from_deployment(self._id, state=state)
+
+    def bring(self, run: Any, state: Any) -> None:
+        with self.client() as client:
+            client.set_flow_run_state(run.id, state, force=True)
+
+    def watch(self, url: str = "") -> Watch:
+        """A watch as a new process has it, over lags that a test sets."""
+        channels = channels_of(self.settings.alerts)
+        made = make_watch(self.settings, channels, url or self.server.api_url, self.said.append)
+        made._read_lags = lambda: self.lags
+        return made
+
+    def look(self) -> Look:
+        return self.watch().look()
+
+    def arrived(self) -> list[str]:
+        """Subjects of what arrived since this was asked, which is the same at every channel."""
+        mails = self.mail.subjects
+        texts = [body["text"].splitlines()[0].strip("*") for body in self.hook.bodies if "id" not in body]
+        posts = [f"[aqi {body['environment']}] {body['title']}" for body in self.hook.bodies if "id" in body]
+        assert mails == texts == posts, self.said
+        self.mail.mails.clear()
+        self.hook.bodies.clear()
+        return [mail.removeprefix(f"[aqi {self.environment}] ") for mail in mails]
+
+
+def states() -> Any:
+    from prefect import states
+
+    return states
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,110 @@
+"""The hourly run on the recorded hours, with a clock that goes on: hour after hour, over a gap, when nothing is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resources.simulator import Simulator
+from tests import oracle
+from tests.lake import Lake
+
+pytestmark = pytest.mark.spark
+
+HOUR = timedelta(hours=1)
+EVENING = datetime(2025, 9, 9, 21, 20, tzinfo=UTC)
+"""Inside the run of 94 hours of Hà Nội, which goes on over two midnights of UTC."""
+
+
+class Hours:
+    """A lake that is loaded hour by hour, and the API as it was at that hour."""
+
+    def __init__(self, folder: Path, spark: Any, recorded: Path, now: datetime) -> None:
+        self.now = now
+        self.api = Simulator(now=lambda: self.now, replay=recorded)
+        self._folder, self._spark = folder, spark
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self._folder, self._spark, self.api.url, now=self.now)
+
+    def __enter__(self) -> Hours:
+        self.api.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.api.stop()
+
+
+@pytest.fixture
+def hours(tmp_path: Path, spark: Any, recorded: Path) -> Iterator[Hours]:
+    with Hours(tmp_path / "hourly", spark, recorded, EVENING) as hours:
+        yield hours
+
+
+def one_range(hours: Hours, folder: Path, days: str) -> dict[str, Any]:
+    """The tables of one run over all days, at the hour that it is now."""
+    lake = Lake(folder, hours.lake.spark, hours.api.url, now=hours.now)
+    assert lake.materialize(days).ok
+    return lake.tables()
+
+
+@pytest.mark.parametrize(
+    ("runs", "skipped"),
+    [
+        pytest.param(5, 0, id="5 hours over midnight"),
+        pytest.param(48, 0, id="48 hours", marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
+        pytest.param(1, 26, id="a gap of 26 hours"),
+        pytest.param(1, 24 * 5, id="a gap of 5 days"),
+    ],
+)
+def test_hour_by_hour_ends_in_the_tables_of_one_range(hours: Hours, tmp_path: Path, runs: int, skipped: int) -> None:
+    assert hours.lake.hourly().ok
+    hours.now += skipped * HOUR
+    for _ in range(runs):
+        hours.now += HOUR
+        summary = hours.lake.hourly()
+        assert summary.ok, summary.in_words()
+    first = EVENING.date() - timedelta(days=2)
+    assert hours.lake.tables() == one_range(hours, tmp_path / "range", f"{first}..{hours.now.date()}")
+    assert set(hours.lake.states()[oracle.CITY_DAILY]) == {"fresh"}
+
+
+def test_an_hour_in_which_nothing_is_new_needs_no_session_and_writes_nothing(hours: Hours) -> None:
+    assert hours.lake.hourly().ok
+    before = hours.lake.versions()
+    hours.now += timedelta(minutes=20)
+    lake = hours.lake
+    summary = lake.hourly()
+    assert (summary.ok, summary.outcomes, lake.sessions_wanted) == (True, (), 0)
+    assert hours.lake.versions() == before
+
+
+def test_a_day_that_ended_is_recorded_as_such_without_a_new_file(hours: Hours) -> None:
+    """At 23:20 all hours of the day were there; after midnight it is known that no more will come."""
+    hours.now = datetime(2025, 9, 9, 23, 20, tzinfo=UTC)
+    assert hours.lake.hourly().ok
+    files = hours.lake.files()[oracle.BRONZE]
+    hours.now = datetime(2025, 9, 10, 0, 10, tzinfo=UTC)
+    summary = hours.lake.hourly()
+    bronze = next(outcome for outcome in summary.outcomes if outcome.step.asset == oracle.BRONZE)
+    assert {key.day for key in bronze.unchanged} == {datetime(2025, 9, 9).date()}
+    assert set(files) <= set(hours.lake.files()[oracle.BRONZE])
+    assert hours.lake.states(oracle.BRONZE, "2025-09-09") == {
+        oracle.BRONZE: {"fresh": ["2025-09-09/danang", "2025-09-09/hanoi", "2025-09-09/hcmc"]}
+    }
+
+
+def test_an_api_that_is_away_fails_the_run_without_a_session(hours: Hours) -> None:
+    assert hours.lake.hourly().ok
+    before, lake = hours.lake.versions(), hours.lake
+    hours.api.stop()
+    summary = lake.hourly()
+    assert not summary.ok
+    assert "bronze.open_meteo_hourly" in summary.in_words() and "failed: " in summary.in_words()
+    assert lake.sessions_wanted == 0
+    assert lake.versions() == before

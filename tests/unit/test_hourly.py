@@ -1,0 +1,169 @@
+"""The hourly window: the clock, the days that are revised, and gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.asset import Asset, DailyByLocation
+from orchestration.freshness import Current
+from orchestration.hourly import HourlyWindow, gap_in_words, hourly_window
+from orchestration.mappings import Identity
+from orchestration.partitions import Days, PartitionKey, PartitionSet
+from orchestration.provenance import PartitionRecord, TableState
+
+FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
+PLACE, OTHER = "hue", "vinh"
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)
+TODAY = NOW.date()
+
+
+def asset(key: str, *upstream: Identity, source: str | None = None, dated: bool = True) -> Asset:
+    partitions = DailyByLocation() if dated else None
+    return Asset(key, "Text.", lambda: None, upstream, source, partitions, "C", (), frozenset(), ())
+
+
+ASSETS = [asset(FEED, source="api"), asset(CLEAN, Identity(FEED)), asset(PLACES, dated=False)]
+CONTRACTS = dict.fromkeys((FEED, CLEAN, PLACES), "contract")
+
+
+def made(days: Iterable[date], place: str = PLACE, code: str = "code") -> dict[PartitionKey, PartitionRecord]:
+    """Records of the days, made from what the feed has; with another ``code`` they are stale."""
+    keys = [PartitionKey(day, place) for day in days]
+    return {key: PartitionRecord(24, "f", {FEED: {str(key): "f"}}, code, "contract") for key in keys}
+
+
+def window(
+    feed: Mapping[PartitionKey, PartitionRecord],
+    clean: Mapping[PartitionKey, PartitionRecord] | None = None,
+    now: datetime = NOW,
+    revisable: int = 2,
+    catch_up: int = 14,
+    places: Iterable[str] = (PLACE,),
+) -> HourlyWindow:
+    tables = {FEED: TableState(5, dict(feed)), CLEAN: TableState(5, dict(feed if clean is None else clean))}
+    current = Current(lambda _asset, _place: "code", CONTRACTS, now)
+    return hourly_window(ASSETS, places, tables, current, revisable_days=revisable, catch_up_days=catch_up)
+
+
+def days(text: str) -> Days:
+    first, _, last = text.partition("..")
+    return Days.of(date.fromisoformat(first), date.fromisoformat(last or first))
+
+
+def through(last: date) -> list[date]:
+    """Everything since 1 January 2024."""
+    return list(Days.of(date(2024, 1, 1), last))
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        # Asia/Ho_Chi_Minh is seven hours ahead: the day of UTC changes at 07:00.
+        ("2025-08-20T23:50", "2025-08-18..2025-08-20"),
+        ("2025-08-21T00:05", "2025-08-18..2025-08-20"),
+        ("2025-08-21T06:59", "2025-08-18..2025-08-20"),
+        ("2025-08-21T07:00", "2025-08-19..2025-08-21"),
+        # A month's end, a year's end, the end of February in a leap year.
+        ("2025-08-31T23:50", "2025-08-29..2025-08-31"),
+        ("2025-09-01T00:05", "2025-08-29..2025-08-31"),
+        ("2025-09-01T07:00", "2025-08-30..2025-09-01"),
+        ("2025-12-31T23:50", "2025-12-29..2025-12-31"),
+        ("2026-01-01T00:05", "2025-12-29..2025-12-31"),
+        ("2026-01-01T07:00", "2025-12-30..2026-01-01"),
+        ("2024-03-01T07:00", "2024-02-28..2024-03-01"),
+    ],
+)
+@pytest.mark.parametrize("gap_hours", [1, 26], ids=["hourly", "after 26 hours"])
+def test_the_days_by_the_clock(local: str, expected: str, gap_hours: int) -> None:
+    """The last run was one hour ago, or 26: what it left of its today lies among the days that are looked at anyway."""
+    now = datetime.fromisoformat(local).replace(tzinfo=LOCAL).astimezone(UTC)
+    before = now - timedelta(hours=gap_hours)
+    records = made(through(before.date()))
+    today = PartitionKey(before.date(), PLACE)
+    records[today] = PartitionRecord(
+        5, "f", {FEED: {str(today): "f"}}, "code", "contract", as_of=before.strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
+    found = window(records, made(through(before.date())), now)
+    assert found == HourlyWindow(PartitionSet.of(days(expected), [PLACE]), PartitionSet.empty())
+
+
+@pytest.mark.parametrize(
+    ("newest", "revisable", "catch_up", "expected", "beyond"),
+    [
+        ("2025-08-19", 2, 14, "2025-08-18..2025-08-20", None),
+        ("2025-08-17", 2, 14, "2025-08-18..2025-08-20", None),
+        ("2025-08-16", 2, 14, "2025-08-17..2025-08-20", None),
+        ("2025-08-12", 2, 14, "2025-08-13..2025-08-20", None),
+        ("2025-08-05", 2, 14, "2025-08-06..2025-08-20", None),
+        ("2025-08-04", 2, 14, "2025-08-06..2025-08-20", "2025-08-05"),
+        ("2025-01-01", 2, 14, "2025-08-06..2025-08-20", "2025-08-05"),
+        ("2025-08-12", 0, 14, "2025-08-13..2025-08-20", None),
+        ("2025-08-19", 0, 14, "2025-08-20", None),
+        ("2025-08-19", 5, 14, "2025-08-15..2025-08-20", None),
+        ("2025-08-12", 2, 0, "2025-08-18..2025-08-20", "2025-08-17"),
+    ],
+)
+def test_gaps(newest: str, revisable: int, catch_up: int, expected: str, beyond: str | None) -> None:
+    found = window(made(through(date.fromisoformat(newest))), revisable=revisable, catch_up=catch_up)
+    assert found.partitions == PartitionSet.of(days(expected), [PLACE])
+    assert found.beyond == (PartitionSet.of(days(beyond), [PLACE]) if beyond else PartitionSet.empty())
+
+
+def test_a_place_that_is_new_begins_with_the_days_that_are_revised() -> None:
+    assert window({}).partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+
+
+def test_a_gap_does_not_begin_before_the_first_day() -> None:
+    """All that is there was made by other code: made anew, but nothing before it, which nobody ever asked for."""
+    found = window(made(Days.of(date(2025, 8, 12), TODAY), code="old"))
+    assert found == HourlyWindow(PartitionSet.of(days("2025-08-12..2025-08-20"), [PLACE]), PartitionSet.empty())
+
+
+def test_a_gap_in_any_table_counts() -> None:
+    """Silver failed for three days."""
+    found = window(made(through(TODAY)), made(through(date(2025, 8, 14))))
+    assert found.partitions == PartitionSet.of(days("2025-08-15..2025-08-20"), [PLACE])
+
+
+def test_a_table_that_is_new_is_no_gap() -> None:
+    found = window(made(through(TODAY)), {})
+    assert found.partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+
+
+def test_an_old_hole_is_no_gap() -> None:
+    feed = {key: record for key, record in made(through(TODAY)).items() if key.day != date(2025, 8, 10)}
+    assert window(feed).partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+
+
+def test_every_place_has_its_own_gap() -> None:
+    feed = made(through(TODAY)) | made(through(date(2025, 8, 15)), OTHER)
+    found = window(feed, places=(PLACE, OTHER)).partitions
+    assert found.days_of(PLACE) == days("2025-08-18..2025-08-20")
+    assert found.days_of(OTHER) == days("2025-08-16..2025-08-20")
+
+
+def test_a_long_gap_is_told_with_a_remedy() -> None:
+    told = gap_in_words(PartitionSet.of(days("2025-08-05"), [PLACE]))
+    assert "2025-08-05 × hue and before" in told
+    assert "hourly.catch_up_days" in told and "aqi backfill" in told
+
+
+@given(
+    present=st.sets(st.integers(1, 40), max_size=30),
+    revisable=st.integers(0, 5),
+    catch_up=st.integers(0, 20),
+)
+def test_the_window_by_its_definition(present: set[int], revisable: int, catch_up: int) -> None:
+    """Days ago: all from today on back to just after the newest fresh one before those that are revised."""
+    found = window(made(TODAY - timedelta(ago) for ago in present), revisable=revisable, catch_up=catch_up)
+    older = sorted(ago for ago in present if ago > revisable)
+    reach = min(older[0] - 1, max(catch_up, revisable)) if older else revisable
+    assert {(TODAY - key.day).days for key in found.partitions if key.day} == set(range(reach + 1))
+    assert bool(found.beyond) == bool(older and older[0] > max(catch_up, revisable) + 1)

@@ -1,0 +1,195 @@
+"""Maintenance: logs, the second home of provenance, failures by name, dry runs, the command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.provenance import Provenance
+from resources import warehouse
+from resources.clock import iso
+from resources.lock import WarehouseLock
+from resources.snapshot_files import SnapshotFiles
+from resources.step_history import FOLDER, StepHistory
+from resources.upkeep import SMALL_FILES
+from tests.calls import EPISODE, QUARANTINE, Aqi, record, tree
+from tests.unit.test_metrics import ROW, never
+from tests.upkept import LONG_AGO, NOW, Tables, filled, says
+
+
+@pytest.fixture(autouse=True)
+def _logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("made") / "lake").folder
+
+
+@pytest.fixture
+def tables(_made: Path, tmp_path: Path) -> Tables:
+    """Of a table with thirteen files, two of which have days that are still revised."""
+    shutil.copytree(_made, tmp_path / "lake")
+    return Tables(tmp_path / "lake")
+
+
+# --- the log, and the second home of provenance ---------------------------------------------------
+
+
+def test_provenance_outlives_the_log(tables: Tables) -> None:
+    tables.old_log()
+    before, rows = tables.state, tables.rows()
+    done = tables.upkeep()
+    assert (done.kept, done.checkpoint) == (True, True)
+    assert done.commits >= 13
+    left = sorted(path.name for path in (tables.table_folder / "_delta_log").glob("*.json"))
+    assert int(left[0][:20]) > 12
+    assert (says(tables.state), tables.rows()) == (says(before), rows)
+    tables.day(date(2025, 8, 17))
+    assert set(tables.state.records) == {
+        *before.records,
+        *(PartitionKey(date(2025, 8, 17), at) for at in ("hanoi", "hue")),
+    }
+    assert tables.state.unrecorded == PartitionSet.empty()
+
+
+def test_the_log_stays_where_the_state_could_not_be_kept(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read back is not the state: nothing of the log is removed, and the table has failed by name."""
+    tables.old_log()
+    names = {path.name for path in (tables.table_folder / "_delta_log").glob("*.json")}
+    monkeypatch.setattr(SnapshotFiles, "newest", lambda _files, _version: None)
+    summary = tables.maintain()
+    assert summary.exit_status == 1
+    (failed,) = [table for table in summary.tables if table.error]
+    assert (failed.table, failed.joined, failed.commits) == (EPISODE, 11, 0)
+    assert "its log was left as it is" in failed.error
+    assert names <= {path.name for path in (tables.table_folder / "_delta_log").glob("*.json")}
+
+
+def test_the_whole_state_is_kept_where_a_run_would_write_a_supplement(tables: Tables) -> None:
+    tables.workspace.warehouse.keep_state(tables.asset, tables.state)
+    assert tables.upkeep().kept
+    assert tables.state.snapshot == tables.state.version
+
+
+def test_a_log_that_is_young_stays(tables: Tables) -> None:
+    done = tables.upkeep()
+    assert (done.checkpoint, done.commits) == (True, 0)
+    assert tables.upkeep().checkpoint is False
+
+
+def test_hadoops_checksum_of_a_checkpoint_does_not_outlive_it(tables: Tables) -> None:
+    stale = tables.table_folder / "_delta_log" / "._last_checkpoint.crc"
+    stale.write_bytes(b"crc")
+    assert tables.upkeep().checkpoint
+    assert not stale.exists()
+
+
+def test_provenance_files_that_no_commit_names(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "INLINE_METADATA_CHARACTERS", 10)
+    key = PartitionKey(date(2025, 8, 1), "hue")
+    said = Provenance("run-9", EPISODE, iso(NOW), {key: record(tables.workspace, EPISODE, key, 0)})
+    tables.workspace.warehouse.record(tables.asset, said)
+    folder = tables.table_folder / "_aqi"
+    (needed,) = folder.glob("*.json")
+    for name in ("a" * 64 + ".json", "b" * 64 + ".json", f".{'c' * 64}.json.12.tmp", "notes.json"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    for path in folder.iterdir():
+        if not path.name.startswith("b"):
+            os.utime(path, (LONG_AGO, LONG_AGO))
+    assert tables.upkeep().provenance_files == 2
+    assert {path.name for path in folder.glob("*.json")} == {needed.name, "b" * 64 + ".json", "notes.json"}
+    assert key in tables.state.records
+    tables.old_log()
+    for version in range(12):
+        tables.day(date(2025, 6, version + 1))
+    done = tables.upkeep()
+    assert (done.provenance_files, needed.exists()) == (1, False), "its commit has gone, a snapshot has what it said"
+    assert key in tables.state.records
+
+
+# --- the whole ------------------------------------------------------------------------------------
+
+
+def test_one_table_that_fails_does_not_stop_the_others(tables: Tables) -> None:
+    tables.create(QUARANTINE)
+    log = tables.folder / "silver" / "air_quality_hourly_quarantine" / "_delta_log"
+    (log / f"{1:020d}.json").write_text("{", encoding="utf-8")
+    summary = tables.maintain()
+    assert (summary.ok, summary.exit_status) == (False, 1)
+    errors = {table.table: table.error for table in summary.tables}
+    assert errors[QUARANTINE]
+    assert errors[EPISODE] == ""
+    assert f"{QUARANTINE}: FAILED: " in summary.in_words()
+    assert f"{EPISODE}: 11 small files put together into 2, its state kept" in summary.in_words()
+    assert summary.in_words().endswith("1 failed")
+
+
+def test_a_dry_run_changes_nothing_and_says_what_would_be_done(tables: Tables) -> None:
+    old = tables.table_folder / "part-old.parquet"
+    old.write_bytes(b"x")
+    os.utime(old, (LONG_AGO, LONG_AGO))
+    StepHistory(str(tables.folder)).append([ROW], never)
+    before = tree(tables.folder)
+    would = tables.maintain(dry_run=True)
+    assert tree(tables.folder) == before
+    did = tables.maintain()
+    assert [replace(table, commits=0) for table in did.tables] == list(would.tables)
+    assert "dry run" in would.in_words()
+
+
+def test_logs_of_runs_long_ago(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "aqi" / "logs"
+    folder.mkdir(parents=True)
+    for name in ("r1-spark.log", "r2-prefect.log", "r3-spark.log", "mine.txt"):
+        (folder / name).write_text("x", encoding="utf-8")
+    for name in ("r1-spark.log", "r2-prefect.log", "mine.txt"):
+        os.utime(folder / name, (LONG_AGO, LONG_AGO))
+    tables = Tables(tmp_path / "lake")
+    assert tables.maintain(dry_run=True).logs == 2
+    assert tables.maintain().logs == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.txt", "r3-spark.log"]
+    assert tables.maintain().logs == 0
+
+
+def test_the_history_of_steps_is_looked_after_too(tmp_path: Path) -> None:
+    tables = Tables(tmp_path / "lake")
+    history = StepHistory(str(tables.folder))
+    for _ in range(SMALL_FILES):
+        history.append([ROW], never)
+    (done,) = tables.maintain().tables
+    assert (done.table, done.joined, done.into, done.checkpoint) == (FOLDER, SMALL_FILES, 1, True)
+    assert history.rows() == [ROW] * SMALL_FILES
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_the_command(aqi: Aqi, tables: Tables) -> None:
+    at = {"AQI_WAREHOUSE__URI": str(tables.folder)}
+    text = aqi.text("maintenance", EPISODE, "--dry-run", **at)
+    assert (
+        text.splitlines()[0]
+        == f"{EPISODE}: 11 small files put together into 2, its state kept, a checkpoint of its log"
+    )
+    assert text.splitlines()[-1].endswith("(dry run: nothing was done)")
+    done = aqi.json("maintenance", **at)
+    assert (done["state"], done["dry_run"], done["logs"], done["errors"]) == ("completed", False, 0, [])
+    (table,) = done["tables"]
+    assert (table["table"], table["joined"], table["into"], table["error"]) == (EPISODE, 11, 2, "")
+    assert aqi.text("maintenance", EPISODE, **at).splitlines()[0] == "nothing to do"
+
+
+def test_it_waits_for_the_lock(aqi: Aqi, tables: Tables) -> None:
+    with WarehouseLock(tables.folder, "run-1", iso(NOW), 0):
+        result = aqi("maintenance", AQI_WAREHOUSE__URI=str(tables.folder), AQI_WAREHOUSE__LOCK_WAIT_SECONDS="0")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "in use by run run-1" in result.stderr
+        assert aqi("maintenance", "--dry-run", AQI_WAREHOUSE__URI=str(tables.folder)).exit_code == 0
