@@ -71,14 +71,17 @@ def materialize(
 
 
 def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_json: bool) -> int:
-    request, beyond = workspace.hourly(workspace.select(selection), place_names(locations))
-    if beyond:
-        click.echo(gap_in_words(beyond), err=True)
+    request = workspace.hourly(workspace.select(selection), place_names(locations))
     if dry_run:
+        if request.beyond:
+            click.echo(gap_in_words(request.beyond), err=True)
         from orchestration.executor import look
 
         looked = look(workspace, request)
-        return _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+        status = _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+        for line in [] if looked is None else looked.problems:
+            click.echo(line, err=True)
+        return status if looked is None or not looked.problems else 1
     return _run(workspace, request, f"{selection} hourly", "materialize", as_json)
 
 

@@ -31,7 +31,8 @@ def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
     that lie further behind than they may, a Prefect server that does not answer.
 
     Looks every alerts.every_seconds until it is ended (Ctrl-C, SIGTERM). The server is the one of PREFECT_API_URL.
-    What a channel cannot take is sent at a later look. Needs no JVM.
+    What a channel cannot take is sent at a later look; what it refuses again and again is replaced by a short
+    message, then given up. Without channels, --once only looks, and remembers nothing. Needs no JVM.
     """
     if testing and (once or as_json):
         raise UsageError("--test goes alone", "Leave --once and --json away.")
@@ -89,15 +90,15 @@ def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None
 
 
 def _test(settings: Settings) -> int:
-    from orchestration.watch import a_test, attempt
-    from resources.alert_channels import channels_of
+    from orchestration.watch import SENDING_SECONDS, a_test
+    from resources.alert_channels import Bounded, channels_of
 
     channels = channels_of(settings.alerts)
     if not channels:
         raise UsageError("no channel is configured", HOW_TO)
     message, failed = a_test(environment=settings.deploy.environment), False
     for name, channel in channels.items():
-        error = attempt(channel, message)
+        error = Bounded(channel).send(message, SENDING_SECONDS)
         failed |= error is not None
         click.echo(f"{name}: {'ok' if error is None else f'failed: {error.message}'}")
     return 1 if failed else 0

@@ -27,8 +27,8 @@ def worker() -> None:
 def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     """Run what is scheduled in a work pool, until it is told to stop (Ctrl-C, SIGTERM).
 
-    Every run is a process of its own. The warehouse, logs and settings are those of a command that is called here: a
-    relative path starts in this folder.
+    Every run is a process of its own. Its profile is that of its deployment, else the one that is named here; a
+    relative path, the warehouse's too, starts in this folder.
     """
     from orchestration.deployments import pool_name
     from resources.prefect_server import configured_api_url
@@ -42,6 +42,8 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
         )
     name = pool or pool_name(settings)
     os.environ.setdefault("AQI_WORKER_FOLDER", str(Path.cwd()))
+    if profile is not None:
+        os.environ["AQI_PROFILE"] = str(Path(profile).resolve()) if Path(profile).is_file() else profile
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT_SECONDS))
     arguments = ["worker", "start", "--pool", name, "--type", "process", "--name", f"{name} {os.uname().nodename}"]

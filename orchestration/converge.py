@@ -182,8 +182,8 @@ def converge(
 ) -> tuple[Change, ...]:
     """What is to be done so that a server with ``found`` has ``declared``; nothing where it has.
 
-    tags: those that all deployments of this environment carry; only what carries them is ever retired. Raises
-    ConfigurationError where a declared name belongs to another environment.
+    tags: those that all deployments of this environment carry; only what carries them is ever retired. What has a
+    declared name is ours, whatever its tags. Raises ConfigurationError where it is another environment's.
     """
     ours = frozenset(tags)
     there = {item.key: item for item in found}
@@ -191,12 +191,13 @@ def converge(
     for item in sorted(declared, key=lambda item: item.key):
         before = there.pop(item.key, None)
         changes += _created(item) if before is None else _changed(item, _not_of_another(before, ours))
-    if undeclared is not Undeclared.IGNORE:
-        gone = [item for _, item in sorted(there.items()) if ours <= set(item.properties.tags)]
-        kind = Kind.RETIRE if undeclared is Undeclared.RETIRE else Kind.LEAVE
-        note = "no longer declared" + (", --prune retires it" if kind is Kind.LEAVE else "")
-        changes += [Change(kind, _name(item), id=item.id, note=note) for item in gone]
-    return tuple(changes)
+    gone = [item for _, item in sorted(there.items()) if ours <= set(item.properties.tags)]
+    if undeclared is Undeclared.IGNORE:  # what has one of the declared names, but another flow, would do its work twice
+        names = {item.name for item in declared}
+        gone = [item for item in gone if item.name in names]
+    kind = Kind.RETIRE if undeclared is Undeclared.RETIRE else Kind.LEAVE
+    note = "no longer declared" + (", --all --prune retires it" if kind is Kind.LEAVE else "")
+    return (*changes, *(Change(kind, _name(item), id=item.id, note=note) for item in gone))
 
 
 def converge_pools(wanted: Iterable[Pool], found: Mapping[str, int | None]) -> tuple[Change, ...]:

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Protocol
 from orchestration.errors import SourceError
 from orchestration.flow import MATERIALIZE, Listener, Work, run_flow, submit_tasks
 from orchestration.freshness import NOT_ANSWERED, Current
+from orchestration.hourly import gap_in_words
 from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Request
 from orchestration.provenance import TableState
 from orchestration.run_record import RunRecord
 from orchestration.source import OpenMeteoSource
-from orchestration.steps import RunContext, StepRunner
+from orchestration.steps import RunContext, StepRunner, explain
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.hadoop import HadoopConf
@@ -104,7 +105,9 @@ def materialize(
     started = time.perf_counter()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
-    looked = look(workspace, request) if request.compare else None
+    if request.beyond:
+        listener.warned(gap_in_words(request.beyond))
+    looked = look(workspace, request)
     current = workspace.current(None if looked is None else looked.sent)
     plan, states = workspace.plan(request, current)
     if not plan.steps:
@@ -118,7 +121,11 @@ def materialize(
                 check_cluster(settings, workspace.warehouse.uri)
         make_spark = _own_driver(settings, workspace.warehouse.uri, listener)
     with locked(workspace, run_id, listener) as inherited:
-        plan, states = workspace.plan(request, current)
+        before, (plan, states) = states, workspace.plan(request, current)
+        if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
+            looked = look(workspace, request)
+            current = workspace.current(None if looked is None else looked.sent)
+            plan, states = workspace.plan(request, current)
         listener.planned(plan)
         if not plan.steps:
             return _summary(request, run_id, plan, (), states, started, flow_run_id)
@@ -146,6 +153,7 @@ def materialize(
                 listener,
                 settings.spark.max_parallel_steps,
                 chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
+                lag_hours=record.lag_hours,
             )
             try:
                 if flow_run_id:
@@ -153,6 +161,8 @@ def materialize(
                 else:
                     flow_run_id = run_flow(work, name=title, flow_name=flow_name)
             except BaseException:
+                if source is not None:
+                    source.cancel()
                 driver.cancel()
                 raise
             application_id = driver.application_id
@@ -190,9 +200,10 @@ class _Session:
 class Look:
     """What sources sent when they were asked about the partitions of a request.
 
-    sent: digests by source and partition. brought: whether anything came.
+    assets: that were asked for. sent: digests by source and partition. brought: whether anything came.
     """
 
+    assets: tuple[str, ...]
     source: OpenMeteoSource
     sent: Mapping[str, Mapping[PartitionKey, str]]
 
@@ -200,16 +211,29 @@ class Look:
     def brought(self) -> bool:
         return any(digest != NOT_ANSWERED for digests in self.sent.values() for digest in digests.values())
 
+    @property
+    def problems(self) -> list[str]:
+        """What could not be asked, a line each."""
+        errors = (item for asset in self.assets for item in self.source.errors(asset).items())
+        return [f"{task}: {explain(error)}" for task, error in errors]
+
+    def is_outdated(self, before: Mapping[str, TableState], now: Mapping[str, TableState]) -> bool:
+        """Whether another run has made something of these assets since the states ``before`` were read."""
+        states = ((before.get(asset, TableState()), now.get(asset, TableState())) for asset in self.assets)
+        return any(one.version != other.version for one, other in states)
+
 
 def look(workspace: Workspace, request: Request) -> Look | None:
-    """Ask the sources of a request what they send now; None where it has no fetched asset."""
+    """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset."""
+    if not request.compare:
+        return None
     fetched = [workspace.catalog[key] for key in sorted(request.assets) if workspace.catalog[key].source is not None]
     if not fetched:
         return None
-    wanted = {asset.key: request.partitions for asset in fetched}
+    wanted = {asset.key: request.compare for asset in fetched}
     source = OpenMeteoSource(workspace.settings, wanted, _client(workspace.settings))
     source.fetch_all()
-    return Look(source, {str(asset.source): source.sent(asset.key) for asset in fetched})
+    return Look(tuple(wanted), source, {str(asset.source): source.sent(asset.key) for asset in fetched})
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
@@ -231,7 +255,8 @@ def _summary(
     application_id: str = "",
 ) -> RunSummary:
     chunks = chunk_outcomes(request, plan, outcomes, tables)
-    return RunSummary(run_id, plan, outcomes, time.perf_counter() - started, flow_run_id, application_id, chunks)
+    seconds = time.perf_counter() - started
+    return RunSummary(run_id, plan, outcomes, seconds, flow_run_id, application_id, chunks, request.beyond)
 
 
 def prepare(

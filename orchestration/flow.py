@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,7 +46,8 @@ class Listener(Protocol):
 class Work:
     """What a flow does: the steps of a plan. Outcomes are left on ``runner``.
 
-    chunks: what became of the chunks of a backfill; asked when all steps are done, and kept as an artifact.
+    chunks: what became of the chunks of a backfill; lag_hours: how far assets lie behind, by key. Both are asked when
+    all steps are done, and kept as artifacts.
     """
 
     plan: Plan
@@ -55,6 +56,7 @@ class Work:
     listener: Listener
     parallel_steps: int
     chunks: Callable[[], Sequence[ChunkOutcome]] = tuple
+    lag_hours: Callable[[Sequence[StepOutcome]], Mapping[str, float | None]] = lambda _outcomes: {}
 
     @property
     def tasks(self) -> int:
@@ -167,7 +169,7 @@ def submit_tasks(work: Work, name: str) -> None:
         future.wait()
     outcomes = [runner.outcomes[step.id] for step in plan.steps if step.id in runner.outcomes]
     for key, table in (
-        (STEPS_ARTIFACT, steps_table(outcomes)),
+        (STEPS_ARTIFACT, steps_table(outcomes, work.lag_hours(outcomes))),
         (CHUNKS_ARTIFACT, [chunk.to_json() for chunk in work.chunks()]),
     ):
         if table:

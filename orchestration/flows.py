@@ -25,7 +25,6 @@ from orchestration.errors import AqiError  # noqa: E402
 from orchestration.executor import materialize as run_request  # noqa: E402
 from orchestration.flow import task_threads  # noqa: E402
 from orchestration.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
-from orchestration.hourly import gap_in_words  # noqa: E402
 from orchestration.outcome import StepOutcome  # noqa: E402
 from orchestration.planner import Plan, Request, Step  # noqa: E402
 from orchestration.source import FetchTask  # noqa: E402
@@ -115,10 +114,7 @@ def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[
         return request, f"{parameters.select} {start}..{end} {mode}"
     keys = workspace.select(parameters.selection)
     if parameters.hourly:
-        request, beyond = workspace.hourly(keys, parameters.locations)
-        if beyond:
-            get_run_logger().warning(gap_in_words(beyond))
-        return request, f"{parameters.selection} hourly"
+        return workspace.hourly(keys, parameters.locations), f"{parameters.selection} hourly"
     request = workspace.requested(keys, parameters.partitions, parameters.locations, force=parameters.force)
     return request, f"{parameters.selection} {parameters.partitions or ''}".strip()
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.errors import WarehouseError
 from orchestration.lags import Lag, lags
-from orchestration.provenance import TableState
+from orchestration.partitions import PartitionKey
+from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.workspace import Workspace
 from resources.clock import iso
+from resources.delta_log import DeltaLog
+from resources.warehouse import Warehouse
 
+LOOKED_THROUGH = 200
+"""So many commits of ours back is looked for what a table once recorded: eight days of hourly runs."""
 SHOWN = 3
 """So many groups of places of an asset, and so many names in one."""
 
@@ -28,7 +36,39 @@ def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, Ta
     needed = workspace.catalog.dag.upstream_of_any(dated) | set(dated)
     assets = [asset for asset in workspace.catalog if asset.key in needed]
     known |= workspace.warehouse.states(one for one in assets if one.partitions is not None and one.key not in known)
-    return lags(assets, dated, known, [place.key for place in workspace.settings.locations], workspace.settings.now())
+    places = [place.key for place in workspace.settings.locations]
+    return lags(assets, dated, known, places, workspace.settings.now(), EarlierRecords(workspace.warehouse, known))
+
+
+class EarlierRecords:
+    """What commits recorded up to ``tables``, newest first; read only as far back as somebody asks."""
+
+    def __init__(self, warehouse: Warehouse, tables: Mapping[str, TableState]) -> None:
+        self._warehouse, self._tables = warehouse, tables
+        self._unread: dict[str, Iterator[Provenance]] = {}
+        self._found: dict[tuple[str, PartitionKey, str], PartitionRecord] = {}
+
+    def __call__(self, asset: str, key: PartitionKey, fingerprint: str) -> PartitionRecord | None:
+        """The newest record of a partition with that content; None where none of the last commits has one."""
+        wanted = asset, key, fingerprint
+        if asset not in self._unread:
+            self._unread[asset] = islice(self._newest_first(asset), LOOKED_THROUGH)
+        while wanted not in self._found:
+            said = next(self._unread[asset], None)
+            if said is None:
+                return None
+            for of, record in said.records.items():
+                self._found.setdefault((asset, of, record.fingerprint), record)
+        return self._found[wanted]
+
+    def _newest_first(self, asset: str) -> Iterator[Provenance]:
+        log, state = DeltaLog(self._warehouse.table_uri(asset)), self._tables.get(asset, TableState())
+        for version in reversed(log.versions()):
+            if state.version is not None and version <= state.version:
+                with contextlib.suppress(OSError, WarehouseError):  # gone, or damaged: the table lies no less behind
+                    said = log.commit(version).provenance
+                    if said is not None:
+                        yield said
 
 
 def worst_lag_hours(found: Iterable[Lag], asset: str) -> float | None:

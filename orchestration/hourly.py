@@ -1,7 +1,7 @@
 """The hourly window: which days a run looks at that is started every hour, and after a gap.
 
-Today and the days that the provider may still revise; and, for every place, all days since the last one that is fresh
-in every selected asset, up to a bound. Days are UTC days.
+Today and the days that the provider may still revise; and, for every place, the days before them that are not fresh in
+every selected asset, up to a bound. Days are UTC days.
 
 Pure: table states, versions and the clock come in as values.
 """
@@ -24,10 +24,12 @@ DAY = timedelta(days=1)
 class HourlyWindow:
     """What an hourly run is about.
 
-    beyond: of each place whose gap reaches farther back than is caught up, the last day that stays as it is.
+    revisable: those of ``partitions`` that the provider may still revise. beyond: of each place whose gap reaches
+    farther back than is caught up, the last day that stays as it is.
     """
 
     partitions: PartitionSet
+    revisable: PartitionSet
     beyond: PartitionSet
 
 
@@ -44,38 +46,41 @@ def hourly_window(
 
     An asset that was never made at a place has no gap there; days before its first one are none either.
 
-    | today | revisable | newest fresh | window, with 14 days to catch up |
-    |-------|-----------|--------------|----------------------------------|
-    | 20    | 2         | 17 or later  | 18..20                           |
-    | 20    | 2         | 12           | 13..20                           |
-    | 20    | 2         | 3            | 6..20                            |
-    | 20    | 2         | none ever    | 18..20                           |
+    | today | revisable | fresh           | window, with 14 days to catch up |
+    |-------|-----------|-----------------|----------------------------------|
+    | 20    | 2         | all through 17  | 18..20                           |
+    | 20    | 2         | all through 12  | 13..20                           |
+    | 20    | 2         | all but 9       | 9, 18..20                        |
+    | 20    | 2         | all through 3   | 6..20                            |
+    | 20    | 2         | none ever       | 18..20                           |
     """
     today = current.now.date()
     first = today - revisable_days * DAY
     bound = min(first, today - catch_up_days * DAY)
-    judges = [(asset, Judge(asset, tables, current)) for asset in assets if asset.partitions is not None]
-    partitions, beyond = PartitionSet.empty(), PartitionSet.empty()
+    judged = [
+        (Judge(asset, tables, current), tables.get(asset.key, TableState()).present)
+        for asset in assets
+        if asset.partitions is not None
+    ]
+    places = tuple(places)
+    gaps: list[PartitionKey] = []
+    beyond: list[PartitionKey] = []
     for place in places:
-        begins = first
-        for asset, judge in judges:
-            known = tables.get(asset.key, TableState()).present.days_of(place)
-            earliest = known.first if known else first
-            day = _after_the_newest_fresh(judge, place, first, max(bound, earliest))
-            begins = min(begins, day)
+        for judge, present in judged:
+            known = present.days_of(place)
+            if not known:
+                continue
+            lacking = [key for key in _keys(place, max(bound, known.first), first) if not judge(key).fresh]
+            gaps += lacking
             before = PartitionKey(bound - DAY, place)
-            if day == bound and earliest < bound and not judge(before).fresh:
-                beyond |= PartitionSet.from_keys([before])
-        partitions |= PartitionSet.of(Days.of(begins, today), [place])
-    return HourlyWindow(partitions, beyond)
+            if known.first < bound and not judge(before).fresh:
+                beyond.append(before)
+    revisable = PartitionSet.of(Days.of(first, today), places)
+    return HourlyWindow(revisable | PartitionSet.from_keys(gaps), revisable, PartitionSet.from_keys(beyond))
 
 
-def _after_the_newest_fresh(judge: Judge, place: str, first: date, bound: date) -> date:
-    """The earliest day, not before ``bound``, from which on no day before ``first`` is fresh."""
-    day = first
-    while day > bound and not judge(PartitionKey(day - DAY, place)).fresh:
-        day -= DAY
-    return day
+def _keys(place: str, first: date, before: date) -> list[PartitionKey]:
+    return [PartitionKey(first + number * DAY, place) for number in range((before - first).days)]
 
 
 def gap_in_words(beyond: PartitionSet) -> str:

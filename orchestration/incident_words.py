@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 WHY_LENGTH = 4000
-"""So much of a run's own report is told, in characters; the rest is behind the link."""
+"""So much of a run's own report is told, in characters, and of what it did not make; the rest is behind the link."""
 PLACES = 20
 """So many places of an asset are named."""
+TITLE_LENGTH = 200
 _PLAIN = re.compile(r"[\w .:*+,/()@-]+")
 
 
@@ -107,15 +108,13 @@ def _as_parameter(value: Any) -> str:
 
 def about_run(run: EndedRun) -> str:
     """What a run says that did not complete."""
-    why = run.message.strip() or "it says nothing; its log may"
-    if len(why) > WHY_LENGTH:
-        why = f"{why[:WHY_LENGTH]} … ({len(why) - WHY_LENGTH} characters more)"
-    unmade = [f"  {asset}: {partitions}" for asset, partitions in run.unmade]
+    why = _bounded(run.message.strip() or "it says nothing; its log may")
+    unmade = _bounded("\n".join(f"  {asset}: {partitions}" for asset, partitions in run.unmade))
     lines = [
         f"Run: {run.name}, ended {day_and_time(run.ended_at)}",
         "Why:",
         *(f"  {line}" for line in why.splitlines()),
-        *(["Partitions that were not made:", *unmade] if unmade else []),
+        *(["Partitions that were not made:", unmade] if unmade else []),
         *_look(run.link),
         f"Go on: {command_to_run(run.deployment, run.parameters)}",
     ]
@@ -143,10 +142,14 @@ def about_late(runs: Sequence[LateRun]) -> str:
     return "\n".join(lines)
 
 
-def about_lags(asset: str, missed: Sequence[Lag], catch_up: str) -> str:
-    """Where an asset lies behind; catch_up: the command that makes what is missing, if there is one."""
+def about_lags(asset: str, missed: Sequence[Lag], catch_up: str, new: Container[str] = ()) -> str:
+    """Where an asset lies behind; catch_up: the command that makes what is missing, if there is one.
+
+    new: places that come first.
+    """
+    named = sorted(missed, key=lambda lag: (lag.location not in new, lag.location))[:PLACES]
     lines = [
-        *(f"{lag.location}: {_behind(lag)}" for lag in missed[:PLACES]),
+        *(f"{lag.location}: {_behind(lag)}" for lag in named),
         *([f"and {len(missed) - PLACES} places more"] if len(missed) > PLACES else []),
         f"Look: aqi status {asset}",
         *([f"Go on: {catch_up}"] if catch_up else []),
@@ -156,7 +159,18 @@ def about_lags(asset: str, missed: Sequence[Lag], catch_up: str) -> str:
 
 def about_unseen(why: str, remedy: str) -> str:
     """What cannot be looked at."""
-    return "\n".join(["Why:", *(f"  {line}" for line in why.splitlines()), f"Go on: {remedy}"])
+    return "\n".join(["Why:", *(f"  {line}" for line in _bounded(why).splitlines()), f"Go on: {remedy}"])
+
+
+def unsendable(title: str) -> tuple[str, str]:
+    """Title and text in place of a message that a channel refuses."""
+    cut = title if len(title) <= TITLE_LENGTH else f"{title[:TITLE_LENGTH]} …"
+    return f"could not be sent: {cut}", "This channel refuses the message.\nLook: aqi watch --once"
+
+
+def _bounded(text: str) -> str:
+    left = len(text) - WHY_LENGTH
+    return text if left <= 0 else f"{text[:WHY_LENGTH]} … ({left} characters more)"
 
 
 def _behind(lag: Lag) -> str:

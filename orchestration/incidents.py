@@ -8,7 +8,7 @@ Pure: what is looked at, and how messages are sent, is the business of ``orchest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -24,13 +24,16 @@ from orchestration.incident_words import (
     about_run,
     about_unseen,
     day_and_time,
+    unsendable,
 )
-from orchestration.watch_state import OVERLAP, Event, Incident, Kind, Message, WatchState, end_of
+from orchestration.watch_state import OVERLAP, REFUSALS, Event, Incident, Kind, Message, WatchState, end_of
 
 PATIENCE = 2
 """So many looks in a row must see nothing of the server, or of the tables, before that is an incident."""
 KEPT = 1000
 """So many messages are kept for a channel that takes none; the oldest go first."""
+RUNS_KEPT = 20
+"""So many runs of an incident are looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +89,70 @@ def queued(
 ) -> WatchState:
     """``after`` with ``messages`` to be sent through every channel; ``state`` is from before that look.
 
-    A channel that is new is first told what was wrong before. One that is known and not among ``channels`` gets its
-    messages too: another process may have it.
+    A channel that is new is first told what was wrong before. For one that is known and not among ``channels``, which
+    another process may have, or which may come back, only what is not over is kept.
     """
+    channels = set(channels)
     open_before = state.incidents.values()
     old = tuple(Message.of(incident, Event.BEGAN, environment, incident.since) for incident in open_before)
     known = {name: state.undelivered.get(name, old) for name in sorted({*state.undelivered, *channels})}
-    return replace(after, undelivered={name: (*before, *messages)[-KEPT:] for name, before in known.items()})
+    all_of = {name: (*before, *messages)[-KEPT:] for name, before in known.items()}
+    left = {name: of if name in channels else _not_over(of, after.incidents) for name, of in all_of.items()}
+    counts = {}
+    for name, looks in state.refused.items():
+        ids = {message.id for message in left.get(name, ())}
+        counts[name] = {id: count for id, count in looks.items() if id in ids}
+    return replace(after, undelivered=left, refused=counts)
+
+
+def to_send(state: WatchState, channel: str) -> tuple[Message, ...]:
+    """What a channel has yet to take: what it refused before comes last, else oldest first."""
+    looks = state.refused.get(channel, {})
+    return tuple(sorted(state.undelivered[channel], key=lambda message: looks.get(message.id, 0)))
 
 
 def delivered(state: WatchState, channel: str, message: Message) -> WatchState:
     """After a channel took a message."""
-    left = list(state.undelivered[channel])
-    left.remove(message)
-    return replace(state, undelivered={**state.undelivered, channel: tuple(left)})
+    return _put(state, channel, message, None, 0)
+
+
+def refused(state: WatchState, channel: str, message: Message) -> tuple[WatchState, Message | None]:
+    """After a channel refused a message at a look. Gives what takes its place, if anything does: itself, or a short one
+    that is to be tried at once."""
+    looks = state.refused.get(channel, {}).get(message.id, 0) + 1
+    if looks > REFUSALS:  # it was the short one
+        instead = None
+    elif looks == REFUSALS:
+        title, text = unsendable(message.title)
+        instead = replace(message, title=title, text=text)
+    else:
+        instead = message
+    return _put(state, channel, message, instead, looks), instead
+
+
+def _put(state: WatchState, channel: str, message: Message, instead: Message | None, looks: int) -> WatchState:
+    """looks: at which ``instead`` was refused."""
+    queue = state.undelivered[channel]
+    at = queue.index(message)
+    new = () if instead is None else (instead,)
+    counts = {id: count for id, count in state.refused.get(channel, {}).items() if id != message.id}
+    counts |= {one.id: looks for one in new if looks}
+    undelivered = {**state.undelivered, channel: (*queue[:at], *new, *queue[at + 1 :])}
+    return replace(state, undelivered=undelivered, refused={**state.refused, channel: counts})
+
+
+def _not_over(messages: Iterable[Message], incidents: Container[str]) -> tuple[Message, ...]:
+    """Without what is over, ``incidents`` being open; of what was told as begun, the end remains."""
+    left: list[Message] = []
+    for message in messages:
+        if message.event is Event.RECOVERED:
+            began = any(one.key == message.key and one.event is Event.BEGAN for one in left)
+            kept_end = Event.RECOVERED if began else None
+            left = [one for one in left if one.key != message.key or one.event is kept_end]
+            if began:
+                continue
+        left.append(message)
+    return tuple(one for one in left if one.event is Event.RECOVERED or one.key in incidents)
 
 
 class _Fold:
@@ -123,17 +176,20 @@ class _Fold:
         )
 
     def run(self, run: EndedRun) -> None:
-        end = end_of(run.id, run.ended_at)
-        if self._before.knows(run.id, run.ended_at) or end in self._ends:
+        end = end_of(run.id, run.ended_at, run.result)
+        if self._before.knows(run.id, run.ended_at, run.result) or end in self._ends:
             return
         self._newest, self._ends[end] = max(self._newest, run.ended_at), run.ended_at
         key, name = f"run:{run.deployment}", run.deployment
         if run.result.bad:
             kind = Kind(run.result.value)
             self._open(key, kind, f"{name} {kind}", about_run(run), run.ended_at)
+            self._remember(key, run.id, end)
         elif run.result is Result.COMPLETED:
             self._completed[name] = max(run.ended_at, self._completed.get(name, run.ended_at))
         else:
+            if key in self._incidents and run.id in self._incidents[key].runs:
+                self._remember(key, run.id, end)
             return
         open_now, completed = self._incidents.get(key), self._completed.get(name)
         if open_now is not None and completed is not None and open_now.last <= completed:
@@ -161,15 +217,24 @@ class _Fold:
             if lag.missed:
                 missed.setdefault(lag.asset, []).append(lag)
         for asset, of in missed.items():
-            self._open_once(
-                f"freshness:{asset}",
-                Kind.FRESHNESS,
-                f"{asset} lies further behind than it may",
-                partial(about_lags, asset, of, self._seen.catch_up),
-            )
+            self._behind(asset, of)
         for key, asset in self._open_keys("freshness:"):
             if asset not in missed:
                 self._close(key, f"{asset} is up to date again", f"Look: aqi status {asset}")
+
+    def _behind(self, asset: str, missed: Sequence[Lag]) -> None:
+        """Told anew when a place is missed that was not told in this incident."""
+        key, title = f"freshness:{asset}", f"{asset} lies further behind than it may"
+        known = self._incidents.get(key)
+        told = () if known is None else known.places
+        new = tuple(lag.location for lag in missed if lag.location not in told)
+        text = _clean(about_lags(asset, missed, self._seen.catch_up))
+        self._open_once(key, Kind.FRESHNESS, title, lambda: text)
+        now = replace(self._incidents[key], text=text, last=self._seen.at, places=(*told, *new))
+        self._incidents[key] = now
+        if known is not None and new:
+            text = _clean(about_lags(asset, missed, self._seen.catch_up, new))
+            self._tell(replace(now, title=f"{now.title}, at more places", text=text), Event.CHANGED, now.last)
 
     def source(self, source: Kind, unseen: Unseen | None) -> None:
         key, server = f"unseen:{source}", source is Kind.SERVER
@@ -202,9 +267,14 @@ class _Fold:
             self._incidents[key] = replace(known, since=min(at, known.since))
         else:
             told = (*known.told, kind) if kind not in known.told else known.told
-            self._incidents[key] = Incident(key, kind, title, text, known.since, at, told)
+            self._incidents[key] = replace(known, kind=kind, title=title, text=text, last=at, told=told)
             if told != known.told:
                 self._tell(self._incidents[key], Event.CHANGED, at)
+
+    def _remember(self, key: str, run_id: str, end: str) -> None:
+        known = self._incidents[key]
+        others = [(id, seen) for id, seen in known.runs.items() if id != run_id]
+        self._incidents[key] = replace(known, runs=dict([*others, (run_id, end)][-RUNS_KEPT:]))
 
     def _close(self, key: str, title: str, text: str, at: datetime | None = None) -> None:
         known, ended = self._incidents.pop(key), at or self._seen.at

@@ -1,25 +1,33 @@
 """Lags: up to which instant a table covers what happened at a place, and how far behind now that is.
 
 A fetched partition covers its day up to the moment when the source was asked. What is made from others covers what
-these covered when it was made: the same as now while their content is the one that was consulted, else up to the
-moment when it was made, which is later than the truth by no more than a run takes. No partition covers more than its
-own day, and nothing covers what has not happened yet.
+these covered with the content that was consulted: as they are now, or by their earlier records. So a table lies behind
+no further while a run has made only what is upstream of it, and no less for being made late from old content; when it
+was made says nothing. Where no record is left of what was consulted, nothing of the day is covered. No partition covers
+more than its own day, and nothing covers what has not happened yet.
 
-Pure: table states and the moment come in as values.
+Pure: table states, earlier records and the moment come in as values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from orchestration.asset import Asset
 from orchestration.partitions import PartitionKey
-from orchestration.provenance import PartitionRecord, TableState
+from orchestration.provenance import ABSENT, PartitionRecord, TableState
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+
+Earlier = Callable[[str, PartitionKey, str], PartitionRecord | None]
+"""(asset, partition, fingerprint) → what the newest commit recorded that made that content; None where none is left."""
+
+
+def none_left(_asset: str, _key: PartitionKey, _fingerprint: str) -> None:
+    """The earlier records of a table of whose log nothing is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +55,15 @@ def lags(
     tables: Mapping[str, TableState],
     locations: Sequence[str],
     now: datetime,
+    earlier: Earlier = none_left,
 ) -> list[Lag]:
     """The lag of each asset of ``keys`` that has days, at each of ``locations``.
 
-    assets: those of ``keys`` and all that is upstream of them; tables: their states.
+    assets: those of ``keys`` and all that is upstream of them; tables: their states. earlier: asked only of upstream
+    partitions that have changed since something was made from them.
     """
     by_key = {asset.key: asset for asset in assets}
-    coverage = _Coverage(by_key, tables, now)
+    coverage = _Coverage(by_key, tables, now, earlier)
     found = []
     for key in keys:
         if by_key[key].partitions is None:
@@ -69,10 +79,13 @@ def lags(
 class _Coverage:
     """Up to which instant partitions and tables cover; remembers what it has found."""
 
-    def __init__(self, assets: Mapping[str, Asset], tables: Mapping[str, TableState], now: datetime) -> None:
+    def __init__(
+        self, assets: Mapping[str, Asset], tables: Mapping[str, TableState], now: datetime, earlier: Earlier
+    ) -> None:
         self._assets = assets
         self._tables = tables
         self._now = now
+        self._earlier = earlier
         self._known: dict[tuple[str, PartitionKey], datetime | None] = {}
 
     def of(self, asset: str, locations: Iterable[str]) -> dict[str, datetime]:
@@ -113,14 +126,24 @@ class _Coverage:
             return min(limit, _instant(made)) if made else limit
         found = []
         for one in upstream:
-            if record.inputs.get(one, {}).get(str(key)) == self._table(one).fingerprint(key):
+            consulted = record.inputs.get(one, {}).get(str(key), "")
+            if consulted == self._table(one).fingerprint(key):
                 until = self._partition(one, key)
             else:
-                until = _instant(record.at) if record.at else None
+                until = self._as_consulted(one, key, consulted)
             if until is None:
                 return None
             found.append(until)
         return min(limit, *found)
+
+    def _as_consulted(self, asset: str, key: PartitionKey, fingerprint: str) -> datetime | None:
+        """Up to which instant a partition covered when it had the content of ``fingerprint``, as it has no more."""
+        if fingerprint == ABSENT:
+            return None
+        record = self._table(asset).records.get(key)  # it holds no more where somebody else changed the partition
+        if record is None or record.fingerprint != fingerprint:
+            record = self._earlier(asset, key, fingerprint)
+        return _start(key) if record is None else self._recorded(asset, key, record)
 
     def _table(self, asset: str) -> TableState:
         return self._tables.get(asset, _NO_TABLE)
@@ -131,6 +154,11 @@ _NO_TABLE = TableState()
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _start(key: PartitionKey) -> datetime:
+    assert key.day is not None, "only assets with days come here"
+    return _end(key.day) - DAY
 
 
 def _end(day: date) -> datetime:

@@ -103,63 +103,63 @@ def run_maintenance(
     with ExitStack() as held:
         if not dry_run:
             held.enter_context(locked(workspace, new_run_id(), listener))
-        tables = [_look_after(workspace, asset, dry_run) for asset in assets if _is_there(workspace, asset)]
+        tables = [_as_far_as_it_goes(asset.key, _steps(workspace, asset, dry_run)) for asset in assets]
         if keys is None:
-            tables += _look_after_history(workspace, dry_run)
+            tables.append(_as_far_as_it_goes(STEP_HISTORY, _steps_of_history(workspace, dry_run)))
     logs, errors = _remove_logs(workspace, dry_run) if keys is None else (0, [])
-    return MaintenanceSummary(tuple(tables), logs, time.perf_counter() - started, dry_run, tuple(errors))
+    there = tuple(table for table in tables if table is not None)
+    return MaintenanceSummary(there, logs, time.perf_counter() - started, dry_run, tuple(errors))
 
 
-def _is_there(workspace: Workspace, asset: Asset) -> bool:
-    return DeltaLog(workspace.warehouse.table_uri(asset.key)).newest() is not None
-
-
-def _look_after(workspace: Workspace, asset: Asset, dry_run: bool) -> TableUpkeep:
-    return _as_far_as_it_goes(asset.key, _steps(workspace, asset, dry_run))
-
-
-def _look_after_history(workspace: Workspace, dry_run: bool) -> list[TableUpkeep]:
-    uri = StepHistory(workspace.warehouse.uri).uri
-    if DeltaLog(uri).newest() is None:
-        return []
-    return [_as_far_as_it_goes(STEP_HISTORY, _steps_of_history(workspace, uri, dry_run))]
-
-
-def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpkeep:
-    """Take the steps; each gives what it did. The first that fails is the last."""
-    import pyarrow as pa
-    from deltalake.exceptions import DeltaError
-
-    done = TableUpkeep(table)
+def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpkeep | None:
+    """Take the steps; each gives what it did. The first that fails is the last. None where there was none to take."""
+    done = None
     try:
         for step in steps:
-            done = replace(done, **step)
-    except (AqiError, DeltaError, pa.ArrowException, OSError, ValueError) as error:
-        done = replace(done, error=str(error).strip().replace("\n ", ";") or repr(error))
+            done = replace(done or TableUpkeep(table), **step)
+    except Exception as error:  # named here; the other tables are done  # noqa: BLE001
+        done = replace(done or TableUpkeep(table), error=_in_a_line(error))
     return done
 
 
+def _in_a_line(error: Exception) -> str:
+    import pyarrow as pa
+    from deltalake.exceptions import DeltaError
+
+    tells = isinstance(error, AqiError | DeltaError | pa.ArrowException | OSError | ValueError)
+    return (str(error).strip().replace("\n ", ";") if tells else "") or repr(error)
+
+
 def _steps(workspace: Workspace, asset: Asset, dry_run: bool) -> Iterator[dict[str, Any]]:
-    """What is done for a table, in this order; each step gives what it did."""
+    """What is done for a table, in this order; each step gives what it did. Nothing for one that is not there.
+
+    The log is cleaned before anything is committed: so the newest version, which a run on HDFS may be reading, is the
+    one that the checkpoint is of, or a later one, and stays in the log until the next maintenance.
+    """
     uri, columns = workspace.warehouse.table_uri(asset.key), asset.partitions
     retention_hours = workspace.settings.maintenance.retention_hours
     files, log = TableFiles(uri, columns), DeltaLog(uri)
+    if log.newest() is None:
+        return
+    yield {"kept": _keep_whole_state(workspace, asset, log, dry_run)}
+    yield {"checkpoint": files.checkpoint(dry_run=dry_run)}
+    if not dry_run:
+        yield {"commits": files.clean_log()}
     groups = files.groups(_settled(workspace))
     if groups and not dry_run:
         files.put_together(groups)
     yield {"joined": sum(map(len, groups)), "into": len(groups)}
     yield {"vacuumed": files.vacuum(retention_hours, dry_run=dry_run)}
-    yield {"kept": _keep_whole_state(workspace, asset, log, dry_run)}
-    yield {"checkpoint": files.checkpoint(dry_run=dry_run)}
-    if not dry_run:
-        yield {"commits": files.clean_log()}
     unneeded = files.unneeded_provenance(log, datetime.now(UTC) - timedelta(hours=retention_hours))
     if not dry_run:
         files.remove_provenance(unneeded)
     yield {"provenance_files": len(unneeded)}
 
 
-def _steps_of_history(workspace: Workspace, uri: str, dry_run: bool) -> Iterator[dict[str, Any]]:
+def _steps_of_history(workspace: Workspace, dry_run: bool) -> Iterator[dict[str, Any]]:
+    uri = StepHistory(workspace.warehouse.uri).uri
+    if DeltaLog(uri).newest() is None:
+        return
     files = TableFiles(uri, None)
     if not dry_run:
         joined = files.join_all()

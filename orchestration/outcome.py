@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
+from orchestration.hourly import gap_in_words
 from orchestration.partitions import PartitionSet
 from orchestration.planner import Chunk, Plan, Request, Step
 from orchestration.provenance import TableState
@@ -164,7 +168,7 @@ def _chunk_outcome(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What became of a run."""
+    """What became of a run. beyond: see ``HourlyWindow``."""
 
     run_id: str
     plan: Plan
@@ -173,6 +177,7 @@ class RunSummary:
     flow_run_id: str = ""
     application_id: str = ""
     chunks: tuple[ChunkOutcome, ...] = ()
+    beyond: PartitionSet = field(default_factory=PartitionSet.empty)
 
     @property
     def ok(self) -> bool:
@@ -187,10 +192,11 @@ class RunSummary:
 
     def in_words(self) -> str:
         """What went wrong; where nothing did, what was done."""
-        if not self.ok:
-            return in_words(self.plan, self.outcomes) or "steps did not run"
         written = sum(len(outcome.written) for outcome in self.outcomes)
-        return f"{written} partitions written by {len(self.outcomes)} steps" if self.outcomes else "nothing new"
+        done = f"{_count(written, 'partition')} written by {_count(len(self.outcomes), 'step')}"
+        done = done if self.outcomes else "nothing new"
+        told = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
+        return f"{told}\n{gap_in_words(self.beyond)}" if self.beyond else told
 
     def to_json(self) -> dict[str, Any]:
         """The plan's steps with their outcomes; for a backfill, its chunks too."""
@@ -204,11 +210,17 @@ class RunSummary:
             "steps": [outcome.to_json() for outcome in self.outcomes],
             "left_out": [item.to_json() for item in self.plan.left_out],
             **chunks,
+            **({"beyond": self.beyond.keys()} if self.beyond else {}),
         }
 
 
-def steps_table(outcomes: Iterable[StepOutcome]) -> list[dict[str, Any]]:
-    """A row per step: asset, state, seconds, rows (written), and the partitions of each outcome as counts."""
+def steps_table(
+    outcomes: Iterable[StepOutcome], lag_hours: Mapping[str, float | None] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """A row per step: asset, state, seconds, rows (written), the partitions of each outcome as counts, and its lag.
+
+    lag_hours: by asset key.
+    """
     return [
         {
             "asset": outcome.step.asset,
@@ -219,25 +231,42 @@ def steps_table(outcomes: Iterable[StepOutcome]) -> list[dict[str, Any]]:
             "unchanged": len(outcome.unchanged),
             "failed": len(outcome.failed),
             "skipped": len(outcome.skipped),
+            "lag_hours": None if (lag := lag_hours.get(outcome.step.asset)) is None else round(lag, 3),
         }
         for outcome in outcomes
     ]
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 TOLD_AT_MOST = 20
 
 
 def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
-    """What failed, was skipped or is lacking: a line each, with asset, partitions and why; empty where all is well."""
-    lines = [
-        f"{outcome.step.asset} {problem.partitions} {problem.outcome}: {problem.message}"
+    """What failed, was skipped or is lacking: a line each, with asset, partitions and why; empty where all is well.
+
+    Of many lines the first of each asset are told before others.
+    """
+    found = [
+        (outcome.step.asset, str(problem.outcome), problem.message, problem.partitions)
         for outcome in outcomes
         for problem in outcome.problems
-        if problem.partitions
     ]
-    lines += [f"{item.asset} {item.partitions} left out: {item.reason}" for item in plan.left_out if item.lacking]
-    more = len(lines) - TOLD_AT_MOST
-    return "\n".join([*lines[:TOLD_AT_MOST], *([f"and {more} more"] if more > 0 else [])])
+    found += [(item.asset, "left out", item.reason, item.partitions) for item in plan.left_out if item.lacking]
+    merged: dict[tuple[str, str, str], PartitionSet] = {}
+    for asset, what, why, partitions in found:
+        if partitions:
+            merged[asset, what, why] = merged.get((asset, what, why), PartitionSet.empty()) | partitions
+    seen: Counter[str] = Counter()
+    lines = []
+    for (asset, what, why), partitions in merged.items():
+        lines.append((seen[asset], f"{asset} {partitions} {what}: {why}"))
+        seen[asset] += 1
+    told = [line for _, line in sorted(lines, key=itemgetter(0))[:TOLD_AT_MOST]]
+    more = len(lines) - len(told)
+    return "\n".join([*told, *([f"and {more} more"] if more else [])])
 
 
 def union(sets: Iterable[PartitionSet]) -> PartitionSet:

@@ -142,7 +142,8 @@ class Request:
 
     force: make what is fresh too. chunks: the parts of ``partitions`` that are fetched and written one by one.
     repair: only what somebody else changed, and compare before making it anew.
-    compare: first ask the sources what they send now; what they send as it is recorded is not fetched again.
+    compare: of these, sources are asked what they send now; what they send as it is recorded is not fetched again.
+    beyond: what an hourly request does not catch up with, see ``HourlyWindow``.
     """
 
     assets: frozenset[str]
@@ -151,7 +152,8 @@ class Request:
     force: bool = False
     chunks: tuple[Chunk, ...] = ()
     repair: bool = False
-    compare: bool = False
+    compare: PartitionSet = field(default_factory=PartitionSet.empty)
+    beyond: PartitionSet = field(default_factory=PartitionSet.empty)
 
     @property
     def today(self) -> date:

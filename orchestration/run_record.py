@@ -69,7 +69,7 @@ class RunRecord:
             problems = tuple(problem for outcome in done for problem in outcome.problems)
             attempts[asset] = replace(attempt, good=union(outcome.good for outcome in done), problems=problems)
         bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        interrupted = kind is not None and not issubclass(kind, Exception)  # Ctrl-C, or a worker that ends the run
         self._write(
             replace(
                 self._entry,
@@ -85,7 +85,7 @@ class RunRecord:
     def _keep_history(self, outcomes: Sequence[StepOutcome]) -> None:
         if not outcomes:
             return
-        lags = self._lags({outcome.step.asset for outcome in outcomes})
+        lag_hours = self.lag_hours(outcomes)
         rows = [
             StepRow(
                 run_id=self._entry.run_id,
@@ -101,20 +101,22 @@ class RunRecord:
                 partitions_unchanged=len(outcome.unchanged),
                 partitions_failed=len(outcome.failed),
                 partitions_skipped=len(outcome.skipped),
-                lag_hours=worst_lag_hours(lags, outcome.step.asset),
+                lag_hours=lag_hours[outcome.step.asset],
             )
             for outcome in outcomes
         ]
         StepHistory(self._workspace.warehouse.uri).append(rows, self._warn)
 
-    def _lags(self, keys: Iterable[str]) -> list[Lag]:
-        """The lags of the assets of the run as they are now; none where they cannot be told."""
+    def lag_hours(self, outcomes: Iterable[StepOutcome]) -> dict[str, float | None]:
+        """How far the assets of ``outcomes`` lie behind now, by key; None where that cannot be told."""
         assert self.runner is not None, "there are outcomes"
+        keys = sorted({outcome.step.asset for outcome in outcomes})
+        found: list[Lag] = []
         try:
-            return read_lags(self._workspace, sorted(keys), self.runner.tables)
+            found = read_lags(self._workspace, keys, self.runner.tables)
         except (AqiError, OSError) as error:
             self._warn(f"how far the tables lie behind could not be told ({error})")
-            return []
+        return {key: worst_lag_hours(found, key) for key in keys}
 
     def _keep_states(self, outcomes: Iterable[StepOutcome]) -> None:
         for asset in {outcome.step.asset for outcome in outcomes}:

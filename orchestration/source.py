@@ -7,7 +7,6 @@ and is forgotten when that is done: fetching runs ahead of writing, but only by 
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +78,13 @@ class SharedFetch:
             raise found
         return found
 
+    def give_up(self, error: SourceError) -> None:
+        """Answer with ``error`` for every place, unless it was asked for already."""
+        with self._lock:
+            if not self._answers:
+                self.asked_at = self._now()
+                self._answers = {place.key: error for place in self._request.locations}
+
     def forget(self) -> None:
         """Let go of the answers."""
         self._answers = {}
@@ -124,8 +130,13 @@ class OpenMeteoSource:
         self._now = settings.now
         self._wanted = dict(wanted)
         self._fetches: list[SharedFetch] = [] if looked is None else list(looked._fetches)
+        self._cancel: threading.Event = threading.Event() if looked is None else looked._cancel
         self._answers: dict[FetchTask, Answer] = {}
         self._errors: dict[FetchTask, SourceError] = {}
+
+        def is_cancelled() -> bool:
+            return self._cancel.is_set() or cancelled()
+
         tasks: list[FetchTask] = []
         for step, partitions in self._wanted.items():
             there = [task for task in looked.tasks if task.partitions & partitions] if looked is not None else []
@@ -137,7 +148,7 @@ class OpenMeteoSource:
             for request in plan_requests(days, places, api.max_weight_per_request, api.max_days_per_request):
                 span = Days.of(request.first, request.last)
                 tasks += [FetchTask(len(self._fetches), place.key, span, step) for place in request.locations]
-                self._fetches.append(SharedFetch(client, request, settings.now, cancelled))
+                self._fetches.append(SharedFetch(client, request, settings.now, is_cancelled))
         self.tasks: tuple[FetchTask, ...] = tuple(tasks)
         self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 
@@ -148,18 +159,41 @@ class OpenMeteoSource:
         except SourceError as error:
             self._errors[task] = error
             raise
+        except Exception as error:
+            self._errors[task] = SourceError(f"{task} could not be fetched ({type(error).__name__}: {error})")
+            raise self._errors[task] from error
         self._answers[task] = answer
         return int(answer.table.num_rows)
 
     def fetch_all(self) -> None:
-        """Bring everything, some requests at a time; what goes wrong is in ``errors``."""
+        """Bring everything, some requests at a time; what goes wrong is in ``errors``.
+
+        Where the source is unreachable or its limit used up, what was not asked for yet is not asked for.
+        """
+        outage: list[SourceError] = []
 
         def bring(task: FetchTask) -> None:
-            with contextlib.suppress(SourceError):
+            if outage:
+                self._fetches[task.request].give_up(outage[0])
+            try:
                 self.fetch(task)
+            except NOT_OF_A_PLACE as error:
+                outage.append(error)
+            except SourceError:
+                pass  # remembered
 
-        with ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch") as pool:
+        pool = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
+        try:
             list(pool.map(bring, self.tasks))
+        except BaseException:
+            self.cancel()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def cancel(self) -> None:
+        """Ask for nothing more."""
+        self._cancel.set()
 
     def tasks_of(self, step: str) -> tuple[FetchTask, ...]:
         """The tasks that bring what a step wants."""

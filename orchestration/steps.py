@@ -139,8 +139,9 @@ class StepRunner:
             unchanged |= adopted
             needed = needed - adopted
         if asset.source is not None:
-            problems += self._not_fetched(step, needed)
-            needed &= self._source.fetched(step.id) if self._source else PartitionSet.empty()
+            fetched = self._source.fetched(step.id) if self._source else PartitionSet.empty()
+            problems += self._not_fetched(step, needed - fetched)
+            needed &= fetched
         if not needed:
             version = self._state(asset.key).version
             return StepOutcome(step, unchanged=unchanged, problems=problems, version=version)
@@ -232,12 +233,14 @@ class StepRunner:
         )
 
     def _not_fetched(self, step: Step, targets: PartitionSet) -> tuple[Problem, ...]:
-        assert self._source is not None
-        return tuple(
-            Problem(Outcome.FAILED, task.partitions & targets, explain(error))
-            for task, error in self._source.errors(step.id).items()
-            if task.partitions & targets
-        )
+        problems: list[Problem] = []
+        for task, error in (self._source.errors(step.id) if self._source else {}).items():
+            if concerned := task.partitions & targets:
+                problems.append(Problem(Outcome.FAILED, concerned, explain(error)))
+                targets = targets - concerned
+        if targets:
+            problems.append(Problem(Outcome.FAILED, targets, f"{step.asset}: was not fetched; the run's log says more"))
+        return tuple(problems)
 
     def _transform(
         self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]

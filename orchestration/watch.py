@@ -8,6 +8,7 @@ told after its channel took it; killed in between, the watch sends it again, wit
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,20 +23,22 @@ from orchestration.deployments import deployment_name, environment_tags
 from orchestration.errors import AqiError
 from orchestration.executor import log_folder
 from orchestration.incident_words import Lag, command_to_run
-from orchestration.incidents import Observation, ServerView, Unseen, delivered, look, queued
+from orchestration.incidents import Observation, ServerView, Unseen, delivered, look, queued, refused, to_send
 from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
 from orchestration.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.workspace import Workspace
-from resources.alert_channels import AlertError, Channel, subject
+from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.clock import Clock, iso, system_clock
 from resources.files import open_files
 from resources.journal import Journal
 from resources.settings import Settings
 from resources.settings_operations import DeploymentSettings
+from resources.spark_yarn import resolve_warehouse
+from resources.warehouse import Warehouse
 from resources.whole_files import write_whole
 
-REFUSED_A_LOOK = 3
-"""So many messages that a channel refuses are passed over, to be tried again at the next look."""
+SENDING_SECONDS = 30.0
+"""A channel holds a look up no longer."""
 
 ReadServer = Callable[[WatchState], ServerView]
 ReadLags = Callable[[], Sequence[Lag]]
@@ -56,15 +59,19 @@ class Look:
         return not (self.incidents or self.unseen or self.untold)
 
 
-def state_file(settings: Settings) -> Path:
-    """Where it is remembered what was told."""
-    return log_folder().parent / f"watch-{settings.deploy.environment or 'default'}.json"
+def state_file(settings: Settings, api_url: str) -> Path:
+    """Where it is remembered what was told of an environment: of this server, and of this warehouse."""
+    environment = settings.deploy.environment
+    about = [without_secrets(api_url).rstrip("/"), _warehouse(settings), environment]
+    digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
+    return log_folder().parent / f"watch-{environment or 'default'}-{digest}.json"
 
 
 class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
-    clock: the real time, also where the settings have another for the tables.
+    Without channels it only looks, and remembers nothing. clock: the real time, also where the settings have another
+    for the tables.
     """
 
     def __init__(
@@ -78,10 +85,11 @@ class Watch:
         api_url: str = "",
         clock: Clock = system_clock,
     ) -> None:
-        self._settings, self._channels, self._say, self._clock = settings, channels, say, clock
+        self._settings, self._say, self._clock = settings, say, clock
+        self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags = read_server, read_lags
         self._api_url = without_secrets(api_url)
-        self._file = state_file(settings)
+        self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
         self._told_of_none = False
 
@@ -96,6 +104,8 @@ class Watch:
 
     def look(self) -> Look:
         """Look once, and tell."""
+        if not self._channels:
+            return self._look_only()
         with self._locked():
             before = self._load()
             seen = self._observe(before)
@@ -103,11 +113,19 @@ class Watch:
             environment = self._settings.deploy.environment
             state = queued(before, after, messages, self._channels, environment)
             self._save(state)
-            if not self._channels:
-                for message in messages:
-                    self._say(f"nobody is told: {subject(message)}")
-            state, untold = self._deliver(state)
-        return Look(tuple(state.incidents.values()), seen.unseen, untold)
+            untold = []
+            for name in self._channels:
+                state, everything = self._deliver(state, name)
+                untold += [] if everything else [name]
+        return Look(tuple(after.incidents.values()), seen.unseen, tuple(untold))
+
+    def _look_only(self) -> Look:
+        before = self._load()
+        seen = self._observe(before)
+        after, messages = look(before, seen)
+        for message in messages:
+            self._say(f"nobody is told: {subject(message)}")
+        return Look(tuple(after.incidents.values()), seen.unseen)
 
     def _observe(self, state: WatchState) -> Observation:
         now, unseen = self._clock(), []
@@ -129,23 +147,37 @@ class Watch:
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
         return Observation(now, server, lags, tuple(unseen), catch_up, environment)
 
-    def _deliver(self, state: WatchState) -> tuple[WatchState, tuple[str, ...]]:
-        """The state after everything was sent that channels take, and those that did not take everything."""
-        for name, channel in self._channels.items():
-            refused = 0
-            for message in state.undelivered[name]:
-                error = attempt(channel, message)
-                if error is not None:
-                    self._say(f"{name}: {error.message}")
+    def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
+        """The state after everything was sent that a channel takes, and whether it took everything."""
+        until, given_up = time.monotonic() + SENDING_SECONDS, False
+        for message in to_send(state, name):
+            trying: Message | None = message
+            while trying is not None:
+                error = self._send(name, trying, until)
                 if error is None or error.partly:
-                    self._say(f"{name}: {message.event}: {subject(message)}")
-                    state = delivered(state, name, message)
-                    self._save(state)
-                    continue
-                refused += error.refused
-                if not error.refused or refused >= REFUSED_A_LOOK:
-                    break
-        return state, tuple(name for name in self._channels if state.undelivered[name])
+                    state, trying = delivered(state, name, trying), None
+                elif error.refused:
+                    state, instead = refused(state, name, trying)
+                    if instead is None:
+                        self._say(f"{name}: given up: {subject(trying)}")
+                        given_up = True
+                    trying = None if instead == trying else instead
+                else:
+                    return state, False
+                self._save(state)
+        return state, not (given_up or state.undelivered[name])
+
+    def _send(self, name: str, message: Message, until: float) -> AlertError | None:
+        left = until - time.monotonic()
+        if left <= 0:
+            error: AlertError | None = AlertError("the rest is for the next look: this one took too long")
+        else:
+            error = self._channels[name].send(message, left)
+        if error is not None:
+            self._say(f"{name}: {error.message}")
+        if error is None or error.partly:
+            self._say(f"{name}: {message.event}: {subject(message)}")
+        return error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -179,17 +211,6 @@ class Watch:
         except OSError as error:
             self._unsaved = state
             self._say(f"{self._file} cannot be written ({error.strerror}); another watch would tell everything again")
-
-
-def attempt(channel: Channel, message: Message) -> AlertError | None:
-    """Send a message; gives what went wrong, if anything did."""
-    try:
-        channel.send(message)
-    except AlertError as error:
-        return error
-    except Exception as error:  # a channel must not end the watch  # noqa: BLE001
-        return AlertError(f"{type(error).__name__} in the channel")
-    return None
 
 
 def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str, say: Say) -> Watch:
@@ -259,6 +280,14 @@ class _Sources:
         except Exception as error:  # it explains, no more  # noqa: BLE001
             self._say(f"the journal of runs cannot be read ({_explain(error)})")
         return found
+
+
+def _warehouse(settings: Settings) -> str:
+    """Where the tables lie; as it is written, where the cluster has no name here."""
+    try:
+        return Warehouse(resolve_warehouse(settings.warehouse.uri)).uri
+    except AqiError:
+        return settings.warehouse.uri or ""
 
 
 def _catch_up(settings: Settings) -> str:

@@ -49,10 +49,12 @@ def read_server(
         names = _full_names(client, deployments.values())
         if not names:
             return ServerView(frozenset())
+        runs = {run.id: run for run in _ended_runs(client, list(names), state.read_from)}
+        runs |= {run.id: run for run in _runs(client, list(names), state.read_again)}
         ended = [
             _ended(run, names, unmade)
-            for run in _ended_runs(client, list(names), state.read_from)
-            if run.end_time is not None and not state.knows(str(run.id), run.end_time)
+            for run in runs.values()
+            if run.end_time is not None and not state.knows(str(run.id), _ended_at(run), _result(run))
         ]
         allowed = {id: late_after(deployments[id].name) for id in names}
         return ServerView(frozenset(names.values()), tuple(ended), tuple(_late(client, names, allowed, now)))
@@ -121,16 +123,39 @@ def _ended_runs(client: SyncPrefectClient, deployments: list[UUID], since: datet
         until = page[-1].end_time
 
 
-def _ended(run: FlowRun, names: Mapping[UUID, str], unmade: Unmade) -> EndedRun:
-    assert run.deployment_id is not None and run.end_time is not None and run.state is not None
+def _runs(client: SyncPrefectClient, deployments: list[UUID], ids: Iterable[str]) -> list[FlowRun]:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId, FlowRunFilterId
+
+    found: list[FlowRun] = []
+    wanted = [UUID(id) for id in ids]
+    for start in range(0, len(wanted), PAGE):
+        some = FlowRunFilterId(any_=wanted[start : start + PAGE])
+        of = FlowRunFilter(id=some, deployment_id=FlowRunFilterDeploymentId(any_=deployments))
+        found += client.read_flow_runs(flow_run_filter=of, limit=PAGE)
+    return found
+
+
+def _ended_at(run: FlowRun) -> datetime:
+    """The end of its last state: the server keeps the time of the first, though a crash turns out to be none."""
+    assert run.end_time is not None and run.state is not None
+    return max(run.end_time, run.state.timestamp)
+
+
+def _result(run: FlowRun) -> Result:
+    assert run.state is not None
     kind = str(run.state.type.value).lower()
-    result = Result(kind) if kind in set(Result) else Result.CANCELLED
+    return Result(kind) if kind in set(Result) else Result.CANCELLED
+
+
+def _ended(run: FlowRun, names: Mapping[UUID, str], unmade: Unmade) -> EndedRun:
+    assert run.deployment_id is not None and run.state is not None
+    result = _result(run)
     return EndedRun(
         id=str(run.id),
         name=run.name,
         deployment=names[run.deployment_id],
         result=result,
-        ended_at=run.end_time,
+        ended_at=_ended_at(run),
         message=run.state.message or "",
         link=_link(run),
         parameters=run.parameters,

@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 OVERLAP = timedelta(minutes=10)
 """A run may become visible so long after one that ended later."""
 FIRST_LOOK = timedelta(hours=24)
+REFUSALS = 3
+"""A message that a channel refuses at so many looks is replaced by a short one."""
 
 
 class Kind(StrEnum):
@@ -31,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Event(StrEnum):
-    """Why there is a message. CHANGED: a crash after a failure, or the other way round."""
+    """Why there is a message. CHANGED: a crash after a failure, or the other way round; or more places lie behind."""
 
     BEGAN = "began"
     CHANGED = "changed"
@@ -43,7 +45,8 @@ class Event(StrEnum):
 class Incident:
     """Something that is wrong. key: one per deployment, asset or source. since: when it began.
 
-    last: the newest evidence of it. told: the kinds that people know of.
+    last: the newest evidence of it. told: the kinds that people know of. places: likewise, of a table that lies behind.
+    runs: by id the end that was seen, of the newest runs that did not complete: Prefect may yet give them another.
     """
 
     key: str
@@ -53,6 +56,8 @@ class Incident:
     since: datetime
     last: datetime
     told: tuple[Kind, ...]
+    places: tuple[str, ...] = ()
+    runs: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "since": self.since.isoformat(), "last": self.last.isoformat()}
@@ -62,7 +67,8 @@ class Incident:
         """The inverse of ``to_json``."""
         since, last = (datetime.fromisoformat(data[name]) for name in ("since", "last"))
         told = tuple(Kind(kind) for kind in data["told"])
-        return cls(data["key"], Kind(data["kind"]), data["title"], data["text"], since, last, told)
+        known = (data["key"], Kind(data["kind"]), data["title"], data["text"])
+        return cls(*known, since, last, told, tuple(data["places"]), dict(data["runs"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ class WatchState:
 
     newest: the end of the run that ended last, of those seen. seen: runs that ended within OVERLAP before it.
     completed: per deployment the end of the last run that completed. missed: looks in a row without a source.
-    undelivered: per channel, oldest first.
+    undelivered: per channel, oldest first. refused: per channel, by a message's id, the looks at which it refused it;
+    REFUSALS for the short one in its place.
     """
 
     newest: datetime
@@ -113,6 +120,7 @@ class WatchState:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     missed: Mapping[str, int] = field(default_factory=dict)
     undelivered: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    refused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, now: datetime) -> WatchState:
@@ -124,9 +132,15 @@ class WatchState:
         """Runs that ended before are not looked at."""
         return self.newest - OVERLAP
 
-    def knows(self, run_id: str, ended_at: datetime) -> bool:
-        """Whether this end of a run needs no look. A run that is retried ends again."""
-        return ended_at < self.read_from or end_of(run_id, ended_at) in self.seen
+    @property
+    def read_again(self) -> dict[str, str]:
+        """Runs that are looked at whenever they ended, by id, with the end that was seen."""
+        return {id: end for incident in self.incidents.values() for id, end in incident.runs.items()}
+
+    def knows(self, run_id: str, ended_at: datetime, result: str) -> bool:
+        """Whether this end of a run needs no look. A run that is retried, or that was no crash, ends again."""
+        end, known = end_of(run_id, ended_at, result), self.read_again.get(run_id)
+        return end in self.seen or end == known or (known is None and ended_at < self.read_from)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -137,6 +151,7 @@ class WatchState:
             "incidents": [incident.to_json() for incident in self.incidents.values()],
             "missed": dict(self.missed),
             "undelivered": {name: [message.to_json() for message in of] for name, of in self.undelivered.items()},
+            "refused": {name: dict(of) for name, of in self.refused.items()},
         }
 
     @classmethod
@@ -156,14 +171,15 @@ class WatchState:
                     name: tuple(Message.from_json(message) for message in of)
                     for name, of in data["undelivered"].items()
                 },
+                refused={name: dict(of) for name, of in data["refused"].items()},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no state of a watch ({error!r})") from error
 
 
-def end_of(run_id: str, ended_at: datetime) -> str:
+def end_of(run_id: str, ended_at: datetime, result: str) -> str:
     """An end of a run."""
-    return f"{run_id}@{ended_at.isoformat()}"
+    return f"{run_id}@{ended_at.isoformat()} {result}"
 
 
 def _iso(instant: datetime) -> str:

@@ -115,8 +115,8 @@ class Workspace:
             partitions = partitions.restrict(locations=locations) if locations else partitions
         return Request(frozenset(keys), partitions, self.settings.now(), repair=True)
 
-    def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> tuple[Request, PartitionSet]:
-        """What an hourly run of ``keys`` asks for, and of each place with a longer gap the last day left as it is."""
+    def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Request:
+        """What an hourly run of ``keys`` asks for."""
         self.check_locations(locations)
         window = hourly_window(
             [self.catalog[key] for key in keys],
@@ -126,8 +126,13 @@ class Workspace:
             revisable_days=self.settings.hourly.revisable_days,
             catch_up_days=self.settings.hourly.catch_up_days,
         )
-        request = Request(frozenset(keys), window.partitions, self.settings.now(), compare=True)
-        return request, window.beyond
+        return Request(
+            frozenset(keys),
+            window.partitions,
+            self.settings.now(),
+            compare=window.revisable,
+            beyond=window.beyond,
+        )
 
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""

@@ -6,9 +6,12 @@ Passwords and addresses of webhooks, which are secrets, are in no error.
 from __future__ import annotations
 
 import contextlib
+import html
 import smtplib
 import ssl
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -24,6 +27,8 @@ from resources.settings_operations import AlertSettings, EmailSettings, WebhookS
 TIMEOUT_SECONDS = 10
 _REFUSED = (400, 413, 415, 422)
 """Of a webhook: this message, and perhaps no other."""
+_TOO_LARGE = 552
+"""Of a mail server that was told the size with the sender."""
 
 
 class AlertError(RunError):
@@ -54,6 +59,40 @@ def channels_of(settings: AlertSettings) -> dict[str, Channel]:
     return channels
 
 
+class Bounded:
+    """A channel that holds nobody up: a send that takes too long goes on in its thread, alone until it ends."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._going: tuple[Message, Future[AlertError | None]] | None = None
+
+    def send(self, message: Message, seconds: float) -> AlertError | None:
+        """Gives what went wrong, if anything did. A message that is sent already is waited for, not sent again."""
+        going = self._going or self._start(message)
+        sent, future = self._going = going
+        try:
+            error = future.result(max(seconds, 0))
+        except TimeoutError:
+            return AlertError("a message takes longer than a look may; it is sent again where it does not arrive")
+        self._going = None
+        return error if sent == message else self.send(message, seconds)
+
+    def _start(self, message: Message) -> tuple[Message, Future[AlertError | None]]:
+        future: Future[AlertError | None] = Future()
+        sending = threading.Thread(target=lambda: future.set_result(self._attempt(message)), daemon=True)
+        sending.start()
+        return message, future
+
+    def _attempt(self, message: Message) -> AlertError | None:
+        try:
+            self._channel.send(message)
+        except AlertError as error:
+            return error
+        except Exception as error:  # a channel must not end the watch  # noqa: BLE001
+            return AlertError(f"{type(error).__name__} in the channel")
+        return None
+
+
 def subject(message: Message) -> str:
     """The title, with the environment that it is about."""
     environment = f" {message.environment}" if message.environment else ""
@@ -77,7 +116,8 @@ class Email:
         except smtplib.SMTPAuthenticationError as error:
             raise AlertError(f"{where} does not accept user and password ({error.smtp_code})") from None
         except smtplib.SMTPResponseException as error:
-            refused = error.smtp_code >= 500
+            too_large = isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code == _TOO_LARGE
+            refused = too_large or (isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500)
             raise AlertError(f"{where} answers {_reply(error.smtp_code, error.smtp_error)}", refused=refused) from None
         except TimeoutError:
             raise AlertError(f"{where} does not answer within {self.timeout_seconds:g} s") from None
@@ -134,7 +174,7 @@ class Webhook:
         where = f"the webhook at {urlsplit(url).hostname}"
         body = message.to_json() if self.settings.form == "json" else {"text": _as_text(message)}
         try:
-            # A redirect would make a GET without the message of it.
+            # A redirect would make a GET without the message of it. A body, which may be endless, is not read.
             with requests.post(
                 url, json=body, timeout=self.timeout_seconds, allow_redirects=False, stream=True
             ) as answer:
@@ -150,7 +190,8 @@ class Webhook:
 
 
 def _as_text(message: Message) -> str:
-    return f"*{subject(message)}*\n{message.text}"
+    """With the three signs escaped that Slack wants so; Mattermost reads them likewise."""
+    return html.escape(f"*{subject(message)}*\n{message.text}", quote=False)
 
 
 def _about(message: Message) -> str:

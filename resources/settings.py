@@ -333,7 +333,8 @@ def _as_configuration_error(error: ValidationError, origins: Mapping[tuple[str, 
         return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
     message = first["msg"].removeprefix("Value error, ")
     got = first.get("input")
-    shown = f" (got {got!r})" if isinstance(got, str | int | float | bool | None) and path else ""
+    secret = path[:1] == ("alerts",)  # addresses of webhooks and passwords
+    shown = f" (got {got!r})" if isinstance(got, str | int | float | bool | None) and path and not secret else ""
     return ConfigurationError(f"{where}: {place}: {message}{shown}", "Correct the value.")
 
 

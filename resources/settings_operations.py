@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from resources.settings_section import Section, a_time_zone, an_http_url
 
 A_NAME = r"^[a-z0-9][a-z0-9-]*$"
+DELTA_KNOWS_HOURS = 168
+"""``delta.deletedFileRetentionDuration``, of tables that do not have it otherwise, as ours do not."""
 
 
 class HourlySettings(Section):
@@ -54,10 +56,16 @@ class PoolSettings(Section):
     limit: int | None = Field(None, ge=1)
 
 
+def _an_environment(name: str) -> str:
+    if name == "default":
+        raise ValueError("is what the environment without a name is called: leave it empty, or choose another name")
+    return name
+
+
 class DeploySettings(Section):
     """environment: several side by side on one server differ in it; it ends the names of deployments and pools."""
 
-    environment: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
+    environment: Annotated[str, AfterValidator(_an_environment)] = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
     pool: str = Field("aqi", pattern=A_NAME)
     pools: dict[Annotated[str, Field(pattern=A_NAME)], PoolSettings] = Field(default_factory=dict)
 
@@ -94,8 +102,21 @@ class AlertSettings(Section):
     webhooks: dict[str, WebhookSettings | None] = Field(default_factory=dict)
 
 
-class MaintenanceSettings(Section):
-    """The weekly upkeep. retention_hours: removed files are kept so long; logs_days: logs of runs, on this machine."""
+def _no_longer_than_delta_knows(hours: float) -> float:
+    if hours > DELTA_KNOWS_HOURS:
+        raise ValueError(
+            f"must be at most {DELTA_KNOWS_HOURS}: Delta's checkpoints forget after a week which files were removed "
+            "(delta.deletedFileRetentionDuration), and these could not be kept for longer"
+        )
+    return hours
 
-    retention_hours: float = Field(168, ge=24)
+
+class MaintenanceSettings(Section):
+    """The weekly upkeep. logs_days: logs of runs, on this machine.
+
+    retention_hours: removed files are kept so long. No longer than a week: which files were removed is forgotten then,
+    as Delta leaves it out of checkpoints after ``delta.deletedFileRetentionDuration``, and they would be deleted.
+    """
+
+    retention_hours: Annotated[float, AfterValidator(_no_longer_than_delta_knows)] = Field(168, ge=24)
     logs_days: float = Field(30, ge=1)

@@ -24,7 +24,7 @@ from orchestration.errors import WarehouseError
 from orchestration.provenance import is_ours
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
 from resources.files import open_files
-from resources.warehouse import ROWS_PER_FILE
+from resources.warehouse import ROWS_PER_FILE, no_hooks
 from resources.whole_files import names_in, unfinished
 
 SMALL_FILES = 10
@@ -87,7 +87,7 @@ class TableFiles:
 
         Raises CommitFailedError, and changes nothing, where another run has committed meanwhile.
         """
-        from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+        from deltalake import CommitProperties, DeltaTable
         from deltalake.transaction import AddAction, RemoveAction
 
         table = DeltaTable(self.uri)
@@ -106,11 +106,14 @@ class TableFiles:
             mode="append",
             schema=table.schema(),
             commit_properties=CommitProperties(custom_metadata={"userMetadata": COMPACTION}, max_commit_retries=0),
-            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+            post_commithook_properties=no_hooks(),
         )
 
     def _read(self, table: Any, group: Iterable[SmallFile]) -> Any:
-        """The rows of a group, in the order of day and place, in the table's columns and types."""
+        """The rows of a group, in the order of day and place, in the table's columns and types.
+
+        A column that is younger than a file is null in its rows.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -121,6 +124,9 @@ class TableFiles:
             part = pq.read_table(pa.BufferReader(self._files.cat_file(f"{self._root}/{file.path}")))
             if part.num_rows != file.rows:
                 raise WarehouseError(f"{self.uri}: {file.path} has {part.num_rows} rows, its log says {file.rows}")
+            for field in schema:
+                if field.name not in part.schema.names:
+                    part = part.append_column(field, pa.nulls(part.num_rows, field.type))
             parts.append(part.select(schema.names).cast(schema))
         by = [(self._columns.day_column, "ascending"), (self._columns.location_column, "ascending")]
         return pa.concat_tables(parts).sort_by(by)
@@ -166,15 +172,14 @@ class TableFiles:
 
         Readers of earlier versions need them no longer. What lies in folders that begin with ``_`` stays.
         """
-        from deltalake import DeltaTable, PostCommitHookProperties
+        from deltalake import DeltaTable
 
         table = DeltaTable(self.uri)
         hours = math.ceil(retention_hours)
         gone = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
         if gone and not dry_run:
-            hooks = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
             gone = table.vacuum(
-                hours, dry_run=False, enforce_retention_duration=False, full=True, post_commithook_properties=hooks
+                hours, dry_run=False, enforce_retention_duration=False, full=True, post_commithook_properties=no_hooks()
             )
             self._remove(_checksum(f"{self._root}/{path}") for path in gone)
         return len(gone)

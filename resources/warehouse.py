@@ -25,6 +25,7 @@ from resources.delta_log import DeltaLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from deltalake import PostCommitHookProperties
     from pyspark.sql import Column, DataFrame, SparkSession
 
 INLINE_METADATA_CHARACTERS = 65_536
@@ -35,7 +36,6 @@ TABLE_PROPERTIES = {
 }
 """A checkpoint costs seconds, reading 100 commits milliseconds. Other readers fail on deletion vectors. How long the
 log is kept is left to Delta: ``keep_state`` outlives it."""
-
 
 _CONFLICTS = ("Concurrent", "DELTA_CONCURRENT", "MetadataChangedException", "ProtocolChangedException")
 
@@ -133,6 +133,7 @@ class Warehouse:
             mode="ignore",
             description=contract.description,
             configuration=TABLE_PROPERTIES,
+            post_commithook_properties=no_hooks(),
         )
 
     def read_arrow(
@@ -193,6 +194,7 @@ class Warehouse:
         table.delete(
             predicate(asset.partitions, partitions),
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
+            post_commithook_properties=no_hooks(),
         )
         if table.version() == before:  # it had no such rows, and made no commit
             self.record(asset, provenance)
@@ -217,6 +219,7 @@ class Warehouse:
                 mode="append",
                 schema=table.schema(),
                 commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+                post_commithook_properties=no_hooks(),
             )
         except CommitFailedError as error:
             raise conflict from error
@@ -228,6 +231,16 @@ class Warehouse:
         digest = hashlib.sha256(text.encode()).hexdigest()
         self._log(asset).keep_provenance(digest, text)
         return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "file": digest})
+
+
+def no_hooks() -> PostCommitHookProperties:
+    """For commits by deltalake, which would else, at each 100th, write a checkpoint and remove expired commits.
+
+    Commits may go only where the state that follows from them is kept: maintenance sees to that.
+    """
+    from deltalake import PostCommitHookProperties
+
+    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 def is_conflict(error: BaseException) -> bool:

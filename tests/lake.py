@@ -72,12 +72,12 @@ class Lake:
 
     def hourly(self, selection: str = ALL) -> RunSummary:
         workspace = self.workspace
-        return self.run(workspace.hourly(workspace.select(selection))[0])
+        return self.run(workspace.hourly(workspace.select(selection)))
 
     def run(self, request: Request) -> RunSummary:
         """One run, without Prefect and the lock."""
         workspace = self.workspace
-        looked = look(workspace, request) if request.compare else None
+        looked = look(workspace, request)
         current = workspace.current(None if looked is None else looked.sent)
         plan, tables = workspace.plan(request, current)
         run_id = f"run-{datetime.now(UTC).timestamp()}"

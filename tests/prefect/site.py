@@ -40,6 +40,7 @@ class Site:
     def __init__(self, operator: Operator, recorded: Path, now: datetime, **settings: Any) -> None:
         self.operator, self.server = operator, operator.server
         self.now = now
+        self._recorded = recorded
         self.api = Simulator(now=lambda: self.now, replay=recorded)
         self.api.start()
         operator.settings = {
@@ -64,6 +65,24 @@ class Site:
                 start_new_session=True,
             )
         wait_until(lambda: "started!" in self.log.read_text() or self._worker is None, 60, self.log.read_text)
+
+    def provider_is_back(self) -> None:
+        """Where it was, after ``api.stop()``."""
+        port = int(self.api.url.rpartition(":")[2])
+        self.api = Simulator(now=lambda: self.now, replay=self._recorded, port=port)
+        self.api.start()
+
+    def watch(self) -> subprocess.CompletedProcess[str]:
+        """One look of `aqi watch`."""
+        return subprocess.run(
+            [AQI, "watch", "--once", "--profile", str(self.operator.profile)],
+            env={**self.server.env, "XDG_STATE_HOME": str(self.operator.folder)},
+            cwd=self.operator.folder,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
 
     def __enter__(self) -> Site:
         return self

@@ -92,7 +92,7 @@ def test_what_an_operator_did_stays(operator: MakeOperator) -> None:
         "create materialize/aqi-golden-kept",
         f"update materialize/aqi-hourly-kept: description {words} → 'Other words.'",
         "change schedule materialize/aqi-hourly-kept hourly: cron '0 * * * *' → '30 * * * *'",
-        "leave materialize/aqi-gold-kept: no longer declared, --prune retires it",
+        "leave materialize/aqi-gold-kept: no longer declared, --all --prune retires it",
     ]
     assert one.deploy("--all") == [("leave", "materialize/aqi-gold-kept")]
     assert one.one("hourly")["paused"]

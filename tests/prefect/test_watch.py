@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,12 +17,13 @@ from orchestration.journal import Attempt, RunEntry, RunState
 from orchestration.lags import Lag
 from orchestration.partitions import PartitionSet
 from orchestration.watch import Look, Watch, state_file
-from orchestration.watch_state import Message
+from orchestration.watch_state import REFUSALS, Message
 from resources.alert_channels import AlertError
 from resources.journal import Journal
+from resources.settings import load
 from tests.delta_files import keys
 from tests.prefect.conftest import PrefectServer
-from tests.prefect.watching import Place, states
+from tests.prefect.watching import Door, Place, states
 from tests.sinks import HookSink, MailSink
 
 pytestmark = pytest.mark.prefect
@@ -81,6 +84,22 @@ def test_a_crash_names_its_partitions(place: Place) -> None:
     assert place.arrived() == [f"{place.deployment} crashed"]
 
 
+@pytest.mark.parametrize(("name", "news"), [("Completed", "has completed again"), ("Failed", "failed")])
+def test_a_run_that_was_given_up_and_goes_on(place: Place, name: str, news: str) -> None:
+    """The server keeps the end that it had as crashed."""
+    run = place.run(states().Running())
+    place.bring(run, states().Crashed(message="no heartbeat"))
+    place.look()
+    with place.client() as client:
+        end = client.read_flow_run(run.id).end_time
+    place.bring(run, getattr(states(), name)(message="and yet"))
+    with place.client() as client:
+        assert client.read_flow_run(run.id).end_time == end
+    found = place.look()
+    assert place.look().good == found.good == (name == "Completed")
+    assert place.arrived() == [f"{place.deployment} crashed", f"{place.deployment} {news}"]
+
+
 def test_between_two_looks(place: Place) -> None:
     for state in (states().Failed(), states().Crashed(), states().Completed(), states().Crashed()):
         place.run(state)
@@ -97,7 +116,7 @@ def test_many_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.run(states().Completed())
     place.look()
     assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
-    seen = json.loads(state_file(place.settings).read_text())["seen"]
+    seen = json.loads(place.state_file.read_text())["seen"]
     assert len(seen) == 6
 
 
@@ -171,22 +190,80 @@ def test_a_refused_message_holds_no_other_up(place: Place) -> None:
     assert len(place.mail.mails) == 2
 
 
+def test_messages_that_are_refused_silence_no_channel(place: Place) -> None:
+    """More of them than are tried again; after some looks a short one comes for each, and nothing where none may."""
+    place.hook.refused = "poison"
+    lags = [Lag(f"gold.{name}", "hue", None, None, 3.0) for name in ("poison_a", "poison_b", "poison_c", "d")]
+    titles = [f"{lag.asset} lies further behind than it may" for lag in lags]
+    place.lags = lags[:3]
+    place.run(states().Failed(message="poison"))
+    for _ in range(REFUSALS - 1):
+        assert set(place.look().untold) == {"webhook team", "webhook log"}
+    assert place.hook.bodies == []
+    place.lags = lags
+    assert set(place.look().untold) == {"webhook team", "webhook log"}
+    sent = [body["title"] for body in place.hook.bodies if "id" in body]
+    assert sent == [titles[3], f"could not be sent: {place.deployment} failed"]
+    assert "aqi watch --once" in place.hook.bodies[-1]["text"]
+    assert sum("given up" in line and titles[0] in line for line in place.said) == 2
+    found = place.look()
+    assert (found.untold, len(found.incidents)) == ((), 5)
+    assert len(place.mail.mails) == 5
+
+
+def test_a_channel_that_takes_too_long_holds_no_look_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.watch.SENDING_SECONDS", 1)
+    place.mail.delay_seconds = 0.4
+    for state in (states().Failed(), states().Completed(), states().Crashed()):
+        place.run(state)
+    watch, began = place.watch(), time.monotonic()
+    assert watch.look().untold == ("email",)
+    assert time.monotonic() - began < 10
+    assert len(place.hook.bodies) == 6
+    place.mail.delay_seconds = 0
+    assert watch.look().untold == ()
+    names = ["failed", "has completed again", "crashed"]
+    assert place.arrived() == [f"{place.deployment} {name}" for name in names]
+
+
 def test_a_server_that_is_gone_and_back(place: Place) -> None:
-    place.look()
-    gone = "http://user:hunter2@127.0.0.1:9/api"
-    for _ in range(3):
-        assert not place.watch(gone).look().good
-    assert "http://127.0.0.1:9/api: ConnectError" in place.mail.texts[0]
-    assert "Go on: prefect server start" in place.mail.texts[0]
-    assert "hunter2" not in "".join([*place.mail.texts, *place.said, state_file(place.settings).read_text()])
-    assert place.arrived() == ["the Prefect server does not answer"]
-    place.run(states().Failed())
-    place.look()
+    with Door(int(urlsplit(place.server.api_url).port or 0)) as door:
+        url = f"http://user:hunter2@127.0.0.1:{door.port}/api"
+        assert place.watch(url).look().good
+        door.shut = True
+        for _ in range(3):
+            assert not place.watch(url).look().good
+        assert f"http://127.0.0.1:{door.port}/api: " in place.mail.texts[0]
+        assert "Go on: prefect server start" in place.mail.texts[0]
+        [memory] = place.state_file.parent.glob("watch-*.json")
+        assert "hunter2" not in "".join([*place.mail.texts, *place.said, memory.read_text()])
+        assert place.arrived() == ["the Prefect server does not answer"]
+        place.run(states().Failed())
+        door.shut = False
+        place.watch(url).look()
     assert place.arrived() == [f"{place.deployment} failed", "the Prefect server answers again"]
-    nonsense = place.watch(place.hook.url)
-    assert not nonsense.look().good
-    assert place.look().incidents[0].kind == "failed"
+
+
+def test_a_server_that_is_none(place: Place) -> None:
+    assert not place.watch(place.hook.url).look().good
+    assert place.look().good
     assert place.arrived() == []
+
+
+def test_each_server_and_warehouse_has_a_memory_of_its_own(place: Place) -> None:
+    place.lags = [Lag(FACT, "hanoi", None, None, 3.0)]
+    place.look()
+    behind = f"{FACT} lies further behind than it may"
+    assert place.arrived() == [behind]
+    place.lags = []
+    for uri, url in [(f"{place.warehouse}-2", ""), (str(place.warehouse), f"{place.server.api_url}/")]:
+        place.settings = load(environment={}, flags={**place.flags, "warehouse": {"uri": uri}})
+        place.watch(url).look()
+        assert place.arrived() == ([] if uri.endswith("-2") else [f"{FACT} is up to date again"])
+    names = {state_file(place.settings, url) for url in ("http://a/api", "http://b/api")}
+    assert len(names) == 2
+    cluster = load(environment={}, flags={"warehouse": {"uri": None}})  # also where the cluster has no name
+    assert state_file(cluster, "http://a/api").name.startswith("watch-default-")
 
 
 def test_tables_that_cannot_be_read(place: Place) -> None:
@@ -250,7 +327,7 @@ def test_watches_side_by_side_tell_everything_once(place: Place) -> None:
 @pytest.mark.parametrize("content", ["", "{}", '{"format": 7}', "\0"])
 def test_a_memory_that_cannot_be_read(place: Place, content: str) -> None:
     place.look()
-    state_file(place.settings).write_text(content)
+    place.state_file.write_text(content)
     place.run(states().Failed())
     place.look()
     place.look()
@@ -259,7 +336,7 @@ def test_a_memory_that_cannot_be_read(place: Place, content: str) -> None:
 
 
 def test_a_memory_that_cannot_be_written(place: Place) -> None:
-    folder = state_file(place.settings).parent
+    folder = place.state_file.parent
     folder.parent.mkdir(parents=True)
     folder.write_text("a file where a folder should be")
     place.run(states().Failed())

@@ -83,9 +83,23 @@ def test_calls_that_are_refused(place: Place, aqi: Call) -> None:
         assert "AQI_ALERTS__EMAIL__HOST" in result.stderr
         assert "form: slack" in result.stderr
     assert aqi("--json").exit_code == aqi("--test", "--once").exit_code == 2
-    result = aqi("--once", **nobody)
-    assert "nobody is told: [aqi" in result.stderr
-    assert place.arrived() == []
+
+
+def test_one_look_without_channels_remembers_nothing(place: Place, aqi: Call) -> None:
+    nobody = {"AQI_ALERTS__EMAIL": "", "AQI_ALERTS__WEBHOOKS__TEAM": "", "AQI_ALERTS__WEBHOOKS__LOG": ""}
+    place.run(states().Failed())
+    for _ in range(2):
+        result = aqi("--once", **nobody)
+        assert result.exit_code == 1
+        assert f"nobody is told: [aqi {place.environment}] {place.deployment} failed" in result.stderr
+        assert f"{place.deployment} failed (since" in result.stdout
+    assert not place.state_file.parent.exists()
+    aqi("--once")
+    assert f"{place.deployment} failed" in place.arrived()
+    memory = place.state_file.read_bytes()
+    place.run(states().Completed())
+    assert f"{place.deployment} failed" not in aqi("--once", **nobody).stdout
+    assert place.state_file.read_bytes() == memory
 
 
 def test_the_command_as_a_process_of_its_own(place: Place, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.lake import Lake
 from tests.prefect.operator import MakeOperator
 from tests.prefect.site import GONE_SECONDS, Site, wait_until
+from tests.sinks import HookSink, MailSink
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.timeout(600)]
 
@@ -128,3 +129,42 @@ def test_a_server_that_is_away_in_mid_run(site: Callable[..., Site], undisturbed
     wait_until(lambda: len(one.task_runs(run)) == TASKS, 30, lambda: one.task_runs(run))
     assert {task["state"]["type"] for task in one.task_runs(run)} == {"COMPLETED"}
     assert one.tables() == undisturbed
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_told_once_and_so_is_its_recovery(site: Callable[..., Site]) -> None:
+    """From the provider that is away to the mail, and back: the runs are real, and so is `aqi watch`."""
+    with MailSink() as mail, HookSink() as hook:
+        one = site("told", hourly={"schedules": {"hourly": None}})
+        email = {"host": "127.0.0.1", "port": mail.port, "security": "none", "sender": "a@x.org"}
+        one.operator.settings["alerts"] = {
+            "email": {**email, "recipients": ["b@x.org"]},
+            "webhooks": {"team": {"url": hook.url, "form": "slack"}},
+        }
+        one.api.stop()
+        run = one.start_run("hourly")
+        state, message = one.ended(run)
+        assert state == "FAILED" and "bronze.open_meteo_hourly 2025-09-08..2025-09-10 × danang, hanoi, hcmc" in message
+        for _ in range(2):
+            assert one.watch().returncode == 1
+        behind = [f"gold.{name}" for name in ("fact_air_quality_hourly", "fact_city_daily", "fact_episode")]
+        assert len(mail.subjects) == len(hook.bodies) == 1 + len(behind)
+        (text,) = (text for text in mail.texts if "Run: " in text)
+        (post,) = (body["text"] for body in hook.bodies if "Run: " in body["text"])
+        for part in (
+            "bronze.open_meteo_hourly 2025-09-08..2025-09-10 × danang, hanoi, hcmc failed: ",
+            f"/runs/flow-run/{run}",
+            "Go on: prefect deployment run materialize/aqi-hourly-told",
+        ):
+            assert part in text and part in post
+        assert all(any(asset in subject for subject in mail.subjects) for asset in behind)
+        assert not list(one.operator.folder.glob("**/*-spark.log"))  # no session for it
+
+        mail.mails.clear()
+        one.provider_is_back()
+        assert one.ended(one.start_run("hourly"))[0] == "COMPLETED"
+        for _ in range(2):
+            done = one.watch()
+            assert (done.returncode, done.stdout) == (0, "Nothing is wrong.\n"), done
+        assert len(mail.subjects) == 1 + len(behind)
+        assert not any("missed" in subject or "failed" in subject for subject in mail.subjects), mail.subjects

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +13,53 @@ from typing import Any
 
 from orchestration.deployments import environment_tags
 from orchestration.lags import Lag
-from orchestration.watch import Look, Watch, make_watch
+from orchestration.watch import Look, Watch, make_watch, state_file
 from resources.alert_channels import channels_of
 from resources.settings import Settings, load
 from tests.prefect.conftest import PrefectServer
 from tests.sinks import HookSink, MailSink
 
 FLOW = "materialize"
+
+
+class Door:
+    """A way to a server, which can be shut: the server at the same address, gone and back."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.shut = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._open, daemon=True).start()
+
+    def __enter__(self) -> Door:
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        self.shut = True
+        self._listener.close()
+
+    def _open(self) -> None:
+        while True:
+            try:
+                here = self._listener.accept()[0]
+            except OSError:
+                return
+            if self.shut:
+                here.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self._port))
+            for one, other in ((here, there), (there, here)):
+                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while part := source.recv(65536):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
 
 
 class Place:
@@ -78,6 +120,10 @@ class Place:
         made = make_watch(self.settings, channels, url or self.server.api_url, self.said.append)
         made._read_lags = lambda: self.lags
         return made
+
+    @property
+    def state_file(self) -> Path:
+        return state_file(self.settings, self.server.api_url)
 
     def look(self) -> Look:
         return self.watch().look()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event as Signal
 from typing import Any
 
 import pytest
 
 from orchestration.errors import ConfigurationError
 from orchestration.watch_state import Event, Message
-from resources.alert_channels import AlertError, Channel, Email, Webhook, channels_of
+from resources.alert_channels import AlertError, Bounded, Channel, Email, Webhook, channels_of
 from resources.settings import load
 from resources.settings_operations import EmailSettings, WebhookSettings
-from tests.sinks import HookSink, MailSink, free_port
+from tests.sinks import HookSink, MailSink, _Mail, free_port
 
 MESSAGE = Message(
     Event.BEGAN,
@@ -113,6 +116,25 @@ def test_a_mail_server_that_refuses_the_mail(mail: MailSink) -> None:
     assert not refusal(email(mail.port)).refused
 
 
+@pytest.mark.parametrize(("code", "too_large"), [(552, True), (550, False), (451, False)])
+def test_a_mail_server_that_refuses_the_sender_refuses_no_message(
+    mail: MailSink, code: int, too_large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what is wrong with the settings would cost every message."""
+    real = _Mail._answer
+
+    def answer(self: _Mail, sink: MailSink, line: str) -> bool:
+        if not line.upper().startswith("MAIL"):
+            return real(self, sink, line)
+        self._say(f"{code} no")
+        return True
+
+    monkeypatch.setattr(_Mail, "_answer", answer)
+    error = refusal(email(mail.port))
+    assert f"answers {code} no" in error.message
+    assert error.refused == too_large
+
+
 def test_recipients_that_a_mail_server_refuses(mail: MailSink) -> None:
     mail.refused = {"ops@example.org"}
     error = refusal(email(mail.port))
@@ -175,6 +197,13 @@ def test_a_webhook_for_slack_gets_a_text(hook: HookSink) -> None:
     assert hook.bodies == [{"text": f"*[aqi prod] materialize/aqi-hourly failed*\n{MESSAGE.text}"}]
 
 
+def test_signs_that_slack_would_take_for_its_own(hook: HookSink) -> None:
+    webhook(hook.url, "slack").send(replace(MESSAGE, title="a < b", text='<!channel> & "more" &amp;'))
+    assert hook.bodies == [{"text": '*[aqi prod] a &lt; b*\n&lt;!channel&gt; &amp; "more" &amp;amp;'}]
+    webhook(hook.url).send(replace(MESSAGE, text="<&>"))
+    assert hook.bodies[1]["text"] == "<&>"
+
+
 @pytest.mark.parametrize(("status", "refused"), [(400, True), (403, False), (429, False), (500, False)])
 def test_a_webhook_that_answers_otherwise(hook: HookSink, status: int, refused: bool) -> None:
     hook.status = status
@@ -197,6 +226,59 @@ def test_a_webhook_that_is_down_or_slow(hook: HookSink) -> None:
 
 def test_a_webhook_without_a_certificate_to_be_trusted(hook: HookSink) -> None:
     assert "certificate" in refusal(webhook(hook.url.replace("http:", "https:"))).message
+
+
+# --- a channel that takes its time --------------------------------------------------------------------------------
+
+
+@dataclass
+class Slow:
+    """A channel that takes a message when it is let go."""
+
+    error: Exception | None = None
+    go_on: Signal = field(default_factory=Signal)
+    got: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        self.got.append(message)
+        assert self.go_on.wait(30)
+        if self.error is not None:
+            raise self.error
+
+
+def test_a_send_that_takes_too_long_is_waited_for_and_not_repeated() -> None:
+    slow, other = Slow(), replace(MESSAGE, title="another")
+    bounded = Bounded(slow)
+    for message in (MESSAGE, MESSAGE, other):
+        error = bounded.send(message, 0.05)
+        assert error is not None and "takes longer" in error.message
+        assert not (error.refused or error.partly)
+    assert slow.got == [MESSAGE]
+    slow.go_on.set()
+    assert bounded.send(MESSAGE, 5) is None
+    assert slow.got == [MESSAGE]
+    assert bounded.send(other, 5) is None
+    assert slow.got == [MESSAGE, other]
+
+
+def test_what_goes_wrong_meanwhile_is_told_of_its_own_message_only() -> None:
+    slow = Slow(AlertError("no", refused=True))
+    bounded = Bounded(slow)
+    assert bounded.send(MESSAGE, 0) is not None
+    slow.go_on.set()
+    error = bounded.send(MESSAGE, 5)
+    assert error is not None and error.refused
+    slow.error = ValueError("a bug, with hunter2")
+    error = bounded.send(MESSAGE, 5)
+    assert error is not None and error.message == "ValueError in the channel"
+
+
+def test_a_server_that_drips_holds_nobody_up(mail: MailSink) -> None:
+    """Each line comes in time, and all of them do not."""
+    mail.delay_seconds = 0.3
+    began = time.monotonic()
+    assert Bounded(email(mail.port, timeout_seconds=5)).send(MESSAGE, 0.5) is not None
+    assert time.monotonic() - began < 1.5
 
 
 # --- settings -----------------------------------------------------------------------------------------------------

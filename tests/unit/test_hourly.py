@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -91,7 +92,8 @@ def test_the_days_by_the_clock(local: str, expected: str, gap_hours: int) -> Non
         5, "f", {FEED: {str(today): "f"}}, "code", "contract", as_of=before.strftime("%Y-%m-%dT%H:%M:%SZ")
     )
     found = window(records, made(through(before.date())), now)
-    assert found == HourlyWindow(PartitionSet.of(days(expected), [PLACE]), PartitionSet.empty())
+    expected_days = PartitionSet.of(days(expected), [PLACE])
+    assert found == HourlyWindow(expected_days, expected_days, PartitionSet.empty())
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,9 @@ def test_a_place_that_is_new_begins_with_the_days_that_are_revised() -> None:
 def test_a_gap_does_not_begin_before_the_first_day() -> None:
     """All that is there was made by other code: made anew, but nothing before it, which nobody ever asked for."""
     found = window(made(Days.of(date(2025, 8, 12), TODAY), code="old"))
-    assert found == HourlyWindow(PartitionSet.of(days("2025-08-12..2025-08-20"), [PLACE]), PartitionSet.empty())
+    assert found.partitions == PartitionSet.of(days("2025-08-12..2025-08-20"), [PLACE])
+    assert found.revisable == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+    assert not found.beyond
 
 
 def test_a_gap_in_any_table_counts() -> None:
@@ -137,9 +141,20 @@ def test_a_table_that_is_new_is_no_gap() -> None:
     assert found.partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
 
 
-def test_an_old_hole_is_no_gap() -> None:
+def test_a_day_that_failed_before_later_ones_came_is_tried_again() -> None:
     feed = {key: record for key, record in made(through(TODAY)).items() if key.day != date(2025, 8, 10)}
-    assert window(feed).partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+    found = window(feed)
+    assert found.partitions == PartitionSet.of(days("2025-08-10") | days("2025-08-18..2025-08-20"), [PLACE])
+    assert found.revisable == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+
+
+def test_many_places_with_a_long_history_are_judged_at_once() -> None:
+    """As long as it takes to judge some days of each, however many there are before."""
+    names = [f"p{number:03}" for number in range(100)]
+    feed = {key: record for place in names for key, record in made(Days.of(date(2025, 1, 1), TODAY), place).items()}
+    began = time.perf_counter()
+    assert len(window(feed, places=names).partitions) == 300
+    assert time.perf_counter() - began < 3
 
 
 def test_every_place_has_its_own_gap() -> None:
@@ -161,9 +176,9 @@ def test_a_long_gap_is_told_with_a_remedy() -> None:
     catch_up=st.integers(0, 20),
 )
 def test_the_window_by_its_definition(present: set[int], revisable: int, catch_up: int) -> None:
-    """Days ago: all from today on back to just after the newest fresh one before those that are revised."""
+    """Days ago: today, those that are revised, and those before that are not there, since the first one, to a bound."""
     found = window(made(TODAY - timedelta(ago) for ago in present), revisable=revisable, catch_up=catch_up)
-    older = sorted(ago for ago in present if ago > revisable)
-    reach = min(older[0] - 1, max(catch_up, revisable)) if older else revisable
-    assert {(TODAY - key.day).days for key in found.partitions if key.day} == set(range(reach + 1))
-    assert bool(found.beyond) == bool(older and older[0] > max(catch_up, revisable) + 1)
+    bound, first = max(catch_up, revisable), max(present, default=0)
+    lacking = set(range(revisable + 1, min(bound, first) + 1)) - present
+    assert {(TODAY - key.day).days for key in found.partitions if key.day} == set(range(revisable + 1)) | lacking
+    assert bool(found.beyond) == (first > bound and bound + 1 not in present)

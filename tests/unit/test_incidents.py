@@ -13,8 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.incident_words import PLACES, WHY_LENGTH, EndedRun, LateRun, Result
-from orchestration.incidents import KEPT, Observation, ServerView, Unseen, delivered, look, queued
-from orchestration.watch_state import FIRST_LOOK, OVERLAP, Event, Kind, Message, WatchState
+from orchestration.incidents import (
+    KEPT,
+    RUNS_KEPT,
+    Observation,
+    ServerView,
+    Unseen,
+    delivered,
+    look,
+    queued,
+    refused,
+    to_send,
+)
+from orchestration.watch_state import FIRST_LOOK, OVERLAP, REFUSALS, Event, Kind, Message, WatchState
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -97,6 +108,29 @@ def test_a_run_that_is_retried_ends_again() -> None:
     assert told(server(failed(1)), server(again)) == [FAILED, RECOVERED]
 
 
+@pytest.mark.parametrize("later", [0, 300])
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [(Result.COMPLETED, [CRASHED, RECOVERED]), (Result.FAILED, [CRASHED, ("changed", f"{HOURLY} failed")])],
+)
+def test_a_crash_that_was_none(result: Result, expected: list[tuple[str, str]], later: float) -> None:
+    """The run goes on and ends, though another deployment's run ended long after the crash."""
+    other, crash = completed(200, deployment=DAILY), crashed(1)
+    truth = replace(crash, result=result, ended_at=crash.ended_at + later * MINUTE)
+    assert told(server(crash), server(other), server(truth), server(truth)) == expected
+    assert told(server(crash), server(other), server(crash)) == [CRASHED]
+
+
+def test_runs_that_are_looked_at_again_are_bounded() -> None:
+    state, _ = fold(*(server(failed(minute)) for minute in range(RUNS_KEPT + 5)))
+    assert list(state.read_again) == [failed(minute).id for minute in range(5, RUNS_KEPT + 5)]
+    again = replace(failed(9), result=Result.CANCELLED, ended_at=NOW + 500 * MINUTE)
+    state, messages = fold(server(again), state=state)
+    assert (len(state.read_again), messages) == (RUNS_KEPT, [])
+    assert state.knows(again.id, again.ended_at, again.result)
+    assert fold(server(completed(501)), state=state)[0].read_again == {}
+
+
 def test_the_first_look_goes_back_a_day_and_later_ones_to_the_last_end() -> None:
     state = WatchState.begin(NOW)
     assert state.read_from == NOW - FIRST_LOOK
@@ -141,6 +175,11 @@ def test_what_is_told_of_a_run_that_says_too_much_or_nothing() -> None:
     [message] = fold(server(failed(1, message="\ud800" * (WHY_LENGTH + 7))))[1]
     assert "(7 characters more)" in message.text
     message.text.encode()
+    unmade = tuple((f"silver.table_{number}", "2025-08-20 × hanoi") for number in range(500))
+    [message] = fold(server(failed(1, unmade=unmade)))[1]
+    assert "  silver.table_1: 2025-08-20 × hanoi\n" in message.text
+    assert " characters more)\nGo on: " in message.text
+    assert len(message.text) < WHY_LENGTH + 500
     [message] = fold(server(failed(1)))[1]
     assert "it says nothing" in message.text
     assert "Look:" not in message.text
@@ -173,6 +212,7 @@ def test_a_table_that_lies_behind_is_told_once_and_when_it_is_not_any_more() -> 
     messages = fold(lags(good), lags(good, hue), lags(ALag(), hue), Observation(NOW), lags(good), lags())[1]
     assert [(message.event, message.title) for message in messages] == [
         ("began", f"{FACT} lies further behind than it may"),
+        ("changed", f"{FACT} lies further behind than it may, at more places"),
         ("recovered", f"{FACT} is up to date again"),
     ]
     assert fold(lags(hue, ALag()))[1][0].text.splitlines() == [
@@ -183,6 +223,28 @@ def test_a_table_that_lies_behind_is_told_once_and_when_it_is_not_any_more() -> 
     ]
     many = lags(*(ALag(location=f"place-{number}") for number in range(PLACES + 2)))
     assert "and 2 places more" in fold(many)[1][0].text
+
+
+def test_a_place_that_falls_behind_later_is_told_once_in_an_incident() -> None:
+    def lags(*behind: str) -> Observation:
+        every = [f"place-{number:02}" for number in range(PLACES)] + ["hue", "vinh"]
+        return Observation(NOW, lags=tuple(ALag(location=place, missed=place in behind) for place in every))
+
+    title = f"{FACT} lies further behind than it may"
+    began, changed = ("began", title), ("changed", f"{title}, at more places")
+    over = ("recovered", f"{FACT} is up to date again")
+    flapping = [lags("hue"), lags("hue", "vinh"), lags("vinh"), lags("hue"), lags("vinh", "hue")]
+    assert told(*flapping) == [began, changed]
+    assert told(*flapping, lags(), lags("vinh")) == [began, changed, over, began]
+    state, messages = fold(lags("hue"), lags(*(f"place-{number:02}" for number in range(PLACES)), "hue", "vinh"))
+    assert messages[1].text.startswith("place-00: ")
+    assert "\nand 2 places more\n" in messages[1].text
+    state, [message] = fold(lags("hue", "vinh", "place-00"), state=fold(lags("hue", "vinh"))[0])
+    assert message.text.startswith("place-00: covered until")
+    [incident] = fold(lags("vinh"), state=state)[0].incidents.values()
+    assert incident.text.startswith("vinh: ")
+    assert "hue" not in incident.text
+    assert (incident.title, incident.places) == (title, ("hue", "vinh", "place-00"))
 
 
 @pytest.mark.parametrize(
@@ -295,6 +357,73 @@ def test_a_new_channel_is_told_what_is_wrong_already_and_a_known_one_loses_nothi
     assert state.undelivered["hook"][0].environment == "prod"
 
 
+def one_look(state: WatchState, seen: Observation, *channels: str) -> WatchState:
+    after, messages = look(state, seen)
+    return queued(state, after, messages, channels)
+
+
+def queue(state: WatchState, channel: str) -> list[tuple[str, str]]:
+    return [(message.event, message.title) for message in state.undelivered[channel]]
+
+
+def test_a_channel_that_is_away_and_comes_back_is_told_what_is_not_over() -> None:
+    state = one_look(WatchState.begin(NOW), server(failed(0)), "mail")
+    state = delivered(state, "mail", state.undelivered["mail"][0])
+    for minute in range(1, 200, 2):
+        state = one_look(state, server(completed(minute)), "hook")
+        assert queue(state, "mail") == [RECOVERED]
+        state = one_look(state, server(failed(minute + 1)), "hook")
+        assert queue(state, "mail") == [RECOVERED, FAILED]
+        assert len(state.undelivered["hook"]) == minute + 2
+    state = one_look(state, server(crashed(300)), "mail")
+    assert queue(state, "mail") == [RECOVERED, FAILED, CHANGED]
+
+
+@quick
+@given(histories, st.lists(st.booleans(), min_size=13, max_size=13))
+def test_two_watches_with_a_channel_each_tell_both_what_is_not_over(history: list[EndedRun], turns: list[bool]) -> None:
+    """Whoever looks, each has in the end been told what is open, and of nothing else that it is."""
+    state = WatchState.begin(NOW)
+    known: dict[str, set[str]] = {"mail": set(), "hook": set()}
+    for one, turn in zip([*history, None, None], [*turns[: len(history)], True, False], strict=True):
+        channel = "mail" if turn else "hook"
+        state = one_look(state, server(one) if one else server(), channel)
+        for message in state.undelivered[channel]:
+            state = delivered(state, channel, message)
+            if message.event is Event.BEGAN:
+                assert message.key not in known[channel]
+                known[channel].add(message.key)
+            elif message.event is Event.RECOVERED:
+                known[channel].discard(message.key)
+    assert known == {"mail": set(state.incidents), "hook": set(state.incidents)}
+
+
+def test_a_message_that_is_refused_gives_way_to_newer_ones_then_to_a_short_one_then_to_nothing() -> None:
+    long = "x" * 900
+    every = ALL | {long}
+    both = server(failed(1), failed(2, deployment=long), deployments=every)
+    state = one_look(WatchState.begin(NOW), both, "mail")
+    first, second = state.undelivered["mail"]
+    for looks in range(1, REFUSALS):
+        state, instead = refused(state, "mail", first)
+        assert instead == first
+        state = one_look(state, server(deployments=every), "mail")
+        state = WatchState.from_json(json.loads(json.dumps(state.to_json())))
+        assert (to_send(state, "mail"), state.refused) == ((second, first), {"mail": {first.id: looks}})
+    state, short = refused(state, "mail", first)
+    assert short is not None
+    assert (short.title, short.key) == (f"could not be sent: {HOURLY} failed", first.key)
+    assert "aqi watch --once" in short.text
+    assert state.undelivered["mail"] == (short, second)
+    taken = delivered(state, "mail", short)
+    assert (taken.undelivered, taken.refused) == ({"mail": (second,)}, {"mail": {}})
+    state, nothing = refused(state, "mail", short)
+    assert (nothing, state.undelivered, state.refused) == (None, {"mail": (second,)}, {"mail": {}})
+    for _ in range(REFUSALS):
+        state, short = refused(state, "mail", second)
+    assert short is not None and len(short.title) < 300
+
+
 def test_the_memory_of_a_channel_that_never_answers_is_bounded() -> None:
     state = WatchState.begin(NOW)
     message = Message(Event.BEGAN, "failed", "run:x", "x failed", "", "", "")
@@ -302,7 +431,7 @@ def test_the_memory_of_a_channel_that_never_answers_is_bounded() -> None:
     assert len(state.undelivered["mail"]) == KEPT
 
 
-@pytest.mark.parametrize("data", [{}, [], {"format": 2}, {"format": 1, "newest": "soon"}, None])
+@pytest.mark.parametrize("data", [{}, [], {"format": 1}, {"format": 2, "newest": "soon"}, None])
 def test_what_is_no_state(data: Any) -> None:
     with pytest.raises(ValueError, match=r"state|isoformat"):
         WatchState.from_json(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from assets import CATALOG
-from orchestration.freshness_report import print_lags, to_json, worst_lag_hours
-from orchestration.lags import Lag, lags
+from orchestration.freshness_report import EarlierRecords, print_lags, read_lags, to_json, worst_lag_hours
+from orchestration.lags import Earlier, Lag, lags, none_left
 from orchestration.partitions import PartitionKey, PartitionSet
-from orchestration.provenance import ABSENT, PartitionRecord, TableState
+from orchestration.provenance import ABSENT, PartitionRecord, Provenance, TableState
 from tests import oracle
 from tests.calls import Aqi
+from tests.upkept import Tables
 
 NOW = datetime(2025, 8, 20, 12, tzinfo=UTC)
 HUE = "hue"
@@ -44,9 +46,15 @@ def table(records: Mapping[PartitionKey, PartitionRecord], *unrecorded: Partitio
     return TableState(1, records, PartitionSet.from_keys(unrecorded))
 
 
-def covered(tables: Mapping[str, TableState], asset: str, place: str = HUE, now: datetime = NOW) -> str | None:
+def covered(
+    tables: Mapping[str, TableState],
+    asset: str,
+    place: str = HUE,
+    now: datetime = NOW,
+    earlier: Earlier = none_left,
+) -> str | None:
     """Day and hour up to which an asset covers a place."""
-    (lag,) = lags(CATALOG, [asset], tables, [place], now)
+    (lag,) = lags(CATALOG, [asset], tables, [place], now, earlier)
     return None if lag.covered_until is None else f"{lag.covered_until:%d %H:%M}"
 
 
@@ -80,11 +88,9 @@ def test_what_somebody_else_changed_covers_nothing() -> None:
     ("upstream", "own", "until"),
     [
         ("f", made_from(oracle.BRONZE, 20), "20 11:05"),  # as good as what it was made from
-        ("g", made_from(oracle.BRONZE, 20, at="2025-08-20T10:06:00Z"), "20 10:06"),  # upstream went on
-        ("g", made_from(oracle.BRONZE, 20, at="2025-08-21T10:06:00Z"), "20 12:00"),
-        ("g", made_from(oracle.BRONZE, 20, at=""), None),
-        ("f", record(at="2025-08-20T10:06:00Z"), "20 10:06"),  # made when it had other upstream assets
-        ("f", made_from(oracle.BRONZE, 20, ABSENT, "2025-08-20T03:00:00Z"), "20 03:00"),
+        ("g", made_from(oracle.BRONZE, 20), "20 00:00"),  # upstream went on, and nothing says what it was before
+        ("f", record(at="2025-08-20T10:06:00Z"), "20 00:00"),  # made when it had other upstream assets
+        ("f", made_from(oracle.BRONZE, 20, ABSENT), None),
     ],
 )
 def test_a_derived_asset(upstream: str, own: PartitionRecord, until: str | None) -> None:
@@ -95,19 +101,118 @@ def test_a_derived_asset(upstream: str, own: PartitionRecord, until: str | None)
     assert covered(tables, oracle.SILVER) == until
 
 
+def test_what_somebody_else_changed_covered_what_was_recorded() -> None:
+    tables = {
+        oracle.BRONZE: table({key(20): bronze("2025-08-20T11:05:00Z")}, key(20)),
+        oracle.SILVER: table({key(20): made_from(oracle.BRONZE, 20)}),
+    }
+    assert covered(tables, oracle.SILVER) == "20 11:05"
+
+
 def test_made_from_what_was_never_there() -> None:
     tables = {oracle.SILVER: table({key(20): made_from(oracle.BRONZE, 20, ABSENT)})}
     assert covered(tables, oracle.SILVER) is None
 
 
+class Hours:
+    """A day that is fetched, cleaned and made into facts now and then, each content after the hour of its fetch."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, TableState] = {asset: table({}) for asset in CHAIN}
+        self._all: dict[tuple[str, PartitionKey, str], PartitionRecord] = {}
+
+    def made(self, at: str, *assets: str) -> None:
+        for asset in assets:
+            if asset == oracle.BRONZE:
+                new = record(f"of {at}", f"2025-08-20T{at}:00Z", f"2025-08-20T{at}:30Z", open_meteo={})
+            else:
+                upstream = CHAIN[CHAIN.index(asset) - 1]
+                of = self._tables[upstream].records[key(20)].fingerprint
+                new = PartitionRecord(24, of, {upstream: {str(key(20)): of}}, "c", "k", at=f"2025-08-20T{at}:45Z")
+            self._tables[asset] = table({key(20): new})
+            self._all[asset, key(20), new.fingerprint] = new
+
+    def lag(self, asset: str, now: str) -> Lag:
+        at = datetime.fromisoformat(f"2025-08-20T{now}:50Z")
+        (found,) = lags(CATALOG, [asset], self._tables, [HUE], at, lambda *of: self._all.get(of))
+        return found
+
+    def until(self, now: str) -> list[str]:
+        """The hour up to which each of bronze, silver and facts covers the day."""
+        found = (self.lag(asset, now).covered_until for asset in CHAIN)
+        return ["" if until is None else f"{until:%H:%M}" for until in found]
+
+
 def test_in_mid_run_each_table_covers_what_it_was_made_from() -> None:
-    """Bronze has 11:05, silver is of 10:05, gold of silver as it is."""
-    tables = {
-        oracle.BRONZE: table({key(20): bronze("2025-08-20T11:05:00Z", "new")}),
-        oracle.SILVER: table({key(20): made_from(oracle.BRONZE, 20, "old", "2025-08-20T10:06:00Z")}),
-        oracle.FACT_HOURLY: table({key(20): made_from(oracle.SILVER, 20, at="2025-08-20T10:07:00Z")}),
-    }
-    assert [covered(tables, asset) for asset in CHAIN] == ["20 11:05", "20 10:06", "20 10:06"]
+    """No table that was in time lies behind because what is upstream of it is newer already."""
+    day = Hours()
+    day.made("08:00", *CHAIN)
+    for hour in ("09:00", "10:00", "11:00"):
+        for asset in CHAIN:
+            day.made(hour, asset)
+            assert not day.lag(oracle.FACT_HOURLY, hour).missed
+    day.made("12:00", oracle.BRONZE)
+    assert day.until("12:00") == ["12:00", "11:00", "11:00"]
+    day.made("12:00", oracle.SILVER)
+    assert day.until("12:00") == ["12:00", "12:00", "11:00"]
+    day.made("12:00", oracle.FACT_HOURLY)
+    assert day.until("12:00") == ["12:00", "12:00", "12:00"]
+
+
+def test_facts_that_fail_while_fetching_goes_on_lie_behind_from_their_last_success() -> None:
+    day = Hours()
+    day.made("06:00", *CHAIN)
+    missed = []
+    for hour in range(7, 12):
+        day.made(f"{hour:02}:00", oracle.BRONZE, oracle.SILVER)
+        assert day.until(f"{hour:02}:00") == [f"{hour:02}:00", f"{hour:02}:00", "06:00"]
+        missed += [hour] if day.lag(oracle.FACT_HOURLY, f"{hour:02}:00").missed else []
+    assert missed == [9, 10, 11], "three hours are allowed"
+
+
+def test_what_was_made_late_from_old_content_lies_behind_as_before() -> None:
+    """Fetched at six, made at eleven; when the next hour is fetched, that is no news for what is made from it."""
+    day = Hours()
+    day.made("06:00", oracle.BRONZE)
+    day.made("11:00", oracle.SILVER, oracle.FACT_HOURLY)
+    assert day.until("11:00") == ["06:00"] * 3
+    for hour in ("11:30", "12:30", "13:30"):
+        day.made(hour, oracle.BRONZE)
+        assert day.until(hour) == [hour, "06:00", "06:00"]
+        assert day.lag(oracle.FACT_HOURLY, hour).missed
+
+
+def test_earlier_records_are_read_from_the_logs(tmp_path: Path) -> None:
+    """Up to the state that is asked about, and as far back as they go: behind that, nothing of the day is covered."""
+    lake, one = Tables(tmp_path / "lake"), key(20, "hanoi")
+    bronzes, silvers = (lake.workspace.catalog[of] for of in (oracle.BRONZE, oracle.SILVER))
+    warehouse = lake.workspace.warehouse
+    for asset in (bronzes, silvers):
+        lake.create(asset.key)
+    for hour in ("02", "03", "04", "05"):
+        fetched = bronze(f"2025-08-20T{hour}:00:00Z", f"of {hour}")
+        warehouse.record(bronzes, Provenance("r", oracle.BRONZE, "x", {one: fetched}))
+        if hour == "03":
+            before = warehouse.states([bronzes])
+            made = PartitionRecord(24, "f", {oracle.BRONZE: {str(one): "of 03"}}, "c", "k")
+            warehouse.record(silvers, Provenance("r", oracle.SILVER, "x", {one: made}))
+    warehouse.keep_state(bronzes, warehouse.state(bronzes))
+
+    def until() -> list[str]:
+        found = [lag for lag in read_lags(lake.workspace, [oracle.BRONZE, oracle.SILVER]) if lag.location == "hanoi"]
+        return ["" if lag.covered_until is None else f"{lag.covered_until:%H:%M}" for lag in found]
+
+    assert until() == ["05:00", "03:00"]
+    earlier = EarlierRecords(warehouse, before)
+    assert earlier(oracle.BRONZE, one, "of 05") is None, "later than the state"
+    found = earlier(oracle.BRONZE, one, "of 02")
+    assert found is not None
+    assert found.as_of == "2025-08-20T02:00:00Z"
+    log = lake.folder / "bronze" / oracle.BRONZE.removeprefix("bronze.") / "_delta_log"
+    (log / f"{3:020d}.json").write_text("{", encoding="utf-8")
+    assert until() == ["05:00", "03:00"]
+    (log / f"{2:020d}.json").unlink()
+    assert until() == ["05:00", "00:00"]
 
 
 def test_a_day_ended_that_was_fetched_before() -> None:
@@ -218,12 +323,12 @@ def test_as_json() -> None:
 
 
 def test_the_command(aqi: Aqi, lake: str) -> None:
-    """Episodes of the 18th of August were made on the 19th from what is gone; nobody has looked since."""
+    """Episodes of the 18th and 19th of August were made from what is gone, and nothing says what that was."""
     found = aqi.json("freshness", oracle.EPISODE, status=1, AQI_WAREHOUSE__URI=lake)
     assert [(item["location"], item["covered_until"], item["missed"]) for item in found] == [
-        ("hanoi", "2025-08-19T00:00:00Z", True),
+        ("hanoi", "2025-08-18T00:00:00Z", True),
         ("hcmc", None, True),
-        ("danang", "2025-08-19T07:00:00Z", True),
+        ("danang", "2025-08-19T00:00:00Z", True),
     ]
     result = aqi("freshness", oracle.EPISODE, AQI_WAREHOUSE__URI=lake)
     assert (result.exit_code, result.stderr) == (1, "")

@@ -10,17 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.errors import ConfigurationError
+from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.provenance import Provenance
 from resources import warehouse
 from resources.clock import iso
+from resources.delta_log import DeltaLog
 from resources.lock import WarehouseLock
+from resources.settings import load
 from resources.snapshot_files import SnapshotFiles
 from resources.step_history import FOLDER, StepHistory
-from resources.upkeep import SMALL_FILES
+from resources.upkeep import SMALL_FILES, SmallFile, TableFiles
 from tests.calls import EPISODE, QUARANTINE, Aqi, record, tree
 from tests.unit.test_metrics import ROW, never
-from tests.upkept import LONG_AGO, NOW, Tables, filled, says
+from tests.upkept import JULY, LONG_AGO, NOW, Tables, filled, says
 
 
 @pytest.fixture(autouse=True)
@@ -68,15 +71,60 @@ def test_the_log_stays_where_the_state_could_not_be_kept(tables: Tables, monkeyp
     summary = tables.maintain()
     assert summary.exit_status == 1
     (failed,) = [table for table in summary.tables if table.error]
-    assert (failed.table, failed.joined, failed.commits) == (EPISODE, 11, 0)
+    assert (failed.table, failed.joined, failed.commits) == (EPISODE, 0, 0), "the rest was not tried"
     assert "its log was left as it is" in failed.error
     assert names <= {path.name for path in (tables.table_folder / "_delta_log").glob("*.json")}
 
 
+def test_a_version_that_a_run_reads_stays_readable(tables: Tables) -> None:
+    """The newest before maintenance, however long ago it was committed: on HDFS a run may have pinned it."""
+    tables.old_log()
+    pinned, known, rows = tables.table.version(), tables.state, tables.rows()
+    done = tables.upkeep()
+    assert (done.joined, done.checkpoint, done.commits) == (11, True, 13)
+    assert tables.table.version() > pinned
+    assert tables.workspace.warehouse.read_arrow(EPISODE, pinned).num_rows == len(rows)
+    assert says(tables.workspace.warehouse.state(tables.asset, known)) == says(tables.state) == says(known)
+
+
+def test_what_others_did_before_it_is_known_when_its_commit_has_gone(tables: Tables) -> None:
+    tables.table.delete("start_date_utc = '2025-07-03'")
+    tables.old_log()
+    before = tables.state
+    assert before.unrecorded
+    assert tables.upkeep().commits > 0
+    assert says(tables.state) == says(before)
+
+
+def test_commits_of_deltalake_leave_the_log_as_it_is(tables: Tables) -> None:
+    """At each 100th commit (here: eighth) deltalake would write a checkpoint and remove what is old, kept or not."""
+    tables.table.alter.set_table_properties({"delta.checkpointInterval": "8"})
+    warehouse, keys = tables.workspace.warehouse, tables.state.records.keys()
+    nothing = Provenance("run-9", EPISODE, iso(NOW), {})
+    wiped = PartitionSet.of(Days.of(JULY[0], JULY[0]), ["hue"])
+    for last, commit in (
+        (15, lambda: warehouse.record(tables.asset, nothing)),
+        (23, lambda: warehouse.wipe(tables.asset, wiped, replace(nothing, wiped=wiped))),
+    ):
+        while tables.table.version() < last - 1:
+            warehouse.record(tables.asset, nothing)
+        tables.old_log()
+        commit()
+        assert tables.table.version() == last
+        names = {path.name for path in (tables.table_folder / "_delta_log").iterdir()}
+        assert names == {f"{version:020d}.json" for version in range(last + 1)}
+    assert tables.state.unrecorded == PartitionSet.empty()
+    assert tables.state.records.keys() == keys - {PartitionKey(JULY[0], "hue")}
+
+
 def test_the_whole_state_is_kept_where_a_run_would_write_a_supplement(tables: Tables) -> None:
     tables.workspace.warehouse.keep_state(tables.asset, tables.state)
+    tables.workspace.warehouse.record(tables.asset, Provenance("run-9", EPISODE, iso(NOW), {}))
+    before = tables.state
+    assert before.version is not None
+    assert before.snapshot == before.version - 1
     assert tables.upkeep().kept
-    assert tables.state.snapshot == tables.state.version
+    assert tables.state.snapshot == before.version
 
 
 def test_a_log_that_is_young_stays(tables: Tables) -> None:
@@ -97,6 +145,7 @@ def test_provenance_files_that_no_commit_names(tables: Tables, monkeypatch: pyte
     key = PartitionKey(date(2025, 8, 1), "hue")
     said = Provenance("run-9", EPISODE, iso(NOW), {key: record(tables.workspace, EPISODE, key, 0)})
     tables.workspace.warehouse.record(tables.asset, said)
+    tables.day(date(2025, 5, 1))
     folder = tables.table_folder / "_aqi"
     (needed,) = folder.glob("*.json")
     for name in ("a" * 64 + ".json", "b" * 64 + ".json", f".{'c' * 64}.json.12.tmp", "notes.json"):
@@ -130,6 +179,50 @@ def test_one_table_that_fails_does_not_stop_the_others(tables: Tables) -> None:
     assert f"{QUARANTINE}: FAILED: " in summary.in_words()
     assert f"{EPISODE}: 11 small files put together into 2, its state kept" in summary.in_words()
     assert summary.in_words().endswith("1 failed")
+
+
+def test_whatever_goes_wrong_with_a_table_is_named(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables.create(QUARANTINE)
+    groups = TableFiles.groups
+
+    def fail(files: TableFiles, before: date) -> list[list[SmallFile]]:
+        if files.uri.endswith("quarantine"):
+            raise KeyError("nobody thought of it")
+        return groups(files, before)
+
+    monkeypatch.setattr(TableFiles, "groups", fail)
+    summary = tables.maintain()
+    assert {table.table: table.error for table in summary.tables} == {
+        QUARANTINE: "KeyError('nobody thought of it')",
+        EPISODE: "",
+    }
+    assert (summary.exit_status, sum(table.joined for table in summary.tables)) == (1, 11)
+
+
+def test_a_table_that_cannot_be_looked_at_is_named(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = DeltaLog.newest
+
+    def refuse(log: DeltaLog) -> int | None:
+        if log.uri.endswith("quarantine"):
+            raise PermissionError(13, "Permission denied")
+        return newest(log)
+
+    monkeypatch.setattr(DeltaLog, "newest", refuse)
+    summary = tables.maintain()
+    assert {table.table: table.error for table in summary.tables} == {
+        QUARANTINE: "[Errno 13] Permission denied",
+        EPISODE: "",
+    }
+
+
+def test_files_are_kept_no_longer_than_delta_knows_of_them(tables: Tables) -> None:
+    """What was removed 8 days ago is in no checkpoint any more: more than 168 hours could not be kept."""
+    with pytest.raises(
+        ConfigurationError, match=r"maintenance\.retention_hours.*\n?.*at most 168.*deletedFileRetention"
+    ):
+        load(environment={"AQI_MAINTENANCE__RETENTION_HOURS": "169"})
+    assert load(environment={"AQI_MAINTENANCE__RETENTION_HOURS": "168"}).maintenance.retention_hours == 168
+    assert "delta.deletedFileRetentionDuration" not in tables.table.metadata().configuration
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_be_done(tables: Tables) -> None:
@@ -184,6 +277,7 @@ def test_the_command(aqi: Aqi, tables: Tables) -> None:
     assert (done["state"], done["dry_run"], done["logs"], done["errors"]) == ("completed", False, 0, [])
     (table,) = done["tables"]
     assert (table["table"], table["joined"], table["into"], table["error"]) == (EPISODE, 11, 2, "")
+    assert aqi.text("maintenance", EPISODE, **at).splitlines()[0] == f"{EPISODE}: its state kept"
     assert aqi.text("maintenance", EPISODE, **at).splitlines()[0] == "nothing to do"
 
 

@@ -202,7 +202,9 @@ def test_runs() -> None:
 
 
 def test_a_table_of_steps() -> None:
-    assert steps_table([outcome(written=days(18, 19), problems=(GONE,), rows=48, seconds=1.23456)]) == [
+    done = outcome(written=days(18, 19), problems=(GONE,), rows=48, seconds=1.23456)
+    assert steps_table([done])[0]["lag_hours"] is None
+    assert steps_table([done], {oracle.BRONZE: 1.50049}) == [
         {
             "asset": oracle.BRONZE,
             "state": "failed",
@@ -212,6 +214,7 @@ def test_a_table_of_steps() -> None:
             "unchanged": 0,
             "failed": 1,
             "skipped": 0,
+            "lag_hours": 1.5,
         }
     ]
 

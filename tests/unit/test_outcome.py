@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from orchestration.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
+from orchestration.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes, in_words
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Chunk, LeftOut, Plan, Request, Step
 from orchestration.provenance import PartitionRecord, TableState
@@ -211,3 +212,37 @@ def test_a_summary_has_chunks_only_for_a_backfill() -> None:
     empty = Plan((), ())
     assert RunSummary("r", empty, (), 0.0, chunks=(chunk,)).to_json()["chunks"] == [chunk.to_json()]
     assert "chunks" not in RunSummary("r", empty, (), 0.0).to_json()
+
+
+# In words -------------------------------------------------------------------------------------------
+
+
+def test_what_failed_in_words_names_every_table() -> None:
+    """The same reason at many places is one line; of many lines, each table has one."""
+    places = [f"p{number:03}" for number in range(200)]
+    feed = step(FEED, PartitionSet.union_of(at(place, 1) for place in places))
+    problems = tuple(Problem(Outcome.FAILED, at(place, 1), f"{place} did not answer") for place in places)
+    both = StepOutcome(step(CLEAN, at("p000", 1) | at("p001", 1)))
+    same = tuple(Problem(Outcome.SKIPPED, at(place, 1), "upstream failed") for place in places[:2])
+    left_out = LeftOut(DAILY, august(1), "it needs more", lacking=True)
+    plan = Plan((feed, both.step), (left_out, LeftOut(PLACES, NULL, "later")))
+    told = in_words(plan, [StepOutcome(feed, problems=problems), replace(both, problems=same)]).splitlines()
+    assert len(told) == 21
+    assert told[:3] == [
+        f"{FEED} 2025-08-01 × p000 failed: p000 did not answer",
+        f"{CLEAN} 2025-08-01 × p000, p001 skipped: upstream failed",
+        f"{DAILY} 2025-08-01 × hue left out: it needs more",
+    ]
+    assert told[-1] == "and 182 more"
+    assert in_words(Plan((feed,), ()), [outcome(feed)]) == ""
+
+
+def test_a_summary_in_words() -> None:
+    feed = step(FEED, august(1, 2))
+    plan = Plan((feed,), ())
+    assert RunSummary("r", plan, (outcome(feed, august(1)),), 1.0).in_words() == "1 partition written by 1 step"
+    assert RunSummary("r", Plan((), ()), (), 1.0).in_words() == "nothing new"
+    assert RunSummary("r", plan, (), 1.0).in_words() == "steps did not run"
+    behind = RunSummary("r", Plan((), ()), (), 1.0, beyond=august(1))
+    assert behind.ok and "2025-08-01 × hue and before stay as they are" in behind.in_words()
+    assert behind.to_json()["beyond"] == ["2025-08-01/hue"]

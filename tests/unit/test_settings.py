@@ -393,3 +393,17 @@ def test_the_api_key_is_not_shown_by_a_refusal_elsewhere() -> None:
         assert SECRET not in str(error)
         assert SECRET not in repr(error)
         error = error.__cause__ or error.__context__
+
+
+# --- what is secret, and names that are taken ---------------------------------------------------------
+
+
+def test_an_error_in_alerts_does_not_repeat_what_may_be_secret() -> None:
+    message, _ = refusal(None, AQI_ALERTS__WEBHOOKS='{team: "https://hooks.example.org/SECRET"}')
+    assert "alerts.webhooks.team" in message
+    assert "SECRET" not in message
+
+
+def test_the_environment_without_a_name_has_no_second_one() -> None:
+    message, _ = refusal({"deploy": {"environment": "default"}})
+    assert "deploy.environment: is what the environment without a name is called" in message

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import signal
+import socket
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -603,6 +607,55 @@ def test_what_was_not_looked_at_is_asked_for() -> None:
         then = OpenMeteoSource(settings, {"step": earlier}, OpenMeteoClient(api.url), looked=before)
         outcomes(then)
         assert then.fetched("step") == earlier
+
+
+def test_what_goes_wrong_in_any_other_way_is_an_error_of_the_task() -> None:
+    """Else its days would be passed over in silence."""
+    with simulator() as api:
+        asked = source(api.url)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    for fetch in asked._fetches:
+        fetch._client.fetch = broken  # type: ignore[method-assign]
+    found = outcomes(asked)
+    assert all(isinstance(error, SourceError) and "a bug" in str(error) for error in found.values())
+    assert len(asked.errors(STEP)) == len(KEYS)
+
+
+def test_a_source_that_is_unreachable_is_asked_once() -> None:
+    """Four requests and more, of which those that have not been sent when the first gives up are not."""
+    with simulator() as api:
+        url = api.url
+    many = PartitionSet.of(Days.of(ENDED - timedelta(60), UNFINISHED), KEYS)
+    asked = source(url, many, max_days=1, attempts=1)
+    sent = 0
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal sent
+        sent += 1
+        return ask(*arguments, **named)
+
+    client = asked._fetches[0]._client
+    ask, client.fetch = client.fetch, counted  # type: ignore[method-assign]
+    asked.fetch_all()
+    assert 1 <= sent <= 4
+    assert set(asked.sent(STEP).values()) == {""} and len(asked.sent(STEP)) == len(many)
+    assert len(asked.errors(STEP)) == len(asked.tasks) > 60
+
+
+def test_an_interrupted_look_ends_at_once() -> None:
+    """The API accepts and does not answer."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        asked = source(f"http://127.0.0.1:{silent.getsockname()[1]}", read_timeout_seconds=20)
+        threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        began = time.perf_counter()
+        with pytest.raises(KeyboardInterrupt):
+            asked.fetch_all()
+        assert time.perf_counter() - began < 5
 
 
 def test_a_place_that_does_not_answer_is_told_and_not_asked_again() -> None:

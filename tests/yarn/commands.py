@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from orchestration.rows import read_rows
 from orchestration.workspace import Workspace
 from resources.hadoop import HadoopConf
@@ -30,12 +32,24 @@ class YarnCommands(Commands):
             "PREFECT_API_URL": prefect,
         }
         super().__init__(home, warehouse, base_url, environment)
+        self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A command that goes on while the test does something to it."""
-        return subprocess.Popen(
+        run = subprocess.Popen(
             [AQI, *arguments], env=self.env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        self._started.append(run)
+        return run
+
+    def end(self) -> None:
+        """End what a test that was broken off has left running."""
+        for run in self._started:
+            if run.poll() is None:
+                process = psutil.Process(run.pid)
+                for one in [process, *process.children(recursive=True)]:
+                    one.kill()
+                run.wait()
 
     def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """scripts/spark_submit.sh."""

@@ -52,9 +52,11 @@ def replay(recorded: Path) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def aqi(cluster: Cluster, server: str, replay: Simulator, tmp_path: Path) -> YarnCommands:
+def aqi(cluster: Cluster, server: str, replay: Simulator, tmp_path: Path) -> Iterator[YarnCommands]:
     """The command with a warehouse of the test's own on HDFS."""
-    return YarnCommands(tmp_path, f"{cluster.default_fs}/warehouses/{tmp_path.name}", replay.url, server)
+    commands = YarnCommands(tmp_path, f"{cluster.default_fs}/warehouses/{tmp_path.name}", replay.url, server)
+    yield commands
+    commands.end()
 
 
 @pytest.fixture(scope="session")
