@@ -133,8 +133,8 @@ def _in_a_line(error: Exception) -> str:
 def _steps(workspace: Workspace, asset: Asset, dry_run: bool) -> Iterator[dict[str, Any]]:
     """What is done for a table, in this order; each step gives what it did. Nothing for one that is not there.
 
-    The log is cleaned before anything is committed: so the newest version, which a run on HDFS may be reading, is the
-    one that the checkpoint is of, or a later one, and stays in the log until the next maintenance.
+    The log is cleaned before anything is committed: no checkpoint is newer than the version that runs on HDFS may be
+    reading, so that it stays in the log until the next maintenance.
     """
     uri, columns = workspace.warehouse.table_uri(asset.key), asset.partitions
     retention_hours = workspace.settings.maintenance.retention_hours
