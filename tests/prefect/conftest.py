@@ -15,9 +15,11 @@ import requests
 
 from resources.prefect_server import _free_port
 from resources.processes import end_with_parent
+from tests.sinks import HookSink, MailSink
 
 if TYPE_CHECKING:
     from tests.prefect.operator import Operator
+    from tests.prefect.watching import Place
 
 READY_SECONDS = 150
 QUICK = {
@@ -119,3 +121,16 @@ def operator(prefect_server: PrefectServer, tmp_path: Path) -> Callable[[str], O
         return Operator(prefect_server, folder, environment)
 
     return make
+
+
+@pytest.fixture
+def place(
+    prefect_server: PrefectServer, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """An environment of the test's own, whose channels end at sinks, and a watch that remembers in a folder of it."""
+    from tests.prefect.watching import Place
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    name = request.node.name.removeprefix("test_").replace("_", "-").partition("[")[0]
+    with MailSink() as mail, HookSink() as hook:
+        yield Place(prefect_server, name, tmp_path / "warehouse", mail, hook)

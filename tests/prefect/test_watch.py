@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,21 +22,10 @@ from resources.settings import load
 from tests.delta_files import keys
 from tests.prefect.conftest import PrefectServer
 from tests.prefect.watching import Door, Place, states
-from tests.sinks import HookSink, MailSink
 
 pytestmark = pytest.mark.prefect
 
 FACT = "gold.fact_city_daily"
-
-
-@pytest.fixture
-def place(
-    prefect_server: PrefectServer, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    name = request.node.name.removeprefix("test_").replace("_", "-").partition("[")[0]
-    with MailSink() as mail, HookSink() as hook:
-        yield Place(prefect_server, name, tmp_path / "warehouse", mail, hook)
 
 
 # --- each kind, once ----------------------------------------------------------------------------------------------

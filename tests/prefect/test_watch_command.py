@@ -6,7 +6,7 @@ import json
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,11 @@ from assets import CATALOG
 from orchestration.cli import main
 from orchestration.incident_words import command_to_run
 from tests.calls import AQI
-from tests.prefect.conftest import PrefectServer
 from tests.prefect.watching import Place, states, until
-from tests.sinks import HookSink, MailSink
 
 pytestmark = pytest.mark.prefect
 
 FACT = "gold.fact_city_daily"
-
-
-@pytest.fixture
-def place(
-    prefect_server: PrefectServer, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    name = request.node.name.removeprefix("test_").replace("_", "-").partition("[")[0]
-    with MailSink() as mail, HookSink() as hook:
-        yield Place(prefect_server, name, tmp_path / "warehouse", mail, hook)
 
 
 Call = Callable[..., Result]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,18 @@ import pytest
 from orchestration.workspace import Workspace
 from resources.settings import load
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
+from tests.upkept import Tables, filled
+
+
+@pytest.fixture(autouse=True)
+def _logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs and memories of unit tests go nowhere else."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
 def aqi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aqi:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "no-java"))
     monkeypatch.setenv("AQI_CLOCK__NOW", "2025-08-20T06:00:00Z")
     monkeypatch.setenv("AQI_OPEN_METEO__BASE_URL", "http://127.0.0.1:9")
@@ -71,3 +78,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     write(workspace, QUARANTINE, [hour], **{"2025-08-18/hanoi": 1})
     return uri
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("made") / "lake").folder
+
+
+@pytest.fixture
+def tables(_made: Path, tmp_path: Path) -> Tables:
+    """Of a table with thirteen files, two of which have days that are still revised."""
+    shutil.copytree(_made, tmp_path / "lake")
+    return Tables(tmp_path / "lake")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,25 +22,7 @@ from resources.step_history import FOLDER, StepHistory
 from resources.upkeep import SMALL_FILES, SmallFile, TableFiles
 from tests.calls import EPISODE, QUARANTINE, Aqi, record, tree
 from tests.unit.test_metrics import ROW, never
-from tests.upkept import JULY, LONG_AGO, NOW, Tables, filled, says
-
-
-@pytest.fixture(autouse=True)
-def _logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-@pytest.fixture(scope="module")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return filled(tmp_path_factory.mktemp("made") / "lake").folder
-
-
-@pytest.fixture
-def tables(_made: Path, tmp_path: Path) -> Tables:
-    """Of a table with thirteen files, two of which have days that are still revised."""
-    shutil.copytree(_made, tmp_path / "lake")
-    return Tables(tmp_path / "lake")
-
+from tests.upkept import JULY, LONG_AGO, NOW, Tables, says
 
 # --- the log, and the second home of provenance ---------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -18,25 +17,7 @@ from hypothesis import strategies as st
 from resources import warehouse
 from resources.upkeep import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
 from tests.calls import EPISODE
-from tests.upkept import JULY, LONG_AGO, Tables, commits, filled, says
-
-
-@pytest.fixture(autouse=True)
-def _logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-@pytest.fixture(scope="module")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return filled(tmp_path_factory.mktemp("made") / "lake").folder
-
-
-@pytest.fixture
-def tables(_made: Path, tmp_path: Path) -> Tables:
-    """Of a table with thirteen files, two of which have days that are still revised."""
-    shutil.copytree(_made, tmp_path / "lake")
-    return Tables(tmp_path / "lake")
-
+from tests.upkept import JULY, LONG_AGO, Tables, commits, says
 
 # --- small files ----------------------------------------------------------------------------------
 
