@@ -57,7 +57,7 @@ def one_range(hours: Hours, folder: Path, days: str) -> dict[str, Any]:
     ("runs", "skipped"),
     [
         pytest.param(3, 0, id="3 hours over midnight"),
-        pytest.param(48, 0, id="48 hours", marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
+        pytest.param(48, 0, id="48 hours", marks=[pytest.mark.slow, pytest.mark.timeout(2700)]),
         pytest.param(1, 26, id="a gap of 26 hours", marks=pytest.mark.slow),
         pytest.param(1, 24 * 5, id="a gap of 5 days", marks=pytest.mark.slow),
     ],
