@@ -646,16 +646,22 @@ def test_a_source_that_is_unreachable_is_asked_once() -> None:
 
 
 def test_an_interrupted_look_ends_at_once() -> None:
-    """The API accepts and does not answer."""
+    """The API accepts and does not answer; nobody asks it again."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
-        asked = source(f"http://127.0.0.1:{silent.getsockname()[1]}", read_timeout_seconds=20)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asked = source(url, read_timeout_seconds=2, connect_timeout_seconds=2, attempts=9)
         threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         began = time.perf_counter()
         with pytest.raises(KeyboardInterrupt):
             asked.fetch_all()
-        assert time.perf_counter() - began < 5
+        assert time.perf_counter() - began < 8
+        time.sleep(3)
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_a_place_that_does_not_answer_is_told_and_not_asked_again() -> None:
