@@ -48,17 +48,12 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
     quiet_prefect()
     from orchestration.watch import make_watch
     from resources.alert_channels import channels_of
-    from resources.prefect_server import configured_api_url
+    from resources.prefect_server import named_api_url
 
     channels = channels_of(settings.alerts)
     if not channels and not once:
         raise UsageError("nobody would be told: no channel is configured", HOW_TO)
-    api_url = configured_api_url()
-    if not api_url:
-        raise UsageError(
-            "no Prefect server is named",
-            "Start one (`prefect server start`) and export PREFECT_API_URL=http://127.0.0.1:4200/api.",
-        )
+    api_url = named_api_url()
     made = make_watch(settings, channels, api_url, lambda line: click.echo(line, err=True))
     if once:
         found = made.look()

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from orchestration.cli_common import command, main, profile_option
-from orchestration.errors import UsageError
 
 HEARTBEAT_SECONDS = 30
 
@@ -31,15 +30,11 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     relative path, the warehouse's too, starts in this folder.
     """
     from orchestration.deployments import pool_name
-    from resources.prefect_server import configured_api_url
+    from resources.prefect_server import named_api_url
     from resources.settings import load
 
     settings = load(profile)
-    if configured_api_url() is None:
-        raise UsageError(
-            "no Prefect server is named",
-            "Start one (`prefect server start`) and export PREFECT_API_URL=http://127.0.0.1:4200/api.",
-        )
+    named_api_url()
     name = pool or pool_name(settings)
     os.environ.setdefault("AQI_WORKER_FOLDER", str(Path.cwd()))
     if profile is not None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from orchestration.converge import Change, Declared, Found, FoundSchedule, Kind, Pool, Properties, Schedule
 from orchestration.errors import RunError, UsageError
-from resources.prefect_server import configured_api_url
+from resources.prefect_server import named_api_url
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -35,12 +35,7 @@ API_NAMES = {
 @contextmanager
 def connect() -> Iterator[DeploymentServer]:
     """The configured server. Raises UsageError where none is, or it refuses the key; RunError where it fails."""
-    url = configured_api_url()
-    if not url:
-        raise UsageError(
-            "no Prefect server is named",
-            "Start one with `prefect server start`, then `export PREFECT_API_URL=http://127.0.0.1:4200/api`.",
-        )
+    url = named_api_url()
     from httpx import HTTPStatusError, InvalidURL, RequestError
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings

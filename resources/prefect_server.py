@@ -17,7 +17,7 @@ from types import TracebackType
 
 import requests
 
-from orchestration.errors import RunError
+from orchestration.errors import RunError, UsageError
 from resources.processes import end_with_parent
 
 READY_SECONDS = 90
@@ -43,6 +43,17 @@ def configured_api_url() -> str | None:
     from prefect.settings import get_current_settings
 
     return get_current_settings().api.url
+
+
+def named_api_url() -> str:
+    """The API that Prefect's own settings name. Raises UsageError where there is none."""
+    url = configured_api_url()
+    if not url:
+        raise UsageError(
+            "no Prefect server is named",
+            "Start one with `prefect server start`, then `export PREFECT_API_URL=http://127.0.0.1:4200/api`.",
+        )
+    return url
 
 
 class EmbeddedServer:
