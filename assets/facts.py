@@ -53,6 +53,18 @@ def _at_earliest_peak(column: str) -> Column:
     return F.max_by(F.col(column), F.when(F.col("aqi").isNotNull(), rank))
 
 
+def _record_id() -> Column:
+    return identifier("gold.fact_air_quality_hourly", F.col("location_key"), iso_instant("ts_utc"))
+
+
+def _daily_record_id() -> Column:
+    return identifier("gold.fact_city_daily", F.col("location_key"), iso_day("date_utc"))
+
+
+def _episode_id() -> Column:
+    return identifier("gold.fact_episode", F.col("location_key"), iso_instant("start_ts_utc"), F.col("rule_code"))
+
+
 @asset(
     layer="gold",
     upstream=[Identity("silver.air_quality_hourly_clean")],
@@ -61,13 +73,14 @@ def _at_earliest_peak(column: str) -> Column:
     tags=("hourly", "fact"),
     checks=[_outside_calendar("date_utc")],
     fresh_within_hours=3,
+    identifiers={"record_id": _record_id},
 )
 def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame) -> DataFrame:
     """Every clean hour with a lasting id, its dominant pollutant and how complete it is."""
     present = sum((F.col(name).isNotNull().cast("int") for name in CONCENTRATIONS), F.lit(0))
     return air_quality_hourly_clean.withColumns(
         {
-            "record_id": identifier("gold.fact_air_quality_hourly", F.col("location_key"), iso_instant("ts_utc")),
+            "record_id": _record_id(),
             "dominant_pollutant": _dominant_pollutant(),
             "data_completeness": present * F.lit(100.0) / len(CONCENTRATIONS),
         }
@@ -82,6 +95,7 @@ def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame) -> DataFrame:
     tags=("daily", "fact"),
     checks=[_outside_calendar("date_utc")],
     fresh_within_hours=3,
+    identifiers={"daily_record_id": _daily_record_id},
 )
 def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
     """A day of one place: its worst hour, the hours in each category, how many hours were measured."""
@@ -99,7 +113,7 @@ def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
     )
     return days.withColumns(
         {
-            "daily_record_id": identifier("gold.fact_city_daily", F.col("location_key"), iso_day("date_utc")),
+            "daily_record_id": _daily_record_id(),
             "data_completeness": F.lit(100.0) * F.col("hours_measured") / 24,
         }
     )
@@ -113,6 +127,7 @@ def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
     tags=("episode", "fact"),
     checks=[_outside_calendar("start_date_utc")],
     fresh_within_hours=3,
+    identifiers={"episode_id": _episode_id},
 )
 def fact_episode(fact_air_quality_hourly: DataFrame, *, episode_rule: EpisodeRule) -> DataFrame:
     """Runs of adjacent hours at or above the rule's threshold, whole, on the day on which they start."""
@@ -136,7 +151,4 @@ def fact_episode(fact_air_quality_hourly: DataFrame, *, episode_rule: EpisodeRul
             "start_date_utc": F.to_date("start_ts_utc"),
             "rule_code": F.lit(episode_rule.code),
         }
-    ).withColumn(
-        "episode_id",
-        identifier("gold.fact_episode", F.col("location_key"), iso_instant("start_ts_utc"), F.col("rule_code")),
-    )
+    ).withColumn("episode_id", _episode_id())

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from orchestration.errors import DeclarationError
@@ -19,7 +19,7 @@ from orchestration.parameters import Parameters
 LAYERS = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TAG = re.compile(r"[A-Za-z0-9._-]+")  # what `tag:` of the selection language can name
-_PARAMETERS = frozenset(field.name for field in fields(Parameters))
+_PARAMETERS = frozenset(one.name for one in fields(Parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Asset:
     its function then takes the fetched rows by that name. partitions: None for an unpartitioned table.
     contract: name of its model in ``assets.contracts``. parameters: names of fields of ``Parameters``.
     fresh_within_hours: how far behind now the table may lie at every place; None where nobody minds.
+    identifiers: columns that are made of the row's key alone, with the expression (a Spark Column) that makes each.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Asset:
     tags: frozenset[str]
     checks: tuple[Check, ...]
     fresh_within_hours: float | None = None
+    identifiers: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
@@ -94,11 +96,13 @@ def asset(
     tags: Iterable[str] = (),
     checks: Sequence[Check] = (),
     fresh_within_hours: float | None = None,
+    identifiers: Mapping[str, Callable[[], Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Asset]:
     """Declare the decorated function as the asset ``layer.<function name>``.
 
     Positional arguments of the function are the names of its upstream assets (or of its source), keyword-only
-    arguments are parameters. Raises DeclarationError where function and declaration do not agree.
+    arguments are parameters. identifiers: see ``Asset``; the function makes the same columns.
+    Raises DeclarationError where function and declaration do not agree.
     """
 
     tagged = tuple(tags)
@@ -151,6 +155,7 @@ def asset(
             tags=frozenset(tagged),
             checks=tuple(checks),
             fresh_within_hours=fresh_within_hours,
+            identifiers=dict(identifiers or {}),
         )
 
     return declare

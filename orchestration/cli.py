@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration import cli_deploy, cli_runs, cli_upkeep, cli_watch, cli_worker
+from orchestration import cli_changes, cli_deploy, cli_runs, cli_upkeep, cli_watch, cli_worker
 from orchestration.cli_common import (
     command,
     console_for_people,
@@ -27,7 +27,7 @@ from orchestration.cli_common import (
 )
 from orchestration.errors import UsageError
 
-__all__ = ["cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "cli_worker", "main", "run"]
+__all__ = ["cli_changes", "cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "cli_worker", "main", "run"]
 
 
 @main.command()
@@ -44,8 +44,7 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
-    partitions = workspace.partitions(days, place_names(locations)) if days is not None else None
-    found = read_status(workspace, keys, partitions, place_names(locations))
+    found = read_status(workspace, keys, days, place_names(locations))
     if as_json:
         click.echo(to_json([item.to_json() for item in found]))
     else:
@@ -108,7 +107,11 @@ def lineage(selection: str, form: str, output: Path | None, profile: str | None,
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
     wants_json = as_json or form == "json"
-    text = to_json(lineage_json(workspace.catalog, keys)) + "\n" if wants_json else as_text(workspace.catalog, keys)
+    text = (
+        to_json(lineage_json(workspace.catalog, keys, workspace.code_parts(keys))) + "\n"
+        if wants_json
+        else as_text(workspace.catalog, keys)
+    )
     if output is None:
         click.echo(text, nl=False)
         return 0

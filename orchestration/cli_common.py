@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from orchestration.errors import AqiError
+from orchestration.errors import AqiError, RunError, UsageError
 
 INTERRUPTED = 130
 
@@ -56,6 +56,18 @@ partitions_option = click.option(
 locations_option = click.option(
     "--locations", metavar="A,B", default="", help="Only these places (default: all configured)."
 )
+
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(question: str) -> None:
+    """Ask. Raises UsageError where nobody can answer; ends with 1 where the answer is no."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", "Add --yes, or --dry-run to see what would be done.")
+    if not click.confirm(question, err=True):
+        raise RunError("nothing was done")
 
 
 def console_for_people(*, to_stderr: bool = False) -> Console:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from orchestration.cli_common import (
     command,
+    confirm,
     console_for_people,
+    dry_run_option,
     json_option,
     leave_interrupted,
     locations_option,
@@ -20,13 +21,12 @@ from orchestration.cli_common import (
     profile_option,
     quiet_prefect,
     yarn_check_option,
+    yes_option,
 )
-from orchestration.errors import RunError, UsageError
+from orchestration.errors import UsageError
 from orchestration.hourly import gap_in_words
 
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @main.command()
@@ -132,24 +132,67 @@ def backfill(
 
 
 @main.command()
-@click.argument("selection")
+@click.argument("selection", required=False)
 @partitions_option
 @locations_option
 @force_option
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="What changes of code, contracts and configuration make of everything that is there, and what that costs.",
+)
 @profile_option
 @json_option
 @command
-def plan(selection: str, days: str | None, locations: str, force: bool, profile: str | None, as_json: bool) -> int:
-    """Print what `materialize` would do, and why. Needs no JVM."""
+def plan(
+    selection: str | None,
+    days: str | None,
+    locations: str,
+    force: bool,
+    changed: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Print what `materialize` would do, and why. Needs no JVM.
+
+    With --changed the exit status is 3 where something can only be brought up to date by fetching it again.
+    """
     workspace = open_workspace(profile)
+    if changed:
+        if days is not None or locations or force:
+            raise UsageError(
+                "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
+            )
+        return _show_costs(workspace, selection or "*", as_json)
+    if selection is None:
+        raise click.UsageError("Missing argument 'SELECTION'.")
     request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
     return _show_plan(workspace, request, as_json)
+
+
+def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
+    from orchestration.changed import costs
+    from orchestration.printing import print_plan, to_json
+
+    found = costs(workspace, workspace.select(selection))
+    if as_json:
+        click.echo(to_json(found.to_json()))
+    else:
+        print_plan(console_for_people(), found.plan)
+        for line in found.in_words().splitlines():
+            click.echo(line)
+    return found.exit_status
 
 
 @main.command()
 @click.argument("selection", default="*")
 @partitions_option
 @locations_option
+@click.option(
+    "--refetch",
+    is_flag=True,
+    help="Instead, fetch what lies behind its question: coordinates that moved, a variable that was never asked for.",
+)
 @dry_run_option
 @yes_option
 @yarn_check_option
@@ -160,6 +203,7 @@ def repair(
     selection: str,
     days: str | None,
     locations: str,
+    refetch: bool,
     dry_run: bool,
     yes: bool,
     no_yarn_check: bool,
@@ -172,19 +216,20 @@ def repair(
     Without --partitions: all of them.
     """
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
-    request = workspace.repair(workspace.select(selection), days, place_names(locations))
+    request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
     if dry_run:
         return _show_plan(workspace, request, as_json)
     for step in made.steps:
-        click.echo(f"{step.asset} {step.partitions}: compare with what was recorded, make anew what differs", err=True)
+        what = step.reason if refetch else "compare with what was recorded, make anew what differs"
+        click.echo(f"{step.asset} {step.partitions}: {what}", err=True)
     if made.steps and not yes:
-        _confirm("Go on?")
+        confirm("Go on?")
     return _run(workspace, request, f"repair {selection}", "repair", as_json)
 
 
 @main.command()
-@click.argument("selection")
+@click.argument("selection", required=False)
 @partitions_option
 @locations_option
 @dry_run_option
@@ -193,18 +238,27 @@ def repair(
 @json_option
 @command
 def wipe(
-    selection: str, days: str | None, locations: str, dry_run: bool, yes: bool, profile: str | None, as_json: bool
+    selection: str | None,
+    days: str | None,
+    locations: str,
+    dry_run: bool,
+    yes: bool,
+    profile: str | None,
+    as_json: bool,
 ) -> int:
     """Remove partitions: their rows and what is recorded of them. Needs no JVM.
 
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
+    With --locations alone: everything of these locations, also of such as are no longer configured.
     """
     from orchestration.printing import to_json
     from orchestration.progress import Quiet
     from orchestration.wipe import planned_wipes, run_wipes
 
     workspace = open_workspace(profile)
-    request = workspace.requested(workspace.select(selection), days, place_names(locations))
+    if selection is None and not locations:
+        raise click.UsageError("Missing argument 'SELECTION', or --locations.")
+    request = workspace.to_wipe(workspace.select(selection or "*"), days, place_names(locations))
     wipes = planned_wipes(workspace, request)
     for item in wipes:
         click.echo(item.in_words(), err=as_json)
@@ -212,20 +266,12 @@ def wipe(
         click.echo("Nothing is there to be removed.", err=as_json)
     elif not dry_run:
         if not yes:
-            _confirm("Remove them?")
+            confirm("Remove them?")
         run_wipes(workspace, request, Quiet(console_for_people(to_stderr=True)))
         click.echo("Removed.", err=as_json)
     if as_json:
         click.echo(to_json([item.to_json() for item in wipes]))
     return 0
-
-
-def _confirm(question: str) -> None:
-    """Ask. Raises UsageError where nobody can answer; ends with 1 where the answer is no."""
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", "Add --yes, or --dry-run to see what would be done.")
-    if not click.confirm(question, err=True):
-        raise RunError("nothing was done")
 
 
 def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool) -> int:

@@ -1,29 +1,33 @@
-"""Code versions: a digest of what makes an asset's rows — its function, the helpers and constants that it reaches in
-``assets``, its mappings, and the values of its parameters. Comments, docstrings and formatting do not count.
+"""Code versions: what makes an asset's rows, as ``2:<code>:<settings>``.
+
+The code is the asset's function with all that it reaches in ``assets``, in a form in which names of variables, comments
+and annotations do not count (``reached``). The settings are the mappings, and of the parameters the values that this
+code reads: a function is given nothing else of them (``arguments``).
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
-import sys
-import textwrap
 import threading
-from collections.abc import Iterator
-from dataclasses import asdict, is_dataclass
-from datetime import date, time, timedelta
-from decimal import Decimal
-from types import FunctionType, ModuleType
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
-from uuid import UUID
 
-from orchestration.asset import Asset
-from orchestration.parameters import Parameters
+from orchestration.asset import Asset, Check
+from orchestration.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
+from orchestration.narrow import methods, narrowed, readable
+from orchestration.parameters import Location, Parameters
+from orchestration.reached import Form, form_of
 
 PACKAGE = "assets"
-CONSTANTS = (str, int, float, bytes, tuple, list, dict, set, frozenset, UUID, date, time, timedelta, Decimal)
+SCHEME = "2"
+
+WORDS: Mapping[type, str] = {Identity: "same", AllPartitions: "all", RunWindow: "run"}
+"""What mappings are called in versions, whatever their classes are called: a word that is changed makes all tables of
+that mapping stale. Any other mapping goes by the name of its class."""
+
+Used = Mapping[str, frozenset[str] | None]
 
 
 class CodeVersions:
@@ -34,109 +38,147 @@ class CodeVersions:
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
-        self._known: dict[tuple[str, str | None], str] = {}
-        self._reading = threading.Lock()  # Python 3.11 parses in one thread at a time: "AST … depth mismatch" otherwise
+        self._known: dict[tuple[int, str | None], tuple[Asset, str]] = {}  # with the asset, so that its id lasts
+        self._code = _Code()
+
+    def with_locations(self, locations: tuple[Location, ...]) -> CodeVersions:
+        """The versions for the same parameters with other locations; what is known of the code is shared."""
+        other = CodeVersions(replace(self._parameters, locations=locations))
+        other._code = self._code
+        return other
 
     def of(self, asset: Asset, location: str | None) -> str:
-        """16 hexadecimal digits for the partitions of ``asset`` at ``location`` (None: unpartitioned)."""
-        if "locations" not in asset.parameters or asset.partitions is None:
-            location = None
+        """The version of the partitions of ``asset`` at ``location`` (None: unpartitioned)."""
+        location = _counted(asset, location)
+        found = self._known.get((id(asset), location))
+        if found is None:
+            found = asset, f"{SCHEME}:{self.code_part(asset)}:{self.settings_part(asset, location)}"
+            self._known[id(asset), location] = found
+        return found[1]
+
+    def code_part(self, asset: Asset) -> str:
+        """16 hexadecimal digits of the code; the same for any values of the parameters."""
+        return _digest(self.form(asset).text)
+
+    def form(self, asset: Asset) -> Form:
+        """The canonical form of the asset's code."""
+        return self._code.of(asset, self._parameters)
+
+    def settings_part(self, asset: Asset, location: str | None) -> str:
+        """16 hexadecimal digits of the mappings, and of the values that the code reads, at ``location``."""
+        location = _counted(asset, location)
+        used = self.used(asset)
+        values = {}
+        for name in asset.parameters:
+            value = getattr(self._parameters, name)
+            if name == "locations" and location is not None:
+                value = tuple(place for place in value if place.key == location)
+            values[name] = _counts(value, used[name])
+        settings = {"mappings": [self._mapping(mapping) for mapping in asset.upstream], "parameters": values}
+        return _digest(json.dumps(settings, default=_plain, sort_keys=True))
+
+    def _mapping(self, mapping: PartitionMapping) -> list[Any]:
+        described: Any = mapping
+        state = {field.name: getattr(mapping, field.name) for field in fields(described)}
+        at_least = getattr(mapping, "at_least", None)
+        value = None if at_least is None else self._parameters.value(at_least)
+        return [WORDS.get(type(mapping), type(mapping).__name__), mapping.of, state, value]
+
+    def used(self, asset: Asset) -> Used:
+        """By parameter, the attributes that the code reads of it (of each, where it is a tuple); None: all of it."""
+        return _used(self.form(asset), asset, self._parameters)
+
+    def arguments(self, asset: Asset, parameters: Parameters | None = None) -> dict[str, Any]:
+        """The keyword arguments to call the asset's function with: what its version counts of them, and no more."""
+        given = parameters or self._parameters
+        used = _used(self._code.of(asset, given), asset, given)
+        return {name: narrowed(getattr(given, name), used[name]) for name in asset.parameters}
+
+    def check_version(self, check: Check) -> str:
+        """8 hexadecimal digits of what a check counts, and of whether it is blocking."""
+        return self._code.of_check(check)
+
+
+class _Code:
+    """Canonical forms, each made once."""
+
+    def __init__(self) -> None:
+        self._forms: dict[Any, Form] = {}
+        self._checks: dict[tuple[Any, bool], str] = {}
+        self._reading = threading.RLock()
+
+    def of(self, asset: Asset, parameters: Parameters) -> Form:
+        """Of the asset's function; and of the classes of parameters whose methods it may call."""
+        kinds = {name: _kinds(getattr(parameters, name)) for name in asset.parameters}
+        key = (asset.function, tuple(sorted((name, *map(id, found)) for name, found in kinds.items())))
         with self._reading:
-            found = self._known.get((asset.key, location))
+            found = self._forms.get(key)
             if found is None:
-                text = "\n".join([*_sources(asset.function), *_settings(asset, self._parameters, location)])
-                found = hashlib.sha256(text.encode()).hexdigest()[:16]
-                self._known[(asset.key, location)] = found
+                found = self._forms[key] = self._made(asset, kinds)
+            return found
+
+    def _made(self, asset: Asset, kinds: Mapping[str, tuple[type, ...]]) -> Form:
+        roots: list[Any] = [asset.function]
+        while True:
+            form = form_of(roots, PACKAGE)
+            called = [
+                kind
+                for name in sorted(kinds)
+                for kind in kinds[name]
+                if kind not in roots and (form.whole or form.attributes & methods(kind))
+            ]
+            if not called:
+                return form
+            roots += dict.fromkeys(called)
+
+    def of_check(self, check: Check) -> str:
+        with self._reading:
+            key = (check.count, check.blocking)
+            found = self._checks.get(key)
+            if found is None:
+                form = form_of([check.count], PACKAGE)
+                found = self._checks[key] = _digest(f"{form.text}\nblocking={check.blocking}")[:8]
             return found
 
 
-def normalized(source: str) -> str:
-    """Python source without comments, docstrings, decorators, annotations of its formatting: equal code, equal text."""
-    tree = ast.parse(textwrap.dedent(source))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.FunctionDef):
-            node.decorator_list = []
-    return ast.unparse(tree)
+def _counted(asset: Asset, location: str | None) -> str | None:
+    """The location on which the version depends."""
+    return location if "locations" in asset.parameters and asset.partitions is not None else None
 
 
-def _sources(function: Any) -> Iterator[str]:
-    """The normalized source of ``function`` and of all that it reaches inside the package, each once."""
-    waiting, seen = [function], set()
-    while waiting:
-        item = waiting.pop(0)
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        source, names = _read(item)
-        yield source
-        scope = vars(item if isinstance(item, ModuleType) else sys.modules[item.__module__])
-        for name in sorted(names):
-            value = scope.get(name)
-            leaves = (getattr(leaf, "__wrapped__", leaf) for leaf in _leaves(value))  # @cache and the like
-            waiting += [leaf for leaf in leaves if _is_ours(leaf)]
-            if isinstance(value, CONSTANTS):
-                yield f"{name} = {_text(value)}"
+def _used(form: Form, asset: Asset, parameters: Parameters) -> Used:
+    return {name: _used_of(form, getattr(parameters, name)) for name in asset.parameters}
 
 
-def _read(item: Any) -> tuple[str, set[str]]:
-    """The normalized source of a function, class or module, and the names in it."""
-    text = inspect.getsource(item)
-    try:
-        source = normalized(text)
-    except SyntaxError:  # a lambda amid a statement: its lines alone are no Python
-        return text.strip(), set(item.__code__.co_names)
-    return source, {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+def _used_of(form: Form, value: Any) -> frozenset[str] | None:
+    kinds = _kinds(value)
+    if not kinds or form.whole or any(form.attributes & methods(kind) for kind in kinds):
+        return None
+    return form.attributes & {name for kind in kinds for name in readable(kind)}
 
 
-def _is_ours(value: Any) -> bool:
-    module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
-    return isinstance(value, FunctionType | type | ModuleType) and str(module).partition(".")[0] == PACKAGE
+def _kinds(value: Any) -> tuple[type, ...]:
+    """The class of a dataclass, or those in a tuple of them; none for any other value."""
+    items = value if type(value) is tuple else (value,)
+    if not all(is_dataclass(item) and not isinstance(item, type) for item in items):
+        return ()
+    return tuple(dict.fromkeys(type(item) for item in items))
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    """What a container holds, at any depth; of anything else, itself."""
-    if isinstance(value, dict):
-        value = (*value.keys(), *value.values())
-    if isinstance(value, tuple | list | set | frozenset):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
-
-
-def _text(value: Any) -> str:
-    """A constant as text that is the same in every process: sets are sorted, no address of an object is in it."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_text(key)}: {_text(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, set | frozenset):
-        return "{" + ", ".join(sorted(_text(item) for item in value)) + "}"
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_text(item) for item in value) + "]"
-    return repr(value) if isinstance(value, CONSTANTS) else getattr(value, "__qualname__", type(value).__qualname__)
-
-
-def _settings(asset: Asset, parameters: Parameters, location: str | None) -> Iterator[str]:
-    for mapping in asset.upstream:
-        yield repr(mapping)
-        at_least = getattr(mapping, "at_least", None)
-        if at_least is not None:
-            yield repr(parameters.value(at_least))
-    for name in sorted(asset.parameters):
-        value = getattr(parameters, name)
-        if name == "locations" and location is not None:
-            value = [place for place in value if place.key == location]
-        yield f"{name} = {json.dumps(value, default=_plain, sort_keys=True)}"
+def _counts(value: Any, used: frozenset[str] | None) -> Any:
+    """What of a value is in a version."""
+    if used is None:
+        return value
+    if type(value) is tuple:
+        return [_counts(item, used) for item in value]
+    return {name: getattr(value, name) for name in readable(type(value)) if name in used}
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     raise TypeError(f"a parameter holds a {type(value).__name__}, which has no lasting text")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

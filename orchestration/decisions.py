@@ -7,7 +7,9 @@ Pure: what was computed comes in as ``PartitionFacts``, what tables hold as ``Ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 from orchestration.asset import Asset
 from orchestration.freshness import Current, Tables, not_fresh
@@ -15,7 +17,7 @@ from orchestration.mappings import FlaggedHours, PartitionMapping
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
-from orchestration.provenance import PartitionRecord, TableState
+from orchestration.provenance import Answer, PartitionRecord, Provenance, Question, Shape, TableState
 
 EMPTY = "empty"
 """The fingerprint of a partition without rows."""
@@ -26,19 +28,33 @@ FlagsBehind = Callable[[PartitionMapping], FlaggedHours]
 
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
-    """What the aggregation says of one partition. violations: per check, only where there are any."""
+    """What the aggregation says of one partition. violations: per check, only where there are any.
+
+    also: fingerprints over the columns of earlier contracts, by the digests of these. values: of a fetched asset, how
+    many values a column has that are not null.
+    """
 
     rows: int = 0
     fingerprint: str = EMPTY
     violations: Mapping[str, int] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """What the source sent for a partition: its digest; as_of: when it was asked, empty if the day had ended."""
+    """What the source sent for a partition: its digest; as_of: when it was asked, empty if the day had ended.
+
+    asked: when it was asked, always. forced: by ``--force``. question: what it was asked.
+    stored: the record of rows that were not asked for again, but went through the function as they were stored.
+    """
 
     digest: str
     as_of: str = ""
+    asked: str = ""
+    forced: bool = False
+    question: Question | None = None
+    stored: PartitionRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,8 @@ def records_of(
 ) -> dict[PartitionKey, PartitionRecord]:
     """What is to be recorded of ``partitions``: they were made from the tables as ``tables`` has them."""
     warnings = {check.name for check in asset.checks if not check.blocking}
+    own = tables.get(asset.key, TableState())
+    versions = {name: current.check_version(asset, name) for name in warnings} if current.check_version else {}
     records = {}
     for key in partitions:
         fact = facts.get(key, PartitionFacts())
@@ -100,20 +118,93 @@ def records_of(
         for mapping in asset.upstream:
             state = tables.get(mapping.of, TableState())
             consulted = mapping.consulted_by(key, flagged(mapping))
-            inputs[mapping.of] = {str(one): state.fingerprint(one) for one in consulted}
-        brought = sourced.get(key)
-        if asset.source is not None and brought is not None:
-            inputs[asset.source] = {str(key): brought.digest}
-        records[key] = PartitionRecord(
+            lacking = partial(current.columns_lacking, mapping.of, state)
+            inputs[mapping.of] = {str(one): state.consulted(one, lacking) for one in consulted}
+        record = PartitionRecord(
             rows=fact.rows,
             fingerprint=fact.fingerprint,
             inputs=inputs,
             code=current.code(asset, key.location),
             contract=current.contracts[asset.key],
             checks={name: n for name, n in judged(asset, key, fact, current).items() if name in warnings},
-            as_of="" if brought is None else brought.as_of,
+            check_versions=versions,
+            also=fact.also,
         )
+        brought = sourced.get(key)
+        if asset.source is not None and brought is not None:
+            record = _from_source(record, asset.source, key, fact, brought, own.trusted(key))
+        records[key] = record
     return records
+
+
+def _from_source(
+    record: PartitionRecord,
+    source: str,
+    key: PartitionKey,
+    fact: PartitionFacts,
+    brought: Sourced,
+    before: PartitionRecord | None,
+) -> PartitionRecord:
+    """The record of a fetched partition: which answers own its hours, and what was asked.
+
+    An answer that brought nothing else than the one before leaves that in place: it was there first.
+    """
+    record = replace(record, values=fact.values)
+    if brought.stored is not None:
+        then = brought.stored
+        return replace(
+            record,
+            inputs=then.inputs,
+            as_of=then.as_of,
+            answers=then.answers,
+            turned_away=then.turned_away,
+            question=then.question or (brought.question.id if brought.question else ""),
+        )
+    answers: tuple[Answer, ...] = (Answer(brought.asked, brought.digest, brought.forced),)
+    if before is not None and [answer.digest for answer in before.answers] == [brought.digest]:
+        answers = before.answers
+    return replace(
+        record,
+        inputs={source: {str(key): brought.digest}},
+        as_of=brought.as_of,
+        answers=answers,
+        question="" if brought.question is None else brought.question.id,
+    )
+
+
+def provenance_of(
+    run_id: str,
+    asset: Asset,
+    at: str,
+    records: Mapping[PartitionKey, PartitionRecord],
+    state: TableState,
+    shapes: Mapping[str, Shape],
+    *,
+    questions: Iterable[Question] = (),
+    wiped: PartitionSet | None = None,
+    past: tuple[Mapping[str, Any], ...] = (),
+    by: str = "",
+) -> Provenance:
+    """What a commit says: ``records``, and what they refer to by a digest.
+
+    state: of the table before; shapes, questions: those of now, besides those that the table knows already.
+    """
+    known = {**state.questions, **{question.id: question for question in questions}}
+    used = {record.question for record in records.values()}
+    contracts = {record.contract for record in records.values()}
+    contracts |= {digest for record in records.values() for digest in record.also}
+    said = {**state.shapes, **shapes}
+    return Provenance(
+        run_id,
+        asset.key,
+        at,
+        records,
+        PartitionSet.empty() if wiped is None else wiped,
+        questions={name: known[name] for name in sorted(used) if name in known},
+        shapes={digest: said[digest] for digest in sorted(contracts) if digest in said},
+        past=past,
+        by=by,
+    )
 
 
 def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Current) -> dict[str, int]:
@@ -146,6 +237,11 @@ def adoptable(
     found = {}
     for key in partitions & state.unrecorded:
         record, fact = state.records.get(key), facts.get(key, PartitionFacts())
-        if record is not None and (record.rows, record.fingerprint) == (fact.rows, fact.fingerprint):
+        if record is not None and comes_out_as(record, fact):
             found[key] = record
     return found
+
+
+def comes_out_as(record: PartitionRecord, fact: PartitionFacts) -> bool:
+    """Whether rows are those of a record, over the columns that it was made of."""
+    return (record.rows, record.fingerprint) == (fact.rows, fact.also.get(record.contract, fact.fingerprint))

@@ -12,10 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import AqiError, EnvironmentError_
+from orchestration.errors import AqiError, EnvironmentError_, UsageError
+from orchestration.places import check_swapped, locations_of
+from orchestration.tables import foreign_columns, table_changes
 from orchestration.workspace import Workspace
 from resources.files import open_files
 from resources.hadoop import HadoopConf, check_reachable, user_name
+from resources.pending import Pending
 from resources.settings import Settings, load
 from resources.spark import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
 from resources.spark_yarn import check_master, executor_mebibytes, resolve_warehouse
@@ -56,6 +59,8 @@ def examine(profile: str | None) -> list[Finding]:
         findings += examine_cluster(settings)
     else:
         findings.append(_look("warehouse", lambda: _warehouse(settings)))
+    if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
+        findings += examine_tables(settings)
     findings.append(_look("Prefect", _prefect))
     findings.append(Finding("source", True, settings.open_meteo.base_url))
     return findings
@@ -80,6 +85,42 @@ def examine_cluster(settings: Settings) -> list[Finding]:
         findings.append(_look("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
         findings.append(_look("archive of Spark's jars", lambda: _archive(settings)))
     return findings
+
+
+def examine_tables(settings: Settings) -> list[Finding]:
+    """Look at the tables beside their contracts and the configuration; never raises AqiError."""
+    return [
+        _look("tables", lambda: _tables(settings)),
+        _look("locations", lambda: _locations(settings)),
+    ]
+
+
+def _tables(settings: Settings) -> str:
+    """Raises UsageError where a table cannot be written as it is, or a change of tables was broken off."""
+    workspace = Workspace.open(settings)
+    keys = workspace.catalog.keys
+    Pending(workspace.warehouse.uri).check(frozenset(keys))
+    states = workspace.states(keys)
+    changes, blocked = table_changes(workspace, keys, states)
+    if blocked:
+        raise UsageError("; ".join(blocked.values()))
+    told = [change.text for change in changes] + foreign_columns(workspace, keys, states)
+    return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
+
+
+def _locations(settings: Settings) -> str:
+    """Raises UsageError where facts have no row in the table of locations, or two locations changed places."""
+    workspace = Workspace.open(settings)
+    check_swapped(workspace)
+    found = locations_of(workspace)
+    if found.without_row:
+        raise UsageError(
+            "; ".join(f"{asset} has rows of {', '.join(keys)}, which {found.table} has not" for asset, keys in
+                      found.without_row.items()),
+            f"Make it: aqi materialize {found.table}; or remove these rows: aqi wipe --locations KEY.",
+        )  # fmt: skip
+    gone = [f"{key} is no longer configured ({count} partitions are kept)" for key, count in found.gone.items()]
+    return "; ".join([f"{len(settings.locations)} are configured", *gone])
 
 
 def _master(settings: Settings) -> str:

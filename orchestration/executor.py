@@ -23,16 +23,19 @@ from orchestration.freshness import NOT_ANSWERED, Current
 from orchestration.hourly import gap_in_words
 from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.places import check_swapped
 from orchestration.planner import Plan, Request
 from orchestration.provenance import TableState
 from orchestration.run_record import RunRecord
 from orchestration.source import OpenMeteoSource
 from orchestration.steps import RunContext, StepRunner, explain
+from orchestration.tables import change_tables
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.hadoop import HadoopConf
 from resources.lock import WarehouseLock
 from resources.open_meteo import OpenMeteoClient
+from resources.pending import Pending
 from resources.prefect_server import EmbeddedServer, configured_api_url
 from resources.settings import Settings
 from resources.spark import SparkDriver, check_java, check_java_libraries, is_submitted, spark_archive, spark_conf
@@ -105,31 +108,32 @@ def materialize(
     started = time.perf_counter()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
+    Pending(workspace.warehouse.uri).check(request.assets)
+    if not request.refetch:
+        check_swapped(workspace, workspace.states(tuple(request.assets)))
     if request.beyond:
         listener.warned(gap_in_words(request.beyond))
     looked = look(workspace, request)
     current = workspace.current(None if looked is None else looked.sent)
     plan, states = workspace.plan(request, current)
-    if not plan.steps:
+    if plan.is_empty:
         listener.planned(plan)
         return _summary(request, run_id, plan, (), states, started, flow_run_id)
-    if make_spark is None:
-        if not is_submitted():
-            check_java()
-            check_java_libraries()
-            if settings.on_yarn:
-                check_cluster(settings, workspace.warehouse.uri)
-        make_spark = _own_driver(settings, workspace.warehouse.uri, listener)
+    if plan.steps and make_spark is None:
+        check_spark(workspace)
+    make_spark = make_spark or _own_driver(settings, workspace.warehouse.uri, listener)
     with locked(workspace, run_id, listener) as inherited:
+        Pending(workspace.warehouse.uri).check(request.assets)
         before, (plan, states) = states, workspace.plan(request, current)
         if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
             looked = look(workspace, request)
             current = workspace.current(None if looked is None else looked.sent)
             plan, states = workspace.plan(request, current)
         listener.planned(plan)
+        change_tables(workspace, plan, states, run_id)
         if not plan.steps:
             return _summary(request, run_id, plan, (), states, started, flow_run_id)
-        workspace.warehouse.check_schemas((workspace.catalog[step.asset] for step in plan.steps), workspace.contracts)
+        states = workspace.states(tuple(request.assets)) if plan.tables else states
         record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id)
         record.begin()
         largest = max(len(step.all_partitions) for step in plan.steps) * HOURS_A_DAY
@@ -286,8 +290,14 @@ def prepare(
         tables=tables,
         current=current,
         spark=spark,
+        history=workspace.history,
+        arguments=workspace.code.arguments,
     )
-    fetched = {step.id: step.all_partitions for step in plan.steps if workspace.catalog[step.asset].source is not None}
+    fetched = {
+        step.id: step.fetched
+        for step in plan.steps
+        if workspace.catalog[step.asset].source is not None and step.fetched
+    }
     asked = None if looked is None else looked.source
     source = OpenMeteoSource(settings, fetched, _client(settings), looked=asked) if fetched else None
     return StepRunner(context, source), source
@@ -303,6 +313,43 @@ def run_in_order(plan: Plan, runner: StepRunner, source: OpenMeteoSource | None)
                     source.fetch(task)
         outcomes.append(runner.run(step))
     return tuple(outcomes)
+
+
+@contextlib.contextmanager
+def spark_session(
+    workspace: Workspace,
+    run_id: str,
+    rows_expected: int,
+    inherited: list[int],
+    listener: RunListener,
+    make_spark: MakeSpark | None = None,
+) -> Iterator[SparkSession]:
+    """A session for what is no materialization: started at the beginning of the block, stopped at its end.
+
+    rows_expected, inherited: see ``MakeSpark``. Raises EnvironmentError_ before anything is started.
+    """
+    check_master(workspace.settings)
+    if make_spark is None:
+        check_spark(workspace)
+        make_spark = _own_driver(workspace.settings, workspace.warehouse.uri, listener)
+    driver = make_spark(run_id, rows_expected, inherited)
+    listener.starting("Spark")
+    try:
+        yield driver.start()
+    except BaseException:
+        driver.cancel()
+        raise
+    finally:
+        driver.stop()
+
+
+def check_spark(workspace: Workspace) -> None:
+    """Raises EnvironmentError_ where this machine, or the cluster, cannot give a session."""
+    if not is_submitted():
+        check_java()
+        check_java_libraries()
+        if workspace.settings.on_yarn:
+            check_cluster(workspace.settings, workspace.warehouse.uri)
 
 
 def _client(settings: Settings) -> OpenMeteoClient:

@@ -23,9 +23,16 @@ UNIQUE = "unique"
 
 
 def aggregate(
-    frame: DataFrame, asset: Asset, contract: Contract, parameters: Parameters
+    frame: DataFrame,
+    asset: Asset,
+    contract: Contract,
+    parameters: Parameters,
+    earlier: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[PartitionKey, PartitionFacts]:
-    """The facts of every partition that ``frame`` has rows of. One Spark job."""
+    """The facts of every partition that ``frame`` has rows of. One Spark job.
+
+    earlier: columns of earlier contracts, by the digests of these; over each there is a fingerprint too.
+    """
     from pyspark.sql import functions as F
 
     required = [column.name for column in contract.columns if not column.nullable]
@@ -36,18 +43,22 @@ def aggregate(
     counts |= {check.name: check.count(parameters) for check in asset.checks}
     columns = asset.partitions
     keys = [] if columns is None else [F.col(columns.day_column), F.col(columns.location_column)]
-    hashed = [name for name in contract.column_names if not name.startswith("_")]
+    hashed = {"": [name for name in contract.column_names if not name.startswith("_")], **(earlier or {})}
+    counted = _counted(contract) if asset.source is not None else ()
     rows = (
         frame.groupBy(*[key.alias(name) for key, name in zip(keys, ("day", "location"), strict=False)])
         .agg(
             F.count(F.lit(1)).alias("rows"),
-            F.sum(row_hash(hashed).cast("decimal(20,0)")).alias("hash"),
+            *[F.sum(row_hash(of).cast("decimal(20,0)")).alias(f"hash:{name}") for name, of in hashed.items()],
+            *[F.count(name).alias(f"values:{name}") for name in counted],
             *[count.alias(f"check:{name}") for name, count in counts.items()],
         )
         .collect()
     )
     return {
-        (NULL_KEY if columns is None else PartitionKey(row["day"], row["location"])): _facts(row, counts)
+        (NULL_KEY if columns is None else PartitionKey(row["day"], row["location"])): _facts(
+            row, counts, hashed, counted
+        )
         for row in rows
     }
 
@@ -60,8 +71,19 @@ def row_hash(columns: Sequence[str]) -> Column:
     return F.xxhash64(*marked)
 
 
-def _facts(row: Any, counts: Mapping[str, Any]) -> PartitionFacts:
+def _counted(contract: Contract) -> tuple[str, ...]:
+    """The columns of which it is recorded how many values they have: those that may be null."""
+    return tuple(column.name for column in contract.columns if column.nullable)
+
+
+def _facts(row: Any, counts: Mapping[str, Any], hashed: Mapping[str, Any], counted: Sequence[str]) -> PartitionFacts:
     if not row["rows"]:
         return PartitionFacts()
-    violations = {name: int(row[f"check:{name}"]) for name in counts if row[f"check:{name}"]}
-    return PartitionFacts(int(row["rows"]), f"{int(row['hash']) % (1 << 80):020x}", violations)
+    prints = {name: f"{int(row[f'hash:{name}']) % (1 << 80):020x}" for name in hashed}
+    return PartitionFacts(
+        rows=int(row["rows"]),
+        fingerprint=prints.pop(""),
+        violations={name: int(row[f"check:{name}"]) for name in counts if row[f"check:{name}"]},
+        also=prints,
+        values={name: int(row[f"values:{name}"]) for name in counted},
+    )

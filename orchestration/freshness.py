@@ -10,14 +10,27 @@ Pure: table states, versions and the clock come in as values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Protocol
 
 from orchestration.asset import Asset
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, TableState
+
+
+class Way(StrEnum):
+    """How a partition that is not fresh is brought up to date.
+
+    MAKE: from what is upstream, or fetched. REWRITE: the stored rows of a fetched partition go through its function
+    again, without the network. REFETCH: only the source could give it, and is asked only if somebody says so.
+    """
+
+    MAKE = "make"
+    REWRITE = "rewrite"
+    REFETCH = "refetch"
 
 
 class State(StrEnum):
@@ -32,28 +45,80 @@ class State(StrEnum):
 
 NOT_ANSWERED = ""
 """In place of a digest: the source was asked, and did not answer."""
+NO_LONGER_CONFIGURED = "no longer configured"
+"""The mark of a partition of a location that was taken out of the configuration."""
+
+
+class History(Protocol):
+    """What is known of how partitions came about that were made by other code, contracts or settings.
+
+    own: everywhere the state of the asset's own table.
+    """
+
+    def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
+        """Whether what the code version ``recorded`` made is what today's would make."""
+        ...
+
+    def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
+        """The columns that today's contract has and the one with the digest ``recorded`` had not; None where it was
+        another contract than today's without such columns."""
+        ...
+
+    def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
+        """Why what the source was asked for is not what it would be asked for today; empty where it is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
     """What holds now. code: the code version of an asset at a location; contracts: digests by asset key.
 
-    sent: by source, the digests of what it sends now, of the partitions that it was asked about.
+    sent: by source, the digests of what it sends now, of the partitions that it was asked about. history: None where
+    nothing but what holds now is known. configured: the locations that are; None: any. check_version: of an asset and
+    the name of one of its checks.
     """
 
     code: Callable[[Asset, str | None], str]
     contracts: Mapping[str, str]
     now: datetime
     sent: Mapping[str, Mapping[PartitionKey, str]] = field(default_factory=dict)
+    history: History | None = None
+    configured: frozenset[str] | None = None
+    check_version: Callable[[Asset, str], str] | None = None
+
+    def is_configured(self, location: str | None) -> bool:
+        """Whether a location is; what has none always is."""
+        return self.configured is None or location is None or location in self.configured
+
+    def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
+        """Whether rows that the code version ``recorded`` made are as good as today's."""
+        if recorded == self.code(asset, location):
+            return True
+        return self.history is not None and self.history.same(asset, location, recorded, own)
+
+    def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
+        """See ``History.lacking``."""
+        if recorded == self.contracts[asset]:
+            return ()
+        return None if self.history is None else self.history.lacking(asset, recorded, own)
+
+    def columns_lacking(self, asset: str, own: TableState, recorded: str) -> tuple[str, ...]:
+        """As ``lacking``, for what is read of an asset: none where it was another contract."""
+        return self.lacking(asset, recorded, own) or ()
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A partition's state. reason: why, of this partition; in_short: the same for many partitions together."""
+    """A partition's state. reason: why, of this partition; in_short: the same for many partitions together.
+
+    way: how it is brought up to date. marks: what else is to be known of it, beside its state.
+    """
 
     state: State
     reason: str
     in_short: str
+    way: Way = Way.MAKE
+    marks: tuple[str, ...] = ()
 
     @property
     def fresh(self) -> bool:
@@ -75,8 +140,12 @@ class Judge:
         self._asset = asset
         self._own = tables.get(asset.key, TableState())
         self._upstream = [(key, tables.get(key, TableState())) for key in asset.upstream_keys]
-        self._code: dict[str | None, str] = {}
         self._current = current
+        self._same: dict[tuple[str | None, str], bool] = {}
+        self._without: dict[str, tuple[str, ...] | None] = {}
+        self._lacking = {
+            key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self._upstream
+        }
 
     def __call__(self, key: PartitionKey) -> Judgement:
         if key in self._own.unrecorded:
@@ -84,15 +153,25 @@ class Judge:
         record = self._own.records.get(key)
         if record is None:
             return _MISSING
-        return next(self._staleness(key, record), _FRESH)
+        marks = self._marks(key, record)
+        found = next(self._staleness(key, record), _FRESH)
+        return replace(found, marks=marks) if marks else found
+
+    def _marks(self, key: PartitionKey, record: PartitionRecord) -> tuple[str, ...]:
+        without = self._lacks(record)
+        marks = [f"without {', '.join(without)}"] if without else []
+        return tuple(marks if self._current.is_configured(key.location) else [*marks, NO_LONGER_CONFIGURED])
 
     def _staleness(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
-        """Why the partition is stale: a judgement per reason, the plainest first."""
-        if record.code != self._code_at(key.location):
-            yield _stale("its code or parameters changed")
-        if record.contract != self._current.contracts[self._asset.key]:
-            yield _stale("its contract changed")
-        yield from self._source_went_on(key, record)
+        """Why the partition is stale: a judgement per reason, the plainest first.
+
+        What can only be fetched is said before what stored rows are enough for. A location that is no longer configured
+        has no code and no question of today.
+        """
+        if self._current.is_configured(key.location):
+            whys = [self._behind(key, record), self._source_went_on(key, record)]
+            for whole in reversed(whys) if self._asset.source is not None else whys:
+                yield from whole
         for upstream, state in self._upstream:
             consulted = record.inputs.get(upstream)
             if consulted is None:
@@ -102,12 +181,25 @@ class Judge:
                 one = _parse(text)
                 if state.unrecorded and one in state.unrecorded:
                     why = "was changed by somebody else"
-                elif state.fingerprint(one) != fingerprint:
+                elif not state.holds(one, fingerprint, self._lacking[upstream]):
                     why = "changed"
                 else:
                     continue
                 where = upstream if text == "null" else f"{upstream} {text}"
                 yield Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
+
+    def _behind(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
+        """Whether the partition lies behind its question, its code or its contract."""
+        fetched = self._asset.source is not None
+        if fetched and self._current.history is not None:
+            why = self._current.history.outdated(self._asset, key, record, self._own)
+            if why:
+                yield Judgement(State.STALE, f"behind its question: {why}", f"behind its question: {why}", Way.REFETCH)
+        head, way = ("behind its code: ", Way.REWRITE) if fetched else ("", Way.MAKE)
+        if not self._is_same(key.location, record.code):
+            yield replace(_stale(f"{head}its code or parameters changed"), way=way)
+        if self._lacks(record) is None:
+            yield replace(_stale(f"{head}its contract changed"), way=way)
 
     def _source_went_on(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the source has something else now; as far as it was not asked, whether it may have more.
@@ -128,10 +220,16 @@ class Judge:
                 State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended"
             )
 
-    def _code_at(self, location: str | None) -> str:
-        if location not in self._code:
-            self._code[location] = self._current.code(self._asset, location)
-        return self._code[location]
+    def _is_same(self, location: str | None, recorded: str) -> bool:
+        at = (location, recorded)
+        if at not in self._same:
+            self._same[at] = self._current.same(self._asset, location, recorded, self._own)
+        return self._same[at]
+
+    def _lacks(self, record: PartitionRecord) -> tuple[str, ...] | None:
+        if record.contract not in self._without:
+            self._without[record.contract] = self._current.lacking(self._asset.key, record.contract, self._own)
+        return self._without[record.contract]
 
 
 def judge(asset: Asset, key: PartitionKey, tables: Tables, current: Current) -> Judgement:
@@ -148,7 +246,7 @@ def not_fresh(
     of = Judge(asset, tables, current)
     for key in partitions:
         judgement = of(key)
-        if judgement is not _FRESH:
+        if not judgement.fresh:
             firsts.setdefault(judgement.in_short, judgement)
             keys.setdefault(judgement.in_short, []).append(key)
     return {judgement: PartitionSet.from_keys(keys[in_short]) for in_short, judgement in firsts.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.asset import Asset
-from orchestration.freshness import Current, Judge, Tables
+from orchestration.freshness import Current, Judge, Judgement, Tables, Way
 from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.provenance import TableState
 
@@ -70,13 +70,18 @@ def hourly_window(
             known = present.days_of(place)
             if not known:
                 continue
-            lacking = [key for key in _keys(place, max(bound, known.first), first) if not judge(key).fresh]
+            lacking = [key for key in _keys(place, max(bound, known.first), first) if _is_gap(judge(key))]
             gaps += lacking
             before = PartitionKey(bound - DAY, place)
-            if known.first < bound and not judge(before).fresh:
+            if known.first < bound and _is_gap(judge(before)):
                 beyond.append(before)
     revisable = PartitionSet.of(Days.of(first, today), places)
     return HourlyWindow(revisable | PartitionSet.from_keys(gaps), revisable, PartitionSet.from_keys(beyond))
+
+
+def _is_gap(judgement: Judgement) -> bool:
+    """Whether a partition is to be made; what only the source could give is no gap, but a decision of somebody's."""
+    return not judgement.fresh and judgement.way is not Way.REFETCH
 
 
 def _keys(place: str, first: date, before: date) -> list[PartitionKey]:

@@ -127,7 +127,8 @@ class _Coverage:
         found = []
         for one in upstream:
             consulted = record.inputs.get(one, {}).get(str(key), "")
-            if consulted == self._table(one).fingerprint(key):
+            consulted = consulted.partition(" without ")[0]
+            if self._table(one).holds(key, consulted):
                 until = self._partition(one, key)
             else:
                 until = self._as_consulted(one, key, consulted)
@@ -141,7 +142,7 @@ class _Coverage:
         if fingerprint == ABSENT:
             return None
         record = self._table(asset).records.get(key)  # it holds no more where somebody else changed the partition
-        if record is None or record.fingerprint != fingerprint:
+        if record is None or fingerprint not in (record.fingerprint, *record.also.values()):
             record = self._earlier(asset, key, fingerprint)
         return _start(key) if record is None else self._recorded(asset, key, record)
 

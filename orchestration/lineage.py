@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
 
 
-def as_json(catalog: Catalog, keys: Sequence[str]) -> dict[str, Any]:
-    """``{"assets": [...], "edges": [...]}`` for the assets ``keys``; edges join two of them, with their mapping."""
+def as_json(catalog: Catalog, keys: Sequence[str], code_parts: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """``{"assets": [...], "edges": [...]}`` for the assets ``keys``; edges join two of them, with their mapping.
+
+    code_parts: of the assets' code versions, as lines of ``assets/same_rows.yml`` name them.
+    """
+    parts = code_parts or {}
     return {
-        "assets": [_asset(catalog[key]) for key in keys],
+        "assets": [_asset(catalog[key]) | ({"code_part": parts[key]} if key in parts else {}) for key in keys],
         "edges": [
             {"upstream": mapping.of, "downstream": key, "mapping": type(mapping).__name__}
             for key in keys

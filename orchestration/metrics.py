@@ -10,7 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, write_to_textfile
 
 from orchestration.errors import UsageError
-from orchestration.freshness import State
+from orchestration.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.freshness_report import read_lags
 from orchestration.journal import RunEntry, RunState
 from orchestration.lags import Lag
@@ -73,11 +73,25 @@ def write_text(registry: CollectorRegistry, output: Path) -> None:
 
 
 def _partitions(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]) -> None:
+    """Those of locations that are no longer configured are counted apart: nobody waits for them."""
     gauge = Gauge("aqi_partitions", "Partitions of an asset in a state", ["asset", "state"], registry=registry)
-    counts = Counter((item.asset, item.state) for item in statuses)
-    for asset in dict.fromkeys(asset for asset, _ in counts):
+    apart = Gauge(
+        "aqi_partitions_no_longer_configured",
+        "Partitions of an asset whose location is no longer configured",
+        ["asset"],
+        registry=registry,
+    )
+    counts: Counter[tuple[str, State]] = Counter()
+    gone: Counter[str] = Counter()
+    for item in statuses:
+        if NO_LONGER_CONFIGURED in item.marks:
+            gone[item.asset] += 1
+        else:
+            counts[item.asset, item.state] += 1
+    for asset in dict.fromkeys([*(asset for asset, _ in counts), *gone]):
         for state in State:
             gauge.labels(asset, str(state)).set(counts[asset, state])
+        apart.labels(asset).set(gone[asset])
 
 
 def _lags(registry: CollectorRegistry, lags: Iterable[Lag]) -> None:

@@ -194,12 +194,14 @@ class RunSummary:
         """What went wrong; where nothing did, what was done."""
         written = sum(len(outcome.written) for outcome in self.outcomes)
         done = f"{_count(written, 'partition')} written by {_count(len(self.outcomes), 'step')}"
-        done = done if self.outcomes else "nothing new"
+        if not self.outcomes:
+            changed = len(self.plan.tables)
+            done = f"{_count(changed, 'table')} brought to the contract" if changed else "nothing new"
         told = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
         return f"{told}\n{gap_in_words(self.beyond)}" if self.beyond else told
 
     def to_json(self) -> dict[str, Any]:
-        """The plan's steps with their outcomes; for a backfill, its chunks too."""
+        """The plan's steps with their outcomes; tables that were changed; for a backfill, its chunks too."""
         chunks = {"chunks": [chunk.to_json() for chunk in self.chunks]} if self.chunks else {}
         return {
             "run_id": self.run_id,
@@ -209,6 +211,7 @@ class RunSummary:
             "seconds": round(self.seconds, 3),
             "steps": [outcome.to_json() for outcome in self.outcomes],
             "left_out": [item.to_json() for item in self.plan.left_out],
+            **({"tables": [change.to_json() for change in self.plan.tables]} if self.plan.tables else {}),
             **chunks,
             **({"beyond": self.beyond.keys()} if self.beyond else {}),
         }

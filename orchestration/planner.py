@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
-from orchestration.freshness import Current, not_fresh
+from orchestration.freshness import Current, Judgement, Way, not_fresh
 from orchestration.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.partitions import Days, PartitionSet
 from orchestration.provenance import TableState
@@ -57,7 +57,8 @@ class Step:
     base_version: the version of the asset's own table before the run, None where there is none.
     after: the plan's step before this one that may write the same partitions. chunk: the one that it belongs to alone.
     force: make ``partitions`` even where they are fresh. verify: first see whether the table's rows are those that were
-    recorded last, and adopt them if so.
+    recorded last, and adopt them if so. stored: of a fetched asset, those of ``partitions`` whose stored rows go
+    through its function again, without the network.
     """
 
     id: str
@@ -71,6 +72,12 @@ class Step:
     chunk: str = ""
     force: bool = False
     verify: bool = False
+    stored: PartitionSet = field(default_factory=PartitionSet.empty)
+
+    @property
+    def fetched(self) -> PartitionSet:
+        """Of a fetched asset: what its source is asked for."""
+        return self.all_partitions - self.stored
 
     @property
     def all_partitions(self) -> PartitionSet:
@@ -111,21 +118,44 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class TableChange:
+    """A table whose columns or texts are brought to its contract before any step, by one commit without files.
+
+    added: names of nullable columns, in which rows of before have null. text: what is done, in words.
+    """
+
+    asset: str
+    added: tuple[str, ...]
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"asset": self.asset, "added": list(self.added), "reason": self.text}
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in topological order, and what was left out."""
+    """Tables to be changed first, steps in topological order, and what was left out."""
 
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...]
+    tables: tuple[TableChange, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps and not self.tables
 
     def steps_of(self, asset: str) -> tuple[Step, ...]:
         """The steps that make ``asset``, in their order."""
         return tuple(step for step in self.steps if step.asset == asset)
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        """``tables`` is there only where tables are changed."""
+        said = {
             "steps": [step.to_json() for step in self.steps],
             "left_out": [item.to_json() for item in self.left_out],
         }
+        return said | {"tables": [change.to_json() for change in self.tables]} if self.tables else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +174,8 @@ class Request:
     repair: only what somebody else changed, and compare before making it anew.
     compare: of these, sources are asked what they send now; what they send as it is recorded is not fetched again.
     beyond: what an hourly request does not catch up with, see ``HourlyWindow``.
+    refetch: only what lies behind its question is fetched, and what follows from it made. changed: only what is there
+    and would come out otherwise by a change of code, contracts or configuration.
     """
 
     assets: frozenset[str]
@@ -154,6 +186,8 @@ class Request:
     repair: bool = False
     compare: PartitionSet = field(default_factory=PartitionSet.empty)
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
+    refetch: bool = False
+    changed: bool = False
 
     @property
     def today(self) -> date:
@@ -171,8 +205,13 @@ def make_plan(
     tables: Mapping[str, TableState],
     current: Current,
     flags_of: FlagsOf = lambda _window, _state: nothing_flagged,
+    *,
+    changes: Sequence[TableChange] = (),
+    blocked: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan for ``request`` over ``tables`` (a state per asset that has a table).
+
+    changes: tables that are brought to their contracts first. blocked: assets whose tables cannot be written, with why.
 
     Every asked partition is fresh, or in a step, or in ``left_out`` with a reason. Steps stand in topological order; a
     step takes as inputs the outputs of earlier steps and, for the rest, its upstream table as it is now.
@@ -180,13 +219,13 @@ def make_plan(
     A request in chunks has a step per chunk for every fetched asset. What is made from these is made once for as many
     chunks together as one step can bear (``BATCH_PARTITIONS``): every step costs a commit, and rows hardly anything.
     """
-    planning = _Planning(catalog, request, tables, current, flags_of)
+    planning = _Planning(catalog, request, tables, current, flags_of, blocked or {})
     for number, batch in enumerate(_batches(request)):
         for key in catalog.keys:
             if key in request.assets and (number == 0 or catalog[key].partitions is not None):
                 planning.plan(catalog[key], batch)
         planning.end_batch()
-    return Plan(tuple(planning.steps), _merged(planning.left_out))
+    return Plan(tuple(planning.steps), _merged(planning.left_out), tuple(changes))
 
 
 def _batches(request: Request) -> list[tuple[Chunk, ...]]:
@@ -213,6 +252,7 @@ class _Planning:
     tables: Mapping[str, TableState]
     current: Current
     flags_of: FlagsOf
+    blocked: Mapping[str, str]
     steps: list[Step] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     made: dict[str, PartitionSet] = field(default_factory=dict)
@@ -238,11 +278,14 @@ class _Planning:
         if future:
             self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({self.request.today}, UTC)."))
             asked = asked - future
+        own = self._present(asset.key)
         if self.request.repair:
             asked &= self.tables.get(asset.key, TableState()).unrecorded
-        own = self._present(asset.key)
+        if self.request.changed:
+            asked &= self.tables.get(asset.key, TableState()).present
         stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
-        needed = asked if self.request.force else _union(stale.values())
+        needed = asked if self.request.force else self._needed(asset, stale)
+        stored = NOTHING if self.request.force else _union(of for why, of in stale.items() if why.way is Way.REWRITE)
         rewrite = NOTHING
         for mapping in asset.upstream:
             changed = self.changed.get(mapping.of)
@@ -255,24 +298,46 @@ class _Planning:
             rewrite = mapping.makeable(rewrite, self._available(mapping.of))
         if not needed and not rewrite:
             return
+        if asset.key in self.blocked:
+            self.left_out.append(LeftOut(asset.key, needed | rewrite, self.blocked[asset.key], lacking=True))
+            return
+        inputs = tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite))
+        base_version = self.tables.get(asset.key, TableState()).version
+        stored &= needed
+        if stored:
+            inputs = (Input(asset.key, base_version, None, stored),)
         self.steps.append(
             Step(
                 id=name,
                 asset=asset.key,
                 partitions=needed,
                 may_rewrite=rewrite,
-                inputs=tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite)),
-                base_version=self.tables.get(asset.key, TableState()).version,
+                inputs=inputs,
+                base_version=base_version,
                 reason=_reason(needed, rewrite, {why.in_short: found for why, found in stale.items()}, self.request),
                 after=None if chunk else self.last.get(asset.key),
                 chunk=chunk,
                 force=self.request.force,
                 verify=self.request.repair,
+                stored=stored,
             )
         )
         self.last[asset.key] = name
         for sets in (self.made, self.changed):
             sets[asset.key] = sets.get(asset.key, NOTHING) | needed | rewrite
+
+    def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
+        """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
+        if self.request.refetch:
+            return _union(of for why, of in stale.items() if why.way is Way.REFETCH)
+        for why, partitions in stale.items():
+            if why.way is Way.REFETCH:
+                self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short)))
+        if self.request.changed:  # what would be fetched whatever code and configuration are
+            kept = [of for why, of in stale.items() if asset.source is None or why.way is Way.REWRITE]
+        else:
+            kept = [of for why, of in stale.items() if why.way is not Way.REFETCH]
+        return _union(kept)
 
     def _with_upstream(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
         """Those of ``needed`` that can be made; the others are left out, with the reason."""
@@ -359,6 +424,13 @@ def _doubted(asset: str, upstream: str) -> str:
     return (
         f"{asset} needs {upstream}, which somebody else changed there: "
         f"`aqi repair {upstream}` compares and mends it, or select it too, for instance with '+{asset}'."
+    )
+
+
+def _outdated(asset: str, why: str) -> str:
+    return (
+        f"{why}. What is stored stays as it is; `aqi repair --refetch {asset}` fetches it anew (so does "
+        "`aqi materialize --force`)."
     )
 
 

@@ -40,8 +40,15 @@ def print_plan(console: Console, plan: Plan) -> None:
         table.add_row(
             step.asset, str(step.partitions), str(step.may_rewrite or ""), "\n".join(reads), escape(step.reason)
         )
-    console.print(table if plan.steps else "Nothing to do.")
+    if plan.steps or plan.is_empty:
+        console.print(table if plan.steps else "Nothing to do.")
+    _print_tables(console, plan)
     _print_left_out(console, plan.left_out)
+
+
+def _print_tables(console: Console, plan: Plan) -> None:
+    for change in plan.tables:
+        console.print(f"table {escape(change.text)}", soft_wrap=True)
 
 
 def _print_left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
@@ -86,8 +93,11 @@ def print_summary(console: Console, summary: RunSummary) -> None:
             console.print(f"rewritten too: {outcome.step.asset} {outcome.rewritten}", soft_wrap=True)
         for name, count in outcome.warnings.items():
             console.print(f"[yellow]warning[/yellow] {outcome.step.asset}: {name} {count}", soft_wrap=True)
+    _print_tables(console, summary.plan)
     _print_left_out(console, summary.plan.left_out)
     if not summary.plan.steps:
+        if summary.plan.tables and summary.ok:
+            return
         console.print("Nothing to do." if summary.ok else "[red]Nothing could be made.[/red]")
         return
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"

@@ -14,9 +14,21 @@ from typing import Any
 
 from orchestration.errors import PartitionRangeError
 from orchestration.partitions import PartitionKey, PartitionSet
-from orchestration.provenance import FileSpan, PartitionRecord, Provenance, TableState
+from orchestration.provenance import (
+    FileSpan,
+    PartitionRecord,
+    Provenance,
+    TableState,
+    dumps,
+    said_from_json,
+    said_to_json,
+)
+from orchestration.provenance_format import records_from_json, records_to_json
+from orchestration.table_state import as_items
+from orchestration.versions import Equal
 
-FORMAT = 1
+FORMAT = 2
+"""1 had the records by commit, in that format of provenance, and nothing of what commits say besides. It is read on."""
 COMMITS_APART = 20
 CHANGED_SHARE = 0.05
 
@@ -38,22 +50,21 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
     """A snapshot of ``state`` as JSON values; given ``since``: a supplement to the whole snapshot of that version.
 
     commit: digest of the commit that made the version, to tell the table from another that was once in its place.
-    Records stand by commit, as the commits had them; of the records of a supplement's base, ``there`` names those left.
+    Of the records of a supplement's base, ``there`` names those left.
     """
-    commits: dict[tuple[int, str, str], dict[PartitionKey, PartitionRecord]] = {}
-    for key, record in state.records.items():
-        if since is None or record.version > since:
-            commits.setdefault((record.version, record.run_id, record.at), {})[key] = record
+    records = {key: record for key, record in state.records.items() if since is None or record.version > since}
+    past = sorted((dict(items) for items in state.past), key=dumps)
+    said = said_to_json(state.questions, state.shapes, sorted(state.equal, key=_in_order), past)
     data: dict[str, Any] = {
         "format": FORMAT,
         "version": state.version,
         "commit": commit,
-        "records": [
-            [version, Provenance(run_id, "", at, records).to_json()]
-            for (version, run_id, at), records in commits.items()
-        ],
+        "records": records_to_json(records, stamped=True),
         "unrecorded": state.unrecorded.to_json(),
         "files": {path: _span_to_json(span) for path, span in state.files.items()},
+        "schema": state.schema,
+        "description": state.description,
+        "said": {name: value for name, value in said.items() if value},
     }
     if since is not None:
         data |= {"since": since, "there": PartitionSet.from_keys(state.records).to_json()}
@@ -63,7 +74,7 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
 def from_json(data: Mapping[str, Any], base: TableState | None = None) -> tuple[TableState, str]:
     """The inverse of ``to_json``: state and digest. base: the whole snapshot that a supplement goes with.
 
-    Raises ValueError for what is no snapshot of this format, and for a supplement with another base.
+    Raises ValueError for what is no snapshot of a format up to this one, and for a supplement with another base.
     """
     try:
         return _from_json(data, base)
@@ -72,16 +83,22 @@ def from_json(data: Mapping[str, Any], base: TableState | None = None) -> tuple[
 
 
 def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableState, str]:
-    if data["format"] != FORMAT:
-        raise ValueError(f"a snapshot must have the format {FORMAT} (got {data['format']!r})")
+    if data["format"] not in (1, FORMAT):
+        raise ValueError(f"a snapshot must have the format 1 or {FORMAT} (got {data['format']!r})")
     if data.get("since") != (None if base is None else base.version):
         raise ValueError(f"a supplement needs its base (version {data.get('since')})")
     records: dict[PartitionKey, PartitionRecord] = {}
     if base is not None:
         there = PartitionSet.from_json(data["there"])
         records = {key: record for key, record in base.records.items() if key in there}
-    for version, provenance in data["records"]:
-        records |= Provenance.from_json(provenance, version).records
+    said: dict[str, Any] = {}
+    if data["format"] == 1:
+        for version, provenance in data["records"]:
+            records |= Provenance.from_json(provenance, version).records
+    else:
+        records |= records_from_json(data["records"])
+        said = said_from_json(data["said"])
+        said |= {"equal": frozenset(said["equal"]), "past": frozenset(map(as_items, said["past"]))}
     state = TableState(
         version=int(data["version"]),
         records=records,
@@ -89,8 +106,15 @@ def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableS
         files={path: _span_from_json(span) for path, span in data["files"].items()},
         snapshot=int(data["version"]) if base is None else base.version,
         kept=int(data["version"]),
+        schema=data.get("schema"),
+        description=data.get("description"),
+        **said,
     )
     return state, str(data["commit"])
+
+
+def _in_order(equal: Equal) -> tuple[str, ...]:
+    return equal.asset, equal.location or "", equal.one, equal.other
 
 
 def _span_to_json(span: FileSpan) -> list[str | None] | None:

@@ -23,13 +23,20 @@ from orchestration.partitions import Days, PartitionKey, PartitionSet
 from resources.clock import Clock, iso
 from resources.open_meteo import OpenMeteoClient
 from resources.open_meteo_answers import Answer
-from resources.open_meteo_requests import Request, plan_requests
+from resources.open_meteo_requests import INDEX, VARIABLES, Request, plan_requests
 from resources.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FETCHES_AT_ONCE = 4
+SOURCE_COLUMNS = (
+    ("location_key", "string"),
+    ("ts_utc", "timestamp"),
+    *((of.column, "integer" if of.unit == INDEX else "double") for of in VARIABLES.values()),
+    ("_ingested_at", "timestamp"),
+)
+"""Columns and Spark types of what a fetched asset's function is given, from the source or from its own table."""
 
 NOT_OF_A_PLACE = (SourceUnreachable, SourceLimited, FetchCancelled)
 """Errors that every place would meet: the others need not be asked for."""
@@ -229,7 +236,7 @@ class OpenMeteoSource:
     def sourced(self, step: str) -> dict[PartitionKey, Sourced]:
         """What was sent for each partition that was brought for a step."""
         return {
-            PartitionKey(day, answer.location_key): Sourced(digest, self._as_of(task, day))
+            PartitionKey(day, answer.location_key): Sourced(digest, self._as_of(task, day), self._asked(task))
             for task, answer in self._brought(step).items()
             for day, digest in answer.digests.items()
         }
@@ -250,6 +257,12 @@ class OpenMeteoSource:
 
     def _brought(self, step: str) -> dict[FetchTask, Answer]:
         return {task: self._answers[task] for task in self.tasks_of(step) if task in self._answers}
+
+    def _asked(self, task: FetchTask) -> str:
+        """When the request was sent that brought a task's answer (ISO 8601, UTC)."""
+        asked_at = self._fetches[task.request].asked_at
+        assert asked_at is not None
+        return iso(asked_at)
 
     def _as_of(self, task: FetchTask, day: date) -> str:
         """When a day that was not over was asked for (ISO 8601, UTC); empty for a day that had ended."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.freshness import Judge, Judgement, State
+from orchestration.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
 from orchestration.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.outcome import union
 from orchestration.partitions import PartitionKey, PartitionSet
@@ -34,7 +34,7 @@ STYLES = {
 class PartitionStatus:
     """The state of one partition. rows, version, run_id: as its last commit of ours recorded them.
 
-    in_short: the reason in the form that many partitions share.
+    in_short: the reason in the form that many partitions share. marks: what else is to be known, beside the state.
     """
 
     asset: str
@@ -45,6 +45,7 @@ class PartitionStatus:
     rows: int | None = None
     version: int | None = None
     run_id: str | None = None
+    marks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,6 +53,7 @@ class PartitionStatus:
             "partition": str(self.partition),
             "state": str(self.state),
             "reason": self.reason,
+            "marks": list(self.marks),
             "rows": self.rows,
             "version": self.version,
             "run_id": self.run_id,
@@ -61,17 +63,24 @@ class PartitionStatus:
 def read_status(
     workspace: Workspace,
     keys: Sequence[str],
-    partitions: PartitionSet | None = None,
+    days: str | None = None,
     locations: Sequence[str] = (),
 ) -> list[PartitionStatus]:
-    """The states of ``partitions`` of the assets ``keys``; without a range: of all that any of the assets has."""
+    """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has.
+
+    What is there of locations that are no longer configured is among them.
+    """
     tables = workspace.states(keys)
     current = workspace.current()
-    if partitions is None:
-        partitions = union(tables[key].present for key in keys if key in tables).without_null()
-        if locations:
-            workspace.check_locations(locations)
-            partitions = partitions.restrict(locations=locations)
+    partitions = union(tables[key].present for key in keys if key in tables).without_null()
+    known = partitions.locations
+    workspace.check_locations(locations, known)
+    if days is not None:
+        gone = [place for place in known if not current.is_configured(place)]
+        asked = workspace.partitions(days)
+        partitions = asked | partitions.restrict(locations=gone, days=workspace.days(days))
+    if locations:
+        partitions = partitions.restrict(locations=locations)
     attempts = _LastAttempts(workspace)
     found = []
     for key in keys:
@@ -83,13 +92,29 @@ def read_status(
         last_attempt = attempts.at(key, lagging)
         for partition, judgement in judgements.items():
             record = tables[key].records.get(partition) if key in tables else None
-            facts = (None, None, None) if record is None else (record.rows, record.version, record.run_id)
             told = f"made {record.at}" if judgement.fresh and record is not None else judgement.reason
             attempt = last_attempt(partition)
             if attempt is not None and record is not None and attempt.at < record.at:
                 attempt = None  # made since
             state, reason, in_short = explained(judgement, told, attempt)
-            found.append(PartitionStatus(key, partition, state, reason, in_short, *facts))
+            if record is None and judgement.state is State.MISSING and not current.is_configured(partition.location):
+                continue  # nobody wants it
+            if NO_LONGER_CONFIGURED in judgement.marks:
+                in_short = in_short or NO_LONGER_CONFIGURED
+                reason = f"{reason}; its location is no longer configured: it is kept as it is"
+            found.append(
+                PartitionStatus(
+                    key,
+                    partition,
+                    state,
+                    reason,
+                    in_short,
+                    rows=None if record is None else record.rows,
+                    version=None if record is None else record.version,
+                    run_id=None if record is None else record.run_id,
+                    marks=judgement.marks,
+                )
+            )
     return found
 
 
@@ -129,7 +154,8 @@ def print_status(console: Console, found: Sequence[PartitionStatus]) -> None:
     """A line per asset, state and reason, with the partitions that it holds for and their rows."""
     groups: dict[tuple[str, State, str], list[PartitionStatus]] = {}
     for item in found:
-        groups.setdefault((item.asset, item.state, item.in_short), []).append(item)
+        why = "; ".join(dict.fromkeys([part for part in (item.in_short, *item.marks) if part]))
+        groups.setdefault((item.asset, item.state, why), []).append(item)
     table = Table(box=None, pad_edge=False)
     for name in ("asset", "state", "partitions"):
         table.add_column(name, overflow="fold")

@@ -21,9 +21,11 @@ from orchestration.contract import Contract
 from orchestration.decisions import (
     Change,
     PartitionFacts,
+    Sourced,
     adoptable,
     change_of,
     judged,
+    provenance_of,
     records_of,
     skipped,
     to_make,
@@ -32,15 +34,17 @@ from orchestration.errors import AqiError, CheckFailed, WarehouseError
 from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.freshness import Current
+from orchestration.history import WarehouseHistory
 from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.parameters import Parameters
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
 from orchestration.provenance import PartitionRecord, Provenance, TableState
-from orchestration.source import OpenMeteoSource
+from orchestration.source import SOURCE_COLUMNS, OpenMeteoSource
 from resources import crash_points
 from resources.clock import iso
+from resources.package import package_version
 from resources.warehouse import Warehouse, condition, is_conflict
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ class RunContext:
     """What all steps of a run share.
 
     spark: gives the session, waits until it is ready. tables: the states on which the plan was made; current: the code,
-    contracts and moment of the run.
+    contracts and moment of the run. history: of the warehouse. arguments: what an asset's function gets by keyword.
     """
 
     run_id: str
@@ -74,6 +78,8 @@ class RunContext:
     tables: Mapping[str, TableState]
     current: Current
     spark: Callable[[], SparkSession]
+    history: WarehouseHistory
+    arguments: Callable[[Asset], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -125,8 +131,8 @@ class StepRunner:
         return self._tables
 
     def needs_source(self, step: Step) -> bool:
-        """Whether the step's asset is fetched rather than made from others."""
-        return self._assets[step.asset].source is not None
+        """Whether something is fetched for the step."""
+        return self._assets[step.asset].source is not None and bool(step.fetched)
 
     def _run(self, step: Step) -> StepOutcome:
         asset, tables = self._assets[step.asset], dict(self._tables)  # another batch's steps may change them meanwhile
@@ -138,16 +144,17 @@ class StepRunner:
             adopted = self._adopt(step, asset, needed)
             unchanged |= adopted
             needed = needed - adopted
+        stored = needed & step.stored
         if asset.source is not None:
             fetched = self._source.fetched(step.id) if self._source else PartitionSet.empty()
-            problems += self._not_fetched(step, needed - fetched)
-            needed &= fetched
+            problems += self._not_fetched(step, needed - stored - fetched)
+            needed &= fetched | stored
         if not needed:
             version = self._state(asset.key).version
             return StepOutcome(step, unchanged=unchanged, problems=problems, version=version)
         self._name_thread(step)
-        frame = self._transform(step, asset, needed, tables).persist()
-        facts = aggregate(frame, asset, self._context.contracts[asset.key], self._context.parameters)
+        frame = self.transform(step, asset, needed, tables).persist()
+        facts = self.facts(asset, frame, tables)
         stray = PartitionSet.from_keys(key for key in facts if key not in needed)
         if stray:
             raise CheckFailed(
@@ -157,7 +164,7 @@ class StepRunner:
         broken = self._broken(asset, needed, facts)
         problems += broken
         needed = needed - union(problem.partitions for problem in broken)
-        sourced = self._source.sourced(step.id) if asset.source is not None and self._source else {}
+        sourced = self._sourced(step, asset, stored, tables) if asset.source is not None else {}
         records = records_of(
             asset, needed, facts, tables, self._context.current, lambda mapping: self._flagged(mapping, tables), sourced
         )
@@ -184,13 +191,60 @@ class StepRunner:
         self._name_thread(step)
         rows = context.warehouse.read(context.spark(), asset.key, state.version)
         there = rows.where(condition(asset.partitions, partitions))
-        facts = aggregate(there, asset, context.contracts[asset.key], context.parameters)
-        records = adoptable(partitions, facts, state)
+        records = adoptable(partitions, self.facts(asset, there, self._tables), state)
         if records:
-            provenance = Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), records)
-            context.warehouse.record(asset, provenance, state)
+            context.warehouse.record(asset, self._provenance(asset, records, state), state)
             self._tables[asset.key] = context.warehouse.state(asset, state)
         return PartitionSet.from_keys(records)
+
+    def facts(
+        self, asset: Asset, frame: DataFrame, tables: Mapping[str, TableState]
+    ) -> dict[PartitionKey, PartitionFacts]:
+        """The facts of every partition that ``frame``, in the contract's columns, has rows of."""
+        context = self._context
+        earlier = context.history.earlier(asset.key, tables.get(asset.key, TableState()))
+        return aggregate(frame, asset, context.contracts[asset.key], context.parameters, earlier)
+
+    def _sourced(
+        self, step: Step, asset: Asset, stored: PartitionSet, tables: Mapping[str, TableState]
+    ) -> dict[PartitionKey, Sourced]:
+        """Where the rows of a fetched asset come from: answers of this run, or what was stored before it."""
+        context, own = self._context, tables.get(asset.key, TableState())
+        brought = self._source.sourced(step.id) if self._source else {}
+        found = {
+            key: replace(
+                what,
+                forced=step.force and key in step.partitions,
+                question=context.history.question(asset, key.location),
+            )
+            for key, what in brought.items()
+        }
+        for key in stored:
+            record = own.records[key]
+            then = context.history.question_of(asset, key, record, own)
+            found[key] = Sourced("", question=then, stored=record)
+        return found
+
+    def _provenance(
+        self, asset: Asset, records: Mapping[PartitionKey, PartitionRecord], state: TableState
+    ) -> Provenance:
+        context = self._context
+        history = context.history
+        questions = {history.question(asset, key.location) for key in records} if asset.source is not None else set()
+        return provenance_of(
+            context.run_id,
+            asset,
+            iso(datetime.now(UTC)),
+            records,
+            state,
+            history.shapes(asset.key, state),
+            questions=[
+                *history.questions_of(asset, [key for key in records if key in state.records], state),
+                *(question for question in questions if question is not None),
+            ],
+            past=history.past(asset),
+            by=package_version(),
+        )
 
     def _is_kept(self, asset: Asset) -> bool:
         """Whether what is made of an asset stays in memory for its dependants; otherwise they read the table.
@@ -242,25 +296,45 @@ class StepRunner:
             problems.append(Problem(Outcome.FAILED, targets, f"{step.asset}: was not fetched; the run's log says more"))
         return tuple(problems)
 
-    def _transform(
-        self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]
-    ) -> DataFrame:
+    def transform(self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types."""
         if asset.source is not None:
-            frames = [self._fetched(step, targets)]
+            frames = [self._sources_rows(step, asset, targets, tables)]
         else:
             frames = [
                 self._read(mapping, mapping.upstream_of(targets, self._flagged(mapping, tables)), tables)
                 for mapping in asset.upstream
             ]
-        parameters = {name: getattr(self._context.parameters, name) for name in asset.parameters}
-        frame = asset.function(*frames, **parameters)
+        frame = asset.function(*frames, **self._context.arguments(asset))
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
-        frame = _conform(frame, asset, self._context.contracts[asset.key])
+        frame = conform(frame, asset, self._context.contracts[asset.key])
         if any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
             frame = frame.where(condition(asset.partitions, targets))
         return frame
+
+    def _sources_rows(
+        self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]
+    ) -> DataFrame:
+        """What the function of a fetched asset is given: rows that were fetched, and rows as they are stored."""
+        stored = targets & step.stored
+        frames = [self._stored(asset, stored, tables)] if stored else []
+        if targets - stored:
+            frames.append(self._fetched(step, targets - stored))
+        return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
+
+    def _stored(self, asset: Asset, partitions: PartitionSet, tables: Mapping[str, TableState]) -> DataFrame:
+        """The rows of a fetched asset's own table, in the columns that its source sends; absent columns are null."""
+        from pyspark.sql import functions as F
+
+        state = tables.get(asset.key, TableState())
+        assert state.version is not None, "there are stored rows"
+        rows = self._context.warehouse.read(self._context.spark(), asset.key, state.version)
+        rows = rows.where(condition(asset.partitions, partitions))
+        there = set(rows.columns)
+        return rows.select(
+            *[F.col(name) if name in there else F.lit(None).cast(kind).alias(name) for name, kind in SOURCE_COLUMNS]
+        )
 
     def _fetched(self, step: Step, targets: PartitionSet) -> DataFrame:
         """What was fetched of ``targets``. Filtered here and not by Spark, which would compile code for every chunk."""
@@ -366,7 +440,7 @@ class StepRunner:
             warehouse.create(context.spark(), asset, context.contracts[asset.key])
             self._tables[asset.key] = warehouse.state(asset)
         before = self._state(asset.key)
-        provenance = Provenance(context.run_id, asset.key, iso(datetime.now(UTC)), change.news)
+        provenance = self._provenance(asset, change.news, before)
         if change.replaced:
             with_rows = PartitionSet.from_keys(key for key, fact in facts.items() if fact.rows)
             whole = with_rows <= change.replaced
@@ -400,16 +474,23 @@ class StepRunner:
                         output.frame.unpersist()
 
 
-def _conform(frame: DataFrame, asset: Asset, contract: Contract) -> DataFrame:
-    """The columns of the contract, in its order. Raises CheckFailed where one is missing or of another type."""
+def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_null: bool = False) -> DataFrame:
+    """The columns of the contract, in its order. Raises CheckFailed where one is missing or of another type.
+
+    missing_is_null: of rows that are stored, a nullable column that is younger than they are is null.
+    """
+    from pyspark.sql import functions as F
+
     types = {field.name: _delta_type(field.dataType) for field in frame.schema.fields}
     for column in contract.columns:
-        if column.name not in types:
+        if column.name not in types and missing_is_null and column.nullable:
+            frame = frame.withColumn(column.name, F.lit(None).cast(column.type))
+        elif column.name not in types:
             raise CheckFailed(
                 f"{asset.key}: the transformation made no column {column.name!r}",
                 f"Its contract {contract.name} declares it.",
             )
-        if types[column.name] != column.type:
+        elif types[column.name] != column.type:
             raise CheckFailed(
                 f"{asset.key}: column {column.name!r} must be {column.type} (got {types[column.name]})",
                 "Cast it in the asset's function, or change the contract.",

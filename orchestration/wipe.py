@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestration.decisions import provenance_of
 from orchestration.executor import RunListener, locked, new_run_id
 from orchestration.partitions import PartitionSet
 from orchestration.planner import Request
-from orchestration.provenance import Provenance, TableState
+from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
 from resources.clock import iso
+from resources.package import package_version
+from resources.pending import Pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,16 @@ def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableSta
 def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> list[Wipe]:
     """Remove what is there of the requested assets and partitions, under the warehouse's lock."""
     run_id = new_run_id()
+    Pending(workspace.warehouse.uri).check(request.assets)
     with locked(workspace, run_id, listener):
         tables = workspace.warehouse.states(workspace.catalog[key] for key in request.assets)
         wipes = _wipes(workspace, request, tables)
         for wipe in wipes:
-            provenance = Provenance(run_id, wipe.asset, iso(datetime.now(UTC)), {}, wipe.partitions)
-            asset = workspace.catalog[wipe.asset]
+            asset, state = workspace.catalog[wipe.asset], tables[wipe.asset]
+            at, past = iso(datetime.now(UTC)), workspace.history.past(asset)
+            provenance = provenance_of(
+                run_id, asset, at, {}, state, {}, wiped=wipe.partitions, past=past, by=package_version()
+            )
             workspace.warehouse.wipe(asset, wipe.partitions, provenance)
             with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
                 workspace.warehouse.keep_state(asset, workspace.warehouse.state(asset))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,16 +12,19 @@ from orchestration.catalog import Catalog
 from orchestration.code_version import CodeVersions
 from orchestration.contract import Contract
 from orchestration.contracts import load_contracts
+from orchestration.equivalence import SCHEME_2
 from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.freshness import Current
+from orchestration.history import WarehouseHistory
 from orchestration.hourly import hourly_window
 from orchestration.outcome import union
 from orchestration.parameters import Parameters
-from orchestration.partitions import PartitionKey, PartitionSet, parse_range
+from orchestration.partitions import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.planner import Plan, Request, make_plan
 from orchestration.provenance import TableState
 from orchestration.selection import parse
+from orchestration.tables import table_changes
 from resources.settings import Settings
 from resources.spark_yarn import resolve_warehouse
 from resources.warehouse import Warehouse
@@ -55,13 +58,41 @@ class Workspace:
         return replace(self.settings.parameters, row_rules=self.contracts[ROW_RULES_OF].rules)
 
     @cached_property
-    def _code(self) -> CodeVersions:
+    def code(self) -> CodeVersions:
+        """The code versions of the assets as they are now."""
         return CodeVersions(self.parameters)
+
+    @cached_property
+    def history(self) -> WarehouseHistory:
+        """What is known of rows that other code, contracts or settings made."""
+        return WarehouseHistory(
+            self.catalog,
+            self.contracts,
+            self.parameters,
+            self.code,
+            self.warehouse,
+            self.settings.open_meteo.same_place_degrees,
+        )
 
     def current(self, sent: Mapping[str, Mapping[PartitionKey, str]] | None = None) -> Current:
         """The code, contracts and moment that freshness is judged by. sent: what sources send now."""
         digests = {key: contract.digest for key, contract in self.contracts.items()}
-        return Current(self._code.of, digests, self.settings.now(), sent or {})
+        return Current(
+            self.code.of,
+            digests,
+            self.settings.now(),
+            sent or {},
+            self.history,
+            frozenset(place.key for place in self.settings.locations),
+            self._check_version,
+        )
+
+    def code_parts(self, keys: Iterable[str]) -> dict[str, str]:
+        """The code parts of the code versions of assets, by key."""
+        return {key: f"{SCHEME_2}:{self.code.code_part(self.catalog[key])}" for key in keys}
+
+    def _check_version(self, asset: Asset, name: str) -> str:
+        return next(self.code.check_version(check) for check in asset.checks if check.name == name)
 
     @cached_property
     def assets(self) -> dict[str, Asset]:
@@ -80,9 +111,13 @@ class Workspace:
         places = locations or [place.key for place in self.settings.locations]
         return PartitionSet.of(parse_range(days, self.settings.now().date()), places)
 
-    def check_locations(self, locations: Sequence[str]) -> None:
-        """Raises PartitionRangeError for a place that is not configured."""
-        known = [place.key for place in self.settings.locations]
+    def days(self, text: str) -> Days:
+        """The days of a RANGE. Raises PartitionRangeError."""
+        return parse_range(text, self.settings.now().date())
+
+    def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
+        """Raises PartitionRangeError for a place that is neither configured nor one of ``also``."""
+        known = [place.key for place in self.settings.locations] + sorted(also)
         for name in locations:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
@@ -104,16 +139,41 @@ class Workspace:
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
         return Request(frozenset(keys), partitions, self.settings.now(), force)
 
-    def repair(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
-        """The repair of what is unrecorded of ``keys``; without a range: of all of it."""
+    def repair(
+        self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, refetch: bool = False
+    ) -> Request:
+        """The repair of what is unrecorded of ``keys``; without a range: of all of it.
+
+        refetch: instead, the fetching of what lies behind its question.
+        """
         self.check_locations(locations)
         if days is not None:
             partitions = self.partitions(days, locations)
         else:
             tables = self.states(keys)
-            partitions = union(tables[key].unrecorded for key in keys if key in tables)
+            there = (tables[key].present if refetch else tables[key].unrecorded for key in keys if key in tables)
+            partitions = union(there)
             partitions = partitions.restrict(locations=locations) if locations else partitions
-        return Request(frozenset(keys), partitions, self.settings.now(), repair=True)
+        return Request(frozenset(keys), partitions, self.settings.now(), repair=not refetch, refetch=refetch)
+
+    def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
+        """What is to be removed; of named locations without a range everything, configured or not."""
+        if not locations:
+            return self.requested(keys, days)
+        tables = self.states(keys)
+        present = union(tables[key].present for key in keys if key in tables).without_null()
+        self.check_locations(locations, present.locations)
+        there = present.restrict(locations=locations)
+        if days is not None:
+            there = there.restrict(days=parse_range(days, self.settings.now().date()))
+        dated = [key for key in keys if self.catalog[key].partitions is not None]
+        return Request(frozenset(dated), there, self.settings.now())
+
+    def changed(self, keys: Sequence[str]) -> Request:
+        """What changes of code, contracts and configuration make of everything that is there of ``keys``."""
+        tables = self.states(keys)
+        there = union(tables[key].present for key in keys if key in tables)
+        return Request(frozenset(keys), there, self.settings.now(), changed=True)
 
     def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Request:
         """What an hourly run of ``keys`` asks for."""
@@ -137,7 +197,14 @@ class Workspace:
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""
         needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
-        return self.warehouse.states(asset for asset in self.catalog if asset.key in needed)
+        assets = [asset for asset in self.catalog if asset.key in needed]
+        self._known.update(self.warehouse.states(assets, self._known))
+        return {asset.key: self._known[asset.key] for asset in assets if asset.key in self._known}
+
+    @cached_property
+    def _known(self) -> dict[str, TableState]:
+        """The states that were read before: what has been committed since is read on top of them."""
+        return {}
 
     def plan(self, request: Request, current: Current | None = None) -> tuple[Plan, dict[str, TableState]]:
         """The plan for ``request`` over the warehouse as it is now, and the states that it rests on.
@@ -145,11 +212,14 @@ class Workspace:
         current: None for what holds without asking a source.
         """
         states = self.states(tuple(request.assets))
+        changes, blocked = table_changes(self, request.assets, states, tell=request.changed)
         plan = make_plan(
             self.catalog,
             request,
             states,
             current or self.current(),
             lambda window, state: flags_of_tables(self.warehouse, self.assets, self.parameters, window, state),
+            changes=changes,
+            blocked=blocked,
         )
         return plan, states

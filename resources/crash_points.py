@@ -10,6 +10,10 @@
 | after-files    | Spark has written its data files; the commit that names them is not there (use WHO ``both``) |
 | after-commit   | the commit is there; nobody was told |
 | between-chunks | a chunk of a backfill is done, the next one is not |
+| tables-changed | tables have the columns of their contracts; no step has begun |
+| rename-begun   | a rename is written down; no table has changed |
+| between-tables | a rename has changed a table, not the next one |
+| before-rename-ends | all tables are renamed; it is still written down that it is under way |
 | before-journal | all steps are done; the journal and the snapshots of provenance are not written |
 """
 
@@ -26,7 +30,18 @@ from pathlib import Path
 import psutil
 
 VARIABLE = "AQI_CRASH_POINT"
-POINTS = ("before-write", "before-commit", "after-files", "after-commit", "between-chunks", "before-journal")
+POINTS = (
+    "before-write",
+    "before-commit",
+    "after-files",
+    "after-commit",
+    "between-chunks",
+    "tables-changed",
+    "rename-begun",
+    "between-tables",
+    "before-rename-ends",
+    "before-journal",
+)
 POLL_SECONDS = 0.002
 
 _lock = threading.Lock()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestration.errors import PartitionRangeError, WarehouseError
-from orchestration.provenance import Commit, FileSpan, Provenance, TableState, is_ours
+from orchestration.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
 from resources.files import open_files
 from resources.live_files import PartitionColumns, read_live, span_of
 from resources.snapshot_files import SnapshotFiles
@@ -75,7 +75,8 @@ class DeltaLog:
     def commit(self, version: int, files: Mapping[str, FileSpan] | None = None) -> Commit:
         """One commit. files: what the table's files could hold before it, by path.
 
-        Raises WarehouseError where the commit, or the provenance that it names, is damaged.
+        Raises WarehouseError where the commit, or the provenance that it names, is damaged, or of a newer version of
+        this project: to pass it over would be to take its rows for somebody else's.
         """
         try:
             return self._commit(version, files or {})
@@ -88,12 +89,17 @@ class DeltaLog:
 
     def _commit(self, version: int, files: Mapping[str, FileSpan]) -> Commit:
         metadata: str | None = None
+        schema: str | None = None
+        description: str | None = None
         touched: list[FileSpan] = []
         added: dict[str, FileSpan] = {}
         removed: set[str] = set()
         for action in self.actions(version):
             if "commitInfo" in action:
                 metadata = action["commitInfo"].get("userMetadata")
+            elif "metaData" in action:
+                schema = action["metaData"].get("schemaString")
+                description = action["metaData"].get("description")
             elif "add" in action or "remove" in action:
                 file = action.get("add") or action["remove"]
                 path, span = file["path"], self._span(file.get("stats"))
@@ -105,12 +111,13 @@ class DeltaLog:
                 if file.get("dataChange", True):
                     touched.append(span)
         provenance = None
-        if is_ours(metadata):
+        if format_of(metadata) is not None:
             assert metadata is not None
             provenance = self._provenance(json.loads(metadata), version)
-        return Commit(version, provenance, tuple(touched), added, frozenset(removed))
+        return Commit(version, provenance, tuple(touched), added, frozenset(removed), schema, description)
 
     def _provenance(self, data: Mapping[str, Any], version: int) -> Provenance:
+        self._refuse_newer(data, version)
         if "file" in data:
             path = f"{self._root}/{PROVENANCE_FOLDER}/{data['file']}.json"
             what = f"{self.uri}: the provenance of version {version}"
@@ -122,7 +129,17 @@ class DeltaLog:
             if hashlib.sha256(text).hexdigest() != data["file"]:
                 raise WarehouseError(f"{what} is damaged ({path})", remedy)
             data = json.loads(text)
+            self._refuse_newer(data, version)
         return Provenance.from_json(data, version)
+
+    def _refuse_newer(self, data: Mapping[str, Any], version: int) -> None:
+        if data[MARK] > FORMAT:
+            by = f"version {data['by']}" if data.get("by") else "a newer version"
+            raise WarehouseError(
+                f"{self.uri}: version {version} of the table was written by {by} of this project, in format "
+                f"{data[MARK]} of provenance; this one reads up to {FORMAT}",
+                "Upgrade this installation: git pull, then python scripts/setup.py.",
+            )
 
     def _span(self, stats: str | None) -> FileSpan:
         if self._columns is None:
@@ -140,9 +157,10 @@ class DeltaLog:
 
     # States -----------------------------------------------------------------------------------------------------
 
-    def state(self, start: TableState | None = None) -> TableState:
+    def state(self, start: TableState | None = None, until: int | None = None) -> TableState:
         """The table's state: the fold of its commits on top of ``start``, or of the newest snapshot that is sound.
 
+        until: as it was at that version; None for now.
         Commits that are gone may have changed anything: where some are missing, nothing of before is trusted, and
         every partition that has rows is there.
         """
@@ -150,9 +168,10 @@ class DeltaLog:
         newest = _newest(names)
         if newest is None:
             return start or TableState()
+        newest = newest if until is None else min(newest, until)
         state = replace(start or self.snapshots.newest(newest) or TableState(), places=self._places)
         for version in _commits(names):
-            if version <= _last(state):
+            if not _last(state) < version <= newest:
                 continue
             try:
                 commit = self.commit(version, state.files)

@@ -74,6 +74,7 @@ class OpenMeteoSettings(Section):
     base_url: Annotated[str, AfterValidator(an_http_url)] = "https://air-quality-api.open-meteo.com"
     api_key: SecretStr | None = None
     model_domain: str = "cams_global"
+    same_place_degrees: float = Field(0.1, ge=0)
     max_weight_per_request: float = Field(100, gt=0)
     max_days_per_request: int = Field(92, ge=1)
     attempts: int = Field(5, ge=1)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset, DailyByLocation
 from orchestration.contract import Contract
-from orchestration.errors import CommitConflict, EnvironmentError_, WarehouseError
+from orchestration.errors import CommitConflict, EnvironmentError_
 from orchestration.partitions import PartitionSet
 from orchestration.provenance import FORMAT, MARK, Provenance, TableState, dumps
 from resources import crash_points
@@ -76,9 +76,12 @@ class Warehouse:
                 "Check AQI_WAREHOUSE__URI and that this user may read it.",
             ) from error
 
-    def states(self, assets: Iterable[Asset]) -> dict[str, TableState]:
-        """The states of several assets' tables, by key; assets without a table are left out."""
-        found = {asset.key: self.state(asset) for asset in assets}
+    def states(self, assets: Iterable[Asset], known: Mapping[str, TableState] | None = None) -> dict[str, TableState]:
+        """The states of several assets' tables, by key; assets without a table are left out.
+
+        known: earlier states, to go on from.
+        """
+        found = {asset.key: self.state(asset, (known or {}).get(asset.key)) for asset in assets}
         return {key: state for key, state in found.items() if state.version is not None}
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
@@ -89,13 +92,21 @@ class Warehouse:
         """
         return self._log(asset).keep_snapshot(state)
 
-    def check_schemas(self, assets: Iterable[Asset], contracts: Mapping[str, Contract]) -> None:
-        """Raises WarehouseError where a table is there with another schema than its contract; needs no JVM."""
+    def schema(self, key: str, state: TableState) -> tuple[list[dict[str, Any]], str | None]:
+        """A table's fields, as Delta's schema JSON has them, and its description; None where that is not known.
+
+        From the state, without opening the table, as far as its log was read.
+        """
+        if state.schema is not None:
+            return list(json.loads(state.schema)["fields"]), state.description
         from deltalake import DeltaTable
 
-        for asset in assets:
-            if self._log(asset).newest() is not None:
-                _check_schema(asset.key, contracts[asset.key], DeltaTable(self.table_uri(asset.key)))
+        table = DeltaTable(self.table_uri(key))
+        return list(json.loads(table.schema().to_json())["fields"]), table.metadata().description
+
+    def state_at(self, asset: Asset, version: int) -> TableState:
+        """The state of an asset's table as it was at an earlier version, from its log."""
+        return self._log(asset).state(until=version)
 
     def create(self, spark: SparkSession, asset: Asset, contract: Contract) -> None:
         """Create an asset's table by one commit without data: schema, NOT NULL, comments, properties.
@@ -169,13 +180,9 @@ class Warehouse:
         which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
         others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one.
         """
-        metadata = self._metadata(asset, provenance)
+        metadata = self.metadata(asset, provenance)
         crash_points.reach("before-commit")
-        files = max(1, -(-rows // ROWS_PER_FILE))
-        if files == 1 or asset.partitions is None:
-            frame = frame.coalesce(1)
-        else:
-            frame = frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
+        frame = self.laid_out(frame, asset, rows)
         uri = self.table_uri(asset.key)
         with crash_points.watching(Path(uri) if self.is_local else None):
             if self.is_local and not partitions & base.present:
@@ -184,11 +191,19 @@ class Warehouse:
                 writer = frame.writeTo(f"delta.{_quoted(uri)}").option("userMetadata", metadata)
                 writer.overwrite(condition(asset.partitions, partitions))
 
+    @staticmethod
+    def laid_out(frame: DataFrame, asset: Asset, rows: int) -> DataFrame:
+        """A frame of so many rows as it goes into files: one, or more by ranges of days where they are many."""
+        files = max(1, -(-rows // ROWS_PER_FILE))
+        if files == 1 or asset.partitions is None:
+            return frame.coalesce(1)
+        return frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
+
     def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
         """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
         from deltalake import CommitProperties, DeltaTable
 
-        metadata = self._metadata(asset, provenance)
+        metadata = self.metadata(asset, provenance)
         table = DeltaTable(self.table_uri(asset.key))
         before = table.version()
         table.delete(
@@ -209,7 +224,7 @@ class Warehouse:
         from deltalake.exceptions import CommitFailedError
 
         table = DeltaTable(self.table_uri(asset.key))
-        metadata = {"userMetadata": self._metadata(asset, provenance)}
+        metadata = {"userMetadata": self.metadata(asset, provenance)}
         conflict = CommitConflict(f"{asset.key}: another run has committed to the table", "Call the command again.")
         if base is not None and table.version() != base.version:
             raise conflict
@@ -224,13 +239,14 @@ class Warehouse:
         except CommitFailedError as error:
             raise conflict from error
 
-    def _metadata(self, asset: Asset, provenance: Provenance) -> str:
+    def metadata(self, asset: Asset, provenance: Provenance) -> str:
+        """What a commit has to say; where that is too large, it is written to a file first, which this names."""
         text = dumps(provenance.to_json())
         if len(text) <= INLINE_METADATA_CHARACTERS:
             return text
         digest = hashlib.sha256(text.encode()).hexdigest()
         self._log(asset).keep_provenance(digest, text)
-        return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "file": digest})
+        return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "by": provenance.by, "file": digest})
 
 
 def no_hooks() -> PostCommitHookProperties:
@@ -294,21 +310,3 @@ def _any(terms: list[Column]) -> Column:
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
-
-
-def _check_schema(key: str, contract: Contract, table: Any) -> None:
-    fields = json.loads(table.schema().to_json())["fields"]
-    there = [(field["name"], field["type"]) for field in fields]
-    wanted = [(field["name"], field["type"]) for field in contract.delta_schema()["fields"]]
-    if [name for name, _ in there] != [name for name, _ in wanted] or any(
-        _type_name(a) != _type_name(b) for (_, a), (_, b) in zip(there, wanted, strict=True)
-    ):
-        raise WarehouseError(
-            f"the table {key} has another schema than its contract: "
-            f"there {', '.join(name for name, _ in there)}; contract {', '.join(name for name, _ in wanted)}",
-            "Move the table away and materialize it again, or change the contract back.",
-        )
-
-
-def _type_name(kind: Any) -> str:
-    return f"array<{kind['elementType']}>" if isinstance(kind, dict) else str(kind)

@@ -86,7 +86,10 @@ def arrow_schema(contract: Contract) -> Any:
         "timestamp": pa.timestamp("us", "UTC"),
         "array<string>": pa.list_(pa.string()),
     }
-    return pa.schema([pa.field(column.name, kinds[column.type], column.nullable) for column in contract.columns])
+    return pa.schema(
+        pa.field(column.name, kinds[column.type], column.nullable, {"comment": column.comment})
+        for column in contract.columns
+    )
 
 
 def record(workspace: Workspace, key: str, partition: PartitionKey, rows: int) -> PartitionRecord:
@@ -111,6 +114,7 @@ def write(workspace: Workspace, key: str, rows: list[dict[str, Any]], **partitio
         workspace.warehouse.table_uri(key),
         pa.Table.from_pylist(rows, schema=arrow_schema(workspace.contracts[key])),
         mode="append",
+        description=workspace.contracts[key].description,
         commit_properties=CommitProperties(custom_metadata=metadata),
     )
 

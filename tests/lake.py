@@ -92,9 +92,8 @@ class Lake:
     def states(self, selection: str = ALL, days: str | None = None) -> dict[str, dict[str, list[str]]]:
         """What `aqi status` says: by asset and state, the partition keys."""
         workspace = self.workspace
-        partitions = workspace.partitions(days) if days is not None else None
         found: dict[str, dict[str, list[str]]] = {}
-        for item in read_status(workspace, workspace.select(selection), partitions):
+        for item in read_status(workspace, workspace.select(selection), days):
             found.setdefault(item.asset, {}).setdefault(str(item.state), []).append(str(item.partition))
         return found
 

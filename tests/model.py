@@ -10,6 +10,8 @@ upstream that it was made from. From it follows, without a fingerprint or a mapp
 Left out: rows that a run keeps in memory for its later steps (here they read the table, at the version that the step
 goes by), and conflicts of files beyond those of partitions.
 
+What is deployed, and how rows are made of what, is ``tests.deployed``.
+
 A day has four blocks of six hours in place of 24 hours: a row stands for six hours of equal values.
 """
 
@@ -17,73 +19,65 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from orchestration import decisions, planner
-from orchestration.asset import Asset, DailyByLocation
-from orchestration.catalog import Catalog
+from orchestration.asset import Asset
 from orchestration.decisions import Change, PartitionFacts, Sourced
 from orchestration.freshness import Current
-from orchestration.mappings import (
-    AllPartitions,
-    FlaggedHours,
-    Identity,
-    PartitionMapping,
-    RunWindow,
-    nothing_flagged,
-)
+from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.planner import Plan, Request, Step
 from orchestration.provenance import Commit, FileSpan, PartitionRecord, Provenance, TableState, fold
-
-FEED, CLEAN, QUARANTINE = "bronze.feed", "silver.clean", "silver.quarantine"
-PLACES, HOURS, DAYS, RUNS = "gold.places", "gold.hours", "gold.days", "gold.runs"
-WINDOW = RunWindow(HOURS, column="aqi", at_least="episode_rule.threshold")
-
-
-def _table(key: str, *upstream: PartitionMapping, source: str | None = None, dated: bool = True) -> Asset:
-    partitions = DailyByLocation() if dated else None
-    return Asset(key, "Text.", lambda: None, upstream, source, partitions, "C", (), frozenset(), ())
-
-
-LAKE = Catalog(
-    [
-        _table(RUNS, WINDOW),
-        _table(DAYS, Identity(HOURS)),
-        _table(HOURS, Identity(CLEAN), AllPartitions(PLACES)),
-        _table(CLEAN, Identity(FEED)),
-        _table(QUARANTINE, Identity(FEED)),
-        _table(FEED, source="feed"),
-        _table(PLACES, dated=False),
-    ]
+from tests.deployed import (
+    BLOCK_HOURS,
+    BLOCKS,
+    CLEAN,
+    DAYS,
+    FEED,
+    HOME,
+    HOURS,
+    KEYS,
+    LAKE,
+    PLACES,
+    QUARANTINE,
+    RUNS,
+    SAME_PLACE,
+    Code,
+    Content,
+    Form,
+    Known,
+    Made,
+    Rows,
+    block_number,
+    digest_of,
+    keys_of,
+    shown,
+    transform,
 )
-ALL = frozenset(LAKE.keys)
 
-TOWNS = ("hanoi", "hue")
-FIRST, LAST = date(2025, 8, 1), date(2025, 8, 5)
-DAY = timedelta(days=1)
-BLOCKS, BLOCK_HOURS = 4, 6
-DATES = tuple(FIRST + n * DAY for n in range((LAST - FIRST).days + 1))
-KEYS = tuple(PartitionKey(day, town) for day in DATES for town in TOWNS)
-
-Row = tuple[Any, ...]
-Rows = tuple[Row, ...]
-"""Rows of one partition in their order; the first value of a dated row is its block."""
-Content = Mapping[PartitionKey, Rows]
 Cell = tuple[str, PartitionKey]
 """A partition of an asset."""
 
 DOUBTED = "doubted"
 """In the shadow: a partition that somebody else changed. One that was never made is None there."""
-Seen = Rows | None | str
 
 
-def keys_of(asset: str) -> tuple[PartitionKey, ...]:
-    """All partitions that an asset can have here."""
-    return (NULL_KEY,) if asset == PLACES else KEYS
+@dataclass(frozen=True)
+class Sight:
+    """In the shadow: what a reader saw of a partition, its rows and how many added columns it read of them."""
+
+    rows: Rows
+    extras: int = 0
+
+    def holds(self, asset: str, now: Sight) -> bool:
+        """Whether a reader that saw this sees the same now."""
+        return shown(asset, self.rows, self.extras) == shown(asset, now.rows, self.extras)
+
+
+Seen = Sight | None | str
 
 
 def fingerprint(rows: Rows) -> str:
@@ -91,42 +85,18 @@ def fingerprint(rows: Rows) -> str:
     return repr(sorted(rows, key=repr))
 
 
+def facts_of(asset: str, content: Content, code: Code, own: TableState) -> dict[PartitionKey, PartitionFacts]:
+    """What the aggregation says of every partition that has rows."""
+    earlier, extras = Known(code).earlier(asset, own), code.extras(asset)
+    facts = {}
+    for key, rows in content.items():
+        whole = shown(asset, rows, extras)
+        also = {digest: fingerprint(tuple(row[: len(of)] for row in whole)) for digest, of in earlier.items()}
+        facts[key] = PartitionFacts(len(rows), fingerprint(whole), also=also)
+    return {key: fact for key, fact in facts.items() if fact.rows}
+
+
 # --- what runs find ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Code:
-    """Deployed code.
-
-    versions, effects: by asset and town, its version and what it does differently. contracts: digests by asset.
-    """
-
-    versions: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
-    effects: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
-    contracts: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(ALL, "contract 0"))
-
-    def version(self, asset: Asset, town: str | None) -> str:
-        return f"{asset.name} {self.versions.get((asset.key, town), 0)}"
-
-    def effect(self, asset: str, town: str | None) -> int:
-        return self.effects.get((asset, town), 0)
-
-    def threshold(self, town: str | None) -> int:
-        """From which index on an hour is flagged: a parameter of the runs, part of their code."""
-        return 101 if self.effect(RUNS, town) % 2 else 151
-
-    def changed(self, asset: str, towns: Iterable[str | None], *, really: bool) -> Code:
-        """With a new version of an asset's code, which makes other rows, or the same."""
-        versions, effects = dict(self.versions), dict(self.effects)
-        for at in ((asset, town) for town in towns):
-            versions[at] = versions.get(at, 0) + 1
-            effects[at] = effects.get(at, 0) + really
-        return Code(versions, effects, self.contracts)
-
-    def with_contract(self, asset: str) -> Code:
-        """With another contract of an asset."""
-        number = int(self.contracts[asset].split()[-1]) + 1
-        return Code(self.versions, self.effects, {**self.contracts, asset: f"contract {number}"})
 
 
 @dataclass
@@ -141,16 +111,34 @@ class World:
     code: Code = field(default_factory=Code)
 
     def current(self) -> Current:
-        return Current(self.code.version, self.code.contracts, self.now)
+        code = self.code
+        contracts = {asset: digest_of(asset, form) for asset, form in code.forms.items()}
+        return Current(code.version, contracts, self.now, history=Known(code), configured=code.configured)
 
-    def sent(self, key: PartitionKey) -> Rows:
-        """What the provider sends of a day now: blocks that have begun."""
-        begun = hours_begun(key, self.now)
-        return tuple(row for row in self.feed.get(key, ()) if row[0] * BLOCK_HOURS < begun)
+    def sent(self, key: PartitionKey, code: Code | None = None) -> Rows:
+        """What the provider sends of a day now: blocks that have begun; a town that lies far from home has other dust.
+
+        code: the settings of who asks, those of now by default.
+        """
+        begun, far = hours_begun(key, self.now), int((code or self.code).places[str(key.location)] - HOME)
+        return tuple(
+            (block, aqi, None if dust is None else dust + far)
+            for block, aqi, dust in self.feed.get(key, ())
+            if block * BLOCK_HOURS < begun
+        )
 
     @property
     def until_today(self) -> PartitionSet:
-        return PartitionSet.from_keys(key for key in KEYS if key.day is not None and key.day <= self.now.date())
+        return PartitionSet.from_keys(
+            key
+            for key in KEYS
+            if key.location in self.code.towns and key.day is not None and key.day <= self.now.date()
+        )
+
+    @property
+    def asked(self) -> PartitionSet:
+        """All that can be asked for: days until today at configured towns."""
+        return self.until_today.restrict(locations=self.code.configured)
 
 
 def hours_begun(key: PartitionKey, now: datetime) -> int:
@@ -160,66 +148,9 @@ def hours_begun(key: PartitionKey, now: datetime) -> int:
     return max(0, min(25, since // timedelta(hours=1) + 1))
 
 
-# --- transformations --------------------------------------------------------------------------------------------------
-
-
-def transform(asset: str, read: Mapping[str, Content], code: Code) -> dict[PartitionKey, Rows]:
-    """What an asset's transformation makes of the rows that were read, by upstream asset; partitions with rows only."""
-    if asset == PLACES:
-        return {NULL_KEY: tuple((town, number, code.effect(PLACES, None)) for number, town in enumerate(TOWNS))}
-    made: dict[PartitionKey, Rows] = {}
-    if asset == RUNS:
-        for key, row in _runs(read[HOURS], code):
-            made[key] = (*made.get(key, ()), row)
-        return made
-    if asset == HOURS:
-        numbers = {row[0]: row[1:] for row in read[PLACES].get(NULL_KEY, ())}
-    (upstream, *_) = LAKE[asset].upstream_keys or ("raw",)
-    for key, rows in read[upstream].items():
-        twist = code.effect(asset, key.location)
-        if asset == FEED:
-            made[key] = tuple((*row, twist) for row in rows)
-        elif asset == CLEAN:
-            made[key] = tuple((*row[:3], twist) for row in rows if (row[1] or 0) >= 0)
-        elif asset == QUARANTINE:
-            made[key] = tuple((*row, "negative", twist) for row in rows if (row[1] or 0) < 0)
-        elif asset == HOURS:
-            made[key] = tuple((*row[:3], numbers.get(key.location), twist) for row in rows)
-        else:
-            indexes, dust = [row[1] or 0 for row in rows], [row[2] or 0 for row in rows]
-            made[key] = ((max(indexes), max(dust), len(rows), twist),) if rows else ()
-    return {key: rows for key, rows in made.items() if rows}
-
-
-def _runs(hours: Content, code: Code) -> Iterator[tuple[PartitionKey, Row]]:
-    """Runs of at least two adjacent flagged blocks: the day on which each starts, and its row."""
-    for town in TOWNS:
-        values = {
-            block_number(key.day, row[0]): row[1:3]
-            for key, rows in hours.items()
-            if key.location == town and key.day is not None
-            for row in rows
-        }
-        limit = code.threshold(town)
-        flagged = sorted(at for at, (aqi, _) in values.items() if aqi is not None and aqi >= limit)
-        for start in (at for at in flagged if at - 1 not in values or at - 1 not in flagged):
-            end = start
-            while end + 1 in flagged:
-                end += 1
-            if end > start:
-                peak = max((values[at] for at in range(start, end + 1)), key=lambda value: value[0])
-                day, block = divmod(start, BLOCKS)
-                yield PartitionKey(date.fromordinal(day), town), (block, end - start + 1, *peak)
-
-
-def block_number(day: date, block: int) -> int:
-    """Blocks counted through all days."""
-    return day.toordinal() * BLOCKS + block
-
-
 def rebuilt(world: World) -> dict[str, dict[PartitionKey, Rows]]:
-    """All tables, made anew and whole from what the provider sends now."""
-    tables: dict[str, dict[PartitionKey, Rows]] = {"raw": {key: world.sent(key) for key in world.until_today}}
+    """All tables at configured towns, made anew and whole from what the provider sends now."""
+    tables: dict[str, dict[PartitionKey, Rows]] = {"raw": {key: world.sent(key) for key in world.asked}}
     for asset in LAKE.keys:
         tables[asset] = transform(asset, tables, world.code)
     return tables
@@ -233,22 +164,28 @@ class Making:
     """In the shadow: what one partition was made from.
 
     seen: per upstream partition that it depends on, its rows then. begun: of a fetched day, how many hours had begun.
-    raw: what the provider had sent.
+    raw: what the provider had sent; degrees: where the place lay that was asked for.
     """
 
     rows: Rows
-    code: str
-    contract: str
+    code: Made
+    form: Form
     seen: Mapping[Cell, Seen] = field(default_factory=dict)
     begun: int = 0
     raw: Rows = ()
+    degrees: float = HOME
+
+
+Accepted = tuple[str | None, Made, Made]
+"""In the shadow: what was accepted of an asset, at a town or everywhere."""
 
 
 @dataclass(frozen=True)
 class Version:
     """A table at one version: the commit that made it, its rows, and the shadow: makings and doubted partitions.
 
-    touched: the partitions that the commit names, or that somebody else's commit may have changed.
+    touched: the partitions that the commit names, or that somebody else's commit may have changed. accepted: by this
+    commit and those before.
     """
 
     commit: Commit
@@ -256,11 +193,15 @@ class Version:
     makings: Mapping[PartitionKey, Making] = field(default_factory=dict)
     doubted: frozenset[PartitionKey] = frozenset()
     touched: frozenset[PartitionKey] = frozenset()
+    accepted: frozenset[Accepted] = frozenset()
 
-    def seen(self, key: PartitionKey) -> Seen:
+    def seen(self, key: PartitionKey, extras: int = 0) -> Seen:
+        """What a reader sees that reads so many added columns, or as many as the rows have."""
         if key in self.doubted:
             return DOUBTED
-        return self.rows.get(key, ()) if key in self.makings else None
+        if key not in self.makings:
+            return None
+        return Sight(self.rows.get(key, ()), max(extras, self.makings[key].form.extras))
 
 
 NO_TABLE = Version(Commit(-1, None))
@@ -340,26 +281,40 @@ class Storage:
             rows[key] = kept + proposal.rows.get(key, ())
         version = len(self.tables[proposal.asset])
         self.tables[proposal.asset].append(
-            Version(
-                Commit(version, Provenance.from_json(said.to_json(), version)),
-                {key: content for key, content in rows.items() if content},
-                {**before.makings, **proposal.makings},
-                before.doubted - said.records.keys(),
-                frozenset(said.records),
+            replace(
+                before,
+                commit=Commit(version, Provenance.from_json(said.to_json(), version)),
+                rows={key: content for key, content in rows.items() if content},
+                makings={**before.makings, **proposal.makings},
+                doubted=before.doubted - said.records.keys(),
+                touched=frozenset(said.records),
             )
         )
 
     def wipe(self, asset: str, partitions: PartitionSet) -> None:
         """Remove partitions as if they had never been made."""
-        before, gone = self.newest(asset), frozenset(partitions)
-        version = len(self.tables[asset])
+        self.turn(asset, Provenance("wipe", asset, "", {}, partitions), {}, {})
+
+    def turn(
+        self,
+        asset: str,
+        said: Provenance,
+        rows: Content,
+        makings: Mapping[PartitionKey, Making],
+        accepted: Iterable[Accepted] = (),
+    ) -> None:
+        """A commit of maintenance: what it wipes is gone, ``rows`` and ``makings`` are there in its place."""
+        before, gone, version = self.newest(asset), frozenset(said.wiped), len(self.tables[asset])
+        kept = {key: content for key, content in before.rows.items() if key not in gone}
+        left = {key: making for key, making in before.makings.items() if key not in gone}
         self.tables[asset].append(
             Version(
-                Commit(version, Provenance("wipe", asset, "", {}, partitions)),
-                {key: rows for key, rows in before.rows.items() if key not in gone},
-                {key: making for key, making in before.makings.items() if key not in gone},
-                before.doubted - gone,
-                gone,
+                Commit(version, Provenance.from_json(said.to_json(), version)),
+                kept | {key: content for key, content in rows.items() if content},
+                {**left, **makings},
+                before.doubted - gone - makings.keys(),
+                gone | makings.keys(),
+                before.accepted.union(accepted),
             )
         )
 
@@ -368,12 +323,12 @@ class Storage:
         before, spans = self.newest(asset), tuple(spans)
         touched = frozenset(key for key in keys_of(asset) if any(span.covers(key) for span in spans))
         self.tables[asset].append(
-            Version(
-                Commit(len(self.tables[asset]), None, spans),
-                {key: content for key, content in rows.items() if content},
-                before.makings,
-                before.doubted | touched,
-                touched,
+            replace(
+                before,
+                commit=Commit(len(self.tables[asset]), None, spans),
+                rows={key: content for key, content in rows.items() if content},
+                doubted=before.doubted | touched,
+                touched=touched,
             )
         )
 
@@ -428,15 +383,45 @@ def depends_on(asset: str, key: PartitionKey, tables: Snapshot, code: Code) -> l
 
 
 def is_fresh(asset: str, key: PartitionKey, tables: Snapshot, code: Code, now: datetime) -> bool:
-    """Whether a partition would come out as it did, by the shadow alone."""
-    making = tables[asset].makings.get(key)
-    if making is None or key in tables[asset].doubted:
+    """Whether a partition would come out as it did, by the shadow alone; of a town that is not configured, as it would
+    have by the code that made it."""
+    table = tables[asset]
+    making = table.makings.get(key)
+    if making is None or key in table.doubted:
         return False
-    if (making.code, making.contract) != (code.version(LAKE[asset], key.location), code.contracts[asset]):
-        return False
-    if asset == FEED and making.begun != hours_begun(key, now):
-        return False
-    return all(then != DOUBTED and tables[at].seen(one) == then for (at, one), then in making.seen.items())
+    if code.is_configured(key.location):
+        if not counts_as(asset, key.location, making.code, code, table.accepted):
+            return False
+        if not code.forms[asset].takes(making.form):
+            return False
+        if asset == FEED and (making.begun != hours_begun(key, now) or has_moved(key, making, code)):
+            return False
+    return all(still_seen(at, then, tables[at].seen(one)) for (at, one), then in making.seen.items())
+
+
+def still_seen(asset: str, then: Seen, now: Seen) -> bool:
+    """Whether a reader sees what it saw of a partition."""
+    if isinstance(then, Sight) and isinstance(now, Sight):
+        return then.holds(asset, now)
+    return then is None and now is None
+
+
+def has_moved(key: PartitionKey, making: Making, code: Code) -> bool:
+    """Whether the town lies elsewhere than where a fetched partition was asked for."""
+    return abs(making.degrees - code.places[str(key.location)]) > SAME_PLACE
+
+
+def counts_as(asset: str, town: str | None, then: Made, code: Code, accepted: frozenset[Accepted]) -> bool:
+    """Whether what a partition was made by is known to make what today's code makes."""
+    now, group, before = code.made(asset, town), {then}, 0
+    while now not in group and len(group) > before:
+        before = len(group)
+        for one in tuple(group):
+            lines = [line for line in code.lines.get(asset, ()) if one.code in line]
+            group |= {replace(one, code=number) for line in lines for number in line}
+            pairs = [{a, b} for at, a, b in accepted if at in (None, town)]
+            group = group.union(*[pair for pair in pairs if one in pair])
+    return now in group
 
 
 def fresh_cells(tables: Snapshot, code: Code, now: datetime) -> set[Cell]:
@@ -475,6 +460,7 @@ class Run:
         self.outcomes: dict[str, StepOutcome] = {}
         self.proposed: dict[str, Proposal] = {}
         self.commits = 0
+        self.fetched: list[PartitionKey] = []
         self._order = random.Random(order) if order else None
 
     def phases(self) -> Iterator[None]:
@@ -532,9 +518,10 @@ class Run:
         if needed:
             self._nothing_fresh(step, needed, view)
             yield
-            made, sourced, raw = self._transform(asset, needed, view, flagged)
-            facts = {key: PartitionFacts(len(rows), fingerprint(rows)) for key, rows in made.items()}
-            makings = self._makings(asset, needed, made, view, raw)
+            made, sourced, raw = self._transform(step, asset, needed, view, flagged)
+            own = view.get(asset.key, TableState())
+            facts = facts_of(asset.key, made, self.code, own)
+            makings = self._makings(step, asset, needed, made, view, raw)
             yield
             records = decisions.records_of(asset, needed, facts, view, self.current, flagged, sourced)
             for _ in range(COMMIT_ATTEMPTS):
@@ -556,15 +543,17 @@ class Run:
         return decisions.change_of(records, self._state(asset.key))
 
     def _nothing_fresh(self, step: Step, needed: PartitionSet, view: Mapping[str, TableState]) -> None:
-        """Nothing is made that the shadow calls fresh, unless it is forced."""
+        """Nothing is made that the shadow calls fresh, unless it is forced, and nothing of towns that left."""
         snapshot = self.storage.snapshot(view)
         for key in needed:
+            assert self.code.is_configured(key.location), f"{step.asset} {key} is made and not configured"
             forced = step.force and key in step.partitions
             if not forced and is_fresh(step.asset, key, snapshot, self.code, self.current.now):
                 raise AssertionError(f"{step.asset} {key} is fresh and made again")
 
     def _transform(
         self,
+        step: Step,
         asset: Asset,
         needed: PartitionSet,
         view: Mapping[str, TableState],
@@ -574,39 +563,71 @@ class Run:
         raw: dict[PartitionKey, Rows] = {}
         sourced: dict[PartitionKey, Sourced] = {}
         read: dict[str, Content] = {"raw": raw}
+        own, snapshot = view.get(asset.key, TableState()), self.storage.snapshot(view)
         if asset.source is not None:
-            raw |= {key: self.world.sent(key) for key in needed}
+            self._fetches_no_record(step, needed, snapshot)
             as_of = self.world.now.isoformat()
-            for key, rows in raw.items():
-                sourced[key] = Sourced(fingerprint(rows), as_of if hours_begun(key, self.world.now) < 25 else "")
-        snapshot = self.storage.snapshot(view)
+            for key in needed:
+                if key in step.stored:
+                    raw[key] = tuple(row[:3] for row in snapshot[FEED].rows.get(key, ()))
+                    then = own.records[key]
+                    sourced[key] = Sourced("", question=own.questions[then.question], stored=then)
+                    continue
+                raw[key] = rows = self.world.sent(key, self.code)
+                self.fetched.append(key)
+                sourced[key] = Sourced(
+                    fingerprint(rows),
+                    as_of if hours_begun(key, self.world.now) < 25 else "",
+                    as_of,
+                    step.force,
+                    Known(self.code).question(key.location),
+                )
         for mapping in asset.upstream:
             present = view.get(mapping.of, TableState()).present
             there = mapping.upstream_of(needed, flagged(mapping)) & present
-            read[mapping.of] = {key: rows for key, rows in snapshot[mapping.of].rows.items() if key in there}
+            rows_of, extras = snapshot[mapping.of].rows, self.code.extras(mapping.of)
+            read[mapping.of] = {key: shown(mapping.of, rows, extras) for key, rows in rows_of.items() if key in there}
         made = transform(asset.key, read, self.code)
         if any(isinstance(mapping, RunWindow) for mapping in asset.upstream):
             made = {key: rows for key, rows in made.items() if key in needed}
         assert all(key in needed for key in made), "rows of partitions that were not asked for"
         return made, sourced, raw
 
+    def _fetches_no_record(self, step: Step, needed: PartitionSet, snapshot: Snapshot) -> None:
+        """A source is asked for what was never fetched or may have gone on; for what is recorded only if told so."""
+        table = snapshot[step.asset]
+        for key in needed - step.stored:
+            making = table.makings.get(key)
+            if making is None or key in table.doubted or (step.force and key in step.partitions):
+                continue
+            moved = self.request.refetch and has_moved(key, making, self.code)
+            assert moved or making.begun != hours_begun(key, self.current.now), f"{key} is recorded, and fetched again"
+
     def _makings(
-        self, asset: Asset, needed: PartitionSet, made: Content, view: Mapping[str, TableState], raw: Content
+        self,
+        step: Step,
+        asset: Asset,
+        needed: PartitionSet,
+        made: Content,
+        view: Mapping[str, TableState],
+        raw: Content,
     ) -> dict[PartitionKey, Making]:
         """For the shadow: what was made from what."""
-        snapshot = self.storage.snapshot(view)
-        makings = {}
+        snapshot, makings = self.storage.snapshot(view), {}
         for key in needed:
-            seen = {(at, one): snapshot[at].seen(one) for at, one in depends_on(asset.key, key, snapshot, self.code)}
+            cells = depends_on(asset.key, key, snapshot, self.code)
+            seen = {(at, one): snapshot[at].seen(one, self.code.extras(at)) for at, one in cells}
             assert all(seen[at, one] is not None for at, one in seen if one in (key, NULL_KEY)), f"{key}: of nothing"
-            makings[key] = Making(
-                made.get(key, ()),
-                self.code.version(asset, key.location),
-                self.code.contracts[asset.key],
-                seen,
-                hours_begun(key, self.world.now) if asset.source is not None else 0,
-                raw.get(key, ()),
+            makings[key] = making = Making(
+                made.get(key, ()), self.code.made(asset.key, key.location), self.code.forms[asset.key], seen
             )
+            if key in step.stored:
+                then = snapshot[asset.key].makings[key]
+                makings[key] = replace(making, begun=then.begun, raw=then.raw, degrees=then.degrees)
+            elif asset.source is not None:
+                degrees = self.code.places[str(key.location)]
+                begun = hours_begun(key, self.world.now)
+                makings[key] = replace(making, begun=begun, raw=raw.get(key, ()), degrees=degrees)
         return makings
 
     def _adopt(self, step: Step, asset: Asset, partitions: PartitionSet) -> Generator[None, None, PartitionSet]:
@@ -614,12 +635,14 @@ class Run:
         state = self._state(asset.key)
         version = self.storage.snapshot(self.tables)[asset.key]
         there = {key: rows for key, rows in version.rows.items() if key in partitions}
-        facts = {key: PartitionFacts(len(rows), fingerprint(rows)) for key, rows in there.items()}
+        facts = facts_of(asset.key, there, self.code, state)
         records = decisions.adoptable(partitions, facts, state)
         if records:
             makings = {key: version.makings[key] for key in records}
-            assert all(makings[key].rows == there.get(key, ()) for key in records), "adopted other rows"
-            said = Provenance(self.run_id, asset.key, "at", records)
+            for key, making in makings.items():
+                left = shown(asset.key, there.get(key, ()), making.form.extras)
+                assert shown(asset.key, making.rows, making.form.extras) == left, "adopted other rows"
+            said = self._said(asset, records, state)
             proposal = Proposal(asset.key, said, PartitionSet.empty(), {}, makings, state)
             if not (yield from self._commit(step, proposal)):
                 records = {}
@@ -631,7 +654,7 @@ class Run:
     ) -> Generator[None, None, bool]:
         """One commit with ``change``; False, with the table's state read again, where another run came first."""
         before = self._state(asset.key)
-        said = Provenance(self.run_id, asset.key, "at", change.news)
+        said = self._said(asset, change.news, before)
         news = {key: makings[key] for key in change.news}
         yield from self._commit(step, Proposal(asset.key, said, change.replaced, made, news, before))
         yield
@@ -639,6 +662,12 @@ class Run:
         self.tables[asset.key] = state
         committed = (state.records.get(key) for key in change.news)
         return all(record is not None and record.run_id == self.run_id for record in committed)
+
+    def _said(self, asset: Asset, records: Mapping[PartitionKey, PartitionRecord], state: TableState) -> Provenance:
+        known = Known(self.code)
+        questions = [known.question(key.location) for key in records] if asset.source is not None else []
+        shapes = known.shapes(asset.key, state)
+        return decisions.provenance_of(self.run_id, asset, "at", records, state, shapes, questions=questions)
 
     def _commit(self, step: Step, proposal: Proposal) -> Generator[None, None, bool]:
         """Commit; while it is proposed, it may still land after the run has died."""

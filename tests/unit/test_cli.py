@@ -394,7 +394,7 @@ def test_a_dry_run_is_the_plan_and_leaves_nothing_behind(aqi: Aqi) -> None:
 def test_status_as_json(aqi: Aqi, lake: str) -> None:
     """DESIGN, Commands: these keys and no others."""
     found = aqi.json("status", f"{EPISODE} or {DAILY} or gold.dim_time or gold.dim_date", AQI_WAREHOUSE__URI=lake)
-    names = ["asset", "partition", "state", "reason", "rows", "version", "run_id"]
+    names = ["asset", "partition", "state", "reason", "marks", "rows", "version", "run_id"]
     assert all(list(item) == names for item in found)
     by_key = {(item["asset"], item["partition"]): item for item in found}
     assert len(by_key) == len(found) == 2 + 2 * 3
@@ -403,6 +403,7 @@ def test_status_as_json(aqi: Aqi, lake: str) -> None:
         "partition": "null",
         "state": "fresh",
         "reason": f"made {AT}",
+        "marks": [],
         "rows": 24,
         "version": 0,
         "run_id": "run-1",

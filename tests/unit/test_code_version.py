@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import linecache
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ import pytest
 
 from assets import CATALOG
 from orchestration import code_version
-from orchestration.asset import Asset, asset
-from orchestration.code_version import CodeVersions, normalized
-from orchestration.mappings import Identity, RunWindow
-from orchestration.parameters import EpisodeRule, Location, Parameters
+from orchestration.asset import Asset, Check, asset
+from orchestration.code_version import CodeVersions
+from orchestration.contracts import load_contracts
+from orchestration.errors import DeclarationError
+from orchestration.mappings import AllPartitions, Identity, RunWindow
+from orchestration.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
 from resources.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +68,8 @@ def best(*, calendar, episode_rule):
     # a comment
     def inner(x, start=START):
         return helped(x) * RATE + kept(x) + start
-    return [inner(name) for name in NAMES], SEEN, NESTED, SPACE, Ranks, helpers.direct(1), ACTIONS["add"](1)
+    seen = [inner(name) for name in NAMES], SEEN, NESTED, SPACE, Ranks, helpers.direct(1), ACTIONS["add"](1)
+    return seen, episode_rule.threshold, calendar.last
 '''
 
 HELPERS = '''
@@ -153,11 +157,13 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(tmp_path)
 
 
-def test_a_version_is_sixteen_hexadecimal_digits_and_lasts(sources: Sources) -> None:
+def test_a_version_is_of_scheme_2_and_lasts(sources: Sources) -> None:
+    """``2:<code>:<settings>``, each sixteen hexadecimal digits."""
     version = sources.version()
-    assert len(version) == 16
-    assert int(version, 16) >= 0
+    assert re.fullmatch("2:[0-9a-f]{16}:[0-9a-f]{16}", version)
     assert sources.version() == version
+    versions, found = CodeVersions(PARAMETERS), sources.best()
+    assert f"2:{versions.code_part(found)}:{versions.settings_part(found, None)}" == version
 
 
 @pytest.mark.parametrize(
@@ -183,6 +189,10 @@ def test_a_version_is_sixteen_hexadecimal_digits_and_lasts(sources: Sources) -> 
         ("helpers", '    """Help."""\n', ""),
         ("helpers", '    """Ranks."""\n', '    """The ranks."""\n'),
         ("deeper", "def deep(x):\n", "def deep(x):\n    # deep down\n"),
+        ("main", "def best(*, calendar, episode_rule):", "def best(*, calendar: object, episode_rule: int) -> list:"),
+        ("main", "@cache\ndef kept", "def kept"),
+        ("main", "seen = [inner(name) for name in NAMES]", "seen = [inner(one) for one in NAMES]"),
+        ("deeper", "def deep(x):\n    return x + DEPTH", "def deep(depth):\n    return depth + DEPTH"),
     ],
 )
 def test_what_does_not_count(module: str, old: str, new: str, sources: Sources) -> None:
@@ -220,6 +230,9 @@ def test_a_parameter_counts_where_the_asset_takes_it(sources: Sources) -> None:
     version = sources.version()
     assert sources.version(parameters=replace(PARAMETERS, episode_rule=EpisodeRule(150, 4))) != version
     assert sources.version(parameters=replace(PARAMETERS, episode_rule=EpisodeRule())) == version
+    assert sources.version(parameters=replace(PARAMETERS, episode_rule=EpisodeRule(151, 5))) == version  # not read
+    assert sources.version(parameters=replace(PARAMETERS, calendar=Calendar("1999-01-01", "2030-12-31"))) == version
+    assert sources.version(parameters=replace(PARAMETERS, calendar=Calendar("2022-01-01", "2031-12-31"))) != version
     assert sources.version(parameters=replace(PARAMETERS, model_domain="cams_europe")) == version
     fewer = replace(PARAMETERS, pollutants=PARAMETERS.pollutants[:1])
     assert sources.version(parameters=fewer) == version
@@ -234,11 +247,15 @@ def test_mappings_count(sources: Sources) -> None:
     versions = {
         CodeVersions(PARAMETERS).of(replace(bare, upstream=()), None),
         CodeVersions(PARAMETERS).of(replace(bare, upstream=(Identity("gold.hours"),)), None),
+        CodeVersions(PARAMETERS).of(replace(bare, upstream=(AllPartitions("gold.hours"),)), None),
+        CodeVersions(PARAMETERS).of(replace(bare, upstream=(Identity("gold.a"), Identity("gold.b"))), None),
+        CodeVersions(PARAMETERS).of(replace(bare, upstream=(Identity("gold.b"), Identity("gold.a"))), None),
         CodeVersions(PARAMETERS).of(replace(bare, upstream=(window,)), None),
         CodeVersions(PARAMETERS).of(replace(bare, upstream=(replace(window, column="aqi_pm25"),)), None),
         CodeVersions(higher).of(replace(bare, upstream=(window,)), None),
     }
-    assert len(versions) == 5
+    assert len(versions) == 8
+    assert len({version.split(":")[1] for version in versions}) == 1  # they are settings, not code
 
 
 def test_every_process_gives_the_same_versions(sources: Sources) -> None:
@@ -248,7 +265,10 @@ def test_every_process_gives_the_same_versions(sources: Sources) -> None:
         "from orchestration import code_version\n"
         f"code_version.PACKAGE = {PACKAGE!r}\n"
         "from assets_x.main import best\n"
-        "print('\\n'.join(code_version._sources(best.function)))"
+        "from resources.settings import load\n"
+        "versions = code_version.CodeVersions(load('local', environment={}).parameters)\n"
+        "print(versions.of(best, None))\n"
+        "print(versions.form(best).text)"
     )
     texts = set()
     for seed in ("1", "2", "3"):
@@ -263,8 +283,8 @@ def test_every_process_gives_the_same_versions(sources: Sources) -> None:
         )
         texts.add(answer.stdout)
     (text,) = texts
-    assert "SEEN = {'x', 'y', 'z'}" in text
-    assert " at 0x" not in text
+    assert "set(str:'x',str:'y',str:'z')" in text
+    assert "0x" not in text
 
 
 def test_a_parameter_without_lasting_text_is_refused() -> None:
@@ -280,6 +300,7 @@ def test_a_parameter_without_lasting_text_is_refused() -> None:
 # --- the real assets ------------------------------------------------------------------------------
 
 BRONZE, PLACES = CATALOG["bronze.open_meteo_hourly"], CATALOG["gold.dim_location"]
+RULED = "silver.air_quality_hourly_clean"
 HUE = Location("hue", "Huế", 16.46, 107.59, "Asia/Ho_Chi_Minh")
 
 
@@ -338,36 +359,106 @@ def test_each_real_asset_has_a_version_of_its_own() -> None:
     assert len({versions.of(at, None) for at in CATALOG}) == len(CATALOG)
 
 
-# --- normalized source ----------------------------------------------------------------------------
+@pytest.mark.usefixtures("_real")
+def test_bronze_reads_key_latitude_and_longitude_of_a_place() -> None:
+    """Another name or time zone changes no version of it; ``gold.dim_location`` shows them."""
+    hanoi, *others = PARAMETERS.locations
+    before = CodeVersions(PARAMETERS)
+    after = before.with_locations((replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
+    assert before.used(BRONZE)["locations"] == {"key", "latitude", "longitude"}
+    assert after.of(BRONZE, "hanoi") == before.of(BRONZE, "hanoi")
+    assert after.of(PLACES, None) != before.of(PLACES, None)
+    assert after.code_part(PLACES) == before.code_part(PLACES)
+    alone = CodeVersions(
+        replace(PARAMETERS, locations=(replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
+    )
+    assert after.of(PLACES, None) == alone.of(PLACES, None)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("x = 1  # one", "x=1"),
-        ("def f():\n    'Text.'\n    return 1", "def f():\n    return 1"),
-        ("def f():\n    'Text.'", "def f():\n    pass"),
-        ("class A:\n    'Text.'\n    x = 1", "class A:\n    x = 1"),
-        ("@asset(layer='gold')\ndef f():\n    return 1", "def f():\n    return 1"),
-        ("    def f():\n        return 1", "def f():\n    return 1"),
-        ("x = ('a'\n     'b')", "x = 'ab'"),
-    ],
-)
-def test_equal_code(one: str, other: str) -> None:
-    assert normalized(one) == normalized(other)
+@pytest.mark.usefixtures("_real")
+def test_a_property_counts_by_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    episode = CATALOG["gold.fact_episode"]
+    versions = CodeVersions(PARAMETERS)
+    assert versions.used(episode) == {"episode_rule": {"threshold", "min_hours", "code"}}
+    before = versions.settings_part(episode, None)
+    monkeypatch.setattr(EpisodeRule, "code", property(lambda rule: f"AQI>{rule.threshold}"))
+    after = CodeVersions(PARAMETERS)
+    assert after.settings_part(episode, None) != before
+    assert after.code_part(episode) == versions.code_part(episode)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("x = 1", "x = 1.0"),
-        ("x = 'a'", "x = b'a'"),
-        ("def f():\n    return 'Text.'", "def f():\n    return 'Other.'"),
-        ("def f():\n    x = 'a'\n    return x", "def f():\n    x = 'b'\n    return x"),
-    ],
-)
-def test_unequal_code(one: str, other: str) -> None:
-    assert normalized(one) != normalized(other)
+@pytest.mark.usefixtures("_real")
+def test_classes_of_the_engine_may_be_renamed_and_moved() -> None:
+    before = {at.key: CodeVersions(PARAMETERS).of(at, None) for at in CATALOG}
+    kinds = (Identity, AllPartitions, RunWindow, Location, EpisodeRule, Calendar, Check, Asset)
+    names = [(kind.__name__, kind.__qualname__, kind.__module__) for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.__name__ = kind.__qualname__ = "Renamed"
+            kind.__module__ = "orchestration.elsewhere"
+        assert {at.key: CodeVersions(PARAMETERS).of(at, None) for at in CATALOG} == before
+    finally:
+        for kind, (name, qualified, module) in zip(kinds, names, strict=True):
+            kind.__name__, kind.__qualname__, kind.__module__ = name, qualified, module
+
+
+@pytest.mark.usefixtures("_real")
+def test_every_real_asset_is_given_what_its_version_counts() -> None:
+    parameters = replace(PARAMETERS, row_rules=load_contracts(CATALOG, PARAMETERS.limits)[RULED].rules)
+    versions = CodeVersions(parameters)
+    for at in CATALOG:
+        given = versions.arguments(at)
+        assert set(given) == set(at.parameters)
+    (hanoi, *_) = versions.arguments(BRONZE)["locations"]
+    assert (hanoi.key, hanoi.latitude) == ("hanoi", PARAMETERS.locations[0].latitude)
+    with pytest.raises(DeclarationError, match="the attribute 'name' of a Location was read"):
+        _ = hanoi.name
+    rules = versions.arguments(CATALOG[RULED])["row_rules"]
+    assert versions.used(CATALOG[RULED]) == {"row_rules": {"rule", "kind", "column", "bound", "other"}}
+    assert len(rules) == len(parameters.row_rules)
+    assert versions.arguments(CATALOG["gold.fact_episode"])["episode_rule"].code == "AQI>=151_4h"
+    other = replace(parameters, model_domain="cams_europe")
+    assert versions.arguments(BRONZE, other)["model_domain"] == "cams_europe"
+
+
+@pytest.mark.usefixtures("_real")
+def test_versions_of_checks() -> None:
+    versions = CodeVersions(PARAMETERS)
+    checks = [check for at in CATALOG for check in at.checks]
+    found = [versions.check_version(check) for check in checks]
+    assert all(re.fullmatch("[0-9a-f]{8}", version) for version in found)
+    by_name = {(check.name, version) for check, version in zip(checks, found, strict=True)}
+    assert len(by_name) == 5  # outside_calendar is of two columns
+    assert versions.check_version(replace(checks[0], blocking=not checks[0].blocking)) != found[0]
+    assert versions.check_version(replace(checks[0], remedy="Other words.", name="other")) == found[0]
+
+
+# --- parameters that are read whole -----------------------------------------------------------------
+
+
+def test_a_method_of_a_parameter_reads_it_whole_and_counts_as_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    @asset(layer="gold", contract="C")
+    def bounded(*, limits: Limits) -> object:
+        """Text."""
+        return limits.of("aqi")
+
+    versions = CodeVersions(PARAMETERS)
+    assert versions.used(bounded) == {"limits": None}
+    assert versions.arguments(bounded) == {"limits": PARAMETERS.limits}
+    other = CodeVersions(replace(PARAMETERS, limits=Limits((("x", 1.0, None),))))
+    assert other.code_part(bounded) == versions.code_part(bounded)
+    assert other.settings_part(bounded, None) != versions.settings_part(bounded, None)
+    monkeypatch.setattr(Limits, "of", lambda limits, column: (None, None))
+    assert CodeVersions(PARAMETERS).code_part(bounded) != versions.code_part(bounded)
+
+
+def test_getattr_reads_all_parameters_whole() -> None:
+    @asset(layer="gold", contract="C")
+    def dynamic(*, episode_rule: EpisodeRule, locations: tuple[Location, ...]) -> object:
+        """Text."""
+        return getattr(episode_rule, "thresh" + "old"), locations
+
+    assert CodeVersions(PARAMETERS).used(dynamic) == {"episode_rule": None, "locations": None}
 
 
 def test_versions_are_the_same_from_many_threads() -> None:

@@ -261,5 +261,5 @@ def names_reached(tree: ast.Module) -> set[str]:
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "reach":
-            found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+            found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)} - {False}
     return found

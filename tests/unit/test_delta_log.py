@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.errors import WarehouseError
 from orchestration.partitions import NULL_KEY, PartitionSet
-from orchestration.provenance import FileSpan, Provenance, TableState, dumps
+from orchestration.provenance import FORMAT, FileSpan, Provenance, TableState, dumps
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
 from tests.delta_files import AT, CREATED, RECORD, Table, add, info, key, keys, remove, stats
 
@@ -77,7 +77,7 @@ def test_a_commit_of_ours_without_files(table: Table) -> None:
     }
 
 
-@pytest.mark.parametrize("metadata", [None, "", "nightly fix", '{"aqi":99}', '{"job":"x"}', '["aqi"]'])
+@pytest.mark.parametrize("metadata", [None, "", "nightly fix", '{"aqi":"99"}', '{"job":"x"}', '["aqi"]'])
 def test_a_commit_of_somebody_else(metadata: str | None, table: Table) -> None:
     table.commit(0, info(metadata), add("a.parquet", AUGUST_2_TO_3))
     commit = table.log.commit(0)
@@ -89,6 +89,65 @@ def test_a_foreign_commit_without_commit_info(table: Table) -> None:
     table.ours(0, 1, 2)
     table.commit(1, add("a.parquet", AUGUST_2_TO_3))
     assert table.log.state().unrecorded == keys(2, 3)
+
+
+FORMAT_1 = (
+    '{"all":{"code":"c1","contract":"k1"},"aqi":1,"asset":"gold.hours","at":"2025-08-20T06:00:00Z","partitions":'
+    '{"2025-08-01/hue":{"checks":{"late":2},"fp":"f","in":{"silver.clean":{"2025-08-01/hue":"x"}},"rows":24}},'
+    '"run":"run-1"}'
+)
+
+
+def test_a_commit_of_format_1(table: Table) -> None:
+    """As commit d35dc26 wrote it; the next commits go on in today's format."""
+    table.commit(0, info(FORMAT_1), *CREATED)
+    table.ours(1, 2)
+    stamped = replace(RECORD, run_id="run-1", at=AT)
+    assert table.log.state().records == {key(day): replace(stamped, version=day - 1) for day in (1, 2)}
+
+
+NEWER = "of this project, in format 3 of provenance; this one reads up to 2"
+
+
+@pytest.mark.parametrize(("by", "writer"), [("0.9.0", "version 0.9.0"), (None, "a newer version")])
+def test_a_commit_of_a_newer_version_is_refused_by_name(by: str | None, writer: str, table: Table) -> None:
+    """It is not passed over as somebody else's, nor taken for damage."""
+    table.ours(0, 1)
+    said = {"aqi": 3, "run": "run-1", "unheard": "of"}
+    table.commit(1, info(dumps(said if by is None else said | {"by": by})))
+    with pytest.raises(WarehouseError) as caught:
+        table.log.state()
+    assert caught.value.message == f"{table.folder}: version 1 of the table was written by {writer} {NEWER}"
+    assert caught.value.remedy.startswith("Upgrade")
+
+
+def test_a_file_of_a_newer_version_is_refused_by_name(table: Table) -> None:
+    text = dumps({"aqi": 3, "by": "0.9.0"})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    table.log.keep_provenance(digest, text)
+    table.commit(0, info(dumps({"aqi": 2, "run": "run-1", "asset": "gold.hours", "file": digest})))
+    with pytest.raises(WarehouseError, match=r"version 0 of the table was written by version 0\.9\.0"):
+        table.log.state()
+
+
+# --- the schema -----------------------------------------------------------------------------------
+
+
+def test_the_schema(table: Table) -> None:
+    """That of the newest commit that gives one, whoever made it."""
+    table.commit(0, info(), *CREATED)
+    table.ours(1, 1)
+    assert table.log.commit(0).schema == "{}"
+    assert table.log.commit(1).schema is None
+    early = table.log.state()
+    assert early.schema == "{}"
+    told = {"id": "1", "schemaString": '{"fields":[]}', "description": "Hours."}
+    table.commit(2, info(), {"metaData": told})
+    table.ours(3, 2)
+    for state in (table.log.state(), table.log.state(early)):
+        assert (state.schema, state.description) == ('{"fields":[]}', "Hours.")
+    table.commit(4, info(), *CREATED)
+    assert (table.log.state().schema, table.log.state().description) == ("{}", None)
 
 
 # --- which partitions a foreign commit touched ----------------------------------------------------
@@ -219,20 +278,33 @@ def test_going_on_from_an_earlier_state(table: Table) -> None:
     assert table.log.state(early) == table.log.state()
 
 
+def test_the_state_as_it_was(table: Table) -> None:
+    """By the log, and by the snapshots that there were by then."""
+    for version in range(4):
+        table.ours(version, version + 1)
+        if version in (1, 3):
+            table.log.keep_snapshot(table.log.state())
+    for version in range(4):
+        state = table.log.state(until=version)
+        assert (state.version, state.present) == (version, keys(*range(1, version + 2)))
+    assert table.log.state(until=9) == table.log.state()
+
+
 # --- provenance in a file of its own --------------------------------------------------------------
 
 
-def keep(table: Table, version: int) -> Path:
+def keep(table: Table, version: int, mark: int = FORMAT) -> Path:
     """A commit of ours whose provenance was too large for it."""
     text = dumps(Provenance("run-1", "gold.hours", AT, {key(1): RECORD}).to_json())
     digest = hashlib.sha256(text.encode()).hexdigest()
     table.log.keep_provenance(digest, text)
-    table.commit(version, info(dumps({"aqi": 1, "run": "run-1", "asset": "gold.hours", "file": digest})))
+    table.commit(version, info(dumps({"aqi": mark, "run": "run-1", "asset": "gold.hours", "file": digest})))
     return table.folder / PROVENANCE_FOLDER / f"{digest}.json"
 
 
-def test_provenance_in_a_file(table: Table) -> None:
-    file = keep(table, 0)
+@pytest.mark.parametrize("mark", [1, 2])
+def test_provenance_in_a_file(mark: int, table: Table) -> None:
+    file = keep(table, 0, mark)
     assert file.is_file()
     assert table.log.state().records == {key(1): replace(RECORD, run_id="run-1", at=AT, version=0)}
 
@@ -286,7 +358,9 @@ def test_actions_of_a_commit(table: Table) -> None:
         '{"add": {"dataChange": true}}',
         '{"remove": 1}',
         json.dumps(info('{"aqi":1}')),
-        json.dumps(info(OURS.replace("2025-08-01/", "yesterday/"))),
+        json.dumps(info('{"aqi":2}')),
+        json.dumps(info(OURS.replace('"2025-08-01"', '"yesterday"'))),
+        json.dumps({"metaData": 1}),
     ],
 )
 def test_a_damaged_commit(damage: str, table: Table) -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from orchestration.freshness import State
+from orchestration.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.journal import RunEntry, RunState
 from orchestration.lags import Lag
 from orchestration.metrics import as_text, metrics
@@ -159,7 +159,16 @@ def test_partitions_by_state() -> None:
         "aqi_partitions{gold.x,missing}": 0,
         "aqi_partitions{gold.x,failed}": 1,
         "aqi_partitions{gold.x,unrecorded}": 0,
+        "aqi_partitions_no_longer_configured{gold.x}": 0,
     }
+
+
+def test_partitions_of_a_location_that_is_gone_are_counted_apart() -> None:
+    key = PartitionKey(date(2025, 8, 20), "hanoi")
+    gone = PartitionStatus("gold.x", key, State.FRESH, "", "", marks=(NO_LONGER_CONFIGURED,))
+    found = samples(statuses=[gone, PartitionStatus("gold.x", key, State.FRESH, "", "")])
+    assert found["aqi_partitions{gold.x,fresh}"] == 1
+    assert found["aqi_partitions_no_longer_configured{gold.x}"] == 1
 
 
 def test_lags_and_targets() -> None:

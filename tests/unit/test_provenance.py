@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -15,15 +14,21 @@ from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.provenance import (
     ABSENT,
     UNRECORDED,
+    Answer,
     Commit,
     FileSpan,
     PartitionRecord,
     Provenance,
+    Question,
+    Shape,
     TableState,
+    TurnedAway,
     dumps,
     fold,
+    format_of,
     is_ours,
 )
+from orchestration.versions import Equal
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -55,71 +60,9 @@ def span(first: int, last: int, *places: str) -> FileSpan:
 
 
 # --- JSON -----------------------------------------------------------------------------------------
+# How records are written: test_provenance_format.py.
 
 words = st.text(alphabet="abcdef0123456789", min_size=1, max_size=4)
-some_keys = st.builds(key, st.integers(1, 9), st.sampled_from(["hanoi", "hcmc", "hue"])) | st.just(NULL_KEY)
-records = st.builds(
-    PartitionRecord,
-    rows=st.integers(0, 10**12),
-    fingerprint=words,
-    inputs=st.dictionaries(words, st.dictionaries(some_keys.map(str), words, max_size=3), max_size=2),
-    code=st.sampled_from(["c1", "c2"]),
-    contract=st.sampled_from(["k1", "k2"]),
-    checks=st.dictionaries(words, st.integers(1, 9), max_size=2),
-    as_of=st.sampled_from(["", AT, "2025-08-19T00:00:00Z"]),
-)
-provenances = st.builds(
-    Provenance,
-    run_id=words,
-    asset=st.just("gold.hours"),
-    at=st.just(AT),
-    records=st.dictionaries(some_keys, records, max_size=5),
-    wiped=st.frozensets(some_keys, max_size=5).map(PartitionSet.from_keys),
-)
-
-
-@quick
-@given(provenances, st.integers(0, 99))
-def test_what_a_commit_says_survives_as_json(provenance: Provenance, version: int) -> None:
-    text = dumps(provenance.to_json())
-    read = Provenance.from_json(json.loads(text), version)
-    stamped = {
-        at: replace(facts, run_id=provenance.run_id, at=AT, version=version) for at, facts in provenance.records.items()
-    }
-    assert read == replace(provenance, records=stamped)
-    assert dumps(read.to_json()) == text
-    assert is_ours(text)
-
-
-def test_a_commit_from_before_there_were_wipes_is_read() -> None:
-    data = Provenance("run-1", "gold.hours", AT, {key(1): record()}).to_json()
-    assert "wiped" not in data
-    assert Provenance.from_json(data, 1).wiped == PartitionSet.empty()
-
-
-def test_what_all_partitions_share_stands_once() -> None:
-    """A year of a thousand places must not repeat the code version 365,000 times."""
-    told = {key(1): record("a", as_of=AT), key(2): record("b", as_of=AT)}
-    data = Provenance("run-1", "gold.hours", AT, told).to_json()
-    assert data == {
-        "aqi": 1,
-        "run": "run-1",
-        "asset": "gold.hours",
-        "at": AT,
-        "all": {"code": "c1", "contract": "k1", "as_of": AT},
-        "partitions": {
-            "2025-08-01/hue": {"rows": 24, "fp": "a", "in": {}},
-            "2025-08-02/hue": {"rows": 24, "fp": "b", "in": {}},
-        },
-    }
-
-
-def test_what_only_some_share_stands_with_each() -> None:
-    told = {key(1): record(as_of=AT), key(2): record(code="c2")}
-    data = Provenance("run-1", "gold.hours", AT, told).to_json()
-    assert data["all"] == {"contract": "k1"}
-    assert [of.get("code") for of in data["partitions"].values()] == ["c1", "c2"]
-    assert [of.get("as_of") for of in data["partitions"].values()] == [AT, None]
 
 
 def test_text_is_compact_deterministic_and_readable() -> None:
@@ -135,7 +78,13 @@ def test_text_is_compact_deterministic_and_readable() -> None:
         ("", False),
         ("aqi", False),
         ("nightly fix by hand", False),
-        ('{"aqi":2}', False),  # a form of the future
+        ('{"aqi":2,"run":"x"}', True),
+        ('{"aqi":99}', True),  # a form of the future: ours, though not to be read
+        ('{"aqi":0}', False),
+        ('{"aqi":-1}', False),
+        ('{"aqi":true}', False),
+        ('{"aqi":1.0}', False),
+        ('{"aqi":"1"}', False),
         ('{"aqi":1', False),
         ("{}", False),
         ('[{"aqi":1}]', False),
@@ -145,6 +94,7 @@ def test_text_is_compact_deterministic_and_readable() -> None:
 )
 def test_whose_a_commit_is(metadata: str | None, answer: bool) -> None:
     assert is_ours(metadata) is answer
+    assert (format_of(metadata) is not None) is answer
 
 
 def test_the_same_facts_whoever_committed_them_and_when() -> None:
@@ -158,9 +108,74 @@ def test_the_same_facts_whoever_committed_them_and_when() -> None:
         replace(one, inputs={"silver.clean": {"null": "x"}}),
         replace(one, checks={"late": 1}),
         replace(one, as_of=AT),
+        replace(one, also={"k0": "g"}),
+        replace(one, answers=(Answer(AT, "d"),)),
+        replace(one, turned_away=(TurnedAway(AT, "d", 1),)),
+        replace(one, question="q"),
+        replace(one, values={"aqi": 24}),
+        replace(one, check_versions={"late": "v"}),
     ):
         assert not one.says_the_same_as(other)
         assert one.has_content_of(other) is ((other.rows, other.fingerprint) == (24, "f"))
+
+
+def test_the_same_answer_asked_for_again_is_the_same_fact() -> None:
+    """Else a fetch of what has not changed would make a commit. What it says, and what it owns, does count."""
+    one = replace(record(), answers=(Answer("2025-08-19T00:00:00Z", "d", hours=3), Answer(AT, "e", hours=4)))
+    answer, other = one.answers
+    for again in (replace(answer, asked=AT), replace(answer, forced=True)):
+        assert one.says_the_same_as(replace(one, answers=(again, other)))
+    for answers in (
+        (replace(answer, digest="x"), other),
+        (replace(answer, hours=1), other),
+        (replace(answer, hours=None), other),
+        (other, answer),
+        (answer,),
+        (),
+    ):
+        assert not one.says_the_same_as(replace(one, answers=answers))
+    assert not one.says_the_same_as(replace(one, answers=(replace(answer, asked=AT), other), rows=1))
+    turned_away = replace(one, turned_away=(TurnedAway(AT, "d", 1),))
+    assert not turned_away.says_the_same_as(replace(one, turned_away=(TurnedAway("later", "d", 1),)))
+
+
+def test_facts_that_are_not_there_are_not_named() -> None:
+    assert record().facts() == {"rows": 24, "fp": "f", "in": {}, "code": "c1", "contract": "k1"}
+    full = replace(
+        record(as_of=AT),
+        checks={"late": 1},
+        also={"k0": "g"},
+        answers=(Answer(AT, "d", True, 7),),
+        turned_away=(TurnedAway(AT, "e", 8, ("aqi",)),),
+        question="q",
+        values={"aqi": 3},
+        check_versions={"late": "v"},
+    )
+    assert full.facts() == record().facts() | {
+        "as_of": AT,
+        "checks": {"late": 1},
+        "also": {"k0": "g"},
+        "answers": [[AT, "d", True, 7]],
+        "turned_away": [[AT, "e", 8, ["aqi"]]],
+        "question": "q",
+        "values": {"aqi": 3},
+        "check_versions": {"late": "v"},
+    }
+
+
+def test_a_question_is_known_by_what_it_asks() -> None:
+    hue = Question("open_meteo", "cams_global", ("pm2_5", "no2"), 16.0, 107.5)
+    assert len(hue.id) == 12
+    assert hue.id == replace(hue, latitude=16).id  # settings may have 16 and 16.0
+    others = [
+        replace(hue, source="other"),
+        replace(hue, domain="cams_europe"),
+        replace(hue, variables=("no2", "pm2_5")),
+        replace(hue, latitude=16.1),
+        replace(hue, longitude=None),
+    ]
+    assert len({hue.id, *(other.id for other in others)}) == 6
+    assert replace(hue, latitude=None, longitude=None).id != hue.id
 
 
 # --- what a file can hold -------------------------------------------------------------------------
@@ -338,6 +353,87 @@ def test_a_change_after_the_healing_counts_again() -> None:
     state = fold([theirs(1, span(1, 1, "hue")), ours(2, {key(1): record()}), theirs(3, span(1, 1, "hue"))])
     assert state.unrecorded == keys(1)
 
+
+# --- what commits say besides records -------------------------------------------------------------
+
+HUE = Question("open_meteo", "cams_global", ("pm2_5",), 16.0, 107.5)
+SHAPE = Shape((("aqi", "integer", True),), "0" * 16)
+EQUAL = Equal("gold.hours", None, "c1", "c2")
+
+
+def test_what_commits_said_adds_up_and_the_later_one_wins() -> None:
+    said = Provenance(
+        "run", "gold.hours", AT, {}, questions={"q": HUE}, shapes={"k": SHAPE}, equal=(EQUAL,), past=({"b": 1, "a": 2},)
+    )
+    other = replace(EQUAL, location="hue")
+    more = replace(
+        said,
+        questions={"q": replace(HUE, latitude=17.0), "r": HUE},
+        shapes={"l": SHAPE},
+        equal=(other, EQUAL),
+        past=({"a": 2, "b": 1}, {"a": 3}),
+    )
+    state = fold([Commit(1, said), theirs(2, span(1, 1, "hue")), Commit(3, more), ours(4, {key(1): record()})])
+    assert state.questions == {"q": replace(HUE, latitude=17.0), "r": HUE}
+    assert state.shapes == {"k": SHAPE, "l": SHAPE}
+    assert state.equal == {EQUAL, other}
+    assert state.past == {(("a", 2), ("b", 1)), (("a", 3),)}
+    wiped = fold([Commit(5, Provenance("run", "gold.hours", AT, {}, keys(1)))], state)
+    for name in ("questions", "shapes", "equal", "past"):
+        assert getattr(wiped, name) is getattr(state, name)
+        assert replace(state, **{name: getattr(TableState(), name)}) != state
+
+
+def test_the_schema_is_that_of_the_newest_commit_that_gave_one() -> None:
+    commits = [Commit(0, None, schema="a"), ours(1, {key(1): record()}), theirs(2, span(1, 1, "hue"))]
+    state = fold(commits)
+    assert (state.schema, fold([]).schema) == ("a", None)
+    later = fold([replace(ours(3, {key(1): record()}), schema="b"), theirs(4)], state)
+    assert later.schema == "b"
+    assert later == replace(later, schema="c")
+    assert later.after_gap(7, keys(1), {}).schema is None  # a commit that is gone may have given another
+
+
+def test_a_record_that_knows_its_version_is_not_copied() -> None:
+    mine = replace(record(), version=1)
+    assert fold([ours(1, {key(1): mine})]).records[key(1)] is mine
+
+
+# --- what a reader records, and whether it is right still -----------------------------------------
+
+
+def lacking(contract: str) -> tuple[str, ...] | None:
+    return {"k0": ("ts_local", "aqi"), "k1": ()}.get(contract)
+
+
+def test_what_a_reader_records_of_a_partition() -> None:
+    old, other = replace(record("old"), contract="k0"), replace(record("other"), contract="elsewhere")
+    state = fold([ours(1, {key(1): record(), key(2): old, key(3): old, key(4): other}), theirs(2, span(3, 3, "hue"))])
+    told = {1: "f", 2: "old without aqi,ts_local", 3: UNRECORDED, 4: "other", 5: ABSENT}
+    assert {number: state.consulted(key(number), lacking) for number in told} == told
+    assert {number: state.consulted(key(number)) for number in told} == told | {2: "old"}
+    for number, recorded in told.items():
+        assert state.holds(key(number), recorded, lacking)
+        assert not state.holds(key(number), "x", lacking)
+        assert not state.holds(key(number), "", lacking)
+
+
+def test_what_a_reader_recorded_holds_for_the_rows_and_the_columns_that_it_could_know() -> None:
+    grown = replace(record("new"), also={"k0": "old", "k00": "oldest"})
+    state = fold([ours(1, {key(1): grown})])
+    for recorded in ("new", "old", "oldest"):
+        assert state.holds(key(1), recorded, lacking)
+        assert state.holds(key(1), recorded)
+    for recorded in ("k0", "old without aqi,ts_local", ABSENT, UNRECORDED):  # a reader had nulls there
+        assert not state.holds(key(1), recorded, lacking)
+    before = fold([ours(1, {key(1): replace(record("old"), contract="k0")})])
+    for recorded, holds in {"old": True, "old without aqi,ts_local": True, "old without aqi": False}.items():
+        assert before.holds(key(1), recorded, lacking) is holds
+    doubted = fold([theirs(2, span(1, 1, "hue"))], state)
+    assert [doubted.holds(key(1), recorded) for recorded in ("new", "old", UNRECORDED)] == [False, False, True]
+
+
+# --- any history ----------------------------------------------------------------------------------
 
 days = st.integers(1, 5)
 places = st.sampled_from(["hanoi", "hcmc", "hue"])

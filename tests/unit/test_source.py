@@ -595,7 +595,7 @@ def test_what_was_looked_at_is_not_asked_for_again() -> None:
         table = then.table("step", one_day)
         assert table is not None and set(table["ts_utc"].cast(pa.date32()).to_pylist()) == {UNFINISHED}
         (key,) = one_day
-        assert then.sourced("step")[key] == Sourced(sent[key], "2025-08-09T10:30:00Z")
+        assert then.sourced("step")[key] == Sourced(sent[key], "2025-08-09T10:30:00Z", "2025-08-09T10:30:00Z")
 
 
 def test_what_was_not_looked_at_is_asked_for() -> None:

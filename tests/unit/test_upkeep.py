@@ -14,6 +14,7 @@ from deltalake.schema import PrimitiveType
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestration.errors import WarehouseError
 from resources import warehouse
 from resources.upkeep import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
 from tests.calls import EPISODE
@@ -114,7 +115,7 @@ def test_a_commit_in_between_wins(tables: Tables) -> None:
     files = TableFiles(str(tables.table_folder), tables.asset.partitions)
     groups = files.groups(date(2030, 1, 1))
     tables.table.delete("start_date_utc = '2025-07-03'")
-    with pytest.raises(warehouse.WarehouseError, match="another run has changed the table"):
+    with pytest.raises(WarehouseError, match="another run has changed the table"):
         files.put_together(groups)
 
 

@@ -1,0 +1,191 @@
+"""``aqi accept``: what an earlier version made is what today's would make, proven on a sample, recorded in one commit.
+
+The sample is made anew from what it was made from (a fetched asset: from its own stored rows), and its fingerprints are
+compared with the recorded ones, over the columns that the record was made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestration.asset import Asset
+from orchestration.decisions import PartitionFacts, comes_out_as
+from orchestration.errors import CheckFailed, UsageError
+from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
+from orchestration.freshness import Judge, State, Way
+from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.planner import Plan, Step
+from orchestration.provenance import Provenance, TableState
+from orchestration.versions import Equal
+from orchestration.workspace import Workspace
+from resources.clock import iso
+from resources.package import package_version
+from resources.pending import Pending
+from resources.warehouse import condition
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What is to be accepted of an asset: pairs of versions, and the partitions that prove it.
+
+    behind: all partitions whose version is not today's. sample: those of them that are made anew.
+    """
+
+    asset: str
+    equal: tuple[Equal, ...]
+    behind: PartitionSet
+    sample: PartitionSet
+
+    def in_words(self) -> str:
+        return (
+            f"{self.asset}: {len(self.sample)} of {len(self.behind)} partitions that lie behind its code are made anew "
+            f"and compared ({self.sample})"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "asset": self.asset,
+            "equal": [{"location": one.location, "one": one.one, "other": one.other} for one in self.equal],
+            "partitions": len(self.behind),
+            "sample": self.sample.keys(),
+        }
+
+
+def planned_acceptance(workspace: Workspace, key: str, sample: int = SAMPLE) -> Acceptance:
+    """What `aqi accept` would prove. Raises UsageError where there is nothing to accept, or nothing to prove it by."""
+    return _acceptance(workspace, key, sample, workspace.states((key,)))
+
+
+def _acceptance(workspace: Workspace, key: str, sample: int, tables: Mapping[str, TableState]) -> Acceptance:
+    asset, current = workspace.catalog[key], workspace.current()
+    own = tables.get(key, TableState())
+    judge, todays = Judge(asset, tables, current), _as_if_accepted(asset, tables, current, own)
+    by_place = asset.partitions is not None and "locations" in asset.parameters
+    behind: dict[tuple[str | None, str], list[PartitionKey]] = {}
+    for one, record in own.records.items():
+        if not current.is_configured(one.location):
+            continue
+        found = judge(one)
+        is_behind = found.state is State.STALE and not current.same(asset, one.location, record.code, own)
+        if is_behind and found.way is not Way.REFETCH:
+            behind.setdefault((one.location if by_place else None, record.code), []).append(one)
+    if not behind:
+        raise UsageError(
+            f"{key}: nothing lies behind its code",
+            "There is nothing to accept; `aqi status` says what each partition is.",
+        )
+    chosen: list[PartitionKey] = []
+    for pair, keys in behind.items():
+        sound = [one for one in sorted(keys) if todays(one).fresh]
+        with_rows = [one for one in sound if own.records[one].rows] or sound
+        if not with_rows:
+            raise UsageError(
+                f"{key}: no proof can be had for what version {pair[1]} made"
+                + (f" at {pair[0]}" if pair[0] else "")
+                + ": what is upstream of it has changed since, or its columns are others",
+                f"Materialize it instead: aqi materialize {key} --partitions RANGE.",
+            )
+        chosen += _spread(with_rows, max(1, round(sample * len(keys) / sum(map(len, behind.values())))))
+    equal = tuple(Equal(key, location, code, current.code(asset, location)) for (location, code) in behind)
+    return Acceptance(
+        key,
+        equal,
+        PartitionSet.from_keys(one for keys in behind.values() for one in keys),
+        PartitionSet.from_keys(chosen),
+    )
+
+
+def _as_if_accepted(asset: Asset, tables: Mapping[str, TableState], current: Any, own: TableState) -> Judge:
+    """Judges as if the code of every partition were today's: what is left are other reasons to be stale."""
+    records = {one: replace(record, code=current.code(asset, one.location)) for one, record in own.records.items()}
+    return Judge(asset, {**tables, asset.key: replace(own, records=records)}, current)
+
+
+def _spread(keys: Sequence[PartitionKey], number: int) -> list[PartitionKey]:
+    """So many of ``keys``, from the first to the last, evenly."""
+    if number >= len(keys):
+        return list(keys)
+    if number == 1:
+        return [keys[len(keys) // 2]]
+    return [keys[round(at * (len(keys) - 1) / (number - 1))] for at in range(number)]
+
+
+def accept(
+    workspace: Workspace, key: str, sample: int, listener: RunListener, make_spark: MakeSpark | None = None
+) -> Acceptance:
+    """Prove it, and record it in one commit without files.
+
+    Raises UsageError as ``planned_acceptance``, and CheckFailed naming the first row that comes out otherwise.
+    """
+    run_id, asset = new_run_id(), workspace.catalog[key]
+    Pending(workspace.warehouse.uri).check(frozenset([key]))
+    planned_acceptance(workspace, key, sample)
+    with locked(workspace, run_id, listener) as inherited:
+        tables = workspace.states((key,))
+        found = _acceptance(workspace, key, sample, tables)
+        with spark_session(workspace, run_id, len(found.sample) * 24, inherited, listener, make_spark) as spark:
+            prove(workspace, found, tables, run_id, spark)
+        said = Provenance(run_id, key, iso(datetime.now(UTC)), {}, equal=found.equal, by=package_version())
+        workspace.warehouse.record(asset, said, tables[key])
+    return found
+
+
+def prove(
+    workspace: Workspace, found: Acceptance, tables: Mapping[str, TableState], run_id: str, spark: SparkSession
+) -> None:
+    """Make the sample anew and compare. Raises CheckFailed naming the first row that comes out otherwise."""
+    asset, own = workspace.catalog[found.asset], tables[found.asset]
+    stored = found.sample if asset.source is not None else PartitionSet.empty()
+    nothing = PartitionSet.empty()
+    step = Step(found.asset, found.asset, found.sample, nothing, (), own.version, "accept", stored=stored)
+    runner, _ = prepare(workspace, Plan((step,), ()), tables, run_id, lambda: spark)
+    frame = runner.transform(step, asset, found.sample, tables).persist()
+    try:
+        facts = runner.facts(asset, frame, tables)
+        for key in found.sample:
+            if not comes_out_as(own.records[key], facts.get(key, PartitionFacts())):
+                raise CheckFailed(
+                    f"{found.asset} {key} comes out otherwise: "
+                    + _first_difference(workspace, asset, frame, key, own, spark),
+                    f"Nothing was accepted. Materialize it: aqi materialize {found.asset} --partitions RANGE.",
+                )
+    finally:
+        frame.unpersist()
+
+
+def _first_difference(
+    workspace: Workspace, asset: Asset, frame: DataFrame, key: PartitionKey, own: TableState, spark: SparkSession
+) -> str:
+    """The first row, in the order of the table's key, that is not the same in the table and as made anew."""
+    assert own.version is not None
+    where = condition(asset.partitions, PartitionSet.from_keys([key]))
+    contract = workspace.contracts[asset.key]
+    table = workspace.warehouse.read(spark, asset.key, own.version).where(where)
+    names = [name for name in contract.column_names if name in table.columns and not name.startswith("_")]
+    then, now = (_by_key(rows.select(*names).collect(), contract.key) for rows in (table, frame.where(where)))
+    for at in sorted({*then, *now}, key=repr):
+        named = ", ".join(f"{name}={value}" for name, value in zip(contract.key, at, strict=True))
+        if at not in now:
+            return f"the row {named} is not made any more"
+        if at not in then:
+            return f"the row {named} is new"
+        changed = [
+            f"{name} was {then[at][name]}, is {now[at][name]}"
+            for name in names
+            if repr(then[at][name]) != repr(now[at][name])
+        ]
+        if changed:
+            return f"in the row {named}: {'; '.join(changed)}"
+    return "its rows are equal as they print; a type, or a value that prints alike, is another"
+
+
+def _by_key(rows: Iterable[Any], key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row[name] for name in key): row.asDict() for row in rows}

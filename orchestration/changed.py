@@ -1,0 +1,202 @@
+"""``aqi plan --changed``: what the changes at hand cost, before they are merged or run.
+
+The plan of a run over everything that is there, with what it leaves and why; beside it how many rows and partitions
+that is, how long it may take by the history of steps, and who waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.errors import UsageError
+from orchestration.freshness import Current
+from orchestration.planner import Plan, Step
+from orchestration.provenance import TableState
+from orchestration.workspace import Workspace
+from resources.step_history import StepHistory, StepRow
+
+LOOKED_AT = 2000
+"""So many steps back is looked for how long an asset takes."""
+REFETCH_STATUS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """What a step of the plan costs at the most. way: rewrite (stored rows), or remake. seconds: None if never done.
+
+    rows: as recorded now.
+    """
+
+    step: Step
+    way: str
+    rows: int
+    seconds: float | None
+
+    def in_words(self) -> str:
+        takes = "" if self.seconds is None else f", about {_duration(self.seconds)}"
+        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows} rows{takes}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.step.to_json(),
+            "way": self.way,
+            "rows": self.rows,
+            "minutes": None if self.seconds is None else round(self.seconds / 60, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Partitions that an earlier version made, which is declared or accepted to make the same rows."""
+
+    asset: str
+    partitions: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"asset": self.asset, "partitions": self.partitions}
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """refetch: whether something can only be brought up to date by fetching it again.
+
+    deployments, targets: those that have one of the assets of the plan.
+    """
+
+    plan: Plan
+    steps: tuple[StepCost, ...]
+    accepted: tuple[Accepted, ...]
+    deployments: tuple[str, ...]
+    targets: Mapping[str, float]
+    refetch: bool
+
+    @property
+    def minutes(self) -> float | None:
+        known = [step.seconds for step in self.steps if step.seconds is not None]
+        return sum(known) / 60 if known or not self.steps else None
+
+    @property
+    def exit_status(self) -> int:
+        return REFETCH_STATUS if self.refetch else 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tables": [change.to_json() for change in self.plan.tables],
+            "steps": [step.to_json() for step in self.steps],
+            "left_out": [item.to_json() for item in self.plan.left_out],
+            "accepted": [item.to_json() for item in self.accepted],
+            "partitions": sum(len(cost.step.all_partitions) for cost in self.steps),
+            "rows": sum(cost.rows for cost in self.steps),
+            "minutes": None if self.minutes is None else round(self.minutes, 2),
+            "deployments": list(self.deployments),
+            "freshness_targets": dict(self.targets),
+            "refetch": self.refetch,
+        }
+
+    def in_words(self) -> str:
+        """Lines for people, below the plan."""
+        lines = [cost.in_words() for cost in self.steps]
+        lines += [
+            f"{item.asset}: {item.partitions} partitions of earlier versions count as equal" for item in self.accepted
+        ]
+        if self.steps:
+            whole = (
+                "it was never done, so nobody knows how long" if self.minutes is None else _duration(self.minutes * 60)
+            )
+            lines.append(
+                f"In all {sum(len(cost.step.all_partitions) for cost in self.steps)} partitions at the most: {whole}."
+            )
+        if self.deployments:
+            lines.append(f"Deployments that make these tables: {', '.join(self.deployments)}.")
+        if self.targets:
+            told = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
+            lines.append(f"Freshness targets that wait: {', '.join(told)}.")
+        if self.refetch:
+            lines.append("Something can only be brought up to date by fetching it again: see what is left out.")
+        return "\n".join(lines)
+
+
+def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
+    """What the changes at hand cost for everything that is there of ``keys``. Needs no JVM."""
+    request, current = workspace.changed(keys), workspace.current()
+    plan, tables = workspace.plan(request, current)
+    history = _history(workspace)
+    steps = tuple(_cost(step, tables, history) for step in plan.steps)
+    assets = {step.asset for step in plan.steps} | {change.asset for change in plan.tables}
+    targets = {
+        asset.key: asset.fresh_within_hours
+        for asset in workspace.catalog
+        if asset.key in assets and asset.fresh_within_hours is not None
+    }
+    refetch = any("--refetch" in item.reason for item in plan.left_out)
+    return Costs(
+        plan, steps, _accepted(workspace, keys, tables, current), _deployments(workspace, assets), targets, refetch
+    )
+
+
+def _cost(step: Step, tables: Mapping[str, TableState], history: Mapping[str, list[StepRow]]) -> StepCost:
+    records = tables.get(step.asset, TableState()).records
+    rows = sum(records[key].rows for key in step.all_partitions if key in records)
+    return StepCost(
+        step,
+        "rewrite" if step.stored else "remake",
+        rows,
+        seconds(history.get(step.asset, []), len(step.all_partitions)),
+    )
+
+
+def seconds(history: Iterable[StepRow], partitions: int) -> float | None:
+    """How long a step over so many partitions may take: never less than the shortest, else by the partition."""
+    done = [(row.seconds, row.partitions_written + row.partitions_unchanged) for row in history]
+    made = [(took, number) for took, number in done if number]
+    if not made:
+        return None
+    return max(min(took for took, _ in made), sum(took for took, _ in made) / sum(n for _, n in made) * partitions)
+
+
+def _history(workspace: Workspace) -> dict[str, list[StepRow]]:
+    try:
+        rows = StepHistory(workspace.warehouse.uri).rows(LOOKED_AT)
+    except OSError:  # it is for people: an estimate less
+        return {}
+    found: dict[str, list[StepRow]] = {}
+    for row in rows:
+        found.setdefault(row.asset, []).append(row)
+    return found
+
+
+def _accepted(
+    workspace: Workspace, keys: Sequence[str], tables: Mapping[str, TableState], current: Current
+) -> tuple[Accepted, ...]:
+    found = []
+    for key in keys:
+        asset, own = workspace.catalog[key], tables.get(key, TableState())
+        others: dict[tuple[str | None, str], int] = {}
+        for one, record in own.records.items():
+            if current.is_configured(one.location) and record.code != current.code(asset, one.location):
+                at = (one.location, record.code)
+                others[at] = others.get(at, 0) + 1
+        number = sum(count for (at, code), count in others.items() if current.same(asset, at, code, own))
+        found += [Accepted(key, number)] if number else []
+    return tuple(found)
+
+
+def _deployments(workspace: Workspace, assets: set[str]) -> tuple[str, ...]:
+    """The declared deployments that materialize one of ``assets``."""
+    found = []
+    for name, item in workspace.settings.deployments.items():
+        if item is None or item.flow == "maintenance":
+            continue
+        selection = item.parameters.get("selection" if item.flow == "materialize" else "select") or "*"
+        try:
+            selected = set(workspace.select(str(selection)))
+        except UsageError:  # `aqi deploy` says so
+            continue
+        found += [name] if selected & assets else []
+    return tuple(found)
+
+
+def _duration(of: float) -> str:
+    return f"{of:.0f} s" if of < 120 else f"{of / 60:.0f} minutes"

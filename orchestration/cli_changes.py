@@ -1,0 +1,163 @@
+"""The commands for changes that keep history: accept, migrate, location rename."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from orchestration.cli_common import (
+    command,
+    confirm,
+    console_for_people,
+    dry_run_option,
+    json_option,
+    main,
+    open_workspace,
+    profile_option,
+    quiet_prefect,
+    yarn_check_option,
+    yes_option,
+)
+from orchestration.errors import UsageError
+
+
+def one_asset(workspace: Any, text: str) -> str:
+    """The key of the asset that a selection means. Raises UsageError where these are several."""
+    keys = workspace.select(text)
+    if len(keys) != 1:
+        raise UsageError(f"{text} means {len(keys)} assets", f"Name one of {', '.join(keys)}.")
+    return str(keys[0])
+
+
+def _listener() -> Any:
+    quiet_prefect()
+    from orchestration.progress import Quiet
+
+    return Quiet(console_for_people(to_stderr=True))
+
+
+@main.command()
+@click.argument("asset")
+@click.option("--sample", default=20, show_default=True, type=click.IntRange(min=1), help="Partitions to be made anew.")
+@dry_run_option
+@yarn_check_option
+@profile_option
+@json_option
+@command
+def accept(asset: str, sample: int, dry_run: bool, no_yarn_check: bool, profile: str | None, as_json: bool) -> int:
+    """Declare that today's code makes the rows that an earlier version made, and prove it on a sample.
+
+    The sample is made anew and compared with what is recorded; then one commit without files says that both versions
+    are equal. Where one row differs nothing is accepted, and the row is printed.
+    """
+    from orchestration.accept import accept as run
+    from orchestration.accept import planned_acceptance
+    from orchestration.printing import to_json
+
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    key = one_asset(workspace, asset)
+    found = planned_acceptance(workspace, key, sample)
+    click.echo(found.in_words(), err=True)
+    if not dry_run:
+        found = run(workspace, key, sample, _listener())
+        click.echo(
+            f"{key}: equal; {len(found.behind)} partitions are fresh again, and no row was written.", err=as_json
+        )
+    if as_json:
+        click.echo(to_json(found.to_json() | {"accepted": not dry_run}))
+    return 0
+
+
+@main.command()
+@click.argument("asset")
+@click.option("--rename", "renames", multiple=True, metavar="OLD=NEW", help="A column that has another name now.")
+@click.option("--drop", "drops", multiple=True, metavar="COLUMN", help="A column whose values may go.")
+@dry_run_option
+@yes_option
+@yarn_check_option
+@profile_option
+@json_option
+@command
+def migrate(
+    asset: str,
+    renames: tuple[str, ...],
+    drops: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    no_yarn_check: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Bring a table to its contract where that takes more than new nullable columns: one commit, records kept.
+
+    Columns that the contract renames (--rename), has no more (--drop, where they hold values), retypes, or lets no
+    longer be null. Nothing is fetched, and nothing that does not read these columns becomes stale.
+    """
+    from orchestration.migrate import planned_migration, run_migration
+    from orchestration.printing import to_json
+
+    pairs = {}
+    for text in renames:
+        old, sign, new = text.partition("=")
+        if not (old and sign and new):
+            raise UsageError(f"--rename {text}: must be OLD=NEW", "For instance --rename co2=carbon_dioxide.")
+        pairs[old] = new
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    key = one_asset(workspace, asset)
+    found = planned_migration(workspace, key, pairs, drops)
+    if found.is_empty:
+        click.echo(f"{key}: nothing to migrate.", err=as_json)
+    else:
+        click.echo(found.in_words(), err=as_json)
+        if not dry_run:
+            if not yes:
+                confirm("Migrate it?")
+            run_migration(workspace, key, _listener(), pairs, drops)
+            click.echo("Migrated.", err=as_json)
+    if as_json:
+        click.echo(to_json(found.to_json()))
+    return 0
+
+
+@main.group()
+def location() -> None:
+    """Changes of locations that keep their history."""
+
+
+@location.command()
+@click.argument("old")
+@click.argument("new")
+@dry_run_option
+@yes_option
+@yarn_check_option
+@profile_option
+@json_option
+@command
+def rename(
+    old: str, new: str, dry_run: bool, yes: bool, no_yarn_check: bool, profile: str | None, as_json: bool
+) -> int:
+    """Give a location another key, in every table: a commit a table, no fetch, ids as the new key makes them.
+
+    Broken off, the same call goes on; until then runs on these tables are refused.
+    """
+    from orchestration.printing import to_json
+    from orchestration.rename import planned_rename, run_rename
+
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    found = planned_rename(workspace, old, new)
+    for table in found.tables:
+        click.echo(table.in_words(), err=as_json)
+    if not dry_run:
+        if not yes and not found.resumed:
+            confirm(f"Rename {old} to {new}?")
+        run_rename(workspace, old, new, _listener())
+        click.echo(f"{old} is {new} now.", err=as_json)
+    for place in found.still_named:
+        click.echo(
+            f"still named {old!r}: {place}. Change it; until then {old} is a location that was never fetched.",
+            err=True,
+        )
+    if as_json:
+        click.echo(to_json(found.to_json()))
+    return 0

@@ -1,0 +1,299 @@
+"""What is known of rows that other code, contracts or settings made: whether today's would make the same.
+
+It brings together what a warehouse records, the lines of ``assets/same_rows.yml``, and what is kept of commit d35dc26.
+That commit recorded versions (scheme 1) which hang on names and time zones of locations too: these are looked up in
+``gold.dim_location``, its rows of today and those that commits carry that replaced them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from orchestration.asset import Asset
+from orchestration.catalog import Catalog
+from orchestration.code_version import CodeVersions
+from orchestration.contract import Column, Contract
+from orchestration.equivalence import SCHEME_1, Equivalences, parts
+from orchestration.errors import DeclarationError
+from orchestration.parameters import Location, Parameters
+from orchestration.partitions import PartitionKey
+from orchestration.provenance import PartitionRecord, Question, Shape, TableState
+from orchestration.scheme1 import Scheme1
+from orchestration.shapes import hashed_columns, lacking, shape_of
+from resources.open_meteo_requests import VARIABLES
+
+if TYPE_CHECKING:
+    from resources.warehouse import Warehouse
+
+LINES = Path(__file__).resolve().parent.parent / "assets" / "same_rows.yml"
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """What a version of scheme 1 was made of. location: None where it hangs on no single one."""
+
+    version: str
+    location: Location | None
+
+
+def read_lines(path: Path = LINES) -> dict[str, list[frozenset[str]]]:
+    """Per asset, groups of code parts that make the same rows. Raises DeclarationError naming the place."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return {
+            str(asset): [frozenset(str(code) for code in line["same"]) for line in lines]
+            for asset, lines in data.items()
+        }
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise DeclarationError(
+            f"{path} cannot be read ({error})", 'Write each line as {same: ["1", "2:…"], why: …} below its asset.'
+        ) from error
+
+
+class WarehouseHistory:
+    """See ``freshness.History``, which this is for a warehouse."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        contracts: Mapping[str, Contract],
+        parameters: Parameters,
+        codes: CodeVersions,
+        warehouse: Warehouse,
+        same_place_degrees: float,
+    ) -> None:
+        self._catalog = catalog
+        self._contracts = contracts
+        self._parameters = parameters
+        self._codes = codes
+        self._warehouse = warehouse
+        self._same_place_degrees = same_place_degrees
+        self._places = {place.key: place for place in parameters.locations}
+        self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
+        self._locations_in: dict[str, tuple[Location, ...]] = {}
+        self._coordinates: dict[str, dict[PartitionKey, tuple[float, float]]] = {}
+        self._equivalences = Equivalences(read_lines(), self._explain)
+
+    # freshness.History --------------------------------------------------------------------------------------------
+
+    def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
+        """Whether what ``recorded`` made is what today's code and settings would make."""
+        now = self._codes.of(asset, location)
+        return self._equivalences.same(asset.key, location, recorded, now, own.equal)
+
+    def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
+        """The columns that rows of the contract ``recorded`` lack; None where it was another."""
+        contract = self._contracts[asset]
+        if recorded == contract.digest:
+            return ()
+        shape = self.shapes(asset, own).get(recorded)
+        return None if shape is None else lacking(contract, shape)
+
+    def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
+        """Why the source would be asked for something else today; empty where it would not, or nobody knows."""
+        now = self.question(asset, key.location)
+        if now is None or (record.question and record.question == now.id):
+            return ""
+        then = self.question_of(asset, key, record, own)
+        return "" if then is None else self._differs(str(key.location), then, now)
+
+    # Questions ----------------------------------------------------------------------------------------------------
+
+    def question(self, asset: Asset, location: str | None) -> Question | None:
+        """What the source of an asset is asked for today at a location; None where it is not asked."""
+        place = self._places.get(str(location))
+        if asset.source is None or place is None:
+            return None
+        return self._question(asset, place, tuple(sorted(variable.column for variable in VARIABLES.values())))
+
+    def question_of(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
+        """What the source was asked for when a partition was fetched.
+
+        Format 1 did not record it: there it is what its version was made of, or else what its rows say.
+        """
+        if record.question:
+            return own.questions.get(record.question)
+        then = self._explained(asset, key.location, record.code)
+        shape = self.scheme1.shape(asset.key)
+        columns = set() if shape is None else {name for name, _, _ in shape[0]}
+        variables = tuple(sorted(columns & {variable.column for variable in VARIABLES.values()}))
+        if then is not None and then.location is not None:
+            return self._question(asset, then.location, variables)
+        where = self._coordinates_of(asset, own).get(key)
+        place = self._places.get(str(key.location))
+        if where is None or place is None:
+            return None
+        return self._question(asset, replace(place, latitude=where[0], longitude=where[1]), variables)
+
+    def questions_of(self, asset: Asset, keys: Iterable[PartitionKey], own: TableState) -> list[Question]:
+        """What the source was asked for when partitions were fetched that are recorded, each once."""
+        if asset.source is None:
+            return []
+        found = {self.question_of(asset, key, own.records[key], own) for key in keys}
+        return sorted((question for question in found if question is not None), key=lambda question: question.id)
+
+    def _question(self, asset: Asset, place: Location, variables: tuple[str, ...]) -> Question:
+        domain = self._parameters.model_domain
+        return Question(str(asset.source), domain, variables, place.latitude, place.longitude)
+
+    def _differs(self, location: str, then: Question, now: Question) -> str:
+        if then.domain != now.domain:
+            return f"{location} was asked for with the domain {then.domain}, configured is {now.domain}"
+        if distance(then, now) > self._same_place_degrees:
+            return (
+                f"{location} was asked for at {then.latitude}, {then.longitude}; "
+                f"configured are {now.latitude}, {now.longitude}"
+            )
+        never = sorted(set(now.variables) - set(then.variables))
+        return f"{', '.join(never)} was never asked for at {location}" if never else ""
+
+    def _coordinates_of(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float]]:
+        """Where rows of a fetched asset say that they are from: read once, and only if nothing else tells."""
+        if asset.key not in self._coordinates:
+            found: dict[PartitionKey, tuple[float, float]] = {}
+            columns = asset.partitions
+            names = {column.name for column in self._contracts[asset.key].columns}
+            if columns is not None and own.version is not None and {"latitude", "longitude"} <= names:
+                wanted = [columns.day_column, columns.location_column, "latitude", "longitude"]
+                rows = self._warehouse.read_arrow(asset.key, own.version, columns=wanted)
+                for row in rows.group_by(wanted).aggregate([]).to_pylist():
+                    key = PartitionKey(row[columns.day_column], row[columns.location_column])
+                    found[key] = (row["latitude"], row["longitude"])
+            self._coordinates[asset.key] = found
+        return self._coordinates[asset.key]
+
+    # Versions of scheme 1 -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def scheme1(self) -> Scheme1:
+        return Scheme1.load()
+
+    @cached_property
+    def _of_scheme1(self) -> frozenset[str]:
+        return frozenset(asset.key for asset in self._catalog if self.scheme1.shape(asset.key) is not None)
+
+    def explained_as(self, asset: Asset, location: str | None, version: str) -> str | None:
+        """``1:<settings>`` for a version of scheme 1 of which it is known what it was made of."""
+        found = self._explained(asset, location, version)
+        return None if found is None else found.version
+
+    def _explain(self, asset: str, location: str | None, version: str) -> str | None:
+        return self.explained_as(self._catalog[asset], location, version)
+
+    def _explained(self, asset: Asset, location: str | None, version: str) -> _Explained | None:
+        if parts(version) is not None or asset.key not in self._of_scheme1:
+            return None
+        by_place = asset.partitions is not None and "locations" in asset.parameters
+        at = (asset.key, location if by_place else None)
+        if at not in self._known:
+            self._known[at] = dict(self._versions(asset, location, by_place=by_place))
+        return self._known[at].get(version)
+
+    def _versions(self, asset: Asset, location: str | None, *, by_place: bool) -> Iterator[tuple[str, _Explained]]:
+        """The versions of scheme 1 that an asset can have been made by, with what they were made of."""
+        if not by_place:
+            lists = [self._parameters.locations, *([self.locations_in(asset)] if is_of_locations(asset) else [])]
+            for places in lists:
+                version = self.scheme1.version(asset.key, self._parameters, None, locations=places)
+                if version is not None:
+                    settings = self._codes.with_locations(places).settings_part(asset, None)
+                    yield version, _Explained(f"{SCHEME_1}:{settings}", None)
+            return
+        for place in self.places_of(str(location)):
+            version = self.scheme1.version(asset.key, self._parameters, location, locations=(place,))
+            if version is not None:
+                settings = self._codes.with_locations((place,)).settings_part(asset, location)
+                yield version, _Explained(f"{SCHEME_1}:{settings}", place)
+
+    def places_of(self, key: str) -> list[Location]:
+        """What a location is and was: configured, in the dimension, and before that."""
+        found = [self._places[key]] if key in self._places else []
+        return found + [place for place in self.past_places if place.key == key and place not in found]
+
+    @cached_property
+    def past_places(self) -> tuple[Location, ...]:
+        """The locations of the tables of locations, as their rows have them and once had them."""
+        found: dict[Location, None] = {}
+        for asset in self._catalog:
+            if is_of_locations(asset):
+                found |= dict.fromkeys(self.locations_in(asset))
+                found |= dict.fromkeys(Location(**dict(item)) for item in self._warehouse.state(asset).past)
+        return tuple(found)
+
+    def locations_in(self, asset: Asset) -> tuple[Location, ...]:
+        """The rows of a table of locations, in their order; read once."""
+        if asset.key not in self._locations_in:
+            state = self._warehouse.state(asset)
+            rows = [] if state.version is None else self._warehouse.read_arrow(asset.key, state.version).to_pylist()
+            names = {"key": "location_key", "name": "location_name"}
+            fields = ("key", "name", "latitude", "longitude", "timezone")
+            try:
+                found = tuple(Location(**{name: row[names.get(name, name)] for name in fields}) for row in rows)
+            except KeyError:  # somebody made another table of it
+                found = ()
+            self._locations_in[asset.key] = found
+        return self._locations_in[asset.key]
+
+    def past(self, asset: Asset) -> tuple[Mapping[str, Any], ...]:
+        """What a commit that replaces the rows of ``asset`` has to carry, so that they are not forgotten."""
+        if not is_of_locations(asset):
+            return ()
+        now = set(self._parameters.locations)
+        return tuple(asdict(place) for place in self.past_places if place not in now)
+
+    # Contracts ----------------------------------------------------------------------------------------------------
+
+    def shapes(self, asset: str, own: TableState) -> dict[str, Shape]:
+        """The shapes that rows of an asset can have, by digest of the contract: recorded, and that of d35dc26."""
+        return {**self._shape_of_scheme1(asset), **own.shapes, self._contracts[asset].digest: self._shape(asset)}
+
+    def earlier_shapes(self, asset: str, own: TableState) -> list[Shape]:
+        """The shapes that rows were recorded in, the one of d35dc26 first if it is not known that there are none."""
+        return [*self._shape_of_scheme1(asset).values(), *own.shapes.values()]
+
+    def earlier(self, asset: str, own: TableState) -> dict[str, tuple[str, ...]]:
+        """The columns over which rows need a fingerprint beside that of today's contract, by the digest of then."""
+        contract = self._contracts[asset]
+        found = {digest: hashed_columns(shape, contract) for digest, shape in self.shapes(asset, own).items()}
+        return {digest: of for digest, of in found.items() if of is not None and digest != contract.digest}
+
+    def _shape(self, asset: str) -> Shape:
+        return shape_of(self._contracts[asset])
+
+    def _shape_of_scheme1(self, asset: str) -> dict[str, Shape]:
+        """Of the columns and key of then, with the row rules that today's contract has for these columns."""
+        then = self.scheme1.shape(asset)
+        if then is None:
+            return {}
+        columns, key = then
+        names = {name for name, _, _ in columns}
+        today = self._contracts[asset]
+        contract = Contract(
+            today.name,
+            "",
+            tuple(Column(name, kind, nullable, "", "") for name, kind, nullable in columns),
+            key,
+            tuple(rule for rule in today.rules if rule.column in names),
+        )
+        return {contract.digest: shape_of(contract)}
+
+
+def is_of_locations(asset: Asset) -> bool:
+    """Whether an asset is a table of the configured locations."""
+    return asset.partitions is None and asset.parameters == ("locations",)
+
+
+def distance(one: Question, other: Question) -> float:
+    """How far two questions lie apart, the greater of both differences in degrees; 0 where one has no place."""
+    if None in (one.latitude, one.longitude, other.latitude, other.longitude):
+        return 0.0
+    assert one.latitude is not None and other.latitude is not None
+    assert one.longitude is not None and other.longitude is not None
+    east = abs(one.longitude - other.longitude) % 360
+    return max(abs(one.latitude - other.latitude), min(east, 360 - east))

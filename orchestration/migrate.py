@@ -1,0 +1,286 @@
+"""``aqi migrate ASSET``: what takes more than a commit of metadata to bring a table to its contract.
+
+Columns that the contract renames, retypes, tightens or has no more: the rows are written again in one commit, and the
+records of all partitions go with them, so that nothing upstream is asked for and nothing downstream becomes stale that
+does not read what changed. Values are never lost unasked, those of a fetched table not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestration.asset import Asset
+from orchestration.contract import Contract
+from orchestration.contract_changes import TableDifference, type_change
+from orchestration.decisions import EMPTY, PartitionFacts, provenance_of
+from orchestration.errors import UsageError, WarehouseError
+from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
+from orchestration.fingerprints import aggregate
+from orchestration.partitions import PartitionKey
+from orchestration.provenance import PartitionRecord, Shape, TableState
+from orchestration.shapes import shape_of
+from orchestration.steps import conform
+from orchestration.tables import differences
+from orchestration.workspace import Workspace
+from resources import crash_points
+from resources.clock import iso
+from resources.package import package_version
+from resources.pending import Pending
+from resources.table_schema import lossy_values, rewrite
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What a migration does to a table. renames: old name → new name. drops: columns whose values go.
+
+    casts: (column by its new name, type of before, type to be).
+    """
+
+    asset: str
+    difference: TableDifference
+    renames: Mapping[str, str] = field(default_factory=dict)
+    drops: tuple[str, ...] = ()
+    casts: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.difference.needs_migration
+
+    def in_words(self) -> str:
+        said = [f"rename {old} to {new}" for old, new in self.renames.items()]
+        said += [f"drop {name}" for name in self.drops]
+        said += [f"make {name} {after} ({before} before)" for name, before, after in self.casts]
+        said += [f"let {name} no longer be null" for name in self.difference.tightened]
+        said += [f"add {column.name} ({column.type})" for column in self._added]
+        return f"{self.asset}: {', '.join(said) or 'nothing to do'}"
+
+    @property
+    def _added(self) -> list[Any]:
+        return [column for column in self.difference.added if column.name not in self.renames.values()]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "asset": self.asset,
+            "renames": dict(self.renames),
+            "drops": list(self.drops),
+            "casts": [list(cast) for cast in self.casts],
+            "tightened": list(self.difference.tightened),
+            "added": [column.name for column in self._added],
+        }
+
+
+def planned_migration(
+    workspace: Workspace, key: str, renames: Mapping[str, str] | None = None, drops: Collection[str] = ()
+) -> Migration:
+    """What `aqi migrate` would do. Raises UsageError, naming table, column and remedy, for what would lose values."""
+    state = workspace.warehouse.state(workspace.catalog[key])
+    return _planned(workspace, workspace.catalog[key], state, dict(renames or {}), set(drops))
+
+
+def _planned(
+    workspace: Workspace, asset: Asset, state: TableState, renames: dict[str, str], drops: set[str]
+) -> Migration:
+    key, contract = asset.key, workspace.contracts[asset.key]
+    found = differences(workspace, [key], {key: state}).get(key)
+    if found is None:
+        raise UsageError(f"{key} has no table yet", "There is nothing to migrate: materialize it.")
+    if found.refused or found.foreign_required:
+        raise UsageError(found.in_words().removesuffix(found.remedy).strip(), found.remedy)
+    if state.unrecorded:
+        raise UsageError(
+            f"{key} {state.unrecorded}: somebody else changed it, so what its rows are is not known",
+            f"Mend it first: aqi repair {key}.",
+        )
+    gone = {*found.removed, *(old for old, _ in found.renamed)}
+    new = {column.name: column for column in contract.columns if column.name in _lacking(found)}
+    for old, name in renames.items():
+        if old not in gone:
+            raise UsageError(f"{key}: --rename {old}={name}: {old!r} is no column that its contract has no more",
+                             f"Such are {', '.join(sorted(gone)) or 'none'}.")  # fmt: skip
+        if name not in new:
+            raise UsageError(f"{key}: --rename {old}={name}: {name!r} is no new column of its contract",
+                             f"Such are {', '.join(sorted(new)) or 'none'}.")  # fmt: skip
+    for name in sorted(drops - gone):
+        raise UsageError(
+            f"{key}: --drop {name}: it is no column that its contract has no more",
+            f"Such are {', '.join(sorted(gone)) or 'none'}.",
+        )
+    for name in sorted(gone - set(renames)):
+        _check_drop(workspace, asset, state, name, new, asked=name in drops)
+    for name in found.added_required:
+        if name not in renames.values():
+            raise UsageError(
+                f"{key}: its contract adds {name}, which must not be null, and rows that are there have no value",
+                f"Let {name} be null, fill it (aqi materialize {key} --force), then require it and migrate.",
+            )
+    there = {str(one["name"]): one for one in workspace.warehouse.schema(key, state)[0]}
+    casts = list(found.retyped)
+    from orchestration.contract_changes import type_name
+
+    for old, name in renames.items():
+        before, after = type_name(there[old]["type"]), new[name].type
+        casts += [(name, before, after)] if before != after else []
+    for name, before, after in casts:
+        if type_change(before, after) == "refused":
+            raise UsageError(
+                f"{key}: {name} cannot become {after} (it is {before})",
+                "Add a column of another name, and remove this one.",
+            )
+    for name in found.tightened:
+        _check_no_nulls(workspace, key, state, name)
+    return Migration(key, found, renames, tuple(sorted(gone - set(renames))), tuple(casts))
+
+
+def _lacking(found: TableDifference) -> set[str]:
+    return {column.name for column in found.added} | set(found.added_required) | {new for _, new in found.renamed}
+
+
+def _check_drop(
+    workspace: Workspace, asset: Asset, state: TableState, name: str, new: Collection[str], *, asked: bool
+) -> None:
+    """Raises UsageError where values would be lost that nobody gave up."""
+    assert state.version is not None
+    values = workspace.warehouse.read_arrow(asset.key, state.version, columns=[name]).column(name)
+    number = len(values) - values.null_count
+    if not number or (asked and asset.source is None):
+        return
+    lost = f"{asset.key}: its contract has no {name} any more, and {number} values of it would be lost"
+    if asset.source is not None:
+        raise UsageError(lost, f"What was fetched is a record: leave {name} in the contract, nullable.")
+    named = f"`--rename {name}=NEW` keeps them ({', '.join(sorted(new))} is new); " if new else ""
+    raise UsageError(lost, f"{named}`--drop {name}` gives them up.")
+
+
+def _check_no_nulls(workspace: Workspace, key: str, state: TableState, name: str) -> None:
+    assert state.version is not None
+    nulls = workspace.warehouse.read_arrow(key, state.version, columns=[name]).column(name).null_count
+    if nulls:
+        raise UsageError(
+            f"{key}: its contract lets {name} no longer be null, and it is null in {nulls} rows",
+            f"Let {name} be null, or make these rows anew first: aqi materialize {key} --force.",
+        )
+
+
+def run_migration(
+    workspace: Workspace,
+    key: str,
+    listener: RunListener,
+    renames: Mapping[str, str] | None = None,
+    drops: Collection[str] = (),
+    make_spark: MakeSpark | None = None,
+) -> Migration:
+    """Migrate a table in one commit. Raises UsageError as ``planned_migration``, and for values that a type loses."""
+    run_id, asset, warehouse = new_run_id(), workspace.catalog[key], workspace.warehouse
+    Pending(warehouse.uri).check(frozenset([key]))
+    planned_migration(workspace, key, renames, drops)
+    with locked(workspace, run_id, listener) as inherited:
+        state = warehouse.state(asset)
+        found = _planned(workspace, asset, state, dict(renames or {}), set(drops))
+        if found.is_empty or state.version is None:
+            return found
+        contract = workspace.contracts[key]
+        rows = sum(record.rows for record in state.records.values())
+        with spark_session(workspace, run_id, rows, inherited, listener, make_spark) as spark:
+            frame = warehouse.read(spark, key, state.version)
+            for old, new in found.renames.items():
+                frame = frame.withColumnRenamed(old, new)
+            frame = _cast(frame.drop(*found.drops), key, found.casts)
+            foreign = [name for name in frame.columns if name not in contract.column_names]
+            made = conform(frame, asset, contract, missing_is_null=True)
+            whole = frame.select(*[name for name in contract.column_names if name in frame.columns], *foreign)
+            whole = warehouse.laid_out(_with_all(whole, contract), asset, rows)
+            shapes, contracts = _shapes(workspace, asset, state, found)
+            earlier = {digest: _hashed(shape) for digest, shape in shapes.items() if digest != contract.digest}
+            facts = aggregate(made, asset, contract, workspace.parameters, earlier)
+            records = {one: _record(asset, one, record, facts, contracts) for one, record in state.records.items()}
+            said = provenance_of(
+                run_id,
+                asset,
+                iso(datetime.now(UTC)),
+                records,
+                state,
+                {**workspace.history.shapes(key, state), **shapes},
+                questions=workspace.history.questions_of(asset, state.records, state),
+                by=package_version(),
+            )
+            rewrite(spark, warehouse.table_uri(key), whole, contract, warehouse.metadata(asset, said), state.version)
+        crash_points.reach("after-commit")
+        with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
+            warehouse.keep_state(asset, warehouse.state(asset, state))
+    return found
+
+
+def _with_all(frame: DataFrame, contract: Contract) -> DataFrame:
+    """With null in the columns of the contract that the rows do not have."""
+    from pyspark.sql import functions as F
+
+    lacking = [column for column in contract.columns if column.name not in frame.columns]
+    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in lacking}) if lacking else frame
+
+
+def _cast(frame: DataFrame, key: str, casts: Collection[tuple[str, str, str]]) -> DataFrame:
+    """With the columns in their new types. Raises UsageError where a value would not survive it."""
+    from pyspark.sql import functions as F
+
+    if not casts:
+        return frame
+    lost = frame.agg(*[lossy_values(frame, name, after).alias(name) for name, _, after in casts]).collect()[0]
+    for name, before, after in casts:
+        if lost[name]:
+            raise UsageError(
+                f"{key}: {name} cannot become {after} (it is {before}): {lost[name]} values would not survive it",
+                "Add a column of another name, and remove this one.",
+            )
+    return frame.withColumns({name: F.col(name).cast(after) for name, _, after in casts})
+
+
+def _shapes(
+    workspace: Workspace, asset: Asset, state: TableState, found: Migration
+) -> tuple[dict[str, Shape], dict[str, str]]:
+    """What rows that lack columns of today demand once they are migrated; and, by the digest of each recorded contract,
+    the digest of the one that it becomes. Rows of a contract that differed in more than columns keep theirs, and stay
+    stale."""
+    contract = workspace.contracts[asset.key]
+    shapes, contracts = {contract.digest: shape_of(contract)}, {}
+    for digest, shape in workspace.history.shapes(asset.key, state).items():
+        names = {found.renames.get(name, name) for name, _, _ in shape.columns} - set(found.drops)
+        then = replace(contract, columns=tuple(column for column in contract.columns if column.name in names))
+        if shape_of(then).rest == shape.rest:
+            contracts[digest] = then.digest
+            shapes[then.digest] = shape_of(then)
+    return shapes, contracts
+
+
+def _hashed(shape: Shape) -> tuple[str, ...]:
+    return tuple(name for name, _, _ in shape.columns if not name.startswith("_"))
+
+
+def _record(
+    asset: Asset,
+    key: PartitionKey,
+    record: PartitionRecord,
+    facts: Mapping[PartitionKey, PartitionFacts],
+    contracts: Mapping[str, str],
+) -> PartitionRecord:
+    """The record of a partition after the migration: what readers saw of it before still holds."""
+    fact = facts.get(key, PartitionFacts())
+    if fact.rows != record.rows:
+        raise WarehouseError(
+            f"{asset.key} {key} has {fact.rows} rows, and {record.rows} are recorded",
+            f"Mend it first: aqi repair {asset.key}; then call the command again.",
+        )
+    contract = contracts.get(record.contract, record.contract)
+    before = {} if record.fingerprint == EMPTY else {record.contract: record.fingerprint}
+    return replace(
+        record,
+        contract=contract,
+        fingerprint=fact.also.get(contract, fact.fingerprint),
+        also={**record.also, **before},
+    )

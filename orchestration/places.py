@@ -1,0 +1,89 @@
+"""Locations in tables beside those that are configured: gone ones, and two that have each other's coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestration.errors import UsageError
+from orchestration.history import distance, is_of_locations
+from orchestration.partitions import PartitionKey
+from orchestration.provenance import Question, TableState
+from orchestration.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class TableLocations:
+    """gone: partitions of each location that is no longer configured. table: the asset that lists locations.
+
+    without_row: by asset, *configured* locations that have partitions there and no row in ``table``. Those that are
+    gone have none, and are meant to: their facts are kept.
+    """
+
+    table: str
+    gone: Mapping[str, int] = field(default_factory=dict)
+    without_row: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def locations_of(workspace: Workspace, states: Mapping[str, TableState] | None = None) -> TableLocations:
+    """What the tables say of locations. Needs no JVM."""
+    states = workspace.states(workspace.catalog.keys) if states is None else states
+    configured = {place.key for place in workspace.settings.locations}
+    table = next((asset for asset in workspace.catalog if is_of_locations(asset)), None)
+    listed = {place.key for place in workspace.history.locations_in(table)} if table is not None else set()
+    gone: dict[str, int] = {}
+    without: dict[str, tuple[str, ...]] = {}
+    for asset in workspace.catalog:
+        state = states.get(asset.key)
+        if state is None or asset.partitions is None:
+            continue
+        present = state.present
+        for key in present.locations:
+            if key not in configured:
+                gone[key] = gone.get(key, 0) + len(present.days_of(key))
+        lacking = tuple(key for key in present.locations if key in configured and key not in listed)
+        if lacking and asset.layer == "gold":
+            without[asset.key] = lacking
+    return TableLocations(table.key if table is not None else "", dict(sorted(gone.items())), without)
+
+
+def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None = None) -> None:
+    """Raises UsageError where two locations were asked for at each other's coordinates: most likely a slip."""
+    states = workspace.states(workspace.catalog.keys) if states is None else states
+    for asset in workspace.catalog:
+        state = states.get(asset.key)
+        if asset.source is None or state is None:
+            continue
+        limit = workspace.settings.open_meteo.same_place_degrees
+        then, now = {}, {}
+        for key, newest in _newest(state).items():
+            asked = workspace.history.question_of(asset, newest, state.records[newest], state)
+            wanted = workspace.history.question(asset, key)
+            if asked is not None and wanted is not None and distance(asked, wanted) > limit:
+                then[key], now[key] = asked, wanted
+        pair = swapped(then, now, limit)
+        if pair is not None:
+            one, other = pair
+            raise UsageError(
+                f"locations: {one} and {other} have each other's coordinates (of what {asset.key} was fetched for)",
+                f"Correct the configuration; if it is right now and was wrong before, fetch both anew: "
+                f"aqi repair --refetch --locations {one},{other}.",
+            )
+
+
+def swapped(then: Mapping[str, Question], now: Mapping[str, Question], limit: float) -> tuple[str, str] | None:
+    """Two locations, each of which is now where the other was."""
+    for one in sorted(then):
+        for other in sorted(then):
+            if one < other and distance(then[one], now[other]) <= limit and distance(then[other], now[one]) <= limit:
+                return one, other
+    return None
+
+
+def _newest(state: TableState) -> dict[str, PartitionKey]:
+    """The newest partition of every location."""
+    found: dict[str, PartitionKey] = {}
+    for key in state.records:
+        if key.location is not None and (key.location not in found or found[key.location] < key):
+            found[key.location] = key
+    return found

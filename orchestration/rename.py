@@ -1,0 +1,316 @@
+"""``aqi location rename OLD NEW``: another key for a location, in every table, without a fetch.
+
+A commit a table, upstream first: the rows of OLD become rows of NEW, with the identifiers that the new key makes, and
+their records go with them. What was begun is written down first (``resources.pending``), so that a rename that was
+broken off is gone on with by the same call, and nothing else writes these tables meanwhile. A table says by itself
+whether it is done: it has no partitions of OLD any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from orchestration.asset import Asset
+from orchestration.decisions import PartitionFacts, provenance_of
+from orchestration.equivalence import parts
+from orchestration.errors import UsageError, WarehouseError
+from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
+from orchestration.fingerprints import aggregate
+from orchestration.parameters import LOCATION_KEY, Location
+from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.provenance import PartitionRecord, TableState
+from orchestration.renaming import Renaming
+from orchestration.steps import conform
+from orchestration.workspace import Workspace
+from resources import crash_points
+from resources.clock import iso
+from resources.package import package_version
+from resources.pending import Pending, PendingChange
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOCATION_COLUMN = "location_key"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRename:
+    """What a rename does to one table. rows: as recorded."""
+
+    asset: str
+    partitions: PartitionSet
+    rows: int
+
+    def in_words(self) -> str:
+        return f"rename in {self.asset}: {len(self.partitions)} partitions, {self.rows} rows"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"asset": self.asset, "partitions": len(self.partitions), "rows": self.rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """still_named: places in the configuration that name the old key. resumed: whether it was begun before."""
+
+    old: str
+    new: str
+    tables: tuple[TableRename, ...]
+    still_named: tuple[str, ...]
+    resumed: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "old": self.old,
+            "new": self.new,
+            "tables": [table.to_json() for table in self.tables],
+            "still_named": list(self.still_named),
+            "resumed": self.resumed,
+        }
+
+
+def command(old: str, new: str) -> str:
+    return f"aqi location rename {old} {new}"
+
+
+def planned_rename(workspace: Workspace, old: str, new: str) -> Rename:
+    """What a rename would do. Raises UsageError for keys that cannot be renamed, before any work."""
+    return _planned(workspace, old, new, _states(workspace))
+
+
+def _states(workspace: Workspace) -> dict[str, TableState]:
+    return workspace.warehouse.states(asset for asset in workspace.catalog if _has_locations(workspace, asset))
+
+
+def _has_locations(workspace: Workspace, asset: Asset) -> bool:
+    return LOCATION_COLUMN in workspace.contracts[asset.key].column_names
+
+
+def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, TableState]) -> Rename:
+    pending = Pending(workspace.warehouse.uri).read()
+    if pending is not None and pending.command != command(old, new):
+        raise UsageError(
+            f"`{pending.command}` is under way, or was broken off", f"Call `{pending.command}` again first."
+        )
+    if not LOCATION_KEY.fullmatch(new):
+        raise UsageError(
+            f"location {new!r}: a key is lower-case letters, digits, _ and -, starting with a letter or digit",
+            "Choose another key.",
+        )
+    if old == new:
+        raise UsageError(f"location {old!r}: the new key is the old one", "Name another key.")
+    renames = []
+    for key in workspace.catalog.keys:
+        if key not in tables:
+            continue
+        asset, state = workspace.catalog[key], tables[key]
+        doubted = state.unrecorded.restrict(locations=[old, new])
+        if doubted and pending is None:
+            raise UsageError(
+                f"{key} {doubted}: somebody else changed it, so what its rows are is not known",
+                f"Mend it first: aqi repair {key}.",
+            )
+        if asset.partitions is None:
+            there = old in _keys_of(workspace, asset, state)
+            partitions = PartitionSet.null() if there else PartitionSet.empty()
+        else:
+            partitions = PartitionSet.from_keys(one for one in state.records if one.location == old)
+            taken = PartitionSet.from_keys(one for one in state.records if one.location == new)
+            if taken and pending is None:
+                raise UsageError(
+                    f"{key} has {len(taken)} partitions of {new!r} already: a key that exists cannot be renamed onto",
+                    f"Choose another key, or remove it: aqi wipe --locations {new}.",
+                )
+        if partitions:
+            rows = 1 if asset.partitions is None else sum(state.records[one].rows for one in partitions)
+            renames.append(TableRename(key, partitions, rows))
+    configured = [place.key for place in workspace.settings.locations]
+    if old in configured and new in configured and pending is None:
+        raise UsageError(
+            f"locations: both {old!r} and {new!r} are configured, so they are two locations",
+            f"Take one of them out of the configuration: {old!r} if it is called {new!r} from now on.",
+        )
+    if not renames and pending is None:
+        raise UsageError(f"location {old!r}: no table has it", "`aqi status` says what there is.")
+    return Rename(old, new, tuple(renames), still_named(workspace, old), pending is not None)
+
+
+def _keys_of(workspace: Workspace, asset: Asset, state: TableState) -> set[str]:
+    assert state.version is not None
+    rows = workspace.warehouse.read_arrow(asset.key, state.version, columns=[LOCATION_COLUMN])
+    return set(rows.column(LOCATION_COLUMN).to_pylist())
+
+
+def still_named(workspace: Workspace, key: str) -> tuple[str, ...]:
+    """The places of the configuration that name a location."""
+    found = ["locations"] if key in [place.key for place in workspace.settings.locations] else []
+    for name, deployment in workspace.settings.deployments.items():
+        places = None if deployment is None else deployment.parameters.get("locations")
+        named = [one.strip() for one in places.split(",")] if isinstance(places, str) else list(places or [])
+        found += [f"deployments.{name}.parameters.locations"] if key in named else []
+    return tuple(found)
+
+
+def run_rename(
+    workspace: Workspace, old: str, new: str, listener: RunListener, make_spark: MakeSpark | None = None
+) -> Rename:
+    """Rename, or go on with it. Raises UsageError as ``planned_rename``."""
+    run_id, pending = new_run_id(), Pending(workspace.warehouse.uri)
+    with locked(workspace, run_id, listener) as inherited:
+        tables = _states(workspace)
+        found = _planned(workspace, old, new, tables)
+        begun = pending.read()
+        if begun is None:
+            versions = {key: state.version for key, state in tables.items()}
+            begun = PendingChange(command(old, new), run_id, tuple(tables), versions, {"place": _place(workspace, old)})
+            pending.begin(begun)
+        crash_points.reach("rename-begun")
+        before = {
+            key: workspace.warehouse.state_at(workspace.catalog[key], version)
+            for key, version in begun.versions.items()
+            if version is not None
+        }
+        if found.tables:
+            rows = max(table.rows for table in found.tables)
+            with spark_session(workspace, begun.run_id, rows, inherited, listener, make_spark) as spark:
+                renaming = _Renaming(workspace, old, new, begun, before, tables)
+                for table in found.tables:
+                    listener.starting(table.in_words())
+                    renaming.table(spark, workspace.catalog[table.asset])
+                    crash_points.reach("between-tables")
+        crash_points.reach("before-rename-ends")
+        pending.end()
+    return found
+
+
+def _place(workspace: Workspace, key: str) -> dict[str, Any] | None:
+    """What is known of a location, before its row in the dimension has another key."""
+    places = workspace.history.places_of(key)
+    if not places:
+        return None
+    place = places[0]
+    return {
+        "key": place.key,
+        "name": place.name,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "timezone": place.timezone,
+    }
+
+
+class _Renaming:
+    """before: states of all tables before the rename; now: as they are, those of renamed tables included."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        old: str,
+        new: str,
+        begun: PendingChange,
+        before: Mapping[str, TableState],
+        now: Mapping[str, TableState],
+    ) -> None:
+        self._workspace, self._old, self._new, self._begun = workspace, old, new, begun
+        self._before, self._now = before, dict(now)
+        self._renaming = Renaming(old, new, before, self._now)
+
+    def table(self, spark: SparkSession, asset: Asset) -> None:
+        """One commit: rows and records of the old key become those of the new one."""
+        from pyspark.sql import functions as F
+
+        workspace, warehouse = self._workspace, self._workspace.warehouse
+        state = self._now[asset.key]
+        assert state.version is not None
+        contract = workspace.contracts[asset.key]
+        rows = warehouse.read(spark, asset.key, state.version)
+        if asset.partitions is not None:
+            rows = rows.where(F.col(LOCATION_COLUMN) == self._old)
+        renamed = F.when(F.col(LOCATION_COLUMN) == self._old, F.lit(self._new)).otherwise(F.col(LOCATION_COLUMN))
+        rows = rows.withColumn(LOCATION_COLUMN, renamed)
+        for name, made in asset.identifiers.items():
+            rows = rows.withColumn(name, made())
+        frame = conform(rows, asset, contract, missing_is_null=True).persist()
+        try:
+            earlier = workspace.history.earlier(asset.key, state)
+            facts = aggregate(frame, asset, contract, workspace.parameters, earlier)
+            old_keys = [NULL_KEY] if asset.partitions is None else [k for k in state.records if k.location == self._old]
+            records = {self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in old_keys}
+            gone = PartitionSet.from_keys(key for key in old_keys if key != NULL_KEY)
+            said = provenance_of(
+                self._begun.run_id,
+                asset,
+                iso(datetime.now(UTC)),
+                records,
+                state,
+                workspace.history.shapes(asset.key, state),
+                questions=workspace.history.questions_of(asset, old_keys, state),
+                wiped=gone,
+                past=workspace.history.past(asset),
+                by=package_version(),
+            )
+            said = replace(said, equal=self._renaming.equal(state, partial(self._code, asset, self._old)))
+            there = gone | PartitionSet.from_keys(records)
+            number = sum(record.rows for record in records.values())
+            if number:
+                warehouse.replace(frame.select(*self._columns(asset, spark, state)), asset, there, number, said, state)
+            else:
+                warehouse.record(asset, said, state)
+        finally:
+            frame.unpersist()
+        crash_points.reach("after-commit")
+        self._now[asset.key] = warehouse.state(asset, state)
+        with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
+            warehouse.keep_state(asset, self._now[asset.key])
+
+    def _columns(self, asset: Asset, spark: SparkSession, state: TableState) -> list[str]:
+        """The columns that the table has, which may be fewer than its contract has by now."""
+        assert state.version is not None
+        return list(self._workspace.warehouse.read(spark, asset.key, state.version).columns)
+
+    def _record(
+        self, asset: Asset, key: PartitionKey, record: PartitionRecord, facts: Mapping[PartitionKey, PartitionFacts]
+    ) -> PartitionRecord:
+        """The record of a partition under its new key: the same facts, of the rows as they are now."""
+        fact = facts.get(self._renaming.key(key), PartitionFacts())
+        if fact.rows != record.rows:
+            raise WarehouseError(
+                f"{asset.key} {key} has {fact.rows} rows, and {record.rows} are recorded",
+                f"Mend it first: aqi repair {asset.key}; then call the command again.",
+            )
+        question = record.question
+        if asset.source is not None and not question:
+            own = self._before[asset.key]
+            then = self._workspace.history.question_of(asset, key, record, own)
+            question = "" if then is None else then.id
+        code = self._code(asset, key.location, record.code)
+        return self._renaming.record(record, fact, code=code, question=question)
+
+    def _code(self, asset: Asset, location: str | None, code: str) -> str:
+        """The version that made the rows, as it would be under the new key; what lies behind stays behind."""
+        if "locations" not in asset.parameters:
+            return code
+        split = parts(code) or parts(self._workspace.history.explained_as(asset, location, code) or "")
+        by_place, codes = asset.partitions is not None, self._workspace.code
+        for places in [(place,) for place in self._places()] if by_place else self._lists(asset):
+            renamed = tuple(replace(at, key=self._new) if at.key == self._old else at for at in places)
+            settings = codes.with_locations(places).settings_part(asset, self._old if by_place else None)
+            if split is not None and split[1] == settings:
+                return (
+                    f"{split[0]}:{codes.with_locations(renamed).settings_part(asset, self._new if by_place else None)}"
+                )
+        return code
+
+    def _lists(self, asset: Asset) -> list[tuple[Location, ...]]:
+        """The locations that a table of them can have been made of: configured, under the old key, its own rows."""
+        configured = self._workspace.parameters.locations
+        back = tuple(replace(at, key=self._old) if at.key == self._new else at for at in configured)
+        return [configured, back, self._workspace.history.locations_in(asset)]
+
+    def _places(self) -> list[Location]:
+        kept = self._begun.details.get("place")
+        first = [Location(**kept)] if kept else []
+        return first + [place for place in self._workspace.history.places_of(self._old) if place not in first]

@@ -1,0 +1,58 @@
+"""Contracts as commits record them, and what of today's contract rows lack that were made under an earlier one.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from orchestration.contract import Contract
+from orchestration.provenance import Shape
+
+
+def shape_of(contract: Contract) -> Shape:
+    """What a contract demands of the columns, and a digest of its key and row rules."""
+    rest = {"key": contract.key, "rules": [asdict(rule) for rule in contract.rules]}
+    return Shape(
+        tuple((column.name, column.type, column.nullable) for column in contract.columns),
+        hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16],
+        tuple(contract.key),
+    )
+
+
+def lacking(contract: Contract, shape: Shape) -> tuple[str, ...] | None:
+    """The columns of ``contract`` that rows of ``shape`` lack, all of them nullable; None where it demands more.
+
+    | then          | now                          | result     |
+    |---------------|------------------------------|------------|
+    | a, b          | a, b                         | ()         |
+    | a, b          | a, b, c (nullable)           | (c)        |
+    | a, b          | a, b (nullable by now)       | ()         |
+    | a, b          | a, b, c (not null)           | None       |
+    | a, b          | a                            | None       |
+    | a, b (string) | a, b (integer)               | None       |
+    | a, b, key a   | a, b, key b, or other rules  | None       |
+    """
+    today = shape_of(contract)
+    if today.rest != shape.rest:
+        return None
+    now = {name: (kind, nullable) for name, kind, nullable in today.columns}
+    for name, kind, nullable in shape.columns:
+        found = now.pop(name, None)
+        if found is None or found[0] != kind or (nullable and not found[1]):
+            return None
+    return tuple(now) if all(nullable for _, nullable in now.values()) else None
+
+
+def hashed_columns(shape: Shape, contract: Contract) -> tuple[str, ...] | None:
+    """The columns over which rows of today have a fingerprint that one of ``shape`` can be compared with.
+
+    In the order of then, without those that no fingerprint holds; None where today's rows have not all of them.
+    """
+    now = {column.name: column.type for column in contract.columns}
+    if any(now.get(name) != kind for name, kind, _ in shape.columns):
+        return None
+    return tuple(name for name, _, _ in shape.columns if not name.startswith("_"))

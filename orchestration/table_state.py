@@ -1,0 +1,212 @@
+"""The state of a table: the fold of its commits.
+
+What each partition is, by the last commit of ours that names it and by whatever others committed after it; and what
+these commits said besides: questions, shapes of contracts, versions that count as equal, locations as they once were.
+
+Pure: where commits are read from is the business of ``resources``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from orchestration.partition_record import ABSENT, UNRECORDED, PartitionRecord, Question, Shape
+from orchestration.partitions import Days, PartitionKey, PartitionSet
+from orchestration.versions import Equal
+
+if TYPE_CHECKING:
+    from orchestration.provenance import Provenance
+
+TRUNCATED_AT = 32
+"""Delta keeps this many characters of a string in a file's statistics, and may then put a last one behind them."""
+
+Lacking = Callable[[str], tuple[str, ...] | None]
+"""Gives the columns that a table has by now and a contract, by its digest, had not; None for another contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """The partitions that a data file can hold, by its statistics: days and locations, both ends in; None: any.
+
+    has_null: it is a file of an unpartitioned table.
+    """
+
+    first_day: date | None = None
+    last_day: date | None = None
+    first_location: str | None = None
+    last_location: str | None = None
+    has_null: bool = False
+
+    def covers(self, key: PartitionKey) -> bool:
+        """Whether rows of ``key`` can be in the file."""
+        if key.day is None or key.location is None:
+            return True
+        last = self.last_location  # where it was cut off, the true one may lie behind it
+        return (
+            (self.first_day is None or self.first_day <= key.day)
+            and (self.last_day is None or key.day <= self.last_day)
+            and (self.first_location is None or self.first_location <= key.location)
+            and (last is None or key.location <= last or len(last) >= TRUNCATED_AT)
+        )
+
+    def spanned(self, locations: Iterable[str]) -> PartitionSet:
+        """The partitions of ``locations``, and of the file's ends where these are whole, that the file can hold.
+
+        Of the dated ones none where the file's days are unknown.
+        """
+        null = PartitionSet(self.has_null)
+        if self.first_day is None or self.last_day is None:
+            return null
+        ends = {at for at in (self.first_location, self.last_location) if at is not None and len(at) < TRUNCATED_AT}
+        inside = [place for place in {*locations, *ends} if self.covers(PartitionKey(self.first_day, place))]
+        return null | PartitionSet.of(Days.of(self.first_day, self.last_day), inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit of a table.
+
+    touched: what the files can hold that it added or removed with a change of data.
+    added, removed: files, by path, whether data changed or not. schema, description: that it gave the table, as Delta
+    writes them (``schemaString``); None where it gave none.
+    """
+
+    version: int
+    provenance: Provenance | None
+    touched: tuple[FileSpan, ...] = ()
+    added: Mapping[str, FileSpan] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    schema: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """What a table is at a version: a record per partition, and the partitions that others changed since.
+
+    questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
+    had them, each as its sorted items. All that any commit ever said; where two say otherwise, the later one.
+    The rest does not say what the table is, and does not count when states are compared; it is there for what comes.
+    files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
+    that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
+    snapshot or supplement to it; None without one. schema, description: those of the newest commit that gave a schema
+    (``schemaString``); schema None where it is not known, as after a snapshot of format 1, or a gap.
+    """
+
+    version: int | None = None
+    records: Mapping[PartitionKey, PartitionRecord] = field(default_factory=dict)
+    unrecorded: PartitionSet = field(default_factory=PartitionSet.empty)
+    files: Mapping[str, FileSpan] = field(default_factory=dict, compare=False)
+    places: frozenset[str] = field(default=frozenset(), compare=False)
+    snapshot: int | None = field(default=None, compare=False)
+    kept: int | None = field(default=None, compare=False)
+    questions: Mapping[str, Question] = field(default_factory=dict)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    equal: frozenset[Equal] = frozenset()
+    past: frozenset[tuple[tuple[str, Any], ...]] = frozenset()
+    schema: str | None = field(default=None, compare=False)
+    description: str | None = field(default=None, compare=False)
+
+    @property
+    def present(self) -> PartitionSet:
+        """The partitions that are there, zero rows included."""
+        return PartitionSet.from_keys(self.records) | self.unrecorded
+
+    def fingerprint(self, key: PartitionKey) -> str:
+        """The recorded fingerprint; ``absent`` where there is no record, ``unrecorded`` where it holds no more."""
+        if key in self.unrecorded:
+            return UNRECORDED
+        record = self.records.get(key)
+        return ABSENT if record is None else record.fingerprint
+
+    def consulted(self, key: PartitionKey, lacking: Lacking | None = None) -> str:
+        """What a reader of the partition records of it: ``fingerprint``, and the columns that it had to do without.
+
+        lacking: of this table, the columns that a contract had not. ``F``; ``F without aqi,ts_local``; ``absent``.
+        """
+        record = self.trusted(key)
+        if record is None:
+            return self.fingerprint(key)
+        missing = lacking(record.contract) if lacking else ()
+        return f"{record.fingerprint} without {','.join(sorted(missing))}" if missing else record.fingerprint
+
+    def holds(self, key: PartitionKey, recorded: str, lacking: Lacking | None = None) -> bool:
+        """Whether what a reader recorded of the partition is right still: the rows, in the columns that it can know."""
+        record = self.trusted(key)
+        if record is not None and (recorded == record.fingerprint or recorded in record.also.values()):
+            return True
+        return recorded == self.consulted(key, lacking)
+
+    def trusted(self, key: PartitionKey) -> PartitionRecord | None:
+        """The record of ``key``, unless somebody else changed the partition since."""
+        return None if key in self.unrecorded else self.records.get(key)
+
+    def after(self, commit: Commit) -> TableState:
+        """The state after one more commit."""
+        told = self if commit.schema is None else commit
+        state = replace(
+            self,
+            version=commit.version,
+            files=self._files_after(commit),
+            schema=told.schema,
+            description=told.description,
+        )
+        if commit.provenance is not None:
+            wiped = commit.provenance.wiped
+            left = {key: record for key, record in self.records.items() if key not in wiped} if wiped else self.records
+            records = {
+                key: record if record.version == commit.version else replace(record, version=commit.version)
+                for key, record in commit.provenance.records.items()
+            }
+            named = wiped | PartitionSet.from_keys(records)
+            state = state._with_what_was_said(commit.provenance)
+            return replace(state, records={**left, **records}, unrecorded=self.unrecorded - named)
+        if not commit.touched:
+            return state
+        known = {key.location for key in self.records if key.location is not None}
+        known |= self.places.union(self.unrecorded.locations)
+        spans = set(commit.touched)
+        open_ended = [span for span in spans if span.first_day is None or span.last_day is None]
+        doubted = PartitionSet.from_keys(key for key in self.records if any(span.covers(key) for span in open_ended))
+        spanned = PartitionSet.union_of(span.spanned(known) for span in spans)
+        return replace(state, unrecorded=self.unrecorded | doubted | spanned)
+
+    def after_gap(self, version: int, with_rows: PartitionSet, files: Mapping[str, FileSpan]) -> TableState:
+        """The state at ``version``, where the commits up to it cannot be read any more.
+
+        with_rows, files: of the table as it is today. Nothing is trusted of what was known, and what has rows is there.
+        Which schema it has is not known.
+        """
+        doubted = PartitionSet.from_keys(self.records) | with_rows
+        unrecorded = self.unrecorded | doubted
+        return replace(self, version=version, unrecorded=unrecorded, files=files, schema=None, description=None)
+
+    def _with_what_was_said(self, said: Provenance) -> TableState:
+        """What was said before stays the same object where the commit adds nothing to it, as nearly all do."""
+        questions = {**self.questions, **said.questions} if said.questions else self.questions
+        shapes = {**self.shapes, **said.shapes} if said.shapes else self.shapes
+        equal = self.equal.union(said.equal) if said.equal else self.equal
+        past = self.past.union(map(as_items, said.past)) if said.past else self.past
+        return replace(self, questions=questions, shapes=shapes, equal=equal, past=past)
+
+    def _files_after(self, commit: Commit) -> Mapping[str, FileSpan]:
+        if not commit.added and not commit.removed:
+            return self.files
+        left = {path: span for path, span in self.files.items() if path not in commit.removed}
+        return {**left, **commit.added}
+
+
+def as_items(location: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """A mapping as a value that can stand in a set: its items, sorted by name."""
+    return tuple(sorted(location.items()))
+
+
+def fold(commits: Iterable[Commit], start: TableState | None = None) -> TableState:
+    """The state that follows from ``commits``, in their order, on top of ``start``."""
+    state = start or TableState()
+    for commit in commits:
+        state = state.after(commit)
+    return state

@@ -1,0 +1,92 @@
+"""Tables against the contracts of their assets: what grows by one commit, and what takes more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from orchestration.contract_changes import TableDifference, compare
+from orchestration.errors import UsageError
+from orchestration.planner import Plan, TableChange
+from orchestration.provenance import Provenance, TableState, dumps
+from orchestration.shapes import shape_of
+from resources import crash_points
+from resources.clock import iso
+from resources.package import package_version
+from resources.table_schema import grow
+
+if TYPE_CHECKING:
+    from orchestration.workspace import Workspace
+
+
+def differences(
+    workspace: Workspace, keys: Iterable[str], states: Mapping[str, TableState]
+) -> dict[str, TableDifference]:
+    """How the tables of ``keys`` differ from their contracts, by key; those that are not there are left out.
+
+    states: of the tables, which tell their columns without opening them, unless they are very old.
+    """
+    found = {}
+    for key in sorted(keys):
+        state = states.get(key)
+        if state is None or state.version is None:
+            continue
+        schema, description = workspace.warehouse.schema(key, state)
+        contract = workspace.contracts[key]
+        shapes = workspace.history.earlier_shapes(key, state)
+        recorded = frozenset(name for shape in shapes for name, _, _ in shape.columns)
+        unique = next((shape.key for shape in shapes if shape.key), None)
+        texts = contract.description if description is None else description
+        found[key] = compare(key, contract, schema, texts, recorded, unique)
+    return found
+
+
+def table_changes(
+    workspace: Workspace, keys: Iterable[str], states: Mapping[str, TableState], *, tell: bool = False
+) -> tuple[tuple[TableChange, ...], dict[str, str]]:
+    """What a plan does to tables before its steps; and which cannot be written, with why.
+
+    Raises UsageError for a contract that its table does not follow without `aqi migrate`, unless this is only to
+    ``tell`` what changes would cost.
+    """
+    changes: list[TableChange] = []
+    blocked: dict[str, str] = {}
+    for key, difference in differences(workspace, keys, states).items():
+        if (difference.refused or difference.needs_migration) and not tell:
+            raise UsageError(difference.in_words().removesuffix(difference.remedy).strip(), difference.remedy)
+        if difference.blocks:
+            blocked[key] = difference.in_words()
+        elif difference.grows:
+            added = tuple(column.name for column in difference.added)
+            changes.append(TableChange(key, added, difference.in_words()))
+    return tuple(changes), blocked
+
+
+def foreign_columns(workspace: Workspace, keys: Iterable[str], states: Mapping[str, TableState]) -> list[str]:
+    """What people are told of columns that others added, a line a table."""
+    found = differences(workspace, keys, states)
+    return [difference.in_words() for difference in found.values() if difference.foreign]
+
+
+def change_tables(workspace: Workspace, plan: Plan, states: Mapping[str, TableState], run_id: str) -> None:
+    """One commit without files per table of ``plan.tables``. Raises CommitConflict, WarehouseError."""
+    for change in plan.tables:
+        contract = workspace.contracts[change.asset]
+        shapes = {contract.digest: shape_of(contract)}
+        said = Provenance(run_id, change.asset, iso(datetime.now(UTC)), {}, shapes=shapes, by=package_version())
+        grow(
+            workspace.warehouse.table_uri(change.asset),
+            contract.delta_schema()["fields"],
+            contract.description,
+            dumps(said.to_json()),
+            states[change.asset].version,
+        )
+    if plan.tables:
+        crash_points.reach("tables-changed")
+
+
+def fields_of(schema: str) -> list[dict[str, object]]:
+    """The fields of a Delta schema, as its JSON has them."""
+    return list(json.loads(schema)["fields"])
