@@ -293,6 +293,8 @@ class _Planning:
                 touched = mapping.affected_by(changed, own | asked, self._flagged(mapping))
                 needed |= touched & asked
                 rewrite |= touched - asked
+        if self.current.configured is not None:  # what others are made of by today's code, these are not
+            rewrite = rewrite.restrict(locations=self.current.configured)
         needed = self._with_upstream(asset, needed)
         for mapping in asset.upstream:
             rewrite = mapping.makeable(rewrite, self._available(mapping.of))

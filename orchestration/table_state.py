@@ -130,15 +130,21 @@ class TableState:
         record = self.trusted(key)
         if record is None:
             return self.fingerprint(key)
-        missing = lacking(record.contract) if lacking else ()
+        missing = lacking(record.contract) if lacking and record.rows else ()  # no rows lack nothing
         return f"{record.fingerprint} without {','.join(sorted(missing))}" if missing else record.fingerprint
 
     def holds(self, key: PartitionKey, recorded: str, lacking: Lacking | None = None) -> bool:
-        """Whether what a reader recorded of the partition is right still: the rows, in the columns that it can know."""
+        """Whether what a reader recorded of the partition is right still: the rows, in the columns that it can know.
+
+        What it had to do without, the partition must lack still; it may lack other columns besides by now.
+        """
         record = self.trusted(key)
-        if record is not None and (recorded == record.fingerprint or recorded in record.also.values()):
-            return True
-        return recorded == self.consulted(key, lacking)
+        if record is None:
+            return recorded == self.fingerprint(key)
+        fingerprint, _, without = recorded.partition(" without ")
+        if fingerprint != record.fingerprint and fingerprint not in record.also.values():
+            return False
+        return not without or (lacking is not None and set(without.split(",")) <= set(lacking(record.contract) or ()))
 
     def trusted(self, key: PartitionKey) -> PartitionRecord | None:
         """The record of ``key``, unless somebody else changed the partition since."""

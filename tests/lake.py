@@ -15,6 +15,7 @@ from orchestration.partitions import ChunkMode
 from orchestration.planner import Request
 from orchestration.rows import read_rows
 from orchestration.status import read_status
+from orchestration.tables import change_tables
 from orchestration.workspace import Workspace
 from resources.settings import load
 from tests import oracle
@@ -29,6 +30,28 @@ DATED = (
     oracle.CITY_DAILY,
     oracle.EPISODE,
 )
+
+
+@dataclass
+class SharedSpark:
+    """The session of the tests as a run's own: it is neither started nor stopped."""
+
+    session: Any
+    application_id: str = "shared"
+
+    def start(self) -> Any:
+        return self.session
+
+    def cancel(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def shared(spark: Any) -> Any:
+    """What makes a session for commands that want one."""
+    return lambda run_id, rows_expected, inherited: SharedSpark(spark)
 
 
 @dataclass
@@ -81,6 +104,8 @@ class Lake:
         current = workspace.current(None if looked is None else looked.sent)
         plan, tables = workspace.plan(request, current)
         run_id = f"run-{datetime.now(UTC).timestamp()}"
+        change_tables(workspace, plan, tables, run_id)
+        tables = workspace.states(tuple(request.assets))
         runner, source = prepare(workspace, plan, tables, run_id, self._session, current, looked)
         outcomes = run_in_order(plan, runner, source)
         return RunSummary(run_id, plan, outcomes, 0.0, chunks=chunk_outcomes(request, plan, outcomes, runner.tables))

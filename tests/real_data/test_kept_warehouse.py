@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from orchestration.changed import costs
+from orchestration.errors import UsageError
+from orchestration.outcome import RunSummary
+from orchestration.places import check_swapped, locations_of
+from orchestration.progress import Quiet
+from orchestration.status import read_status
+from orchestration.wipe import run_wipes
 from resources.simulator import Simulator
 from tests.kept.trees import RANGE, Tree, commits, data_files, unpack
+from tests.lake import Lake
 
 pytestmark = pytest.mark.spark
 
@@ -27,7 +36,6 @@ HOURLY, DAILY, EPISODE = "gold.fact_air_quality_hourly", "gold.fact_city_daily",
 DIM_LOCATION = "gold.dim_location"
 FRESH = {("fresh", ())}
 IDENTIFIERS = "from assets.identifiers import identifier, iso_day, iso_instant\n"
-HANOI = "  - {key: hanoi, name: Hà Nội, latitude: 21.0278, longitude: 105.8342, timezone: Asia/Ho_Chi_Minh}"
 
 
 @pytest.fixture(scope="session")
@@ -72,15 +80,167 @@ def test_it_opens_fresh_without_a_commit_and_a_request(tree: Tree) -> None:
     assert commits(tree.warehouse) == before
 
 
-def test_a_display_name_and_a_time_zone(tree: Tree) -> None:
+# Configuration ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lake(tmp_path: Path, _kept: Path, spark: Any) -> Lake:
+    """The kept warehouse for runs in the shared session; nobody answers at the source."""
+    shutil.copytree(_kept, tmp_path / "warehouse")
+    return Lake(tmp_path / "warehouse", spark, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+PLACES = [
+    {"key": "hanoi", "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Ho_Chi_Minh"},
+    {"key": "hcmc", "name": "TP.HCM", "latitude": 10.8231, "longitude": 106.6297, "timezone": "Asia/Ho_Chi_Minh"},
+    {"key": "danang", "name": "Đà Nẵng", "latitude": 16.0544, "longitude": 108.2022, "timezone": "Asia/Ho_Chi_Minh"},
+]
+
+
+def configured(lake: Lake, **hanoi: Any) -> None:
+    """With other values of Hà Nội; ``key=None``: without it."""
+    places = [PLACES[0] | hanoi, *PLACES[1:]] if hanoi.get("key", "") is not None else PLACES[1:]
+    lake.flags = {**lake.flags, "locations": places}
+
+
+def run_as_planned(lake: Lake, *, status: int = 0) -> RunSummary:
+    """What `aqi plan --changed` says is what a run over everything does, and leaves."""
+    told = costs(lake.workspace, lake.workspace.catalog.keys)
+    assert told.exit_status == status
+    summary = lake.materialize(RANGE)
+    assert [cost.step for cost in told.steps] == list(summary.plan.steps)
+    assert told.plan.left_out == summary.plan.left_out
+    assert told.plan.tables == summary.plan.tables
+    assert all(not outcome.bad for outcome in summary.outcomes)
+    return summary
+
+
+def planned(summary: RunSummary) -> dict[str, int]:
+    return {step.asset: len(step.all_partitions) for step in summary.plan.steps}
+
+
+def made(summary: RunSummary) -> dict[str, int]:
+    return {outcome.step.asset: len(outcome.written) for outcome in summary.outcomes if outcome.written}
+
+
+def all_fresh(lake: Lake) -> bool:
+    return all(set(found) == {"fresh"} for found in lake.states().values())
+
+
+def marks(lake: Lake, key: str) -> set[tuple[str, ...]]:
+    return {item.marks for item in read_status(lake.workspace, [key])}
+
+
+def test_a_display_name_and_a_time_zone(lake: Lake) -> None:
     """Only the table of locations is made; and what was made under the old name stays fresh although it is gone."""
-    tree.edit("config/locations.yml", (HANOI, HANOI.replace("Hà Nội", "Ha Noi").replace("Ho_Chi_Minh", "Bangkok")))
-    before = commits(tree.warehouse)
-    _, summary = runs_as_planned(tree)
-    assert steps(summary) == written(summary) == {DIM_LOCATION: 1}
-    assert {key: n for key, n in commits(tree.warehouse).items() if n != before[key]} == {DIM_LOCATION: 3}
-    assert all(state == FRESH for state in tree.states().values())
-    assert tree.json("plan", "--changed")["steps"] == []
+    configured(lake, name="Ha Noi", timezone="Asia/Bangkok")
+    before = commits(lake.folder)
+    summary = run_as_planned(lake)
+    assert planned(summary) == made(summary) == {DIM_LOCATION: 1}
+    assert {key: n for key, n in commits(lake.folder).items() if n != before[key]} == {DIM_LOCATION: 3}
+    assert all_fresh(lake)
+    assert run_as_planned(lake).plan.is_empty
+    configured(lake, name="Hanoi again")
+    assert planned(run_as_planned(lake)) == {DIM_LOCATION: 1}
+    assert all_fresh(lake)
+
+
+def test_the_old_name_is_known_when_its_rows_are_gone_for_good(lake: Lake) -> None:
+    """The table of locations is wiped and made anew: its commits carry what bronze's versions hang on."""
+    configured(lake, name="Ha Noi")
+    workspace = lake.workspace
+    assert run_wipes(workspace, workspace.requested([DIM_LOCATION], None), Quiet(Console(stderr=True)))
+    assert planned(lake.materialize(RANGE)) == {DIM_LOCATION: 1}
+    assert all_fresh(lake)
+
+
+def test_a_threshold_is_of_episodes_only(lake: Lake) -> None:
+    lake.flags = {"rules": {"episode": {"threshold": 120}}}
+    summary = run_as_planned(lake)
+    assert set(planned(summary)) == {EPISODE}
+    assert all_fresh(lake)
+
+
+def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
+    """0.001 degrees: bronze of that location from its own rows, without the network, and what follows from it."""
+    then = {key: lake.rows(key) for key in (BRONZE, DAILY, EPISODE)}
+    configured(lake, latitude=21.0288)
+    summary = run_as_planned(lake)
+    assert made(summary) == {BRONZE: 14, SILVER: 14, HOURLY: 14, DIM_LOCATION: 1}, "a day's figures know no coordinates"
+    assert set(planned(summary)) == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE, DIM_LOCATION}
+    assert all_fresh(lake)
+    want = [row | ({"latitude": 21.0288} if row["location_key"] == "hanoi" else {}) for row in then[BRONZE]]
+    assert lake.rows(BRONZE) == want
+    assert {key: lake.rows(key) for key in (DAILY, EPISODE)} == {key: then[key] for key in (DAILY, EPISODE)}
+    assert run_as_planned(lake).plan.is_empty
+
+
+def test_small_moves_add_up(lake: Lake) -> None:
+    """Twice 0.06 degrees lie farther than 0.1 from where the source was asked: what it was asked counts."""
+    configured(lake, latitude=21.0878)
+    assert made(run_as_planned(lake))[BRONZE] == 14
+    configured(lake, latitude=21.1478)
+    summary = run_as_planned(lake, status=3)
+    assert set(planned(summary)) == {DIM_LOCATION}
+    assert "21.0278" in summary.plan.left_out[0].reason
+
+
+def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
+    """1 degree: what is stored stays, the plan says why, and only who is told to asks the source: that location."""
+    configured(lake, latitude=22.0278)
+    summary = run_as_planned(lake, status=3)
+    assert set(planned(summary)) == {DIM_LOCATION}
+    (left,) = summary.plan.left_out
+    assert (left.asset, len(left.partitions), left.lacking) == (BRONZE, 14, False)
+    assert "21.0278" in left.reason and "22.0278" in left.reason and "--refetch" in left.reason
+    assert {key: set(found) for key, found in lake.states().items() if set(found) != {"fresh"}} == {
+        BRONZE: {"fresh", "stale"}
+    }
+    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC)) as simulator:
+        lake.base_url = simulator.url
+        workspace = lake.workspace
+        summary = lake.run(workspace.repair(workspace.catalog.keys, None, refetch=True))
+        assert simulator.requests_served.total() == 1
+    assert made(summary)[BRONZE] == 14 and all(step.asset != DIM_LOCATION for step in summary.plan.steps)
+    assert all_fresh(lake)
+    assert run_as_planned(lake).plan.is_empty
+
+
+def test_two_locations_that_change_places_are_asked_about(lake: Lake) -> None:
+    one, other = ({name: place[name] for name in ("latitude", "longitude")} for place in PLACES[:2])
+    lake.flags = {"locations": [PLACES[0] | other, PLACES[1] | one, PLACES[2]]}
+    with pytest.raises(UsageError, match="hanoi and hcmc have each other's coordinates"):
+        check_swapped(lake.workspace)
+    configured(lake)
+    check_swapped(lake.workspace)
+
+
+def test_a_location_leaves_and_comes_back(lake: Lake) -> None:
+    configured(lake, key=None)
+    summary = run_as_planned(lake)
+    assert set(planned(summary)) == {DIM_LOCATION}
+    assert all_fresh(lake)
+    for key in (BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE):
+        assert marks(lake, key) == {(), ("no longer configured",)}
+    found = locations_of(lake.workspace)
+    assert (found.gone, found.without_row) == ({"hanoi": 6 * 14}, {})
+    configured(lake)
+    assert set(planned(run_as_planned(lake))) == {DIM_LOCATION}
+    assert all_fresh(lake) and marks(lake, BRONZE) == {()}
+
+
+def test_a_location_that_left_can_be_wiped(lake: Lake) -> None:
+    configured(lake, key=None)
+    lake.materialize(RANGE, DIM_LOCATION)
+    workspace = lake.workspace
+    request = workspace.to_wipe(workspace.catalog.keys, None, ["hanoi"])
+    removed = run_wipes(workspace, request, Quiet(Console(stderr=True)))
+    assert {item.asset for item in removed} == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE}
+    assert all_fresh(lake)
+    assert set(lake.workspace.states([BRONZE])[BRONZE].present.locations) == {"danang", "hcmc"}
+
+
+# Code and contracts ---------------------------------------------------------------------------------------------------
 
 
 def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
@@ -103,96 +263,6 @@ def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
     costs, _ = runs_as_planned(tree)
     assert costs["steps"] == [] and costs["tables"] == []
     assert commits(tree.warehouse) == before
-
-
-def test_a_threshold_is_of_episodes_only(tree: Tree) -> None:
-    tree.edit("config/rules.yml", ("threshold: 151", "threshold: 120"))
-    _, summary = runs_as_planned(tree)
-    assert set(steps(summary)) == {EPISODE}
-    assert all(state == FRESH for state in tree.states().values())
-
-
-def test_coordinates_that_move_a_little_are_rewritten(tree: Tree) -> None:
-    """0.001 degrees: bronze of that location from its own rows, without the network, and what follows from it."""
-    tree.edit("config/locations.yml", (HANOI, HANOI.replace("21.0278", "21.0288")))
-    _, summary = runs_as_planned(tree)
-    made = written(summary)
-    assert made[BRONZE] == made[SILVER] == made[HOURLY] == 14
-    assert DAILY not in made and EPISODE not in made, "a day's figures know no coordinates"
-    assert set(steps(summary)) == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE, DIM_LOCATION}
-    assert all(state == FRESH for state in tree.states().values())
-    rows = tree.json("show", BRONZE, "--locations", "hanoi", "--limit", "1000")
-    assert {row["latitude"] for row in rows} == {21.0288} and len(rows) == 14 * 24
-    again = tree.json("plan", "--changed")
-    assert again["steps"] == again["left_out"] == []
-
-
-def test_coordinates_that_move_far_are_another_question(tree: Tree) -> None:
-    """1 degree: what is stored stays, the plan says why, and only --refetch asks the source."""
-    tree.edit("config/locations.yml", (HANOI, HANOI.replace("21.0278", "22.0278")))
-    costs, summary = runs_as_planned(tree, refetch=True)
-    assert set(steps(summary)) == {DIM_LOCATION}
-    (left,) = costs["left_out"]
-    assert left["asset"] == BRONZE and len(left["partitions"]) == 14
-    assert "21.0278" in left["reason"] and "22.0278" in left["reason"] and "--refetch" in left["reason"]
-    assert tree.states()[BRONZE] == {("fresh", ()), ("stale", ())}
-    asked = tree("repair", "--refetch", "--yes")
-    assert asked.returncode == 1, "nobody is there to be asked"
-    assert f"failed {BRONZE} {RANGE} × hanoi" in asked.stdout
-
-
-def test_what_lies_behind_its_question_is_fetched_if_told(tree: Tree) -> None:
-    """By one request for that location alone; what follows from it is made too."""
-    moved = HANOI.replace("21.0278", "22.0278")
-    tree.edit("config/locations.yml", (HANOI, moved))
-    tree.ok("materialize", DIM_LOCATION)
-    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC)) as simulator:
-        tree.base_url = simulator.url
-        summary = tree.json("repair", "--refetch", "--yes")
-        assert simulator.requests_served.total() == 1
-    assert written(summary)[BRONZE] == 14
-    assert all(state == FRESH for state in tree.states().values())
-    assert tree.json("plan", "--changed")["steps"] == []
-
-
-def test_a_location_leaves_and_comes_back(tree: Tree) -> None:
-    tree.edit("config/locations.yml", (HANOI + "\n", ""))
-    _, summary = runs_as_planned(tree)
-    assert set(steps(summary)) == {DIM_LOCATION}
-    states = tree.states()
-    gone = ("fresh", ("no longer configured",))
-    assert all(states[key] == {("fresh", ()), gone} for key in (BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE))
-    assert "hanoi is no longer configured" in tree.ok("doctor", status=tree("doctor").returncode)
-    tree.edit("config/locations.yml", ("locations:\n", f"locations:\n{HANOI}\n"))
-    _, summary = runs_as_planned(tree)
-    assert set(steps(summary)) == {DIM_LOCATION}
-    assert all(state == FRESH for state in tree.states().values())
-
-
-def test_a_location_that_left_is_wiped(tree: Tree) -> None:
-    tree.edit("config/locations.yml", (HANOI + "\n", ""))
-    tree.ok("materialize", DIM_LOCATION)
-    removed = tree.json("wipe", "--locations", "hanoi", "--yes")
-    assert {item["asset"] for item in removed} == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE}
-    assert all(state == FRESH for state in tree.states().values())
-    assert {item["partition"].partition("/")[2] for item in tree.json("status", BRONZE)} == {"danang", "hcmc"}
-
-
-def test_a_location_is_renamed(tree: Tree) -> None:
-    """A commit a table, no fetch; afterwards nothing is to be made, and ids are those of the new key."""
-    before = commits(tree.warehouse)
-    said = tree("location", "rename", "hanoi", "ha_noi", "--yes")
-    assert said.returncode == 0, said.stderr
-    assert "still named 'hanoi': locations" in said.stderr
-    touched = {key for key, n in commits(tree.warehouse).items() if n != before[key]}
-    assert touched == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE, DIM_LOCATION}
-    assert all(commits(tree.warehouse)[key] == before[key] + 1 for key in touched)
-    tree.edit("config/locations.yml", ("key: hanoi", "key: ha_noi"))
-    assert all(state == FRESH for state in tree.states().values())
-    _, summary = runs_as_planned(tree)
-    assert summary["steps"] == []
-    silver = tree.json("show", SILVER, "--limit", "2000")
-    assert {row["location_key"] for row in silver} == {"danang", "ha_noi", "hcmc"}
 
 
 def test_a_nullable_column_is_added(tree: Tree) -> None:
@@ -218,8 +288,8 @@ def test_a_nullable_column_is_added(tree: Tree) -> None:
     summary = tree.json("materialize", f"{SILVER} or {HOURLY}", "--partitions", RANGE, "--force")
     assert written(summary) == {SILVER: 42, HOURLY: 42}
     assert all(state == FRESH for state in tree.states().values())
-    rows = tree.json("show", HOURLY, "--limit", "10")
-    assert {row["ozone_band"] for row in rows} <= {0, 1, 2, 3}
+    rows = tree.json("show", HOURLY, "--limit", "2000")
+    assert {row["ozone_band"] for row in rows} == {int(row["o3"] // 60) for row in rows}
 
 
 def grow(tree: Tree) -> None:

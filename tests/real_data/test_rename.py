@@ -1,0 +1,167 @@
+"""A location gets another key: the tables are those that it would have made, and nothing is fetched or made."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from orchestration.errors import UsageError
+from orchestration.executor import materialize
+from orchestration.progress import Quiet
+from orchestration.rename import planned_rename, run_rename
+from orchestration.wipe import run_wipes
+from resources.pending import Pending
+from tests import oracle
+from tests.kept.trees import RANGE, commits, unpack
+from tests.lake import DATED, Lake, shared
+
+pytestmark = pytest.mark.spark
+
+OLD, NEW = "hanoi", "ha_noi"
+QUIET = Quiet(Console(stderr=True))
+PLACES = [
+    {"key": NEW, "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Ho_Chi_Minh"},
+    {"key": "hcmc", "name": "TP.HCM", "latitude": 10.8231, "longitude": 106.6297, "timezone": "Asia/Ho_Chi_Minh"},
+    {"key": "danang", "name": "Đà Nẵng", "latitude": 16.0544, "longitude": 108.2022, "timezone": "Asia/Ho_Chi_Minh"},
+]
+
+
+@pytest.fixture(scope="module")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(tmp_path_factory.mktemp("kept") / "warehouse")
+
+
+@pytest.fixture
+def lake(tmp_path: Path, _kept: Path, spark: Any) -> Lake:
+    shutil.copytree(_kept, tmp_path / "warehouse")
+    return Lake(tmp_path / "warehouse", spark, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def rename(lake: Lake, old: str = OLD, new: str = NEW) -> Any:
+    return run_rename(lake.workspace, old, new, QUIET, shared(lake.spark))
+
+
+def all_fresh(lake: Lake) -> bool:
+    return all(set(found) == {"fresh"} for found in lake.states().values())
+
+
+def under_the_new_key(lake: Lake) -> dict[str, Any]:
+    """All dated tables, by the independent oracle, from bronze's rows with the new key in place of the old one."""
+    bronze = [row | {"location_key": NEW} if row["location_key"] == OLD else row for row in lake.rows(oracle.BRONZE)]
+    silver = oracle.silver(bronze)
+    hourly = oracle.fact_hourly(silver)
+    made = (bronze, silver, oracle.quarantine(bronze), hourly, oracle.city_daily(hourly), oracle.episodes(hourly))
+    return {key: oracle.canonical(rows, oracle.COLUMNS[key]) for key, rows in zip(DATED, made, strict=True)}
+
+
+@pytest.mark.parametrize("first", ["the tables", "the configuration"])
+def test_a_location_is_renamed(lake: Lake, first: str) -> None:
+    """A commit a table, whichever is changed first, the tables or the configuration; ids are the new key's."""
+    want, before = under_the_new_key(lake), commits(lake.folder)
+    if first == "the configuration":
+        lake.flags = {"locations": PLACES}
+    done = rename(lake)
+    assert done.still_named == (() if lake.flags else ("locations",))
+    lake.flags = {"locations": PLACES}
+    assert lake.tables() == want
+    assert {row["location_key"] for row in lake.rows("gold.dim_location")} == {NEW, "hcmc", "danang"}
+    now = commits(lake.folder)
+    assert {key for key in now if now[key] == before[key] + 1} == {*DATED, "gold.dim_location"}
+    assert all_fresh(lake)
+    assert lake.materialize(RANGE).plan.is_empty
+    assert Pending(str(lake.folder)).read() is None
+
+
+def test_there_and_back(lake: Lake) -> None:
+    """And a name is changed between: records of a version that hangs on it follow through both."""
+    want = lake.tables()
+    rename(lake)
+    lake.flags = {"locations": [PLACES[0] | {"name": "Hanoi"}, *PLACES[1:]]}
+    assert {step.asset for step in lake.materialize(RANGE).plan.steps} == {"gold.dim_location"}
+    assert all_fresh(lake)
+    rename(lake, NEW, OLD)
+    lake.flags = {}
+    assert lake.tables() == want
+    assert {step.asset for step in lake.materialize(RANGE).plan.steps} == {"gold.dim_location"}
+    assert all_fresh(lake)
+
+
+def test_what_was_stale_stays_so(lake: Lake) -> None:
+    """A partition whose upstream was wiped is as stale under the new key as it was under the old one."""
+    workspace = lake.workspace
+    request = workspace.requested([oracle.SILVER], "2025-08-10", [OLD])
+    run_wipes(workspace, request, QUIET)
+    rename(lake)
+    lake.flags = {"locations": PLACES}
+    states = lake.states()
+    assert states[oracle.FACT_HOURLY]["stale"] == [f"2025-08-10/{NEW}"]
+    assert oracle.BRONZE in states and set(states[oracle.BRONZE]) == {"fresh"}
+    assert lake.materialize(RANGE).ok
+    assert all_fresh(lake)
+
+
+def test_what_was_accepted_holds_under_the_new_key(lake: Lake) -> None:
+    lake.flags = {"open_meteo": {"model_domain": "another"}}
+    rename(lake)
+    assert set(lake.states()[oracle.BRONZE]) >= {"stale"}, "another domain is another question, whatever the key"
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("commit", [0, 1, 3, 6])
+def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
+    from orchestration import rename as module
+    from resources import crash_points
+
+    want = under_the_new_key(lake)
+    reached = []
+
+    def die(point: str) -> None:
+        if point == "between-tables" or (point == "rename-begun" and not commit):
+            reached.append(point)
+            if len(reached) >= max(1, commit):
+                raise Broken
+
+    monkeypatch.setattr(crash_points, "reach", die)
+    with pytest.raises(Broken):
+        rename(lake)
+    monkeypatch.undo()
+    workspace = lake.workspace
+    request = workspace.requested([oracle.CITY_DAILY], RANGE)
+    with pytest.raises(UsageError, match=f"`aqi location rename {OLD} {NEW}` is under way") as refused:
+        materialize(workspace, request, QUIET, title="", make_spark=shared(lake.spark))
+    assert f"Call `aqi location rename {OLD} {NEW}` again" in refused.value.remedy
+    with pytest.raises(UsageError, match="is under way"):
+        run_wipes(workspace, request, QUIET)
+    with pytest.raises(UsageError, match="is under way"):
+        planned_rename(workspace, OLD, "elsewhere")
+    lake.flags = {"locations": PLACES}
+    assert len(rename(lake).tables) == 7 - commit
+    assert lake.tables() == want
+    assert all_fresh(lake)
+    assert module.Pending(str(lake.folder)).read() is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (OLD, "hcmc", "has 14 partitions of 'hcmc' already"),
+        (OLD, "Hà Nội", "a key is lower-case letters"),
+        (OLD, OLD, "the new key is the old one"),
+        ("atlantis", "lemuria", "no table has it"),
+    ],
+)
+def test_what_cannot_be_renamed(lake: Lake, old: str, new: str, says: str) -> None:
+    before = commits(lake.folder)
+    with pytest.raises(UsageError, match=says):
+        planned_rename(lake.workspace, old, new)
+    assert commits(lake.folder) == before
+    assert Pending(str(lake.folder)).read() is None
