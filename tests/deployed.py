@@ -68,6 +68,8 @@ NAME_AT = {FEED: 5, CLEAN: 4, QUARANTINE: 7, HOURS: 6, DAYS: 5, RUNS: 4}
 NAMED = frozenset({FEED, HOURS})
 """Assets whose code reads the name of the town, so that it is in their version."""
 GROWING, MOST_EXTRAS = (CLEAN, HOURS), 2
+BOTH_WAYS = False
+"""Whether a contract that grows may change otherwise too. The core does not see then what its rows lack."""
 SAME_PLACE = 0.1
 HOME = 21.0
 
@@ -218,6 +220,8 @@ class Code:
     def with_contract(self, asset: str, *, retyped: bool) -> Code:
         """With another contract of an asset: other rules, or another type of a column."""
         form = self.forms[asset]
+        if form.extras and not BOTH_WAYS:
+            return self
         other = replace(form, kind=form.kind + 1) if retyped else replace(form, rest=form.rest + 1)
         return replace(self, forms={**self.forms, asset: other})
 
@@ -225,7 +229,7 @@ class Code:
         """With one more column, by the code as it is (0), or by other code that is declared to make the same (1) or
         not (2)."""
         form = self.forms[asset]
-        if asset not in GROWING or form.extras == MOST_EXTRAS:
+        if asset not in GROWING or form.extras == MOST_EXTRAS or ((form.rest or form.kind) and not BOTH_WAYS):
             return self
         code = replace(self, forms={**self.forms, asset: replace(form, extras=form.extras + 1)})
         code = code.with_code(asset, self.effect(asset)) if how else code

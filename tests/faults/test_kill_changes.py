@@ -1,0 +1,105 @@
+"""kill -9 in the middle of a rename or a migration: the same call again, and nothing is half-named."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kept.trees import RANGE, Tree, commits, unpack
+from tests.lake import DATED, Lake
+from tests.real_data.test_migrate import DAILY, change_three, declare_equal
+
+pytestmark = [pytest.mark.spark]
+
+KILLED = -signal.SIGKILL
+RENAME = ("location", "rename", "hanoi", "ha_noi", "--yes")
+MIGRATE = ("migrate", DAILY, "--rename", "hours_measured=hours_with_index", "--yes")
+
+
+@pytest.fixture(scope="module")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(tmp_path_factory.mktemp("kept") / "warehouse")
+
+
+def copied(kept: Path, folder: Path) -> Tree:
+    shutil.copytree(kept, folder / "warehouse")
+    return Tree.copy(folder / "project", folder / "warehouse")
+
+
+def tables(tree: Tree) -> dict[str, Any]:
+    return Lake(tree.warehouse, None, "http://127.0.0.1:9").tables(DATED)
+
+
+def named(tree: Tree) -> None:
+    tree.edit("config/locations.yml", ("key: hanoi", "key: ha_noi"))
+
+
+@pytest.fixture(scope="module")
+def renamed(_kept: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The tables of a rename that nothing disturbed."""
+    tree = copied(_kept, tmp_path_factory.mktemp("undisturbed"))
+    tree.ok(*RENAME)
+    return tables(tree)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("rename-begun", marks=pytest.mark.slow),
+        pytest.param("before-commit:1", marks=pytest.mark.slow),
+        pytest.param("after-files:2:both", marks=pytest.mark.slow),
+        pytest.param("after-commit:2", marks=pytest.mark.slow),
+        "between-tables:4",
+        pytest.param("after-commit:7", marks=pytest.mark.slow),
+        pytest.param("before-rename-ends", marks=pytest.mark.slow),
+    ],
+)
+def test_a_rename_that_is_killed(_kept: Path, tmp_path: Path, renamed: dict[str, Any], point: str) -> None:
+    tree = copied(_kept, tmp_path)
+    assert tree(*RENAME, AQI_CRASH_POINT=point).returncode == KILLED
+    refused = tree("materialize", "*", "--partitions", RANGE)
+    assert refused.returncode == 2 and "aqi location rename hanoi ha_noi" in refused.stderr
+    assert all(status in ("fresh", "stale", "missing") for states in tree.states().values() for status, _ in states)
+    tree.ok(*RENAME)
+    assert tables(tree) == renamed
+    named(tree)
+    assert all(state == {("fresh", ())} for state in tree.states().values())
+    assert tree.json("plan", "--changed")["steps"] == []
+
+
+@pytest.fixture(scope="module")
+def migrated(_kept: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `aqi show` prints after a migration that nothing disturbed."""
+    tree = copied(_kept, tmp_path_factory.mktemp("undisturbed"))
+    change_three(tree)
+    declare_equal(tree, DAILY)
+    tree.ok(*MIGRATE)
+    found: dict[str, Any] = tree.json("show", DAILY, "--limit", "100000")
+    return found
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("before-commit", marks=pytest.mark.slow),
+        "after-files:1:both",
+        pytest.param("after-commit", marks=pytest.mark.slow),
+    ],
+)
+def test_a_migration_that_is_killed(_kept: Path, tmp_path: Path, migrated: dict[str, Any], point: str) -> None:
+    """It is one commit: there or not."""
+    tree = copied(_kept, tmp_path)
+    change_three(tree)
+    declare_equal(tree, DAILY)
+    before = commits(tree.warehouse)[DAILY]
+    assert tree(*MIGRATE, AQI_CRASH_POINT=point).returncode == KILLED
+    assert commits(tree.warehouse)[DAILY] == before + (point == "after-commit")
+    again = tree(*MIGRATE) if point != "after-commit" else tree("migrate", DAILY)
+    assert again.returncode == 0, again.stderr
+    assert tree.json("show", DAILY, "--limit", "100000") == migrated
+    assert commits(tree.warehouse)[DAILY] == before + 1
+    assert all(state == {("fresh", ())} for state in tree.states().values())
