@@ -17,6 +17,7 @@ from orchestration.errors import AqiError, WarehouseError
 from orchestration.executor import RunListener, locked, log_folder, new_run_id
 from orchestration.workspace import Workspace
 from resources.delta_log import DeltaLog
+from resources.pending import Pending
 from resources.step_history import FOLDER as STEP_HISTORY
 from resources.step_history import StepHistory
 from resources.upkeep import TableFiles
@@ -103,6 +104,7 @@ def run_maintenance(
     with ExitStack() as held:
         if not dry_run:
             held.enter_context(locked(workspace, new_run_id(), listener))
+            Pending(workspace.warehouse.uri).check(frozenset(asset.key for asset in assets))
         tables = [_as_far_as_it_goes(asset.key, _steps(workspace, asset, dry_run)) for asset in assets]
         if keys is None:
             tables.append(_as_far_as_it_goes(STEP_HISTORY, _steps_of_history(workspace, dry_run)))

@@ -1,4 +1,4 @@
-"""Accepting versions, and renaming a town, in the model: around what ``aqi accept`` and ``aqi location rename`` decide."""
+"""Accepts and renames in the model: around what ``aqi accept`` and ``aqi location rename`` decide."""
 
 from __future__ import annotations
 
