@@ -29,7 +29,7 @@ from orchestration.provenance import TableState
 from orchestration.run_record import RunRecord
 from orchestration.source import OpenMeteoSource
 from orchestration.steps import RunContext, StepRunner, explain
-from orchestration.tables import change_tables
+from orchestration.tables import change_tables, foreign_columns
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.hadoop import HadoopConf
@@ -130,6 +130,8 @@ def materialize(
             current = workspace.current(None if looked is None else looked.sent)
             plan, states = workspace.plan(request, current)
         listener.planned(plan)
+        for line in foreign_columns(workspace, request.assets, states):
+            listener.warned(line)
         change_tables(workspace, plan, states, run_id)
         if not plan.steps:
             return _summary(request, run_id, plan, (), states, started, flow_run_id)

@@ -148,7 +148,7 @@ class Judge:
         }
 
     def __call__(self, key: PartitionKey) -> Judgement:
-        if key in self._own.unrecorded:
+        if self._own.unrecorded and key in self._own.unrecorded:
             return _UNRECORDED
         record = self._own.records.get(key)
         if record is None:
@@ -190,16 +190,19 @@ class Judge:
 
     def _behind(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the partition lies behind its question, its code or its contract."""
-        fetched = self._asset.source is not None
-        if fetched and self._current.history is not None:
+        if self._asset.source is not None and self._current.history is not None:
             why = self._current.history.outdated(self._asset, key, record, self._own)
             if why:
-                yield Judgement(State.STALE, f"behind its question: {why}", f"behind its question: {why}", Way.REFETCH)
-        head, way = ("behind its code: ", Way.REWRITE) if fetched else ("", Way.MAKE)
+                yield replace(_stale(f"behind its question: refetch ({why})"), way=Way.REFETCH)
         if not self._is_same(key.location, record.code):
-            yield replace(_stale(f"{head}its code or parameters changed"), way=way)
+            yield self._behind_its_code("its code or parameters changed")
         if self._lacks(record) is None:
-            yield replace(_stale(f"{head}its contract changed"), way=way)
+            yield self._behind_its_code("its contract changed")
+
+    def _behind_its_code(self, why: str) -> Judgement:
+        if self._asset.source is None:
+            return _stale(why)
+        return replace(_stale(f"behind its code: rewrite ({why})"), way=Way.REWRITE)
 
     def _source_went_on(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the source has something else now; as far as it was not asked, whether it may have more.

@@ -76,6 +76,7 @@ class WarehouseHistory:
         self._same_place_degrees = same_place_degrees
         self._places = {place.key: place for place in parameters.locations}
         self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
+        self._asked: dict[tuple[str, str | None, str], Question] = {}
         self._locations_in: dict[str, tuple[Location, ...]] = {}
         self._coordinates: dict[str, dict[PartitionKey, tuple[float, float]]] = {}
         self._equivalences = Equivalences(read_lines(), self._explain)
@@ -119,12 +120,16 @@ class WarehouseHistory:
         """
         if record.question:
             return own.questions.get(record.question)
+        at = (asset.key, key.location, record.code)
+        if at in self._asked:
+            return self._asked[at]
         then = self._explained(asset, key.location, record.code)
         shape = self.scheme1.shape(asset.key)
         columns = set() if shape is None else {name for name, _, _ in shape[0]}
         variables = tuple(sorted(columns & {variable.column for variable in VARIABLES.values()}))
         if then is not None and then.location is not None:
-            return self._question(asset, then.location, variables)
+            self._asked[at] = self._question(asset, then.location, variables)
+            return self._asked[at]
         where = self._coordinates_of(asset, own).get(key)
         place = self._places.get(str(key.location))
         if where is None or place is None:

@@ -68,7 +68,11 @@ class PartitionKey:
             return NULL_KEY
         if not (read := _DATED_KEY.fullmatch(text)):
             raise PartitionRangeError(f"cannot read partition key {text!r}", "write it as 2025-08-08/hanoi, or null")
-        return cls(first_and_last_day(read[1], f"partition key {text!r}")[0], read[2])
+        try:
+            day = date.fromisoformat(read[1])
+        except ValueError:
+            day, _ = first_and_last_day(read[1], f"partition key {text!r}")  # says what is wrong with it
+        return cls(day, read[2])
 
 
 NULL_KEY = PartitionKey(None, None)

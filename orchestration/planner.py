@@ -431,8 +431,8 @@ def _doubted(asset: str, upstream: str) -> str:
 
 def _outdated(asset: str, why: str) -> str:
     return (
-        f"{why}. What is stored stays as it is; `aqi repair --refetch {asset}` fetches it anew (so does "
-        "`aqi materialize --force`)."
+        f"{why[0].upper()}{why[1:]}. What is stored stays as it is; `aqi repair --refetch {asset}` fetches it anew "
+        "(so does `aqi materialize --force`)."
     )
 
 

@@ -148,7 +148,7 @@ class TableState:
 
     def trusted(self, key: PartitionKey) -> PartitionRecord | None:
         """The record of ``key``, unless somebody else changed the partition since."""
-        return None if key in self.unrecorded else self.records.get(key)
+        return None if self.unrecorded and key in self.unrecorded else self.records.get(key)
 
     def after(self, commit: Commit) -> TableState:
         """The state after one more commit."""

@@ -48,6 +48,7 @@ class Warehouse:
 
     def __init__(self, uri: str, places: Iterable[str] = ()) -> None:
         self._places = tuple(places)
+        self._schemas: dict[tuple[str, int | None], tuple[list[dict[str, Any]], str | None]] = {}
         self.is_local = "://" not in uri or uri.startswith("file://")
         self.uri = str(Path(uri.removeprefix("file://")).expanduser().resolve()) if self.is_local else uri.rstrip("/")
 
@@ -99,10 +100,13 @@ class Warehouse:
         """
         if state.schema is not None:
             return list(json.loads(state.schema)["fields"]), state.description
-        from deltalake import DeltaTable
+        at = (key, state.version)
+        if at not in self._schemas:
+            from deltalake import DeltaTable
 
-        table = DeltaTable(self.table_uri(key))
-        return list(json.loads(table.schema().to_json())["fields"]), table.metadata().description
+            table = DeltaTable(self.table_uri(key))
+            self._schemas[at] = (list(json.loads(table.schema().to_json())["fields"]), table.metadata().description)
+        return self._schemas[at]
 
     def state_at(self, asset: Asset, version: int) -> TableState:
         """The state of an asset's table as it was at an earlier version, from its log."""

@@ -278,8 +278,8 @@ def test_the_reason_of_a_step_counts_every_kind_of_staleness() -> None:
     tables = changed(tables, FEED, august(3, 4), contract="another")
     tables = changed(tables, FEED, august(5), code="another")
     assert reason_of(tables[FEED], 3, 4, 5, 6, 7) == (
-        "2 stale (behind its code: its contract changed), "
-        "1 stale (behind its code: its code or parameters changed), 1 missing"
+        "2 stale (behind its code: rewrite (its contract changed)), "
+        "1 stale (behind its code: rewrite (its code or parameters changed)), 1 missing"
     )
 
 

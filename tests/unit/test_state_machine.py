@@ -481,11 +481,17 @@ class Lakehouse(RuleBasedStateMachine):
     # Changes -------------------------------------------------------------------------------------
 
     @precondition(lambda self: not self.renaming)
-    @rule(asset=assets, sample=st.sampled_from([1, 3, 100]), happens=happenings())
-    def accept(self, asset: str, sample: int, happens: Happening) -> None:
+    @rule(
+        asset=st.sampled_from([CLEAN, CLEAN, CLEAN, DAYS, *LAKE.keys]),
+        sample=st.sampled_from([1, 3, 100]),
+        what=st.sampled_from(["", "code", "code", "effect", "grow"]),
+        at=towns,
+        pattern=st.sampled_from(PATTERNS),
+    )
+    def accept(self, asset: str, sample: int, what: str, at: tuple[str, ...], pattern: Pattern) -> None:
         """What older code made is accepted where a sample comes out the same."""
         self._land()
-        self._happens(happens, self.world.until_today)
+        self._happens((what, asset, pattern, asset == CLEAN), self._named(PartitionSet.of(Days.of(*DATES[:2]), at)))
         self.runs += 1
         before = fresh_cells(self.storage.snapshot(), self.world.code, self.world.now)
         event(changes_model.accept(self.storage, self.world, asset, sample, f"accept {self.runs}"))
