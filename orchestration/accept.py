@@ -129,6 +129,7 @@ def accept(
     Pending(workspace.warehouse.uri).check(frozenset([key]))
     planned_acceptance(workspace, key, sample)
     with locked(workspace, run_id, listener) as inherited:
+        Pending(workspace.warehouse.uri).check(frozenset([key]))
         tables = workspace.states((key,))
         found = _acceptance(workspace, key, sample, tables)
         with spark_session(workspace, run_id, len(found.sample) * 24, inherited, listener, make_spark) as spark:

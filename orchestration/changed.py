@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestration.errors import UsageError
 from orchestration.freshness import Current
+from orchestration.places import check_swapped
 from orchestration.planner import Plan, Step
 from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
@@ -79,6 +80,9 @@ class Costs:
 
     @property
     def exit_status(self) -> int:
+        """1 where a run would be refused, or leave something out that is lacking; 3 where only a fetch would do."""
+        if any(item.lacking for item in self.plan.left_out):
+            return 1
         return REFETCH_STATUS if self.refetch else 0
 
     def to_json(self) -> dict[str, Any]:
@@ -119,8 +123,12 @@ class Costs:
 
 
 def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
-    """What the changes at hand cost for everything that is there of ``keys``. Needs no JVM."""
+    """What the changes at hand cost for everything that is there of ``keys``. Needs no JVM.
+
+    Raises UsageError where a run would be refused because two locations have each other's coordinates.
+    """
     request, current = workspace.changed(keys), workspace.current()
+    check_swapped(workspace)
     plan, tables = workspace.plan(request, current)
     history = _history(workspace)
     steps = tuple(_cost(step, tables, history) for step in plan.steps)

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 
 from orchestration.errors import AqiError, RunError, UsageError
+from resources.package import VERSION
 
 INTERRUPTED = 130
 
@@ -90,7 +91,7 @@ def place_names(locations: str) -> list[str]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="air-quality-lakehouse", prog_name="aqi")
+@click.version_option(VERSION, prog_name="aqi")
 def main() -> None:
     """An air-quality lakehouse as an asset graph, on Spark, Delta Lake and Prefect.
 

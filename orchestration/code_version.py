@@ -43,7 +43,11 @@ class CodeVersions:
 
     def with_locations(self, locations: tuple[Location, ...]) -> CodeVersions:
         """The versions for the same parameters with other locations; what is known of the code is shared."""
-        other = CodeVersions(replace(self._parameters, locations=locations))
+        return self.with_parameters(replace(self._parameters, locations=locations))
+
+    def with_parameters(self, parameters: Parameters) -> CodeVersions:
+        """The versions for other parameters; what is known of the code is shared."""
+        other = CodeVersions(parameters)
         other._code = self._code
         return other
 

@@ -149,7 +149,8 @@ class Judge:
 
     def __call__(self, key: PartitionKey) -> Judgement:
         if self._own.unrecorded and key in self._own.unrecorded:
-            return _UNRECORDED
+            gone = not self._current.is_configured(key.location)
+            return replace(_UNRECORDED, marks=(NO_LONGER_CONFIGURED,)) if gone else _UNRECORDED
         record = self._own.records.get(key)
         if record is None:
             return _MISSING

@@ -34,12 +34,37 @@ if TYPE_CHECKING:
 LINES = Path(__file__).resolve().parent.parent / "assets" / "same_rows.yml"
 
 
+DOMAIN_OF_SCHEME_1 = "cams_global"
+"""What ``open_meteo.model_domain`` was unless it was configured."""
+VARIABLES_OF_SCHEME_1 = (
+    "aerosol_optical_depth",
+    "carbon_dioxide",
+    "carbon_monoxide",
+    "dust",
+    "nitrogen_dioxide",
+    "ozone",
+    "pm10",
+    "pm2_5",
+    "sulphur_dioxide",
+    "us_aqi",
+    "us_aqi_carbon_monoxide",
+    "us_aqi_nitrogen_dioxide",
+    "us_aqi_ozone",
+    "us_aqi_pm10",
+    "us_aqi_pm2_5",
+    "us_aqi_sulphur_dioxide",
+    "uv_index",
+)
+"""What commit d35dc26 asked Open-Meteo for, always all of it."""
+
+
 @dataclass(frozen=True)
 class _Explained:
     """What a version of scheme 1 was made of. location: None where it hangs on no single one."""
 
     version: str
     location: Location | None
+    domain: str
 
 
 def read_lines(path: Path = LINES) -> dict[str, list[frozenset[str]]]:
@@ -78,7 +103,7 @@ class WarehouseHistory:
         self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
         self._asked: dict[tuple[str, str | None, str], Question] = {}
         self._locations_in: dict[str, tuple[Location, ...]] = {}
-        self._coordinates: dict[str, dict[PartitionKey, tuple[float, float]]] = {}
+        self._rows_say: dict[str, dict[PartitionKey, tuple[float, float, str]]] = {}
         self._equivalences = Equivalences(read_lines(), self._explain)
 
     # freshness.History --------------------------------------------------------------------------------------------
@@ -111,7 +136,7 @@ class WarehouseHistory:
         place = self._places.get(str(location))
         if asset.source is None or place is None:
             return None
-        return self._question(asset, place, tuple(sorted(variable.column for variable in VARIABLES.values())))
+        return self._question(asset, place, self._parameters.model_domain, tuple(sorted(VARIABLES)))
 
     def question_of(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
         """What the source was asked for when a partition was fetched.
@@ -124,17 +149,14 @@ class WarehouseHistory:
         if at in self._asked:
             return self._asked[at]
         then = self._explained(asset, key.location, record.code)
-        shape = self.scheme1.shape(asset.key)
-        columns = set() if shape is None else {name for name, _, _ in shape[0]}
-        variables = tuple(sorted(columns & {variable.column for variable in VARIABLES.values()}))
         if then is not None and then.location is not None:
-            self._asked[at] = self._question(asset, then.location, variables)
+            self._asked[at] = self._question(asset, then.location, then.domain, VARIABLES_OF_SCHEME_1)
             return self._asked[at]
-        where = self._coordinates_of(asset, own).get(key)
-        place = self._places.get(str(key.location))
-        if where is None or place is None:
+        said = self._said_by_rows(asset, own).get(key)
+        if said is None:
             return None
-        return self._question(asset, replace(place, latitude=where[0], longitude=where[1]), variables)
+        latitude, longitude, domain = said
+        return Question(str(asset.source), domain, VARIABLES_OF_SCHEME_1, latitude, longitude)
 
     def questions_of(self, asset: Asset, keys: Iterable[PartitionKey], own: TableState) -> list[Question]:
         """What the source was asked for when partitions were fetched that are recorded, each once."""
@@ -143,8 +165,7 @@ class WarehouseHistory:
         found = {self.question_of(asset, key, own.records[key], own) for key in keys}
         return sorted((question for question in found if question is not None), key=lambda question: question.id)
 
-    def _question(self, asset: Asset, place: Location, variables: tuple[str, ...]) -> Question:
-        domain = self._parameters.model_domain
+    def _question(self, asset: Asset, place: Location, domain: str, variables: tuple[str, ...]) -> Question:
         return Question(str(asset.source), domain, variables, place.latitude, place.longitude)
 
     def _differs(self, location: str, then: Question, now: Question) -> str:
@@ -158,20 +179,20 @@ class WarehouseHistory:
         never = sorted(set(now.variables) - set(then.variables))
         return f"{', '.join(never)} was never asked for at {location}" if never else ""
 
-    def _coordinates_of(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float]]:
-        """Where rows of a fetched asset say that they are from: read once, and only if nothing else tells."""
-        if asset.key not in self._coordinates:
-            found: dict[PartitionKey, tuple[float, float]] = {}
-            columns = asset.partitions
+    def _said_by_rows(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float, str]]:
+        """What rows of a fetched asset say that was asked: read once, and only if nothing else tells."""
+        if asset.key not in self._rows_say:
+            found: dict[PartitionKey, tuple[float, float, str]] = {}
+            columns, said = asset.partitions, ("latitude", "longitude", "model_domain")
             names = {column.name for column in self._contracts[asset.key].columns}
-            if columns is not None and own.version is not None and {"latitude", "longitude"} <= names:
-                wanted = [columns.day_column, columns.location_column, "latitude", "longitude"]
+            if columns is not None and own.version is not None and names.issuperset(said):
+                wanted = [columns.day_column, columns.location_column, *said]
                 rows = self._warehouse.read_arrow(asset.key, own.version, columns=wanted)
                 for row in rows.group_by(wanted).aggregate([]).to_pylist():
                     key = PartitionKey(row[columns.day_column], row[columns.location_column])
-                    found[key] = (row["latitude"], row["longitude"])
-            self._coordinates[asset.key] = found
-        return self._coordinates[asset.key]
+                    found[key] = (row["latitude"], row["longitude"], row["model_domain"])
+            self._rows_say[asset.key] = found
+        return self._rows_say[asset.key]
 
     # Versions of scheme 1 -----------------------------------------------------------------------------------------
 
@@ -202,19 +223,23 @@ class WarehouseHistory:
 
     def _versions(self, asset: Asset, location: str | None, *, by_place: bool) -> Iterator[tuple[str, _Explained]]:
         """The versions of scheme 1 that an asset can have been made by, with what they were made of."""
-        if not by_place:
+        lists: list[tuple[Location, ...]]
+        if by_place:
+            lists = [(place,) for place in self.places_of(str(location))]
+        else:
             lists = [self._parameters.locations, *([self.locations_in(asset)] if is_of_locations(asset) else [])]
+        domains = [self._parameters.model_domain]
+        domains += [DOMAIN_OF_SCHEME_1] if "model_domain" in asset.parameters else []
+        for domain in dict.fromkeys(domains):
+            parameters = replace(self._parameters, model_domain=domain)
+            codes = self._codes.with_parameters(parameters)
             for places in lists:
-                version = self.scheme1.version(asset.key, self._parameters, None, locations=places)
+                version = self.scheme1.version(asset.key, parameters, location, locations=places)
                 if version is not None:
-                    settings = self._codes.with_locations(places).settings_part(asset, None)
-                    yield version, _Explained(f"{SCHEME_1}:{settings}", None)
-            return
-        for place in self.places_of(str(location)):
-            version = self.scheme1.version(asset.key, self._parameters, location, locations=(place,))
-            if version is not None:
-                settings = self._codes.with_locations((place,)).settings_part(asset, location)
-                yield version, _Explained(f"{SCHEME_1}:{settings}", place)
+                    at = location if by_place else None
+                    settings = codes.with_locations(places).settings_part(asset, at)
+                    place = places[0] if by_place else None
+                    yield version, _Explained(f"{SCHEME_1}:{settings}", place, domain)
 
     def places_of(self, key: str) -> list[Location]:
         """What a location is and was: configured, in the dimension, and before that."""

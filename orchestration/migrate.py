@@ -181,6 +181,7 @@ def run_migration(
     Pending(warehouse.uri).check(frozenset([key]))
     planned_migration(workspace, key, renames, drops)
     with locked(workspace, run_id, listener) as inherited:
+        Pending(warehouse.uri).check(frozenset([key]))
         state = warehouse.state(asset)
         found = _planned(workspace, asset, state, dict(renames or {}), set(drops))
         if found.is_empty or state.version is None:

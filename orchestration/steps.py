@@ -324,17 +324,23 @@ class StepRunner:
         return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
 
     def _stored(self, asset: Asset, partitions: PartitionSet, tables: Mapping[str, TableState]) -> DataFrame:
-        """The rows of a fetched asset's own table, in the columns that its source sends; absent columns are null."""
-        from pyspark.sql import functions as F
+        """The rows of a fetched asset's own table, in the columns that its source sends.
 
+        Raises CheckFailed where the table has not all of these: what its function would make without them is not what
+        was fetched.
+        """
         state = tables.get(asset.key, TableState())
         assert state.version is not None, "there are stored rows"
         rows = self._context.warehouse.read(self._context.spark(), asset.key, state.version)
         rows = rows.where(condition(asset.partitions, partitions))
-        there = set(rows.columns)
-        return rows.select(
-            *[F.col(name) if name in there else F.lit(None).cast(kind).alias(name) for name, kind in SOURCE_COLUMNS]
-        )
+        lacking = [name for name, _ in SOURCE_COLUMNS if name not in rows.columns]
+        if lacking:
+            raise CheckFailed(
+                f"{asset.key}: its table has no column {', '.join(lacking)}, so its stored rows cannot go through its "
+                "function again",
+                "Keep these columns in its contract by the names that the source has for them.",
+            )
+        return rows.select(*[name for name, _ in SOURCE_COLUMNS])
 
     def _fetched(self, step: Step, targets: PartitionSet) -> DataFrame:
         """What was fetched of ``targets``. Filtered here and not by Spark, which would compile code for every chunk."""

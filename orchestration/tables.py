@@ -15,7 +15,7 @@ from orchestration.shapes import shape_of
 from resources import crash_points
 from resources.clock import iso
 from resources.package import package_version
-from resources.table_schema import grow
+from resources.table_schema import cannot_grow, grow
 
 if TYPE_CHECKING:
     from orchestration.workspace import Workspace
@@ -58,6 +58,8 @@ def table_changes(
             raise UsageError(difference.in_words().removesuffix(difference.remedy).strip(), difference.remedy)
         if difference.blocks:
             blocked[key] = difference.in_words()
+        elif difference.grows and (why := cannot_grow(workspace.warehouse.table_uri(key))):
+            blocked[key] = f"{key}: {why}"
         elif difference.grows:
             added = tuple(column.name for column in difference.added)
             changes.append(TableChange(key, added, difference.in_words()))

@@ -56,6 +56,7 @@ def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> 
     run_id = new_run_id()
     Pending(workspace.warehouse.uri).check(request.assets)
     with locked(workspace, run_id, listener):
+        Pending(workspace.warehouse.uri).check(request.assets)
         tables = workspace.warehouse.states(workspace.catalog[key] for key in request.assets)
         wipes = _wipes(workspace, request, tables)
         for wipe in wipes:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-
-PACKAGE = "air-quality-lakehouse"
+VERSION = "0.2.0"
+"""Also that of the distribution (pyproject.toml). Raised when what is stored changes: commits name it."""
 
 
-@cache
 def package_version() -> str:
-    """The installed version, for instance ``0.2.0``; empty where the package is not installed."""
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        return ""
+    """The version that runs."""
+    return VERSION

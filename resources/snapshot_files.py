@@ -9,7 +9,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ from orchestration.provenance import TableState, dumps
 from orchestration.snapshots import from_json, snapshot_due, to_json
 from resources.whole_files import names_in, unfinished, write_whole
 
+FORMAT_2 = "format-2"
+"""A file beside the snapshots, from the first of format 2 on. Whoever wrote one of format 1 after it did not understand
+the commits that the state follows from."""
 KEPT = 2
 """The newest may be damaged, and a reader may be about to read the one before it."""
 
@@ -53,7 +56,11 @@ class SnapshotFiles:
 
     def there(self) -> list[Snapshot]:
         """All snapshots, sound or not, by version."""
-        parsed = map(Snapshot.parse, names_in(self._files, self._folder))
+        return self._parsed(names_in(self._files, self._folder))
+
+    @staticmethod
+    def _parsed(names: Iterable[str]) -> list[Snapshot]:
+        parsed = map(Snapshot.parse, names)
         return sorted((found for found in parsed if found), key=lambda found: (found.version, found.since is None))
 
     def newest(self, version: int) -> TableState | None:
@@ -61,10 +68,11 @@ class SnapshotFiles:
 
         What is damaged, or was removed since it was listed, is passed over: older ones and the log say the same.
         """
-        for found in reversed(self.there()):
+        names = names_in(self._files, self._folder)
+        for found in reversed(self._parsed(names)):
             if found.version <= version:
                 with contextlib.suppress(FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError):
-                    return self._read(found)
+                    return self._read(found, oldest=2 if FORMAT_2 in names else 1)
         return None
 
     def keep(self, state: TableState) -> TableState:
@@ -76,14 +84,21 @@ class SnapshotFiles:
         text = dumps(to_json(state, self._digest_of(state.version), new.since))
         packed = gzip.compress(text.encode("utf-8"), compresslevel=3, mtime=0)
         write_whole(self._files, f"{self._folder}/{new.name}", packed)
+        if FORMAT_2 not in names_in(self._files, self._folder):
+            write_whole(self._files, f"{self._folder}/{FORMAT_2}", b"")
         self._prune(state.version)
         return replace(state, snapshot=state.version if whole else state.snapshot, kept=state.version)
 
-    def _read(self, found: Snapshot) -> TableState:
-        """Raises ValueError, among others, for one that is damaged, or of another table that once was in this place."""
+    def _read(self, found: Snapshot, oldest: int = 1) -> TableState:
+        """oldest: the first format that is believed; a supplement's base may be older.
+
+        Raises ValueError, among others, for one that is damaged, or of another table that once was in this place."""
         base = None if found.since is None else self._read(Snapshot(found.since))
         packed = self._files.cat_file(f"{self._folder}/{found.name}")
-        state, commit = from_json(json.loads(gzip.decompress(packed)), base)
+        data = json.loads(gzip.decompress(packed))
+        state, commit = from_json(data, base)
+        if data["format"] < oldest:
+            raise ValueError(f"it was written by a version that did not understand format {oldest}")
         if state.version != found.version:
             raise ValueError(f"the version must be {found.version} (got {state.version})")
         if self._digest_of(found.version) not in ("", commit):

@@ -112,6 +112,18 @@ def grow(
     return version
 
 
+def cannot_grow(uri: str) -> str:
+    """Why the schema of a table cannot be changed by ``grow``, as a sentence; empty where it can."""
+    from deltalake import DeltaTable
+
+    table = DeltaTable(uri)
+    try:
+        _check_features(uri, table, json.loads(table.schema().to_json())["fields"])
+    except WarehouseError as error:
+        return f"{error.message}. {error.remedy}"
+    return ""
+
+
 def write_new(files: Any, path: str, content: bytes) -> bool:
     """Write ``content``, whole or not at all; False where there is a file at ``path`` already, which stays.
 

@@ -10,6 +10,7 @@ from typing import Any
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, Provenance, dumps
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
+from resources.snapshot_files import FORMAT_2
 
 AT = "2025-08-20T06:00:00Z"
 Action = dict[str, Any]
@@ -46,9 +47,9 @@ class Table:
         self.commit(version, info(dumps(said.to_json())), *actions)
 
     def kept(self) -> list[str]:
-        """The names of the snapshots, and of whatever lies beside them."""
+        """The names of the snapshots, and of whatever lies beside them; the mark of their format aside."""
         folder = self.folder / PROVENANCE_FOLDER
-        return sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+        return sorted(file.name for file in folder.iterdir() if file.name != FORMAT_2) if folder.is_dir() else []
 
     def file(self, name: str) -> Path:
         """A file beside the snapshots."""

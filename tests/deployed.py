@@ -69,7 +69,8 @@ NAMED = frozenset({FEED, HOURS})
 """Assets whose code reads the name of the town, so that it is in their version."""
 GROWING, MOST_EXTRAS = (CLEAN, HOURS), 2
 BOTH_WAYS = False
-"""Whether a contract that grows may change otherwise too. The core does not see then what its rows lack."""
+"""Whether a contract that grows may change otherwise too: that of ``CLEAN`` only grows, any other does either. Of rows
+whose contract was another one besides, a reader does not record by now which columns it had to do without."""
 SAME_PLACE = 0.1
 HOME = 21.0
 
@@ -220,7 +221,7 @@ class Code:
     def with_contract(self, asset: str, *, retyped: bool) -> Code:
         """With another contract of an asset: other rules, or another type of a column."""
         form = self.forms[asset]
-        if form.extras and not BOTH_WAYS:
+        if (form.extras or asset == CLEAN) and not BOTH_WAYS:
             return self
         other = replace(form, kind=form.kind + 1) if retyped else replace(form, rest=form.rest + 1)
         return replace(self, forms={**self.forms, asset: other})

@@ -31,6 +31,8 @@ FIRST, LAST = date(2025, 3, 1), date(2025, 3, 4)
 BACKFILL = ("backfill", "--start-date", str(FIRST), "--end-date", str(LAST), "--chunk-mode", "daily")
 PLACES = ("--locations", "hanoi,danang")
 KILLED = -signal.SIGKILL
+OF_CHANGES = {"tables-changed", "rename-begun", "between-tables", "before-rename-ends"}
+"""Points that only changes of tables reach: test_kill_changes has them."""
 
 
 def tables_of(warehouse: Path) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def test_every_named_crash_point(server: str, tmp_path: Path) -> None:
             states = check_status(aqi, f"{FIRST}..{LAST}", want)
             if hit[-1] != "before-journal":
                 assert "missing" in states[oracle.EPISODE]
-        assert sorted(hit) == sorted(POINTS)
+        assert sorted(hit) == sorted(set(POINTS) - OF_CHANGES)
         last = aqi.json(*BACKFILL, *PLACES)
         assert last["state"] == "completed"
     assert tables_of(aqi.warehouse) == want

@@ -153,7 +153,9 @@ def test_the_code_version_is_the_place_s_own() -> None:
     elsewhere = PartitionKey(DAY.day, "hanoi")
     own = record(feed, key=elsewhere)
     assert judged(feed, own, key=elsewhere) == FRESH
-    assert judged(feed, own) == replace(stale("behind its code: rewrite (its code or parameters changed)"), way=Way.REWRITE)
+    assert judged(feed, own) == replace(
+        stale("behind its code: rewrite (its code or parameters changed)"), way=Way.REWRITE
+    )
 
 
 def test_another_contract() -> None:
@@ -413,7 +415,11 @@ def test_not_fresh_puts_partitions_of_a_kind_together() -> None:
     found = not_fresh(feed, PartitionSet.from_keys(days), tables, CURRENT)
     assert [(why.state, why.reason, partitions) for why, partitions in found.items()] == [
         (State.STALE, "behind its code: rewrite (its contract changed)", PartitionSet.from_keys([days[1]])),
-        (State.STALE, "behind its code: rewrite (its code or parameters changed)", PartitionSet.from_keys([days[2], days[3]])),
+        (
+            State.STALE,
+            "behind its code: rewrite (its code or parameters changed)",
+            PartitionSet.from_keys([days[2], days[3]]),
+        ),
         (
             State.STALE,
             f"fetched before the day ended ({days[4].day}T06:00:00Z)",

@@ -801,3 +801,22 @@ def test_a_whole_file_replaces_another(tmp_path: Path) -> None:
         assert path.read_bytes() == text
     assert whole_files.names_in(files, str(path.parent)) == ["a.json"]
     assert whole_files.names_in(files, str(tmp_path / "nowhere")) == []
+
+
+def test_a_snapshot_of_a_version_that_did_not_understand_the_commits_is_passed_over(table: Table) -> None:
+    """An older `aqi` took a commit of ours for somebody else's, and wrote down what it made of it."""
+    a_month(table)
+    table.ours(1, *range(1, 31))
+    state = table.log.state()
+    digest = table.log._digest(1)
+    doubted = FORMAT_1 | {
+        "version": 1,
+        "commit": digest,
+        "records": [],
+        "unrecorded": [["hue", "2025-08-01", "2025-08-30"]],
+    }
+    packed = gzip.compress(dumps(doubted).encode())
+    table.file(whole(1)).write_bytes(packed)
+    assert table.log.state() == state
+    table.file("format-2").unlink()  # a warehouse that no version since then has written
+    assert table.log.state() != state

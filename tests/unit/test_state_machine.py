@@ -498,6 +498,14 @@ class Lakehouse(RuleBasedStateMachine):
         assert before <= fresh_cells(self.storage.snapshot(), self.world.code, self.world.now), "accepted to be stale"
 
     @precondition(lambda self: not self.renaming)
+    @rule(asset=st.sampled_from([CLEAN, CLEAN, HOURS]), asked=ranges(), how=st.sampled_from([0, 0, 1, 2]))
+    def a_column_comes(self, asset: str, asked: PartitionSet, how: int) -> None:
+        """A table gets a column, and its readers are made anew of rows that lack it."""
+        self.world.code = self.world.code.grown(asset, how)
+        reader = frozenset({HOURS if asset == CLEAN else DAYS})
+        self._undisturbed(Request(reader, self._named(asked), self.world.now, force=True))
+
+    @precondition(lambda self: not self.renaming)
     @rule(asked=ranges(), far=st.sampled_from([True, True, False]), order=seeds)
     def refetch(self, asked: PartitionSet, far: bool, order: int) -> None:
         """What lies behind its question, and that alone, is fetched; what follows from it is made."""
@@ -1262,6 +1270,10 @@ RARE = {
     "dependants_of_what_failed_are_made",
     "a_record_of_rows_that_were_not_read",
     "the_first_step_that_makes_a_partition_is_read",
+    "an_accept_by_partitions_whose_upstream_changed",
+    "an_accept_that_compares_columns_which_were_not_there",
+    "a_rename_that_forgets_what_was_accepted",
+    "what_was_accepted_holds_elsewhere_too",
 }
 """Bugs that need more than ten seconds to be found."""
 
