@@ -230,6 +230,28 @@ def change_of(records: Mapping[PartitionKey, PartitionRecord], state: TableState
     return Change(news, PartitionSet.from_keys(written), PartitionSet.from_keys(replaced), rows)
 
 
+def not_outdone(
+    asset: Asset, records: Mapping[PartitionKey, PartitionRecord], state: TableState
+) -> Mapping[PartitionKey, PartitionRecord]:
+    """``records`` without those of a fetched asset of which another run has committed an answer that was asked later.
+
+    Nothing older is put in its place, be it an answer or stored rows; the next run finds out what is left to do.
+    """
+    if asset.source is None:
+        return records
+    found = {key: state.trusted(key) for key in records}
+    return {
+        key: record
+        for key, record in records.items()
+        if (there := found[key]) is None or _last_asked(there) <= _last_asked(record)
+    }
+
+
+def _last_asked(record: PartitionRecord) -> str:
+    """When the newest answer was asked for (ISO 8601, UTC); empty where that was not kept."""
+    return max((answer.asked for answer in record.answers), default="")
+
+
 def adoptable(
     partitions: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts], state: TableState
 ) -> dict[PartitionKey, PartitionRecord]:

@@ -64,6 +64,10 @@ class History(Protocol):
         another contract than today's without such columns."""
         ...
 
+    def absent(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...]:
+        """The columns that today's contract has and the one with the digest ``recorded`` had not, whatever else."""
+        ...
+
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
         """Why what the source was asked for is not what it would be asked for today; empty where it is."""
         ...
@@ -103,8 +107,10 @@ class Current:
         return None if self.history is None else self.history.lacking(asset, recorded, own)
 
     def columns_lacking(self, asset: str, own: TableState, recorded: str) -> tuple[str, ...]:
-        """As ``lacking``, for what is read of an asset: none where it was another contract."""
-        return self.lacking(asset, recorded, own) or ()
+        """What a reader has to do without of rows that were made under the contract ``recorded``."""
+        if recorded == self.contracts[asset] or self.history is None:
+            return ()
+        return self.history.absent(asset, recorded, own)
 
 
 @dataclass(frozen=True, slots=True)

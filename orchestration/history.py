@@ -25,7 +25,7 @@ from orchestration.parameters import Location, Parameters
 from orchestration.partitions import PartitionKey
 from orchestration.provenance import PartitionRecord, Question, Shape, TableState
 from orchestration.scheme1 import Scheme1
-from orchestration.shapes import hashed_columns, lacking, shape_of
+from orchestration.shapes import absent, hashed_columns, lacking, shape_of
 from resources.open_meteo_requests import VARIABLES
 
 if TYPE_CHECKING:
@@ -120,6 +120,11 @@ class WarehouseHistory:
             return ()
         shape = self.shapes(asset, own).get(recorded)
         return None if shape is None else lacking(contract, shape)
+
+    def absent(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...]:
+        """The columns that rows of the contract ``recorded`` do not have, whatever else it demanded."""
+        shape = self.shapes(asset, own).get(recorded)
+        return () if shape is None else absent(self._contracts[asset], shape)
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
         """Why the source would be asked for something else today; empty where it would not, or nobody knows."""

@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
-from orchestration.decisions import PartitionFacts, provenance_of
+from orchestration.contract import Contract
+from orchestration.decisions import PartitionFacts, comes_out_as, provenance_of
 from orchestration.equivalence import parts
 from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
@@ -31,6 +32,7 @@ from resources import crash_points
 from resources.clock import iso
 from resources.package import package_version
 from resources.pending import Pending, PendingChange
+from resources.warehouse import condition
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -237,6 +239,7 @@ class _Renaming:
         try:
             earlier = workspace.history.earlier(asset.key, state)
             facts = aggregate(frame, asset, contract, workspace.parameters, earlier)
+            self._check_doubted(spark, asset, state, contract, earlier)
             old_keys = [NULL_KEY] if asset.partitions is None else [k for k in state.records if k.location == self._old]
             records = {self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in old_keys}
             gone = PartitionSet.from_keys(key for key in old_keys if key != NULL_KEY)
@@ -265,6 +268,27 @@ class _Renaming:
         self._now[asset.key] = warehouse.state(asset, state)
         with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
             warehouse.keep_state(asset, self._now[asset.key])
+
+    def _check_doubted(
+        self, spark: SparkSession, asset: Asset, state: TableState, contract: Contract, earlier: Mapping[str, Any]
+    ) -> None:
+        """Raises WarehouseError where somebody else has changed rows of the old key since the rename began."""
+        doubted = state.unrecorded.restrict(locations=[self._old]).without_null()
+        if not doubted or state.version is None:
+            return
+        rows = self._workspace.warehouse.read(spark, asset.key, state.version).where(
+            condition(asset.partitions, doubted)
+        )
+        there = conform(rows, asset, contract, missing_is_null=True)
+        facts = aggregate(there, asset, contract, self._workspace.parameters, earlier)
+        for key in doubted:
+            record = state.records.get(key)
+            if record is None or not comes_out_as(record, facts.get(key, PartitionFacts())):
+                version = self._begun.versions.get(asset.key)
+                raise WarehouseError(
+                    f"{asset.key} {key}: somebody else changed it while the rename was under way",
+                    f"Restore the table to its version {version}, and call the command again.",
+                )
 
     def _columns(self, asset: Asset, spark: SparkSession, state: TableState) -> list[str]:
         """The columns that the table has, which may be fewer than its contract has by now."""

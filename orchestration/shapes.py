@@ -47,6 +47,12 @@ def lacking(contract: Contract, shape: Shape) -> tuple[str, ...] | None:
     return tuple(now) if all(nullable for _, nullable in now.values()) else None
 
 
+def absent(contract: Contract, shape: Shape) -> tuple[str, ...]:
+    """The columns of ``contract`` that rows of ``shape`` do not have, whatever else it demanded: they read as null."""
+    then = {name for name, _, _ in shape.columns}
+    return tuple(column.name for column in contract.columns if column.name not in then)
+
+
 def hashed_columns(shape: Shape, contract: Contract) -> tuple[str, ...] | None:
     """The columns over which rows of today have a fingerprint that one of ``shape`` can be compared with.
 

@@ -25,6 +25,7 @@ from orchestration.decisions import (
     adoptable,
     change_of,
     judged,
+    not_outdone,
     provenance_of,
     records_of,
     skipped,
@@ -432,6 +433,7 @@ class StepRunner:
                     written, rows = written | change.written, rows + change.rows
                 else:
                     failures += 1
+                    records = not_outdone(asset, records, self._state(asset.key))
         raise WarehouseError(
             f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
             "Call the same command again when they are done.",

@@ -68,9 +68,6 @@ NAME_AT = {FEED: 5, CLEAN: 4, QUARANTINE: 7, HOURS: 6, DAYS: 5, RUNS: 4}
 NAMED = frozenset({FEED, HOURS})
 """Assets whose code reads the name of the town, so that it is in their version."""
 GROWING, MOST_EXTRAS = (CLEAN, HOURS), 2
-BOTH_WAYS = False
-"""Whether a contract that grows may change otherwise too: that of ``CLEAN`` only grows, any other does either. Of rows
-whose contract was another one besides, a reader does not record by now which columns it had to do without."""
 SAME_PLACE = 0.1
 HOME = 21.0
 
@@ -221,8 +218,6 @@ class Code:
     def with_contract(self, asset: str, *, retyped: bool) -> Code:
         """With another contract of an asset: other rules, or another type of a column."""
         form = self.forms[asset]
-        if (form.extras or asset == CLEAN) and not BOTH_WAYS:
-            return self
         other = replace(form, kind=form.kind + 1) if retyped else replace(form, rest=form.rest + 1)
         return replace(self, forms={**self.forms, asset: other})
 
@@ -230,7 +225,7 @@ class Code:
         """With one more column, by the code as it is (0), or by other code that is declared to make the same (1) or
         not (2)."""
         form = self.forms[asset]
-        if asset not in GROWING or form.extras == MOST_EXTRAS or ((form.rest or form.kind) and not BOTH_WAYS):
+        if asset not in GROWING or form.extras == MOST_EXTRAS:
             return self
         code = replace(self, forms={**self.forms, asset: replace(form, extras=form.extras + 1)})
         code = code.with_code(asset, self.effect(asset)) if how else code
@@ -318,6 +313,10 @@ class Known:
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
         shape = self.shapes(asset, own).get(recorded)
         return None if shape is None else shapes.lacking(self._contract(asset), shape)
+
+    def absent(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...]:
+        shape = self.shapes(asset, own).get(recorded)
+        return () if shape is None else shapes.absent(self._contract(asset), shape)
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
         now = self.question(key.location)

@@ -427,7 +427,12 @@ def test_what_a_reader_recorded_holds_for_the_rows_and_the_columns_that_it_could
     for recorded in ("k0", "old without aqi,ts_local", ABSENT, UNRECORDED):  # a reader had nulls there
         assert not state.holds(key(1), recorded, lacking)
     before = fold([ours(1, {key(1): replace(record("old"), contract="k0")})])
-    for recorded, holds in {"old": True, "old without aqi,ts_local": True, "old without aqi": False}.items():
+    for recorded, holds in {
+        "old": True,
+        "old without aqi,ts_local": True,
+        "old without aqi": True,
+        "old without o3": False,
+    }.items():
         assert before.holds(key(1), recorded, lacking) is holds
     doubted = fold([theirs(2, span(1, 1, "hue"))], state)
     assert [doubted.holds(key(1), recorded) for recorded in ("new", "old", UNRECORDED)] == [False, False, True]
