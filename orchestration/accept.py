@@ -6,13 +6,14 @@ compared with the recorded ones, over the columns that the record was made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
 from orchestration.decisions import PartitionFacts, comes_out_as
+from orchestration.differences import first_difference
 from orchestration.errors import CheckFailed, UsageError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
 from orchestration.freshness import Judge, State, Way
@@ -27,7 +28,7 @@ from resources.pending import Pending
 from resources.warehouse import condition
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 SAMPLE = 20
 
@@ -59,8 +60,14 @@ class Acceptance:
         }
 
 
+def materialize_call(asset: Asset) -> str:
+    """What people type to make an asset."""
+    return f"aqi materialize {asset.key}{' --partitions RANGE' if asset.partitions is not None else ''}"
+
+
 def planned_acceptance(workspace: Workspace, key: str, sample: int = SAMPLE) -> Acceptance:
     """What `aqi accept` would prove. Raises UsageError where there is nothing to accept, or nothing to prove it by."""
+    Pending(workspace.warehouse.uri).check(frozenset([key]))
     return _acceptance(workspace, key, sample, workspace.states((key,)))
 
 
@@ -85,15 +92,15 @@ def _acceptance(workspace: Workspace, key: str, sample: int, tables: Mapping[str
     chosen: list[PartitionKey] = []
     for pair, keys in behind.items():
         sound = [one for one in sorted(keys) if todays(one).fresh]
-        with_rows = [one for one in sound if own.records[one].rows] or sound
-        if not with_rows:
+        if not sound:
             raise UsageError(
                 f"{key}: no proof can be had for what version {pair[1]} made"
                 + (f" at {pair[0]}" if pair[0] else "")
                 + ": what is upstream of it has changed since, or its columns are others",
-                f"Materialize it instead: aqi materialize {key} --partitions RANGE.",
+                f"Materialize it instead: {materialize_call(asset)}.",
             )
-        chosen += _spread(with_rows, max(1, round(sample * len(keys) / sum(map(len, behind.values())))))
+        number = max(1, round(sample * len(keys) / sum(map(len, behind.values()))))
+        chosen += _sample(sound, {one for one in sound if own.records[one].rows}, number)
     equal = tuple(Equal(key, location, code, current.code(asset, location)) for (location, code) in behind)
     return Acceptance(
         key,
@@ -109,10 +116,19 @@ def _as_if_accepted(asset: Asset, tables: Mapping[str, TableState], current: Any
     return Judge(asset, {**tables, asset.key: replace(own, records=records)}, current)
 
 
+def _sample(keys: Sequence[PartitionKey], with_rows: set[PartitionKey], number: int) -> list[PartitionKey]:
+    """So many of ``keys``: half of them with rows, half without, as far as there are such."""
+    full, empty = [one for one in keys if one in with_rows], [one for one in keys if one not in with_rows]
+    of_empty = min(len(empty), max(number // 2, number - len(full)))
+    return _spread(full, number - of_empty) + _spread(empty, of_empty)
+
+
 def _spread(keys: Sequence[PartitionKey], number: int) -> list[PartitionKey]:
     """So many of ``keys``, from the first to the last, evenly."""
     if number >= len(keys):
         return list(keys)
+    if number < 1:
+        return []
     if number == 1:
         return [keys[len(keys) // 2]]
     return [keys[round(at * (len(keys) - 1) / (number - 1))] for at in range(number)]
@@ -126,7 +142,6 @@ def accept(
     Raises UsageError as ``planned_acceptance``, and CheckFailed naming the first row that comes out otherwise.
     """
     run_id, asset = new_run_id(), workspace.catalog[key]
-    Pending(workspace.warehouse.uri).check(frozenset([key]))
     planned_acceptance(workspace, key, sample)
     with locked(workspace, run_id, listener) as inherited:
         Pending(workspace.warehouse.uri).check(frozenset([key]))
@@ -144,6 +159,8 @@ def prove(
 ) -> None:
     """Make the sample anew and compare. Raises CheckFailed naming the first row that comes out otherwise."""
     asset, own = workspace.catalog[found.asset], tables[found.asset]
+    version = own.version
+    assert version is not None, "there are records"
     stored = found.sample if asset.source is not None else PartitionSet.empty()
     nothing = PartitionSet.empty()
     step = Step(found.asset, found.asset, found.sample, nothing, (), own.version, "accept", stored=stored)
@@ -153,40 +170,14 @@ def prove(
         facts = runner.facts(asset, frame, tables)
         for key in found.sample:
             if not comes_out_as(own.records[key], facts.get(key, PartitionFacts())):
+                where = condition(asset.partitions, PartitionSet.from_keys([key]))
+                table = workspace.warehouse.read(spark, asset.key, version).where(where)
+                contract = workspace.contracts[asset.key]
+                names = [one for one in contract.column_names if one in table.columns and not one.startswith("_")]
+                why = first_difference(table, frame.where(where), contract.key, names)
                 raise CheckFailed(
-                    f"{found.asset} {key} comes out otherwise: "
-                    + _first_difference(workspace, asset, frame, key, own, spark),
-                    f"Nothing was accepted. Materialize it: aqi materialize {found.asset} --partitions RANGE.",
+                    f"{found.asset} {key} comes out otherwise: {why}",
+                    f"Nothing was accepted. Materialize it: {materialize_call(asset)}.",
                 )
     finally:
         frame.unpersist()
-
-
-def _first_difference(
-    workspace: Workspace, asset: Asset, frame: DataFrame, key: PartitionKey, own: TableState, spark: SparkSession
-) -> str:
-    """The first row, in the order of the table's key, that is not the same in the table and as made anew."""
-    assert own.version is not None
-    where = condition(asset.partitions, PartitionSet.from_keys([key]))
-    contract = workspace.contracts[asset.key]
-    table = workspace.warehouse.read(spark, asset.key, own.version).where(where)
-    names = [name for name in contract.column_names if name in table.columns and not name.startswith("_")]
-    then, now = (_by_key(rows.select(*names).collect(), contract.key) for rows in (table, frame.where(where)))
-    for at in sorted({*then, *now}, key=repr):
-        named = ", ".join(f"{name}={value}" for name, value in zip(contract.key, at, strict=True))
-        if at not in now:
-            return f"the row {named} is not made any more"
-        if at not in then:
-            return f"the row {named} is new"
-        changed = [
-            f"{name} was {then[at][name]}, is {now[at][name]}"
-            for name in names
-            if repr(then[at][name]) != repr(now[at][name])
-        ]
-        if changed:
-            return f"in the row {named}: {'; '.join(changed)}"
-    return "its rows are equal as they print; a type, or a value that prints alike, is another"
-
-
-def _by_key(rows: Iterable[Any], key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    return {tuple(row[name] for name in key): row.asDict() for row in rows}

@@ -16,6 +16,7 @@ from orchestration.places import check_swapped
 from orchestration.planner import Plan, Step
 from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
+from resources.pending import Pending
 from resources.step_history import StepHistory, StepRow
 
 LOOKED_AT = 2000
@@ -117,6 +118,8 @@ class Costs:
         if self.targets:
             told = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
             lines.append(f"Freshness targets that wait: {', '.join(told)}.")
+        if self.exit_status == 1:
+            lines.append("A run is refused as it is, or leaves out what something needs: see what is left out.")
         if self.refetch:
             lines.append("Something can only be brought up to date by fetching it again: see what is left out.")
         return "\n".join(lines)
@@ -128,6 +131,7 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
     Raises UsageError where a run would be refused because two locations have each other's coordinates.
     """
     request, current = workspace.changed(keys), workspace.current()
+    Pending(workspace.warehouse.uri).check(request.assets)
     check_swapped(workspace)
     plan, tables = workspace.plan(request, current)
     history = _history(workspace)

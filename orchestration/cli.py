@@ -40,11 +40,13 @@ __all__ = ["cli_changes", "cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
     from orchestration.printing import to_json
-    from orchestration.status import print_status, read_status
+    from orchestration.status import print_status, read_status, told_of_pending
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
     found = read_status(workspace, keys, days, place_names(locations))
+    if under_way := told_of_pending(workspace, keys):
+        click.echo(under_way, err=True)
     if as_json:
         click.echo(to_json([item.to_json() for item in found]))
     else:

@@ -94,7 +94,7 @@ def migrate(
     Columns that the contract renames (--rename), has no more (--drop, where they hold values), retypes, or lets no
     longer be null. Nothing is fetched, and nothing that does not read these columns becomes stale.
     """
-    from orchestration.migrate import planned_migration, run_migration
+    from orchestration.migrate import behind_its_code, planned_migration, run_migration
     from orchestration.printing import to_json
 
     pairs = {}
@@ -115,6 +115,12 @@ def migrate(
                 confirm("Migrate it?")
             run_migration(workspace, key, _listener(), pairs, drops)
             click.echo("Migrated.", err=as_json)
+            if behind := behind_its_code(open_workspace(profile, no_yarn_check=no_yarn_check), key):
+                click.echo(
+                    f"{behind} partitions lie behind their code: `aqi accept {key}` if it makes the same rows, "
+                    "else materialize them.",
+                    err=as_json,
+                )
     if as_json:
         click.echo(to_json(found.to_json()))
     return 0
@@ -148,7 +154,9 @@ def rename(
     found = planned_rename(workspace, old, new)
     for table in found.tables:
         click.echo(table.in_words(), err=as_json)
-    if not dry_run:
+    if not found.tables and not found.resumed:
+        click.echo(f"No table has {old} any more, and {new} is there: nothing to do.", err=as_json)
+    elif not dry_run:
         if not yes and not found.resumed:
             confirm(f"Rename {old} to {new}?")
         run_rename(workspace, old, new, _listener())

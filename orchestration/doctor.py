@@ -25,6 +25,7 @@ from resources.spark_yarn import check_master, executor_mebibytes, resolve_wareh
 from resources.yarn import ResourceManager
 
 FREE_GIB = 2
+GONE_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,18 @@ def _locations(settings: Settings) -> str:
     workspace = Workspace.open(settings)
     check_swapped(workspace)
     found = locations_of(workspace)
-    if found.without_row:
+    if found.without_row and Pending(workspace.warehouse.uri).read() is None:
         raise UsageError(
             "; ".join(f"{asset} has rows of {', '.join(keys)}, which {found.table} has not" for asset, keys in
                       found.without_row.items()),
             f"Make it: aqi materialize {found.table}; or remove these rows: aqi wipe --locations KEY.",
         )  # fmt: skip
-    gone = [f"{key} is no longer configured ({count} partitions are kept)" for key, count in found.gone.items()]
-    return "; ".join([f"{len(settings.locations)} are configured", *gone])
+    told = f"{len(settings.locations)} are configured"
+    if found.gone:
+        shown = [f"{key} ({count} partitions are kept)" for key, count in list(found.gone.items())[:GONE_SHOWN]]
+        more = len(found.gone) - len(shown)
+        told += f"; no longer configured: {', '.join(shown)}{f' and {more} more' if more else ''}"
+    return told
 
 
 def _master(settings: Settings) -> str:

@@ -51,10 +51,12 @@ class Equivalences:
         if one == other:
             return True
         pairs = [(equal.one, equal.other) for equal in accepted if _concerns(equal, asset, location)]
+        explained = self._explain(asset, location, other) if parts(other) is None else None
+        goals = {other} if explained is None else {other, explained}
         seen, waiting = {one}, [one]
         while waiting:
             for neighbour in self._beside(asset, location, waiting.pop(), pairs):
-                if neighbour == other:
+                if neighbour in goals:
                     return True
                 if neighbour not in seen:
                     seen.add(neighbour)

@@ -63,6 +63,19 @@ def aggregate(
     }
 
 
+def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[PartitionKey, tuple[int, int]]:
+    """Rows, and the sum of their hashes over ``columns``, of every partition of a dated asset. One Spark job."""
+    from pyspark.sql import functions as F
+
+    assert asset.partitions is not None
+    day, location = F.col(asset.partitions.day_column), F.col(asset.partitions.location_column)
+    hashes = F.sum(row_hash(columns).cast("decimal(20,0)"))
+    rows = frame.groupBy(day.alias("day"), location.alias("location")).agg(
+        F.count(F.lit(1)).alias("rows"), hashes.alias("hash")
+    )
+    return {PartitionKey(row["day"], row["location"]): (int(row["rows"]), int(row["hash"])) for row in rows.collect()}
+
+
 def row_hash(columns: Sequence[str]) -> Column:
     """A 64-bit hash of a row's columns in which nulls count as values."""
     from pyspark.sql import functions as F

@@ -172,12 +172,15 @@ class Judge:
     def _staleness(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Why the partition is stale: a judgement per reason, the plainest first.
 
-        What can only be fetched is said before what stored rows are enough for. A location that is no longer configured
-        has no code and no question of today.
+        What can only be fetched is said before what stored rows are enough for; but the source is not asked anew about
+        a day that it had answered whole to another question. A location that is no longer configured has no code and
+        no question of today.
         """
         if self._current.is_configured(key.location):
             whys = [self._behind(key, record), self._source_went_on(key, record)]
-            for whole in reversed(whys) if self._asset.source is not None else whys:
+            if self._asset.source is not None and (record.as_of or not self._outdated(key, record)):
+                whys.reverse()
+            for whole in whys:
                 yield from whole
         for upstream, state in self._upstream:
             consulted = record.inputs.get(upstream)
@@ -197,14 +200,18 @@ class Judge:
 
     def _behind(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the partition lies behind its question, its code or its contract."""
-        if self._asset.source is not None and self._current.history is not None:
-            why = self._current.history.outdated(self._asset, key, record, self._own)
+        if self._asset.source is not None:
+            why = self._outdated(key, record)
             if why:
                 yield replace(_stale(f"behind its question: refetch ({why})"), way=Way.REFETCH)
         if not self._is_same(key.location, record.code):
             yield self._behind_its_code("its code or parameters changed")
         if self._lacks(record) is None:
             yield self._behind_its_code("its contract changed")
+
+    def _outdated(self, key: PartitionKey, record: PartitionRecord) -> str:
+        history = self._current.history
+        return "" if history is None else history.outdated(self._asset, key, record, self._own)
 
     def _behind_its_code(self, why: str) -> Judgement:
         if self._asset.source is None:

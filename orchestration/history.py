@@ -31,6 +31,8 @@ from resources.open_meteo_requests import VARIABLES
 if TYPE_CHECKING:
     from resources.warehouse import Warehouse
 
+ROUNDING = 1e-9
+"""Degrees by which a difference of two decimal fractions may be too large."""
 LINES = Path(__file__).resolve().parent.parent / "assets" / "same_rows.yml"
 
 
@@ -176,7 +178,7 @@ class WarehouseHistory:
     def _differs(self, location: str, then: Question, now: Question) -> str:
         if then.domain != now.domain:
             return f"{location} was asked for with the domain {then.domain}, configured is {now.domain}"
-        if distance(then, now) > self._same_place_degrees:
+        if distance(then, now) > self._same_place_degrees + ROUNDING:
             return (
                 f"{location} was asked for at {then.latitude}, {then.longitude}; "
                 f"configured are {now.latitude}, {now.longitude}"
@@ -275,11 +277,14 @@ class WarehouseHistory:
             self._locations_in[asset.key] = found
         return self._locations_in[asset.key]
 
-    def past(self, asset: Asset) -> tuple[Mapping[str, Any], ...]:
-        """What a commit that replaces the rows of ``asset`` has to carry, so that they are not forgotten."""
+    def past(self, asset: Asset, *, wiped: bool = False) -> tuple[Mapping[str, Any], ...]:
+        """What a commit that replaces the rows of ``asset`` has to carry, so that they are not forgotten.
+
+        wiped: no row of today comes in their place.
+        """
         if not is_of_locations(asset):
             return ()
-        now = set(self._parameters.locations)
+        now = set() if wiped else set(self._parameters.locations)
         return tuple(asdict(place) for place in self.past_places if place not in now)
 
     # Contracts ----------------------------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ def planned_migration(
     workspace: Workspace, key: str, renames: Mapping[str, str] | None = None, drops: Collection[str] = ()
 ) -> Migration:
     """What `aqi migrate` would do. Raises UsageError, naming table, column and remedy, for what would lose values."""
+    Pending(workspace.warehouse.uri).check(frozenset([key]))
     state = workspace.warehouse.state(workspace.catalog[key])
     return _planned(workspace, workspace.catalog[key], state, dict(renames or {}), set(drops))
 
@@ -98,6 +99,11 @@ def _planned(
             f"{key} {state.unrecorded}: somebody else changed it, so what its rows are is not known",
             f"Mend it first: aqi repair {key}.",
         )
+    columns = {str(one["name"]) for one in workspace.warehouse.schema(key, state)[0]}
+    wanted = set(contract.column_names)
+    done = {old for old, name in renames.items() if old not in columns and name in columns & wanted}
+    renames = {old: name for old, name in renames.items() if old not in done}  # the same call again
+    drops = {name for name in drops if name in columns or name in wanted}
     gone = {*found.removed, *(old for old, _ in found.renamed)}
     new = {column.name: column for column in contract.columns if column.name in _lacking(found)}
     for old, name in renames.items():
@@ -133,6 +139,7 @@ def _planned(
                 f"{key}: {name} cannot become {after} (it is {before})",
                 "Add a column of another name, and remove this one.",
             )
+    _check_casts(workspace, asset, state, casts, renames)
     for name in found.tightened:
         _check_no_nulls(workspace, key, state, name)
     return Migration(key, found, renames, tuple(sorted(gone - set(renames))), tuple(casts))
@@ -158,6 +165,51 @@ def _check_drop(
     raise UsageError(lost, f"{named}`--drop {name}` gives them up.")
 
 
+def _check_casts(
+    workspace: Workspace,
+    asset: Asset,
+    state: TableState,
+    casts: Collection[tuple[str, str, str]],
+    renames: Mapping[str, str],
+) -> None:
+    """Raises UsageError where a value would not survive another type, there and back."""
+    import pyarrow.compute as pc
+
+    assert state.version is not None
+    olds = {new: old for old, new in renames.items()}
+    for name, before, after in casts:
+        if type_change(before, after) != "checked" or after not in _ARROW:
+            continue  # as it is lossless; or Spark counts them before it writes
+        old = olds.get(name, name)
+        values = workspace.warehouse.read_arrow(asset.key, state.version, columns=[old]).column(old)
+        back = pc.cast(pc.cast(values, _ARROW[after], safe=False), values.type, safe=False)
+        lost = len(values) - values.null_count - (pc.sum(pc.equal(back, values)).as_py() or 0)
+        if lost:
+            raise _lossy(asset, name, before, after, lost)
+
+
+_ARROW = {"byte": "int8", "short": "int16", "integer": "int32", "long": "int64", "float": "float32"}
+
+
+def _lossy(asset: Asset, name: str, before: str, after: str, lost: int) -> UsageError:
+    return UsageError(
+        f"{asset.key}: {name} cannot become {after} (it is {before}): {lost} values would not survive it",
+        "Change the contract back."
+        if asset.source is not None
+        else "Add a column of another name, and remove this one.",
+    )
+
+
+def behind_its_code(workspace: Workspace, key: str) -> int:
+    """How many partitions were made by a version that does not count as today's."""
+    asset, current = workspace.catalog[key], workspace.current()
+    own = workspace.warehouse.state(asset)
+    return sum(
+        current.is_configured(one.location) and not current.same(asset, one.location, record.code, own)
+        for one, record in own.records.items()
+    )
+
+
 def _check_no_nulls(workspace: Workspace, key: str, state: TableState, name: str) -> None:
     assert state.version is not None
     nulls = workspace.warehouse.read_arrow(key, state.version, columns=[name]).column(name).null_count
@@ -178,7 +230,6 @@ def run_migration(
 ) -> Migration:
     """Migrate a table in one commit. Raises UsageError as ``planned_migration``, and for values that a type loses."""
     run_id, asset, warehouse = new_run_id(), workspace.catalog[key], workspace.warehouse
-    Pending(warehouse.uri).check(frozenset([key]))
     planned_migration(workspace, key, renames, drops)
     with locked(workspace, run_id, listener) as inherited:
         Pending(warehouse.uri).check(frozenset([key]))
@@ -192,7 +243,7 @@ def run_migration(
             frame = warehouse.read(spark, key, state.version)
             for old, new in found.renames.items():
                 frame = frame.withColumnRenamed(old, new)
-            frame = _cast(frame.drop(*found.drops), key, found.casts)
+            frame = _cast(frame.drop(*found.drops), asset, found.casts)
             foreign = [name for name in frame.columns if name not in contract.column_names]
             made = conform(frame, asset, contract, missing_is_null=True)
             whole = frame.select(*[name for name in contract.column_names if name in frame.columns], *foreign)
@@ -226,7 +277,7 @@ def _with_all(frame: DataFrame, contract: Contract) -> DataFrame:
     return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in lacking}) if lacking else frame
 
 
-def _cast(frame: DataFrame, key: str, casts: Collection[tuple[str, str, str]]) -> DataFrame:
+def _cast(frame: DataFrame, asset: Asset, casts: Collection[tuple[str, str, str]]) -> DataFrame:
     """With the columns in their new types. Raises UsageError where a value would not survive it."""
     from pyspark.sql import functions as F
 
@@ -235,10 +286,7 @@ def _cast(frame: DataFrame, key: str, casts: Collection[tuple[str, str, str]]) -
     lost = frame.agg(*[lossy_values(frame, name, after).alias(name) for name, _, after in casts]).collect()[0]
     for name, before, after in casts:
         if lost[name]:
-            raise UsageError(
-                f"{key}: {name} cannot become {after} (it is {before}): {lost[name]} values would not survive it",
-                "Add a column of another name, and remove this one.",
-            )
+            raise _lossy(asset, name, before, after, lost[name])
     return frame.withColumns({name: F.col(name).cast(after) for name, _, after in casts})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestration.errors import UsageError
-from orchestration.history import distance, is_of_locations
+from orchestration.history import ROUNDING, distance, is_of_locations
 from orchestration.partitions import PartitionKey
 from orchestration.provenance import Question, TableState
 from orchestration.workspace import Workspace
@@ -54,7 +54,7 @@ def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None 
         state = states.get(asset.key)
         if asset.source is None or state is None:
             continue
-        limit = workspace.settings.open_meteo.same_place_degrees
+        limit = workspace.settings.open_meteo.same_place_degrees + ROUNDING
         then, now = {}, {}
         for key, newest in _newest(state).items():
             asked = workspace.history.question_of(asset, newest, state.records[newest], state)

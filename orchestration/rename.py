@@ -117,15 +117,20 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
                 f"Mend it first: aqi repair {key}.",
             )
         if asset.partitions is None:
-            there = old in _keys_of(workspace, asset, state)
-            partitions = PartitionSet.null() if there else PartitionSet.empty()
+            listed = _keys_of(workspace, asset, state)
+            if {old, new} <= listed and pending is None:
+                raise UsageError(
+                    f"{key} has both {old!r} and {new!r}: a key that exists cannot be renamed onto",
+                    f"Choose another key; if {new!r} is not configured any more: aqi materialize {key}.",
+                )
+            partitions = PartitionSet.null() if old in listed else PartitionSet.empty()
         else:
             partitions = PartitionSet.from_keys(one for one in state.records if one.location == old)
             taken = PartitionSet.from_keys(one for one in state.records if one.location == new)
-            if taken and pending is None:
+            if taken and partitions and pending is None:
                 raise UsageError(
                     f"{key} has {len(taken)} partitions of {new!r} already: a key that exists cannot be renamed onto",
-                    f"Choose another key, or remove it: aqi wipe --locations {new}.",
+                    _remedy_of_taken(workspace, old, new, taken),
                 )
         if partitions:
             rows = 1 if asset.partitions is None else sum(state.records[one].rows for one in partitions)
@@ -136,9 +141,22 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
             f"locations: both {old!r} and {new!r} are configured, so they are two locations",
             f"Take one of them out of the configuration: {old!r} if it is called {new!r} from now on.",
         )
-    if not renames and pending is None:
+    known = {one.location for state in tables.values() for one in state.records}
+    if not renames and pending is None and new not in known:
         raise UsageError(f"location {old!r}: no table has it", "`aqi status` says what there is.")
     return Rename(old, new, tuple(renames), still_named(workspace, old), pending is not None)
+
+
+def _remedy_of_taken(workspace: Workspace, old: str, new: str, taken: PartitionSet) -> str:
+    """Whether the partitions of the new key are of the same location, only who configured it knows."""
+    configured = {place.key for place in workspace.settings.locations}
+    if new in configured and old not in configured:
+        days = taken.days
+        return (
+            f"If {new!r} is {old!r}, fetched under its new key since the configuration has it, wipe that first: "
+            f"aqi wipe '*' --partitions {days.first}..{days.last} --locations {new}. Else choose another key."
+        )
+    return "Choose another key."
 
 
 def _keys_of(workspace: Workspace, asset: Asset, state: TableState) -> set[str]:

@@ -20,6 +20,7 @@ from orchestration.outcome import union
 from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.workspace import Workspace
 from resources.journal import Journal
+from resources.pending import Pending
 
 STYLES = {
     State.FRESH: "green",
@@ -116,6 +117,15 @@ def read_status(
                 )
             )
     return found
+
+
+def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
+    """What people are told of a change of tables that is under way; empty where none is."""
+    found = Pending(workspace.warehouse.uri).read()
+    concerned = [] if found is None else [key for key in keys if key in found.tables]
+    if found is None or not concerned:
+        return ""
+    return f"`{found.command}` is under way, or was broken off: call it again; until then these tables are between two."
 
 
 class _LastAttempts:

@@ -31,8 +31,9 @@ from orchestration.decisions import (
     skipped,
     to_make,
 )
+from orchestration.differences import first_difference
 from orchestration.errors import AqiError, CheckFailed, WarehouseError
-from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate
+from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.freshness import Current
 from orchestration.history import WarehouseHistory
@@ -163,6 +164,8 @@ class StepRunner:
                 "Every row must lie in the partition of the upstream rows that it is made from.",
             )
         broken = self._broken(asset, needed, facts)
+        if stored:
+            broken += self._not_kept(asset, frame, stored - union(problem.partitions for problem in broken), tables)
         problems += broken
         needed = needed - union(problem.partitions for problem in broken)
         sourced = self._sourced(step, asset, stored, tables) if asset.source is not None else {}
@@ -393,6 +396,31 @@ class StepRunner:
                 problems.append(Problem(Outcome.FAILED, bad, message))
                 targets = targets - bad
         return tuple(problems)
+
+    def _not_kept(
+        self, asset: Asset, frame: DataFrame, stored: PartitionSet, tables: Mapping[str, TableState]
+    ) -> tuple[Problem, ...]:
+        """The partitions whose stored rows would not come out of their function as they were fetched.
+
+        What was fetched is a record: neither a row nor a value of it goes because code changed.
+        """
+        state = tables.get(asset.key, TableState())
+        assert state.version is not None, "there are stored rows"
+        table = self._context.warehouse.read(self._context.spark(), asset.key, state.version)
+        columns = [name for name, _ in SOURCE_COLUMNS if not name.startswith("_")]
+        then, now = (
+            contents(rows.where(condition(asset.partitions, stored)), asset, columns) for rows in (table, frame)
+        )
+        bad = PartitionSet.from_keys(key for key in stored if then.get(key) != now.get(key))
+        if not bad:
+            return ()
+        where = condition(asset.partitions, PartitionSet.from_keys([next(iter(bad))]))
+        why = first_difference(table.where(where), frame.where(where), self._context.contracts[asset.key].key, columns)
+        message = (
+            f"{asset.key}: its function would change what was fetched: {why}. What was fetched is a record: make "
+            "such a change in an asset that is made from it, or fetch it anew (--force)."
+        )
+        return (Problem(Outcome.FAILED, bad, message),)
 
     def _warnings(
         self, asset: Asset, targets: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts]

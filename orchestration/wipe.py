@@ -61,7 +61,7 @@ def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> 
         wipes = _wipes(workspace, request, tables)
         for wipe in wipes:
             asset, state = workspace.catalog[wipe.asset], tables[wipe.asset]
-            at, past = iso(datetime.now(UTC)), workspace.history.past(asset)
+            at, past = iso(datetime.now(UTC)), workspace.history.past(asset, wiped=True)
             provenance = provenance_of(
                 run_id, asset, at, {}, state, {}, wiped=wipe.partitions, past=past, by=package_version()
             )

@@ -117,7 +117,7 @@ class Workspace:
 
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
         """Raises PartitionRangeError for a place that is neither configured nor one of ``also``."""
-        known = [place.key for place in self.settings.locations] + sorted(also)
+        known = sorted({place.key for place in self.settings.locations}.union(also))
         for name in locations:
             if name not in known:
                 near = get_close_matches(name, known, n=1)

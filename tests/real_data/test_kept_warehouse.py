@@ -7,7 +7,7 @@ the run then does. The source is not there: what would fetch, fails.
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from orchestration.changed import costs
 from orchestration.errors import UsageError
 from orchestration.outcome import RunSummary
+from orchestration.partitions import PartitionSet
 from orchestration.places import check_swapped, locations_of
 from orchestration.progress import Quiet
 from orchestration.status import read_status
@@ -204,6 +205,37 @@ def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
     assert made(summary)[BRONZE] == 14 and all(step.asset != DIM_LOCATION for step in summary.plan.steps)
     assert all_fresh(lake)
     assert run_as_planned(lake).plan.is_empty
+
+
+def test_exactly_the_limit_is_near(lake: Lake) -> None:
+    """21.0278 and 21.1278 differ by a little more than 0.1 as floating point numbers."""
+    configured(lake, latitude=21.1278)
+    assert costs(lake.workspace, lake.workspace.catalog.keys).exit_status == 0
+
+
+def test_another_domain_is_another_question(lake: Lake) -> None:
+    """What d35dc26 asked for is what its rows say, not what is configured by now."""
+    before = commits(lake.folder)
+    lake.flags = {"open_meteo": {"model_domain": "cams_europe"}}
+    summary = run_as_planned(lake, status=3)
+    assert summary.plan.steps == ()
+    assert "with the domain cams_global, configured is cams_europe" in summary.plan.left_out[0].reason
+    assert commits(lake.folder) == before
+    lake.flags = {}
+    assert all_fresh(lake)
+
+
+def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_moved(lake: Lake) -> None:
+    """Today is fetched where it is now; days that were answered whole to another question stay as they are."""
+    lake.now = datetime(2025, 8, 22, 8, 30, tzinfo=UTC)
+    configured(lake, latitude=22.0278)
+    with Simulator(now=lambda: lake.now) as simulator:
+        lake.base_url = simulator.url
+        summary = lake.hourly(f"{BRONZE}+")
+    assert all(outcome.bad == PartitionSet.empty() for outcome in summary.outcomes)
+    fetched = next(outcome for outcome in summary.outcomes if outcome.step.asset == BRONZE).written
+    assert fetched.days_of("hanoi").pieces == ((date(2025, 8, 22), date(2025, 8, 22)),)
+    assert fetched.days_of("hcmc").first <= date(2025, 8, 21), "of the others the provider has other values now"
 
 
 def test_two_locations_that_change_places_are_asked_about(lake: Lake) -> None:

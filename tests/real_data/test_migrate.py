@@ -79,8 +79,9 @@ def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree) -> 
     said = refused(tree, "materialize", "*", "--partitions", RANGE)
     assert DAILY in said and "hours_measured" in said and "aqi migrate gold.fact_city_daily" in said
     assert "42 values of it would be lost" in refused(tree, "migrate", DAILY, "--yes")
-    costs = tree.json("plan", "--changed")
-    assert [item["asset"] for item in costs["left_out"]] in ([], [DAILY])
+    costs = tree.json("plan", "--changed", status=1)
+    assert [item["asset"] for item in costs["left_out"]] == [DAILY]
+    assert "aqi migrate gold.fact_city_daily" in costs["left_out"][0]["reason"]
     before, files = commits(tree.warehouse), data_files(tree.warehouse)
     planned = tree.json("migrate", DAILY, "--rename", "hours_measured=hours_with_index", "--dry-run")
     assert planned["casts"] == [["aqi_daily_max", "integer", "long"]]
@@ -143,6 +144,15 @@ def test_what_was_fetched_is_never_dropped(tree: Tree) -> None:
 def test_what_no_migration_does(tree: Tree, old: str, new: str, says: str) -> None:
     tree.edit("assets/contracts.py", (old, new))
     assert says in " ".join(refused(tree, "migrate", DAILY, "--yes").split())
+
+
+def test_values_that_would_not_survive_another_type(tree: Tree) -> None:
+    """Said before anything is started; what was fetched has no other way than the contract as it was."""
+    line = '            pm25: T.DoubleType = made.concentration("pm25", "Particles up to 2.5 µm")\n'
+    tree.edit("assets/contracts.py", (line, line.replace("T.DoubleType", "T.IntegerType")))
+    said = refused(tree, "migrate", BRONZE, "--dry-run")
+    assert "pm25 cannot become integer (it is double)" in said and "values would not survive it" in said
+    assert "Change the contract back." in said
 
 
 def test_a_required_column_that_rows_have_no_value_for(tree: Tree) -> None:

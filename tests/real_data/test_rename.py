@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestration.errors import UsageError
+from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import materialize
 from orchestration.progress import Quiet
 from orchestration.rename import planned_rename, run_rename
 from orchestration.wipe import run_wipes
 from resources.pending import Pending
+from resources.simulator import Simulator
 from tests import oracle
 from tests.kept.trees import RANGE, commits, unpack
 from tests.lake import DATED, Lake, shared
@@ -105,17 +106,68 @@ def test_what_was_stale_stays_so(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
-def test_what_was_accepted_holds_under_the_new_key(lake: Lake) -> None:
-    lake.flags = {"open_meteo": {"model_domain": "another"}}
+def test_the_same_call_again_has_nothing_to_do(lake: Lake) -> None:
     rename(lake)
-    assert set(lake.states()[oracle.BRONZE]) >= {"stale"}, "another domain is another question, whatever the key"
+    before = commits(lake.folder)
+    assert rename(lake).tables == ()
+    assert commits(lake.folder) == before
+
+
+def test_a_key_that_only_the_table_of_locations_has(lake: Lake) -> None:
+    lake.flags = {"locations": [PLACES[0] | {"key": OLD}, *PLACES[1:], PLACES[0] | {"key": "fiji", "latitude": -18.1}]}
+    assert lake.materialize(RANGE, "gold.dim_location").ok
+    lake.flags = {}
+    with pytest.raises(UsageError, match=r"gold\.dim_location has both 'hanoi' and 'fiji'"):
+        planned_rename(lake.workspace, OLD, "fiji")
+
+
+def test_what_was_fetched_under_the_new_key_before_the_rename(lake: Lake) -> None:
+    """The configuration came first, and a run: the remedy names just what that run fetched."""
+    lake.flags = {"locations": PLACES}
+    with Simulator(now=lambda: lake.now) as simulator:
+        lake.base_url = simulator.url
+        assert lake.materialize("2025-08-20..2025-08-21", "bronze.*").ok
+    with pytest.raises(UsageError, match="has 2 partitions of 'ha_noi' already") as refused:
+        planned_rename(lake.workspace, OLD, NEW)
+    assert f"aqi wipe '*' --partitions 2025-08-20..2025-08-21 --locations {NEW}" in refused.value.remedy
+    workspace = lake.workspace
+    run_wipes(workspace, workspace.to_wipe(workspace.catalog.keys, "2025-08-20..2025-08-21", [NEW]), QUIET)
+    rename(lake)
+    assert all_fresh(lake)
+
+
+def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not vouched for: the table is restored first."""
+    from deltalake import DeltaTable
+
+    from resources import crash_points
+
+    def die(point: str) -> None:
+        if point == "between-tables":
+            raise Broken
+
+    want = under_the_new_key(lake)
+    monkeypatch.setattr(crash_points, "reach", die)
+    with pytest.raises(Broken):
+        rename(lake)
+    monkeypatch.undo()
+    table = DeltaTable(lake.uri(oracle.CITY_DAILY))
+    table.update(updates={"hours_measured": "1"}, predicate="location_key = 'hanoi' and date_utc = '2025-08-09'")
+    with pytest.raises(WarehouseError, match="somebody else changed it while the rename was under way") as refused:
+        rename(lake)
+    assert "Restore the table to its version 1" in refused.value.remedy
+    DeltaTable(lake.uri(oracle.CITY_DAILY)).restore(1)
+    rename(lake)
+    assert lake.tables() == want
 
 
 class Broken(Exception):
     pass
 
 
-@pytest.mark.parametrize("commit", [0, 1, 3, 6])
+@pytest.mark.parametrize(
+    "commit", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 3, 6]
+)
 def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
     from orchestration import rename as module

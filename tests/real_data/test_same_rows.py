@@ -141,3 +141,37 @@ def test_a_fetched_asset_is_proven_by_its_own_rows(tree: Tree) -> None:
     assert {one["location"] for one in said["equal"]} == {"danang", "hanoi", "hcmc"}
     assert {key.partition("/")[2] for key in said["sample"]} == {"danang", "hanoi", "hcmc"}
     assert all(state == {("fresh", ())} for state in tree.states().values())
+
+
+def test_a_sample_has_partitions_without_rows_too(tree: Tree) -> None:
+    """Most days have no episode: code that finds one where there was none is not the same."""
+    old = '.where(F.col("duration_hours") >= episode_rule.min_hours)'
+    tree.edit("assets/facts.py", (old, f"{old}\n        .where(F.lit(True))"))
+    said = tree.json("accept", "gold.fact_episode", "--sample", "20", "--dry-run")
+    rows = {item["partition"]: item["rows"] for item in tree.json("status", "gold.fact_episode")}
+    assert len(said["sample"]) == 20
+    assert {bool(rows[key]) for key in said["sample"]} == {True, False}
+    everything = tree.json("accept", "gold.fact_episode", "--sample", "132", "--dry-run")
+    assert len(everything["sample"]) == 132
+
+
+MADE, DAY = "return open_meteo.withColumns(", '"date_utc": F.to_date("ts_utc"),'
+FILTERED = MADE.replace("open_meteo.", 'open_meteo.where(F.col("aqi") > 80).')
+DOUBLED = f'{DAY}\n            "pm25": F.col("pm25") * 2,'
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [((MADE, FILTERED), "is not made any more"), ((DAY, DOUBLED), "pm25 was")],
+    ids=["rows", "values"],
+)
+def test_a_rewrite_changes_nothing_of_what_was_fetched(tree: Tree, change: tuple[str, str], says: str) -> None:
+    """Bronze's new code would lose rows, or change a value: those partitions fail by name, and stay as they are."""
+    tree.edit("assets/bronze.py", change)
+    before = commits(tree.warehouse)
+    done = tree("materialize", "bronze.open_meteo_hourly", "--partitions", "2025-08-08..2025-08-10")
+    assert done.returncode == 1
+    assert "would change what was fetched" in done.stdout and says in done.stdout and "--force" in done.stdout
+    assert commits(tree.warehouse)["bronze.open_meteo_hourly"] <= before["bronze.open_meteo_hourly"] + 1
+    rows = tree.json("show", "bronze.open_meteo_hourly", "--partitions", "2025-08-08..2025-08-10", "--limit", "1000")
+    assert len(rows) == 3 * 3 * 24
