@@ -102,3 +102,21 @@ def test_a_migration_that_is_killed(_kept: Path, tmp_path: Path, migrated: dict[
     assert tree.json("show", DAILY, "--limit", "100000") == migrated
     assert commits(tree.warehouse)[DAILY] == before + 1
     assert all(state == {("fresh", ())} for state in tree.states().values())
+
+
+@pytest.mark.slow
+def test_tables_that_grew_before_a_kill(_kept: Path, tmp_path: Path) -> None:
+    """The columns are there, no step has begun: the same run goes on, and adds nothing twice."""
+    from tests.real_data.test_kept_warehouse import HOURLY, SILVER, grow
+
+    tree = copied(_kept, tmp_path)
+    grow(tree)
+    before = commits(tree.warehouse)
+    call = ("materialize", "*", "--partitions", "2025-08-08..2025-08-09")
+    assert tree(*call, AQI_CRASH_POINT="tables-changed").returncode == KILLED
+    assert {key for key, n in commits(tree.warehouse).items() if n != before[key]} == {SILVER, HOURLY}
+    summary = tree.json(*call)
+    assert "tables" not in summary
+    assert commits(tree.warehouse)[SILVER] == before[SILVER] + 2, "the column, and two days with it"
+    rows = tree.json("show", HOURLY, "--partitions", "2025-08-08..2025-08-09", "--limit", "1000")
+    assert {row["ozone_band"] for row in rows} == {int(row["o3"] // 60) for row in rows}

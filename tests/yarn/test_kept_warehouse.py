@@ -10,7 +10,8 @@ import pytest
 from orchestration.errors import CommitConflict
 from resources.files import open_files
 from resources.table_schema import grow
-from tests.kept.trees import RANGE, unpack
+from tests.kept.trees import RANGE, ROOT, Tree, unpack
+from tests.real_data.test_migrate import DAILY, change_three, declare_equal
 from tests.yarn.commands import YarnCommands
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
@@ -57,22 +58,40 @@ def test_it_opens_fresh_and_grows(kept: YarnCommands) -> None:
 
 
 @pytest.mark.slow
-def test_a_rename_that_is_killed_is_gone_on_with(kept: YarnCommands, tmp_path: Path) -> None:
-    want = {key: sorted(map(renamed, rows)) for key, rows in kept.tables().items()}
-    kept.environment["AQI_CRASH_POINT"] = "between-tables:3"
+@pytest.mark.parametrize(
+    "point", ["rename-begun", "before-commit:2", "after-commit:1", "between-tables:3", "before-rename-ends"]
+)
+def test_a_rename_that_is_killed_is_gone_on_with(kept: YarnCommands, tmp_path: Path, point: str) -> None:
+    want = {key: sorted(without_ids(renamed(row)) for row in rows) for key, rows in kept.tables().items()}
+    kept.environment["AQI_CRASH_POINT"] = point
     assert kept(*RENAME).returncode == -signal.SIGKILL
     del kept.environment["AQI_CRASH_POINT"]
     refused = kept("materialize", "*", "--partitions", RANGE)
     assert refused.returncode == 2 and "aqi location rename hanoi ha_noi" in refused.stderr
     done = kept(*RENAME)
     assert done.returncode == 0, done.stderr
-    found = {key: sorted(map(without_ids, rows)) for key, rows in kept.tables().items()}
-    assert found == {key: sorted(map(without_ids, rows)) for key, rows in want.items()}
+    assert {key: sorted(map(without_ids, rows)) for key, rows in kept.tables().items()} == want
     profile = tmp_path / "renamed.yml"
-    text = (Path(__file__).resolve().parents[2] / "config" / "yarn.yml").read_text(encoding="utf-8")
-    places = (Path(__file__).resolve().parents[2] / "config" / "locations.yml").read_text(encoding="utf-8")
+    text = (ROOT / "config" / "yarn.yml").read_text(encoding="utf-8")
+    places = (ROOT / "config" / "locations.yml").read_text(encoding="utf-8")
     profile.write_text(text + places.replace("key: hanoi", "key: ha_noi"), encoding="utf-8")
     assert {item["state"] for item in kept.json("status", "--profile", str(profile))} == {"fresh"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["before-commit", "after-commit"])
+def test_a_migration_that_is_killed_is_there_or_not(kept: YarnCommands, tmp_path: Path, point: str) -> None:
+    tree = Tree.copy(tmp_path / "project", str(kept.warehouse), environment=dict(kept.environment))
+    then = tree.json("show", DAILY, "--limit", "1000")
+    change_three(tree)
+    declare_equal(tree, DAILY)
+    migrate = ("migrate", DAILY, "--rename", "hours_measured=hours_with_index", "--yes")
+    assert tree(*migrate, AQI_CRASH_POINT=point).returncode == -signal.SIGKILL
+    tree.ok(*migrate)
+    want = [{name.replace("hours_measured", "hours_with_index"): of for name, of in row.items()} for row in then]
+    assert tree.json("show", DAILY, "--limit", "1000") == want
+    assert {item["state"] for item in tree.json("status")} == {"fresh"}
+    assert kept.workspace.warehouse.state(kept.workspace.catalog[DAILY]).version == 2
 
 
 def renamed(row: tuple[str, ...]) -> tuple[str, ...]:
