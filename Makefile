@@ -21,7 +21,7 @@ test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs
 	$(BIN)/pytest -m "not slow"
 
 test-fast: ready-python ## unit tests only: no Java, seconds
-	$(BIN)/pytest tests/unit -m "not slow"
+	$(BIN)/pytest tests/unit -m "not slow and not planted"
 
 test-long: ready-cluster lint ## lint and every test, slow ones too
 	$(BIN)/pytest

@@ -12,11 +12,10 @@ from typing import Any
 
 from orchestration.errors import UsageError
 from orchestration.freshness import Current
-from orchestration.places import check_swapped
+from orchestration.places import check_ready
 from orchestration.planner import Plan, Step
 from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
-from resources.pending import Pending
 from resources.step_history import StepHistory, StepRow
 
 LOOKED_AT = 2000
@@ -131,8 +130,7 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
     Raises UsageError where a run would be refused because two locations have each other's coordinates.
     """
     request, current = workspace.changed(keys), workspace.current()
-    Pending(workspace.warehouse.uri).check(request.assets)
-    check_swapped(workspace)
+    check_ready(workspace, request)
     plan, tables = workspace.plan(request, current)
     history = _history(workspace)
     steps = tuple(_cost(step, tables, history) for step in plan.steps)

@@ -102,6 +102,8 @@ def migrate(
         old, sign, new = text.partition("=")
         if not (old and sign and new):
             raise UsageError(f"--rename {text}: must be OLD=NEW", "For instance --rename co2=carbon_dioxide.")
+        if old in pairs:
+            raise UsageError(f"--rename {old}: it is named twice", "Name each column once.")
         pairs[old] = new
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     key = one_asset(workspace, asset)

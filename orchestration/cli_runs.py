@@ -294,8 +294,10 @@ def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool
 
 
 def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
+    from orchestration.places import check_ready
     from orchestration.printing import print_plan, to_json
 
+    check_ready(workspace, request)
     made, _ = workspace.plan(request, current)
     if as_json:
         click.echo(to_json(made.to_json()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from orchestration.asset import Asset
@@ -111,6 +111,12 @@ def records_of(
     warnings = {check.name for check in asset.checks if not check.blocking}
     own = tables.get(asset.key, TableState())
     versions = {name: current.check_version(asset, name) for name in warnings} if current.check_version else {}
+    lacking = {
+        mapping.of: lru_cache(maxsize=None)(
+            partial(current.columns_lacking, mapping.of, tables.get(mapping.of, TableState()))
+        )
+        for mapping in asset.upstream
+    }
     records = {}
     for key in partitions:
         fact = facts.get(key, PartitionFacts())
@@ -118,8 +124,7 @@ def records_of(
         for mapping in asset.upstream:
             state = tables.get(mapping.of, TableState())
             consulted = mapping.consulted_by(key, flagged(mapping))
-            lacking = partial(current.columns_lacking, mapping.of, state)
-            inputs[mapping.of] = {str(one): state.consulted(one, lacking) for one in consulted}
+            inputs[mapping.of] = {str(one): state.consulted(one, lacking[mapping.of]) for one in consulted}
         record = PartitionRecord(
             rows=fact.rows,
             fingerprint=fact.fingerprint,
@@ -128,13 +133,21 @@ def records_of(
             contract=current.contracts[asset.key],
             checks={name: n for name, n in judged(asset, key, fact, current).items() if name in warnings},
             check_versions=versions,
-            also=fact.also,
+            also=_also(fact, current.contracts[asset.key], own.trusted(key)),
         )
         brought = sourced.get(key)
         if asset.source is not None and brought is not None:
             record = _from_source(record, asset.source, key, fact, brought, own.trusted(key))
         records[key] = record
     return records
+
+
+def _also(fact: PartitionFacts, contract: str, before: PartitionRecord | None) -> Mapping[str, str]:
+    """The fingerprints over earlier columns: of rows that came out as they were, also those that were known before, of
+    columns that are no more."""
+    if before is None or (before.contract, before.rows, before.fingerprint) != (contract, fact.rows, fact.fingerprint):
+        return fact.also
+    return {**before.also, **fact.also}
 
 
 def _from_source(

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestration.errors import SourceError
+from orchestration.errors import AqiError, CommitConflict, SourceError, WarehouseError
 from orchestration.flow import MATERIALIZE, Listener, Work, run_flow, submit_tasks
 from orchestration.freshness import NOT_ANSWERED, Current
 from orchestration.hourly import gap_in_words
 from orchestration.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.partitions import PartitionKey, PartitionSet
-from orchestration.places import check_swapped
+from orchestration.places import check_ready
 from orchestration.planner import Plan, Request
 from orchestration.provenance import TableState
 from orchestration.run_record import RunRecord
@@ -40,6 +40,7 @@ from resources.prefect_server import EmbeddedServer, configured_api_url
 from resources.settings import Settings
 from resources.spark import SparkDriver, check_java, check_java_libraries, is_submitted, spark_archive, spark_conf
 from resources.spark_yarn import check_cluster, check_master, end_orphans, yarn_conf
+from resources.warehouse import is_conflict
 from resources.yarn import ResourceManager
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ def materialize(
     started = time.perf_counter()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
-    Pending(workspace.warehouse.uri).check(request.assets)
-    if not request.refetch:
-        check_swapped(workspace, workspace.states(tuple(request.assets)))
+    check_ready(workspace, request)
     if request.beyond:
         listener.warned(gap_in_words(request.beyond))
     looked = look(workspace, request)
@@ -132,12 +131,16 @@ def materialize(
         listener.planned(plan)
         for line in foreign_columns(workspace, request.assets, states):
             listener.warned(line)
-        change_tables(workspace, plan, states, run_id)
+        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id)
+        record.begin()
+        with contextlib.ExitStack() as changing:
+            changing.push(record.end)
+            change_tables(workspace, plan, states, run_id)
+            if plan.steps:
+                changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
             return _summary(request, run_id, plan, (), states, started, flow_run_id)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
-        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id)
-        record.begin()
         largest = max(len(step.all_partitions) for step in plan.steps) * HOURS_A_DAY
         driver = make_spark(run_id, largest, inherited)
         with contextlib.ExitStack() as ending:
@@ -338,6 +341,12 @@ def spark_session(
     listener.starting("Spark")
     try:
         yield driver.start()
+    except Exception as error:
+        driver.cancel()
+        if isinstance(error, AqiError):
+            raise
+        kind = CommitConflict if is_conflict(error) else WarehouseError
+        raise kind(explain(error), "Call the same command again; nothing is half-done.") from error
     except BaseException:
         driver.cancel()
         raise

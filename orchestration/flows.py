@@ -135,7 +135,9 @@ class Logged:
     def planned(self, plan: Plan) -> None:
         for step in plan.steps:
             self._logger.info("%s %s: %s", step.asset, step.all_partitions, step.reason)
-        if not plan.steps:
+        for change in plan.tables:
+            self._logger.info("table %s", change.text)
+        if plan.is_empty:
             self._logger.info("nothing to do")
 
     def waiting(self, holder: str) -> None:

@@ -8,7 +8,7 @@ That commit recorded versions (scheme 1) which hang on names and time zones of l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,14 +73,17 @@ def read_lines(path: Path = LINES) -> dict[str, list[frozenset[str]]]:
     """Per asset, groups of code parts that make the same rows. Raises DeclarationError naming the place."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return {
-            str(asset): [frozenset(str(code) for code in line["same"]) for line in lines]
-            for asset, lines in data.items()
-        }
+        return {str(asset): [_group(line["same"]) for line in lines] for asset, lines in data.items()}
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise DeclarationError(
             f"{path} cannot be read ({error})", 'Write each line as {same: ["1", "2:…"], why: …} below its asset.'
         ) from error
+
+
+def _group(codes: Any) -> frozenset[str]:
+    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
+        raise TypeError(f"{codes!r} is no list of code parts in quotes")
+    return frozenset(codes)
 
 
 class WarehouseHistory:
@@ -103,6 +106,10 @@ class WarehouseHistory:
         self._same_place_degrees = same_place_degrees
         self._places = {place.key: place for place in parameters.locations}
         self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
+        self._todays_shapes: dict[str, Shape] = {}
+        self._old_shapes: dict[str, dict[str, Shape]] = {}
+        self._todays_questions: dict[tuple[str, str | None], tuple[Question, str] | None] = {}
+        self._found_outdated: dict[tuple[str, str, str], str] = {}
         self._asked: dict[tuple[str, str | None, str], Question] = {}
         self._locations_in: dict[str, tuple[Location, ...]] = {}
         self._rows_say: dict[str, dict[PartitionKey, tuple[float, float, str]]] = {}
@@ -130,20 +137,38 @@ class WarehouseHistory:
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
         """Why the source would be asked for something else today; empty where it would not, or nobody knows."""
-        now = self.question(asset, key.location)
-        if now is None or (record.question and record.question == now.id):
+        today = self._question_today(asset, key.location)
+        if today is None or (record.question and record.question == today[1]):
             return ""
         then = self.question_of(asset, key, record, own)
-        return "" if then is None else self._differs(str(key.location), then, now)
+        if then is None:
+            return ""
+        if not record.question:
+            return self._differs(str(key.location), then, today[0])
+        at = (asset.key, str(key.location), record.question)
+        if at not in self._found_outdated:
+            self._found_outdated[at] = self._differs(str(key.location), then, today[0])
+        return self._found_outdated[at]
 
     # Questions ----------------------------------------------------------------------------------------------------
 
     def question(self, asset: Asset, location: str | None) -> Question | None:
         """What the source of an asset is asked for today at a location; None where it is not asked."""
-        place = self._places.get(str(location))
-        if asset.source is None or place is None:
-            return None
-        return self._question(asset, place, self._parameters.model_domain, tuple(sorted(VARIABLES)))
+        today = self._question_today(asset, location)
+        return None if today is None else today[0]
+
+    def _question_today(self, asset: Asset, location: str | None) -> tuple[Question, str] | None:
+        """The question of today with its id."""
+        at = (asset.key, location)
+        if at not in self._todays_questions:
+            place = self._places.get(str(location))
+            if asset.source is None or place is None:
+                self._todays_questions[at] = None
+            else:
+                domain, variables = self._parameters.model_domain, tuple(sorted(VARIABLES))
+                question = self._question(asset, place, domain, variables)
+                self._todays_questions[at] = (question, question.id)
+        return self._todays_questions[at]
 
     def question_of(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
         """What the source was asked for when a partition was fetched.
@@ -260,7 +285,7 @@ class WarehouseHistory:
         for asset in self._catalog:
             if is_of_locations(asset):
                 found |= dict.fromkeys(self.locations_in(asset))
-                found |= dict.fromkeys(Location(**dict(item)) for item in self._warehouse.state(asset).past)
+                found |= dict.fromkeys(location_of(dict(item)) for item in self._warehouse.state(asset).past)
         return tuple(found)
 
     def locations_in(self, asset: Asset) -> tuple[Location, ...]:
@@ -285,7 +310,8 @@ class WarehouseHistory:
         if not is_of_locations(asset):
             return ()
         now = set() if wiped else set(self._parameters.locations)
-        return tuple(asdict(place) for place in self.past_places if place not in now)
+        kept = {location_of(dict(item)) for item in self._warehouse.state(asset).past}
+        return tuple(asdict(place) for place in self.past_places if place not in now | kept)
 
     # Contracts ----------------------------------------------------------------------------------------------------
 
@@ -300,13 +326,21 @@ class WarehouseHistory:
     def earlier(self, asset: str, own: TableState) -> dict[str, tuple[str, ...]]:
         """The columns over which rows need a fingerprint beside that of today's contract, by the digest of then."""
         contract = self._contracts[asset]
+        today = hashed_columns(self._shape(asset), contract)
         found = {digest: hashed_columns(shape, contract) for digest, shape in self.shapes(asset, own).items()}
-        return {digest: of for digest, of in found.items() if of is not None and digest != contract.digest}
+        return {digest: of for digest, of in found.items() if of is not None and of != today}
 
     def _shape(self, asset: str) -> Shape:
-        return shape_of(self._contracts[asset])
+        if asset not in self._todays_shapes:
+            self._todays_shapes[asset] = shape_of(self._contracts[asset])
+        return self._todays_shapes[asset]
 
     def _shape_of_scheme1(self, asset: str) -> dict[str, Shape]:
+        if asset not in self._old_shapes:
+            self._old_shapes[asset] = self._made_shape_of_scheme1(asset)
+        return self._old_shapes[asset]
+
+    def _made_shape_of_scheme1(self, asset: str) -> dict[str, Shape]:
         """Of the columns and key of then, with the row rules that today's contract has for these columns."""
         then = self.scheme1.shape(asset)
         if then is None:
@@ -322,6 +356,13 @@ class WarehouseHistory:
             tuple(rule for rule in today.rules if rule.column in names),
         )
         return {contract.digest: shape_of(contract)}
+
+
+def location_of(values: Mapping[str, Any]) -> Location:
+    """A location as a commit kept it: what it did not have yet is empty, what none has any more is passed over."""
+    empty: dict[str, Any] = {"name": "", "latitude": 0.0, "longitude": 0.0, "timezone": ""}
+    known = {field.name for field in fields(Location)}
+    return Location(**{**empty, **{name: value for name, value in values.items() if name in known}})
 
 
 def is_of_locations(asset: Asset) -> bool:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestration.accept import materialize_call
 from orchestration.asset import Asset
 from orchestration.contract import Contract
-from orchestration.contract_changes import TableDifference, type_change
+from orchestration.contract_changes import TableDifference, type_change, type_name
 from orchestration.decisions import EMPTY, PartitionFacts, provenance_of
 from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
@@ -23,6 +24,7 @@ from orchestration.fingerprints import aggregate
 from orchestration.partitions import PartitionKey
 from orchestration.provenance import PartitionRecord, Shape, TableState
 from orchestration.shapes import shape_of
+from orchestration.source import SOURCE_COLUMNS
 from orchestration.steps import conform
 from orchestration.tables import differences
 from orchestration.workspace import Workspace
@@ -97,7 +99,7 @@ def _planned(
     if state.unrecorded:
         raise UsageError(
             f"{key} {state.unrecorded}: somebody else changed it, so what its rows are is not known",
-            f"Mend it first: aqi repair {key}.",
+            f"Change the contract back, mend it (aqi repair {key}), then migrate.",
         )
     columns = {str(one["name"]) for one in workspace.warehouse.schema(key, state)[0]}
     wanted = set(contract.column_names)
@@ -118,18 +120,18 @@ def _planned(
             f"{key}: --drop {name}: it is no column that its contract has no more",
             f"Such are {', '.join(sorted(gone)) or 'none'}.",
         )
+    if len(set(renames.values())) < len(renames):
+        raise UsageError(f"{key}: two columns cannot be renamed to one", "Name each new column once.")
     for name in sorted(gone - set(renames)):
         _check_drop(workspace, asset, state, name, new, asked=name in drops)
     for name in found.added_required:
         if name not in renames.values():
             raise UsageError(
                 f"{key}: its contract adds {name}, which must not be null, and rows that are there have no value",
-                f"Let {name} be null, fill it (aqi materialize {key} --force), then require it and migrate.",
+                f"Let {name} be null, fill it ({_filling(asset)}), then require it and migrate.",
             )
     there = {str(one["name"]): one for one in workspace.warehouse.schema(key, state)[0]}
     casts = list(found.retyped)
-    from orchestration.contract_changes import type_name
-
     for old, name in renames.items():
         before, after = type_name(there[old]["type"]), new[name].type
         casts += [(name, before, after)] if before != after else []
@@ -140,8 +142,9 @@ def _planned(
                 "Add a column of another name, and remove this one.",
             )
     _check_casts(workspace, asset, state, casts, renames)
+    _check_source(asset, {*gone, *(name for name, _, _ in casts)})
     for name in found.tightened:
-        _check_no_nulls(workspace, key, state, name)
+        _check_no_nulls(workspace, asset, state, name)
     return Migration(key, found, renames, tuple(sorted(gone - set(renames))), tuple(casts))
 
 
@@ -210,13 +213,29 @@ def behind_its_code(workspace: Workspace, key: str) -> int:
     )
 
 
-def _check_no_nulls(workspace: Workspace, key: str, state: TableState, name: str) -> None:
+def _filling(asset: Asset) -> str:
+    """What people type to fill a column: stored rows of a fetched table go through its function by themselves."""
+    return materialize_call(asset) + ("" if asset.source is not None else " --force")
+
+
+def _check_no_nulls(workspace: Workspace, asset: Asset, state: TableState, name: str) -> None:
     assert state.version is not None
-    nulls = workspace.warehouse.read_arrow(key, state.version, columns=[name]).column(name).null_count
+    nulls = workspace.warehouse.read_arrow(asset.key, state.version, columns=[name]).column(name).null_count
     if nulls:
         raise UsageError(
-            f"{key}: its contract lets {name} no longer be null, and it is null in {nulls} rows",
-            f"Let {name} be null, or make these rows anew first: aqi materialize {key} --force.",
+            f"{asset.key}: its contract lets {name} no longer be null, and it is null in {nulls} rows",
+            f"Let {name} be null, or fill it first: {_filling(asset)}.",
+        )
+
+
+def _check_source(asset: Asset, touched: Collection[str]) -> None:
+    """Raises UsageError where what a source sends would have another name or type, or none: rows that are stored could
+    not go through the function of a fetched table again."""
+    sent = sorted({name for name, _ in SOURCE_COLUMNS}.intersection(touched)) if asset.source is not None else []
+    if sent:
+        raise UsageError(
+            f"{asset.key}: {', '.join(sent)} is what its source sends, and a record",
+            "Change the contract back; another name or type is for an asset that is made from it.",
         )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from orchestration.errors import UsageError
 from orchestration.history import ROUNDING, distance, is_of_locations
 from orchestration.partitions import PartitionKey
+from orchestration.planner import Request
 from orchestration.provenance import Question, TableState
 from orchestration.workspace import Workspace
+from resources.pending import Pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ def locations_of(workspace: Workspace, states: Mapping[str, TableState] | None =
         if lacking and asset.layer == "gold":
             without[asset.key] = lacking
     return TableLocations(table.key if table is not None else "", dict(sorted(gone.items())), without)
+
+
+def check_ready(workspace: Workspace, request: Request) -> None:
+    """Raises UsageError where a run is refused before any work: a change of its tables is under way, or two locations
+    have each other's coordinates."""
+    Pending(workspace.warehouse.uri).check(request.assets)
+    if not request.refetch:
+        check_swapped(workspace, workspace.states(tuple(request.assets)))
 
 
 def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None = None) -> None:

@@ -22,11 +22,13 @@ from orchestration.equivalence import parts
 from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
 from orchestration.fingerprints import aggregate
+from orchestration.history import location_of
 from orchestration.parameters import LOCATION_KEY, Location
 from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, TableState
 from orchestration.renaming import Renaming
 from orchestration.steps import conform
+from orchestration.tables import differences
 from orchestration.workspace import Workspace
 from resources import crash_points
 from resources.clock import iso
@@ -105,6 +107,9 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
         )
     if old == new:
         raise UsageError(f"location {old!r}: the new key is the old one", "Name another key.")
+    for difference in differences(workspace, tables, tables).values():
+        if difference.blocks:
+            raise UsageError(difference.in_words().removesuffix(difference.remedy).strip(), difference.remedy)
     renames = []
     for key in workspace.catalog.keys:
         if key not in tables:
@@ -203,8 +208,19 @@ def run_rename(
                     renaming.table(spark, workspace.catalog[table.asset])
                     crash_points.reach("between-tables")
         crash_points.reach("before-rename-ends")
+        _check_done(workspace, old, found)
         pending.end()
     return found
+
+
+def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
+    """Raises WarehouseError where a run that had begun before has committed the old key again: only without a lock."""
+    for key, state in _states(workspace).items():
+        if any(one.location == old for one in state.records):
+            raise WarehouseError(
+                f"{key}: another run has committed partitions of {old!r} meanwhile",
+                f"Call `{command(found.old, found.new)}` again when no run is going on.",
+            )
 
 
 def _place(workspace: Workspace, key: str) -> dict[str, Any] | None:
@@ -277,7 +293,7 @@ class _Renaming:
             there = gone | PartitionSet.from_keys(records)
             number = sum(record.rows for record in records.values())
             if number:
-                warehouse.replace(frame.select(*self._columns(asset, spark, state)), asset, there, number, said, state)
+                warehouse.replace(rows, asset, there, number, said, state)
             else:
                 warehouse.record(asset, said, state)
         finally:
@@ -307,11 +323,6 @@ class _Renaming:
                     f"{asset.key} {key}: somebody else changed it while the rename was under way",
                     f"Restore the table to its version {version}, and call the command again.",
                 )
-
-    def _columns(self, asset: Asset, spark: SparkSession, state: TableState) -> list[str]:
-        """The columns that the table has, which may be fewer than its contract has by now."""
-        assert state.version is not None
-        return list(self._workspace.warehouse.read(spark, asset.key, state.version).columns)
 
     def _record(
         self, asset: Asset, key: PartitionKey, record: PartitionRecord, facts: Mapping[PartitionKey, PartitionFacts]
@@ -354,5 +365,5 @@ class _Renaming:
 
     def _places(self) -> list[Location]:
         kept = self._begun.details.get("place")
-        first = [Location(**kept)] if kept else []
+        first = [location_of(kept)] if kept else []
         return first + [place for place in self._workspace.history.places_of(self._old) if place not in first]

@@ -39,7 +39,7 @@ class Renaming:
         return replace(
             record,
             fingerprint=fact.also.get(record.contract, fact.fingerprint),
-            also={digest: fact.also[digest] for digest in record.also if digest in fact.also},
+            also={digest: fact.also.get(digest, print_) for digest, print_ in record.also.items()},
             inputs=inputs,
             question=question,
             code=code,

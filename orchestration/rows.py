@@ -28,9 +28,9 @@ def read_rows(
     """
     import pyarrow.compute as pc
 
-    workspace.check_locations(locations)
     asset = workspace.catalog[key]
     state: TableState = workspace.warehouse.state(asset)
+    workspace.check_locations(locations, state.present.locations)
     if state.version is None:
         raise UsageError(
             f"{key} has no table in {workspace.warehouse.uri}", f"Make it: aqi materialize '+{key}' --partitions RANGE"

@@ -369,8 +369,9 @@ class StepRunner:
         if from_table or not frames:
             if state.version is None:
                 raise WarehouseError(f"{key} has no table", f"Materialize it first: '+{key}'.")
-            table = self._context.warehouse.read(spark, key, state.version)
-            frames.append(table.where(condition(columns, from_table)))
+            table = self._context.warehouse.read(spark, key, state.version).where(condition(columns, from_table))
+            # By its contract: without columns that others added, with null in those that it does not have yet.
+            frames.append(conform(table, self._assets[key], self._context.contracts[key], missing_is_null=True))
         if len(frames) == 1:
             return frames[0]
         union = reduce(lambda one, other: one.unionByName(other), frames)
@@ -452,6 +453,9 @@ class StepRunner:
         written, rows, failures = PartitionSet.empty(), 0, 0
         with self._committing[asset.key]:  # chunks are computed side by side, and committed one after the other
             while failures < COMMIT_ATTEMPTS:
+                if not self._context.warehouse.is_local:  # another run may have committed since this one began
+                    self._tables[asset.key] = self._context.warehouse.state(asset, self._state(asset.key))
+                    records = not_outdone(asset, records, self._state(asset.key))
                 change = change_of(records, self._state(asset.key))
                 if not change.news:
                     return written, rows
@@ -461,7 +465,6 @@ class StepRunner:
                     written, rows = written | change.written, rows + change.rows
                 else:
                     failures += 1
-                    records = not_outdone(asset, records, self._state(asset.key))
         raise WarehouseError(
             f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
             "Call the same command again when they are done.",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestration.contract_changes import TableDifference, compare
-from orchestration.errors import UsageError
+from orchestration.errors import CommitConflict, UsageError
 from orchestration.planner import Plan, TableChange
 from orchestration.provenance import Provenance, TableState, dumps
 from orchestration.shapes import shape_of
@@ -78,17 +77,11 @@ def change_tables(workspace: Workspace, plan: Plan, states: Mapping[str, TableSt
         contract = workspace.contracts[change.asset]
         shapes = {contract.digest: shape_of(contract)}
         said = Provenance(run_id, change.asset, iso(datetime.now(UTC)), {}, shapes=shapes, by=package_version())
-        grow(
-            workspace.warehouse.table_uri(change.asset),
-            contract.delta_schema()["fields"],
-            contract.description,
-            dumps(said.to_json()),
-            states[change.asset].version,
-        )
+        uri, fields = workspace.warehouse.table_uri(change.asset), contract.delta_schema()["fields"]
+        text = dumps(said.to_json())
+        try:
+            grow(uri, fields, contract.description, text, states[change.asset].version)
+        except CommitConflict:  # without a lock; maybe another run has done the same
+            grow(uri, fields, contract.description, text)
     if plan.tables:
         crash_points.reach("tables-changed")
-
-
-def fields_of(schema: str) -> list[dict[str, object]]:
-    """The fields of a Delta schema, as its JSON has them."""
-    return list(json.loads(schema)["fields"])

@@ -146,11 +146,14 @@ class Workspace:
 
         refetch: instead, the fetching of what lies behind its question.
         """
-        self.check_locations(locations)
-        if days is not None:
-            partitions = self.partitions(days, locations)
+        tables = self.states(keys)
+        present = union(tables[key].present for key in keys if key in tables)
+        self.check_locations(locations, present.locations)
+        if days is not None and locations:
+            partitions = PartitionSet.of(self.days(days), locations)
+        elif days is not None:
+            partitions = self.partitions(days)
         else:
-            tables = self.states(keys)
             there = (tables[key].present if refetch else tables[key].unrecorded for key in keys if key in tables)
             partitions = union(there)
             partitions = partitions.restrict(locations=locations) if locations else partitions
@@ -173,6 +176,7 @@ class Workspace:
         """What changes of code, contracts and configuration make of everything that is there of ``keys``."""
         tables = self.states(keys)
         there = union(tables[key].present for key in keys if key in tables)
+        there = there.restrict(locations=[place.key for place in self.settings.locations])
         return Request(frozenset(keys), there, self.settings.now(), changed=True)
 
     def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Request:

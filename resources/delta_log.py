@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestration.errors import PartitionRangeError, WarehouseError
+from orchestration.errors import EnvironmentError_, PartitionRangeError, WarehouseError
 from orchestration.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
 from resources.files import open_files
 from resources.live_files import PartitionColumns, read_live, span_of
@@ -135,7 +135,7 @@ class DeltaLog:
     def _refuse_newer(self, data: Mapping[str, Any], version: int) -> None:
         if data[MARK] > FORMAT:
             by = f"version {data['by']}" if data.get("by") else "a newer version"
-            raise WarehouseError(
+            raise EnvironmentError_(
                 f"{self.uri}: version {version} of the table was written by {by} of this project, in format "
                 f"{data[MARK]} of provenance; this one reads up to {FORMAT}",
                 "Upgrade this installation: git pull, then python scripts/setup.py.",

@@ -15,7 +15,7 @@ from typing import Any
 from orchestration.errors import EnvironmentError_, UsageError, WarehouseError
 from orchestration.provenance import dumps
 from resources.files import open_files
-from resources.whole_files import write_whole
+from resources.table_schema import write_new
 
 NAME = "_aqi/pending.json"
 
@@ -56,8 +56,11 @@ class Pending:
             ) from error
 
     def begin(self, change: PendingChange) -> None:
-        """Write it down. Raises OSError."""
-        write_whole(self._files, self._path, dumps(asdict(change)).encode("utf-8"))
+        """Write it down. Raises OSError, and UsageError where another one was quicker."""
+        self._files.makedirs(self._path.rpartition("/")[0], exist_ok=True)
+        if not write_new(self._files, self._path, dumps(asdict(change)).encode("utf-8")):
+            self.check(frozenset(change.tables))
+            raise UsageError(f"{self._path}: another change of tables has begun", "Call the command again.")
 
     def end(self) -> None:
         """It is done. Raises OSError."""

@@ -86,7 +86,7 @@ def migrated(_kept: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     "point",
     [
         pytest.param("before-commit", marks=pytest.mark.slow),
-        "after-files:1:both",
+        pytest.param("after-files:1:both", marks=pytest.mark.slow),
         pytest.param("after-commit", marks=pytest.mark.slow),
     ],
 )

@@ -20,11 +20,12 @@ from orchestration.outcome import RunSummary
 from orchestration.partitions import PartitionSet
 from orchestration.places import check_swapped, locations_of
 from orchestration.progress import Quiet
+from orchestration.rename import run_rename
 from orchestration.status import read_status
 from orchestration.wipe import run_wipes
 from resources.simulator import Simulator
 from tests.kept.trees import RANGE, Tree, commits, data_files, unpack
-from tests.lake import Lake
+from tests.lake import Lake, shared
 
 pytestmark = pytest.mark.spark
 
@@ -155,6 +156,7 @@ def test_the_old_name_is_known_when_its_rows_are_gone_for_good(lake: Lake) -> No
     assert all_fresh(lake)
 
 
+@pytest.mark.slow
 def test_a_threshold_is_of_episodes_only(lake: Lake) -> None:
     lake.flags = {"rules": {"episode": {"threshold": 120}}}
     summary = run_as_planned(lake)
@@ -176,6 +178,7 @@ def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     assert run_as_planned(lake).plan.is_empty
 
 
+@pytest.mark.slow
 def test_small_moves_add_up(lake: Lake) -> None:
     """Twice 0.06 degrees lie farther than 0.1 from where the source was asked: what it was asked counts."""
     configured(lake, latitude=21.0878)
@@ -272,6 +275,33 @@ def test_a_location_that_left_can_be_wiped(lake: Lake) -> None:
     assert set(lake.workspace.states([BRONZE])[BRONZE].present.locations) == {"danang", "hcmc"}
 
 
+def add_a_column(lake: Lake, key: str) -> None:
+    """As an analyst does."""
+    from deltalake import DeltaTable, Field
+    from deltalake.schema import PrimitiveType
+
+    DeltaTable(lake.uri(key)).alter.add_columns([Field("note", PrimitiveType("string"))])
+
+
+def test_a_column_of_others_is_in_nobodys_way(lake: Lake) -> None:
+    """Episodes read yesterday from the table and today from memory; a rename keeps what others wrote."""
+    from deltalake import DeltaTable
+
+    then = lake.tables((HOURLY, DAILY, EPISODE))
+    add_a_column(lake, HOURLY)
+    assert all_fresh(lake)
+    summary = lake.materialize("2025-08-12", f"{HOURLY}+", force=True)
+    assert summary.ok, [outcome.problems for outcome in summary.outcomes]
+    assert all_fresh(lake) and lake.tables((HOURLY, DAILY, EPISODE)) == then
+    DeltaTable(lake.uri(HOURLY)).update(updates={"note": "'seen'"}, predicate="location_key = 'hanoi'")
+    workspace = lake.workspace
+    assert lake.run(workspace.repair(workspace.catalog.keys, None)).ok, "the rows are those that were recorded"
+    run_rename(lake.workspace, "hanoi", "ha_noi", Quiet(Console(stderr=True)), shared(lake.spark))
+    table = DeltaTable(lake.uri(HOURLY)).to_pyarrow_table()
+    notes = {(row["location_key"], row["note"]) for row in table.select(["location_key", "note"]).to_pylist()}
+    assert notes == {("ha_noi", "seen"), ("hcmc", None), ("danang", None)}
+
+
 # Code and contracts ---------------------------------------------------------------------------------------------------
 
 
@@ -316,7 +346,7 @@ def test_a_nullable_column_is_added(tree: Tree) -> None:
     states = tree.states()
     assert states[SILVER] == states[HOURLY] == {("fresh", ("without ozone_band",))}
     assert states[DAILY] == states[EPISODE] == FRESH
-    # A forced run fills the column; what does not read it stays fresh.
+    # An asset alone reads what the table upstream of it lacks as null; a forced run fills the column.
     summary = tree.json("materialize", f"{SILVER} or {HOURLY}", "--partitions", RANGE, "--force")
     assert written(summary) == {SILVER: 42, HOURLY: 42}
     assert all(state == FRESH for state in tree.states().values())

@@ -155,6 +155,15 @@ def test_values_that_would_not_survive_another_type(tree: Tree) -> None:
     assert "Change the contract back." in said
 
 
+def test_what_the_source_sends_keeps_its_names_and_types(tree: Tree) -> None:
+    line = '            pm25: T.DoubleType = made.concentration("pm25", "Particles up to 2.5 µm")\n'
+    tree.edit("assets/contracts.py", (line, line.replace("pm25: T", "pm2_5: T")))
+    said = refused(tree, "migrate", BRONZE, "--rename", "pm25=pm2_5", "--yes")
+    assert "pm25 is what its source sends, and a record" in said
+    twice = refused(tree, "migrate", DAILY, "--rename", "a=x", "--rename", "a=y", "--yes")
+    assert "named twice" in twice
+
+
 def test_a_required_column_that_rows_have_no_value_for(tree: Tree) -> None:
     tree.edit("assets/contracts.py", (MEASURED, MEASURED + '        sunny: T.LongType = _number("Sunny hours", "h")\n'))
     said = refused(tree, "migrate", DAILY, "--yes")

@@ -60,7 +60,7 @@ def under_the_new_key(lake: Lake) -> dict[str, Any]:
     return {key: oracle.canonical(rows, oracle.COLUMNS[key]) for key, rows in zip(DATED, made, strict=True)}
 
 
-@pytest.mark.parametrize("first", ["the tables", "the configuration"])
+@pytest.mark.parametrize("first", [pytest.param("the tables", marks=pytest.mark.slow), "the configuration"])
 def test_a_location_is_renamed(lake: Lake, first: str) -> None:
     """A commit a table, whichever is changed first, the tables or the configuration; ids are the new key's."""
     want, before = under_the_new_key(lake), commits(lake.folder)
@@ -78,6 +78,7 @@ def test_a_location_is_renamed(lake: Lake, first: str) -> None:
     assert Pending(str(lake.folder)).read() is None
 
 
+@pytest.mark.slow
 def test_there_and_back(lake: Lake) -> None:
     """And a name is changed between: records of a version that hangs on it follow through both."""
     want = lake.tables()
@@ -92,6 +93,7 @@ def test_there_and_back(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
+@pytest.mark.slow
 def test_what_was_stale_stays_so(lake: Lake) -> None:
     """A partition whose upstream was wiped is as stale under the new key as it was under the old one."""
     workspace = lake.workspace
@@ -121,6 +123,7 @@ def test_a_key_that_only_the_table_of_locations_has(lake: Lake) -> None:
         planned_rename(lake.workspace, OLD, "fiji")
 
 
+@pytest.mark.slow
 def test_what_was_fetched_under_the_new_key_before_the_rename(lake: Lake) -> None:
     """The configuration came first, and a run: the remedy names just what that run fetched."""
     lake.flags = {"locations": PLACES}
@@ -161,13 +164,11 @@ def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypa
     assert lake.tables() == want
 
 
-class Broken(Exception):
+class Broken(BaseException):
     pass
 
 
-@pytest.mark.parametrize(
-    "commit", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 3, 6]
-)
+@pytest.mark.parametrize("commit", [3, *(pytest.param(number, marks=pytest.mark.slow) for number in (0, 1, 6))])
 def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
     from orchestration import rename as module

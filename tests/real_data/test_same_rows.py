@@ -134,6 +134,7 @@ def test_one_that_differs_in_one_row_is_refused_with_that_row(tree: Tree) -> Non
     assert commits(tree.warehouse) == before
 
 
+@pytest.mark.slow
 def test_a_fetched_asset_is_proven_by_its_own_rows(tree: Tree) -> None:
     """Bronze, by a version a location; the source is not there."""
     tree.edit("assets/bronze.py", ('"date_utc": F.to_date("ts_utc")', '"date_utc": F.col("ts_utc").cast("date")'))
@@ -162,8 +163,10 @@ DOUBLED = f'{DAY}\n            "pm25": F.col("pm25") * 2,'
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [((MADE, FILTERED), "is not made any more"), ((DAY, DOUBLED), "pm25 was")],
-    ids=["rows", "values"],
+    [
+        pytest.param((MADE, FILTERED), "is not made any more", id="rows"),
+        pytest.param((DAY, DOUBLED), "pm25 was", id="values", marks=pytest.mark.slow),
+    ],
 )
 def test_a_rewrite_changes_nothing_of_what_was_fetched(tree: Tree, change: tuple[str, str], says: str) -> None:
     """Bronze's new code would lose rows, or change a value: those partitions fail by name, and stay as they are."""

@@ -1278,6 +1278,7 @@ RARE = {
 """Bugs that need more than ten seconds to be found."""
 
 
+@pytest.mark.planted
 @pytest.mark.parametrize(
     "plant",
     [pytest.param(plant, id=name, marks=[pytest.mark.slow] if name in RARE else []) for name, plant in BUGS.items()],
