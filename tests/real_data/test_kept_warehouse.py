@@ -147,6 +147,7 @@ def test_a_display_name_and_a_time_zone(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
+@pytest.mark.slow
 def test_the_old_name_is_known_when_its_rows_are_gone_for_good(lake: Lake) -> None:
     """The table of locations is wiped and made anew: its commits carry what bronze's versions hang on."""
     configured(lake, name="Ha Noi")
@@ -264,6 +265,7 @@ def test_a_location_leaves_and_comes_back(lake: Lake) -> None:
     assert all_fresh(lake) and marks(lake, BRONZE) == {()}
 
 
+@pytest.mark.slow
 def test_a_location_that_left_can_be_wiped(lake: Lake) -> None:
     configured(lake, key=None)
     lake.materialize(RANGE, DIM_LOCATION)

@@ -110,6 +110,7 @@ def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree) -> 
     assert summary["steps"][0]["unchanged"] == ["2025-08-08/danang", "2025-08-08/hanoi", "2025-08-08/hcmc"]
 
 
+@pytest.mark.slow
 def test_a_column_with_values_is_dropped_only_if_told(tree: Tree) -> None:
     tree.edit("assets/contracts.py", (HAZARDOUS, ""))
     tree.edit("assets/facts.py", ('    "hazardous": (301, None),\n', ""))

@@ -108,6 +108,7 @@ def test_what_was_stale_stays_so(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
+@pytest.mark.slow
 def test_the_same_call_again_has_nothing_to_do(lake: Lake) -> None:
     rename(lake)
     before = commits(lake.folder)
@@ -139,6 +140,7 @@ def test_what_was_fetched_under_the_new_key_before_the_rename(lake: Lake) -> Non
     assert all_fresh(lake)
 
 
+@pytest.mark.slow
 def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not vouched for: the table is restored first."""
     from deltalake import DeltaTable

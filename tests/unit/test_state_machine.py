@@ -1267,6 +1267,8 @@ def a_resumed_rename_takes_what_it_renamed_for_changed(patch: pytest.MonkeyPatch
 
 ROUNDS = 20
 RARE = {
+    "a_rename_that_forgets_earlier_columns",
+    "a_resumed_rename_takes_what_it_renamed_for_changed",
     "dependants_of_what_failed_are_made",
     "a_record_of_rows_that_were_not_read",
     "the_first_step_that_makes_a_partition_is_read",

@@ -39,6 +39,7 @@ def versions(aqi: YarnCommands) -> dict[str, int | None]:
     return {asset.key: workspace.warehouse.state(asset).version for asset in workspace.catalog}
 
 
+@pytest.mark.slow
 def test_it_opens_fresh_and_grows(kept: YarnCommands) -> None:
     """Without a commit, an application and a request; then a column is added by one commit, and a second is refused."""
     before = versions(kept)
