@@ -118,5 +118,8 @@ def test_tables_that_grew_before_a_kill(_kept: Path, tmp_path: Path) -> None:
     summary = tree.json(*call)
     assert "tables" not in summary
     assert commits(tree.warehouse)[SILVER] == before[SILVER] + 2, "the column, and two days with it"
-    rows = tree.json("show", HOURLY, "--partitions", "2025-08-08..2025-08-09", "--limit", "1000")
+    rows = tree.json("show", SILVER, "--partitions", "2025-08-08..2025-08-09", "--limit", "1000")
     assert {row["ozone_band"] for row in rows} == {int(row["o3"] // 60) for row in rows}
+    assert ("fresh", ("without ozone_band",)) in tree.states(HOURLY)[HOURLY], (
+        "filled by --force, as it only passes it on"
+    )
