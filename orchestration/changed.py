@@ -140,7 +140,7 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
         for asset in workspace.catalog
         if asset.key in assets and asset.fresh_within_hours is not None
     }
-    refetch = any("--refetch" in item.reason for item in plan.left_out)
+    refetch = any(item.refetch for item in plan.left_out)
     return Costs(
         plan, steps, _accepted(workspace, keys, tables, current), _deployments(workspace, assets), targets, refetch
     )

@@ -23,7 +23,7 @@ from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, s
 from orchestration.fingerprints import aggregate
 from orchestration.partitions import PartitionKey
 from orchestration.provenance import PartitionRecord, Shape, TableState
-from orchestration.shapes import shape_of
+from orchestration.shapes import hashed, shape_of
 from orchestration.source import SOURCE_COLUMNS
 from orchestration.steps import conform
 from orchestration.tables import differences
@@ -268,7 +268,7 @@ def run_migration(
             whole = frame.select(*[name for name in contract.column_names if name in frame.columns], *foreign)
             whole = warehouse.laid_out(_with_all(whole, contract), asset, rows)
             shapes, contracts = _shapes(workspace, asset, state, found)
-            earlier = {digest: _hashed(shape) for digest, shape in shapes.items() if digest != contract.digest}
+            earlier = {digest: hashed(shape) for digest, shape in shapes.items() if digest != contract.digest}
             facts = aggregate(made, asset, contract, workspace.parameters, earlier)
             records = {one: _record(asset, one, record, facts, contracts) for one, record in state.records.items()}
             said = provenance_of(
@@ -324,10 +324,6 @@ def _shapes(
             contracts[digest] = then.digest
             shapes[then.digest] = shape_of(then)
     return shapes, contracts
-
-
-def _hashed(shape: Shape) -> tuple[str, ...]:
-    return tuple(name for name, _, _ in shape.columns if not name.startswith("_"))
 
 
 def _record(

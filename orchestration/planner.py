@@ -10,7 +10,7 @@ Pure: what storage holds comes in as ``TableState`` values, and hours that reach
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -105,13 +105,15 @@ class Step:
 class LeftOut:
     """Partitions of a selected asset that the plan does not make, and why, as a sentence.
 
-    lacking: something that they need is missing; otherwise there is nothing to be made yet.
+    lacking: something that they need is missing; otherwise there is nothing to be made yet. refetch: only the source
+    could give them as they would be asked for today.
     """
 
     asset: str
     partitions: PartitionSet
     reason: str
     lacking: bool = False
+    refetch: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "reason": self.reason}
@@ -334,7 +336,7 @@ class _Planning:
             return _union(of for why, of in stale.items() if why.way is Way.REFETCH)
         for why, partitions in stale.items():
             if why.way is Way.REFETCH:
-                self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short)))
+                self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short), refetch=True))
         if self.request.changed:  # what would be fetched whatever code and configuration are
             kept = [of for why, of in stale.items() if asset.source is None or why.way is Way.REWRITE]
         else:
@@ -399,11 +401,11 @@ def _union(sets: Iterable[PartitionSet]) -> PartitionSet:
 
 def _merged(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
     """One entry per asset and reason."""
-    groups: dict[tuple[str, str, bool], PartitionSet] = {}
+    groups: dict[LeftOut, PartitionSet] = {}
     for item in left_out:
-        of = (item.asset, item.reason, item.lacking)
+        of = replace(item, partitions=NOTHING)
         groups[of] = groups.get(of, NOTHING) | item.partitions
-    return tuple(LeftOut(asset, partitions, reason, lacking) for (asset, reason, lacking), partitions in groups.items())
+    return tuple(replace(of, partitions=partitions) for of, partitions in groups.items())
 
 
 def _until(partitions: PartitionSet, today: date) -> PartitionSet:

@@ -332,7 +332,7 @@ class _Renaming:
         if fact.rows != record.rows:
             raise WarehouseError(
                 f"{asset.key} {key} has {fact.rows} rows, and {record.rows} are recorded",
-                f"Mend it first: aqi repair {asset.key}; then call the command again.",
+                f"Restore the table to its version {self._begun.versions.get(asset.key)}, and call the command again.",
             )
         question = record.question
         if asset.source is not None and not question:

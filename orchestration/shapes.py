@@ -61,4 +61,9 @@ def hashed_columns(shape: Shape, contract: Contract) -> tuple[str, ...] | None:
     now = {column.name: column.type for column in contract.columns}
     if any(now.get(name) != kind for name, kind, _ in shape.columns):
         return None
+    return hashed(shape)
+
+
+def hashed(shape: Shape) -> tuple[str, ...]:
+    """The columns that a fingerprint holds: those without a leading underscore."""
     return tuple(name for name, _, _ in shape.columns if not name.startswith("_"))
