@@ -9,7 +9,7 @@ from assets.bronze import DAILY
 from assets.row_rules import broken_rules
 from orchestration.asset import Check, asset
 from orchestration.contract import RowRule
-from orchestration.mappings import Identity
+from orchestration.core.partitions.mappings import Identity
 from orchestration.parameters import Parameters
 
 SUB_INDEXES = ("aqi_pm25", "aqi_pm10", "aqi_no2", "aqi_o3", "aqi_so2", "aqi_co")

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.decisions import PartitionFacts, comes_out_as
 from orchestration.differences import first_difference
 from orchestration.errors import CheckFailed, UsageError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
 from orchestration.freshness import Judge, State, Way
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
 from orchestration.provenance import Provenance, TableState
 from orchestration.versions import Equal

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from orchestration.core.partitions.mappings import PartitionMapping
 from orchestration.errors import DeclarationError
-from orchestration.mappings import PartitionMapping
 from orchestration.parameters import Parameters
 
 LAYERS = ("bronze", "silver", "gold")

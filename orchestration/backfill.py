@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
 from orchestration.errors import PartitionRangeError
-from orchestration.partitions import ChunkMode, Days, PartitionSet, chunks
 from orchestration.planner import Chunk, Request
 from orchestration.workspace import Workspace
 

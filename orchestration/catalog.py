@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 from orchestration.asset import Asset
+from orchestration.core.partitions.mappings import RunWindow
 from orchestration.errors import DeclarationError
 from orchestration.graph import Dag
-from orchestration.mappings import RunWindow
 from orchestration.parameters import Parameters
 
 

@@ -12,10 +12,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 from orchestration.asset import Asset
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
 from orchestration.freshness import Current, Tables, not_fresh
-from orchestration.mappings import FlaggedHours, PartitionMapping
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
 from orchestration.provenance import Answer, PartitionRecord, Provenance, Question, Shape, TableState
 

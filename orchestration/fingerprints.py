@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
 from orchestration.contract import Contract
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.decisions import PartitionFacts
 from orchestration.parameters import Parameters
-from orchestration.partitions import NULL_KEY, PartitionKey
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

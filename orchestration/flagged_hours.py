@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from orchestration.asset import Asset
-from orchestration.mappings import FlaggedHours, RunWindow, nothing_flagged
+from orchestration.core.partitions.keys import Days
+from orchestration.core.partitions.mappings import FlaggedHours, RunWindow, nothing_flagged
 from orchestration.parameters import Parameters
-from orchestration.partitions import Days
 from orchestration.provenance import TableState
 from resources.warehouse import Warehouse
 

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from typing import Protocol
 
 from orchestration.asset import Asset
-from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, TableState
 
 

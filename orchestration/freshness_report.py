@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.errors import WarehouseError
 from orchestration.lags import Lag, lags
-from orchestration.partitions import PartitionKey
 from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.workspace import Workspace
 from resources.clock import iso

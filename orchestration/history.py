@@ -19,10 +19,10 @@ from orchestration.asset import Asset
 from orchestration.catalog import Catalog
 from orchestration.code_version import CodeVersions
 from orchestration.contract import Column, Contract
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.equivalence import SCHEME_1, Equivalences, parts
 from orchestration.errors import DeclarationError
 from orchestration.parameters import Location, Parameters
-from orchestration.partitions import PartitionKey
 from orchestration.provenance import PartitionRecord, Question, Shape, TableState
 from orchestration.scheme1 import Scheme1
 from orchestration.shapes import absent, hashed_columns, lacking, shape_of

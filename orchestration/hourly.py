@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.asset import Asset
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.freshness import Current, Judge, Judgement, Tables, Way
-from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.provenance import TableState
 
 DAY = timedelta(days=1)

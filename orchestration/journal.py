@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.outcome import Outcome, Problem
-from orchestration.partitions import PartitionSet
 
 FORMAT = 1
 

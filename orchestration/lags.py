@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from orchestration.asset import Asset
-from orchestration.partitions import PartitionKey
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.provenance import ABSENT, PartitionRecord, TableState
 
 DAY = timedelta(days=1)

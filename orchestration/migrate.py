@@ -17,11 +17,11 @@ from orchestration.accept import materialize_call
 from orchestration.asset import Asset
 from orchestration.contract import Contract
 from orchestration.contract_changes import TableDifference, type_change, type_name
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.decisions import EMPTY, PartitionFacts, provenance_of
 from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
 from orchestration.fingerprints import aggregate
-from orchestration.partitions import PartitionKey
 from orchestration.provenance import PartitionRecord, Shape, TableState
 from orchestration.shapes import hashed, shape_of
 from orchestration.source import SOURCE_COLUMNS

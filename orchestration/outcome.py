@@ -10,8 +10,8 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.hourly import gap_in_words
-from orchestration.partitions import PartitionSet
 from orchestration.planner import Chunk, Plan, Request, Step
 from orchestration.provenance import TableState
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.errors import UsageError
 from orchestration.history import ROUNDING, distance, is_of_locations
-from orchestration.partitions import PartitionKey
 from orchestration.planner import Request
 from orchestration.provenance import Question, TableState
 from orchestration.workspace import Workspace

@@ -16,9 +16,9 @@ from typing import Any
 
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
+from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.freshness import Current, Judgement, Way, not_fresh
-from orchestration.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
-from orchestration.partitions import Days, PartitionSet
 from orchestration.provenance import TableState
 
 FlagsOf = Callable[[RunWindow, TableState], FlaggedHours]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.columnar import column_from_json, column_to_json
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.partition_record import (
     ABSENT,
     UNRECORDED,
@@ -25,7 +26,6 @@ from orchestration.partition_record import (
     Shape,
     TurnedAway,
 )
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance_format import Stamp, records_from_json, records_from_json_1, records_to_json
 from orchestration.table_state import TRUNCATED_AT, Commit, FileSpan, Lacking, TableState, as_items, fold
 from orchestration.versions import Equal

@@ -31,8 +31,8 @@ from orchestration.columnar import (
     lists_from_json,
     lists_to_json,
 )
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.partition_record import Answer, Inputs, PartitionRecord, TurnedAway
-from orchestration.partitions import PartitionKey
 from orchestration.provenance_inputs import (
     Key,
     inputs_from_json,

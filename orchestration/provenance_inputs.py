@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from orchestration.columnar import column_from_json, column_to_json
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.partition_record import Inputs
-from orchestration.partitions import PartitionKey
 
 _OWN = (0,)
 

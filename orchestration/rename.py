@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset
 from orchestration.contract import Contract
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.decisions import PartitionFacts, comes_out_as, provenance_of
 from orchestration.equivalence import parts
 from orchestration.errors import UsageError, WarehouseError
@@ -24,7 +25,6 @@ from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, s
 from orchestration.fingerprints import aggregate
 from orchestration.history import location_of
 from orchestration.parameters import LOCATION_KEY, Location
-from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, TableState
 from orchestration.renaming import Renaming
 from orchestration.steps import conform

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.decisions import PartitionFacts
 from orchestration.partition_record import PartitionRecord
-from orchestration.partitions import PartitionKey
 from orchestration.table_state import TableState
 from orchestration.versions import Equal
 

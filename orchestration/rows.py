@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.errors import UsageError
-from orchestration.partitions import PartitionSet
 from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.errors import PartitionRangeError
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance import (
     FileSpan,
     PartitionRecord,

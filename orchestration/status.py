@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
 from orchestration.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.outcome import union
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.workspace import Workspace
 from resources.journal import Journal
 from resources.pending import Pending

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from orchestration.asset import Asset
 from orchestration.catalog import Catalog
 from orchestration.contract import Contract
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.decisions import (
     Change,
     PartitionFacts,
@@ -37,10 +39,8 @@ from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.freshness import Current
 from orchestration.history import WarehouseHistory
-from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.parameters import Parameters
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
 from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.source import SOURCE_COLUMNS, OpenMeteoSource

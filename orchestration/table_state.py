@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.partition_record import ABSENT, UNRECORDED, PartitionRecord, Question, Shape
-from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.versions import Equal
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.decisions import provenance_of
 from orchestration.executor import RunListener, locked, new_run_id
-from orchestration.partitions import PartitionSet
 from orchestration.planner import Request
 from orchestration.provenance import TableState
 from orchestration.workspace import Workspace

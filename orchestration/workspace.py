@@ -12,6 +12,7 @@ from orchestration.catalog import Catalog
 from orchestration.code_version import CodeVersions
 from orchestration.contract import Contract
 from orchestration.contracts import load_contracts
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.equivalence import SCHEME_2
 from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
@@ -20,7 +21,6 @@ from orchestration.history import WarehouseHistory
 from orchestration.hourly import hourly_window
 from orchestration.outcome import union
 from orchestration.parameters import Parameters
-from orchestration.partitions import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.planner import Plan, Request, make_plan
 from orchestration.provenance import TableState
 from orchestration.selection import parse

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.errors import WarehouseError
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance import FileSpan
 
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from orchestration.days import Days
+from orchestration.core.partitions.days import Days
 from orchestration.errors import UsageError
 from orchestration.parameters import Location
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.asset import Asset, DailyByLocation
 from orchestration.contract import Contract
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.errors import CommitConflict, EnvironmentError_
-from orchestration.partitions import PartitionSet
 from orchestration.provenance import FORMAT, MARK, Provenance, TableState, dumps
 from resources import crash_points
 from resources.delta_log import DeltaLog

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from orchestration.cli import main
 from orchestration.contract import Contract
-from orchestration.partitions import PartitionKey
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.provenance import PartitionRecord, Provenance, dumps
 from orchestration.workspace import Workspace
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from orchestration import accept as accepting
 from orchestration import decisions
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.errors import UsageError
-from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance import Provenance, TableState
 from orchestration.renaming import Renaming
 from tests.deployed import (

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from orchestration.partitions import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, Provenance, dumps
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
 from resources.snapshot_files import FORMAT_2

@@ -18,9 +18,9 @@ from orchestration import shapes
 from orchestration.asset import Asset, DailyByLocation
 from orchestration.catalog import Catalog
 from orchestration.contract import Column, Contract, RowRule
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
+from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.equivalence import Equivalences
-from orchestration.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.partitions import NULL_KEY, PartitionKey
 from orchestration.provenance import PartitionRecord, Question, Shape, TableState
 
 FEED, CLEAN, QUARANTINE = "bronze.feed", "silver.clean", "silver.quarantine"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.backfill import backfill_request
+from orchestration.core.partitions.keys import ChunkMode
 from orchestration.executor import look, prepare, run_in_order
 from orchestration.outcome import RunSummary, chunk_outcomes
-from orchestration.partitions import ChunkMode
 from orchestration.planner import Request
 from orchestration.rows import read_rows
 from orchestration.status import read_status

@@ -24,11 +24,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from orchestration import decisions, planner
 from orchestration.asset import Asset
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.decisions import Change, PartitionFacts, Sourced
 from orchestration.freshness import Current
-from orchestration.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
-from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.planner import Plan, Request, Step
 from orchestration.provenance import Commit, FileSpan, PartitionRecord, Provenance, TableState, fold
 from tests.deployed import (

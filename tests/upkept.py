@@ -12,8 +12,8 @@ from typing import Any
 from deltalake import DeltaTable
 from rich.console import Console
 
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.progress import Quiet
 from orchestration.provenance import TableState
 from orchestration.workspace import Workspace

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.partitions import PartitionSet
+from orchestration.core.partitions.keys import PartitionSet
 from resources.simulator import Simulator
 from resources.simulator_faults import Fault
 from tests import oracle

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.journal import Attempt, RunEntry, RunState
 from orchestration.lags import Lag
-from orchestration.partitions import PartitionSet
 from orchestration.watch import Look, Watch, state_file
 from orchestration.watch_state import REFUSALS, Message
 from resources.alert_channels import AlertError

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from orchestration.changed import costs
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.errors import UsageError
 from orchestration.outcome import RunSummary
-from orchestration.partitions import PartitionSet
 from orchestration.places import check_swapped, locations_of
 from orchestration.progress import Quiet
 from orchestration.rename import run_rename

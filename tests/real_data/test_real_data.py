@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from orchestration.core.partitions.keys import chunks, parse_range
 from orchestration.outcome import union
-from orchestration.partitions import chunks, parse_range
 from resources.simulator import Simulator
 from tests import oracle
 from tests.lake import Lake

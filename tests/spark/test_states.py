@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestration.partitions import PartitionSet
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.planner import Request
 from orchestration.progress import Quiet
 from orchestration.wipe import planned_wipes, run_wipes

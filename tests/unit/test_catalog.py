@@ -15,9 +15,9 @@ import pytest
 from assets import CATALOG
 from orchestration.asset import Asset, DailyByLocation
 from orchestration.catalog import Catalog
+from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.errors import DeclarationError
 from orchestration.graph import CycleError, UnknownUpstreamError
-from orchestration.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 
 ROOT = Path(__file__).resolve().parents[2]
 DAILY = DailyByLocation()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.outcome import StepOutcome
-from orchestration.partitions import Days, PartitionSet
 from orchestration.planner import Plan, Step
 from orchestration.progress import Pace, Quiet
 from resources.delta_log import DeltaLog

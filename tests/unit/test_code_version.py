@@ -21,8 +21,8 @@ from orchestration import code_version
 from orchestration.asset import Asset, Check, asset
 from orchestration.code_version import CodeVersions
 from orchestration.contracts import load_contracts
+from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
 from orchestration.errors import DeclarationError
-from orchestration.mappings import AllPartitions, Identity, RunWindow
 from orchestration.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
 from resources.settings import load
 

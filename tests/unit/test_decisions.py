@@ -9,6 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from orchestration.asset import Asset, Check, DailyByLocation
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import (
+    ALL_DAY,
+    LAST_HOUR,
+    AllPartitions,
+    FlaggedHours,
+    Identity,
+    PartitionMapping,
+    RunWindow,
+    nothing_flagged,
+)
 from orchestration.decisions import (
     EMPTY,
     Change,
@@ -22,18 +33,7 @@ from orchestration.decisions import (
     to_make,
 )
 from orchestration.freshness import Current, judge
-from orchestration.mappings import (
-    ALL_DAY,
-    LAST_HOUR,
-    AllPartitions,
-    FlaggedHours,
-    Identity,
-    PartitionMapping,
-    RunWindow,
-    nothing_flagged,
-)
 from orchestration.outcome import Outcome, Problem, StepOutcome
-from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.planner import Plan, Step
 from orchestration.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.asset import Asset, DailyByLocation
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.freshness import NOT_ANSWERED, Current, Judgement, State, Way, judge, more_has_passed, not_fresh
-from orchestration.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 
 FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"

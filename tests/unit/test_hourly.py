@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.asset import Asset, DailyByLocation
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import Identity
 from orchestration.freshness import Current
 from orchestration.hourly import HourlyWindow, gap_in_words, hourly_window
-from orchestration.mappings import Identity
-from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, TableState
 
 FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from assets import CATALOG
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.freshness_report import EarlierRecords, print_lags, read_lags, to_json, worst_lag_hours
 from orchestration.lags import Earlier, Lag, lags, none_left
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.provenance import ABSENT, PartitionRecord, Provenance, TableState
 from tests import oracle
 from tests.calls import Aqi

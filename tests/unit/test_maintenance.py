@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.errors import ConfigurationError
-from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.provenance import Provenance
 from resources import warehouse
 from resources.clock import iso

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.mappings import (
+from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import (
     ALL_DAY,
     LAST_HOUR,
     AllPartitions,
@@ -18,7 +19,6 @@ from orchestration.mappings import (
     RunWindow,
     nothing_flagged,
 )
-from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
 
 quick = settings(max_examples=60, deadline=None)
 

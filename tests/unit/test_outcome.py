@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes, in_words
-from orchestration.partitions import PartitionKey, PartitionSet
 from orchestration.planner import Chunk, LeftOut, Plan, Request, Step
 from orchestration.provenance import PartitionRecord, TableState
 

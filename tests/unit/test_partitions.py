@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.errors import PartitionRangeError
-from orchestration.partitions import (
+from orchestration.core.partitions.keys import (
     NULL_KEY,
     ChunkMode,
     Days,
@@ -24,6 +23,7 @@ from orchestration.partitions import (
     chunks,
     parse_range,
 )
+from orchestration.errors import PartitionRangeError
 
 BASE = date(2024, 2, 20)  # near the end of a February with 29 days
 TODAY = date(2025, 8, 14)

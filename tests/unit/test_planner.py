@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from orchestration import planner
 from orchestration.asset import Asset, DailyByLocation
 from orchestration.catalog import Catalog
-from orchestration.freshness import Current, judge
-from orchestration.mappings import (
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import (
     ALL_DAY,
     LAST_HOUR,
     AllPartitions,
@@ -31,8 +31,8 @@ from orchestration.mappings import (
     RunWindow,
     nothing_flagged,
 )
+from orchestration.freshness import Current, judge
 from orchestration.outcome import union
-from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.planner import Chunk, Input, LeftOut, Plan, Request, Step, make_plan
 from orchestration.provenance import PartitionRecord, TableState
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.provenance import (
     ABSENT,
     UNRECORDED,

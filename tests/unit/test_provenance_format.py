@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.columnar import column_from_json, column_to_json
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.errors import PartitionRangeError
-from orchestration.partitions import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.provenance import Answer, PartitionRecord, Provenance, Question, Shape, TurnedAway, dumps, is_ours
 from orchestration.versions import Equal
 

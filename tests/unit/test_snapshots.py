@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets import CATALOG
+from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.errors import WarehouseError
-from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.provenance import (
     Answer,
     FileSpan,

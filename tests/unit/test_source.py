@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.decisions import Sourced
 from orchestration.errors import (
     FetchCancelled,
@@ -29,7 +30,6 @@ from orchestration.errors import (
     SourceRefused,
     SourceUnreachable,
 )
-from orchestration.partitions import Days, PartitionKey, PartitionSet
 from orchestration.source import FetchTask, OpenMeteoSource
 from resources.open_meteo import OpenMeteoClient, never
 from resources.open_meteo_answers import SCHEMA

@@ -29,12 +29,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orchestration import accept, decisions, equivalence, freshness, mappings, planner, shapes
+from orchestration import accept, decisions, equivalence, freshness, planner, shapes
 from orchestration.asset import Asset
+from orchestration.core.partitions import mappings
+from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import PartitionMapping, RunWindow
 from orchestration.equivalence import Equivalences
 from orchestration.freshness import Current, Judge, Judgement, State, Way
-from orchestration.mappings import PartitionMapping, RunWindow
-from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.planner import Chunk, Input, Request, Step
 from orchestration.provenance import ABSENT, PartitionRecord, TableState, fold
 from orchestration.renaming import Renaming

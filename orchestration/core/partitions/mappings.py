@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
-from orchestration.partitions import NULL_KEY, Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 
 HOURS = 24
 ALL_DAY = (1 << HOURS) - 1
