@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from orchestration.asset import DailyByLocation, asset
-from orchestration.parameters import Location
+from orchestration.core.declarations.asset import DailyByLocation, asset
+from orchestration.core.declarations.parameters import Location
 
 DAILY = DailyByLocation()
 

@@ -12,9 +12,9 @@ import pyspark.sql.types as T
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from orchestration.contract import Column, Contract, RowRule
+from orchestration.core.declarations.contract import Column, Contract, RowRule
+from orchestration.core.declarations.parameters import Limits
 from orchestration.errors import DeclarationError
-from orchestration.parameters import Limits
 
 MICROGRAMS = "µg/m³"
 US_AQI = "US AQI"

@@ -8,8 +8,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from orchestration.asset import asset
-from orchestration.parameters import Calendar, Location, Pollutant
+from orchestration.core.declarations.asset import asset
+from orchestration.core.declarations.parameters import Calendar, Location, Pollutant
 
 
 def _session() -> SparkSession:

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from assets.bronze import DAILY
 from assets.identifiers import identifier, iso_day, iso_instant
-from orchestration.asset import Check, DailyByLocation, asset
+from orchestration.core.declarations.asset import Check, DailyByLocation, asset
+from orchestration.core.declarations.parameters import EpisodeRule, Parameters
 from orchestration.core.partitions.mappings import Identity, RunWindow
-from orchestration.parameters import EpisodeRule, Parameters
 
 CONCENTRATIONS = ("pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2")
 DOMINANCE = ("pm25", "pm10", "o3", "no2", "so2", "co")

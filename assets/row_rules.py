@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from orchestration.contract import RowRule
+from orchestration.core.declarations.contract import RowRule
 
 
 def broken_rules(rules: Sequence[RowRule]) -> Column:

@@ -7,10 +7,10 @@ from pyspark.sql import functions as F
 
 from assets.bronze import DAILY
 from assets.row_rules import broken_rules
-from orchestration.asset import Check, asset
-from orchestration.contract import RowRule
+from orchestration.core.declarations.asset import Check, asset
+from orchestration.core.declarations.contract import RowRule
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.mappings import Identity
-from orchestration.parameters import Parameters
 
 SUB_INDEXES = ("aqi_pm25", "aqi_pm10", "aqi_no2", "aqi_o3", "aqi_so2", "aqi_co")
 

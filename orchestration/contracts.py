@@ -12,10 +12,10 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from orchestration.catalog import Catalog
-from orchestration.contract import Contract
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.parameters import Limits
 from orchestration.errors import DeclarationError
-from orchestration.parameters import Limits
 
 SOURCE = Path(__file__).resolve().parent.parent / "assets" / "contracts.py"
 

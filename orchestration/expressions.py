@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, Protocol
 
+from orchestration.core.declarations.dag import Dag
 from orchestration.errors import SelectionError
-from orchestration.graph import Dag
 
 
 class Universe(Protocol):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestration.asset import Asset
-from orchestration.contract import Contract
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.decisions import PartitionFacts
-from orchestration.parameters import Parameters
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

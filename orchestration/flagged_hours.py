@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from orchestration.asset import Asset
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import Days
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow, nothing_flagged
-from orchestration.parameters import Parameters
 from orchestration.provenance import TableState
 from resources.warehouse import Warehouse
 

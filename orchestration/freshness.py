@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache, partial
 from typing import Protocol
 
-from orchestration.asset import Asset
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.provenance import PartitionRecord, TableState
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from orchestration.asset import Asset
-from orchestration.catalog import Catalog
 from orchestration.code_version import CodeVersions
-from orchestration.contract import Column, Contract
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.declarations.contract import Column, Contract
+from orchestration.core.declarations.parameters import Location, Parameters
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.equivalence import SCHEME_1, Equivalences, parts
 from orchestration.errors import DeclarationError
-from orchestration.parameters import Location, Parameters
 from orchestration.provenance import PartitionRecord, Question, Shape, TableState
 from orchestration.scheme1 import Scheme1
 from orchestration.shapes import absent, hashed_columns, lacking, shape_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestration.asset import Asset
-from orchestration.catalog import Catalog
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.catalog import Catalog
 
 
 def as_json(catalog: Catalog, keys: Sequence[str], code_parts: Mapping[str, str] | None = None) -> dict[str, Any]:

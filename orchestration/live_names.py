@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Protocol
 from uuid import UUID
 
-from orchestration.asset import Asset
+from orchestration.core.declarations.asset import Asset
 from orchestration.scopes import Imported
 from orchestration.visible import Seen
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from orchestration.asset import Asset
+from orchestration.core.declarations.asset import Asset
 from orchestration.errors import AqiError, WarehouseError
 from orchestration.executor import RunListener, locked, log_folder, new_run_id
 from orchestration.workspace import Workspace

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.accept import materialize_call
-from orchestration.asset import Asset
-from orchestration.contract import Contract
-from orchestration.contract_changes import TableDifference, type_change, type_name
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.contract_changes import TableDifference, type_change, type_name
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.decisions import EMPTY, PartitionFacts, provenance_of
 from orchestration.errors import UsageError, WarehouseError

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from orchestration.asset import Asset
-from orchestration.catalog import Catalog
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.freshness import Current, Judgement, Way, not_fresh

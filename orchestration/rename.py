@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestration.asset import Asset
-from orchestration.contract import Contract
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.parameters import LOCATION_KEY, Location
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.decisions import PartitionFacts, comes_out_as, provenance_of
 from orchestration.equivalence import parts
@@ -24,7 +25,6 @@ from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
 from orchestration.fingerprints import aggregate
 from orchestration.history import location_of
-from orchestration.parameters import LOCATION_KEY, Location
 from orchestration.provenance import PartitionRecord, TableState
 from orchestration.renaming import Renaming
 from orchestration.steps import conform

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.contract import RowRule
-from orchestration.parameters import Location, Parameters
+from orchestration.core.declarations.contract import RowRule
+from orchestration.core.declarations.parameters import Location, Parameters
 
 KEPT = Path(__file__).resolve().parent.parent / "assets" / "scheme1.json"
 RULED = "silver.air_quality_hourly_clean"  # the parameter `row_rules` was the rules of its contract

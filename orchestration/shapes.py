@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from orchestration.contract import Contract
+from orchestration.core.declarations.contract import Contract
 from orchestration.provenance import Shape
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from orchestration.core.declarations.parameters import Location
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.decisions import Sourced
 from orchestration.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
 from orchestration.freshness import NOT_ANSWERED
 from orchestration.outcome import union
-from orchestration.parameters import Location
 from resources.clock import Clock, iso
 from resources.open_meteo import OpenMeteoClient
 from resources.open_meteo_answers import Answer

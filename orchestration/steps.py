@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from orchestration.asset import Asset
-from orchestration.catalog import Catalog
-from orchestration.contract import Contract
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.decisions import (
@@ -40,7 +41,6 @@ from orchestration.flagged_hours import flags_of_tables
 from orchestration.freshness import Current
 from orchestration.history import WarehouseHistory
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
-from orchestration.parameters import Parameters
 from orchestration.planner import Plan, Step
 from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.source import SOURCE_COLUMNS, OpenMeteoSource

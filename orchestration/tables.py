@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from orchestration.contract_changes import TableDifference, compare
+from orchestration.core.declarations.contract_changes import TableDifference, compare
 from orchestration.errors import CommitConflict, UsageError
 from orchestration.planner import Plan, TableChange
 from orchestration.provenance import Provenance, TableState, dumps

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 
-from orchestration.asset import Asset
-from orchestration.catalog import Catalog
 from orchestration.code_version import CodeVersions
-from orchestration.contract import Contract
 from orchestration.contracts import load_contracts
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.equivalence import SCHEME_2
 from orchestration.errors import PartitionRangeError, UsageError
@@ -20,7 +21,6 @@ from orchestration.freshness import Current
 from orchestration.history import WarehouseHistory
 from orchestration.hourly import hourly_window
 from orchestration.outcome import union
-from orchestration.parameters import Parameters
 from orchestration.planner import Plan, Request, make_plan
 from orchestration.provenance import TableState
 from orchestration.selection import parse

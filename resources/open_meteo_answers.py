@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from orchestration.core.declarations.parameters import Location
 from orchestration.errors import SourceNonsense
-from orchestration.parameters import Location
 from resources.open_meteo_requests import INDEX, VARIABLES, Request
 
 EPOCH = datetime(1970, 1, 1)

@@ -17,8 +17,7 @@ from typing import Annotated, Any, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
-from orchestration.errors import ConfigurationError
-from orchestration.parameters import (
+from orchestration.core.declarations.parameters import (
     LOCATION_KEY,
     Calendar,
     EpisodeRule,
@@ -27,6 +26,7 @@ from orchestration.parameters import (
     Parameters,
     Pollutant,
 )
+from orchestration.errors import ConfigurationError
 from resources.clock import Clock, fixed_clock, system_clock
 from resources.settings_operations import (
     AlertSettings,

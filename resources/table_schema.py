@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.contract import Contract
-from orchestration.contract_changes import grown, type_change, type_name
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.contract_changes import grown, type_change, type_name
 from orchestration.errors import CommitConflict, WarehouseError
 from resources import crash_points
 from resources.files import open_files

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from orchestration.asset import DailyByLocation
+from orchestration.core.declarations.asset import DailyByLocation
 from orchestration.errors import WarehouseError
 from orchestration.provenance import is_ours
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog

@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.asset import Asset, DailyByLocation
-from orchestration.contract import Contract
+from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.contract import Contract
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.errors import CommitConflict, EnvironmentError_
 from orchestration.provenance import FORMAT, MARK, Provenance, TableState, dumps

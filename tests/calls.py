@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orchestration.cli import main
-from orchestration.contract import Contract
+from orchestration.core.declarations.contract import Contract
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.provenance import PartitionRecord, Provenance, dumps
 from orchestration.workspace import Workspace

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Any
 
 from orchestration import shapes
-from orchestration.asset import Asset, DailyByLocation
-from orchestration.catalog import Catalog
-from orchestration.contract import Column, Contract, RowRule
+from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.declarations.contract import Column, Contract, RowRule
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.equivalence import Equivalences

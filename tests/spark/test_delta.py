@@ -136,7 +136,7 @@ def test_fingerprints(spark: Any) -> None:
 
     parameters = load(environment={}).parameters
     from assets import CATALOG
-    from orchestration.contract import Column, Contract
+    from orchestration.core.declarations.contract import Column, Contract
 
     asset = replace(CATALOG[oracle.CITY_DAILY], checks=())
     names = ("location_key", "date_utc", "a", "b", "_c")

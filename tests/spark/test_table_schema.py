@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from orchestration.contract import Column, Contract
+from orchestration.core.declarations.contract import Column, Contract
 from orchestration.errors import CommitConflict, WarehouseError
 from resources import table_schema
 from resources.delta_log import DeltaLog

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.asset import Asset, Check, DailyByLocation, asset
+from orchestration.core.declarations.asset import Asset, Check, DailyByLocation, asset
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
 from orchestration.errors import DeclarationError
 
@@ -200,7 +200,7 @@ def test_a_run_window_takes_its_upstream_by_name_like_any_other() -> None:
 
 def test_it_fails_when_its_module_is_imported(tmp_path: Path) -> None:
     (tmp_path / "broken_assets.py").write_text(
-        "from orchestration.asset import asset\n"
+        "from orchestration.core.declarations.asset import asset\n"
         "from orchestration.core.partitions.mappings import Identity\n"
         "@asset(layer='gold', contract='C', upstream=[Identity('silver.hours')])\n"
         "def best(hour):\n    'The best hour.'\n",

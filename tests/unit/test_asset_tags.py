@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.asset import Asset, asset
+from orchestration.core.declarations.asset import Asset, asset
 from orchestration.errors import DeclarationError
 from orchestration.expressions import Label
 from orchestration.selection import parse

@@ -396,9 +396,9 @@ def test_attributes_and_what_is_read_whole(form: FormOf) -> None:
 
 
 def test_classes_of_the_engine_count_by_content_not_by_name(form: FormOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    from orchestration import contract
+    from orchestration.core.declarations import contract
 
-    text = "from orchestration.contract import RowRule\nC = RowRule('a', 'null', 'x')\ndef root(): return C, RowRule\n"
+    text = "from orchestration.core.declarations.contract import RowRule\nC = RowRule('a', 'null', 'x')\ndef root(): return C, RowRule\n"
     before = form(text)
     assert "RowRule" not in before.text
     assert "orchestration" not in before.text

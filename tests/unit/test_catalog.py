@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from assets import CATALOG
-from orchestration.asset import Asset, DailyByLocation
-from orchestration.catalog import Catalog
+from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.declarations.dag import CycleError, UnknownUpstreamError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.errors import DeclarationError
-from orchestration.graph import CycleError, UnknownUpstreamError
 
 ROOT = Path(__file__).resolve().parents[2]
 DAILY = DailyByLocation()

@@ -18,12 +18,12 @@ import pytest
 
 from assets import CATALOG
 from orchestration import code_version
-from orchestration.asset import Asset, Check, asset
 from orchestration.code_version import CodeVersions
 from orchestration.contracts import load_contracts
+from orchestration.core.declarations.asset import Asset, Check, asset
+from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
 from orchestration.errors import DeclarationError
-from orchestration.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
 from resources.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ from functools import cache
 from uuid import UUID
 from assets_x import helpers
 from assets_x.helpers import Ranks, helped
-from orchestration.asset import asset
+from orchestration.core.declarations.asset import asset
 
 RATE = 2.5
 NAMES = ["a", "b"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.contract import Column, Contract
-from orchestration.contract_changes import TableDifference, compare, grown, type_change, type_name
+from orchestration.core.declarations.contract import Column, Contract
+from orchestration.core.declarations.contract_changes import TableDifference, compare, grown, type_change, type_name
 
 KEY = ("place", "hour")
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from orchestration.asset import Asset, Check, DailyByLocation
+from orchestration.core.declarations.asset import Asset, Check, DailyByLocation
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import (
     ALL_DAY,

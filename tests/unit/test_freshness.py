@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.asset import Asset, DailyByLocation
+from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.freshness import NOT_ANSWERED, Current, Judgement, State, Way, judge, more_has_passed, not_fresh

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.core.declarations.dag import CycleError, Dag, UnknownUpstreamError
 from orchestration.errors import DeclarationError
-from orchestration.graph import CycleError, Dag, UnknownUpstreamError
 
 DIAMOND = Dag({"d": ("b", "c"), "c": ("a",), "b": ("a",), "a": (), "z": ()})
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.asset import Asset, DailyByLocation
+from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import Identity
 from orchestration.freshness import Current

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.core.declarations.parameters import Location
 from orchestration.errors import (
     ConfigurationError,
     FetchCancelled,
@@ -25,7 +26,6 @@ from orchestration.errors import (
     SourceUnreachable,
     UsageError,
 )
-from orchestration.parameters import Location
 from resources.open_meteo import OpenMeteoClient
 from resources.open_meteo_answers import SCHEMA, read_answers
 from resources.open_meteo_requests import VARIABLES, Request, plan_requests

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration import planner
-from orchestration.asset import Asset, DailyByLocation
-from orchestration.catalog import Catalog
+from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import (
     ALL_DAY,

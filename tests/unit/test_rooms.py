@@ -36,7 +36,7 @@ SHELL, CORE = layer(0), layer(-1)
 CORE_CONTRACT = next(
     contract
     for contract in CONTRACTS
-    if contract["type"] == "forbidden" and "orchestration.asset" in contract["source_modules"]
+    if contract["type"] == "forbidden" and "orchestration.core.declarations.asset" in contract["source_modules"]
 )
 
 

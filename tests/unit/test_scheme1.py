@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from assets import CATALOG
-from orchestration.contract import RowRule
 from orchestration.contracts import load_contracts
-from orchestration.parameters import EpisodeRule, Limits, Parameters
+from orchestration.core.declarations.contract import RowRule
+from orchestration.core.declarations.parameters import EpisodeRule, Limits, Parameters
 from orchestration.scheme1 import RULED, Scheme1
 from resources.settings import load
 

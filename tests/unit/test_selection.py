@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.core.declarations.dag import Dag
 from orchestration.errors import SelectionError
 from orchestration.expressions import And, Glob, Label, Name, Not, Or, Walk
-from orchestration.graph import Dag
 from orchestration.selection import MAX_NESTING, parse
 
 quick = settings(max_examples=100, deadline=None)

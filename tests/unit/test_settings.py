@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from orchestration.core.declarations.parameters import Calendar, EpisodeRule
 from orchestration.errors import ConfigurationError
-from orchestration.parameters import Calendar, EpisodeRule
 from resources.settings import CONFIG_FOLDER, Settings, load
 
 KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter or digit"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestration.contract import Column, Contract, RowRule
+from orchestration.core.declarations.contract import Column, Contract, RowRule
 from orchestration.shapes import absent, hashed_columns, lacking, shape_of
 
 

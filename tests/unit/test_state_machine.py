@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 )
 
 from orchestration import accept, decisions, equivalence, freshness, planner, shapes
-from orchestration.asset import Asset
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions import mappings
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import PartitionMapping, RunWindow

@@ -19,9 +19,9 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
+from orchestration.core.declarations.parameters import LOCATION_KEY
 from orchestration.core.partitions.days import FEED_BEGINS, ChunkMode, Days, chunks, first_and_last_day, parse_range
 from orchestration.errors import PartitionRangeError
-from orchestration.parameters import LOCATION_KEY
 
 __all__ = [
     "FEED_BEGINS",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestration.contract import RowRule
+from orchestration.core.declarations.contract import RowRule
 
 LOCATION_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

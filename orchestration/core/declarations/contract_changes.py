@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestration.contract import Column, Contract
+from orchestration.core.declarations.contract import Column, Contract
 
 TypeChange = Literal["same", "lossless", "checked", "refused"]
 

@@ -1,7 +1,7 @@
 """What an asset is, and the ``@asset`` decorator that declares one.
 
 A wrong declaration fails here, when the module with it is imported, and names the asset and the remedy. What can
-only be seen with all assets together (unknown upstream, cycles, doubles) is found by ``orchestration.catalog``.
+only be seen with all assets together (unknown upstream, cycles, doubles) is found by ``orchestration.core.declarations.catalog``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.mappings import PartitionMapping
 from orchestration.errors import DeclarationError
-from orchestration.parameters import Parameters
 
 LAYERS = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

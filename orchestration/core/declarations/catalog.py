@@ -7,11 +7,11 @@ from dataclasses import is_dataclass
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from orchestration.asset import Asset
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.dag import Dag
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.mappings import RunWindow
 from orchestration.errors import DeclarationError
-from orchestration.graph import Dag
-from orchestration.parameters import Parameters
 
 
 class Catalog:
