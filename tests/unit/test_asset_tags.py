@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestration.core.declarations.asset import Asset, asset
+from orchestration.core.selection.expressions import Label
+from orchestration.core.selection.parser import parse
 from orchestration.errors import DeclarationError
-from orchestration.expressions import Label
-from orchestration.selection import parse
 
 
 def declare(*tags: str) -> Asset:

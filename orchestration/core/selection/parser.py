@@ -12,7 +12,7 @@
 
 A text is parsed once into a small value, which prints as a text that parses to an equal value, and is
 resolved against a universe of assets. Whatever is wrong with it is a SelectionError that points at the place.
-What each form chooses is the business of ``orchestration.expressions``.
+What each form chooses is the business of ``orchestration.core.selection.expressions``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,19 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from orchestration.core.selection.expressions import (
+    And,
+    Expression,
+    Glob,
+    Label,
+    Name,
+    Not,
+    Or,
+    Universe,
+    Walk,
+    error_at,
+)
 from orchestration.errors import SelectionError
-from orchestration.expressions import And, Expression, Glob, Label, Name, Not, Or, Universe, Walk, error_at
 
 __all__ = ["MAX_NESTING", "Selection", "Universe", "parse"]
 
