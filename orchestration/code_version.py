@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
+from orchestration.core.code.narrow import methods, narrowed, readable
 from orchestration.core.declarations.asset import Asset, Check
 from orchestration.core.declarations.parameters import Location, Parameters
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.narrow import methods, narrowed, readable
 from orchestration.reached import Form, form_of
 
 PACKAGE = "assets"

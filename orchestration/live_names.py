@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any, Protocol
 from uuid import UUID
 
+from orchestration.core.code.scopes import Imported
+from orchestration.core.code.visible import Seen
 from orchestration.core.declarations.asset import Asset
-from orchestration.scopes import Imported
-from orchestration.visible import Seen
 
 LITERALS = (bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented))
 LASTING = (UUID, date, datetime, time, timedelta, timezone, Decimal)

@@ -26,11 +26,11 @@ from types import (
 )
 from typing import Any
 
-from orchestration.canonical import Writer, constant, plain
+from orchestration.core.code.canonical import Writer, constant, plain
+from orchestration.core.code.scopes import class_scope, imported_by
+from orchestration.core.code.visible import Seen
 from orchestration.live_names import LASTING, LITERALS, Names, public_name
-from orchestration.scopes import class_scope, imported_by
 from orchestration.syntax import Source, source_of_file
-from orchestration.visible import Seen
 
 ENGINE = "orchestration"
 _CACHED = type(lru_cache(len))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from orchestration.scopes import Function, module_bindings
+from orchestration.core.code.scopes import Function, module_bindings
 
 _PARSING = threading.Lock()
 """Python 3.11 parses in one thread at a time: "AST … depth mismatch" otherwise."""

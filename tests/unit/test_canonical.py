@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration import scopes
+from orchestration.core.code import scopes
 from orchestration.reached import Form, form_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import pytest
 
+from orchestration.core.code.narrow import Narrowed, methods, narrowed, readable
 from orchestration.errors import DeclarationError
-from orchestration.narrow import Narrowed, methods, narrowed, readable
 
 
 @dataclass(frozen=True, order=True)

@@ -11,9 +11,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from orchestration import scopes
-from orchestration.scopes import Function, Imported, Scope
-from orchestration.visible import Seen
+from orchestration.core.code import scopes
+from orchestration.core.code.scopes import Function, Imported, Scope
+from orchestration.core.code.visible import Seen
 
 NEUTRAL = frozenset({"@functools.cache", "@functools.lru_cache", "@functools.wraps", "@typing.override"})
 """Decorators that leave what a function gives as it is."""
