@@ -8,7 +8,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import Days
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow, nothing_flagged
-from orchestration.provenance import TableState
+from orchestration.core.state.provenance import TableState
 from resources.warehouse import Warehouse
 
 BLOCK_DAYS = 16

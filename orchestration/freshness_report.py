@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.state.lags import Lag, lags
+from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
 from orchestration.errors import WarehouseError
-from orchestration.lags import Lag, lags
-from orchestration.provenance import PartitionRecord, Provenance, TableState
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.delta_log import DeltaLog

@@ -14,8 +14,8 @@ from datetime import date, timedelta
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.freshness import Current, Judge, Judgement, Tables, Way
-from orchestration.provenance import TableState
+from orchestration.core.state.freshness import Current, Judge, Judgement, Tables, Way
+from orchestration.core.state.provenance import TableState
 
 DAY = timedelta(days=1)
 

@@ -18,8 +18,8 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
-from orchestration.freshness import Current, Judgement, Way, not_fresh
-from orchestration.provenance import TableState
+from orchestration.core.state.freshness import Current, Judgement, Way, not_fresh
+from orchestration.core.state.provenance import TableState
 
 FlagsOf = Callable[[RunWindow, TableState], FlaggedHours]
 """Gives, for a window and the state of its upstream table, the hours that are flagged in that table."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.provenance import TableState
 from orchestration.errors import UsageError
-from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
 
 if TYPE_CHECKING:

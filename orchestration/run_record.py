@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.lags import Lag
 from orchestration.errors import AqiError
 from orchestration.freshness_report import read_lags, worst_lag_hours
 from orchestration.journal import Attempt, RunEntry, RunState
-from orchestration.lags import Lag
 from orchestration.outcome import StepOutcome, union
 from orchestration.planner import Plan, Step
 from orchestration.steps import StepRunner

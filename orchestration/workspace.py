@@ -15,15 +15,15 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.selection.parser import parse
-from orchestration.equivalence import SCHEME_2
+from orchestration.core.state.equivalence import SCHEME_2
+from orchestration.core.state.freshness import Current
+from orchestration.core.state.provenance import TableState
 from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
-from orchestration.freshness import Current
 from orchestration.history import WarehouseHistory
 from orchestration.hourly import hourly_window
 from orchestration.outcome import union
 from orchestration.planner import Plan, Request, make_plan
-from orchestration.provenance import TableState
 from orchestration.tables import table_changes
 from resources.settings import Settings
 from resources.spark_yarn import resolve_warehouse

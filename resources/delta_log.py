@@ -1,7 +1,7 @@
 """What Delta's log says, read without a JVM: which commits there are, whose they are, what they touched.
 
 Delta removes commits after a time, so the states that are folded from them have a second home beside the table's data:
-snapshots (``orchestration.snapshots``). They can be removed at will as long as the log is whole.
+snapshots (``orchestration.core.state.snapshots``). They can be removed at will as long as the log is whole.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestration.core.state.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
 from orchestration.errors import EnvironmentError_, PartitionRangeError, WarehouseError
-from orchestration.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
 from resources.files import open_files
 from resources.live_files import PartitionColumns, read_live, span_of
 from resources.snapshot_files import SnapshotFiles

@@ -10,8 +10,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.state.provenance import FileSpan
 from orchestration.errors import WarehouseError
-from orchestration.provenance import FileSpan
 
 
 class PartitionColumns(NamedTuple):

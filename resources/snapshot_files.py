@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from orchestration.provenance import TableState, dumps
-from orchestration.snapshots import from_json, snapshot_due, to_json
+from orchestration.core.state.provenance import TableState, dumps
+from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
 from resources.whole_files import names_in, unfinished, write_whole
 
 FORMAT_2 = "format-2"

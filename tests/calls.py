@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from orchestration.cli import main
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.provenance import PartitionRecord, Provenance, dumps
+from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
 from orchestration.workspace import Workspace
 
 AQI = Path(sys.executable).with_name("aqi")

@@ -11,8 +11,8 @@ from orchestration import accept as accepting
 from orchestration import decisions
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.core.state.provenance import Provenance, TableState
 from orchestration.errors import UsageError
-from orchestration.provenance import Provenance, TableState
 from orchestration.renaming import Renaming
 from tests.deployed import (
     FEED,

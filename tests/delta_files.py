@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.provenance import PartitionRecord, Provenance, dumps
+from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
 from resources.snapshot_files import FORMAT_2
 

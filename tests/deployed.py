@@ -14,14 +14,14 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from orchestration import shapes
 from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract, RowRule
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.equivalence import Equivalences
-from orchestration.provenance import PartitionRecord, Question, Shape, TableState
+from orchestration.core.state import shapes
+from orchestration.core.state.equivalence import Equivalences
+from orchestration.core.state.provenance import PartitionRecord, Question, Shape, TableState
 
 FEED, CLEAN, QUARANTINE = "bronze.feed", "silver.clean", "silver.quarantine"
 PLACES, HOURS, DAYS, RUNS = "gold.places", "gold.hours", "gold.days", "gold.runs"

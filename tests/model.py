@@ -26,11 +26,11 @@ from orchestration import decisions, planner
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.core.state.freshness import Current
+from orchestration.core.state.provenance import Commit, FileSpan, PartitionRecord, Provenance, TableState, fold
 from orchestration.decisions import Change, PartitionFacts, Sourced
-from orchestration.freshness import Current
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.planner import Plan, Request, Step
-from orchestration.provenance import Commit, FileSpan, PartitionRecord, Provenance, TableState, fold
 from tests.deployed import (
     BLOCK_HOURS,
     BLOCKS,

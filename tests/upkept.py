@@ -13,9 +13,9 @@ from deltalake import DeltaTable
 from rich.console import Console
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.state.provenance import TableState
 from orchestration.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
 from orchestration.progress import Quiet
-from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
 from resources.settings import load
 from tests.calls import EPISODE, episode, write

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration.core.state.lags import Lag
 from orchestration.deployments import environment_tags
-from orchestration.lags import Lag
 from orchestration.watch import Look, Watch, make_watch, state_file
 from resources.alert_channels import channels_of
 from resources.settings import Settings, load

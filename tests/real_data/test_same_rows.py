@@ -13,9 +13,9 @@ import pytest
 
 from orchestration.accept import Acceptance, prove
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.provenance import PartitionRecord
 from orchestration.errors import CheckFailed
 from orchestration.history import read_lines
-from orchestration.provenance import PartitionRecord
 from resources.simulator import Simulator
 from tests.kept.trees import Tree, commits, data_files, unpack
 from tests.lake import Lake

@@ -20,6 +20,8 @@ from orchestration.core.partitions.mappings import (
     RunWindow,
     nothing_flagged,
 )
+from orchestration.core.state.freshness import Current, judge
+from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 from orchestration.decisions import (
     EMPTY,
     Change,
@@ -32,10 +34,8 @@ from orchestration.decisions import (
     skipped,
     to_make,
 )
-from orchestration.freshness import Current, judge
 from orchestration.outcome import Outcome, Problem, StepOutcome
 from orchestration.planner import Plan, Step
-from orchestration.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 
 FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.equivalence import Equivalences, parts
-from orchestration.versions import Equal
+from orchestration.core.state.equivalence import Equivalences, parts
+from orchestration.core.state.versions import Equal
 
 LINES = {"gold.x": [frozenset({"1", "2:a"}), frozenset({"2:a", "2:b"})], "gold.y": [frozenset({"2:p", "2:q"})]}
 KNOWN = {("gold.x", "hue", "0" * 16): "1:s"}

@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.freshness import NOT_ANSWERED, Current, Judgement, State, Way, judge, more_has_passed, not_fresh
-from orchestration.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
+from orchestration.core.state.freshness import (
+    NOT_ANSWERED,
+    Current,
+    Judgement,
+    State,
+    Way,
+    judge,
+    more_has_passed,
+    not_fresh,
+)
+from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 
 FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"
 DAY = PartitionKey(date(2025, 8, 8), "hue")

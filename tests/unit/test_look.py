@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import pytest
 
+from orchestration.core.state.freshness import NOT_ANSWERED
+from orchestration.core.state.provenance import TableState
 from orchestration.executor import look, prepare
-from orchestration.freshness import NOT_ANSWERED
-from orchestration.provenance import TableState
 from orchestration.workspace import Workspace
 from resources.settings import load
 from resources.simulator import Simulator

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestration.changed import seconds
+from orchestration.core.state.partition_record import Question
 from orchestration.history import distance
-from orchestration.partition_record import Question
 from orchestration.places import swapped
 from resources.step_history import StepRow
 

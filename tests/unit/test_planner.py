@@ -31,10 +31,10 @@ from orchestration.core.partitions.mappings import (
     RunWindow,
     nothing_flagged,
 )
-from orchestration.freshness import Current, judge
+from orchestration.core.state.freshness import Current, judge
+from orchestration.core.state.provenance import PartitionRecord, TableState
 from orchestration.outcome import union
 from orchestration.planner import Chunk, Input, LeftOut, Plan, Request, Step, make_plan
-from orchestration.provenance import PartitionRecord, TableState
 
 quick = settings(max_examples=60, deadline=None)
 

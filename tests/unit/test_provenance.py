@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
-from orchestration.provenance import (
+from orchestration.core.state.provenance import (
     ABSENT,
     UNRECORDED,
     Answer,
@@ -28,7 +28,7 @@ from orchestration.provenance import (
     format_of,
     is_ours,
 )
-from orchestration.versions import Equal
+from orchestration.core.state.versions import Equal
 
 quick = settings(max_examples=50, deadline=None)
 

@@ -13,11 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.columnar import column_from_json, column_to_json
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.state.columnar import column_from_json, column_to_json
+from orchestration.core.state.provenance import (
+    Answer,
+    PartitionRecord,
+    Provenance,
+    Question,
+    Shape,
+    TurnedAway,
+    dumps,
+    is_ours,
+)
+from orchestration.core.state.versions import Equal
 from orchestration.errors import PartitionRangeError
-from orchestration.provenance import Answer, PartitionRecord, Provenance, Question, Shape, TurnedAway, dumps, is_ours
-from orchestration.versions import Equal
 
 quick = settings(max_examples=200, deadline=None)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestration.core.declarations.contract import Column, Contract, RowRule
-from orchestration.shapes import absent, hashed_columns, lacking, shape_of
+from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
 
 
 def contract(*columns: str, key: tuple[str, ...] = ("a",), rules: tuple[RowRule, ...] = ()) -> Contract:

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from assets import CATALOG
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
-from orchestration.errors import WarehouseError
-from orchestration.provenance import (
+from orchestration.core.state.provenance import (
     Answer,
     FileSpan,
     PartitionRecord,
@@ -30,8 +29,9 @@ from orchestration.provenance import (
     TableState,
     dumps,
 )
-from orchestration.snapshots import from_json, snapshot_due, to_json
-from orchestration.versions import Equal
+from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
+from orchestration.core.state.versions import Equal
+from orchestration.errors import WarehouseError
 from resources import whole_files
 from resources.delta_log import DeltaLog
 from resources.snapshot_files import Snapshot
@@ -571,8 +571,8 @@ def test_snapshots_say_what_the_log_said(
 ) -> None:
     """Whenever snapshots were taken, and whether commits that they cover, or the snapshots themselves, are gone."""
     with a_table() as table, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestration.snapshots.COMMITS_APART", apart)
-        patch.setattr("orchestration.snapshots.CHANGED_SHARE", share)
+        patch.setattr("orchestration.core.state.snapshots.COMMITS_APART", apart)
+        patch.setattr("orchestration.core.state.snapshots.CHANGED_SHARE", share)
         there: dict[str, FileSpan] = {}
         table.ours(0, *first, actions=CREATED)
         whole_log = TableState()

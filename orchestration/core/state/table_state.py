@@ -14,11 +14,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.partition_record import ABSENT, UNRECORDED, PartitionRecord, Question, Shape
-from orchestration.versions import Equal
+from orchestration.core.state.partition_record import ABSENT, UNRECORDED, PartitionRecord, Question, Shape
+from orchestration.core.state.versions import Equal
 
 if TYPE_CHECKING:
-    from orchestration.provenance import Provenance
+    from orchestration.core.state.provenance import Provenance
 
 TRUNCATED_AT = 32
 """Delta keeps this many characters of a string in a file's statistics, and may then put a last one behind them."""

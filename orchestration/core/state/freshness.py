@@ -18,7 +18,7 @@ from typing import Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.provenance import PartitionRecord, TableState
+from orchestration.core.state.provenance import PartitionRecord, TableState
 
 
 class Way(StrEnum):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from orchestration.versions import Equal
+from orchestration.core.state.versions import Equal
 
 SCHEME_1 = "1"
 """The code part of what commit d35dc26 made, the text of which is kept."""

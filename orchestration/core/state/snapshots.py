@@ -13,8 +13,7 @@ from datetime import date
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.errors import PartitionRangeError
-from orchestration.provenance import (
+from orchestration.core.state.provenance import (
     FileSpan,
     PartitionRecord,
     Provenance,
@@ -23,9 +22,10 @@ from orchestration.provenance import (
     said_from_json,
     said_to_json,
 )
-from orchestration.provenance_format import records_from_json, records_to_json
-from orchestration.table_state import as_items
-from orchestration.versions import Equal
+from orchestration.core.state.provenance_format import records_from_json, records_to_json
+from orchestration.core.state.table_state import as_items
+from orchestration.core.state.versions import Equal
+from orchestration.errors import PartitionRangeError
 
 FORMAT = 2
 """1 had the records by commit, in that format of provenance, and nothing of what commits say besides. It is read on."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from orchestration.columnar import column_from_json, column_to_json
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.partition_record import Inputs
+from orchestration.core.state.columnar import column_from_json, column_to_json
+from orchestration.core.state.partition_record import Inputs
 
 _OWN = (0,)
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict
 
 from orchestration.core.declarations.contract import Contract
-from orchestration.provenance import Shape
+from orchestration.core.state.provenance import Shape
 
 
 def shape_of(contract: Contract) -> Shape:

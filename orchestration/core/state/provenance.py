@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration.columnar import column_from_json, column_to_json
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.partition_record import (
+from orchestration.core.state.columnar import column_from_json, column_to_json
+from orchestration.core.state.partition_record import (
     ABSENT,
     UNRECORDED,
     Answer,
@@ -26,9 +26,9 @@ from orchestration.partition_record import (
     Shape,
     TurnedAway,
 )
-from orchestration.provenance_format import Stamp, records_from_json, records_from_json_1, records_to_json
-from orchestration.table_state import TRUNCATED_AT, Commit, FileSpan, Lacking, TableState, as_items, fold
-from orchestration.versions import Equal
+from orchestration.core.state.provenance_format import Stamp, records_from_json, records_from_json_1, records_to_json
+from orchestration.core.state.table_state import TRUNCATED_AT, Commit, FileSpan, Lacking, TableState, as_items, fold
+from orchestration.core.state.versions import Equal
 
 __all__ = [
     "ABSENT",

@@ -23,7 +23,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from orchestration.columnar import (
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.state.columnar import (
     column_from_json,
     column_to_json,
     columns_from_json,
@@ -31,9 +32,8 @@ from orchestration.columnar import (
     lists_from_json,
     lists_to_json,
 )
-from orchestration.core.partitions.keys import PartitionKey
-from orchestration.partition_record import Answer, Inputs, PartitionRecord, TurnedAway
-from orchestration.provenance_inputs import (
+from orchestration.core.state.partition_record import Answer, Inputs, PartitionRecord, TurnedAway
+from orchestration.core.state.provenance_inputs import (
     Key,
     inputs_from_json,
     inputs_to_json,

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.provenance import ABSENT, PartitionRecord, TableState
+from orchestration.core.state.provenance import ABSENT, PartitionRecord, TableState
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
