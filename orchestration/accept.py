@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import Provenance, TableState
 from orchestration.core.state.versions import Equal
@@ -20,7 +21,6 @@ from orchestration.decisions import PartitionFacts, comes_out_as
 from orchestration.differences import first_difference
 from orchestration.errors import CheckFailed, UsageError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
-from orchestration.planner import Plan, Step
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.package import package_version

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
+from orchestration.core.planning.planner import Chunk, Request
 from orchestration.errors import PartitionRangeError
-from orchestration.planner import Chunk, Request
 from orchestration.workspace import Workspace
 
 

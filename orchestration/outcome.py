@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.planner import Chunk, Plan, Request, Step
 from orchestration.core.state.provenance import TableState
-from orchestration.hourly import gap_in_words
-from orchestration.planner import Chunk, Plan, Request, Step
 
 
 class Outcome(StrEnum):

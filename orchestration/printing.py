@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.core.planning.planner import LeftOut, Plan
 from orchestration.outcome import ChunkOutcome, RunSummary
-from orchestration.planner import LeftOut, Plan
 from orchestration.progress import STYLE_OF_STATE
 from resources.clock import iso
 

@@ -21,6 +21,7 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
 from orchestration.decisions import (
@@ -42,7 +43,6 @@ from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.history import WarehouseHistory
 from orchestration.outcome import Outcome, Problem, StepOutcome, union
-from orchestration.planner import Plan, Step
 from orchestration.source import SOURCE_COLUMNS, OpenMeteoSource
 from resources import crash_points
 from resources.clock import iso

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.planner import Request
 from orchestration.core.state.provenance import TableState
 from orchestration.decisions import provenance_of
 from orchestration.executor import RunListener, locked, new_run_id
-from orchestration.planner import Request
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.package import package_version

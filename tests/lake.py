@@ -10,9 +10,9 @@ from typing import Any
 
 from orchestration.backfill import backfill_request
 from orchestration.core.partitions.keys import ChunkMode
+from orchestration.core.planning.planner import Request
 from orchestration.executor import look, prepare, run_in_order
 from orchestration.outcome import RunSummary, chunk_outcomes
-from orchestration.planner import Request
 from orchestration.rows import read_rows
 from orchestration.status import read_status
 from orchestration.tables import change_tables

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.planner import Request
+from orchestration.core.planning.planner import Request
 from orchestration.progress import Quiet
 from orchestration.wipe import planned_wipes, run_wipes
 from resources.delta_log import DeltaLog
@@ -281,7 +281,7 @@ def test_a_backfill_in_daily_chunks_of_a_few_batches_equals_one_range(
     spark: Any, tmp_path: Path, made: tuple[Lake, Feed, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if one step could bear two days at the most: episodes over a batch's end are whole all the same."""
-    from orchestration import planner
+    from orchestration.core.planning import planner
 
     original, _, tables = made
     monkeypatch.setattr(planner, "BATCH_PARTITIONS", 6)

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.planning.planner import Plan, Step
 from orchestration.outcome import StepOutcome
-from orchestration.planner import Plan, Step
 from orchestration.progress import Pace, Quiet
 from resources.delta_log import DeltaLog
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, tree

@@ -20,6 +20,7 @@ from orchestration.core.partitions.mappings import (
     RunWindow,
     nothing_flagged,
 )
+from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.state.freshness import Current, judge
 from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 from orchestration.decisions import (
@@ -35,7 +36,6 @@ from orchestration.decisions import (
     to_make,
 )
 from orchestration.outcome import Outcome, Problem, StepOutcome
-from orchestration.planner import Plan, Step
 
 FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import Identity
+from orchestration.core.planning.hourly import HourlyWindow, gap_in_words, hourly_window
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord, TableState
-from orchestration.hourly import HourlyWindow, gap_in_words, hourly_window
 
 FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
 PLACE, OTHER = "hue", "vinh"

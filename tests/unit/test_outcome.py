@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.planning.planner import Chunk, LeftOut, Plan, Request, Step
 from orchestration.core.state.provenance import PartitionRecord, TableState
 from orchestration.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes, in_words
-from orchestration.planner import Chunk, LeftOut, Plan, Request, Step
 
 FEED, CLEAN, DAILY, PLACES = "bronze.feed", "silver.clean", "gold.days", "gold.places"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()

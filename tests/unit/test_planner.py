@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration import planner
 from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
@@ -31,10 +30,11 @@ from orchestration.core.partitions.mappings import (
     RunWindow,
     nothing_flagged,
 )
+from orchestration.core.planning import planner
+from orchestration.core.planning.planner import Chunk, Input, LeftOut, Plan, Request, Step, make_plan
 from orchestration.core.state.freshness import Current, judge
 from orchestration.core.state.provenance import PartitionRecord, TableState
 from orchestration.outcome import union
-from orchestration.planner import Chunk, Input, LeftOut, Plan, Request, Step, make_plan
 
 quick = settings(max_examples=60, deadline=None)
 
