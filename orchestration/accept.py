@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import Provenance, TableState
 from orchestration.core.state.versions import Equal
-from orchestration.decisions import PartitionFacts, comes_out_as
 from orchestration.differences import first_difference
 from orchestration.errors import CheckFailed, UsageError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session

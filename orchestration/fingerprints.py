@@ -13,7 +13,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
-from orchestration.decisions import PartitionFacts
+from orchestration.core.runs.decisions import PartitionFacts
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orchestration.core.planning.planner import Plan, Step
-from orchestration.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
+from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
 from orchestration.source import FETCHES_AT_ONCE, FetchTask, OpenMeteoSource
 from orchestration.steps import StepRunner, explain
 

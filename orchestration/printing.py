@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.core.planning.planner import LeftOut, Plan
-from orchestration.outcome import ChunkOutcome, RunSummary
+from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
 from orchestration.progress import STYLE_OF_STATE
 from resources.clock import iso
 

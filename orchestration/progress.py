@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestration.core.planning.planner import Plan, Step
-from orchestration.outcome import StepOutcome
+from orchestration.core.runs.outcome import StepOutcome
 from orchestration.source import FetchTask
 
 STYLE_OF_STATE = {"written": "green", "unchanged": "blue", "fresh": "blue", "skipped": "yellow", "failed": "red"}

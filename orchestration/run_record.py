@@ -12,11 +12,11 @@ from types import TracebackType
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
+from orchestration.core.runs.outcome import StepOutcome, union
 from orchestration.core.state.lags import Lag
 from orchestration.errors import AqiError
 from orchestration.freshness_report import read_lags, worst_lag_hours
-from orchestration.journal import Attempt, RunEntry, RunState
-from orchestration.outcome import StepOutcome, union
 from orchestration.steps import StepRunner
 from orchestration.workspace import Workspace
 from resources import crash_points

@@ -15,9 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
+from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
-from orchestration.journal import LastAttempt, RunEntry, last_attempts
-from orchestration.outcome import union
 from orchestration.workspace import Workspace
 from resources.journal import Journal
 from resources.pending import Pending

@@ -1,6 +1,6 @@
 """Runs one step of a plan on Spark: read, transform, evaluate once, aggregate once, check, commit once.
 
-What it decides, ``orchestration.decisions`` decides. Knows nothing of Prefect: ``orchestration.executor`` calls
+What it decides, ``orchestration.core.runs.decisions`` decides. Knows nothing of Prefect: ``orchestration.executor`` calls
 ``StepRunner.run`` from its tasks, several at once.
 """
 
@@ -22,9 +22,7 @@ from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.planning.planner import Plan, Step
-from orchestration.core.state.freshness import Current
-from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
-from orchestration.decisions import (
+from orchestration.core.runs.decisions import (
     Change,
     PartitionFacts,
     Sourced,
@@ -37,12 +35,14 @@ from orchestration.decisions import (
     skipped,
     to_make,
 )
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, union
+from orchestration.core.state.freshness import Current
+from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
 from orchestration.differences import first_difference
 from orchestration.errors import AqiError, CheckFailed, WarehouseError
 from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.history import WarehouseHistory
-from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.source import SOURCE_COLUMNS, OpenMeteoSource
 from resources import crash_points
 from resources.clock import iso

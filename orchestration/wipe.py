@@ -10,8 +10,8 @@ from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Request
+from orchestration.core.runs.decisions import provenance_of
 from orchestration.core.state.provenance import TableState
-from orchestration.decisions import provenance_of
 from orchestration.executor import RunListener, locked, new_run_id
 from orchestration.workspace import Workspace
 from resources.clock import iso

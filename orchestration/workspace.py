@@ -16,6 +16,7 @@ from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.planner import Plan, Request, make_plan
+from orchestration.core.runs.outcome import union
 from orchestration.core.selection.parser import parse
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
@@ -23,7 +24,6 @@ from orchestration.core.state.provenance import TableState
 from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.history import WarehouseHistory
-from orchestration.outcome import union
 from orchestration.tables import table_changes
 from resources.settings import Settings
 from resources.spark_yarn import resolve_warehouse

@@ -9,8 +9,8 @@ import contextlib
 import json
 from itertools import islice
 
+from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.provenance import dumps
-from orchestration.journal import RunEntry, RunState
 from resources.files import open_files
 from resources.whole_files import names_in, unfinished, write_whole
 

@@ -11,8 +11,8 @@ from typing import Any
 from orchestration.backfill import backfill_request
 from orchestration.core.partitions.keys import ChunkMode
 from orchestration.core.planning.planner import Request
+from orchestration.core.runs.outcome import RunSummary, chunk_outcomes
 from orchestration.executor import look, prepare, run_in_order
-from orchestration.outcome import RunSummary, chunk_outcomes
 from orchestration.rows import read_rows
 from orchestration.status import read_status
 from orchestration.tables import change_tables

@@ -22,16 +22,16 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from orchestration import decisions
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.planning import planner
 from orchestration.core.planning.planner import Plan, Request, Step
+from orchestration.core.runs import decisions
+from orchestration.core.runs.decisions import Change, PartitionFacts, Sourced
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import Commit, FileSpan, PartitionRecord, Provenance, TableState, fold
-from orchestration.decisions import Change, PartitionFacts, Sourced
-from orchestration.outcome import Outcome, Problem, StepOutcome, union
 from tests.deployed import (
     BLOCK_HOURS,
     BLOCKS,

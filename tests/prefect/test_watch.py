@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.state.lags import Lag
-from orchestration.journal import Attempt, RunEntry, RunState
 from orchestration.watch import Look, Watch, state_file
 from orchestration.watch_state import REFUSALS, Message
 from resources.alert_channels import AlertError

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.partitions.keys import chunks, parse_range
-from orchestration.outcome import union
+from orchestration.core.runs.outcome import union
 from resources.simulator import Simulator
 from tests import oracle
 from tests.lake import Lake

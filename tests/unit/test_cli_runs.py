@@ -12,7 +12,7 @@ from rich.console import Console
 
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.planner import Plan, Step
-from orchestration.outcome import StepOutcome
+from orchestration.core.runs.outcome import StepOutcome
 from orchestration.progress import Pace, Quiet
 from resources.delta_log import DeltaLog
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, tree

@@ -21,9 +21,7 @@ from orchestration.core.partitions.mappings import (
     nothing_flagged,
 )
 from orchestration.core.planning.planner import Plan, Step
-from orchestration.core.state.freshness import Current, judge
-from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
-from orchestration.decisions import (
+from orchestration.core.runs.decisions import (
     EMPTY,
     Change,
     PartitionFacts,
@@ -35,7 +33,9 @@ from orchestration.decisions import (
     skipped,
     to_make,
 )
-from orchestration.outcome import Outcome, Problem, StepOutcome
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
+from orchestration.core.state.freshness import Current, judge
+from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord, TableState
 
 FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
-from orchestration.journal import Attempt, AttemptResult, LastAttempt, RunEntry, RunState, last_attempts
-from orchestration.outcome import Outcome, Problem
+from orchestration.core.runs.journal import Attempt, AttemptResult, LastAttempt, RunEntry, RunState, last_attempts
+from orchestration.core.runs.outcome import Outcome, Problem
 from resources import journal as journal_module
 from resources.journal import Journal
 from tests.delta_files import key, keys

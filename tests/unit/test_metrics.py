@@ -14,12 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.runs.journal import RunEntry, RunState
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, steps_table
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.provenance import PartitionRecord, TableState
-from orchestration.journal import RunEntry, RunState
 from orchestration.metrics import as_text, metrics
-from orchestration.outcome import Outcome, Problem, StepOutcome, steps_table
 from orchestration.run_record import RunRecord
 from orchestration.status import PartitionStatus
 from orchestration.steps import StepRunner

@@ -11,8 +11,16 @@ import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.planner import Chunk, LeftOut, Plan, Request, Step
+from orchestration.core.runs.outcome import (
+    ChunkOutcome,
+    Outcome,
+    Problem,
+    RunSummary,
+    StepOutcome,
+    chunk_outcomes,
+    in_words,
+)
 from orchestration.core.state.provenance import PartitionRecord, TableState
-from orchestration.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes, in_words
 
 FEED, CLEAN, DAILY, PLACES = "bronze.feed", "silver.clean", "gold.days", "gold.places"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()

@@ -32,9 +32,9 @@ from orchestration.core.partitions.mappings import (
 )
 from orchestration.core.planning import planner
 from orchestration.core.planning.planner import Chunk, Input, LeftOut, Plan, Request, Step, make_plan
+from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import Current, judge
 from orchestration.core.state.provenance import PartitionRecord, TableState
-from orchestration.outcome import union
 
 quick = settings(max_examples=60, deadline=None)
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pytest
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.decisions import Sourced
+from orchestration.core.runs.decisions import Sourced
 from orchestration.errors import (
     FetchCancelled,
     SourceError,

@@ -29,18 +29,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orchestration import accept, decisions
+from orchestration import accept
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions import mappings
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import PartitionMapping, RunWindow
 from orchestration.core.planning import planner
 from orchestration.core.planning.planner import Chunk, Input, Request, Step
+from orchestration.core.runs import decisions
+from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state import equivalence, freshness, shapes
 from orchestration.core.state.equivalence import Equivalences
 from orchestration.core.state.freshness import Current, Judge, Judgement, State, Way
 from orchestration.core.state.provenance import ABSENT, PartitionRecord, TableState, fold
-from orchestration.renaming import Renaming
 from tests import changes_model, model
 from tests.changes_model import Rename
 from tests.deployed import (

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.runs.decisions import PartitionFacts
 from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from orchestration.core.state.versions import Equal
-from orchestration.decisions import PartitionFacts
 
 
 @dataclass(frozen=True, slots=True)

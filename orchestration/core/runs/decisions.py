@@ -15,9 +15,9 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
 from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.core.state.freshness import Current, Tables, not_fresh
 from orchestration.core.state.provenance import Answer, PartitionRecord, Provenance, Question, Shape, TableState
-from orchestration.outcome import Outcome, Problem, StepOutcome, union
 
 EMPTY = "empty"
 """The fingerprint of a partition without rows."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.outcome import Outcome, Problem
+from orchestration.core.runs.outcome import Outcome, Problem
 
 FORMAT = 1
 
