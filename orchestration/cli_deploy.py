@@ -29,7 +29,7 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
-    from orchestration.converge import Undeclared, converge, converge_automation, converge_pools
+    from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
     from orchestration.deployment_server import connect
     from orchestration.deployments import (
         declared_deployments,

@@ -11,7 +11,16 @@ from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from orchestration.converge import Change, Declared, Found, FoundSchedule, Kind, Pool, Properties, Schedule
+from orchestration.core.deployments.converge import (
+    Change,
+    Declared,
+    Found,
+    FoundSchedule,
+    Kind,
+    Pool,
+    Properties,
+    Schedule,
+)
 from orchestration.errors import RunError, UsageError
 from resources.prefect_server import named_api_url
 

@@ -10,7 +10,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from orchestration.converge import ENVIRONMENT_TAG, OURS, Automation, Declared, Pool, Properties, Schedule
+from orchestration.core.deployments.converge import (
+    ENVIRONMENT_TAG,
+    OURS,
+    Automation,
+    Declared,
+    Pool,
+    Properties,
+    Schedule,
+)
 from orchestration.errors import ConfigurationError, UsageError
 from orchestration.flow_parameters import check_parameters, parameter_schema
 from orchestration.workspace import Workspace

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.converge import (
+from orchestration.core.deployments.converge import (
     Automation,
     Change,
     Declared,

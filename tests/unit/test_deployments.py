@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.converge import Declared, Pool, Schedule
+from orchestration.core.deployments.converge import Declared, Pool, Schedule
 from orchestration.deployments import (
     declared_deployments,
     declared_pools,
