@@ -10,7 +10,7 @@ from orchestration.cli_common import command, json_option, main, profile_option,
 from orchestration.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestration.watch_state import Incident
+    from orchestration.core.alerts.watch_state import Incident
     from resources.settings import Settings
 
 HOW_TO = (
@@ -68,7 +68,7 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
 
 
 def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
-    from orchestration.incident_words import day_and_time
+    from orchestration.core.alerts.incident_words import day_and_time
     from orchestration.printing import to_json
     from resources.clock import iso
 

@@ -19,13 +19,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
+from orchestration.core.alerts.incident_words import Lag, command_to_run
+from orchestration.core.alerts.incidents import (
+    Observation,
+    ServerView,
+    Unseen,
+    delivered,
+    look,
+    queued,
+    refused,
+    to_send,
+)
+from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.deployments import deployment_name, environment_tags
 from orchestration.errors import AqiError
 from orchestration.executor import log_folder
-from orchestration.incident_words import Lag, command_to_run
-from orchestration.incidents import Observation, ServerView, Unseen, delivered, look, queued, refused, to_send
 from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
-from orchestration.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.workspace import Workspace
 from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.clock import Clock, iso, system_clock

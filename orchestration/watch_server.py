@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from orchestration.incident_words import EndedRun, LateRun, Result
-from orchestration.incidents import ServerView
-from orchestration.watch_state import WatchState
+from orchestration.core.alerts.incident_words import EndedRun, LateRun, Result
+from orchestration.core.alerts.incidents import ServerView
+from orchestration.core.alerts.watch_state import WatchState
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

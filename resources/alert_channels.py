@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from orchestration.core.alerts.watch_state import Message
 from orchestration.errors import RunError
-from orchestration.watch_state import Message
 from resources.settings_operations import AlertSettings, EmailSettings, WebhookSettings
 
 TIMEOUT_SECONDS = 10

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from orchestration.core.alerts.watch_state import REFUSALS, Message
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.state.lags import Lag
 from orchestration.watch import Look, Watch, state_file
-from orchestration.watch_state import REFUSALS, Message
 from resources.alert_channels import AlertError
 from resources.journal import Journal
 from resources.settings import load

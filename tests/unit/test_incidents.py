@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.incident_words import PLACES, WHY_LENGTH, EndedRun, LateRun, Result
-from orchestration.incidents import (
+from orchestration.core.alerts.incident_words import PLACES, WHY_LENGTH, EndedRun, LateRun, Result
+from orchestration.core.alerts.incidents import (
     KEPT,
     RUNS_KEPT,
     Observation,
@@ -25,7 +25,7 @@ from orchestration.incidents import (
     refused,
     to_send,
 )
-from orchestration.watch_state import FIRST_LOOK, OVERLAP, REFUSALS, Event, Kind, Message, WatchState
+from orchestration.core.alerts.watch_state import FIRST_LOOK, OVERLAP, REFUSALS, Event, Kind, Message, WatchState
 
 quick = settings(max_examples=60, deadline=None)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from orchestration.incident_words import (
+from orchestration.core.alerts.incident_words import (
     EndedRun,
     Lag,
     LateRun,
@@ -26,7 +26,7 @@ from orchestration.incident_words import (
     day_and_time,
     unsendable,
 )
-from orchestration.watch_state import OVERLAP, REFUSALS, Event, Incident, Kind, Message, WatchState, end_of
+from orchestration.core.alerts.watch_state import OVERLAP, REFUSALS, Event, Incident, Kind, Message, WatchState, end_of
 
 PATIENCE = 2
 """So many looks in a row must see nothing of the server, or of the tables, before that is an incident."""
