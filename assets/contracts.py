@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from orchestration.core.declarations.contract import Column, Contract, RowRule
 from orchestration.core.declarations.parameters import Limits
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 
 MICROGRAMS = "µg/m³"
 US_AQI = "US AQI"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.errors import CheckFailed, UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
@@ -19,7 +20,6 @@ from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import Provenance, TableState
 from orchestration.core.state.versions import Equal
 from orchestration.differences import first_difference
-from orchestration.errors import CheckFailed, UsageError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
 from orchestration.workspace import Workspace
 from resources.clock import iso

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
 from orchestration.core.planning.planner import Chunk, Request
-from orchestration.errors import PartitionRangeError
 from orchestration.workspace import Workspace
 
 

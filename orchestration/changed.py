@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.core.errors import UsageError
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import TableState
-from orchestration.errors import UsageError
 from orchestration.places import check_ready
 from orchestration.workspace import Workspace
 from resources.step_history import StepHistory, StepRow

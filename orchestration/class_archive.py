@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestration.errors import AqiError
+from orchestration.core.errors import AqiError
 from orchestration.executor import prepare, run_in_order
 from orchestration.workspace import Workspace
 from resources.settings import load

@@ -25,7 +25,7 @@ from orchestration.cli_common import (
     quiet_prefect,
     run,
 )
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 
 __all__ = ["cli_changes", "cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "cli_worker", "main", "run"]
 

@@ -19,7 +19,7 @@ from orchestration.cli_common import (
     yarn_check_option,
     yes_option,
 )
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 
 
 def one_asset(workspace: Any, text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from orchestration.errors import AqiError, RunError, UsageError
+from orchestration.core.errors import AqiError, RunError, UsageError
 from resources.package import VERSION
 
 INTERRUPTED = 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestration.cli_common import command, json_option, main, profile_option, quiet_prefect
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 
 
 @main.command()

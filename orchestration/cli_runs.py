@@ -23,8 +23,8 @@ from orchestration.cli_common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.core.errors import UsageError
 from orchestration.core.planning.hourly import gap_in_words
-from orchestration.errors import UsageError
 
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 

@@ -14,7 +14,7 @@ from orchestration.cli_common import (
     open_workspace,
     profile_option,
 )
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 
 
 @main.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli_common import command, json_option, main, profile_option, quiet_prefect
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestration.core.alerts.watch_state import Incident

@@ -15,7 +15,7 @@ from pathlib import Path
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Limits
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 
 SOURCE = Path(__file__).resolve().parent.parent / "assets" / "contracts.py"
 

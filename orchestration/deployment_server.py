@@ -21,7 +21,7 @@ from orchestration.core.deployments.converge import (
     Properties,
     Schedule,
 )
-from orchestration.errors import RunError, UsageError
+from orchestration.core.errors import RunError, UsageError
 from resources.prefect_server import named_api_url
 
 if TYPE_CHECKING:

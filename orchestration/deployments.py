@@ -19,7 +19,7 @@ from orchestration.core.deployments.converge import (
     Properties,
     Schedule,
 )
-from orchestration.errors import ConfigurationError, UsageError
+from orchestration.core.errors import ConfigurationError, UsageError
 from orchestration.flow_parameters import check_parameters, parameter_schema
 from orchestration.workspace import Workspace
 from resources.settings import Settings, WarehouseSettings, load

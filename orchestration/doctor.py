@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import AqiError, EnvironmentError_, UsageError
+from orchestration.core.errors import AqiError, EnvironmentError_, UsageError
 from orchestration.places import check_swapped, locations_of
 from orchestration.tables import foreign_columns, table_changes
 from orchestration.workspace import Workspace

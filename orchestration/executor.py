@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from orchestration.core.errors import AqiError, CommitConflict, SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.hourly import gap_in_words
 from orchestration.core.planning.planner import Plan, Request
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.state.freshness import NOT_ANSWERED, Current
 from orchestration.core.state.provenance import TableState
-from orchestration.errors import AqiError, CommitConflict, SourceError, WarehouseError
 from orchestration.flow import MATERIALIZE, Listener, Work, run_flow, submit_tasks
 from orchestration.places import check_ready
 from orchestration.run_record import RunRecord

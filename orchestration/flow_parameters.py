@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 
 A_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 

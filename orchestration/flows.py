@@ -21,9 +21,9 @@ from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
 
+from orchestration.core.errors import AqiError  # noqa: E402
 from orchestration.core.planning.planner import Plan, Request, Step  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
-from orchestration.errors import AqiError  # noqa: E402
 from orchestration.executor import materialize as run_request  # noqa: E402
 from orchestration.flow import task_threads  # noqa: E402
 from orchestration.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402

@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.lags import Lag, lags
 from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
-from orchestration.errors import WarehouseError
 from orchestration.workspace import Workspace
 from resources.clock import iso
 from resources.delta_log import DeltaLog

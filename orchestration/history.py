@@ -20,11 +20,11 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract
 from orchestration.core.declarations.parameters import Location, Parameters
+from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.equivalence import SCHEME_1, Equivalences, parts
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape, TableState
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
-from orchestration.errors import DeclarationError
 from orchestration.scheme1 import Scheme1
 from resources.open_meteo_requests import VARIABLES
 

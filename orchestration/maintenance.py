@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.errors import AqiError, WarehouseError
+from orchestration.core.errors import AqiError, WarehouseError
 from orchestration.executor import RunListener, locked, log_folder, new_run_id
 from orchestration.workspace import Workspace
 from resources.delta_log import DeltaLog

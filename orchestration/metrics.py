@@ -9,10 +9,10 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, write_to_textfile
 
+from orchestration.core.errors import UsageError
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
-from orchestration.errors import UsageError
 from orchestration.freshness_report import read_lags
 from orchestration.status import PartitionStatus, read_status
 from orchestration.workspace import Workspace

@@ -17,11 +17,11 @@ from orchestration.accept import materialize_call
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import TableDifference, type_change, type_name
+from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.runs.decisions import EMPTY, PartitionFacts, provenance_of
 from orchestration.core.state.provenance import PartitionRecord, Shape, TableState
 from orchestration.core.state.shapes import hashed, shape_of
-from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
 from orchestration.fingerprints import aggregate
 from orchestration.source import SOURCE_COLUMNS

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.planning.planner import Request
 from orchestration.core.state.provenance import Question, TableState
-from orchestration.errors import UsageError
 from orchestration.history import ROUNDING, distance, is_of_locations
 from orchestration.workspace import Workspace
 from resources.pending import Pending

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import LOCATION_KEY, Location
+from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as, provenance_of
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord, TableState
-from orchestration.errors import UsageError, WarehouseError
 from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
 from orchestration.fingerprints import aggregate
 from orchestration.history import location_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import TableState
-from orchestration.errors import UsageError
 from orchestration.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
+from orchestration.core.errors import AqiError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import StepOutcome, union
 from orchestration.core.state.lags import Lag
-from orchestration.errors import AqiError
 from orchestration.freshness_report import read_lags, worst_lag_hours
 from orchestration.steps import StepRunner
 from orchestration.workspace import Workspace

@@ -15,11 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orchestration.core.declarations.parameters import Location
+from orchestration.core.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import Sourced
 from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NOT_ANSWERED
-from orchestration.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
 from resources.clock import Clock, iso
 from resources.open_meteo import OpenMeteoClient
 from resources.open_meteo_answers import Answer

@@ -19,6 +19,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.errors import AqiError, CheckFailed, WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.planning.planner import Plan, Step
@@ -39,7 +40,6 @@ from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
 from orchestration.differences import first_difference
-from orchestration.errors import AqiError, CheckFailed, WarehouseError
 from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.history import WarehouseHistory

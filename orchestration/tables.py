@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestration.core.declarations.contract_changes import TableDifference, compare
+from orchestration.core.errors import CommitConflict, UsageError
 from orchestration.core.planning.planner import Plan, TableChange
 from orchestration.core.state.provenance import Provenance, TableState, dumps
 from orchestration.core.state.shapes import shape_of
-from orchestration.errors import CommitConflict, UsageError
 from resources import crash_points
 from resources.clock import iso
 from resources.package import package_version

@@ -31,8 +31,8 @@ from orchestration.core.alerts.incidents import (
     to_send,
 )
 from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
+from orchestration.core.errors import AqiError
 from orchestration.deployments import deployment_name, environment_tags
-from orchestration.errors import AqiError
 from orchestration.executor import log_folder
 from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
 from orchestration.workspace import Workspace

@@ -13,6 +13,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.errors import PartitionRangeError, UsageError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.planner import Plan, Request, make_plan
@@ -21,7 +22,6 @@ from orchestration.core.selection.parser import parse
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import TableState
-from orchestration.errors import PartitionRangeError, UsageError
 from orchestration.flagged_hours import flags_of_tables
 from orchestration.history import WarehouseHistory
 from orchestration.tables import table_changes

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from orchestration.core.alerts.watch_state import Message
-from orchestration.errors import RunError
+from orchestration.core.errors import RunError
 from resources.settings_operations import AlertSettings, EmailSettings, WebhookSettings
 
 TIMEOUT_SECONDS = 10

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestration.core.errors import EnvironmentError_, PartitionRangeError, WarehouseError
 from orchestration.core.state.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
-from orchestration.errors import EnvironmentError_, PartitionRangeError, WarehouseError
 from resources.files import open_files
 from resources.live_files import PartitionColumns, read_live, span_of
 from resources.snapshot_files import SnapshotFiles

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orchestration.errors import EnvironmentError_
+from orchestration.core.errors import EnvironmentError_
 
 FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
 HOW = "Set HADOOP_CONF_DIR to the folder with the cluster's core-site.xml, hdfs-site.xml and yarn-site.xml."

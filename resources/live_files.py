@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.provenance import FileSpan
-from orchestration.errors import WarehouseError
 
 
 class PartitionColumns(NamedTuple):

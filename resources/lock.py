@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from orchestration.errors import EnvironmentError_, WarehouseLocked
+from orchestration.core.errors import EnvironmentError_, WarehouseLocked
 from resources.processes import FOLDER as PROCESSES
 from resources.processes import Process
 

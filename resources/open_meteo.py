@@ -19,7 +19,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import requests
 
-from orchestration.errors import (
+from orchestration.core.errors import (
     ConfigurationError,
     FetchCancelled,
     SourceError,
@@ -99,7 +99,7 @@ class OpenMeteoClient:
         """The answers in the order of ``request.locations``; hours after ``now`` (aware) are left out.
 
         Raises SourceRefused, SourceNonsense, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
-        SourceError where the source failed (HTTP 5xx) at every attempt; ``orchestration.errors`` says what
+        SourceError where the source failed (HTTP 5xx) at every attempt; ``orchestration.core.errors`` says what
         they mean. The messages name host, places and days, never the key.
         """
         body = self.fetch_body(request, cancelled)

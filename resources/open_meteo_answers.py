@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from orchestration.core.declarations.parameters import Location
-from orchestration.errors import SourceNonsense
+from orchestration.core.errors import SourceNonsense
 from resources.open_meteo_requests import INDEX, VARIABLES, Request
 
 EPOCH = datetime(1970, 1, 1)

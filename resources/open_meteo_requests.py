@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from orchestration.core.declarations.parameters import Location
+from orchestration.core.errors import UsageError
 from orchestration.core.partitions.days import Days
-from orchestration.errors import UsageError
 
 MICROGRAMS, INDEX = "µg/m³", "US AQI"
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from orchestration.core.errors import EnvironmentError_, UsageError, WarehouseError
 from orchestration.core.state.provenance import dumps
-from orchestration.errors import EnvironmentError_, UsageError, WarehouseError
 from resources.files import open_files
 from resources.table_schema import write_new
 

@@ -17,7 +17,7 @@ from types import TracebackType
 
 import requests
 
-from orchestration.errors import RunError, UsageError
+from orchestration.core.errors import RunError, UsageError
 from resources.processes import end_with_parent
 
 READY_SECONDS = 90

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 from resources.air_series import AirSeries
 from resources.open_meteo_requests import VARIABLES
 

@@ -26,7 +26,7 @@ from orchestration.core.declarations.parameters import (
     Parameters,
     Pollutant,
 )
-from orchestration.errors import ConfigurationError
+from orchestration.core.errors import ConfigurationError
 from resources.clock import Clock, fixed_clock, system_clock
 from resources.settings_operations import (
     AlertSettings,

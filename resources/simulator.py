@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from orchestration.errors import EnvironmentError_
+from orchestration.core.errors import EnvironmentError_
 from resources.air_series import AirSeries
 from resources.open_meteo_requests import INDEX, VARIABLES
 from resources.recordings import load_recordings

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 from resources.air_series import AirSeries
 from resources.open_meteo_requests import INDEX, VARIABLES
 from resources.simulated_air import noise

@@ -19,7 +19,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.errors import EnvironmentError_, RunError
+from orchestration.core.errors import EnvironmentError_, RunError
 from resources.settings import Settings
 from resources.spark_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orchestration.errors import ConfigurationError, EnvironmentError_
+from orchestration.core.errors import ConfigurationError, EnvironmentError_
 from resources.files import open_files
 from resources.hadoop import HadoopConf, check_reachable, user_name
 from resources.processes import Process

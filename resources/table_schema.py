@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import grown, type_change, type_name
-from orchestration.errors import CommitConflict, WarehouseError
+from orchestration.core.errors import CommitConflict, WarehouseError
 from resources import crash_points
 from resources.files import open_files
 from resources.warehouse import is_conflict

@@ -20,8 +20,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from orchestration.core.declarations.asset import DailyByLocation
+from orchestration.core.errors import WarehouseError
 from orchestration.core.state.provenance import is_ours
-from orchestration.errors import WarehouseError
 from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
 from resources.files import open_files
 from resources.warehouse import ROWS_PER_FILE, no_hooks

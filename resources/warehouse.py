@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import CommitConflict, EnvironmentError_
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, TableState, dumps
-from orchestration.errors import CommitConflict, EnvironmentError_
 from resources import crash_points
 from resources.delta_log import DeltaLog
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from orchestration.errors import EnvironmentError_, RunError
+from orchestration.core.errors import EnvironmentError_, RunError
 from resources.hadoop import HadoopConf, user_name
 
 TIMEOUT_SECONDS = 5.0

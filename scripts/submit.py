@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestration.errors import AqiError
+from orchestration.core.errors import AqiError
 from orchestration.executor import new_run_id
 from orchestration.workspace import Workspace
 from resources.hadoop import HadoopConf

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from orchestration import accept as accepting
+from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.runs import decisions
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.provenance import Provenance, TableState
-from orchestration.errors import UsageError
 from tests.deployed import (
     FEED,
     LAKE,

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from orchestration.changed import costs
+from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.outcome import RunSummary
-from orchestration.errors import UsageError
 from orchestration.places import check_swapped, locations_of
 from orchestration.progress import Quiet
 from orchestration.rename import run_rename

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestration.errors import UsageError, WarehouseError
+from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.executor import materialize
 from orchestration.progress import Quiet
 from orchestration.rename import planned_rename, run_rename

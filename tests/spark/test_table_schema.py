@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from orchestration.core.declarations.contract import Column, Contract
-from orchestration.errors import CommitConflict, WarehouseError
+from orchestration.core.errors import CommitConflict, WarehouseError
 from resources import table_schema
 from resources.delta_log import DeltaLog
 from resources.table_schema import grow, lossy_values, rewrite

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.alerts.watch_state import Event, Message
-from orchestration.errors import ConfigurationError
+from orchestration.core.errors import ConfigurationError
 from resources.alert_channels import AlertError, Bounded, Channel, Email, Webhook, channels_of
 from resources.settings import load
 from resources.settings_operations import EmailSettings, WebhookSettings

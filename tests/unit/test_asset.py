@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from orchestration.core.declarations.asset import Asset, Check, DailyByLocation, asset
+from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
-from orchestration.errors import DeclarationError
 
 DAILY = DailyByLocation()
 PARAMETERS = "Parameters are calendar, episode_rule, limits, locations, model_domain, pollutants, row_rules."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestration.core.declarations.asset import Asset, asset
+from orchestration.core.errors import DeclarationError
 from orchestration.core.selection.expressions import Label
 from orchestration.core.selection.parser import parse
-from orchestration.errors import DeclarationError
 
 
 def declare(*tags: str) -> Asset:

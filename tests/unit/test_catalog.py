@@ -16,8 +16,8 @@ from assets import CATALOG
 from orchestration.core.declarations.asset import Asset, DailyByLocation
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.dag import CycleError, UnknownUpstreamError
+from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.errors import DeclarationError
 
 ROOT = Path(__file__).resolve().parents[2]
 DAILY = DailyByLocation()

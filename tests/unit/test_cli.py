@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from orchestration.errors import RunError
+from orchestration.core.errors import RunError
 from orchestration.workspace import Workspace
 from tests.calls import AQI, AT, DAILY, EPISODE, QUARANTINE, Aqi, tree
 

@@ -22,8 +22,8 @@ from orchestration.code_version import CodeVersions
 from orchestration.contracts import load_contracts
 from orchestration.core.declarations.asset import Asset, Check, asset
 from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
+from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
-from orchestration.errors import DeclarationError
 from resources.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract, RowRule, describe, tables_page
 from orchestration.core.declarations.parameters import Limits
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 from resources.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]

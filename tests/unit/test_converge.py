@@ -26,7 +26,7 @@ from orchestration.core.deployments.converge import (
     converge_pools,
     differences,
 )
-from orchestration.errors import ConfigurationError
+from orchestration.core.errors import ConfigurationError
 
 TAGS = ("aqi", "aqi-environment:default")
 HOURLY, WEEKLY = Schedule("0 * * * *", "UTC"), Schedule("30 3 * * 0", "Asia/Ho_Chi_Minh")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.deployments.converge import Declared, Pool, Schedule
+from orchestration.core.errors import AqiError, ConfigurationError, UsageError
 from orchestration.deployments import (
     declared_deployments,
     declared_pools,
@@ -17,7 +18,6 @@ from orchestration.deployments import (
     heartbeat_automation,
     pool_name,
 )
-from orchestration.errors import AqiError, ConfigurationError, UsageError
 from orchestration.flow_parameters import parameter_schema
 from resources.settings import Settings, load
 from tests.calls import Aqi

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from orchestration.errors import UsageError
+from orchestration.core.errors import UsageError
 from orchestration.flow_parameters import FLOWS, Backfill, check_parameters, parameter_schema, parse_parameters
 
 DAYS = {"start_date": "2024-01-01", "end_date": "2024-12-31"}

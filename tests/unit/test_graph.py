@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.declarations.dag import CycleError, Dag, UnknownUpstreamError
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 
 DIAMOND = Dag({"d": ("b", "c"), "c": ("a",), "b": ("a",), "a": (), "z": ()})
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.errors import ConfigurationError, EnvironmentError_
+from orchestration.core.errors import ConfigurationError, EnvironmentError_
 from resources import spark_yarn
 from resources.files import open_files
 from resources.hadoop import HadoopConf, check_reachable

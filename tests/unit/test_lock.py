@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestration.errors import EnvironmentError_, WarehouseLocked
+from orchestration.core.errors import EnvironmentError_, WarehouseLocked
 from resources.lock import LOCK_NAME, ORPHAN_GRACE_SECONDS, TERM_SECONDS, WarehouseLock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -440,7 +440,7 @@ def test_who_waits_and_its_child_have_the_file_open_and_are_not_ended(left: Left
 WAITS_FOR_ITS_PARENT = """
 import os, time
 from pathlib import Path
-from orchestration.errors import WarehouseLocked
+from orchestration.core.errors import WarehouseLocked
 from resources.lock import WarehouseLock
 parent = os.getppid()
 print(os.getpid(), flush=True)

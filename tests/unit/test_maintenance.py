@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.state.provenance import Provenance
-from orchestration.errors import ConfigurationError
 from resources import warehouse
 from resources.clock import iso
 from resources.delta_log import DeltaLog

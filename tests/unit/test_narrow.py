@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from orchestration.core.code.narrow import Narrowed, methods, narrowed, readable
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 
 
 @dataclass(frozen=True, order=True)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.declarations.parameters import Location
-from orchestration.errors import (
+from orchestration.core.errors import (
     ConfigurationError,
     FetchCancelled,
     SourceError,

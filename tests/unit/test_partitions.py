@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import (
     NULL_KEY,
     ChunkMode,
@@ -23,7 +24,6 @@ from orchestration.core.partitions.keys import (
     chunks,
     parse_range,
 )
-from orchestration.errors import PartitionRangeError
 
 BASE = date(2024, 2, 20)  # near the end of a February with 29 days
 TODAY = date(2025, 8, 14)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.state.columnar import column_from_json, column_to_json
 from orchestration.core.state.provenance import (
@@ -26,7 +27,6 @@ from orchestration.core.state.provenance import (
     is_ours,
 )
 from orchestration.core.state.versions import Equal
-from orchestration.errors import PartitionRangeError
 
 quick = settings(max_examples=200, deadline=None)
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.declarations.dag import Dag
+from orchestration.core.errors import SelectionError
 from orchestration.core.selection.expressions import And, Glob, Label, Name, Not, Or, Walk
 from orchestration.core.selection.parser import MAX_NESTING, parse
-from orchestration.errors import SelectionError
 
 quick = settings(max_examples=100, deadline=None)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.declarations.parameters import Calendar, EpisodeRule
-from orchestration.errors import ConfigurationError
+from orchestration.core.errors import ConfigurationError
 from resources.settings import CONFIG_FOLDER, Settings, load
 
 KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter or digit"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import requests
 
-from orchestration.errors import EnvironmentError_, UsageError
+from orchestration.core.errors import EnvironmentError_, UsageError
 from resources.open_meteo_requests import VARIABLES
 from resources.simulator import HourValues, Simulator
 from resources.simulator_faults import FAULTS, Fault, parse_faults

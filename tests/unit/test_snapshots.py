@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets import CATALOG
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 from orchestration.core.state.provenance import (
     Answer,
@@ -31,7 +32,6 @@ from orchestration.core.state.provenance import (
 )
 from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
 from orchestration.core.state.versions import Equal
-from orchestration.errors import WarehouseError
 from resources import whole_files
 from resources.delta_log import DeltaLog
 from resources.snapshot_files import Snapshot

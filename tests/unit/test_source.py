@@ -20,9 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.core.runs.decisions import Sourced
-from orchestration.errors import (
+from orchestration.core.errors import (
     FetchCancelled,
     SourceError,
     SourceLimited,
@@ -30,6 +28,8 @@ from orchestration.errors import (
     SourceRefused,
     SourceUnreachable,
 )
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
+from orchestration.core.runs.decisions import Sourced
 from orchestration.source import FetchTask, OpenMeteoSource
 from resources.open_meteo import OpenMeteoClient, never
 from resources.open_meteo_answers import SCHEMA

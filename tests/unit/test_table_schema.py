@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 
-from orchestration.errors import CommitConflict, WarehouseError
+from orchestration.core.errors import CommitConflict, WarehouseError
 from resources import table_schema
 from resources.delta_log import DeltaLog
 from resources.table_schema import grow, write_new

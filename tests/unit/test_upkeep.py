@@ -14,7 +14,7 @@ from deltalake.schema import PrimitiveType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.errors import WarehouseError
+from orchestration.core.errors import WarehouseError
 from resources import warehouse
 from resources.upkeep import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
 from tests.calls import EPISODE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.errors import CommitConflict
+from orchestration.core.errors import CommitConflict
 from resources.files import open_files
 from resources.table_schema import grow
 from tests.kept.trees import RANGE, ROOT, Tree, unpack

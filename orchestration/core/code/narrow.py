@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn
 
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 
 
 class Narrowed:

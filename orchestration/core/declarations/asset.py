@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import PartitionMapping
-from orchestration.errors import DeclarationError
 
 LAYERS = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

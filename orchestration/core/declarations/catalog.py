@@ -10,8 +10,8 @@ from typing import Any, get_type_hints
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.dag import Dag
 from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import RunWindow
-from orchestration.errors import DeclarationError
 
 
 class Catalog:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from orchestration.errors import DeclarationError
+from orchestration.core.errors import DeclarationError
 
 
 class CycleError(DeclarationError):

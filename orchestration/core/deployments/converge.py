@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from orchestration.errors import ConfigurationError
+from orchestration.core.errors import ConfigurationError
 
 OURS = "aqi"
 ENVIRONMENT_TAG = "aqi-environment:"

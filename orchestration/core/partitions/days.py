@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Literal
 
-from orchestration.errors import PartitionRangeError
+from orchestration.core.errors import PartitionRangeError
 
 FEED_BEGINS = date(2013, 1, 1)
 """The first day that may be asked for (Open-Meteo's air quality documentation)."""

@@ -20,8 +20,8 @@ from operator import itemgetter
 from typing import Any
 
 from orchestration.core.declarations.parameters import LOCATION_KEY
+from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.days import FEED_BEGINS, ChunkMode, Days, chunks, first_and_last_day, parse_range
-from orchestration.errors import PartitionRangeError
 
 __all__ = [
     "FEED_BEGINS",

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, Protocol
 
 from orchestration.core.declarations.dag import Dag
-from orchestration.errors import SelectionError
+from orchestration.core.errors import SelectionError
 
 
 class Universe(Protocol):

@@ -21,6 +21,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from orchestration.core.errors import SelectionError
 from orchestration.core.selection.expressions import (
     And,
     Expression,
@@ -33,7 +34,6 @@ from orchestration.core.selection.expressions import (
     Walk,
     error_at,
 )
-from orchestration.errors import SelectionError
 
 __all__ = ["MAX_NESTING", "Selection", "Universe", "parse"]
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.provenance import (
     FileSpan,
@@ -25,7 +26,6 @@ from orchestration.core.state.provenance import (
 from orchestration.core.state.provenance_format import records_from_json, records_to_json
 from orchestration.core.state.table_state import as_items
 from orchestration.core.state.versions import Equal
-from orchestration.errors import PartitionRangeError
 
 FORMAT = 2
 """1 had the records by commit, in that format of provenance, and nothing of what commits say besides. It is read on."""
