@@ -2,7 +2,7 @@
 
 Delta's schema, NOT NULL and comments, the compiled row rules and docs/TABLES.md all come from here. Limits are
 configuration, so the models are made for given limits. Importing this module imports pandera and pandas: whoever must
-answer at once uses the kept form (``orchestration.contracts``) instead.
+answer at once uses the kept form (``orchestration.engine.contracts``) instead.
 """
 
 from typing import Any

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.core.errors import AqiError
-from orchestration.executor import prepare, run_in_order
-from orchestration.workspace import Workspace
+from orchestration.engine.executor import prepare, run_in_order
+from orchestration.engine.workspace import Workspace
 from resources.settings import load
 from resources.simulator import Simulator
 from resources.spark import SparkDriver, archiving_conf, check_java, class_archive, spark_conf

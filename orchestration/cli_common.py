@@ -79,7 +79,7 @@ def console_for_people(*, to_stderr: bool = False) -> Console:
 
 
 def open_workspace(profile: str | None, *, no_yarn_check: bool = False) -> Any:
-    from orchestration.workspace import Workspace
+    from orchestration.engine.workspace import Workspace
     from resources.settings import load
 
     flags = {"yarn": {"check": False}} if no_yarn_check else None

@@ -75,7 +75,7 @@ def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_js
     if dry_run:
         if request.beyond:
             click.echo(gap_in_words(request.beyond), err=True)
-        from orchestration.executor import look
+        from orchestration.engine.executor import look
 
         looked = look(workspace, request)
         status = _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
@@ -121,7 +121,7 @@ def backfill(
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.
     """
-    from orchestration.backfill import backfill_request
+    from orchestration.engine.backfill import backfill_request
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     keys = workspace.select(selection)
@@ -171,7 +171,7 @@ def plan(
 
 
 def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
-    from orchestration.changed import costs
+    from orchestration.engine.changes.changed import costs
     from orchestration.printing import print_plan, to_json
 
     found = costs(workspace, workspace.select(selection))
@@ -251,9 +251,9 @@ def wipe(
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
+    from orchestration.engine.wipe import planned_wipes, run_wipes
     from orchestration.printing import to_json
     from orchestration.progress import Quiet
-    from orchestration.wipe import planned_wipes, run_wipes
 
     workspace = open_workspace(profile)
     if selection is None and not locations:
@@ -276,7 +276,7 @@ def wipe(
 
 def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool) -> int:
     quiet_prefect()
-    from orchestration.executor import materialize as run
+    from orchestration.engine.executor import materialize as run
     from orchestration.printing import print_summary, to_json
     from orchestration.progress import Live, Quiet
 
@@ -294,7 +294,7 @@ def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool
 
 
 def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
-    from orchestration.places import check_ready
+    from orchestration.engine.changes.places import check_ready
     from orchestration.printing import print_plan, to_json
 
     check_ready(workspace, request)

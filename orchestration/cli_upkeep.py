@@ -27,8 +27,8 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 
     The exit status is 1 where a target is missed.
     """
-    from orchestration.freshness_report import print_lags, read_lags
-    from orchestration.freshness_report import to_json as lag_json
+    from orchestration.engine.lags import print_lags, read_lags
+    from orchestration.engine.lags import to_json as lag_json
     from orchestration.printing import to_json
 
     workspace = open_workspace(profile)

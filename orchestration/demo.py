@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.executor import materialize
+from orchestration.engine.executor import materialize
+from orchestration.engine.workspace import Workspace
 from orchestration.printing import print_summary
 from orchestration.progress import Live, Quiet
 from orchestration.rows import read_rows
-from orchestration.workspace import Workspace
 from resources.settings import load
 from resources.simulator import Simulator
 

@@ -20,8 +20,8 @@ from orchestration.core.deployments.converge import (
     Schedule,
 )
 from orchestration.core.errors import ConfigurationError, UsageError
+from orchestration.engine.workspace import Workspace
 from orchestration.flow_parameters import check_parameters, parameter_schema
-from orchestration.workspace import Workspace
 from resources.settings import Settings, WarehouseSettings, load
 from resources.settings_operations import A_NAME, DeploymentSettings
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.errors import AqiError, EnvironmentError_, UsageError
-from orchestration.places import check_swapped, locations_of
-from orchestration.tables import foreign_columns, table_changes
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.places import check_swapped, locations_of
+from orchestration.engine.changes.tables import foreign_columns, table_changes
+from orchestration.engine.workspace import Workspace
 from resources.files import open_files
 from resources.hadoop import HadoopConf, check_reachable, user_name
 from resources.pending import Pending

@@ -24,11 +24,11 @@ from prefect.states import Completed, Failed  # noqa: E402
 from orchestration.core.errors import AqiError  # noqa: E402
 from orchestration.core.planning.planner import Plan, Request, Step  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
-from orchestration.executor import materialize as run_request  # noqa: E402
-from orchestration.flow import task_threads  # noqa: E402
+from orchestration.engine.executor import materialize as run_request  # noqa: E402
+from orchestration.engine.fetching import FetchTask  # noqa: E402
+from orchestration.engine.flow import task_threads  # noqa: E402
+from orchestration.engine.workspace import Workspace  # noqa: E402
 from orchestration.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
-from orchestration.source import FetchTask  # noqa: E402
-from orchestration.workspace import Workspace  # noqa: E402
 from resources.clock import iso  # noqa: E402
 from resources.settings import load  # noqa: E402
 
@@ -106,7 +106,7 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
 
 def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[Request, str]:
     if isinstance(parameters, Backfill):
-        from orchestration.backfill import backfill_request
+        from orchestration.engine.backfill import backfill_request
 
         start, end, mode = parameters.start_date.isoformat(), parameters.end_date.isoformat(), parameters.chunk_mode
         keys = workspace.select(parameters.select)

@@ -14,8 +14,8 @@ from typing import Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import AqiError, WarehouseError
-from orchestration.executor import RunListener, locked, log_folder, new_run_id
-from orchestration.workspace import Workspace
+from orchestration.engine.executor import RunListener, locked, log_folder, new_run_id
+from orchestration.engine.workspace import Workspace
 from resources.delta_log import DeltaLog
 from resources.pending import Pending
 from resources.step_history import FOLDER as STEP_HISTORY

@@ -13,9 +13,9 @@ from orchestration.core.errors import UsageError
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
-from orchestration.freshness_report import read_lags
+from orchestration.engine.lags import read_lags
+from orchestration.engine.workspace import Workspace
 from orchestration.status import PartitionStatus, read_status
-from orchestration.workspace import Workspace
 from resources.journal import KEPT, Journal
 from resources.step_history import StepHistory, StepRow
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome
-from orchestration.source import FetchTask
+from orchestration.engine.fetching import FetchTask
 
 STYLE_OF_STATE = {"written": "green", "unchanged": "blue", "fresh": "blue", "skipped": "yellow", "failed": "red"}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import TableState
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa

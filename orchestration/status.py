@@ -18,7 +18,7 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 from resources.journal import Journal
 from resources.pending import Pending
 

@@ -33,9 +33,9 @@ from orchestration.core.alerts.incidents import (
 from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.core.errors import AqiError
 from orchestration.deployments import deployment_name, environment_tags
-from orchestration.executor import log_folder
+from orchestration.engine.executor import log_folder
+from orchestration.engine.workspace import Workspace
 from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
-from orchestration.workspace import Workspace
 from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.clock import Clock, iso, system_clock
 from resources.files import open_files
@@ -246,7 +246,7 @@ class _Sources:
         return Workspace.open(self._settings)
 
     def lags(self) -> Sequence[Lag]:
-        from orchestration.freshness_report import read_lags
+        from orchestration.engine.lags import read_lags
 
         keys = [asset.key for asset in self._workspace.catalog if asset.fresh_within_hours is not None]
         return read_lags(self._workspace, keys)

@@ -18,7 +18,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 from resources.settings import load
 from resources.simulator import Simulator
 from resources.spark import SparkDriver, spark_archive, spark_conf

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration.core.errors import AqiError
-from orchestration.executor import new_run_id
-from orchestration.workspace import Workspace
+from orchestration.engine.executor import new_run_id
+from orchestration.engine.workspace import Workspace
 from resources.hadoop import HadoopConf
 from resources.packages import ROOT, packages_name, write_packages
 from resources.settings import Settings, load

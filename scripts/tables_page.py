@@ -17,9 +17,9 @@ INTRO = (
 def page() -> str:
     """The text of docs/TABLES.md as it has to be now; made from the models, not from a kept form."""
     from assets import CATALOG
-    from orchestration.contracts import make_contracts
     from orchestration.core.declarations.asset import LAYERS
     from orchestration.core.declarations.contract import tables_page
+    from orchestration.engine.contracts import make_contracts
     from resources.settings import load
 
     named = make_contracts(load("local", environment={}).parameters.limits)

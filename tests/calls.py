@@ -18,7 +18,7 @@ from orchestration.cli import main
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 
 AQI = Path(sys.executable).with_name("aqi")
 AT = "2025-08-19T07:00:00Z"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from orchestration import accept as accepting
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.runs import decisions
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.provenance import Provenance, TableState
+from orchestration.engine.changes import accept as accepting
 from tests.deployed import (
     FEED,
     LAKE,

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestration.backfill import backfill_request
 from orchestration.core.partitions.keys import ChunkMode
 from orchestration.core.planning.planner import Request
 from orchestration.core.runs.outcome import RunSummary, chunk_outcomes
-from orchestration.executor import look, prepare, run_in_order
+from orchestration.engine.backfill import backfill_request
+from orchestration.engine.changes.tables import change_tables
+from orchestration.engine.executor import look, prepare, run_in_order
+from orchestration.engine.workspace import Workspace
 from orchestration.rows import read_rows
 from orchestration.status import read_status
-from orchestration.tables import change_tables
-from orchestration.workspace import Workspace
 from resources.settings import load
 from tests import oracle
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 from resources.crash_points import POINTS
 from resources.delta_log import DeltaLog
 from resources.settings import load

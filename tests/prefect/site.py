@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 
+from orchestration.engine.workspace import Workspace
 from orchestration.rows import read_rows
-from orchestration.workspace import Workspace
 from resources.settings import load
 from resources.simulator import Simulator
 from tests import oracle

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestration.changed import costs
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.outcome import RunSummary
-from orchestration.places import check_swapped, locations_of
+from orchestration.engine.changes.changed import costs
+from orchestration.engine.changes.places import check_swapped, locations_of
+from orchestration.engine.changes.rename import run_rename
+from orchestration.engine.wipe import run_wipes
 from orchestration.progress import Quiet
-from orchestration.rename import run_rename
 from orchestration.status import read_status
-from orchestration.wipe import run_wipes
 from resources.simulator import Simulator
 from tests.kept.trees import RANGE, Tree, commits, data_files, unpack
 from tests.lake import Lake, shared

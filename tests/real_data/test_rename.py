@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from orchestration.core.errors import UsageError, WarehouseError
-from orchestration.executor import materialize
+from orchestration.engine.changes.rename import planned_rename, run_rename
+from orchestration.engine.executor import materialize
+from orchestration.engine.wipe import run_wipes
 from orchestration.progress import Quiet
-from orchestration.rename import planned_rename, run_rename
-from orchestration.wipe import run_wipes
 from resources.pending import Pending
 from resources.simulator import Simulator
 from tests import oracle
@@ -173,7 +173,7 @@ class Broken(BaseException):
 @pytest.mark.parametrize("commit", [3, *(pytest.param(number, marks=pytest.mark.slow) for number in (0, 1, 6))])
 def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
-    from orchestration import rename as module
+    from orchestration.engine.changes import rename as module
     from resources import crash_points
 
     want = under_the_new_key(lake)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from orchestration.accept import Acceptance, prove
 from orchestration.core.errors import CheckFailed
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import PartitionRecord
-from orchestration.history import read_lines
+from orchestration.engine.changes.accept import Acceptance, prove
+from orchestration.engine.changes.history import read_lines
 from resources.simulator import Simulator
 from tests.kept.trees import Tree, commits, data_files, unpack
 from tests.lake import Lake

@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.executor import prepare, run_in_order
-from orchestration.fingerprints import aggregate
+from orchestration.engine.executor import prepare, run_in_order
+from orchestration.engine.fingerprints import aggregate
 from resources import warehouse as warehouse_module
 from resources.delta_log import DeltaLog
 from tests import oracle

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Request
+from orchestration.engine.wipe import planned_wipes, run_wipes
 from orchestration.progress import Quiet
-from orchestration.wipe import planned_wipes, run_wipes
 from resources.delta_log import DeltaLog
 from tests import oracle
 from tests.feed import Feed

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 from resources.settings import load
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
 from tests.upkept import Tables, filled

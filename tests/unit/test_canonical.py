@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.code import scopes
-from orchestration.reached import Form, form_of
+from orchestration.engine.code.reached import Form, form_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "assets_y"
@@ -423,7 +423,7 @@ def test_texts_last(form: FormOf, tmp_path: Path) -> None:
     text = form(main).text
     assert "0x" not in text
     code = (
-        "from assets_y.main import root\nfrom orchestration.reached import form_of\n"
+        "from assets_y.main import root\nfrom orchestration.engine.code.reached import form_of\n"
         "print(form_of([root], 'assets_y').text)"
     )
     for seed in ("1", "2", "3"):

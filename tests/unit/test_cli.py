@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from orchestration.core.errors import RunError
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 from tests.calls import AQI, AT, DAILY, EPISODE, QUARANTINE, Aqi, tree
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from assets import CATALOG
-from orchestration import code_version
-from orchestration.code_version import CodeVersions
-from orchestration.contracts import load_contracts
 from orchestration.core.declarations.asset import Asset, Check, asset
 from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
+from orchestration.engine.code import code_version
+from orchestration.engine.code.code_version import CodeVersions
+from orchestration.engine.contracts import load_contracts
 from resources.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]

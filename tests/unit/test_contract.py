@@ -16,13 +16,13 @@ import pytest
 
 from assets import CATALOG
 from assets.contracts import contract_of, models
-from orchestration import contracts as kept_contracts
-from orchestration.contracts import load_contracts, make_contracts
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract, RowRule, describe, tables_page
 from orchestration.core.declarations.parameters import Limits
 from orchestration.core.errors import DeclarationError
+from orchestration.engine import contracts as kept_contracts
+from orchestration.engine.contracts import load_contracts, make_contracts
 from resources.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]

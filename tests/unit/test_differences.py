@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.differences import in_words
+from orchestration.engine.changes.differences import in_words
 
 
 @pytest.mark.parametrize(

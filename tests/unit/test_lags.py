@@ -16,7 +16,7 @@ from assets import CATALOG
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.lags import Earlier, Lag, lags, none_left
 from orchestration.core.state.provenance import ABSENT, PartitionRecord, Provenance, TableState
-from orchestration.freshness_report import EarlierRecords, print_lags, read_lags, to_json, worst_lag_hours
+from orchestration.engine.lags import EarlierRecords, print_lags, read_lags, to_json, worst_lag_hours
 from tests import oracle
 from tests.calls import Aqi
 from tests.upkept import Tables

@@ -12,8 +12,8 @@ import pytest
 
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.provenance import TableState
-from orchestration.executor import look, prepare
-from orchestration.workspace import Workspace
+from orchestration.engine.executor import look, prepare
+from orchestration.engine.workspace import Workspace
 from resources.settings import load
 from resources.simulator import Simulator
 from tests import oracle

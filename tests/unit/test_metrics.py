@@ -19,11 +19,11 @@ from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, steps
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.provenance import PartitionRecord, TableState
+from orchestration.engine.run_record import RunRecord
+from orchestration.engine.steps import StepRunner
+from orchestration.engine.workspace import Workspace
 from orchestration.metrics import as_text, metrics
-from orchestration.run_record import RunRecord
 from orchestration.status import PartitionStatus
-from orchestration.steps import StepRunner
-from orchestration.workspace import Workspace
 from resources.journal import Journal
 from resources.settings import load
 from resources.step_history import FOLDER, StepHistory, StepRow

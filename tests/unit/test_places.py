@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.changed import seconds
 from orchestration.core.state.partition_record import Question
-from orchestration.history import distance
-from orchestration.places import swapped
+from orchestration.engine.changes.changed import seconds
+from orchestration.engine.changes.history import distance
+from orchestration.engine.changes.places import swapped
 from resources.step_history import StepRow
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from assets import CATALOG
-from orchestration.contracts import load_contracts
 from orchestration.core.declarations.contract import RowRule
 from orchestration.core.declarations.parameters import EpisodeRule, Limits, Parameters
-from orchestration.scheme1 import RULED, Scheme1
+from orchestration.engine.code.scheme1 import RULED, Scheme1
+from orchestration.engine.contracts import load_contracts
 from resources.settings import load
 
 KEPT = Scheme1.load()

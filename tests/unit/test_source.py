@@ -30,7 +30,7 @@ from orchestration.core.errors import (
 )
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import Sourced
-from orchestration.source import FetchTask, OpenMeteoSource
+from orchestration.engine.fetching import FetchTask, OpenMeteoSource
 from resources.open_meteo import OpenMeteoClient, never
 from resources.open_meteo_answers import SCHEMA
 from resources.open_meteo_requests import VARIABLES

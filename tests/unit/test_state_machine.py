@@ -29,7 +29,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orchestration import accept
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions import mappings
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
@@ -42,6 +41,7 @@ from orchestration.core.state import equivalence, freshness, shapes
 from orchestration.core.state.equivalence import Equivalences
 from orchestration.core.state.freshness import Current, Judge, Judgement, State, Way
 from orchestration.core.state.provenance import ABSENT, PartitionRecord, TableState, fold
+from orchestration.engine.changes import accept
 from tests import changes_model, model
 from tests.changes_model import Rename
 from tests.deployed import (

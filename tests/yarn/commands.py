@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
+from orchestration.engine.workspace import Workspace
 from orchestration.rows import read_rows
-from orchestration.workspace import Workspace
 from resources.hadoop import HadoopConf
 from resources.settings import load
 from resources.spark_yarn import warehouse_tag

@@ -16,9 +16,9 @@ from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import StepOutcome, union
 from orchestration.core.state.lags import Lag
-from orchestration.freshness_report import read_lags, worst_lag_hours
-from orchestration.steps import StepRunner
-from orchestration.workspace import Workspace
+from orchestration.engine.lags import read_lags, worst_lag_hours
+from orchestration.engine.steps import StepRunner
+from orchestration.engine.workspace import Workspace
 from resources import crash_points
 from resources.clock import iso
 from resources.journal import Journal

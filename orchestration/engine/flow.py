@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
-from orchestration.source import FETCHES_AT_ONCE, FetchTask, OpenMeteoSource
-from orchestration.steps import StepRunner, explain
+from orchestration.engine.fetching import FETCHES_AT_ONCE, FetchTask, OpenMeteoSource
+from orchestration.engine.steps import StepRunner, explain
 
 CHUNKS_AHEAD = 4
 """So many chunks are fetched before they are written."""

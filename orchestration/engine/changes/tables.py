@@ -17,7 +17,7 @@ from resources.package import package_version
 from resources.table_schema import cannot_grow, grow
 
 if TYPE_CHECKING:
-    from orchestration.workspace import Workspace
+    from orchestration.engine.workspace import Workspace
 
 
 def differences(

@@ -9,8 +9,8 @@ from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.planning.planner import Request
 from orchestration.core.state.provenance import Question, TableState
-from orchestration.history import ROUNDING, distance, is_of_locations
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.history import ROUNDING, distance, is_of_locations
+from orchestration.engine.workspace import Workspace
 from resources.pending import Pending
 
 

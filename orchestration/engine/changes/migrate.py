@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestration.accept import materialize_call
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import TableDifference, type_change, type_name
@@ -22,12 +21,13 @@ from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.runs.decisions import EMPTY, PartitionFacts, provenance_of
 from orchestration.core.state.provenance import PartitionRecord, Shape, TableState
 from orchestration.core.state.shapes import hashed, shape_of
-from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
-from orchestration.fingerprints import aggregate
-from orchestration.source import SOURCE_COLUMNS
-from orchestration.steps import conform
-from orchestration.tables import differences
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.accept import materialize_call
+from orchestration.engine.changes.tables import differences
+from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
+from orchestration.engine.fetching import SOURCE_COLUMNS
+from orchestration.engine.fingerprints import aggregate
+from orchestration.engine.steps import conform
+from orchestration.engine.workspace import Workspace
 from resources import crash_points
 from resources.clock import iso
 from resources.package import package_version

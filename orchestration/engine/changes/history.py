@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from orchestration.code_version import CodeVersions
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract
@@ -25,7 +24,8 @@ from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.equivalence import SCHEME_1, Equivalences, parts
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape, TableState
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
-from orchestration.scheme1 import Scheme1
+from orchestration.engine.code.code_version import CodeVersions
+from orchestration.engine.code.scheme1 import Scheme1
 from resources.open_meteo_requests import VARIABLES
 
 if TYPE_CHECKING:

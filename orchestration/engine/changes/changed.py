@@ -14,8 +14,8 @@ from orchestration.core.errors import UsageError
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import TableState
-from orchestration.places import check_ready
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.places import check_ready
+from orchestration.engine.workspace import Workspace
 from resources.step_history import StepHistory, StepRow
 
 LOOKED_AT = 2000

@@ -15,7 +15,7 @@ from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.lags import Lag, lags
 from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
-from orchestration.workspace import Workspace
+from orchestration.engine.workspace import Workspace
 from resources.clock import iso
 from resources.delta_log import DeltaLog
 from resources.warehouse import Warehouse

@@ -18,7 +18,7 @@ from orchestration.core.code.narrow import methods, narrowed, readable
 from orchestration.core.declarations.asset import Asset, Check
 from orchestration.core.declarations.parameters import Location, Parameters
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
-from orchestration.reached import Form, form_of
+from orchestration.engine.code.reached import Form, form_of
 
 PACKAGE = "assets"
 SCHEME = "2"

@@ -24,13 +24,13 @@ from orchestration.core.planning.planner import Plan, Request
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.state.freshness import NOT_ANSWERED, Current
 from orchestration.core.state.provenance import TableState
-from orchestration.flow import MATERIALIZE, Listener, Work, run_flow, submit_tasks
-from orchestration.places import check_ready
-from orchestration.run_record import RunRecord
-from orchestration.source import OpenMeteoSource
-from orchestration.steps import RunContext, StepRunner, explain
-from orchestration.tables import change_tables, foreign_columns
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.places import check_ready
+from orchestration.engine.changes.tables import change_tables, foreign_columns
+from orchestration.engine.fetching import OpenMeteoSource
+from orchestration.engine.flow import MATERIALIZE, Listener, Work, run_flow, submit_tasks
+from orchestration.engine.run_record import RunRecord
+from orchestration.engine.steps import RunContext, StepRunner, explain
+from orchestration.engine.workspace import Workspace
 from resources.clock import iso
 from resources.hadoop import HadoopConf
 from resources.lock import WarehouseLock

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 
-from orchestration.code_version import CodeVersions
-from orchestration.contracts import load_contracts
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
@@ -22,9 +20,11 @@ from orchestration.core.selection.parser import parse
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import TableState
-from orchestration.flagged_hours import flags_of_tables
-from orchestration.history import WarehouseHistory
-from orchestration.tables import table_changes
+from orchestration.engine.changes.history import WarehouseHistory
+from orchestration.engine.changes.tables import table_changes
+from orchestration.engine.code.code_version import CodeVersions
+from orchestration.engine.contracts import load_contracts
+from orchestration.engine.flagged_hours import flags_of_tables
 from resources.settings import Settings
 from resources.spark_yarn import resolve_warehouse
 from resources.warehouse import Warehouse

@@ -24,12 +24,12 @@ from orchestration.core.runs.decisions import PartitionFacts, comes_out_as, prov
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord, TableState
-from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
-from orchestration.fingerprints import aggregate
-from orchestration.history import location_of
-from orchestration.steps import conform
-from orchestration.tables import differences
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.history import location_of
+from orchestration.engine.changes.tables import differences
+from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
+from orchestration.engine.fingerprints import aggregate
+from orchestration.engine.steps import conform
+from orchestration.engine.workspace import Workspace
 from resources import crash_points
 from resources.clock import iso
 from resources.package import package_version

@@ -12,8 +12,8 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Request
 from orchestration.core.runs.decisions import provenance_of
 from orchestration.core.state.provenance import TableState
-from orchestration.executor import RunListener, locked, new_run_id
-from orchestration.workspace import Workspace
+from orchestration.engine.executor import RunListener, locked, new_run_id
+from orchestration.engine.workspace import Workspace
 from resources.clock import iso
 from resources.package import package_version
 from resources.pending import Pending

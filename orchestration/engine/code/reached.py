@@ -29,8 +29,8 @@ from typing import Any
 from orchestration.core.code.canonical import Writer, constant, plain
 from orchestration.core.code.scopes import class_scope, imported_by
 from orchestration.core.code.visible import Seen
-from orchestration.live_names import LASTING, LITERALS, Names, public_name
-from orchestration.syntax import Source, source_of_file
+from orchestration.engine.code.live_names import LASTING, LITERALS, Names, public_name
+from orchestration.engine.code.syntax import Source, source_of_file
 
 ENGINE = "orchestration"
 _CACHED = type(lru_cache(len))

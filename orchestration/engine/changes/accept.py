@@ -19,9 +19,9 @@ from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import Provenance, TableState
 from orchestration.core.state.versions import Equal
-from orchestration.differences import first_difference
-from orchestration.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
-from orchestration.workspace import Workspace
+from orchestration.engine.changes.differences import first_difference
+from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
+from orchestration.engine.workspace import Workspace
 from resources.clock import iso
 from resources.package import package_version
 from resources.pending import Pending

@@ -1,6 +1,6 @@
 """Runs one step of a plan on Spark: read, transform, evaluate once, aggregate once, check, commit once.
 
-What it decides, ``orchestration.core.runs.decisions`` decides. Knows nothing of Prefect: ``orchestration.executor`` calls
+What it decides, ``orchestration.core.runs.decisions`` decides. Knows nothing of Prefect: ``orchestration.engine.executor`` calls
 ``StepRunner.run`` from its tasks, several at once.
 """
 
@@ -39,11 +39,11 @@ from orchestration.core.runs.decisions import (
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, union
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
-from orchestration.differences import first_difference
-from orchestration.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
-from orchestration.flagged_hours import flags_of_tables
-from orchestration.history import WarehouseHistory
-from orchestration.source import SOURCE_COLUMNS, OpenMeteoSource
+from orchestration.engine.changes.differences import first_difference
+from orchestration.engine.changes.history import WarehouseHistory
+from orchestration.engine.fetching import SOURCE_COLUMNS, OpenMeteoSource
+from orchestration.engine.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
+from orchestration.engine.flagged_hours import flags_of_tables
 from resources import crash_points
 from resources.clock import iso
 from resources.package import package_version
