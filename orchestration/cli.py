@@ -40,7 +40,7 @@ __all__ = ["cli_changes", "cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
     from orchestration.printing import to_json
-    from orchestration.status import print_status, read_status, told_of_pending
+    from orchestration.reports.status import print_status, read_status, told_of_pending
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
@@ -75,7 +75,7 @@ def show(
 ) -> int:
     """Print rows of an asset's table in the order of its key. Needs no JVM."""
     from orchestration.printing import print_rows, rows_as_csv, rows_as_json, to_json
-    from orchestration.rows import read_rows
+    from orchestration.reports.rows import read_rows
 
     workspace = open_workspace(profile)
     keys = workspace.select(asset)
@@ -102,9 +102,9 @@ def show(
 @command
 def lineage(selection: str, form: str, output: Path | None, profile: str | None, as_json: bool) -> int:
     """Print which asset is made from which, from the declarations. Needs no JVM."""
-    from orchestration.lineage import as_json as lineage_json
-    from orchestration.lineage import as_text
     from orchestration.printing import to_json
+    from orchestration.reports.lineage import as_json as lineage_json
+    from orchestration.reports.lineage import as_text
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
@@ -162,8 +162,8 @@ def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -
 @command
 def doctor(profile: str | None, as_json: bool) -> int:
     """Say what is missing on this machine, and how to get it. Needs no JVM."""
-    from orchestration.doctor import examine
     from orchestration.printing import to_json
+    from orchestration.reports.doctor import examine
 
     findings = examine(profile)
     if as_json:

@@ -53,8 +53,8 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 @command
 def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
     """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
-    from orchestration.metrics import as_text, read_metrics, step_rows, write_text
     from orchestration.printing import to_json
+    from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
 
     if as_json and output is not None:
         raise UsageError("--json goes to standard output", "Leave out --output, or --json.")

@@ -13,7 +13,7 @@ from orchestration.engine.executor import materialize
 from orchestration.engine.workspace import Workspace
 from orchestration.printing import print_summary
 from orchestration.progress import Live, Quiet
-from orchestration.rows import read_rows
+from orchestration.reports.rows import read_rows
 from resources.settings import load
 from resources.simulator import Simulator
 

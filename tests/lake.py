@@ -15,8 +15,8 @@ from orchestration.engine.backfill import backfill_request
 from orchestration.engine.changes.tables import change_tables
 from orchestration.engine.executor import look, prepare, run_in_order
 from orchestration.engine.workspace import Workspace
-from orchestration.rows import read_rows
-from orchestration.status import read_status
+from orchestration.reports.rows import read_rows
+from orchestration.reports.status import read_status
 from resources.settings import load
 from tests import oracle
 

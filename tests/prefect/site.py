@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from orchestration.engine.workspace import Workspace
-from orchestration.rows import read_rows
+from orchestration.reports.rows import read_rows
 from resources.settings import load
 from resources.simulator import Simulator
 from tests import oracle

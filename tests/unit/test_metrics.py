@@ -22,8 +22,8 @@ from orchestration.core.state.provenance import PartitionRecord, TableState
 from orchestration.engine.run_record import RunRecord
 from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
-from orchestration.metrics import as_text, metrics
-from orchestration.status import PartitionStatus
+from orchestration.reports.metrics import as_text, metrics
+from orchestration.reports.status import PartitionStatus
 from resources.journal import Journal
 from resources.settings import load
 from resources.step_history import FOLDER, StepHistory, StepRow

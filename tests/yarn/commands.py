@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from orchestration.engine.workspace import Workspace
-from orchestration.rows import read_rows
+from orchestration.reports.rows import read_rows
 from resources.hadoop import HadoopConf
 from resources.settings import load
 from resources.spark_yarn import warehouse_tag

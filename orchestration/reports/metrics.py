@@ -15,7 +15,7 @@ from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags
 from orchestration.engine.workspace import Workspace
-from orchestration.status import PartitionStatus, read_status
+from orchestration.reports.status import PartitionStatus, read_status
 from resources.journal import KEPT, Journal
 from resources.step_history import StepHistory, StepRow
 
