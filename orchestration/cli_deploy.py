@@ -31,13 +31,13 @@ def deploy(
     quiet_prefect()
     from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
     from orchestration.deployment_server import connect
-    from orchestration.deployments import (
+    from orchestration.printing import to_json
+    from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
         environment_tags,
         heartbeat_automation,
     )
-    from orchestration.printing import to_json
     from resources.settings import load
 
     settings = load(profile)

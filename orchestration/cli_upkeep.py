@@ -79,9 +79,9 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
 
     No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
     """
-    from orchestration.maintenance import run_maintenance
     from orchestration.printing import to_json
     from orchestration.progress import Quiet
+    from orchestration.service.maintenance import run_maintenance
 
     workspace = open_workspace(profile)
     keys = None if selection == "*" else workspace.select(selection)

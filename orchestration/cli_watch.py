@@ -46,7 +46,7 @@ def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
 
 def _watch(settings: Settings, once: bool, as_json: bool) -> int:
     quiet_prefect()
-    from orchestration.watch import make_watch
+    from orchestration.service.watch import make_watch
     from resources.alert_channels import channels_of
     from resources.prefect_server import named_api_url
 
@@ -85,7 +85,7 @@ def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None
 
 
 def _test(settings: Settings) -> int:
-    from orchestration.watch import SENDING_SECONDS, a_test
+    from orchestration.service.watch import SENDING_SECONDS, a_test
     from resources.alert_channels import Bounded, channels_of
 
     channels = channels_of(settings.alerts)

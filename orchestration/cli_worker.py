@@ -29,7 +29,7 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     Every run is a process of its own. Its profile is that of its deployment, else the one that is named here; a
     relative path, the warehouse's too, starts in this folder.
     """
-    from orchestration.deployments import pool_name
+    from orchestration.service.deployments import pool_name
     from resources.prefect_server import named_api_url
     from resources.settings import load
 

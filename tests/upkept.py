@@ -15,8 +15,8 @@ from rich.console import Console
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.provenance import TableState
 from orchestration.engine.workspace import Workspace
-from orchestration.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
 from orchestration.progress import Quiet
+from orchestration.service.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
 from resources.settings import load
 from tests.calls import EPISODE, episode, write
 

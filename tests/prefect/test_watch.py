@@ -15,7 +15,7 @@ from orchestration.core.alerts.watch_state import REFUSALS, Message
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.state.lags import Lag
-from orchestration.watch import Look, Watch, state_file
+from orchestration.service.watch import Look, Watch, state_file
 from resources.alert_channels import AlertError
 from resources.journal import Journal
 from resources.settings import load
@@ -199,7 +199,7 @@ def test_messages_that_are_refused_silence_no_channel(place: Place) -> None:
 
 
 def test_a_channel_that_takes_too_long_holds_no_look_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.watch.SENDING_SECONDS", 1)
+    monkeypatch.setattr("orchestration.service.watch.SENDING_SECONDS", 1)
     place.mail.delay_seconds = 0.4
     for state in (states().Failed(), states().Completed(), states().Crashed()):
         place.run(state)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.state.lags import Lag
-from orchestration.deployments import environment_tags
-from orchestration.watch import Look, Watch, make_watch, state_file
+from orchestration.service.deployments import environment_tags
+from orchestration.service.watch import Look, Watch, make_watch, state_file
 from resources.alert_channels import channels_of
 from resources.settings import Settings, load
 from tests.prefect.conftest import PrefectServer

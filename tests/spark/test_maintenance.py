@@ -12,8 +12,8 @@ import pytest
 from deltalake import DeltaTable
 from rich.console import Console
 
-from orchestration.maintenance import run_maintenance
 from orchestration.progress import Quiet
+from orchestration.service.maintenance import run_maintenance
 from resources import upkeep
 from resources.upkeep import TableFiles
 from tests import oracle

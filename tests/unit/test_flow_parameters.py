@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from orchestration.core.errors import UsageError
-from orchestration.flow_parameters import FLOWS, Backfill, check_parameters, parameter_schema, parse_parameters
+from orchestration.service.flow_parameters import FLOWS, Backfill, check_parameters, parameter_schema, parse_parameters
 
 DAYS = {"start_date": "2024-01-01", "end_date": "2024-12-31"}
 

@@ -3,7 +3,7 @@
 Each incident is told once, its recovery once. Of the runs of a deployment the one that ended last decides, in whatever
 order they are seen; a failure and a recovery between two looks are both told.
 
-Pure: what is looked at, and how messages are sent, is the business of ``orchestration.watch``.
+Pure: what is looked at, and how messages are sent, is the business of ``orchestration.service.watch``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What `aqi watch` remembers from look to look: what is wrong, and what each channel has yet to take.
 
-Pure: where it is kept is the business of ``orchestration.watch``.
+Pure: where it is kept is the business of ``orchestration.service.watch``.
 """
 
 from __future__ import annotations

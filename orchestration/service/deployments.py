@@ -21,11 +21,11 @@ from orchestration.core.deployments.converge import (
 )
 from orchestration.core.errors import ConfigurationError, UsageError
 from orchestration.engine.workspace import Workspace
-from orchestration.flow_parameters import check_parameters, parameter_schema
+from orchestration.service.flow_parameters import check_parameters, parameter_schema
 from resources.settings import Settings, WarehouseSettings, load
 from resources.settings_operations import A_NAME, DeploymentSettings
 
-FLOWS = "orchestration.flows"
+FLOWS = "orchestration.service.flows"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 WITHOUT_HEARTBEAT_SECONDS = 300.0
 """Ten of a worker's heartbeats: a server that was away for some minutes must not take living runs for dead."""

@@ -32,9 +32,9 @@ from orchestration.core.alerts.incidents import (
 )
 from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.core.errors import AqiError
-from orchestration.deployments import deployment_name, environment_tags
 from orchestration.engine.executor import log_folder
 from orchestration.engine.workspace import Workspace
+from orchestration.service.deployments import deployment_name, environment_tags
 from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
 from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.clock import Clock, iso, system_clock

@@ -28,7 +28,7 @@ from orchestration.engine.executor import materialize as run_request  # noqa: E4
 from orchestration.engine.fetching import FetchTask  # noqa: E402
 from orchestration.engine.flow import task_threads  # noqa: E402
 from orchestration.engine.workspace import Workspace  # noqa: E402
-from orchestration.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
+from orchestration.service.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
 from resources.clock import iso  # noqa: E402
 from resources.settings import load  # noqa: E402
 
@@ -120,7 +120,7 @@ def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[
 
 
 def _maintain(workspace: Workspace) -> State[Any]:
-    from orchestration.maintenance import run_maintenance
+    from orchestration.service.maintenance import run_maintenance
 
     summary = run_maintenance(workspace, Logged(get_run_logger()))
     return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
