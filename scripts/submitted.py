@@ -19,7 +19,7 @@ def main() -> None:
             packed.extractall(PACKAGES)
         sys.path.insert(0, str(PACKAGES.resolve()))
         importlib.invalidate_caches()  # the folder was on the path before it was there
-    from orchestration.cli import run
+    from orchestration.cli.app import run
 
     run()
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from orchestration.cli import main
+from orchestration.cli.app import main
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps

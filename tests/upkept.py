@@ -12,10 +12,10 @@ from typing import Any
 from deltalake import DeltaTable
 from rich.console import Console
 
+from orchestration.cli.progress import Quiet
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.provenance import TableState
 from orchestration.engine.workspace import Workspace
-from orchestration.progress import Quiet
 from orchestration.service.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
 from resources.settings import load
 from tests.calls import EPISODE, episode, write

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.cli_common import quiet_prefect
+from orchestration.cli.common import quiet_prefect
 
 quiet_prefect()
 

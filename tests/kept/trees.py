@@ -87,7 +87,7 @@ class Tree:
             **self.environment,
             **more,
         }
-        code = "import sys; sys.argv[0] = 'aqi'; from orchestration.cli import run; run()"
+        code = "import sys; sys.argv[0] = 'aqi'; from orchestration.cli.app import run; run()"
         return subprocess.run(
             [sys.executable, "-c", code, *call],
             cwd=self.folder,

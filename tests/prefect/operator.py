@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from click.testing import CliRunner
 
-from orchestration.cli import main
+from orchestration.cli.app import main
 from tests.prefect.conftest import PrefectServer
 from tests.real_data.commands import AQI
 

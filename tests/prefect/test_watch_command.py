@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets import CATALOG
-from orchestration.cli import main
+from orchestration.cli.app import main
 from orchestration.core.alerts.incident_words import command_to_run
 from tests.calls import AQI
 from tests.prefect.watching import Place, states, until

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from orchestration.cli.progress import Quiet
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.outcome import RunSummary
@@ -21,7 +22,6 @@ from orchestration.engine.changes.changed import costs
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.rename import run_rename
 from orchestration.engine.wipe import run_wipes
-from orchestration.progress import Quiet
 from orchestration.reports.status import read_status
 from resources.simulator import Simulator
 from tests.kept.trees import RANGE, Tree, commits, data_files, unpack

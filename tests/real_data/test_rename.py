@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from orchestration.cli.progress import Quiet
 from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.engine.changes.rename import planned_rename, run_rename
 from orchestration.engine.executor import materialize
 from orchestration.engine.wipe import run_wipes
-from orchestration.progress import Quiet
 from resources.pending import Pending
 from resources.simulator import Simulator
 from tests import oracle

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from rich.console import Console
 
-from orchestration.progress import Quiet
+from orchestration.cli.progress import Quiet
 from orchestration.service.maintenance import run_maintenance
 from resources import upkeep
 from resources.upkeep import TableFiles

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from orchestration.cli.progress import Quiet
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Request
 from orchestration.engine.wipe import planned_wipes, run_wipes
-from orchestration.progress import Quiet
 from resources.delta_log import DeltaLog
 from tests import oracle
 from tests.feed import Feed

@@ -565,7 +565,7 @@ def test_the_process_ends_by_itself_after_everything_that_asked_to_be_called() -
     """Not by the interpreter's taking down, in which Arrow's threads abort a process now and then."""
     program = """
 import atexit, sys, threading, time
-import orchestration.cli_common as common
+import orchestration.cli.common as common
 class Kept:
     def __del__(self): print("taken down")
 kept = Kept()
@@ -586,7 +586,7 @@ common.run()
             check=False,
         )
         assert (done.returncode, done.stdout.split()) == (expected, ["done", "thread", "called"]), done.stderr
-    crashed = [sys.executable, "-c", "import orchestration.cli_common as c; c.main = lambda: 1 / 0; c.run()"]
+    crashed = [sys.executable, "-c", "import orchestration.cli.common as c; c.main = lambda: 1 / 0; c.run()"]
     done = subprocess.run(crashed, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr

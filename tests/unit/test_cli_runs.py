@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestration.cli.progress import Pace, Quiet
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome
-from orchestration.progress import Pace, Quiet
 from resources.delta_log import DeltaLog
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, tree
 

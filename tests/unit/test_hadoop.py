@@ -250,7 +250,7 @@ def test_our_code_runs_from_its_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "packages.zip") as archive:
         archive.extractall(tmp_path / "packages")
     assert packages_name() == packages_name()
-    call = [sys.executable, "-S", "-c", "from orchestration.cli import run; run()", "lineage"]
+    call = [sys.executable, "-S", "-c", "from orchestration.cli.app import run; run()", "lineage"]
     environment = {"PYTHONPATH": str(tmp_path / "packages"), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     done = subprocess.run(call, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestration.cli_common import command, json_option, main, profile_option, quiet_prefect
+from orchestration.cli.common import command, json_option, main, profile_option, quiet_prefect
 from orchestration.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
 
 
 def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
+    from orchestration.cli.printing import to_json
     from orchestration.core.alerts.incident_words import day_and_time
-    from orchestration.printing import to_json
     from resources.clock import iso
 
     if as_json:

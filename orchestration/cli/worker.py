@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli_common import command, main, profile_option
+from orchestration.cli.common import command, main, profile_option
 
 HEARTBEAT_SECONDS = 30
 

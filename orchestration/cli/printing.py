@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.planning.planner import LeftOut, Plan
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
-from orchestration.progress import STYLE_OF_STATE
 from resources.clock import iso
 
 if TYPE_CHECKING:

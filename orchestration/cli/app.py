@@ -10,8 +10,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration import cli_changes, cli_deploy, cli_runs, cli_upkeep, cli_watch, cli_worker
-from orchestration.cli_common import (
+from orchestration.cli.app import changes as cli_changes
+from orchestration.cli.app import deploy as cli_deploy
+from orchestration.cli.app import runs as cli_runs
+from orchestration.cli.app import upkeep as cli_upkeep
+from orchestration.cli.app import watch as cli_watch
+from orchestration.cli.app import worker as cli_worker
+from orchestration.cli.common import (
     command,
     console_for_people,
     json_option,
@@ -39,7 +44,7 @@ __all__ = ["cli_changes", "cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "
 @command
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
-    from orchestration.printing import to_json
+    from orchestration.cli.printing import to_json
     from orchestration.reports.status import print_status, read_status, told_of_pending
 
     workspace = open_workspace(profile)
@@ -74,7 +79,7 @@ def show(
     asset: str, days: str | None, locations: str, limit: int, form: str, profile: str | None, as_json: bool
 ) -> int:
     """Print rows of an asset's table in the order of its key. Needs no JVM."""
-    from orchestration.printing import print_rows, rows_as_csv, rows_as_json, to_json
+    from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json, to_json
     from orchestration.reports.rows import read_rows
 
     workspace = open_workspace(profile)
@@ -102,7 +107,7 @@ def show(
 @command
 def lineage(selection: str, form: str, output: Path | None, profile: str | None, as_json: bool) -> int:
     """Print which asset is made from which, from the declarations. Needs no JVM."""
-    from orchestration.printing import to_json
+    from orchestration.cli.printing import to_json
     from orchestration.reports.lineage import as_json as lineage_json
     from orchestration.reports.lineage import as_text
 
@@ -162,7 +167,7 @@ def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -
 @command
 def doctor(profile: str | None, as_json: bool) -> int:
     """Say what is missing on this machine, and how to get it. Needs no JVM."""
-    from orchestration.printing import to_json
+    from orchestration.cli.printing import to_json
     from orchestration.reports.doctor import examine
 
     findings = examine(profile)
@@ -188,7 +193,7 @@ def doctor(profile: str | None, as_json: bool) -> int:
 def demo(days: int, warehouse: Path, profile: str | None) -> int:
     """Run the whole pipeline on the bundled simulator, then report what came out."""
     quiet_prefect()
-    from orchestration.demo import run_demo
+    from orchestration.cli.demo import run_demo
 
     try:
         return run_demo(console_for_people(), console_for_people(to_stderr=True), profile, days, warehouse)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestration.cli_common import command, json_option, main, profile_option, quiet_prefect
+from orchestration.cli.common import command, json_option, main, profile_option, quiet_prefect
 from orchestration.core.errors import UsageError
 
 
@@ -29,9 +29,9 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
+    from orchestration.cli.printing import to_json
     from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
     from orchestration.deployment_server import connect
-    from orchestration.printing import to_json
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,

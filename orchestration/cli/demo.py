@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.cli.printing import print_summary
+from orchestration.cli.progress import Live, Quiet
 from orchestration.engine.executor import materialize
 from orchestration.engine.workspace import Workspace
-from orchestration.printing import print_summary
-from orchestration.progress import Live, Quiet
 from orchestration.reports.rows import read_rows
 from resources.settings import load
 from resources.simulator import Simulator

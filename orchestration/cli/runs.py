@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from orchestration.cli_common import (
+from orchestration.cli.common import (
     command,
     confirm,
     console_for_people,
@@ -171,8 +171,8 @@ def plan(
 
 
 def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
+    from orchestration.cli.printing import print_plan, to_json
     from orchestration.engine.changes.changed import costs
-    from orchestration.printing import print_plan, to_json
 
     found = costs(workspace, workspace.select(selection))
     if as_json:
@@ -251,9 +251,9 @@ def wipe(
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
+    from orchestration.cli.printing import to_json
+    from orchestration.cli.progress import Quiet
     from orchestration.engine.wipe import planned_wipes, run_wipes
-    from orchestration.printing import to_json
-    from orchestration.progress import Quiet
 
     workspace = open_workspace(profile)
     if selection is None and not locations:
@@ -276,9 +276,9 @@ def wipe(
 
 def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool) -> int:
     quiet_prefect()
+    from orchestration.cli.printing import print_summary, to_json
+    from orchestration.cli.progress import Live, Quiet
     from orchestration.engine.executor import materialize as run
-    from orchestration.printing import print_summary, to_json
-    from orchestration.progress import Live, Quiet
 
     console = console_for_people(to_stderr=True)
     try:
@@ -294,8 +294,8 @@ def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool
 
 
 def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
+    from orchestration.cli.printing import print_plan, to_json
     from orchestration.engine.changes.places import check_ready
-    from orchestration.printing import print_plan, to_json
 
     check_ready(workspace, request)
     made, _ = workspace.plan(request, current)
