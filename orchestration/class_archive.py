@@ -16,9 +16,9 @@ from pathlib import Path
 from orchestration.core.errors import AqiError
 from orchestration.engine.executor import prepare, run_in_order
 from orchestration.engine.workspace import Workspace
-from resources.settings import load
-from resources.simulator import Simulator
-from resources.spark import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
+from resources.settings.load import load
+from resources.simulator.server import Simulator
+from resources.spark.driver import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 RANGES = ("2025-02-20..2025-02-24", "2025-02-23..2025-02-26")

@@ -22,7 +22,7 @@ import requests
 
 from orchestration.core.alerts.watch_state import Message
 from orchestration.core.errors import RunError
-from resources.settings_operations import AlertSettings, EmailSettings, WebhookSettings
+from resources.settings.operations import AlertSettings, EmailSettings, WebhookSettings
 
 TIMEOUT_SECONDS = 10
 _REFUSED = (400, 413, 415, 422)

@@ -17,7 +17,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from resources.simulator import Simulator
+from resources.simulator.server import Simulator
 from scripts.benchmark import prefect_server, timed
 
 

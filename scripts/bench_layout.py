@@ -18,8 +18,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from resources.settings import load
-from resources.spark import SparkDriver, spark_conf
+from resources.settings.load import load
+from resources.spark.driver import SparkDriver, spark_conf
 
 LAYOUTS: dict[str, list[str]] = {
     "no folders": [],

@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.engine.workspace import Workspace
-from resources.settings import load
-from resources.simulator import Simulator
-from resources.spark import SparkDriver, spark_archive, spark_conf
-from resources.spark_yarn import yarn_conf
+from resources.settings.load import load
+from resources.simulator.server import Simulator
+from resources.spark.driver import SparkDriver, spark_archive, spark_conf
+from resources.spark.on_yarn import yarn_conf
 from scripts.benchmark import prefect_server
 
 BARE = """

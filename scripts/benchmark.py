@@ -24,9 +24,9 @@ from pathlib import Path
 
 import psutil
 
-from resources.prefect_server import EmbeddedServer
-from resources.simulator import Simulator
-from resources.spark import JARS_FOLDER
+from resources.prefect.server import EmbeddedServer
+from resources.simulator.server import Simulator
+from resources.spark.driver import JARS_FOLDER
 
 POLL_SECONDS = 0.2
 

@@ -30,7 +30,7 @@ from xml.sax.saxutils import escape
 import psutil
 import requests
 
-from resources.processes import end_with_parent
+from resources.machine.processes import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 JARS = Path(sys.prefix) / "hadoop"

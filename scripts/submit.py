@@ -21,11 +21,12 @@ from pathlib import Path
 from orchestration.core.errors import AqiError
 from orchestration.engine.executor import new_run_id
 from orchestration.engine.workspace import Workspace
-from resources.hadoop import HadoopConf
-from resources.packages import ROOT, packages_name, write_packages
-from resources.settings import Settings, load
-from resources.spark import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
-from resources.spark_yarn import (
+from resources.hadoop.configuration import HadoopConf
+from resources.hadoop.packages import ROOT, packages_name, write_packages
+from resources.hadoop.resource_manager import ResourceManager
+from resources.settings.load import Settings, load
+from resources.spark.driver import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
+from resources.spark.on_yarn import (
     JAVA_OPTIONS,
     archive_uri,
     check_cluster,
@@ -34,7 +35,6 @@ from resources.spark_yarn import (
     run_tags,
     yarn_conf,
 )
-from resources.yarn import ResourceManager
 
 SUBMITTED = ROOT / "scripts" / "submitted.py"
 PACKAGES = "packages"

@@ -20,7 +20,7 @@ def page() -> str:
     from orchestration.core.declarations.asset import LAYERS
     from orchestration.core.declarations.contract import tables_page
     from orchestration.engine.contracts import make_contracts
-    from resources.settings import load
+    from resources.settings.load import load
 
     named = make_contracts(load("local", environment={}).parameters.limits)
     keys = sorted(CATALOG.keys, key=lambda key: LAYERS.index(CATALOG.layer_of(key)))

@@ -39,8 +39,8 @@ def recorded() -> Path:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The Spark session that all Spark tests share, configured as a run's own."""
-    from resources.settings import load
-    from resources.spark import SparkDriver, spark_conf
+    from resources.settings.load import load
+    from resources.spark.driver import SparkDriver, spark_conf
 
     driver = SparkDriver(spark_conf(load(environment={}), "tests", 1), tmp_path_factory.mktemp("spark") / "spark.log")
     yield driver.start()
@@ -50,7 +50,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Prefect server that outlives the runs, with a database of its own."""
-    from resources.prefect_server import EmbeddedServer
+    from resources.prefect.server import EmbeddedServer
 
     home = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch:

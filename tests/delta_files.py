@@ -9,8 +9,8 @@ from typing import Any
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
-from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
-from resources.snapshot_files import FORMAT_2
+from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
+from resources.delta.snapshot_files import FORMAT_2
 
 AT = "2025-08-20T06:00:00Z"
 Action = dict[str, Any]

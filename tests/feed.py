@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from resources.simulator import Simulator
-from resources.simulator_faults import Fault
+from resources.simulator.faults import Fault
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.lake import NOW
 from tests.strategies import LOCATIONS

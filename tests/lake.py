@@ -17,7 +17,7 @@ from orchestration.engine.executor import look, prepare, run_in_order
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.rows import read_rows
 from orchestration.reports.status import read_status
-from resources.settings import load
+from resources.settings.load import load
 from tests import oracle
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.provenance import TableState
 from orchestration.engine.workspace import Workspace
 from orchestration.service.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
-from resources.settings import load
+from resources.settings.load import load
 from tests.calls import EPISODE, episode, write
 
 QUIET = Quiet(Console(stderr=True))

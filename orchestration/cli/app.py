@@ -141,9 +141,9 @@ def lineage(selection: str, form: str, output: Path | None, profile: str | None,
 @command
 def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
-    from resources.settings import load
-    from resources.simulator import Simulator
-    from resources.simulator_faults import FAULTS, parse_faults
+    from resources.settings.load import load
+    from resources.simulator.faults import FAULTS, parse_faults
+    from resources.simulator.server import Simulator
 
     if faults == "help":
         click.echo("\n".join(f"{name}: {text}" for name, text in FAULTS.items()))

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from orchestration.core.errors import AqiError, RunError, UsageError
-from resources.package import VERSION
+from resources.machine.package import VERSION
 
 INTERRUPTED = 130
 
@@ -80,7 +80,7 @@ def console_for_people(*, to_stderr: bool = False) -> Console:
 
 def open_workspace(profile: str | None, *, no_yarn_check: bool = False) -> Any:
     from orchestration.engine.workspace import Workspace
-    from resources.settings import load
+    from resources.settings.load import load
 
     flags = {"yarn": {"check": False}} if no_yarn_check else None
     return Workspace.open(load(profile, flags=flags))

@@ -14,8 +14,8 @@ from orchestration.cli.progress import Live, Quiet
 from orchestration.engine.executor import materialize
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.rows import read_rows
-from resources.settings import load
-from resources.simulator import Simulator
+from resources.settings.load import load
+from resources.simulator.server import Simulator
 
 
 def run_demo(console: Console, errors: Console, profile: str | None, days: int, folder: Path) -> int:

@@ -31,14 +31,14 @@ def deploy(
     quiet_prefect()
     from orchestration.cli.printing import to_json
     from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
-    from orchestration.deployment_server import connect
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
         environment_tags,
         heartbeat_automation,
     )
-    from resources.settings import load
+    from resources.prefect.deployments import connect
+    from resources.settings.load import load
 
     settings = load(profile)
     if everything and names:

@@ -17,7 +17,7 @@ from rich.table import Table
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.planning.planner import LeftOut, Plan
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
-from resources.clock import iso
+from resources.machine.clock import iso
 
 if TYPE_CHECKING:
     import pyarrow as pa

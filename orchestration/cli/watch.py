@@ -11,7 +11,7 @@ from orchestration.core.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestration.core.alerts.watch_state import Incident
-    from resources.settings import Settings
+    from resources.settings.load import Settings
 
 HOW_TO = (
     "Set alerts.email or alerts.webhooks in the profile, or for instance AQI_ALERTS__EMAIL__HOST, "
@@ -38,7 +38,7 @@ def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
         raise UsageError("--test goes alone", "Leave --once and --json away.")
     if as_json and not once:
         raise UsageError("--json is for one look", "Add --once.")
-    from resources.settings import load
+    from resources.settings.load import load
 
     settings = load(profile)
     return _test(settings) if testing else _watch(settings, once, as_json)
@@ -48,7 +48,7 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
     quiet_prefect()
     from orchestration.service.watch import make_watch
     from resources.alert_channels import channels_of
-    from resources.prefect_server import named_api_url
+    from resources.prefect.server import named_api_url
 
     channels = channels_of(settings.alerts)
     if not channels and not once:
@@ -70,7 +70,7 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
 def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
     from orchestration.cli.printing import to_json
     from orchestration.core.alerts.incident_words import day_and_time
-    from resources.clock import iso
+    from resources.machine.clock import iso
 
     if as_json:
         names = ("key", "kind", "title", "text")

@@ -30,8 +30,8 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     relative path, the warehouse's too, starts in this folder.
     """
     from orchestration.service.deployments import pool_name
-    from resources.prefect_server import named_api_url
-    from resources.settings import load
+    from resources.prefect.server import named_api_url
+    from resources.settings.load import load
 
     settings = load(profile)
     named_api_url()

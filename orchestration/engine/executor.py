@@ -31,17 +31,24 @@ from orchestration.engine.flow import MATERIALIZE, Listener, Work, run_flow, sub
 from orchestration.engine.run_record import RunRecord
 from orchestration.engine.steps import RunContext, StepRunner, explain
 from orchestration.engine.workspace import Workspace
-from resources.clock import iso
-from resources.hadoop import HadoopConf
-from resources.lock import WarehouseLock
-from resources.open_meteo import OpenMeteoClient
-from resources.pending import Pending
-from resources.prefect_server import EmbeddedServer, configured_api_url
-from resources.settings import Settings
-from resources.spark import SparkDriver, check_java, check_java_libraries, is_submitted, spark_archive, spark_conf
-from resources.spark_yarn import check_cluster, check_master, end_orphans, yarn_conf
-from resources.warehouse import is_conflict
-from resources.yarn import ResourceManager
+from resources.delta.pending import Pending
+from resources.delta.warehouse import is_conflict
+from resources.hadoop.configuration import HadoopConf
+from resources.hadoop.resource_manager import ResourceManager
+from resources.machine.clock import iso
+from resources.open_meteo.client import OpenMeteoClient
+from resources.prefect.server import EmbeddedServer, configured_api_url
+from resources.settings.load import Settings
+from resources.spark.driver import (
+    SparkDriver,
+    check_java,
+    check_java_libraries,
+    is_submitted,
+    spark_archive,
+    spark_conf,
+)
+from resources.spark.on_yarn import check_cluster, check_master, end_orphans, yarn_conf
+from resources.storage.lock import WarehouseLock
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

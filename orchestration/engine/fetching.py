@@ -20,11 +20,11 @@ from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import Sourced
 from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NOT_ANSWERED
-from resources.clock import Clock, iso
-from resources.open_meteo import OpenMeteoClient
-from resources.open_meteo_answers import Answer
-from resources.open_meteo_requests import INDEX, VARIABLES, Request, plan_requests
-from resources.settings import Settings
+from resources.machine.clock import Clock, iso
+from resources.open_meteo.answers import Answer
+from resources.open_meteo.client import OpenMeteoClient
+from resources.open_meteo.requests import INDEX, VARIABLES, Request, plan_requests
+from resources.settings.load import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa

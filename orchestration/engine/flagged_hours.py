@@ -9,7 +9,7 @@ from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import Days
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow, nothing_flagged
 from orchestration.core.state.provenance import TableState
-from resources.warehouse import Warehouse
+from resources.delta.warehouse import Warehouse
 
 BLOCK_DAYS = 16
 TIMESTAMP_COLUMN = "ts_utc"

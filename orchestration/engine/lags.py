@@ -16,9 +16,9 @@ from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.lags import Lag, lags
 from orchestration.core.state.provenance import PartitionRecord, Provenance, TableState
 from orchestration.engine.workspace import Workspace
-from resources.clock import iso
-from resources.delta_log import DeltaLog
-from resources.warehouse import Warehouse
+from resources.delta.log import DeltaLog
+from resources.delta.warehouse import Warehouse
+from resources.machine.clock import iso
 
 LOOKED_THROUGH = 200
 """So many commits of ours back is looked for what a table once recorded: eight days of hourly runs."""

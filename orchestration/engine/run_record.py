@@ -19,10 +19,10 @@ from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags, worst_lag_hours
 from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
-from resources import crash_points
-from resources.clock import iso
-from resources.journal import Journal
-from resources.step_history import StepHistory, StepRow
+from resources.delta.step_history import StepHistory, StepRow
+from resources.machine import crash_points
+from resources.machine.clock import iso
+from resources.storage.journal import Journal
 
 
 class RunRecord:

@@ -44,10 +44,10 @@ from orchestration.engine.changes.history import WarehouseHistory
 from orchestration.engine.fetching import SOURCE_COLUMNS, OpenMeteoSource
 from orchestration.engine.fingerprints import NOT_NULL, UNIQUE, aggregate, contents
 from orchestration.engine.flagged_hours import flags_of_tables
-from resources import crash_points
-from resources.clock import iso
-from resources.package import package_version
-from resources.warehouse import Warehouse, condition, is_conflict
+from resources.delta.warehouse import Warehouse, condition, is_conflict
+from resources.machine import crash_points
+from resources.machine.clock import iso
+from resources.machine.package import package_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

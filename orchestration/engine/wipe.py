@@ -14,9 +14,9 @@ from orchestration.core.runs.decisions import provenance_of
 from orchestration.core.state.provenance import TableState
 from orchestration.engine.executor import RunListener, locked, new_run_id
 from orchestration.engine.workspace import Workspace
-from resources.clock import iso
-from resources.package import package_version
-from resources.pending import Pending
+from resources.delta.pending import Pending
+from resources.machine.clock import iso
+from resources.machine.package import package_version
 
 
 @dataclass(frozen=True, slots=True)

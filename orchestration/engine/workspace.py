@@ -25,9 +25,9 @@ from orchestration.engine.changes.tables import table_changes
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.contracts import load_contracts
 from orchestration.engine.flagged_hours import flags_of_tables
-from resources.settings import Settings
-from resources.spark_yarn import resolve_warehouse
-from resources.warehouse import Warehouse
+from resources.delta.warehouse import Warehouse
+from resources.settings.load import Settings
+from resources.spark.on_yarn import resolve_warehouse
 
 ROW_RULES_OF = "silver.air_quality_hourly_clean"
 

@@ -16,13 +16,13 @@ from orchestration.core.errors import AqiError, EnvironmentError_, UsageError
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes
 from orchestration.engine.workspace import Workspace
-from resources.files import open_files
-from resources.hadoop import HadoopConf, check_reachable, user_name
-from resources.pending import Pending
-from resources.settings import Settings, load
-from resources.spark import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
-from resources.spark_yarn import check_master, executor_mebibytes, resolve_warehouse
-from resources.yarn import ResourceManager
+from resources.delta.pending import Pending
+from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
+from resources.hadoop.resource_manager import ResourceManager
+from resources.settings.load import Settings, load
+from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
+from resources.storage.files import open_files
 
 FREE_GIB = 2
 GONE_SHOWN = 5
@@ -221,7 +221,7 @@ def _warehouse(settings: Settings) -> str:
 def _prefect() -> str:
     import requests
 
-    from resources.prefect_server import configured_api_url
+    from resources.prefect.server import configured_api_url
 
     url = configured_api_url()
     if not url:

@@ -16,8 +16,8 @@ from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.status import PartitionStatus, read_status
-from resources.journal import KEPT, Journal
-from resources.step_history import StepHistory, StepRow
+from resources.delta.step_history import StepHistory, StepRow
+from resources.storage.journal import KEPT, Journal
 
 HOUR_SECONDS = 3600
 NEVER = float("inf")

@@ -19,8 +19,8 @@ from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
 from orchestration.engine.workspace import Workspace
-from resources.journal import Journal
-from resources.pending import Pending
+from resources.delta.pending import Pending
+from resources.storage.journal import Journal
 
 STYLES = {
     State.FRESH: "green",

@@ -22,8 +22,8 @@ from orchestration.core.deployments.converge import (
 from orchestration.core.errors import ConfigurationError, UsageError
 from orchestration.engine.workspace import Workspace
 from orchestration.service.flow_parameters import check_parameters, parameter_schema
-from resources.settings import Settings, WarehouseSettings, load
-from resources.settings_operations import A_NAME, DeploymentSettings
+from resources.settings.load import Settings, WarehouseSettings, load
+from resources.settings.operations import A_NAME, DeploymentSettings
 
 FLOWS = "orchestration.service.flows"
 HEARTBEAT = "prefect.flow-run.heartbeat"

@@ -29,8 +29,8 @@ from orchestration.engine.fetching import FetchTask  # noqa: E402
 from orchestration.engine.flow import task_threads  # noqa: E402
 from orchestration.engine.workspace import Workspace  # noqa: E402
 from orchestration.service.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
-from resources.clock import iso  # noqa: E402
-from resources.settings import load  # noqa: E402
+from resources.machine.clock import iso  # noqa: E402
+from resources.settings.load import load  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
 PROJECT = Path(__file__).resolve().parent.parent

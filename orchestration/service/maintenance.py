@@ -16,11 +16,11 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import AqiError, WarehouseError
 from orchestration.engine.executor import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
-from resources.delta_log import DeltaLog
-from resources.pending import Pending
-from resources.step_history import FOLDER as STEP_HISTORY
-from resources.step_history import StepHistory
-from resources.upkeep import TableFiles
+from resources.delta.log import DeltaLog
+from resources.delta.pending import Pending
+from resources.delta.step_history import FOLDER as STEP_HISTORY
+from resources.delta.step_history import StepHistory
+from resources.delta.upkeep import TableFiles
 
 
 @dataclass(frozen=True, slots=True)

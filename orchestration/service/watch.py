@@ -35,16 +35,16 @@ from orchestration.core.errors import AqiError
 from orchestration.engine.executor import log_folder
 from orchestration.engine.workspace import Workspace
 from orchestration.service.deployments import deployment_name, environment_tags
-from orchestration.watch_server import Unmade, read_server, why_unseen, without_secrets
 from resources.alert_channels import AlertError, Bounded, Channel, subject
-from resources.clock import Clock, iso, system_clock
-from resources.files import open_files
-from resources.journal import Journal
-from resources.settings import Settings
-from resources.settings_operations import DeploymentSettings
-from resources.spark_yarn import resolve_warehouse
-from resources.warehouse import Warehouse
-from resources.whole_files import write_whole
+from resources.delta.warehouse import Warehouse
+from resources.machine.clock import Clock, iso, system_clock
+from resources.prefect.runs import Unmade, read_server, why_unseen, without_secrets
+from resources.settings.load import Settings
+from resources.settings.operations import DeploymentSettings
+from resources.spark.on_yarn import resolve_warehouse
+from resources.storage.files import open_files
+from resources.storage.journal import Journal
+from resources.storage.whole_files import write_whole
 
 SENDING_SECONDS = 30.0
 """A channel holds a look up no longer."""

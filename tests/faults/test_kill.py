@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from orchestration.engine.workspace import Workspace
-from resources.crash_points import POINTS
-from resources.delta_log import DeltaLog
-from resources.settings import load
-from resources.simulator import Simulator
+from resources.delta.log import DeltaLog
+from resources.machine.crash_points import POINTS
+from resources.settings.load import load
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.feed import Feed
 from tests.lake import DATED, NOW, Lake

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from resources.prefect_server import _free_port
-from resources.processes import end_with_parent
+from resources.machine.processes import end_with_parent
+from resources.prefect.server import _free_port
 from tests.sinks import HookSink, MailSink
 
 if TYPE_CHECKING:

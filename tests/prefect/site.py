@@ -15,8 +15,8 @@ import psutil
 
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.rows import read_rows
-from resources.settings import load
-from resources.simulator import Simulator
+from resources.settings.load import load
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.lake import DATED
 from tests.prefect.operator import Operator

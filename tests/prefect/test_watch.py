@@ -17,8 +17,8 @@ from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.state.lags import Lag
 from orchestration.service.watch import Look, Watch, state_file
 from resources.alert_channels import AlertError
-from resources.journal import Journal
-from resources.settings import load
+from resources.settings.load import load
+from resources.storage.journal import Journal
 from tests.delta_files import keys
 from tests.prefect.conftest import PrefectServer
 from tests.prefect.watching import Door, Place, states
@@ -97,7 +97,7 @@ def test_between_two_looks(place: Place) -> None:
 
 
 def test_many_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.watch_server.PAGE", 2)
+    monkeypatch.setattr("resources.prefect.runs.PAGE", 2)
     for number in range(5):
         place.run(states().Failed(message=str(number)))
     place.run(states().Completed())

@@ -44,7 +44,7 @@ def site(operator: MakeOperator, recorded: Path, request: pytest.FixtureRequest)
 @pytest.fixture(scope="module")
 def undisturbed(spark: Any, recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The tables of one run over the hourly window, without Prefect."""
-    from resources.simulator import Simulator
+    from resources.simulator.server import Simulator
 
     with Simulator(now=lambda: NOW, replay=recorded) as api:
         lake = Lake(tmp_path_factory.mktemp("lake"), spark, api.url, now=NOW)

@@ -15,7 +15,7 @@ from orchestration.core.state.lags import Lag
 from orchestration.service.deployments import environment_tags
 from orchestration.service.watch import Look, Watch, make_watch, state_file
 from resources.alert_channels import channels_of
-from resources.settings import Settings, load
+from resources.settings.load import Settings, load
 from tests.prefect.conftest import PrefectServer
 from tests.sinks import HookSink, MailSink
 

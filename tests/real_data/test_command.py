@@ -18,8 +18,8 @@ import psutil
 import pytest
 import requests
 
-from resources.prefect_server import EmbeddedServer
-from resources.simulator import Simulator
+from resources.prefect.server import EmbeddedServer
+from resources.simulator.server import Simulator
 from tests.real_data.commands import AQI, Commands
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect]

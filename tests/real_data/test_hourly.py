@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from resources.simulator import Simulator
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.lake import Lake
 

@@ -23,7 +23,7 @@ from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.rename import run_rename
 from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
-from resources.simulator import Simulator
+from resources.simulator.server import Simulator
 from tests.kept.trees import RANGE, Tree, commits, data_files, unpack
 from tests.lake import Lake, shared
 

@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.core.partitions.keys import chunks, parse_range
 from orchestration.core.runs.outcome import union
-from resources.simulator import Simulator
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.lake import Lake
 
@@ -123,7 +123,7 @@ def test_what_episodes_read_does_not_grow_with_history(
     spark: Any, tmp_path: Path, replay: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more day after 43: only the days of the run that reaches it are read of the hourly fact."""
-    from resources.warehouse import Warehouse
+    from resources.delta.warehouse import Warehouse
 
     lake = Lake(tmp_path, spark, replay.url)
     lake.materialize("2025-08-08..2025-09-19", FROM_BRONZE, ["danang"])

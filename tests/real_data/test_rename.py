@@ -15,8 +15,8 @@ from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.engine.changes.rename import planned_rename, run_rename
 from orchestration.engine.executor import materialize
 from orchestration.engine.wipe import run_wipes
-from resources.pending import Pending
-from resources.simulator import Simulator
+from resources.delta.pending import Pending
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.kept.trees import RANGE, commits, unpack
 from tests.lake import DATED, Lake, shared
@@ -145,7 +145,7 @@ def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypa
     """They are not vouched for: the table is restored first."""
     from deltalake import DeltaTable
 
-    from resources import crash_points
+    from resources.machine import crash_points
 
     def die(point: str) -> None:
         if point == "between-tables":
@@ -174,7 +174,7 @@ class Broken(BaseException):
 def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
     from orchestration.engine.changes import rename as module
-    from resources import crash_points
+    from resources.machine import crash_points
 
     want = under_the_new_key(lake)
     reached = []

@@ -16,7 +16,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.engine.changes.accept import Acceptance, prove
 from orchestration.engine.changes.history import read_lines
-from resources.simulator import Simulator
+from resources.simulator.server import Simulator
 from tests.kept.trees import Tree, commits, data_files, unpack
 from tests.lake import Lake
 

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.engine.executor import prepare, run_in_order
 from orchestration.engine.fingerprints import aggregate
-from resources import warehouse as warehouse_module
-from resources.delta_log import DeltaLog
+from resources.delta import warehouse as warehouse_module
+from resources.delta.log import DeltaLog
 from tests import oracle
 from tests.feed import Feed
 from tests.lake import Lake
@@ -132,7 +132,7 @@ def test_a_column_of_another_type_is_named(spark: Any, tmp_path: Path) -> None:
 
 def test_fingerprints(spark: Any) -> None:
     """Order does not count; a value that moves between columns does; null and absent differ; _columns stay out."""
-    from resources.settings import load
+    from resources.settings.load import load
 
     parameters = load(environment={}).parameters
     from assets import CATALOG

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.service.maintenance import run_maintenance
-from resources import upkeep
-from resources.upkeep import TableFiles
+from resources.delta import upkeep
+from resources.delta.upkeep import TableFiles
 from tests import oracle
 from tests.feed import Feed
 from tests.lake import Lake

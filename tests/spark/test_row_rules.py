@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from assets import contracts
 from assets.row_rules import broken_rules
-from resources.settings import load
+from resources.settings.load import load
 from tests import oracle
 from tests.strategies import bronze_rows
 

@@ -15,7 +15,7 @@ from orchestration.cli.progress import Quiet
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.planner import Request
 from orchestration.engine.wipe import planned_wipes, run_wipes
-from resources.delta_log import DeltaLog
+from resources.delta.log import DeltaLog
 from tests import oracle
 from tests.feed import Feed
 from tests.lake import ALL, DATED, Lake

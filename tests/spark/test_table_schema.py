@@ -17,10 +17,10 @@ from pyspark.sql import types as T
 
 from orchestration.core.declarations.contract import Column, Contract
 from orchestration.core.errors import CommitConflict, WarehouseError
-from resources import table_schema
-from resources.delta_log import DeltaLog
-from resources.table_schema import grow, lossy_values, rewrite
-from resources.warehouse import TABLE_PROPERTIES, is_conflict, no_hooks
+from resources.delta import table_schema
+from resources.delta.log import DeltaLog
+from resources.delta.table_schema import grow, lossy_values, rewrite
+from resources.delta.warehouse import TABLE_PROPERTIES, is_conflict, no_hooks
 
 pytestmark = pytest.mark.spark
 

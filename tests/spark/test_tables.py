@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from resources.simulator import Simulator
-from resources.simulator_faults import Fault
+from resources.simulator.faults import Fault
+from resources.simulator.server import Simulator
 from tests import oracle
 from tests.feed import Feed
 from tests.lake import DATED, NOW, Lake

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.engine.workspace import Workspace
-from resources.settings import load
+from resources.settings.load import load
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
 from tests.upkept import Tables, filled
 

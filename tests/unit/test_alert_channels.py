@@ -16,8 +16,8 @@ import pytest
 from orchestration.core.alerts.watch_state import Event, Message
 from orchestration.core.errors import ConfigurationError
 from resources.alert_channels import AlertError, Bounded, Channel, Email, Webhook, channels_of
-from resources.settings import load
-from resources.settings_operations import EmailSettings, WebhookSettings
+from resources.settings.load import load
+from resources.settings.operations import EmailSettings, WebhookSettings
 from tests.sinks import HookSink, MailSink, _Mail, free_port
 
 MESSAGE = Message(

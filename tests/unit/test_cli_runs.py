@@ -14,7 +14,7 @@ from orchestration.cli.progress import Pace, Quiet
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.planner import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome
-from resources.delta_log import DeltaLog
+from resources.delta.log import DeltaLog
 from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, tree
 
 MARCH = ("--start-date", "2025-03-01", "--end-date", "2025-03-31")

@@ -24,7 +24,7 @@ from orchestration.core.partitions.mappings import AllPartitions, Identity, RunW
 from orchestration.engine.code import code_version
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.contracts import load_contracts
-from resources.settings import load
+from resources.settings.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = load("local", environment={}).parameters
@@ -265,7 +265,7 @@ def test_every_process_gives_the_same_versions(sources: Sources) -> None:
         "from orchestration import code_version\n"
         f"code_version.PACKAGE = {PACKAGE!r}\n"
         "from assets_x.main import best\n"
-        "from resources.settings import load\n"
+        "from resources.settings.load import load\n"
         "versions = code_version.CodeVersions(load('local', environment={}).parameters)\n"
         "print(versions.of(best, None))\n"
         "print(versions.form(best).text)"

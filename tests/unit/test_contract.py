@@ -23,7 +23,7 @@ from orchestration.core.declarations.parameters import Limits
 from orchestration.core.errors import DeclarationError
 from orchestration.engine import contracts as kept_contracts
 from orchestration.engine.contracts import load_contracts, make_contracts
-from resources.settings import load
+from resources.settings.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = load("local", environment={}).parameters.limits

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from resources import crash_points
+from resources.machine import crash_points
 
 ROOT = Path(__file__).resolve().parents[2]
 SURVIVED, KILLED = 0, -signal.SIGKILL

@@ -15,7 +15,7 @@ import pytest
 from orchestration.core.errors import EnvironmentError_, WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionSet
 from orchestration.core.state.provenance import FORMAT, FileSpan, Provenance, TableState, dumps
-from resources.delta_log import PROVENANCE_FOLDER, DeltaLog
+from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
 from tests.delta_files import AT, CREATED, RECORD, Table, add, info, key, keys, remove, stats
 
 

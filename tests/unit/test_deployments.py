@@ -19,7 +19,7 @@ from orchestration.service.deployments import (
     pool_name,
 )
 from orchestration.service.flow_parameters import parameter_schema
-from resources.settings import Settings, load
+from resources.settings.load import Settings, load
 from tests.calls import Aqi
 
 NAMES = ["backfill", "bronze", "everything", "gold", "hourly", "maintenance", "silver"]

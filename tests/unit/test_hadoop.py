@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from orchestration.core.errors import ConfigurationError, EnvironmentError_
-from resources import spark_yarn
-from resources.files import open_files
-from resources.hadoop import HadoopConf, check_reachable
-from resources.packages import packages_name, write_packages
-from resources.processes import Process
-from resources.settings import load
-from resources.spark import spark_conf
-from resources.spark_yarn import (
+from resources.hadoop.configuration import HadoopConf, check_reachable
+from resources.hadoop.packages import packages_name, write_packages
+from resources.hadoop.resource_manager import Application
+from resources.machine.processes import Process
+from resources.settings.load import load
+from resources.spark.driver import on_yarn as spark_yarn
+from resources.spark.driver import spark_conf
+from resources.spark.on_yarn import (
     check_master,
     end_orphans,
     executor_mebibytes,
@@ -31,7 +31,7 @@ from resources.spark_yarn import (
     write_jars,
     yarn_conf,
 )
-from resources.yarn import Application
+from resources.storage.files import open_files
 
 WAREHOUSE = "hdfs://cluster/user/ada/aqi/warehouse"
 

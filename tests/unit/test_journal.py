@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.journal import Attempt, AttemptResult, LastAttempt, RunEntry, RunState, last_attempts
 from orchestration.core.runs.outcome import Outcome, Problem
-from resources import journal as journal_module
-from resources.journal import Journal
+from resources.storage import journal as journal_module
+from resources.storage.journal import Journal
 from tests.delta_files import key, keys
 
 quick = settings(max_examples=50, deadline=None)

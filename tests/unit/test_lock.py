@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from orchestration.core.errors import EnvironmentError_, WarehouseLocked
-from resources.lock import LOCK_NAME, ORPHAN_GRACE_SECONDS, TERM_SECONDS, WarehouseLock
+from resources.storage.lock import LOCK_NAME, ORPHAN_GRACE_SECONDS, TERM_SECONDS, WarehouseLock
 
 ROOT = Path(__file__).resolve().parents[2]
 SINCE = "2025-08-20T06:00:00Z"
@@ -27,7 +27,7 @@ SINCE = "2025-08-20T06:00:00Z"
 HOLD = """
 import sys
 from pathlib import Path
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 with WarehouseLock(Path(sys.argv[1]), "run-1", "2025-08-20T06:00:00Z", 0):
     print("held", flush=True)
     sys.stdin.readline()
@@ -38,7 +38,7 @@ sys.stdin.readline()
 HOLD_WITH_CHILD = """
 import subprocess, sys
 from pathlib import Path
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 with WarehouseLock(Path(sys.argv[1]), "run-1", "2025-08-20T06:00:00Z", 0) as lock:
     sleeper = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
     child = subprocess.Popen(sleeper, stdin=sys.stdin, stdout=subprocess.DEVNULL, pass_fds=[lock.fd])
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 RUN_WITH_CHILD = """
 import subprocess, sys
 from pathlib import Path
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 with WarehouseLock(Path(sys.argv[1]), "run-1", "2025-08-20T06:00:00Z", 0) as lock:
     subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.DEVNULL, pass_fds=[lock.fd])
     CLOSES or sys.stdin.readline()
@@ -276,7 +276,7 @@ sys.stdin.readline()
 WAITS = """
 import subprocess, sys
 from pathlib import Path
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 def waits(_holder):
     subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.DEVNULL, pass_fds=[lock.fd])
 lock = WarehouseLock(Path(sys.argv[1]), "run-3", "2025-08-20T06:00:00Z", 60, waits, orphan_grace_seconds=60)
@@ -334,7 +334,7 @@ def ended(run: Holder, process: psutil.Process) -> str:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resources.lock.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("resources.storage.lock.POLL_SECONDS", 0.02)
 
 
 class Waiter:
@@ -381,7 +381,7 @@ def test_a_dead_run_that_nobody_has_waited_for_is_dead(left: Left, tmp_path: Pat
 
 
 def test_what_does_not_go_on_sigterm_is_killed(left: Left, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resources.lock.TERM_SECONDS", 0.3)
+    monkeypatch.setattr("resources.storage.lock.TERM_SECONDS", 0.3)
     run, child = left(with_child(RUN_WITH_CHILD, HANGS_ON_SIGTERM))
     kill(run)
     waiter = Waiter(tmp_path, grace=0.05)
@@ -396,7 +396,7 @@ def test_what_cannot_be_ended_is_not_said_to_be(left: Left, tmp_path: Path, monk
     run, child = left(with_child(RUN_WITH_CHILD))
     kill(run)
     with monkeypatch.context() as patched:
-        patched.setattr("resources.lock.TERM_SECONDS", 0.05)
+        patched.setattr("resources.storage.lock.TERM_SECONDS", 0.05)
         patched.setattr("os.kill", lambda _pid, _signal: None)
         looks_often(tmp_path).ends_nothing(child)
 
@@ -441,7 +441,7 @@ WAITS_FOR_ITS_PARENT = """
 import os, time
 from pathlib import Path
 from orchestration.core.errors import WarehouseLocked
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 parent = os.getppid()
 print(os.getpid(), flush=True)
 while os.getppid() == parent:
@@ -540,7 +540,7 @@ def test_what_holds_another_warehouse_of_the_dead_run_is_not_ended(left: Left, t
     two = """
 import subprocess, sys
 from pathlib import Path
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 for name in "ab":
     lock = WarehouseLock(Path(sys.argv[1]) / name, "run-1", "2025-08-20T06:00:00Z", 0).__enter__()
     child = subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.DEVNULL, pass_fds=[lock.fd])
@@ -563,7 +563,7 @@ for name in "ab":
 IN_A_CONTAINER = """
 import subprocess, sys
 from pathlib import Path
-from resources.lock import WarehouseLock
+from resources.storage.lock import WarehouseLock
 start = [sys.executable, "-c", RUN, sys.argv[1]]
 run = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 child = run.stdout.readline().strip()

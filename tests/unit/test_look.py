@@ -14,8 +14,8 @@ from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.provenance import TableState
 from orchestration.engine.executor import look, prepare
 from orchestration.engine.workspace import Workspace
-from resources.settings import load
-from resources.simulator import Simulator
+from resources.settings.load import load
+from resources.simulator.server import Simulator
 from tests import oracle
 
 NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)

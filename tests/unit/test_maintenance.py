@@ -12,14 +12,14 @@ import pytest
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.state.provenance import Provenance
-from resources import warehouse
-from resources.clock import iso
-from resources.delta_log import DeltaLog
-from resources.lock import WarehouseLock
-from resources.settings import load
-from resources.snapshot_files import SnapshotFiles
-from resources.step_history import FOLDER, StepHistory
-from resources.upkeep import SMALL_FILES, SmallFile, TableFiles
+from resources.delta import warehouse
+from resources.delta.log import DeltaLog
+from resources.delta.snapshot_files import SnapshotFiles
+from resources.delta.step_history import FOLDER, StepHistory
+from resources.delta.upkeep import SMALL_FILES, SmallFile, TableFiles
+from resources.machine.clock import iso
+from resources.settings.load import load
+from resources.storage.lock import WarehouseLock
 from tests.calls import EPISODE, QUARANTINE, Aqi, record, tree
 from tests.unit.test_metrics import ROW, never
 from tests.upkept import JULY, LONG_AGO, NOW, Tables, says

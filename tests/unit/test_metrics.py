@@ -24,9 +24,9 @@ from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.metrics import as_text, metrics
 from orchestration.reports.status import PartitionStatus
-from resources.journal import Journal
-from resources.settings import load
-from resources.step_history import FOLDER, StepHistory, StepRow
+from resources.delta.step_history import FOLDER, StepHistory, StepRow
+from resources.settings.load import load
+from resources.storage.journal import Journal
 from tests import oracle
 from tests.calls import Aqi
 

@@ -26,11 +26,11 @@ from orchestration.core.errors import (
     SourceUnreachable,
     UsageError,
 )
-from resources.open_meteo import OpenMeteoClient
-from resources.open_meteo_answers import SCHEMA, read_answers
-from resources.open_meteo_requests import VARIABLES, Request, plan_requests
-from resources.simulator import Simulator
-from resources.simulator_faults import Fault
+from resources.open_meteo.answers import SCHEMA, read_answers
+from resources.open_meteo.client import OpenMeteoClient
+from resources.open_meteo.requests import VARIABLES, Request, plan_requests
+from resources.simulator.faults import Fault
+from resources.simulator.server import Simulator
 
 NOW = datetime(2025, 10, 13, 10, 30, tzinfo=UTC)
 HANOI = Location("hanoi", "Hà Nội", 21.0278, 105.8342, "Asia/Ho_Chi_Minh")

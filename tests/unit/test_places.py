@@ -11,7 +11,7 @@ from orchestration.core.state.partition_record import Question
 from orchestration.engine.changes.changed import seconds
 from orchestration.engine.changes.history import distance
 from orchestration.engine.changes.places import swapped
-from resources.step_history import StepRow
+from resources.delta.step_history import StepRow
 
 
 def at(latitude: float, longitude: float) -> Question:

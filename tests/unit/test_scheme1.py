@@ -11,7 +11,7 @@ from orchestration.core.declarations.contract import RowRule
 from orchestration.core.declarations.parameters import EpisodeRule, Limits, Parameters
 from orchestration.engine.code.scheme1 import RULED, Scheme1
 from orchestration.engine.contracts import load_contracts
-from resources.settings import load
+from resources.settings.load import load
 
 KEPT = Scheme1.load()
 DEFAULT = load("local", environment={}).parameters

@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.core.declarations.parameters import Calendar, EpisodeRule
 from orchestration.core.errors import ConfigurationError
-from resources.settings import CONFIG_FOLDER, Settings, load
+from resources.settings.load import CONFIG_FOLDER, Settings, load
 
 KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter or digit"
 HUE = {"key": "hue", "name": "Huế", "latitude": 16.46, "longitude": 107.59, "timezone": "Asia/Ho_Chi_Minh"}

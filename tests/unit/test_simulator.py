@@ -17,10 +17,10 @@ import pytest
 import requests
 
 from orchestration.core.errors import EnvironmentError_, UsageError
-from resources.open_meteo_requests import VARIABLES
-from resources.simulator import HourValues, Simulator
-from resources.simulator_faults import FAULTS, Fault, parse_faults
-from resources.us_aqi import hourly_indices
+from resources.open_meteo.requests import VARIABLES
+from resources.simulator.faults import FAULTS, Fault, parse_faults
+from resources.simulator.server import HourValues, Simulator
+from resources.simulator.us_aqi import hourly_indices
 
 NOW = datetime(2025, 10, 13, 10, 30, tzinfo=UTC)
 HANOI, HCMC, DANANG = (21.0278, 105.8342), (10.8231, 106.6297), (16.0544, 108.2022)
@@ -343,7 +343,7 @@ def test_faults_of_the_body() -> None:
 
 
 def test_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resources.simulator.SLOW_SECONDS", 0.2)
+    monkeypatch.setattr("resources.simulator.server.SLOW_SECONDS", 0.2)
     with simulator(Fault("slow")) as server:
         began = time.perf_counter()
         assert ask(server).status_code == 200

@@ -32,10 +32,10 @@ from orchestration.core.state.provenance import (
 )
 from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
 from orchestration.core.state.versions import Equal
-from resources import whole_files
-from resources.delta_log import DeltaLog
-from resources.snapshot_files import Snapshot
-from resources.warehouse import Warehouse
+from resources.delta.log import DeltaLog
+from resources.delta.snapshot_files import Snapshot
+from resources.delta.warehouse import Warehouse
+from resources.storage import whole_files
 from tests import oracle
 from tests.delta_files import AT, CREATED, RECORD, Table, add, info, key, keys, remove, stats
 

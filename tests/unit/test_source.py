@@ -31,12 +31,12 @@ from orchestration.core.errors import (
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import Sourced
 from orchestration.engine.fetching import FetchTask, OpenMeteoSource
-from resources.open_meteo import OpenMeteoClient, never
-from resources.open_meteo_answers import SCHEMA
-from resources.open_meteo_requests import VARIABLES
-from resources.settings import load
-from resources.simulator import HourValues, Simulator
-from resources.simulator_faults import Fault
+from resources.open_meteo.answers import SCHEMA
+from resources.open_meteo.client import OpenMeteoClient, never
+from resources.open_meteo.requests import VARIABLES
+from resources.settings.load import load
+from resources.simulator.faults import Fault
+from resources.simulator.server import HourValues, Simulator
 
 NOW = datetime(2025, 8, 9, 10, 30, tzinfo=UTC)
 ENDED, UNFINISHED = date(2025, 8, 8), date(2025, 8, 9)
@@ -396,7 +396,7 @@ class MovingClock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
     """The clock of sources that are made in a test."""
     moving = MovingClock()
-    monkeypatch.setattr("resources.settings.fixed_clock", lambda _now: moving)
+    monkeypatch.setattr("resources.settings.load.fixed_clock", lambda _now: moving)
     return moving
 
 

@@ -14,10 +14,10 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 
 from orchestration.core.errors import CommitConflict, WarehouseError
-from resources import table_schema
-from resources.delta_log import DeltaLog
-from resources.table_schema import grow, write_new
-from resources.warehouse import TABLE_PROPERTIES
+from resources.delta import table_schema
+from resources.delta.log import DeltaLog
+from resources.delta.table_schema import grow, write_new
+from resources.delta.warehouse import TABLE_PROPERTIES
 
 LOCAL = fsspec.filesystem("file")
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.core.errors import WarehouseError
-from resources import warehouse
-from resources.upkeep import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
+from resources.delta import warehouse
+from resources.delta.upkeep import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
 from tests.calls import EPISODE
 from tests.upkept import JULY, LONG_AGO, Tables, commits, says
 

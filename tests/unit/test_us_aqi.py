@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.us_aqi import SCALES, hourly_indices, rolling_mean, sub_index, sub_indices, to_micrograms
+from resources.simulator.us_aqi import SCALES, hourly_indices, rolling_mean, sub_index, sub_indices, to_micrograms
 
 # EPA-454/B-24-002 (May 2024), table 6, in its own notation and independently of the code; "-": not defined.
 INDICES = "0-50 51-100 101-150 151-200 201-300 301-500"

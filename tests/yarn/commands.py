@@ -12,10 +12,10 @@ import psutil
 
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.rows import read_rows
-from resources.hadoop import HadoopConf
-from resources.settings import load
-from resources.spark_yarn import warehouse_tag
-from resources.yarn import Application, ResourceManager
+from resources.hadoop.configuration import HadoopConf
+from resources.hadoop.resource_manager import Application, ResourceManager
+from resources.settings.load import load
+from resources.spark.on_yarn import warehouse_tag
 from tests import oracle
 from tests.lake import DATED
 from tests.real_data.commands import AQI, ROOT, Commands

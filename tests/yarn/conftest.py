@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from resources.simulator import Simulator
+from resources.simulator.server import Simulator
 from scripts.cluster import JARS, Cluster
 from tests.lake import Lake
 from tests.yarn.commands import YarnCommands, tables_of

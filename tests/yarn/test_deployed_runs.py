@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from resources.spark_yarn import warehouse_tag
+from resources.spark.on_yarn import warehouse_tag
 from scripts.cluster import Cluster
 from tests.prefect.conftest import operator, prefect_server  # noqa: F401  # fixtures
 from tests.prefect.operator import MakeOperator

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.core.errors import CommitConflict
-from resources.files import open_files
-from resources.table_schema import grow
+from resources.delta.table_schema import grow
+from resources.storage.files import open_files
 from tests.kept.trees import RANGE, ROOT, Tree, unpack
 from tests.real_data.test_migrate import DAILY, change_three, declare_equal
 from tests.yarn.commands import YarnCommands

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resources.yarn import Application
+from resources.hadoop.resource_manager import Application
 from tests.real_data import test_command as local
 from tests.yarn.commands import YarnCommands
 from tests.yarn.conftest import DAYS, FEW

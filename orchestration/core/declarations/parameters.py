@@ -1,6 +1,6 @@
 """What configuration says about the domain, as frozen values that assets are given.
 
-Pure: reading YAML and the environment is the business of ``resources.settings``.
+Pure: reading YAML and the environment is the business of ``resources.settings.load``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What a partition is, follows from its table alone; why the last attempt at it failed, or that it never ended, is here.
 
-Pure: where entries lie is the business of ``resources.journal``.
+Pure: where entries lie is the business of ``resources.storage.journal``.
 """
 
 from __future__ import annotations

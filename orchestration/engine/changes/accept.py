@@ -22,10 +22,10 @@ from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.differences import first_difference
 from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
 from orchestration.engine.workspace import Workspace
-from resources.clock import iso
-from resources.package import package_version
-from resources.pending import Pending
-from resources.warehouse import condition
+from resources.delta.pending import Pending
+from resources.delta.warehouse import condition
+from resources.machine.clock import iso
+from resources.machine.package import package_version
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

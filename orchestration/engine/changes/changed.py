@@ -16,7 +16,7 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import TableState
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.workspace import Workspace
-from resources.step_history import StepHistory, StepRow
+from resources.delta.step_history import StepHistory, StepRow
 
 LOOKED_AT = 2000
 """So many steps back is looked for how long an asset takes."""

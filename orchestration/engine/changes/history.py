@@ -26,10 +26,10 @@ from orchestration.core.state.provenance import PartitionRecord, Question, Shape
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.code.scheme1 import Scheme1
-from resources.open_meteo_requests import VARIABLES
+from resources.open_meteo.requests import VARIABLES
 
 if TYPE_CHECKING:
-    from resources.warehouse import Warehouse
+    from resources.delta.warehouse import Warehouse
 
 ROUNDING = 1e-9
 """Degrees by which a difference of two decimal fractions may be too large."""

@@ -28,11 +28,11 @@ from orchestration.engine.fetching import SOURCE_COLUMNS
 from orchestration.engine.fingerprints import aggregate
 from orchestration.engine.steps import conform
 from orchestration.engine.workspace import Workspace
-from resources import crash_points
-from resources.clock import iso
-from resources.package import package_version
-from resources.pending import Pending
-from resources.table_schema import lossy_values, rewrite
+from resources.delta.pending import Pending
+from resources.delta.table_schema import lossy_values, rewrite
+from resources.machine import crash_points
+from resources.machine.clock import iso
+from resources.machine.package import package_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

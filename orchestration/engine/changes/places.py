@@ -11,7 +11,7 @@ from orchestration.core.planning.planner import Request
 from orchestration.core.state.provenance import Question, TableState
 from orchestration.engine.changes.history import ROUNDING, distance, is_of_locations
 from orchestration.engine.workspace import Workspace
-from resources.pending import Pending
+from resources.delta.pending import Pending
 
 
 @dataclass(frozen=True, slots=True)

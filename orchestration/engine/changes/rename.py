@@ -1,7 +1,7 @@
 """``aqi location rename OLD NEW``: another key for a location, in every table, without a fetch.
 
 A commit a table, upstream first: the rows of OLD become rows of NEW, with the identifiers that the new key makes, and
-their records go with them. What was begun is written down first (``resources.pending``), so that a rename that was
+their records go with them. What was begun is written down first (``resources.delta.pending``), so that a rename that was
 broken off is gone on with by the same call, and nothing else writes these tables meanwhile. A table says by itself
 whether it is done: it has no partitions of OLD any more.
 """
@@ -30,11 +30,11 @@ from orchestration.engine.executor import MakeSpark, RunListener, locked, new_ru
 from orchestration.engine.fingerprints import aggregate
 from orchestration.engine.steps import conform
 from orchestration.engine.workspace import Workspace
-from resources import crash_points
-from resources.clock import iso
-from resources.package import package_version
-from resources.pending import Pending, PendingChange
-from resources.warehouse import condition
+from resources.delta.pending import Pending, PendingChange
+from resources.delta.warehouse import condition
+from resources.machine import crash_points
+from resources.machine.clock import iso
+from resources.machine.package import package_version
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

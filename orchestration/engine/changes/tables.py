@@ -11,10 +11,10 @@ from orchestration.core.errors import CommitConflict, UsageError
 from orchestration.core.planning.planner import Plan, TableChange
 from orchestration.core.state.provenance import Provenance, TableState, dumps
 from orchestration.core.state.shapes import shape_of
-from resources import crash_points
-from resources.clock import iso
-from resources.package import package_version
-from resources.table_schema import cannot_grow, grow
+from resources.delta.table_schema import cannot_grow, grow
+from resources.machine import crash_points
+from resources.machine.clock import iso
+from resources.machine.package import package_version
 
 if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace

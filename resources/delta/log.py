@@ -1,0 +1,214 @@
+"""What Delta's log says, read without a JVM: which commits there are, whose they are, what they touched.
+
+Delta removes commits after a time, so the states that are folded from them have a second home beside the table's data:
+snapshots (``orchestration.core.state.snapshots``). They can be removed at will as long as the log is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from orchestration.core.errors import EnvironmentError_, PartitionRangeError, WarehouseError
+from orchestration.core.state.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
+from resources.delta.live_files import PartitionColumns, read_live, span_of
+from resources.delta.snapshot_files import SnapshotFiles
+from resources.storage.files import open_files
+from resources.storage.whole_files import names_in, write_whole
+
+PROVENANCE_FOLDER = "_aqi"
+"""Beside the data of a table; Delta leaves folders alone that begin with ``_``."""
+
+
+class DeltaLog:
+    """The log of one table at ``uri`` (a folder, or a URI that fsspec knows).
+
+    day_column, location_column: where the partitions of a row are written; None for an unpartitioned table.
+    places: locations that rows may have; in a file of others, which names its first and last, they may lie between.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        day_column: str | None = None,
+        location_column: str | None = None,
+        places: Iterable[str] = (),
+    ) -> None:
+        self.uri = uri
+        self._columns = PartitionColumns(day_column, location_column) if day_column and location_column else None
+        self._places = frozenset(places)
+        self._files, self._root = open_files(uri)
+        self.snapshots = SnapshotFiles(self._files, f"{self._root}/{PROVENANCE_FOLDER}", self._digest)
+
+    # Commits ----------------------------------------------------------------------------------------------------
+
+    def versions(self, after: int = -1) -> list[int]:
+        """The versions that have a commit file, above ``after``, ascending; empty where there is no table."""
+        return [version for version in _commits(self._log_names()) if version > after]
+
+    def newest(self) -> int | None:
+        """The version of the table, of which a checkpoint may be all that is left; None where there is no table."""
+        return _newest(self._log_names())
+
+    def _log_names(self) -> list[str]:
+        return names_in(self._files, f"{self._root}/_delta_log")
+
+    def has_folder(self) -> bool:
+        """Whether there is a log at all, be it without a commit."""
+        return bool(self._files.exists(f"{self._root}/_delta_log"))
+
+    def _commit_path(self, version: int) -> str:
+        return f"{self._root}/_delta_log/{version:020d}.json"
+
+    def actions(self, version: int) -> list[dict[str, Any]]:
+        """The actions of one commit, as Delta's protocol writes them. Raises ValueError for what is no commit."""
+        text = self._files.cat_file(self._commit_path(version)).decode("utf-8")
+        actions = [json.loads(line) for line in text.splitlines() if line.strip()]
+        if not actions:
+            raise ValueError("the file is empty")
+        return actions
+
+    def commit(self, version: int, files: Mapping[str, FileSpan] | None = None) -> Commit:
+        """One commit. files: what the table's files could hold before it, by path.
+
+        Raises WarehouseError where the commit, or the provenance that it names, is damaged, or of a newer version of
+        this project: to pass it over would be to take its rows for somebody else's.
+        """
+        try:
+            return self._commit(version, files or {})
+        except (ValueError, KeyError, TypeError, AttributeError, PartitionRangeError) as error:
+            path = self._commit_path(version)
+            raise WarehouseError(
+                f"{self.uri}: version {version} of the table's log is damaged ({path}: {error!r})",
+                "Restore that file from a copy, or move the table away and materialize it again.",
+            ) from error
+
+    def _commit(self, version: int, files: Mapping[str, FileSpan]) -> Commit:
+        metadata: str | None = None
+        schema: str | None = None
+        description: str | None = None
+        touched: list[FileSpan] = []
+        added: dict[str, FileSpan] = {}
+        removed: set[str] = set()
+        for action in self.actions(version):
+            if "commitInfo" in action:
+                metadata = action["commitInfo"].get("userMetadata")
+            elif "metaData" in action:
+                schema = action["metaData"].get("schemaString")
+                description = action["metaData"].get("description")
+            elif "add" in action or "remove" in action:
+                file = action.get("add") or action["remove"]
+                path, span = file["path"], self._span(file.get("stats"))
+                if "add" in action:
+                    added[path] = span
+                else:
+                    removed.add(path)
+                    span = files.get(path, span)
+                if file.get("dataChange", True):
+                    touched.append(span)
+        provenance = None
+        if format_of(metadata) is not None:
+            assert metadata is not None
+            provenance = self._provenance(json.loads(metadata), version)
+        return Commit(version, provenance, tuple(touched), added, frozenset(removed), schema, description)
+
+    def _provenance(self, data: Mapping[str, Any], version: int) -> Provenance:
+        self._refuse_newer(data, version)
+        if "file" in data:
+            path = f"{self._root}/{PROVENANCE_FOLDER}/{data['file']}.json"
+            what = f"{self.uri}: the provenance of version {version}"
+            remedy = "Restore the file, or materialize the table's partitions again with --force."
+            try:
+                text = self._files.cat_file(path)
+            except FileNotFoundError as error:
+                raise WarehouseError(f"{what} is gone ({path})", remedy) from error
+            if hashlib.sha256(text).hexdigest() != data["file"]:
+                raise WarehouseError(f"{what} is damaged ({path})", remedy)
+            data = json.loads(text)
+            self._refuse_newer(data, version)
+        return Provenance.from_json(data, version)
+
+    def _refuse_newer(self, data: Mapping[str, Any], version: int) -> None:
+        if data[MARK] > FORMAT:
+            by = f"version {data['by']}" if data.get("by") else "a newer version"
+            raise EnvironmentError_(
+                f"{self.uri}: version {version} of the table was written by {by} of this project, in format "
+                f"{data[MARK]} of provenance; this one reads up to {FORMAT}",
+                "Upgrade this installation: git pull, then python scripts/setup.py.",
+            )
+
+    def _span(self, stats: str | None) -> FileSpan:
+        if self._columns is None:
+            return FileSpan(has_null=True)
+        try:
+            parsed = json.loads(stats or "{}")
+            ends = [parsed.get(end, {}).get(of) for of in self._columns for end in ("minValues", "maxValues")]
+        except (ValueError, AttributeError):
+            return FileSpan()
+        return span_of(*ends)
+
+    def keep_provenance(self, digest: str, text: str) -> None:
+        """Write provenance that is too large for a commit, before the commit that names it."""
+        write_whole(self._files, f"{self._root}/{PROVENANCE_FOLDER}/{digest}.json", text.encode("utf-8"))
+
+    # States -----------------------------------------------------------------------------------------------------
+
+    def state(self, start: TableState | None = None, until: int | None = None) -> TableState:
+        """The table's state: the fold of its commits on top of ``start``, or of the newest snapshot that is sound.
+
+        until: as it was at that version; None for now.
+        Commits that are gone may have changed anything: where some are missing, nothing of before is trusted, and
+        every partition that has rows is there.
+        """
+        names = self._log_names()
+        newest = _newest(names)
+        if newest is None:
+            return start or TableState()
+        newest = newest if until is None else min(newest, until)
+        state = replace(start or self.snapshots.newest(newest) or TableState(), places=self._places)
+        for version in _commits(names):
+            if not _last(state) < version <= newest:
+                continue
+            try:
+                commit = self.commit(version, state.files)
+            except FileNotFoundError:  # removed since it was listed
+                continue
+            if version > _last(state) + 1:
+                state = self._after_gap(state, version - 1, newest)
+            state = state.after(commit)
+        return self._after_gap(state, newest, newest) if newest > _last(state) else state
+
+    def _after_gap(self, state: TableState, version: int, newest: int) -> TableState:
+        live = read_live(self.uri, newest, self._columns)
+        return state.after_gap(version, live.partitions, live.files)
+
+    def keep_snapshot(self, state: TableState) -> TableState:
+        """Give ``state`` its second home: a whole snapshot if one is due, else a supplement to the last.
+
+        Gives the state that knows of it. Raises OSError where it cannot be written; the table is right all the same.
+        """
+        return self.snapshots.keep(state)
+
+    def _digest(self, version: int) -> str:
+        """The digest of a commit, empty where it is gone."""
+        try:
+            return hashlib.sha256(self._files.cat_file(self._commit_path(version))).hexdigest()
+        except FileNotFoundError:
+            return ""
+
+
+def _commits(names: Iterable[str]) -> list[int]:
+    return sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.json", name))
+
+
+def _newest(names: Iterable[str]) -> int | None:
+    found = (name for name in names if re.match(r"[0-9]{20}\.(json$|checkpoint\.)", name))
+    return max((int(name[:20]) for name in found), default=None)
+
+
+def _last(state: TableState) -> int:
+    return -1 if state.version is None else state.version

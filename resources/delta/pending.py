@@ -1,0 +1,78 @@
+"""A change of several commits that was begun and is not done: a file in the warehouse, ``_aqi/pending.json``.
+
+It is written before the first commit and removed after the last. While it is there, the tables that it names are
+between two states, and nothing but the command that it names may write them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from orchestration.core.errors import EnvironmentError_, UsageError, WarehouseError
+from orchestration.core.state.provenance import dumps
+from resources.delta.table_schema import write_new
+from resources.storage.files import open_files
+
+NAME = "_aqi/pending.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """command: what goes on with it. tables: asset keys. versions: of these tables before it. details: of its kind."""
+
+    command: str
+    run_id: str
+    tables: tuple[str, ...]
+    versions: Mapping[str, int | None] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Pending:
+    """The change that is under way in the warehouse at ``uri``, if one is."""
+
+    def __init__(self, uri: str) -> None:
+        self._files, root = open_files(uri)
+        self._path = f"{root}/{NAME}"
+
+    def read(self) -> PendingChange | None:
+        """None where nothing is under way. Raises WarehouseError where the file cannot be read."""
+        try:
+            data = json.loads(self._files.cat_file(self._path))
+            return PendingChange(**{**data, "tables": tuple(data["tables"])})
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise EnvironmentError_(
+                f"{self._path} cannot be read ({error})", "Check AQI_WAREHOUSE__URI and that this user may read it."
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise WarehouseError(
+                f"{self._path} cannot be read ({error})",
+                "It names a change of tables that was broken off: look into it before you remove it.",
+            ) from error
+
+    def begin(self, change: PendingChange) -> None:
+        """Write it down. Raises OSError, and UsageError where another one was quicker."""
+        self._files.makedirs(self._path.rpartition("/")[0], exist_ok=True)
+        if not write_new(self._files, self._path, dumps(asdict(change)).encode("utf-8")):
+            self.check(frozenset(change.tables))
+            raise UsageError(f"{self._path}: another change of tables has begun", "Call the command again.")
+
+    def end(self) -> None:
+        """It is done. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._path)
+
+    def check(self, assets: frozenset[str]) -> None:
+        """Raises UsageError where a change is under way that concerns one of ``assets``."""
+        found = self.read()
+        concerned = sorted(assets.intersection(found.tables)) if found is not None else []
+        if found is not None and concerned:
+            raise UsageError(
+                f"{concerned[0]}: `{found.command}` is under way, or was broken off (run {found.run_id})",
+                f"Call `{found.command}` again: it goes on where it was.",
+            )

@@ -1,0 +1,101 @@
+"""The history of steps: a small Delta table in the warehouse, ``_aqi/step_history``, one commit a run, without a JVM.
+
+It is for people and dashboards. Nothing is decided by it: runs go on where it cannot be written, and it may be removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from resources.machine.clock import iso
+from resources.storage.files import open_files
+
+FOLDER = "_aqi/step_history"
+PROPERTIES = {"delta.checkpointInterval": "100", "delta.enableDeletionVectors": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """What became of one step of a run. seconds: of the step. rows: written; the partitions are counts.
+
+    started_at: of the run. lag_hours: the worst lag of the asset after the run; None where it has none.
+    """
+
+    run_id: str
+    flow_run_id: str
+    title: str
+    asset: str
+    step: str
+    state: str
+    started_at: datetime
+    seconds: float
+    rows: int
+    partitions_written: int
+    partitions_unchanged: int
+    partitions_failed: int
+    partitions_skipped: int
+    lag_hours: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, by the names of the columns."""
+        return asdict(self) | {"started_at": iso(self.started_at)}
+
+
+class StepHistory:
+    """The history of steps of the warehouse at ``uri``."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = f"{uri}/{FOLDER}"
+
+    def append(self, rows: Sequence[StepRow], warn: Callable[[str], None]) -> None:
+        """Add the steps of a run, in one commit; none where there are none. What goes wrong is told to ``warn``.
+
+        deltalake writes a checkpoint and removes expired commits at each 100th: no state hangs on this table's log.
+        """
+        if not rows:
+            return
+        import pyarrow as pa
+        from deltalake import write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        try:
+            table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_schema())
+            write_deltalake(self.uri, table, mode="append", configuration=PROPERTIES)
+        except (DeltaError, pa.ArrowException, OSError) as error:
+            warn(f"the history of steps could not be written ({error})")
+
+    def rows(self, limit: int | None = None) -> list[StepRow]:
+        """The last ``limit`` steps, newest run first, in the order of their run; none where there is no history.
+
+        Raises OSError where it cannot be read.
+        """
+        files, root = open_files(self.uri)
+        if not files.exists(f"{root}/_delta_log"):
+            return []
+        import pyarrow as pa
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        try:
+            table = DeltaTable(self.uri).to_pyarrow_table(columns=[field.name for field in fields(StepRow)])
+        except (DeltaError, pa.ArrowException, ValueError) as error:
+            raise OSError(f"{self.uri} cannot be read ({error})") from error
+        newest = table.sort_by([("started_at", "descending"), ("run_id", "descending")])
+        return [_row(values) for values in newest.slice(0, limit).to_pylist()]
+
+
+def _row(values: dict[str, Any]) -> StepRow:
+    return StepRow(**values | {"started_at": values["started_at"].astimezone(UTC)})
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "datetime": pa.timestamp("us", "UTC")}
+    return pa.schema(
+        pa.field(field.name, kinds[str(field.type).partition(" ")[0]], "None" in str(field.type))
+        for field in fields(StepRow)
+    )

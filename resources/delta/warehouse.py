@@ -1,0 +1,316 @@
+"""The warehouse: Delta tables at a URI, read at pinned versions, changed by one commit a step.
+
+Where the rows lie: no Delta partition columns, one file a commit (more where a commit is large), so that a day × place
+is found by the file's statistics; ``scripts/bench_layout.py`` has the measurements behind that.
+What needs no JVM (states, versions, small reads, commits without files) is done by deltalake; data is written by Spark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import CommitConflict, EnvironmentError_
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.provenance import FORMAT, MARK, Provenance, TableState, dumps
+from resources.delta.log import DeltaLog
+from resources.machine import crash_points
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import PostCommitHookProperties
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+INLINE_METADATA_CHARACTERS = 65_536
+ROWS_PER_FILE = 2_000_000
+TABLE_PROPERTIES = {
+    "delta.checkpointInterval": "100",
+    "delta.enableDeletionVectors": "false",
+}
+"""A checkpoint costs seconds, reading 100 commits milliseconds. Other readers fail on deletion vectors. How long the
+log is kept is left to Delta: ``keep_state`` outlives it."""
+
+_CONFLICTS = ("Concurrent", "DELTA_CONCURRENT", "MetadataChangedException", "ProtocolChangedException")
+
+
+class Warehouse:
+    """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``.
+
+    places: the locations that there can be; with them, no location is overlooked in files that others wrote.
+    """
+
+    def __init__(self, uri: str, places: Iterable[str] = ()) -> None:
+        self._places = tuple(places)
+        self._schemas: dict[tuple[str, int | None], tuple[list[dict[str, Any]], str | None]] = {}
+        self.is_local = "://" not in uri or uri.startswith("file://")
+        self.uri = str(Path(uri.removeprefix("file://")).expanduser().resolve()) if self.is_local else uri.rstrip("/")
+
+    @cached_property
+    def folder(self) -> Path | None:
+        """The folder of a local warehouse."""
+        return Path(self.uri) if self.is_local else None
+
+    def table_uri(self, key: str) -> str:
+        layer, _, name = key.partition(".")
+        return f"{self.uri}/{layer}/{name}"
+
+    def _log(self, asset: Asset) -> DeltaLog:
+        uri, columns = self.table_uri(asset.key), asset.partitions
+        if columns is None:
+            return DeltaLog(uri)
+        return DeltaLog(uri, columns.day_column, columns.location_column, self._places)
+
+    def state(self, asset: Asset, start: TableState | None = None) -> TableState:
+        """The state of an asset's table, from its log; ``start``: an earlier state to go on from."""
+        try:
+            return self._log(asset).state(start)
+        except OSError as error:
+            raise EnvironmentError_(
+                f"the warehouse {self.uri} cannot be read ({error})",
+                "Check AQI_WAREHOUSE__URI and that this user may read it.",
+            ) from error
+
+    def states(self, assets: Iterable[Asset], known: Mapping[str, TableState] | None = None) -> dict[str, TableState]:
+        """The states of several assets' tables, by key; assets without a table are left out.
+
+        known: earlier states, to go on from.
+        """
+        found = {asset.key: self.state(asset, (known or {}).get(asset.key)) for asset in assets}
+        return {key: state for key, state in found.items() if state.version is not None}
+
+    def keep_state(self, asset: Asset, state: TableState) -> TableState:
+        """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.
+
+        Writes little, or the whole state when that is due; gives the state that knows of it, to go on from.
+        Raises OSError where it cannot be written: the table is right all the same, and its log says so for some time.
+        """
+        return self._log(asset).keep_snapshot(state)
+
+    def schema(self, key: str, state: TableState) -> tuple[list[dict[str, Any]], str | None]:
+        """A table's fields, as Delta's schema JSON has them, and its description; None where that is not known.
+
+        From the state, without opening the table, as far as its log was read.
+        """
+        if state.schema is not None:
+            return list(json.loads(state.schema)["fields"]), state.description
+        at = (key, state.version)
+        if at not in self._schemas:
+            from deltalake import DeltaTable
+
+            table = DeltaTable(self.table_uri(key))
+            self._schemas[at] = (list(json.loads(table.schema().to_json())["fields"]), table.metadata().description)
+        return self._schemas[at]
+
+    def state_at(self, asset: Asset, version: int) -> TableState:
+        """The state of an asset's table as it was at an earlier version, from its log."""
+        return self._log(asset).state(until=version)
+
+    def create(self, spark: SparkSession, asset: Asset, contract: Contract) -> None:
+        """Create an asset's table by one commit without data: schema, NOT NULL, comments, properties.
+
+        Done by Spark and not by deltalake, because the session then knows the table's state and the first write
+        need not work it out (warm: 0.4 + 0.5 s instead of 0.01 + 1.6 s). But Spark cannot where a killed run has left a
+        log without a commit ("table not found"): there deltalake does it.
+        """
+        if self._log(asset).has_folder():
+            self._create_without_spark(asset, contract)
+            return
+        from delta.tables import DeltaTable
+        from pyspark.sql.types import StructType
+
+        builder = (
+            DeltaTable.createIfNotExists(spark)
+            .location(self.table_uri(asset.key))
+            .addColumns(StructType.fromJson(contract.delta_schema()))
+            .comment(contract.description)
+        )
+        for name, value in TABLE_PROPERTIES.items():
+            builder = builder.property(name, value)
+        try:
+            builder.execute()
+        except Exception as error:  # another run created it in the same moment
+            if not is_conflict(error) or self._log(asset).newest() is None:
+                raise
+
+    def _create_without_spark(self, asset: Asset, contract: Contract) -> None:
+        from deltalake import DeltaTable, Schema
+
+        DeltaTable.create(
+            self.table_uri(asset.key),
+            Schema.from_json(json.dumps(contract.delta_schema())),
+            mode="ignore",
+            description=contract.description,
+            configuration=TABLE_PROPERTIES,
+            post_commithook_properties=no_hooks(),
+        )
+
+    def read_arrow(
+        self,
+        key: str,
+        version: int,
+        columns: Sequence[str] | None = None,
+        filters: list[tuple[str, str, Any]] | None = None,
+    ) -> pa.Table:
+        """Rows of a table at a version, without a JVM. filters: conjunction, pyarrow's form; prunes files."""
+        from deltalake import DeltaTable
+
+        table = DeltaTable(self.table_uri(key), version=version)
+        return table.to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
+
+    def read(self, spark: SparkSession, key: str, version: int) -> DataFrame:
+        """The table at a version, as a Spark DataFrame."""
+        return spark.read.format("delta").option("versionAsOf", version).load(self.table_uri(key))
+
+    def replace(
+        self,
+        frame: DataFrame,
+        asset: Asset,
+        partitions: PartitionSet,
+        rows: int,
+        provenance: Provenance,
+        base: TableState,
+    ) -> None:
+        """One commit: the rows of ``partitions`` become those of ``frame``, and ``provenance`` goes with them.
+
+        frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
+        base: the state of the table on which this was decided. Partitions that it does not have are appended,
+        which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
+        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one.
+        """
+        metadata = self.metadata(asset, provenance)
+        crash_points.reach("before-commit")
+        frame = self.laid_out(frame, asset, rows)
+        uri = self.table_uri(asset.key)
+        with crash_points.watching(Path(uri) if self.is_local else None):
+            if self.is_local and not partitions & base.present:
+                frame.write.format("delta").mode("append").option("userMetadata", metadata).save(uri)
+            else:
+                writer = frame.writeTo(f"delta.{_quoted(uri)}").option("userMetadata", metadata)
+                writer.overwrite(condition(asset.partitions, partitions))
+
+    @staticmethod
+    def laid_out(frame: DataFrame, asset: Asset, rows: int) -> DataFrame:
+        """A frame of so many rows as it goes into files: one, or more by ranges of days where they are many."""
+        files = max(1, -(-rows // ROWS_PER_FILE))
+        if files == 1 or asset.partitions is None:
+            return frame.coalesce(1)
+        return frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
+
+    def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
+        """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
+        from deltalake import CommitProperties, DeltaTable
+
+        metadata = self.metadata(asset, provenance)
+        table = DeltaTable(self.table_uri(asset.key))
+        before = table.version()
+        table.delete(
+            predicate(asset.partitions, partitions),
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
+            post_commithook_properties=no_hooks(),
+        )
+        if table.version() == before:  # it had no such rows, and made no commit
+            self.record(asset, provenance)
+
+    def record(self, asset: Asset, provenance: Provenance, base: TableState | None = None) -> None:
+        """One commit without files, for the provenance alone; needs no JVM.
+
+        base: the state on which this was decided, None for the newest. What another run has committed since may be
+        other rows than these facts are of: then this raises CommitConflict, and nothing is committed.
+        """
+        from deltalake import CommitProperties, DeltaTable
+        from deltalake.exceptions import CommitFailedError
+
+        table = DeltaTable(self.table_uri(asset.key))
+        metadata = {"userMetadata": self.metadata(asset, provenance)}
+        conflict = CommitConflict(f"{asset.key}: another run has committed to the table", "Call the command again.")
+        if base is not None and table.version() != base.version:
+            raise conflict
+        try:
+            table.create_write_transaction(
+                actions=[],
+                mode="append",
+                schema=table.schema(),
+                commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+                post_commithook_properties=no_hooks(),
+            )
+        except CommitFailedError as error:
+            raise conflict from error
+
+    def metadata(self, asset: Asset, provenance: Provenance) -> str:
+        """What a commit has to say; where that is too large, it is written to a file first, which this names."""
+        text = dumps(provenance.to_json())
+        if len(text) <= INLINE_METADATA_CHARACTERS:
+            return text
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self._log(asset).keep_provenance(digest, text)
+        return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "by": provenance.by, "file": digest})
+
+
+def no_hooks() -> PostCommitHookProperties:
+    """For commits by deltalake, which would else, at each 100th, write a checkpoint and remove expired commits.
+
+    Commits may go only where the state that follows from them is kept: maintenance sees to that.
+    """
+    from deltalake import PostCommitHookProperties
+
+    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether a commit was refused because of another run's that came first. Delta's classes come under many names."""
+    said = f"{type(error).__name__} {error}"
+    return isinstance(error, CommitConflict) or any(mark in said for mark in _CONFLICTS)
+
+
+def condition(columns: DailyByLocation | None, partitions: PartitionSet) -> Column:
+    """The Spark condition that holds for the rows of ``partitions``; values go in as literals, never as SQL text."""
+    from pyspark.sql import functions as F
+
+    if columns is None:
+        return F.lit(True)
+    day, place = F.col(columns.day_column), F.col(columns.location_column)
+    places_of: dict[tuple[date, date], list[str]] = {}
+    for location, first, last in partitions.pieces():
+        places_of.setdefault((first, last), []).append(location)
+    terms = [
+        (day >= F.lit(first)) & (day <= F.lit(last)) & place.isin(*places)
+        for (first, last), places in places_of.items()
+    ]
+    return _any(terms) if terms else F.lit(False)
+
+
+def predicate(columns: DailyByLocation | None, partitions: PartitionSet) -> str | None:
+    """The SQL condition that holds for the rows of ``partitions``; None for all rows.
+
+    Days and location keys are the only values in it, and their form leaves no room for anything else.
+    """
+    if columns is None:
+        return None
+    places_of: dict[tuple[date, date], list[str]] = {}
+    for location, first, last in partitions.pieces():
+        places_of.setdefault((first, last), []).append(f"'{location}'")
+    terms = [
+        f"({columns.day_column} BETWEEN DATE '{first}' AND DATE '{last}' "
+        f"AND {columns.location_column} IN ({', '.join(places)}))"
+        for (first, last), places in places_of.items()
+    ]
+    return " OR ".join(terms)
+
+
+def _any(terms: list[Column]) -> Column:
+    """The disjunction as a balanced tree: deep chains of OR overflow the planner's stack."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return _any(terms[:middle]) | _any(terms[middle:])
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,186 @@
+"""YARN's ResourceManager over its REST interface: what can be asked before a session, and applications left behind.
+
+Source: https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/ResourceManagerRest.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from orchestration.core.errors import EnvironmentError_, RunError
+from resources.hadoop.configuration import HadoopConf, user_name
+
+TIMEOUT_SECONDS = 5.0
+KILL_SECONDS = 30.0
+FINAL = ("FINISHED", "FAILED", "KILLED")
+_SECURE = "This cluster asks for Kerberos: pip install requests-gssapi, and kinit."
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application as YARN reports it. state: RUNNING, FINISHED, …; final: UNDEFINED, SUCCEEDED, FAILED, KILLED."""
+
+    id: str
+    name: str
+    state: str
+    final: str
+    tags: frozenset[str]
+    diagnostics: str = ""
+
+
+class ResourceManager:
+    """The ResourceManager of a cluster: the active one of those that the configuration names."""
+
+    def __init__(self, conf: HadoopConf) -> None:
+        self._urls = conf.resource_managers()
+        self._session = requests.Session()
+        if conf.is_secure:
+            self._session.auth = _kerberos()
+        else:
+            self._session.params = {"user.name": user_name()}
+
+    def info(self) -> dict[str, Any]:
+        """Version, state and start of the cluster."""
+        found: dict[str, Any] = self._ask("cluster/info")["clusterInfo"]
+        return found
+
+    def check_queue(self, name: str) -> str:
+        """Its full path. Raises EnvironmentError_ for a queue that is unknown, not a leaf, or does not take work."""
+        queues = list(_queues(self._ask("cluster/scheduler")["scheduler"]["schedulerInfo"]))
+        for queue in queues:
+            path = str(queue.get("queuePath") or queue["queueName"])
+            if name in (queue["queueName"], path, f"root.{queue['queueName']}"):
+                state = str(queue.get("state", "RUNNING"))
+                if state != "RUNNING":
+                    raise EnvironmentError_(
+                        f"the YARN queue {name} is {state}", "Set yarn.queue to one that takes applications."
+                    )
+                return path
+        known = ", ".join(sorted(str(queue["queueName"]) for queue in queues))
+        raise EnvironmentError_(f"the YARN queue {name!r} is unknown", f"Set yarn.queue to one of {known}.")
+
+    def check_container(self, mebibytes: int, cores: int, what: str) -> None:
+        """Raises EnvironmentError_ where no NodeManager could ever give a container of that size."""
+        nodes = self._nodes()
+        if not nodes:
+            raise EnvironmentError_(
+                "YARN has no NodeManager that runs", "Start one, or see the ResourceManager's page of nodes."
+            )
+        sizes = [(node["availMemoryMB"] + node["usedMemoryMB"], _cores(node)) for node in nodes]
+        if not any(memory >= mebibytes and there >= cores for memory, there in sizes):
+            most = max(memory for memory, _ in sizes)
+            raise EnvironmentError_(
+                f"{what} needs a container of {mebibytes} MiB and {cores} cores; the largest NodeManager has "
+                f"{most} MiB and {max(there for _, there in sizes)} cores",
+                "Lower yarn.executor_memory, yarn.executor_memory_overhead or yarn.executor_cores.",
+            )
+
+    def nodes(self) -> int:
+        """How many NodeManagers run."""
+        return len(self._nodes())
+
+    def applications(self, tag: str, *, running: bool = True) -> list[Application]:
+        """The applications with a tag: those that are not over, or all that YARN remembers."""
+        states = {"states": "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"} if running else {}
+        found = self._ask("cluster/apps", applicationTags=tag.lower(), **states).get("apps") or {}
+        return [_application(item) for item in found.get("app", [])]
+
+    def application(self, application_id: str) -> Application:
+        """One application."""
+        return _application(self._ask(f"cluster/apps/{application_id}")["app"])
+
+    def kill(self, application_id: str) -> None:
+        """End an application and wait until YARN says so. Raises RunError where it does not."""
+        deadline = time.monotonic() + KILL_SECONDS
+        while time.monotonic() < deadline:
+            url = f"{self._active()}/ws/v1/cluster/apps/{application_id}/state"
+            try:
+                answer = self._session.put(url, json={"state": "KILLED"}, timeout=TIMEOUT_SECONDS)
+            except requests.RequestException as error:
+                raise RunError(f"YARN did not end {application_id} ({type(error).__name__})") from error
+            if answer.status_code in (401, 403):
+                raise RunError(
+                    f"YARN does not let {user_name()} end {application_id}",
+                    f"Ask who may: yarn application -kill {application_id}",
+                )
+            if self.application(application_id).state in FINAL:
+                return
+            time.sleep(0.2)
+        raise RunError(f"{application_id} did not end within {KILL_SECONDS:.0f} s", "See the ResourceManager's page.")
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return list((self._ask("cluster/nodes", states="RUNNING").get("nodes") or {}).get("node", []))
+
+    def _active(self) -> str:
+        """The ResourceManager that answers for itself: one that stands by refers to the other."""
+        tried = []
+        for url in self._urls:
+            try:
+                answer = self._session.get(f"{url}/ws/v1/cluster/info", timeout=TIMEOUT_SECONDS, allow_redirects=False)
+            except requests.RequestException as error:
+                tried.append(f"{url} ({_why(error)})")
+                continue
+            if answer.ok and answer.headers.get("Content-Type", "").startswith("application/json"):
+                if answer.json().get("clusterInfo", {}).get("haState", "ACTIVE") == "ACTIVE":
+                    self._urls = [url, *(other for other in self._urls if other != url)]
+                    return url
+                tried.append(f"{url} (stands by)")
+            else:
+                tried.append(f"{url} (HTTP {answer.status_code})")
+        raise EnvironmentError_(
+            f"YARN's ResourceManager does not answer: {', '.join(tried)}",
+            "Check that it runs, yarn-site.xml in HADOOP_CONF_DIR, and YARN_RM_URL if that is set.",
+        )
+
+    def _ask(self, path: str, **query: str) -> dict[str, Any]:
+        url = f"{self._active()}/ws/v1/{path}"
+        try:
+            answer = self._session.get(
+                url, params=query, headers={"Accept": "application/json"}, timeout=TIMEOUT_SECONDS
+            )
+            answer.raise_for_status()
+            found: dict[str, Any] = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise EnvironmentError_(
+                f"YARN's ResourceManager does not answer to {url} ({_why(error)})", "See its log."
+            ) from error
+        return found
+
+
+def _kerberos() -> Any:
+    try:
+        from requests_gssapi import HTTPSPNEGOAuth  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise EnvironmentError_("YARN's REST interface wants Kerberos", _SECURE) from error
+    return HTTPSPNEGOAuth()
+
+
+def _queues(queue: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """The leaf queues below a queue; of the capacity scheduler, and the fair one."""
+    if "rootQueue" in queue:
+        queue = queue["rootQueue"]
+    children = (queue.get("queues") or {}).get("queue") or (queue.get("childQueues") or {}).get("queue") or []
+    if not children and "queueName" in queue:
+        yield queue
+    for child in children:
+        yield from _queues(child)
+
+
+def _cores(node: dict[str, Any]) -> int:
+    return int(node.get("availableVirtualCores", 0)) + int(node.get("usedVirtualCores", 0))
+
+
+def _application(item: dict[str, Any]) -> Application:
+    tags = frozenset(str(item.get("applicationTags", "")).split(",")) - {""}
+    return Application(
+        item["id"], item["name"], item["state"], item["finalStatus"], tags, str(item.get("diagnostics", ""))
+    )
+
+
+def _why(error: Exception) -> str:
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__

@@ -1,0 +1,202 @@
+"""What an answer of Open-Meteo's air quality API must look like, and the table that it becomes.
+
+Pure. Must not know: HTTP, how the answer was fetched, Spark, runs, configuration files.
+
+Source: https://open-meteo.com/en/docs/air-quality-api and the server, github.com/open-meteo/open-meteo.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from orchestration.core.declarations.parameters import Location
+from orchestration.core.errors import SourceNonsense
+from resources.open_meteo.requests import INDEX, VARIABLES, Request
+
+EPOCH = datetime(1970, 1, 1)
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
+REPORT = "Ask again later; if it stays, the provider changed its format: compare with its documentation."
+
+SCHEMA = pa.schema(
+    [("location_key", pa.string()), ("ts_utc", pa.timestamp("us", tz="UTC"))]
+    + [(v.column, pa.int32() if v.unit == INDEX else pa.float64()) for v in VARIABLES.values()]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the source has for one place.
+
+    table: columns of ``SCHEMA`` in bronze's order; one row an hour, by hour; no forecasts.
+    digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
+    of its rows and on nothing else: not on how numbers were written, nor on the request. Nulls count.
+    """
+
+    location_key: str
+    first: date
+    last: date
+    table: pa.Table
+    digests: Mapping[date, str]
+
+
+class _Nonsense(Exception):
+    """What is wrong with one place's part of an answer; becomes a SourceNonsense that also says where."""
+
+
+def read_answers(body: bytes, request: Request, now: datetime, source: str = "the source") -> list[Answer]:
+    """The answers to ``request`` in the order of its locations.
+
+    body: the provider's JSON. source: its name in error messages. now: aware; later hours are forecasts and
+    are left out.
+    Raises SourceNonsense, which names place, variable and hour, for anything that is not exactly an answer to
+    this request: another shape or unit, lists of unequal length, hours outside the request or off the full
+    hour, one hour with two different values, values that are no numbers. NaN and infinite concentrations are
+    kept: they are judged later, row by row. ValueError for a naive ``now``.
+    """
+    if now.tzinfo is None:
+        raise ValueError(f"now must be aware (got {now})")
+    head = f"{source} answered {request} with"
+    if body.lstrip()[:1] == b"<":
+        remedy = "A proxy or a login page may answer in its place: open the address in a browser."
+        raise SourceNonsense(f"{head} an HTML page instead of JSON ({_excerpt(body)})", remedy)
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        raise SourceNonsense(f"{head} something that is not JSON ({_excerpt(body)})", REPORT) from None
+    documents = payload if isinstance(payload, list) else [payload]
+    if len(documents) != len(request.locations):
+        wanted, got = len(request.locations), len(documents)
+        raise SourceNonsense(f"{head} {got} places instead of {wanted}", REPORT)
+    answers = []
+    last_hour = int(now.astimezone(UTC).timestamp() // 3600)
+    for place, document in zip(request.locations, documents, strict=True):
+        try:
+            answers.append(_read_place(document, place, request, last_hour))
+        except _Nonsense as problem:
+            about = f"{place.key} on {request.days}"
+            raise SourceNonsense(f"{source} answered {about} with {problem}", REPORT) from None
+    return answers
+
+
+def _read_place(document: Any, place: Location, request: Request, last_hour: int) -> Answer:
+    """One element of the provider's array, checked, without doubled hours and forecasts."""
+    hourly, units = (_member(document, name, dict) for name in ("hourly", "hourly_units"))
+    if offset := document.get("utc_offset_seconds"):
+        raise _Nonsense(f"local time ({offset} seconds from UTC) instead of UTC")
+    hours = _hours(_member(hourly, "time", list), request)
+    columns = [_column(name, hourly, units, len(hours)) for name in VARIABLES]
+    values = np.array(columns, dtype=np.float64).T.reshape(len(hours), len(VARIABLES))
+    present = np.array([[cell is not None for cell in hourly[name]] for name in VARIABLES], dtype=np.bool_).T
+    order = np.argsort(hours, kind="stable")
+    hours, values, present = hours[order], values[order], present.reshape(values.shape)[order]
+    # The same number written in two ways (0.0 and -0.0, NaNs of any sign) must be the same bytes.
+    same = np.where(np.isnan(values) | ~present, np.nan, values + 0.0)
+    bits = np.concatenate([same.view(np.int64), present], axis=1)
+    again = np.flatnonzero(hours[1:] == hours[:-1]) + 1
+    for row in again:
+        if (bits[row] != bits[row - 1]).any():
+            hour = EPOCH + timedelta(hours=int(hours[row]))
+            raise _Nonsense(f"two different values for the hour {hour:%Y-%m-%dT%H:%MZ}")
+    keep = np.setdiff1d(np.flatnonzero(hours <= last_hour), again)
+    hours, values, present, bits = hours[keep], values[keep], present[keep], bits[keep]
+    digests = {}
+    for day in request.days:
+        midnight = (day - EPOCH.date()).days * 24
+        rows = slice(*np.searchsorted(hours, [midnight, midnight + 24]))
+        digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
+    table = _table(place.key, hours, values, present)
+    return Answer(place.key, request.first, request.last, table, MappingProxyType(digests))
+
+
+def _member(document: Any, name: str, kind: type) -> Any:
+    """A named part of a JSON object, of the kind that it has to be."""
+    if not isinstance(document, dict):
+        raise _Nonsense(f"JSON of another shape: {_short(document)} instead of an object with {name!r}")
+    if not isinstance(document.get(name), kind):
+        article = "a list" if kind is list else "an object"
+        found = _short(document[name]) if name in document else f"the keys {_short(sorted(document))}"
+        raise _Nonsense(f"JSON of another shape: {found} instead of {article} {name!r}")
+    return document[name]
+
+
+def _hours(times: list[Any], request: Request) -> NDArray[np.int64]:
+    """Hours since 1970 of timestamps such as 2025-08-08T06:00, all within the request."""
+    hours = np.empty(len(times), dtype=np.int64)
+    for position, text in enumerate(times):
+        try:
+            if not isinstance(text, str) or not TIMESTAMP.fullmatch(text):
+                raise ValueError
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise _Nonsense(f"the time {text!r}, which is not a timestamp like 2025-08-08T06:00") from None
+        if moment.minute or moment.second:
+            raise _Nonsense(f"the time {text}, which is not on the full hour")
+        if not request.first <= moment.date() <= request.last:
+            raise _Nonsense(f"the hour {text}, which was not asked for")
+        hours[position] = (moment - EPOCH) // timedelta(hours=1)
+    return hours
+
+
+def _column(name: str, hourly: dict[str, Any], units: dict[str, Any], length: int) -> NDArray[np.float64]:
+    """The checked values of one variable; null as NaN."""
+    cells, unit = _member(hourly, name, list), VARIABLES[name].unit
+    if not _same_unit(units.get(name), unit):
+        raise _Nonsense(f"{name} in {units.get(name)!r} instead of {unit!r}")
+    if len(cells) != length:
+        raise _Nonsense(f"{len(cells)} values of {name} for {length} hours")
+    for at, cell in enumerate(cells):
+        if type(cell) not in (int, float, type(None)):
+            raise _Nonsense(f"{_short(cell)} as {name} at {hourly['time'][at]}, which is no number")
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except OverflowError:
+        raise _Nonsense(f"a {name} that is too large for a number") from None
+    if unit == INDEX:
+        whole = (values == np.floor(values)) & (np.abs(values) < 2**31)
+        for wrong in np.flatnonzero(~whole):
+            if cells[wrong] is not None:
+                raise _Nonsense(f"{cells[wrong]} as {name} at {hourly['time'][wrong]}, which is no whole number")
+    return values
+
+
+def _same_unit(got: object, want: str) -> bool:
+    """The API writes U+03BC for the µ of our tables, USAQI for US AQI, and nothing for a pure number."""
+    text = unicodedata.normalize("NFKC", got).replace(" ", "") if isinstance(got, str) else None
+    return text == unicodedata.normalize("NFKC", want).replace(" ", "") or (want == "1" and text == "")
+
+
+def _table(key: str, hours: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_]) -> pa.Table:
+    """The rows as Arrow, with the schema of ``SCHEMA``."""
+    columns = [
+        pa.array([key] * len(hours), pa.string()),
+        pa.array(hours * 3_600_000_000).cast(pa.timestamp("us", tz="UTC")),
+    ]
+    for position, variable in enumerate(VARIABLES.values()):
+        cells, there = values[:, position], present[:, position]
+        if variable.unit == INDEX:
+            cells = np.where(there, cells, 0).astype(np.int32)
+        columns.append(pa.array(cells, mask=~there, from_pandas=False))
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _excerpt(body: bytes) -> str:
+    """How a body begins, on one line, for an error message."""
+    text = " ".join(body[:400].decode("utf-8", "replace").split())
+    return repr(text if len(text) <= 120 else text[:117] + "...")

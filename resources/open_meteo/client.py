@@ -1,0 +1,227 @@
+"""Client of Open-Meteo's air quality API: asks politely, asks again, and says what a failed fetch means.
+
+Has network, clock and sleep. Must not know: Spark, tables, runs, configuration files; what to ask for
+(``open_meteo_requests``) and what an answer must look like (``open_meteo_answers``) stand beside it.
+
+Source: https://open-meteo.com/en/docs/air-quality-api and the server, github.com/open-meteo/open-meteo.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote_plus, urlsplit
+
+import requests
+
+from orchestration.core.errors import (
+    ConfigurationError,
+    FetchCancelled,
+    SourceError,
+    SourceLimited,
+    SourceNonsense,
+    SourceRefused,
+    SourceUnreachable,
+)
+from resources.open_meteo.answers import Answer, read_answers
+from resources.open_meteo.limits import WINDOWS, long_limit, reason, until_free, wanted_wait
+from resources.open_meteo.requests import Request
+
+FREE_URL = "https://air-quality-api.open-meteo.com"
+MAX_WAIT_SECONDS = 120.0  # a source that wants to be left alone for longer is an error, not a pause
+
+
+def never() -> bool:
+    """The default of ``cancelled``."""
+    return False
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """An attempt that failed and may be repeated.
+
+    kind: the error that it becomes where no attempt is left. wait_seconds: as the source asked; None: back
+    off.
+    """
+
+    what: str
+    kind: type[SourceError]
+    wait_seconds: float | None = None
+
+
+class OpenMeteoClient:
+    """Fetches from the API, one request at a time, within its limits; safe to share between threads.
+
+    base_url: scheme and host; a paid plan has its own, and an ``api_key``.
+    attempts: of one request. backoff_seconds: before the second attempt; doubled each time; ± half of it.
+    calls_per_minute, _hour, _day: the plan's limits. It waits for the minute's, and refuses to exceed the
+    others.
+    sleep, monotonic: for tests.
+    Raises ConfigurationError for a base URL that is none.
+    """
+
+    def __init__(
+        self,
+        base_url: str = FREE_URL,
+        api_key: str | None = None,
+        *,
+        connect_timeout_seconds: float = 10.0,
+        read_timeout_seconds: float = 60.0,
+        attempts: int = 5,
+        backoff_seconds: float = 1.0,
+        calls_per_minute: float = 600,
+        calls_per_hour: float = 5000,
+        calls_per_day: float = 10000,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(f"the base URL of Open-Meteo must be like {FREE_URL} (got {base_url!r})")
+        self._url = base_url.rstrip("/") + "/v1/air-quality"
+        self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
+        self._api_key = api_key or None
+        self._timeout = (connect_timeout_seconds, read_timeout_seconds)
+        self._attempts, self._backoff_seconds = max(1, attempts), backoff_seconds
+        self._calls = (calls_per_day, calls_per_hour, calls_per_minute)
+        self._sleep, self._monotonic = sleep, monotonic
+        self._sent: list[tuple[float, float]] = []  # (when, weight) of the last day
+        self._lock = threading.Lock()
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = "air-quality-lakehouse"
+
+    def fetch(self, request: Request, now: datetime, cancelled: Callable[[], bool] = never) -> list[Answer]:
+        """The answers in the order of ``request.locations``; hours after ``now`` (aware) are left out.
+
+        Raises SourceRefused, SourceNonsense, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
+        SourceError where the source failed (HTTP 5xx) at every attempt; ``orchestration.core.errors`` says what
+        they mean. The messages name host, places and days, never the key.
+        """
+        body = self.fetch_body(request, cancelled)
+        try:
+            return read_answers(body, request, now, self._host)
+        except SourceNonsense as error:
+            raise SourceNonsense(self._hide(error.message), error.remedy) from None
+
+    def fetch_body(self, request: Request, cancelled: Callable[[], bool] = never) -> bytes:
+        """The answer as it was sent, not looked into, for who keeps it; errors as in ``fetch``."""
+        trouble = _Trouble("was never asked", SourceError)
+        with self._turn(request, cancelled):
+            for attempt in range(self._attempts):
+                if attempt:
+                    backoff = self._backoff_seconds * 2 ** (attempt - 1)
+                    jitter = random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+                    asked = trouble.wait_seconds
+                    wait = min(MAX_WAIT_SECONDS, backoff * jitter) if asked is None else asked
+                    self._pause(wait, request, cancelled)
+                self._keep_pace(request, cancelled)
+                outcome = self._attempt(request)
+                if isinstance(outcome, bytes):
+                    return outcome
+                trouble = outcome
+        times = "once" if self._attempts == 1 else f"{self._attempts} times"
+        remedy = "Ask again later, or check the network and open_meteo.base_url."
+        raise trouble.kind(self._hide(f"{self._host} {trouble.what}; asked {times} for {request}"), remedy)
+
+    def _attempt(self, request: Request) -> bytes | _Trouble:
+        """One HTTP exchange: a body, or trouble that may pass. Raises SourceError for what will not."""
+        query = request.parameters | ({"apikey": self._api_key} if self._api_key else {})
+        # The texts of requests' exceptions hold the whole URL with the key: none is passed on.
+        try:
+            reply = self._session.get(self._url, params=query, timeout=self._timeout, allow_redirects=False)
+        except requests.ConnectTimeout:
+            return _Trouble(f"could not be reached within {self._timeout[0]:g} s", SourceUnreachable)
+        except requests.Timeout:
+            self._count(request)
+            return _Trouble(f"did not answer within {self._timeout[1]:g} s", SourceUnreachable)
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            self._count(request)
+            return _Trouble("cut its answer short", SourceUnreachable)
+        except requests.ConnectionError as error:
+            what = f"refused or broke the connection ({_root_cause(error)})"
+            return _Trouble(what, SourceUnreachable)
+        except requests.RequestException as error:
+            what = f"{self._host} cannot be asked for {request} ({type(error).__name__})"
+            raise SourceUnreachable(what, "Check open_meteo.base_url.") from None
+        if reply.status_code != 429:
+            self._count(request)
+        if reply.status_code == 200:
+            return reply.content
+        return self._judge(reply, request)
+
+    def _judge(self, reply: requests.Response, request: Request) -> _Trouble:
+        """What a status other than 200 means: trouble that may pass. Raises SourceError for what will not."""
+        status, because = reply.status_code, reason(reply)
+        said = f"answered HTTP {status}" + (f" ({because})" if because else "")
+        head = self._hide(f"{self._host} {said} to {request}")
+        wait = wanted_wait(reply)
+        if status == 429 and (until := long_limit(reply)):
+            raise SourceLimited(head, f"The limit of this address or key is used up. Go on {until}.")
+        if status in (429, 500, 502, 503, 504):
+            if wait is not None and wait > MAX_WAIT_SECONDS:
+                raise SourceLimited(head, f"It asks to be left alone for {wait:.0f} s. Go on after that.")
+            return _Trouble(said, SourceLimited if status == 429 else SourceError, wait)
+        if status == 400 and because:
+            refusal = self._hide(f"{self._host} refused {request}: {because}")
+            raise SourceRefused(refusal, "Change the days or the location that it names.")
+        kind = SourceError if status >= 500 else SourceNonsense
+        raise kind(head, "Check open_meteo.base_url and the API key, or ask again later.")
+
+    def _count(self, request: Request) -> None:
+        """Note that the provider has counted the request."""
+        self._sent.append((self._monotonic(), request.weight))
+
+    def _keep_pace(self, request: Request, cancelled: Callable[[], bool]) -> None:
+        """Wait until the request fits into the minute's limit; refuse to exceed the hour's or the day's."""
+        at = self._monotonic()
+        self._sent = [(when, weight) for when, weight in self._sent if when > at - 86400]
+        for (name, seconds), calls in zip(WINDOWS, self._calls, strict=True):
+            limit = f"the {calls:.12g} calls a {name} that {self._host} allows"
+            if request.weight > calls:
+                what = f"{request} weighs {request.weight:.1f} calls, more than {limit}"
+                remedy = "Ask for less in one request: lower open_meteo.max_weight_per_request."
+                raise SourceLimited(what, remedy)
+            wait = until_free(self._sent, request.weight, at, seconds, calls)
+            if name == "minute":
+                self._pause(wait, request, cancelled)
+            elif wait:
+                remedy = f"Go on in {wait / 60:.0f} minutes, or raise the limit with a paid plan."
+                raise SourceLimited(f"{request} would exceed {limit}", remedy)
+
+    def _pause(self, seconds: float, request: Request, cancelled: Callable[[], bool]) -> None:
+        """Sleep, at most a second at a time, so that a cancelled run ends soon."""
+        while True:
+            if cancelled():
+                raise FetchCancelled(f"the fetch of {request} from {self._host} was cancelled")
+            if seconds <= 0:
+                return
+            self._sleep(min(seconds, 1.0))
+            seconds -= 1.0
+
+    @contextmanager
+    def _turn(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """One request at a time: the provider serves them so, and refuses a sixth that waits."""
+        while not self._lock.acquire(timeout=0.2):
+            self._pause(0, request, cancelled)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _hide(self, text: str) -> str:
+        """The text without the key, in case that the source repeated it."""
+        for key in (self._api_key, quote_plus(self._api_key)) if self._api_key else ():
+            text = text.replace(key, "***")
+        return text
+
+
+def _root_cause(error: BaseException) -> str:
+    """The name or the system's text of what lies under a chain of exceptions; never a URL."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__

@@ -1,0 +1,225 @@
+"""Deployments on a Prefect server, one of our own or Prefect Cloud: what it has, and changes to it, through its API.
+
+Address and key are those that Prefect's own settings name; the key is never part of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from orchestration.core.deployments.converge import (
+    Change,
+    Declared,
+    Found,
+    FoundSchedule,
+    Kind,
+    Pool,
+    Properties,
+    Schedule,
+)
+from orchestration.core.errors import RunError, UsageError
+from resources.prefect.server import named_api_url
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+POOL_TYPE = "process"
+PAGE = 200
+CLIENT_RETRIES = 4
+"""Of requests that a busy server puts off (503); one that nobody takes is not repeated."""
+ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
+API_NAMES = {
+    "parameter_schema": "parameter_openapi_schema",
+    "pool": "work_pool_name",
+    "limit": "concurrency_limit",
+    "enforces_schema": "enforce_parameter_schema",
+}
+"""How the API calls what `Properties` calls otherwise; of ``collision`` it makes an object."""
+
+
+@contextmanager
+def connect() -> Iterator[DeploymentServer]:
+    """The configured server. Raises UsageError where none is, or it refuses the key; RunError where it fails."""
+    url = named_api_url()
+    from httpx import HTTPStatusError, InvalidURL, RequestError
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    shown = _without_secrets(url)
+    try:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES}), get_client(sync_client=True) as client:
+            yield DeploymentServer(client)
+    except HTTPStatusError as error:
+        status = error.response.status_code
+        place = f"{error.request.method} {error.request.url.path}"
+        if status in (401, 403):
+            raise UsageError(
+                f"Prefect's server at {shown} {'refuses the key' if status == 401 else f'forbids {place}'} ({status})",
+                "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own).",
+            ) from None
+        raise RunError(f"{shown} answers {status} to {place}: {_detail(error)}", ENDS_WITH) from None
+    except RequestError as error:
+        raise RunError(
+            f"Prefect's server at {shown} does not answer ({type(error).__name__})",
+            "Start it with `prefect server start`, or correct PREFECT_API_URL.",
+        ) from None
+    except JSONDecodeError:
+        raise RunError(f"{shown} does not answer as Prefect's API does", ENDS_WITH) from None
+    except InvalidURL as error:
+        raise UsageError(f"PREFECT_API_URL is no address ({error})", ENDS_WITH) from None
+
+
+class DeploymentServer:
+    """What `connect` gives."""
+
+    def __init__(self, client: SyncPrefectClient) -> None:
+        self._client = client
+
+    def deployments(self, tags: Sequence[str], names: Iterable[str]) -> list[Found]:
+        """Those that carry all ``tags``, and those called as one of ``names``."""
+        by_tag = self._all("/deployments/filter", {"deployments": {"tags": {"all_": list(tags)}}})
+        by_name = self._all("/deployments/filter", {"deployments": {"name": {"any_": sorted(set(names))}}})
+        answers = {item["id"]: item for item in [*by_tag, *by_name]}
+        ids = sorted({item["flow_id"] for item in answers.values()})
+        flows = self._all("/flows/filter", {"flows": {"id": {"any_": ids}}})
+        flow_names = {item["id"]: item["name"] for item in flows}
+        return [_found(item, flow_names[item["flow_id"]]) for item in answers.values()]
+
+    def pools(self, names: Iterable[str]) -> dict[str, int | None]:
+        """The limits of those of the pools that there are."""
+        found = self._all("/work_pools/filter", {"work_pools": {"name": {"any_": sorted(names)}}})
+        return {item["name"]: item["concurrency_limit"] for item in found}
+
+    def automations(self, name: str) -> dict[str, dict[str, Any]]:
+        """Those of that name, by id."""
+        found = self._all("/automations/filter", {"automations": {"name": {"any_": [name]}}})
+        return {item["id"]: item for item in found}
+
+    def make(self, change: Change) -> None:
+        """Make a change."""
+        match change.kind:
+            case Kind.CREATE_POOL | Kind.CHANGE_POOL:
+                assert change.pool is not None
+                self._make_pool(change.pool, new=change.kind is Kind.CREATE_POOL)
+            case Kind.CREATE:
+                assert change.declared is not None
+                self._create(change.declared)
+            case Kind.UPDATE:
+                assert change.declared is not None
+                self._send("PATCH", f"/deployments/{change.id}", _changed_values(change, change.declared))
+            case Kind.ADD_SCHEDULE:
+                assert change.schedule is not None
+                body = {**_schedule_body(change.schedule), "slug": change.slug, "active": True}
+                self._send("POST", f"/deployments/{change.id}/schedules", [body])
+            case Kind.CHANGE_SCHEDULE:
+                assert change.schedule is not None
+                place = f"/deployments/{change.id}/schedules/{change.schedule_id}"
+                self._send("PATCH", place, _schedule_body(change.schedule))
+            case Kind.REMOVE_SCHEDULE:
+                self._send("DELETE", f"/deployments/{change.id}/schedules/{change.schedule_id}")
+            case Kind.RETIRE:
+                self._send("DELETE", f"/deployments/{change.id}")
+            case Kind.CREATE_AUTOMATION:
+                assert change.automation is not None
+                self._send("POST", "/automations/", {"name": change.name, **change.automation.values})
+            case Kind.UPDATE_AUTOMATION:
+                assert change.automation is not None
+                there = self._send("GET", f"/automations/{change.id}").json()
+                kept = {key: there[key] for key in ("enabled", "description")}
+                self._send(
+                    "PUT", f"/automations/{change.id}", {"name": change.name, **kept, **change.automation.values}
+                )
+
+    def _make_pool(self, pool: Pool, *, new: bool) -> None:
+        if not new:
+            self._send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
+            return
+        from prefect.workers.process import ProcessWorker
+
+        template = ProcessWorker.get_default_base_job_template()
+        values = {"name": pool.name, "type": POOL_TYPE, "base_job_template": template}
+        self._send("POST", "/work_pools/", {**values, "concurrency_limit": pool.limit})
+
+    def _create(self, item: Declared) -> None:
+        flow_id = self._send("POST", "/flows/", {"name": item.flow}).json()["id"]
+        schedules = [
+            {**_schedule_body(schedule), "slug": slug, "active": True} for slug, schedule in item.schedules.items()
+        ]
+        values = _body(item.properties)
+        self._send("POST", "/deployments/", {"flow_id": flow_id, "name": item.name, "schedules": schedules, **values})
+
+    def _all(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._send("POST", path, {**body, "limit": PAGE, "offset": len(found)}).json()
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    def _send(self, method: Any, path: Any, body: Any = None) -> Any:
+        return self._client.request(method, path, json=body)
+
+
+def _found(item: Mapping[str, Any], flow: str) -> Found:
+    limit = (item.get("global_concurrency_limit") or {}).get("limit")
+    options = item.get("concurrency_options") or {}
+    properties = Properties(
+        entrypoint=item.get("entrypoint"),
+        description=item.get("description") or "",
+        tags=tuple(sorted(item.get("tags") or ())),
+        parameters=item.get("parameters") or {},
+        parameter_schema=item.get("parameter_openapi_schema") or {},
+        pool=item.get("work_pool_name"),
+        limit=limit,
+        collision=None if limit is None else options.get("collision_strategy") or "ENQUEUE",
+        enforces_schema=bool(item.get("enforce_parameter_schema")),
+    )
+    schedules = tuple(
+        FoundSchedule(one["id"], one.get("slug"), one["active"], _found_schedule(one)) for one in item["schedules"]
+    )
+    return Found(item["id"], flow, item["name"], properties, schedules, bool(item.get("paused")))
+
+
+def _found_schedule(item: Mapping[str, Any]) -> Schedule:
+    when = item["schedule"]
+    return Schedule(when.get("cron") or "", when.get("timezone"), item.get("parameters") or {})
+
+
+def _body(properties: Properties) -> dict[str, Any]:
+    values = {name: getattr(properties, name) for name in properties.__slots__ if name != "collision"}
+    body = {API_NAMES.get(name, name): value for name, value in values.items()}
+    if properties.collision is not None:
+        body["concurrency_options"] = {"collision_strategy": properties.collision}
+    return body
+
+
+def _changed_values(change: Change, declared: Declared) -> dict[str, Any]:
+    """Only what differs: whatever else is set on the server stays, whether it is paused above all."""
+    changed = {item.place.partition(".")[0] for item in change.differences}
+    names = {"concurrency_options" if name == "collision" else API_NAMES.get(name, name) for name in changed}
+    return {name: value for name, value in _body(declared.properties).items() if name in names}
+
+
+def _schedule_body(schedule: Schedule) -> dict[str, Any]:
+    when = {"cron": schedule.cron, "timezone": schedule.timezone, "day_or": True}
+    return {"schedule": when, "parameters": dict(schedule.parameters)}
+
+
+def _detail(error: Any) -> str:
+    try:
+        said = error.response.json()
+    except ValueError:
+        return "no reason given"
+    reason = said.get("detail") or said.get("exception_message") if isinstance(said, dict) else None
+    return str(reason or said)[:300]
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return url.rpartition("@")[2].partition("?")[0]
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"

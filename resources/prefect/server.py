@@ -1,0 +1,113 @@
+"""The Prefect server of a run: the one that is configured, or one of our own for as long as the run lasts.
+
+Our own is Prefect's ordinary server on a free port of 127.0.0.1, over Prefect's ordinary database: the history is
+there afterwards for whoever starts `prefect server start`. It ends with the run; if this process is killed, the
+kernel ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+import requests
+
+from orchestration.core.errors import RunError, UsageError
+from resources.machine.processes import end_with_parent
+
+READY_SECONDS = 90
+END_SECONDS = 15
+_NOT_NEEDED = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+}
+"""Services that a server for one run has no use for; they would act on other people's deployments."""
+
+
+def configured_api_url() -> str | None:
+    """The API that Prefect's own settings name (environment or profile), None where there is none."""
+    if os.environ.get("PREFECT_API_URL"):
+        return os.environ["PREFECT_API_URL"]
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def named_api_url() -> str:
+    """The API that Prefect's own settings name. Raises UsageError where there is none."""
+    url = configured_api_url()
+    if not url:
+        raise UsageError(
+            "no Prefect server is named",
+            "Start one with `prefect server start`, then `export PREFECT_API_URL=http://127.0.0.1:4200/api`.",
+        )
+    return url
+
+
+class EmbeddedServer:
+    """A Prefect server of our own. ``log``: where its output goes. Started at once, ready after ``wait``."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._port = _free_port()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port)],
+                env={**os.environ, **_NOT_NEEDED, "PREFECT_API_URL": ""},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=end_with_parent,
+                start_new_session=True,
+            )
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/api"
+
+    def wait(self) -> None:
+        """Wait until the server answers. Raises RunError that names its log."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                if requests.get(f"{self.api_url}/health", timeout=2).ok:
+                    return
+            except requests.RequestException:
+                time.sleep(0.05)
+        raise RunError("Prefect's server did not start", f"Its log is {self._log}.")
+
+    def stop(self) -> None:
+        """End the server and wait until it is gone."""
+        self._process.terminate()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> EmbeddedServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,350 @@
+"""Settings: the YAML of a profile, then the environment, then flags; validated whole before anything starts.
+
+``AQI_<SECTION>__<KEY>`` overrides a key of a section, for instance ``AQI_WAREHOUSE__URI``. An unknown or mistyped
+key is refused with the place and the nearest known name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
+
+from orchestration.core.declarations.parameters import (
+    LOCATION_KEY,
+    Calendar,
+    EpisodeRule,
+    Limits,
+    Location,
+    Parameters,
+    Pollutant,
+)
+from orchestration.core.errors import ConfigurationError
+from resources.machine.clock import Clock, fixed_clock, system_clock
+from resources.settings.operations import (
+    AlertSettings,
+    DeploymentSettings,
+    DeploySettings,
+    HourlySettings,
+    MaintenanceSettings,
+)
+from resources.settings.section import Section, a_time_zone, an_http_url
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
+DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml", "deployments.yml")
+ENVIRONMENT_PREFIX = "AQI_"
+MEMORY = r"^[0-9]+[kmgt]$"
+NOT_SETTINGS = frozenset(
+    {
+        "AQI_PROFILE",
+        "AQI_REQUIRE_SHARED",
+        "AQI_IVY_SETTINGS",
+        "AQI_CRASH_POINT",
+        "AQI_RUN_ID",
+        "AQI_WORKER_FOLDER",
+    }
+)
+
+
+def _a_location_key(key: str) -> str:
+    if not LOCATION_KEY.fullmatch(key):
+        raise ValueError("must be lower-case letters, digits, _ and -, starting with a letter or digit")
+    return key
+
+
+def _a_warehouse(uri: str) -> str:
+    if not uri.strip() or any(sign in uri for sign in "`\n\r"):
+        raise ValueError("must be a folder or a URI, without backticks and line breaks")
+    return uri
+
+
+class WarehouseSettings(Section):
+    uri: Annotated[str, AfterValidator(_a_warehouse)] | None = "warehouse"
+    lock_wait_seconds: float = Field(300, ge=0)
+
+
+class OpenMeteoSettings(Section):
+    base_url: Annotated[str, AfterValidator(an_http_url)] = "https://air-quality-api.open-meteo.com"
+    api_key: SecretStr | None = None
+    model_domain: str = "cams_global"
+    same_place_degrees: float = Field(0.1, ge=0)
+    max_weight_per_request: float = Field(100, gt=0)
+    max_days_per_request: int = Field(92, ge=1)
+    attempts: int = Field(5, ge=1)
+    backoff_seconds: float = Field(1.0, ge=0)
+    connect_timeout_seconds: float = Field(5.0, gt=0)
+    read_timeout_seconds: float = Field(60.0, gt=0)
+    calls_per_minute: int = Field(600, gt=0)
+    calls_per_hour: int = Field(5000, gt=0)
+    calls_per_day: int = Field(10000, gt=0)
+
+
+class SparkSettings(Section):
+    master: str = "local[2]"
+    driver_memory: str = Field("1g", pattern=MEMORY)
+    max_parallel_steps: int = Field(4, ge=1)
+    conf: dict[str, str] = Field(default_factory=dict)
+
+
+class YarnSettings(Section):
+    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
+
+    check: bool = False
+    queue: str = "default"
+    executors: int = Field(2, ge=1)
+    executor_cores: int = Field(2, ge=1)
+    executor_memory: str = Field("2g", pattern=MEMORY)
+    executor_memory_overhead: str = Field("512m", pattern=MEMORY)
+    dynamic_allocation: bool = False
+    max_executors: int = Field(8, ge=1)
+    archives: str | None = None
+    java_home: str | None = None
+    python: str | None = None
+    principal: str | None = None
+    keytab: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> YarnSettings:
+        if (self.principal is None) != (self.keytab is None):
+            raise ValueError("principal and keytab go together")
+        return self
+
+
+class ClockSettings(Section):
+    now: datetime | None = None
+
+
+class LocationSettings(Section):
+    key: Annotated[str, AfterValidator(_a_location_key)]
+    name: str
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    timezone: Annotated[str, AfterValidator(a_time_zone)]
+
+
+class PollutantSettings(Section):
+    code: str
+    display_name: str
+    unit_default: str
+    aqi_timespan: str | None = None
+
+
+class EpisodeSettings(Section):
+    threshold: int = Field(151, ge=0, le=1000)
+    min_hours: int = Field(4, ge=1)
+
+
+class CalendarSettings(Section):
+    first: date = date(2022, 1, 1)
+    last: date = date(2030, 12, 31)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> CalendarSettings:
+        if self.last < self.first:
+            raise ValueError(f"last ({self.last}) lies before first ({self.first})")
+        return self
+
+
+class BoundSettings(Section):
+    low: float | None = None
+    high: float | None = None
+
+
+class RulesSettings(Section):
+    episode: EpisodeSettings = EpisodeSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    limits: dict[str, BoundSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> RulesSettings:
+        known = ("pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2")
+        for column in self.limits:
+            if column not in known:
+                raise ValueError(f"limits: {column!r} is no concentration; known are {', '.join(known)}")
+        return self
+
+
+class Settings(Section):
+    """All settings of a profile, validated."""
+
+    profile: str = "local"
+    warehouse: WarehouseSettings = WarehouseSettings()
+    open_meteo: OpenMeteoSettings = OpenMeteoSettings()
+    spark: SparkSettings = SparkSettings()
+    yarn: YarnSettings = YarnSettings()
+    clock: ClockSettings = ClockSettings()
+    locations: list[LocationSettings] = Field(min_length=1)
+    pollutants: list[PollutantSettings] = Field(min_length=1)
+    rules: RulesSettings = RulesSettings()
+    hourly: HourlySettings = HourlySettings()
+    deploy: DeploySettings = DeploySettings()
+    deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)
+    alerts: AlertSettings = AlertSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Settings:
+        for what, names in (
+            ("locations", [location.key for location in self.locations]),
+            ("pollutants", [pollutant.code for pollutant in self.pollutants]),
+        ):
+            doubled = sorted({name for name in names if names.count(name) > 1})
+            if doubled:
+                raise ValueError(f"{what}: the key {doubled[0]!r} is used twice; keys must be distinct")
+        return self
+
+    @property
+    def parameters(self) -> Parameters:
+        """What assets may ask for; without the row rules, which come from the contracts."""
+        return Parameters(
+            locations=tuple(Location(**location.model_dump()) for location in self.locations),
+            pollutants=tuple(Pollutant(**pollutant.model_dump()) for pollutant in self.pollutants),
+            episode_rule=EpisodeRule(**self.rules.episode.model_dump()),
+            limits=Limits(tuple((name, bound.low, bound.high) for name, bound in sorted(self.rules.limits.items()))),
+            calendar=Calendar(self.rules.calendar.first.isoformat(), self.rules.calendar.last.isoformat()),
+            model_domain=self.open_meteo.model_domain,
+        )
+
+    @property
+    def on_yarn(self) -> bool:
+        """Whether the session is an application on YARN."""
+        return self.spark.master == "yarn"
+
+    @cached_property
+    def now(self) -> Clock:
+        """The clock of this process."""
+        return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
+
+
+def load(
+    profile: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The settings of a profile (a name in config/, or the path of a YAML file).
+
+    flags: nested values that win over everything. Raises ConfigurationError naming file or variable, key and remedy.
+    """
+    environment = os.environ if environment is None else environment
+    name = profile or environment.get("AQI_PROFILE") or "local"
+    values: dict[str, Any] = {}
+    origins: dict[tuple[str, ...], str] = {}
+    for path in [CONFIG_FOLDER / file for file in DOMAIN_FILES] + [_profile_path(name)]:
+        _merge(values, _read_yaml(path), str(path), origins)
+    for variable, text in sorted(environment.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
+            if "__" not in variable:
+                raise ConfigurationError(
+                    f"the environment: {variable} is no setting",
+                    "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
+                )
+            section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
+    _merge(values, dict(flags or {}), "the command line", origins)
+    try:
+        return Settings.model_validate({**values, "profile": name})
+    except ValidationError as error:
+        raise _as_configuration_error(error, origins) from error
+
+
+def _profile_path(name: str) -> Path:
+    if name.endswith((".yml", ".yaml")) or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigurationError(f"profile: there is no file {name}", "Name a YAML file that exists.")
+        return path
+    known = sorted(path.stem for path in CONFIG_FOLDER.glob("*.yml") if path.name not in DOMAIN_FILES)
+    if name not in known:
+        raise ConfigurationError(
+            f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
+        )
+    return CONFIG_FOLDER / f"{name}.yml"
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
+    return data
+
+
+def _value(text: str) -> Any:
+    """The value of a variable: nothing, a list or a mapping as YAML, else the text as it stands.
+
+    The models read numbers and instants from text; YAML would make 83 of the API key 0123, and cut ``/a #b``.
+    """
+    if text in ("", "null"):
+        return None
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
+
+
+def _merge(
+    into: dict[str, Any],
+    new: Mapping[str, Any],
+    origin: str,
+    origins: dict[tuple[str, ...], str],
+    path: tuple[str, ...] = (),
+) -> None:
+    for key, value in new.items():
+        here = (*path, str(key))
+        origins[here] = origin
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, origin, origins, here)
+        else:
+            if isinstance(value, dict):
+                _merge({}, value, origin, origins, here)
+            into[key] = value
+
+
+def _as_configuration_error(error: ValidationError, origins: Mapping[tuple[str, ...], str]) -> ConfigurationError:
+    first = error.errors()[0]
+    path = tuple(str(part) for part in first["loc"])
+    place = ".".join(path) or "settings"
+    where = next(
+        (origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins),
+        "the configuration",
+    )
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(path[:-1])
+        near = get_close_matches(path[-1], known, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys are {', '.join(known)}."
+        return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
+    message = first["msg"].removeprefix("Value error, ")
+    got = first.get("input")
+    secret = path[:1] == ("alerts",)  # addresses of webhooks and passwords
+    shown = f" (got {got!r})" if isinstance(got, str | int | float | bool | None) and path and not secret else ""
+    return ConfigurationError(f"{where}: {place}: {message}{shown}", "Correct the value.")
+
+
+def _known_keys(path: tuple[str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in path:
+        if part not in getattr(model, "model_fields", {}):
+            continue  # the number of a list item or the key of a mapping: the model is that of its values
+        kind = model.model_fields[part].annotation
+        arguments = [item for item in get_args(kind) if isinstance(item, type) and issubclass(item, BaseModel)]
+        model = arguments[0] if arguments else kind
+    return sorted(model.model_fields) if hasattr(model, "model_fields") else []

@@ -1,0 +1,122 @@
+"""The sections of the settings for a pipeline that runs by itself: the hourly window, deployments, alerts, upkeep."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from resources.settings.section import Section, a_time_zone, an_http_url
+
+A_NAME = r"^[a-z0-9][a-z0-9-]*$"
+DELTA_KNOWS_HOURS = 168
+"""``delta.deletedFileRetentionDuration``, of tables that do not have it otherwise, as ours do not."""
+
+
+class HourlySettings(Section):
+    """Which days `--hourly` looks at. Days are UTC days.
+
+    revisable_days: so many before today, which the provider may still revise. catch_up_days: how far back a gap is
+    filled.
+    """
+
+    revisable_days: int = Field(2, ge=0, le=30)
+    catch_up_days: int = Field(14, ge=0, le=366)
+
+
+class ScheduleSettings(Section):
+    """When a deployment runs by itself. cron: five fields, in ``timezone``."""
+
+    cron: str = Field(pattern=r"^\S+( \S+){4}$")
+    timezone: Annotated[str, AfterValidator(a_time_zone)] = "UTC"
+
+
+class OverlapSettings(Section):
+    """How many runs of a deployment at once, and what becomes of one more: it is skipped, or waits."""
+
+    limit: int = Field(1, ge=1)
+    on_collision: Literal["skip", "queue"] = "skip"
+
+
+class DeploymentSettings(Section):
+    """A deployment. flow: one of those in orchestration.service.flows. schedules: by slug. pool: None for ``deploy.pool``."""
+
+    flow: Literal["materialize", "backfill", "maintenance"]
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    schedules: dict[Annotated[str, Field(pattern=A_NAME)], ScheduleSettings | None] = Field(default_factory=dict)
+    overlap: OverlapSettings | None = None
+    pool: Annotated[str, Field(pattern=A_NAME)] | None = None
+    late_after_minutes: float = Field(10, gt=0)
+
+
+class PoolSettings(Section):
+    """A work pool. limit: so many runs at once; None: as many as come."""
+
+    limit: int | None = Field(None, ge=1)
+
+
+def _an_environment(name: str) -> str:
+    if name == "default":
+        raise ValueError("is what the environment without a name is called: leave it empty, or choose another name")
+    return name
+
+
+class DeploySettings(Section):
+    """environment: several side by side on one server differ in it; it ends the names of deployments and pools."""
+
+    environment: Annotated[str, AfterValidator(_an_environment)] = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
+    pool: str = Field("aqi", pattern=A_NAME)
+    pools: dict[Annotated[str, Field(pattern=A_NAME)], PoolSettings] = Field(default_factory=dict)
+
+
+class EmailSettings(Section):
+    """A mail server. security: ``starttls`` (usually port 587), ``tls`` (465) or ``none`` (25)."""
+
+    host: str
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    user: str | None = None
+    password: SecretStr | None = None
+    sender: str
+    recipients: list[str] = Field(min_length=1)
+
+
+class WebhookSettings(Section):
+    """An address that takes a POST. form: ``slack`` (a text, for Mattermost too) or ``json`` (every field)."""
+
+    url: SecretStr
+    form: Literal["slack", "json"] = "json"
+
+    @model_validator(mode="after")
+    def _an_address(self) -> WebhookSettings:
+        an_http_url(self.url.get_secret_value())
+        return self
+
+
+class AlertSettings(Section):
+    """Who is told when something is wrong. every_seconds: how often `aqi watch` looks. webhooks: by a name of yours."""
+
+    every_seconds: float = Field(60, gt=0)
+    email: EmailSettings | None = None
+    webhooks: dict[str, WebhookSettings | None] = Field(default_factory=dict)
+
+
+def _no_longer_than_delta_knows(hours: float) -> float:
+    if hours > DELTA_KNOWS_HOURS:
+        raise ValueError(
+            f"must be at most {DELTA_KNOWS_HOURS}: Delta's checkpoints forget after a week which files were removed "
+            "(delta.deletedFileRetentionDuration), and these could not be kept for longer"
+        )
+    return hours
+
+
+class MaintenanceSettings(Section):
+    """The weekly upkeep. logs_days: logs of runs, on this machine.
+
+    retention_hours: removed files are kept so long. No longer than a week: which files were removed is forgotten then,
+    as Delta leaves it out of checkpoints after ``delta.deletedFileRetentionDuration``, and they would be deleted.
+    """
+
+    retention_hours: Annotated[float, AfterValidator(_no_longer_than_delta_knows)] = Field(168, ge=24)
+    logs_days: float = Field(30, ge=1)

@@ -1,0 +1,80 @@
+"""What is asked of the simulated API: a query string, read and refused as the real one does, in its words.
+
+Must not know: values, faults, sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import parse_qs
+
+import numpy as np
+
+from resources.open_meteo.requests import VARIABLES
+from resources.simulator.series import Hours
+
+
+class Refused(Exception):
+    """A request that the API answers with 400 and this reason."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of a request, and its days."""
+
+    latitude: float
+    longitude: float
+    first: date
+    last: date
+
+    def hours(self) -> Hours:
+        """All hours of its days, since 1970."""
+        epoch = date(1970, 1, 1)
+        return np.arange((self.first - epoch).days * 24, (self.last - epoch).days * 24 + 24)
+
+    def check(self, first: date, last: date) -> None:
+        """Refuse days outside of the allowed ones."""
+        for name, day in (("start_date", self.first), ("end_date", self.last)):
+            if not first <= day <= last:
+                raise Refused(f"Parameter '{name}' is out of allowed range from {first} to {last}")
+
+
+def parse_query(query: str) -> tuple[list[Place], list[str]]:
+    """The places and variables of a query; refuses what the API refuses, in its words."""
+    given = {name: ",".join(values).split(",") for name, values in parse_qs(query).items()}
+    if missing := [name for name in ("latitude", "longitude", "hourly", "start_date", "end_date") if name not in given]:
+        raise Refused(f"Value of type 'String' required for key '{missing[0]}'.")
+    for name in given["hourly"]:
+        if name not in VARIABLES:
+            what = "VariableOrDerived<CamsVariable, CamsVariableDerived>"
+            raise Refused(f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}.")
+    if any(zone not in ("UTC", "GMT") for zone in given.get("timezone", ())):
+        raise Refused("Invalid timezone. This simulator knows UTC only.")
+    latitudes = _numbers("Latitude", given["latitude"], 90)
+    longitudes = _numbers("Longitude", given["longitude"], 180)
+    try:
+        first, last = ([date.fromisoformat(day) for day in given[name]] for name in ("start_date", "end_date"))
+    except ValueError:
+        raise Refused("Invalid date format. Make sure to use 'YYYY-MM-DD'") from None
+    count = len(latitudes)
+    first, last = (days * count if len(days) == 1 else days for days in (first, last))
+    if not len(longitudes) == len(first) == len(last) == count <= 1000:
+        raise Refused("Parameter 'latitude' and 'longitude' must have the same number of elements")
+    if any(end < begin for begin, end in zip(first, last, strict=True)):
+        raise Refused("End-date must be larger or equals than start-date.")
+    places = zip(latitudes, longitudes, first, last, strict=True)
+    return [Place(*place) for place in places], given["hourly"]
+
+
+def _numbers(name: str, texts: Sequence[str], bound: int) -> list[float]:
+    """Degrees within ± bound."""
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        raise Refused(f"Invalid number in '{name.lower()}'.") from None
+    for number in numbers:
+        if not -bound <= number <= bound:
+            raise Refused(f"{name} must be in range of -{bound} to {bound}°. Given: {number}.")
+    return numbers

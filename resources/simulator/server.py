@@ -1,0 +1,278 @@
+"""An HTTP server that speaks Open-Meteo's air quality protocol: for tests, demonstrations and work offline.
+
+Its values are made up (``simulated_air``) or recorded (``recordings``); ``simulator_faults`` make it
+misbehave. Knows the protocol from the outside only: of the client it shares the names of the variables.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, date, datetime, timedelta
+from email.utils import formatdate
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from orchestration.core.errors import EnvironmentError_
+from resources.open_meteo.requests import INDEX, VARIABLES
+from resources.simulator.air import seed_of, simulate
+from resources.simulator.faults import CANNED, Fault, Reply, exchange_faults, with_faults
+from resources.simulator.recordings import load_recordings
+from resources.simulator.requests import Place, Refused, parse_query
+from resources.simulator.series import AirSeries
+
+HourValues = dict[str, Any]  # "time" and the API's variables of one hour; null as None
+
+FIRST_DAY = date(2013, 1, 1)
+FORECAST = timedelta(days=7)
+GRID_DEGREES = 0.4  # of CAMS global: answers carry the coordinates of the grid cell
+REPLAY_DEGREES = 0.01  # a recording answers for places no farther away than this
+SLOW_SECONDS = 2.0
+UNITS = {name: {INDEX: "USAQI", "1": ""}.get(v.unit, v.unit.replace("µ", "μ")) for name, v in VARIABLES.items()}
+
+
+class Simulator:
+    """The server. Use ``start`` and ``stop``, or ``with Simulator(…) as server``, or ``serve_forever``.
+
+    now: the clock (aware UTC); what lies more than seven days ahead of it does not exist.
+    replay: a folder with recorded answers to give instead of made-up values.
+    faults: how to misbehave. refuse_locations: (latitude, longitude) for which there is no data.
+    override: called with latitude, longitude and each hour's values (``time`` and the API's variables); what
+    it returns is answered instead, None for an hour that does not exist.
+    log: called with a line for every request.
+    requests_served: how many requests ended how: ``ok``, ``refused``, or the name of the fault.
+
+    It listens as soon as it is made. Raises EnvironmentError_ where the port is taken, UsageError for a
+    folder without recordings.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        replay: Path | None = None,
+        faults: Sequence[Fault] = (),
+        refuse_locations: Collection[tuple[float, float]] = (),
+        override: Callable[[float, float, HourValues], HourValues | None] | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.now = now
+        self.requests_served: Counter[str] = Counter()
+        self._recordings = load_recordings(replay) if replay else None
+        self._faults = tuple(faults)
+        self._last_request = min((fault.rate for fault in faults if fault.name == "die"), default=float("inf"))
+        self._refuse_locations = frozenset(refuse_locations)
+        self._override, self._log = override, log
+        self._numbers_given = 0
+        self._lock = threading.Lock()
+        self._stopping = threading.Lock()
+        self._is_serving = self._is_closed = False
+        try:
+            self._server = _Server((host, port), partial(_Handler, self))
+        except OSError as error:
+            what = f"cannot listen on {host}:{port} ({error.strerror})"
+            raise EnvironmentError_(what, "Choose another --port, or 0 for any that is free.") from None
+
+    @property
+    def url(self) -> str:
+        """What to give the client as its base URL."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def start(self) -> Simulator:
+        """Serve in a thread of its own."""
+        self._is_serving = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def serve_forever(self) -> None:
+        """Serve in this thread until ``stop``, an interrupt, or the fault ``die``."""
+        self._is_serving = True
+        try:
+            self._server.serve_forever(0.2)
+        finally:
+            self._server.server_close()
+
+    def stop(self) -> None:
+        """Stop listening; connections that are still open get no more answers. Repeating it does nothing."""
+        with self._stopping:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            if self._is_serving:
+                self._server.shutdown()
+            self._server.server_close()
+
+    def __enter__(self) -> Simulator:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def next_number(self) -> int | None:
+        """The number of the request that begins, from 1; None where the server is to be gone."""
+        with self._lock:
+            if self._is_closed or self._numbers_given >= self._last_request:
+                return None
+            self._numbers_given += 1
+            return self._numbers_given
+
+    def hit_by(self, number: int) -> list[str]:
+        """The exchange faults that hit the request."""
+        return exchange_faults(self._faults, number)
+
+    def note(self, outcome: str, line: str) -> None:
+        """Count and log how a request ends, before its answer is sent."""
+        with self._lock:
+            self.requests_served[outcome] += 1
+        if self._log:
+            self._log(f"{line} {outcome}")
+
+    def after(self, number: int) -> None:
+        """Be gone, where this request was the last."""
+        if number >= self._last_request:
+            threading.Thread(target=self.stop).start()
+
+    def answer(self, query: str) -> tuple[int, Any]:
+        """Status and JSON for a query, faults of values included."""
+        try:
+            places, variables = parse_query(query)
+            answers = [self._answer_place(place, variables) for place in places]
+        except Refused as refusal:
+            return 400, {"error": True, "reason": str(refusal)}
+        for number, document in enumerate(answers[1:], 1):
+            document["location_id"] = number
+        return 200, answers[0] if len(answers) == 1 else answers
+
+    def _answer_place(self, place: Place, variables: Sequence[str]) -> dict[str, Any]:
+        """The JSON object for one place."""
+        here = (place.latitude, place.longitude)
+        clock = self.now().astimezone(UTC)
+        if here in self._refuse_locations:
+            raise Refused("No data is available for this location")
+        if self._recordings is None:
+            place.check(FIRST_DAY, (clock + FORECAST).date())
+            series = simulate(*here, place.hours(), int((clock + FORECAST).timestamp() // 3600))
+            cell = tuple(round(round(degrees / GRID_DEGREES) * GRID_DEGREES, 2) for degrees in here)
+        else:
+            recording = min(self._recordings, key=lambda r: r.distance(*here))
+            if recording.distance(*here) > REPLAY_DEGREES:
+                raise Refused("No data is available for this location")
+            series, cell = recording.series, (recording.latitude, recording.longitude)
+            begin, end = (date(1970, 1, 1) + timedelta(days=int(hour // 24)) for hour in series.hours[[0, -1]])
+            place.check(begin, end)
+            asked = place.hours()
+            is_there = (series.hours >= asked[0]) & (series.hours <= min(asked[-1], clock.timestamp() // 3600))
+            series = series.where(is_there)
+        series = with_faults(series, seed_of(*here), self._faults, (clock.date() - date(1970, 1, 1)).days)
+        return {
+            "latitude": cell[0],
+            "longitude": cell[1],
+            "generationtime_ms": 1.0,
+            "utc_offset_seconds": 0,
+            "timezone": "GMT",
+            "timezone_abbreviation": "GMT",
+            "elevation": 0.0,
+            "hourly_units": {"time": "iso8601"} | {name: UNITS[name] for name in variables},
+            "hourly": self._hourly(here, series, variables),
+        }
+
+    def _hourly(self, here: tuple[float, float], series: AirSeries, variables: Sequence[str]) -> dict[str, list[Any]]:
+        """The lists of ``hourly``: times and values."""
+        times = series.hours.astype("datetime64[h]")
+        lists: dict[str, list[Any]] = {"time": np.datetime_as_string(times, unit="m").tolist()}
+        for name in variables:
+            whole = VARIABLES[name].unit == INDEX
+            cells = series.values[name].tolist()
+            lists[name] = [None if cell != cell else int(cell) if whole else cell for cell in cells]
+        if self._override is None:
+            return lists
+        rows = (dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True))
+        kept = [row for row in (self._override(*here, row) for row in rows) if row is not None]
+        return {name: [row[name] for row in kept] for name in lists}
+
+
+class _Server(ThreadingHTTPServer):
+    """Quiet where a client goes away, and without a look-up of the host's name."""
+
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    disable_nagle_algorithm = True  # or the body waits 40 ms for the acknowledgement of the header
+
+    def __init__(self, simulator: Simulator, *arguments: Any) -> None:
+        self._simulator = simulator
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        number = self._simulator.next_number()
+        if number is None:
+            self.close_connection = True
+            return
+        faults = self._simulator.hit_by(number)
+        if "slow" in faults:
+            time.sleep(SLOW_SECONDS)
+        worst = next((name for name in faults if name != "slow"), "")
+        reply = CANNED[worst] if worst in CANNED else self._reply()
+        fine = "ok" if reply.status == 200 else "refused"
+        agent = self.headers.get("User-Agent", "")
+        outcome = worst or next(iter(faults), fine)
+        self._simulator.note(outcome, f"GET {urlsplit(self.path).path} ({agent})")
+        self.close_connection = self.close_connection or worst in ("drop", "truncate")
+        if worst != "drop":
+            self._send(reply, len(reply.body) // (2 if worst == "truncate" else 1))
+        self._simulator.after(number)
+
+    def _reply(self) -> Reply:
+        """What an API in good health says."""
+        parts = urlsplit(self.path)
+        if parts.path == "/v1/air-quality":
+            status, payload = self._simulator.answer(parts.query)
+        else:
+            status, payload = 404, {"error": True, "reason": "Not Found"}
+        return Reply(status, json.dumps(payload, ensure_ascii=False).encode())
+
+    def _send(self, reply: Reply, length: int) -> None:
+        """Send the first ``length`` bytes of the body under the header of the whole."""
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.kind)
+        self.send_header("Content-Length", str(len(reply.body)))
+        if reply.status == 429:
+            self.send_header("Retry-After", "1")
+        self.end_headers()
+        self.wfile.write(reply.body[:length])
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header goes by the injected clock, too."""
+        return formatdate(self._simulator.now().timestamp() if timestamp is None else timestamp, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing to standard error."""

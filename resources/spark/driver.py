@@ -1,0 +1,265 @@
+"""The Spark session of a run: one driver JVM, tuned for many small commits, that dies with the run.
+
+``shuffle.partitions`` and ``snapshotPartitions`` at their defaults (200, 50) cost seconds a commit; adaptive execution
+adds jobs that find nothing to adapt in tables of this size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import distribution, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.core.errors import EnvironmentError_, RunError
+from resources.settings.load import Settings
+from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JARS_FOLDER = Path(sys.prefix) / "java"
+ROWS_PER_SHUFFLE_PARTITION = 500_000
+JVM_END_SECONDS = 20
+
+_BASE_CONF: dict[str, str] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # A step reads the version that it was planned on, also when that is a week old and another run commits meanwhile.
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    "spark.scheduler.mode": "FAIR",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+def spark_conf(
+    settings: Settings, run_id: str, rows_expected: int, on_yarn: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The configuration of a run's session. rows_expected: of the largest step; sets the shuffle's width.
+
+    on_yarn: what a session on YARN needs besides; its executors have the Java libraries from an archive.
+    """
+    jars = check_java_libraries()
+    if on_yarn is None:
+        place = {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            # A path is one of this machine, also where HADOOP_CONF_DIR names a cluster.
+            "spark.hadoop.fs.defaultFS": "file:///",
+        }
+    else:
+        jars, place = [f"local:{jar}" for jar in jars], on_yarn
+    return (
+        _BASE_CONF
+        | {
+            "spark.app.name": f"aqi {run_id}",
+            "spark.master": settings.spark.master,
+            "spark.jars": ",".join(jars),
+            "spark.driver.memory": settings.spark.driver_memory,
+            "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {_archive_option()}".strip(),
+            "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
+            "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/aqi-spark-warehouse",
+        }
+        | place
+        | settings.spark.conf
+    )
+
+
+def is_submitted() -> bool:
+    """Whether this process was started by spark-submit, which has a driver JVM for it already."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def check_java_libraries() -> list[str]:
+    """The paths of Delta's Java libraries. Raises EnvironmentError_ where there are none."""
+    jars = sorted(str(jar) for jar in JARS_FOLDER.glob("*.jar"))
+    if not jars:
+        raise EnvironmentError_(
+            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
+        )
+    return jars
+
+
+def spark_archive(settings: Settings, warehouse: str, told: Callable[[str], None]) -> str:
+    """URI of the archive of Spark's and Delta's jars on the cluster, uploaded if it is not there."""
+    uri = spark_archive_uri(settings, warehouse)
+    ensure_archive(uri, lambda target: write_jars(_cluster_jars(), target), told)
+    return uri
+
+
+def spark_archive_uri(settings: Settings, warehouse: str) -> str:
+    """Where the archive of Spark's and Delta's jars belongs."""
+    return archive_uri(settings, warehouse, jars_archive(_cluster_jars(), JARS_FOLDER / "archive.json"))
+
+
+def _cluster_jars() -> list[Path]:
+    return [*pyspark_jars(), *(Path(jar) for jar in check_java_libraries())]
+
+
+def pyspark_jars() -> list[Path]:
+    """The jars that come with pyspark, without importing it."""
+    folder = Path(str(distribution("pyspark").locate_file("pyspark/jars")))
+    return sorted(folder.glob("*.jar"))
+
+
+def _archive_option() -> str:
+    archive = class_archive()
+    return f"-XX:SharedArchiveFile={archive}" if archive.exists() else ""
+
+
+def class_archive() -> Path:
+    """Where the class-data archive of the driver JVM lies, if there is one: `make setup` writes it.
+
+    It holds the parsed and verified classes of Spark and Delta, and belongs to one Java build, one set of libraries
+    and one set of flags, which the name says. A JVM that cannot use it starts as usual.
+    """
+    libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
+    text = "\n".join([_java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
+    return JARS_FOLDER / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
+
+
+def archiving_conf(conf: Mapping[str, str], archive: Path) -> dict[str, str]:
+    """``conf`` for a driver that writes ``archive`` when it ends."""
+    return {**conf, "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} -XX:ArchiveClassesAtExit={archive}"}
+
+
+def pyspark_version() -> str:
+    """The installed version of pyspark, without importing it."""
+    return version("pyspark")
+
+
+def _in_a_line(error: Exception) -> str:
+    """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
+    java = getattr(error, "java_exception", None)
+    if java is not None:
+        with contextlib.suppress(Exception):  # the JVM may be gone
+            return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
+    return str(error).splitlines()[0]
+
+
+def _java() -> Path | None:
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    return Path(java) if java is not None and Path(java).exists() else None
+
+
+@cache
+def _java_version_text() -> str:
+    java = _java()
+    if java is None:
+        return ""
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+
+
+def check_java() -> str:
+    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
+    home = os.environ.get("JAVA_HOME")
+    remedy = "Install Java 17 (apt-get install openjdk-17-jre-headless)"
+    if _java() is None:
+        place = f"JAVA_HOME ({home})" if home else "PATH"
+        also = ", or correct JAVA_HOME." if home else "."
+        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
+    text = _java_version_text()
+    found = text.split('"')[1] if '"' in text else "unknown"
+    major = found.split(".")[1 if found.startswith("1.") else 0].split("-")[0]
+    if not major.isdigit() or int(major) < 17:
+        raise EnvironmentError_(
+            f"Java {found} ({_java()}) is too old: Spark needs 17 or newer", f"{remedy} and point JAVA_HOME to it."
+        )
+    return found
+
+
+class SparkDriver:
+    """A driver JVM and its session. ``log``: where the JVM's own output goes."""
+
+    def __init__(
+        self,
+        conf: Mapping[str, str],
+        log: Path,
+        inherited_fds: Sequence[int] = (),
+        end_seconds: float = JVM_END_SECONDS,
+    ) -> None:
+        self._end_seconds = end_seconds
+        self._conf = conf
+        self._log = log
+        self._inherited_fds = tuple(inherited_fds)
+        self._process: Any = None
+        self._session: SparkSession | None = None
+        self._application_id = ""
+
+    def start(self) -> SparkSession:
+        """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
+        from pyspark import SparkConf, SparkContext
+        from pyspark.java_gateway import launch_gateway
+        from pyspark.sql import SparkSession
+
+        conf = SparkConf(loadDefaults=False)
+        for key, value in self._conf.items():
+            conf.set(key, value)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._log.open("ab") as log:
+                pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
+                gateway = launch_gateway(conf, pipes)  # type: ignore[no-untyped-call]
+            self._process = getattr(gateway, "proc", None)
+            if is_submitted():  # what spark-submit was told goes first
+                conf = SparkConf(loadDefaults=True, _jvm=gateway.jvm)
+                for key, value in self._conf.items():
+                    conf.setIfMissing(key, value)
+            context = SparkContext(gateway=gateway, conf=conf)
+            self._session = SparkSession(context)
+            self._application_id = str(context.applicationId)
+        except Exception as error:
+            raise RunError(
+                f"the Spark session did not start: {_in_a_line(error)}", f"The JVM's log is {self._log}."
+            ) from error
+        return self._session
+
+    @property
+    def application_id(self) -> str:
+        """Spark's name of the application; empty before it has started."""
+        return self._application_id
+
+    def cancel(self) -> None:
+        """Cancel all of the session's jobs."""
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                self._session.sparkContext.cancelAllJobs()
+
+    def stop(self) -> None:
+        """Stop the session and wait until the JVM is gone, which it may be already."""
+        from pyspark import SparkContext
+
+        if self._session is not None:
+            gateway = SparkContext._gateway
+            with contextlib.suppress(Exception):
+                self._session.stop()
+            if gateway is not None:
+                with contextlib.suppress(Exception):
+                    gateway.shutdown()
+                SparkContext._gateway = None
+                SparkContext._jvm = None
+            self._session = None
+        if self._process is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            try:
+                self._process.wait(self._end_seconds)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None

@@ -1,0 +1,217 @@
+"""A session on YARN: its configuration, the archive of Spark's jars on the cluster, what is checked beforehand.
+
+Spark would upload its jars for every application. They are one archive instead, named by their content, which YARN
+keeps on the nodes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import socket
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from orchestration.core.errors import ConfigurationError, EnvironmentError_
+from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
+from resources.hadoop.resource_manager import Application, ResourceManager
+from resources.machine.processes import Process
+from resources.settings.load import Settings
+from resources.storage.files import open_files
+
+TAG = "aqi"
+IN_CLUSTER = "cluster"
+"""In place of a driver's process in the tags of an application whose driver is in its application master."""
+AM_MEBIBYTES = 512
+_AM_OVERHEAD = 384
+_UNITS = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
+_DRIVER_TAG = re.compile(rf"{TAG}-driver-(.+)-([0-9]+)-([0-9]+)")
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
+"""Of every JVM of a session, the local driver's too: short runs do not repay the second compiler."""
+
+
+def resolve_warehouse(uri: str | None, environment: Mapping[str, str] | None = None) -> str:
+    """The URI of a warehouse in full: none given, or without a host, it is on the cluster's default file system."""
+    if uri is None:
+        return f"{HadoopConf.load(environment).default_fs}/user/{user_name(environment)}/aqi/warehouse"
+    if uri.startswith("hdfs:///"):
+        return HadoopConf.load(environment).default_fs + uri.removeprefix("hdfs://")
+    return uri
+
+
+def check_master(settings: Settings) -> None:
+    """Raises ConfigurationError where a profile for YARN would run elsewhere."""
+    if settings.yarn.check and not settings.on_yarn:
+        raise ConfigurationError(
+            f"profile {settings.profile} is for YARN, but spark.master is {settings.spark.master!r}",
+            "Unset AQI_SPARK__MASTER (or set it to yarn), or add --no-yarn-check to run without YARN all the same.",
+        )
+
+
+def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
+    """Look, in seconds, whether YARN and HDFS would take the session. Raises UsageError that says what is wrong."""
+    conf = HadoopConf.load()
+    if "://" not in warehouse or warehouse.startswith("file:"):
+        raise ConfigurationError(
+            f"the warehouse {warehouse} is a folder of this machine, which the nodes of the cluster do not see",
+            "Set warehouse.uri to hdfs://…, or to null for /user/<name>/aqi/warehouse.",
+        )
+    manager = ResourceManager(conf)
+    manager.info()
+    manager.check_queue(settings.yarn.queue)
+    manager.check_container(executor_mebibytes(settings), settings.yarn.executor_cores, "an executor")
+    check_reachable(conf, warehouse)
+    _check_keytab(settings)
+    return manager
+
+
+def _check_keytab(settings: Settings) -> None:
+    if settings.yarn.keytab and not os.access(settings.yarn.keytab, os.R_OK):
+        raise ConfigurationError(f"yarn.keytab: {settings.yarn.keytab} cannot be read", "Name a file that can.")
+
+
+def executor_mebibytes(settings: Settings) -> int:
+    """How large the container of an executor is."""
+    return _mebibytes(settings.yarn.executor_memory) + _mebibytes(settings.yarn.executor_memory_overhead)
+
+
+def _mebibytes(text: str) -> int:
+    return int(int(text[:-1]) * _UNITS[text[-1]])
+
+
+# The session ----------------------------------------------------------------------------------------------------
+
+
+def yarn_conf(
+    settings: Settings, run_id: str, warehouse: str, archive: str, *, in_cluster: bool = False
+) -> dict[str, str]:
+    """What a session on YARN needs beyond any session. archive: URI of the jars on the cluster."""
+    yarn = settings.yarn
+    conf = {
+        "spark.submit.deployMode": "cluster" if in_cluster else "client",
+        "spark.yarn.archive": archive,
+        "spark.yarn.queue": yarn.queue,
+        "spark.yarn.tags": ",".join(run_tags(run_id, warehouse, in_cluster=in_cluster)),
+        "spark.yarn.maxAppAttempts": "1",
+        "spark.yarn.am.clientModeTreatDisconnectAsFailed": "true",
+        "spark.yarn.am.clientModeExitOnError": "true",
+        "spark.yarn.am.memory": f"{AM_MEBIBYTES}m",
+        "spark.yarn.am.extraJavaOptions": JAVA_OPTIONS,
+        "spark.yarn.clientLaunchMonitorInterval": "100ms",
+        "spark.yarn.report.interval": "1s",
+        "spark.yarn.scheduler.initial-allocation.interval": "100ms",
+        "spark.yarn.scheduler.heartbeat.interval-ms": "1000",
+        "spark.executor.memory": yarn.executor_memory,
+        "spark.executor.memoryOverhead": yarn.executor_memory_overhead,
+        "spark.executor.cores": str(yarn.executor_cores),
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
+    }
+    if yarn.dynamic_allocation:
+        conf |= {
+            "spark.dynamicAllocation.enabled": "true",
+            "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+            "spark.dynamicAllocation.initialExecutors": str(yarn.executors),
+            "spark.dynamicAllocation.maxExecutors": str(yarn.max_executors),
+        }
+    else:
+        conf["spark.executor.instances"] = str(yarn.executors)
+    if yarn.java_home:
+        conf |= {"spark.yarn.appMasterEnv.JAVA_HOME": yarn.java_home, "spark.executorEnv.JAVA_HOME": yarn.java_home}
+    if yarn.principal and yarn.keytab:
+        conf |= {"spark.kerberos.principal": yarn.principal, "spark.kerberos.keytab": yarn.keytab}
+    return conf
+
+
+def run_tags(run_id: str, warehouse: str, *, in_cluster: bool = False) -> list[str]:
+    """The tags by which a run's application is found: ours, the run's, the warehouse's, the driver's process."""
+    this = Process.this()
+    driver = IN_CLUSTER if in_cluster or this is None else f"{socket.gethostname()}-{this.pid}-{this.start}"
+    return [tag.lower() for tag in (TAG, f"{TAG}-run-{run_id}", warehouse_tag(warehouse), f"{TAG}-driver-{driver}")]
+
+
+def warehouse_tag(uri: str) -> str:
+    """The tag of all applications on a warehouse."""
+    return f"{TAG}-warehouse-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
+
+
+def end_orphans(manager: ResourceManager, warehouse: str, told: Callable[[str], None]) -> None:
+    """End the applications on the warehouse whose driver was a process of this machine that is dead."""
+    for application in manager.applications(warehouse_tag(warehouse)):
+        if _is_orphan(application):
+            manager.kill(application.id)
+            told(f"Ended {application.id} ({application.name}): its driver is dead.")
+
+
+def _is_orphan(application: Application) -> bool:
+    for tag in application.tags:
+        if found := _DRIVER_TAG.fullmatch(tag):
+            host, pid, start = found[1], int(found[2]), int(found[3])
+            driver = Process.find(pid)
+            return host == socket.gethostname().lower() and (driver is None or driver.start != start)
+    return False
+
+
+# The archive ----------------------------------------------------------------------------------------------------
+
+
+def archive_uri(settings: Settings, warehouse: str, name: str) -> str:
+    """Where an archive lies: in yarn.archives, or beside the warehouse in the user's folder on its file system."""
+    if settings.yarn.archives:
+        return f"{resolve_warehouse(settings.yarn.archives).rstrip('/')}/{name}"
+    scheme, _, rest = warehouse.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/user/{user_name()}/aqi/archives/{name}"
+
+
+def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str], None]) -> None:
+    """Upload an archive unless it is there. make: writes it to a local file; told: what takes time.
+
+    Whoever comes second while it is uploaded uploads it too; the name says the content, so that does no harm.
+    """
+    files, path = open_files(uri)
+    try:
+        if files.exists(path):
+            return
+        with tempfile.TemporaryDirectory(prefix="aqi-archive-") as scratch:
+            local = Path(scratch) / "archive.zip"
+            make(local)
+            told(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
+            folder, _, name = path.rpartition("/")
+            part = f"{folder}/.{name}.{uuid.uuid4().hex}.tmp"
+            files.makedirs(folder, exist_ok=True)
+            files.put_file(str(local), part)
+            files.mv(part, path)
+    except OSError as error:
+        raise EnvironmentError_(
+            f"{uri} cannot be written ({error})", "Set yarn.archives to a folder on HDFS that this user may write."
+        ) from error
+
+
+def jars_archive(jars: list[Path], cache: Path) -> str:
+    """The name of the archive of these jars, by their content. cache: file that remembers digests by size and time."""
+    stamps = {str(jar): [jar.stat().st_size, jar.stat().st_mtime_ns] for jar in jars}
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if known.get("stamps") != stamps:
+        digest = hashlib.sha256()
+        for jar in sorted(jars, key=lambda jar: jar.name):
+            with jar.open("rb") as content:
+                digest.update(f"{jar.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+        known = {"stamps": stamps, "digest": digest.hexdigest()}
+        with contextlib.suppress(OSError):  # it is worked out again the next time
+            cache.write_text(json.dumps(known), encoding="utf-8")
+    return f"spark-{known['digest'][:16]}.zip"
+
+
+def write_jars(jars: list[Path], target: Path) -> None:
+    """One zip of the jars, side by side and not compressed again."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for jar in jars:
+            archive.write(jar, jar.name)

@@ -1,0 +1,228 @@
+"""One writer on a local warehouse: a lock that lasts until Python and the driver JVM are both gone.
+
+The lock is an ``flock`` on a file in the warehouse. The kernel keeps it as long as any process has the open file,
+and the driver JVM inherits it: after a kill -9 of Python the next run waits until the JVM is gone too. A JVM that
+hangs would keep it for ever, so a run that waits ends what a dead run left behind; ``_orphans`` says what that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from orchestration.core.errors import EnvironmentError_, WarehouseLocked
+from resources.machine.processes import FOLDER as PROCESSES
+from resources.machine.processes import Process
+
+LOCK_NAME = ".aqi.lock"
+POLL_SECONDS = 0.1
+ORPHAN_GRACE_SECONDS = 5.0
+TERM_SECONDS = 2.0
+
+
+class WarehouseLock:
+    """Holds the lock of the warehouse in ``folder`` for the run ``run_id``.
+
+    wait_seconds: how long to wait for another holder. on_wait: told once who holds it, before the wait.
+    on_orphan: told in a sentence of each process of a dead run that was ended; orphan_grace_seconds: how long such
+    a process may go on by itself, from when this run finds the other dead.
+    Entering raises EnvironmentError_ where the folder cannot be written, WarehouseLocked when the wait is over.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run_id: str,
+        started_at: str,
+        wait_seconds: float,
+        on_wait: Callable[[str], None] = lambda _holder: None,
+        on_orphan: Callable[[str], None] = lambda _ended: None,
+        orphan_grace_seconds: float = ORPHAN_GRACE_SECONDS,
+    ) -> None:
+        self._folder = folder
+        self._holder: dict[str, str | int | None] = {
+            "run_id": run_id,
+            "pid": os.getpid(),
+            "process_start": None if (this := Process.this()) is None else this.start,
+            "host": socket.gethostname(),
+            "since": started_at,
+        }
+        self._wait_seconds = wait_seconds
+        self._on_wait = on_wait
+        self._on_orphan = on_orphan
+        self._orphan_grace_seconds = orphan_grace_seconds
+        self._fd = -1
+
+    @property
+    def fd(self) -> int:
+        """The open file; a process that inherits it holds the lock too."""
+        return self._fd
+
+    def __enter__(self) -> WarehouseLock:
+        self._fd = _open(self._folder)
+        deadline = time.monotonic() + self._wait_seconds
+        told = False
+        dead: _DeadRun | None = None
+        dead_since = 0.0
+        while not _try_lock(self._fd):
+            holder = _describe(self._fd)
+            if time.monotonic() >= deadline:
+                os.close(self._fd)
+                raise WarehouseLocked(
+                    f"the warehouse {self._folder} is in use by {holder}",
+                    "Wait until it is done, or end that process; the lock goes with it.",
+                )
+            if not told:
+                self._on_wait(holder)
+                told = True
+            if (found := _dead_run(self._fd)) != dead:
+                dead, dead_since = found, time.monotonic()
+            elif dead is not None and time.monotonic() - dead_since >= self._orphan_grace_seconds:
+                for orphan in _end(_orphans(self._fd, dead)):
+                    self._on_orphan(f"Ended {orphan}: it still held the warehouse for {dead}, which is dead.")
+                dead_since = time.monotonic()
+            time.sleep(POLL_SECONDS)
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, json.dumps(self._holder).encode(), 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+
+def _open(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise EnvironmentError_(
+            f"the warehouse {folder} is not writable ({error.strerror})",
+            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
+        ) from error
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _describe(fd: int) -> str:
+    try:
+        holder = _read(fd)
+        return f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
+    except (ValueError, KeyError, TypeError):
+        return "another run"
+
+
+def _read(fd: int) -> Any:
+    return json.loads(os.pread(fd, 4096, 0))
+
+
+class _DeadRun(NamedTuple):
+    run_id: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} (process {self.pid})"
+
+
+def _dead_run(fd: int) -> _DeadRun | None:
+    """The run that the file names, if it is certain that it is dead.
+
+    Nothing is certain of a run on another host, or of one whose record cannot be read or lacks a part. On this host
+    a run is dead when no process has its pid any more, or one that started at another time has it.
+    """
+    try:
+        record = _read(fd)
+        match record:
+            case {"host": str(host), "run_id": str(run_id), "pid": int(pid), "process_start": int(start)}:
+                is_here = host == socket.gethostname()
+                process = Process.find(pid)
+                return _DeadRun(run_id, pid) if is_here and (process is None or process.start != start) else None
+    except (ValueError, OSError):
+        pass
+    return None
+
+
+def _orphans(lock: int, dead: _DeadRun) -> list[Process]:
+    """The processes of this user through which the lock is still held although the run that took it is dead.
+
+    Having the file open is not enough: every run that waits has it open. Only the one opening of the file that took
+    the lock holds it, and only a process that inherited that opening can keep it. For such a process, and no other,
+    the kernel says so in /proc/<pid>/fdinfo, together with the pid that took the lock. A process is an orphan if
+    that pid is the one of the dead run. Hence never
+
+    - a run that waits, or a child that got the file from it: their openings hold no lock;
+    - a run that took the lock a moment ago and has not yet written who it is, or a child of it: the pid is its own.
+      Should it have got the very pid of the dead run, it is found to hold the lock itself, and all are left alone;
+    - this process, or anything where the kernel does not tell (not Linux, or files of others).
+
+    A kernel that keeps pids apart (a container) says 0 for a pid that is no more: that is the dead run too, as one
+    that lives has a number there.
+    """
+    file = os.fstat(lock)
+    orphans = []
+    with contextlib.suppress(FileNotFoundError):  # no /proc: not Linux
+        for folder in PROCESSES.iterdir():
+            with contextlib.suppress(OSError):  # gone meanwhile, or not for us to see
+                if not folder.name.isdecimal() or folder.stat().st_uid != os.geteuid():
+                    continue
+                process = Process.find(int(folder.name))  # before the look: no later one is mistaken for it
+                if process is None or process.pid == os.getpid():
+                    continue
+                taker = _taker_of_held_lock(folder, file)
+                if taker == process.pid:
+                    return []
+                if taker in (dead.pid, 0):
+                    orphans.append(process)
+    return orphans
+
+
+def _taker_of_held_lock(folder: Path, file: os.stat_result) -> int | None:
+    """The pid that took the lock on ``file`` which the process in ``folder`` holds; None if it holds none."""
+    for link in (folder / "fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            # By name first: to ask for the inode of any open file may hang, on a file server that is away.
+            if link.readlink().name != LOCK_NAME or not os.path.samestat(link.stat(), file):
+                continue
+            for line in (folder / "fdinfo" / link.name).read_text(encoding="utf-8").splitlines():
+                match line.split():
+                    case ["lock:", _, "FLOCK", _, "WRITE", pid, *_]:
+                        return int(pid)
+    return None
+
+
+def _end(processes: list[Process]) -> list[Process]:
+    """End the processes, by force where they do not go by themselves. Gives those that are gone."""
+    left = processes
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        for process in filter(_lives, left):
+            with contextlib.suppress(OSError):
+                os.kill(process.pid, how)
+        deadline = time.monotonic() + TERM_SECONDS
+        while (left := [process for process in left if _lives(process)]) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+    return [process for process in processes if process not in left]
+
+
+def _lives(process: Process) -> bool:
+    try:
+        now = Process.find(process.pid)
+    except OSError:  # another user's by now
+        return False
+    return now is not None and now.start == process.start
