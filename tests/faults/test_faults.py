@@ -11,10 +11,10 @@ import pytest
 from orchestration.core.partitions.keys import PartitionSet
 from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
-from tests import oracle
-from tests.feed import Feed
-from tests.lake import DATED, NOW, Lake
-from tests.strategies import LOCATIONS, random_bronze
+from tests.support import oracle
+from tests.support.feed import Feed
+from tests.support.small_lake import DATED, NOW, Lake
+from tests.support.strategies import LOCATIONS, random_bronze
 
 pytestmark = pytest.mark.spark
 

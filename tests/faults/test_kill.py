@@ -18,12 +18,12 @@ from resources.delta.log import DeltaLog
 from resources.machine.crash_points import POINTS
 from resources.settings.load import load
 from resources.simulator.server import Simulator
-from tests import oracle
-from tests.feed import Feed
-from tests.lake import DATED, NOW, Lake
-from tests.real_data.commands import AQI, Commands
-from tests.spark.test_tables import expected
-from tests.strategies import random_bronze
+from tests.assets.test_tables import expected
+from tests.support import oracle
+from tests.support.aqi_process import AQI, Commands
+from tests.support.feed import Feed
+from tests.support.small_lake import DATED, NOW, Lake
+from tests.support.strategies import random_bronze
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect]
 

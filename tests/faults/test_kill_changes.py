@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.kept.trees import RANGE, Tree, commits, unpack
-from tests.lake import DATED, Lake
 from tests.real_data.test_migrate import DAILY, change_three, declare_equal
+from tests.support.kept.trees import RANGE, Tree, commits, unpack
+from tests.support.small_lake import DATED, Lake
 
 pytestmark = [pytest.mark.spark]
 

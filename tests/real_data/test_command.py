@@ -20,7 +20,7 @@ import requests
 
 from resources.prefect.server import EmbeddedServer
 from resources.simulator.server import Simulator
-from tests.real_data.commands import AQI, Commands
+from tests.support.aqi_process import AQI, Commands
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from resources.simulator.server import Simulator
-from tests import oracle
-from tests.lake import Lake
+from tests.support import oracle
+from tests.support.small_lake import Lake
 
 pytestmark = pytest.mark.spark
 

@@ -24,8 +24,8 @@ from orchestration.engine.changes.rename import run_rename
 from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
 from resources.simulator.server import Simulator
-from tests.kept.trees import RANGE, Tree, commits, data_files, unpack
-from tests.lake import Lake, shared
+from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
+from tests.support.small_lake import Lake, shared
 
 pytestmark = pytest.mark.spark
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kept.trees import RANGE, Tree, commits, data_files, unpack
+from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
 
 pytestmark = pytest.mark.spark
 

@@ -14,8 +14,8 @@ import pytest
 from orchestration.core.partitions.keys import chunks, parse_range
 from orchestration.core.runs.outcome import union
 from resources.simulator.server import Simulator
-from tests import oracle
-from tests.lake import Lake
+from tests.support import oracle
+from tests.support.small_lake import Lake
 
 pytestmark = pytest.mark.spark
 

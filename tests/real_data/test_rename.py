@@ -17,9 +17,9 @@ from orchestration.engine.executor import materialize
 from orchestration.engine.wipe import run_wipes
 from resources.delta.pending import Pending
 from resources.simulator.server import Simulator
-from tests import oracle
-from tests.kept.trees import RANGE, commits, unpack
-from tests.lake import DATED, Lake, shared
+from tests.support import oracle
+from tests.support.kept.trees import RANGE, commits, unpack
+from tests.support.small_lake import DATED, Lake, shared
 
 pytestmark = pytest.mark.spark
 

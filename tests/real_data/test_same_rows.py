@@ -17,8 +17,8 @@ from orchestration.core.state.provenance import PartitionRecord
 from orchestration.engine.changes.accept import Acceptance, prove
 from orchestration.engine.changes.history import read_lines
 from resources.simulator.server import Simulator
-from tests.kept.trees import Tree, commits, data_files, unpack
-from tests.lake import Lake
+from tests.support.kept.trees import Tree, commits, data_files, unpack
+from tests.support.small_lake import Lake
 
 pytestmark = pytest.mark.spark
 

@@ -11,8 +11,8 @@ import pytest
 
 from orchestration.engine.workspace import Workspace
 from resources.settings.load import load
-from tests.calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
-from tests.upkept import Tables, filled
+from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
+from tests.support.filled_tables import Tables, filled
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ import pytest
 
 from resources.simulator.server import Simulator
 from scripts.cluster import JARS, Cluster
-from tests.lake import Lake
-from tests.yarn.commands import YarnCommands, tables_of
+from tests.support.cluster_calls import YarnCommands, tables_of
+from tests.support.small_lake import Lake
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = "2025-08-08..2025-08-21"

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from scripts.cluster import Cluster
-from tests.yarn.commands import YarnCommands, manager, wait_until
+from tests.support.cluster_calls import YarnCommands, manager, wait_until
 from tests.yarn.conftest import DAYS, FEW
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]

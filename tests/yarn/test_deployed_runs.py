@@ -10,10 +10,10 @@ import pytest
 
 from resources.spark.on_yarn import warehouse_tag
 from scripts.cluster import Cluster
-from tests.prefect.conftest import operator, prefect_server  # noqa: F401  # fixtures
-from tests.prefect.operator import MakeOperator
-from tests.prefect.site import GONE_SECONDS, Site, wait_until
-from tests.yarn.commands import manager
+from tests.service.prefect.conftest import operator, prefect_server  # noqa: F401  # fixtures
+from tests.support.cluster_calls import manager
+from tests.support.deploy_operator import MakeOperator
+from tests.support.prefect_site import GONE_SECONDS, Site, wait_until
 from tests.yarn.conftest import FEW, NOW
 
 pytestmark = [

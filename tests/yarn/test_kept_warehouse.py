@@ -10,9 +10,9 @@ import pytest
 from orchestration.core.errors import CommitConflict
 from resources.delta.table_schema import grow
 from resources.storage.files import open_files
-from tests.kept.trees import RANGE, ROOT, Tree, unpack
 from tests.real_data.test_migrate import DAILY, change_three, declare_equal
-from tests.yarn.commands import YarnCommands
+from tests.support.cluster_calls import YarnCommands
+from tests.support.kept.trees import RANGE, ROOT, Tree, unpack
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from resources.hadoop.resource_manager import Application
 from tests.real_data import test_command as local
-from tests.yarn.commands import YarnCommands
+from tests.support.cluster_calls import YarnCommands
 from tests.yarn.conftest import DAYS, FEW
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]

@@ -1,0 +1,86 @@
+"""The compiled row rules agree with pandera's own validation and with the oracle, row by row."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from pyspark.sql import functions as F
+
+from assets import contracts
+from assets.row_rules import broken_rules
+from resources.settings.load import load
+from tests.support import oracle
+from tests.support.strategies import bronze_rows
+
+pytestmark = pytest.mark.spark
+
+LIMITS = load(environment={}).parameters.limits
+MODEL = contracts.models(LIMITS)["AirQualityHourlyClean"]
+CONTRACT = contracts.contract_of("AirQualityHourlyClean", MODEL)
+INSTANT = datetime(2025, 3, 1, 5, tzinfo=UTC)
+
+SCHEMA = ", ".join(
+    f"{column.name} {'int' if column.type == 'integer' else column.type}"
+    for column in CONTRACT.columns
+    if column.name != "_ingested_at"
+)
+NAMES = [column.name for column in CONTRACT.columns if column.name != "_ingested_at"]
+
+CASES: list[dict[str, Any]] = [
+    {},
+    {"pm25": -0.1},
+    {"pm25": float("nan")},
+    {"pm25": float("inf")},
+    {"pm25": float("-inf")},
+    {"pm25": 5000.0},
+    {"pm25": 5000.1},
+    {"aqi": -1},
+    {"aqi_co": -5},
+    {"co2": 249.9},
+    {"co2": 250.0},
+    {"co2": 2000.1},
+    {"uv_index": 25.5},
+    {"ts_utc": INSTANT.replace(minute=30)},
+    {"date_utc": date(2025, 3, 2)},
+    {"pm10": None, "co2": None, "aqi": None},
+    {"location_key": None},
+    {"pm25": -1.0, "co2": 9.0, "dust": float("nan")},
+]
+
+
+def row(changes: dict[str, Any]) -> dict[str, Any]:
+    good = {column.name: (1 if column.type == "integer" else 1.0) for column in CONTRACT.columns}
+    good |= {"location_key": "hanoi", "ts_utc": INSTANT, "date_utc": date(2025, 3, 1), "co2": 420.0}
+    good |= {"date_key": 20250301, "time_key": 500}
+    return {**good, **changes}
+
+
+def broken(spark: Any, rows: list[dict[str, Any]]) -> list[list[str]]:
+    frame = spark.createDataFrame([tuple(one[name] for name in NAMES) for one in rows], SCHEMA)
+    found = frame.select(broken_rules(CONTRACT.rules).alias("broken")).collect()
+    return [list(item["broken"]) for item in found]
+
+
+def test_compiled_rules_agree_with_panderas_validate(spark: Any) -> None:
+    """A row breaks a compiled rule exactly where pandera reports an error for it."""
+    cases = [CASES[number] for number in (0, 1, 2, 6, 13)]  # some 40 Spark jobs each
+    found = broken(spark, [row(case) for case in cases])
+    for case, names in zip(cases, found, strict=True):
+        frame = spark.createDataFrame([tuple(row(case)[name] for name in NAMES)], SCHEMA)
+        frame = frame.withColumn("_ingested_at", F.current_timestamp())
+        errors = MODEL.validate(check_obj=frame, lazy=True).pandera.errors
+        assert bool(errors.get("DATA") or errors.get("SCHEMA")) == bool(names), (case, names, errors)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bronze_rows())
+def test_compiled_rules_agree_with_the_oracle(spark: Any, one: dict[str, Any]) -> None:
+    keyed = {**one, "date_key": 0, "time_key": 0}
+    assert broken(spark, [keyed]) == [oracle.broken_rules(one)]
+
+
+def test_compiled_rules_agree_with_the_oracle_on_the_cases(spark: Any) -> None:
+    assert broken(spark, [row(case) for case in CASES]) == [oracle.broken_rules(row(case)) for case in CASES]

@@ -1,0 +1,178 @@
+"""What lies in Delta: contracts in the schema, one commit a step with its provenance, blocking checks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import functions as F
+
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.engine.executor import prepare, run_in_order
+from orchestration.engine.fingerprints import aggregate
+from resources.delta import warehouse as warehouse_module
+from resources.delta.log import DeltaLog
+from tests.support import oracle
+from tests.support.feed import Feed
+from tests.support.small_lake import Lake
+from tests.support.strategies import random_bronze
+
+pytestmark = pytest.mark.spark
+
+DAYS = "2025-03-01..2025-03-03"
+
+
+@pytest.fixture(scope="module")
+def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A lake with three days, its rows and the summary of the run that made it."""
+    from datetime import date
+
+    rows = random_bronze(31, days=3, first=date(2025, 3, 1))
+    with Feed(rows) as feed:
+        lake = Lake(tmp_path_factory.mktemp("lake"), spark, feed.server.url)
+        yield lake, rows, lake.materialize(DAYS)
+
+
+def test_schema_not_null_and_comments_come_from_the_contract(made: Any) -> None:
+    lake, _, _ = made
+    workspace = lake.workspace
+    for asset in workspace.catalog:
+        actions = DeltaLog(workspace.warehouse.table_uri(asset.key)).actions(0)
+        metadata = next(action["metaData"] for action in actions if "metaData" in action)
+        fields = {field["name"]: field for field in json.loads(metadata["schemaString"])["fields"]}
+        for column in workspace.contracts[asset.key].columns:
+            assert fields[column.name]["nullable"] == column.nullable, (asset.key, column.name)
+            assert fields[column.name]["metadata"]["comment"] == column.comment
+        protocol = next(action["protocol"] for action in actions if "protocol" in action)
+        assert (protocol["minReaderVersion"], protocol["minWriterVersion"]) == (1, 2)
+
+
+def test_a_step_is_one_commit_that_carries_its_provenance(made: Any) -> None:
+    lake, _, summary = made
+    workspace = lake.workspace
+    for outcome in summary.outcomes:
+        asset = workspace.catalog[outcome.step.asset]
+        log = DeltaLog(workspace.warehouse.table_uri(asset.key))
+        assert log.versions() == [0, 1], asset.key
+        provenance = log.commit(1).provenance
+        assert provenance is not None
+        assert provenance.run_id == summary.run_id
+        assert [str(key) for key in sorted(provenance.records)] == outcome.step.partitions.keys()
+        for key, record in provenance.records.items():
+            for mapping in asset.upstream:
+                upstream = workspace.warehouse.state(workspace.catalog[mapping.of])
+                for consulted, fingerprint in record.inputs[mapping.of].items():
+                    assert fingerprint == upstream.fingerprint(PartitionKey.parse(consulted)), key
+
+
+def test_provenance_that_is_too_large_lies_in_a_file_named_by_digest(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warehouse_module, "INLINE_METADATA_CHARACTERS", 500)
+    rows = random_bronze(13, days=3)
+    days = sorted({row["date_utc"] for row in rows})
+    with Feed(rows) as feed:
+        lake = Lake(tmp_path, spark, feed.server.url)
+        lake.materialize(f"{days[0]}..{days[-1]}")
+        again = lake.materialize(f"{days[0]}..{days[-1]}")
+    assert list((tmp_path / "silver" / "air_quality_hourly_clean" / "_aqi").glob("*.json"))
+    assert not any(outcome.written for outcome in again.outcomes)
+
+
+def test_a_blocking_check_leaves_the_partition_as_it_was(spark: Any, tmp_path: Path) -> None:
+    """A transformation that doubles a row of one day: that day fails, the others are published."""
+    rows = random_bronze(14, days=3, locations=["hanoi"], breaking=False)
+    days = sorted({row["date_utc"] for row in rows})
+    with Feed(rows) as feed:
+        lake = Lake(tmp_path, spark, feed.server.url)
+        workspace = lake.workspace
+        asset = workspace.catalog[oracle.SILVER]
+
+        def doubled(frame: Any, **parameters: Any) -> Any:
+            clean = asset.function(frame, **parameters)
+            return clean.unionByName(clean.where(F.col("date_utc") == F.lit(days[1])))
+
+        workspace.catalog._assets[oracle.SILVER] = replace(asset, function=doubled)
+        try:
+            request = workspace.requested(workspace.catalog.keys, f"{days[0]}..{days[-1]}", ["hanoi"])
+            plan, tables = workspace.plan(request)
+            runner, source = prepare(workspace, plan, tables, "doubled", lambda: spark)
+            outcomes = {outcome.step.asset: outcome for outcome in run_in_order(plan, runner, source)}
+        finally:
+            workspace.catalog._assets[oracle.SILVER] = asset
+    bad = f"{days[1]}/hanoi"
+    assert outcomes[oracle.SILVER].failed.keys() == [bad]
+    assert "unique" in outcomes[oracle.SILVER].problems[0].message
+    assert outcomes[oracle.CITY_DAILY].skipped.keys() == [bad], outcomes[oracle.FACT_HOURLY].problems
+    assert {row["date_utc"] for row in lake.rows(oracle.SILVER)} == {days[0], days[2]}
+    assert bad in [str(key) for key in outcomes[oracle.EPISODE].skipped]
+
+
+def test_a_column_of_another_type_is_named(spark: Any, tmp_path: Path) -> None:
+    rows = random_bronze(15, days=1, locations=["hanoi"], breaking=False)
+    day = rows[0]["date_utc"]
+    with Feed(rows) as feed:
+        lake = Lake(tmp_path, spark, feed.server.url)
+        workspace = lake.workspace
+        asset = workspace.catalog[oracle.CITY_DAILY]
+        wrong = replace(asset, function=lambda frame: asset.function(frame).withColumn("date_key", F.lit("x")))
+        workspace.catalog._assets[oracle.CITY_DAILY] = wrong
+        try:
+            request = workspace.requested(workspace.catalog.keys, str(day), ["hanoi"])
+            plan, tables = workspace.plan(request)
+            runner, source = prepare(workspace, plan, tables, "wrong", lambda: spark)
+            outcomes = {outcome.step.asset: outcome for outcome in run_in_order(plan, runner, source)}
+        finally:
+            workspace.catalog._assets[oracle.CITY_DAILY] = asset
+    assert "column 'date_key' must be integer (got string)" in outcomes[oracle.CITY_DAILY].problems[0].message
+
+
+def test_fingerprints(spark: Any) -> None:
+    """Order does not count; a value that moves between columns does; null and absent differ; _columns stay out."""
+    from resources.settings.load import load
+
+    parameters = load(environment={}).parameters
+    from assets import CATALOG
+    from orchestration.core.declarations.contract import Column, Contract
+
+    asset = replace(CATALOG[oracle.CITY_DAILY], checks=())
+    names = ("location_key", "date_utc", "a", "b", "_c")
+    contract = Contract("t", "", tuple(Column(name, "x", name in "ab", "", "") for name in names), ("a",))
+    schema = "location_key string, date_utc date, a int, b int, _c int"
+
+    def fingerprint(*rows: tuple[int | None, int | None, int]) -> str:
+        from datetime import date
+
+        frame = spark.createDataFrame([("hanoi", date(2025, 1, 1), *row) for row in rows], schema)
+        return aggregate(frame, asset, contract, parameters)[PartitionKey.parse("2025-01-01/hanoi")].fingerprint
+
+    assert fingerprint((1, 2, 0), (3, 4, 0)) == fingerprint((3, 4, 0), (1, 2, 9))
+    assert fingerprint((1, None, 0)) != fingerprint((None, 1, 0))
+    assert fingerprint((1, 2, 0)) != fingerprint((2, 1, 0))
+    assert fingerprint((1, None, 0)) != fingerprint((1, 0, 0))
+    assert fingerprint((1, 2, 0)) != fingerprint((1, 2, 0), (1, 2, 0))
+    assert fingerprint((1, 2, 0), (3, 4, 0)) != fingerprint((1, 4, 0), (3, 2, 0))
+
+
+def test_a_table_whose_creation_was_broken_off_is_created(spark: Any, tmp_path: Path) -> None:
+    """What a kill -9 leaves at the first moment: a log folder with an unfinished file. Spark alone would fail."""
+    lake = Lake(tmp_path, spark, "http://127.0.0.1:9")
+    log = Path(lake.uri("gold.dim_time")) / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.1d288c01.tmp").touch()
+    assert lake.materialize("2025-03-01", "gold.dim_time or gold.dim_pollutant").ok
+    assert len(lake.rows("gold.dim_time")) == 24
+    actions = [DeltaLog(lake.uri(key)).actions(0) for key in ("gold.dim_time", "gold.dim_pollutant")]
+    without, usual = ({name: item[name] for item in found for name in item} for found in actions)
+    assert without["protocol"] == usual["protocol"]
+    for name in ("description", "configuration", "partitionColumns"):
+        assert (name == "description") or without["metaData"][name] == usual["metaData"][name]
+    fields = json.loads(without["metaData"]["schemaString"])["fields"]
+    contract = lake.workspace.contracts["gold.dim_time"]
+    assert [(field["name"], field["nullable"]) for field in fields] == [
+        (column.name, column.nullable) for column in contract.columns
+    ]
+    assert without["metaData"]["description"] == contract.description

@@ -1,0 +1,334 @@
+"""`aqi watch` against a real Prefect server, a journal, and mail and web servers: who is told what, and how often."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from orchestration.core.alerts.watch_state import REFUSALS, Message
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
+from orchestration.core.state.lags import Lag
+from orchestration.service.watch import Look, Watch, state_file
+from resources.alert_channels import AlertError
+from resources.settings.load import load
+from resources.storage.journal import Journal
+from tests.service.prefect.conftest import PrefectServer
+from tests.support.delta_files import keys
+from tests.support.watching import Door, Place, states
+
+pytestmark = pytest.mark.prefect
+
+FACT = "gold.fact_city_daily"
+
+
+# --- each kind, once ----------------------------------------------------------------------------------------------
+
+
+def test_a_failure_and_its_recovery(place: Place) -> None:
+    assert place.look().good
+    report = "2 steps failed\nsilver.x: 2 failed; no answer for Hà Nội"
+    run = place.run(states().Failed(message=report), selection="layer:silver", partitions="2025-08-08")
+    found = place.look()
+    assert [(item.kind, item.key) for item in found.incidents] == [("failed", f"run:{place.deployment}")]
+    text = place.mail.texts[0]
+    assert f"Run: {run.name}, ended " in text
+    assert "Why:\n  2 steps failed\n  silver.x: 2 failed; no answer for Hà Nội\n" in text
+    assert f"Look: {place.server.api_url.removesuffix('/api')}/runs/flow-run/{run.id}\n" in text
+    command = f"prefect deployment run {place.deployment} --param selection=layer:silver --param partitions=2025-08-08"
+    assert f"Go on: {command}\n" in text
+    assert place.arrived() == [f"{place.deployment} failed"]
+    assert not place.look().good
+    place.run(states().Failed(message="again"))
+    place.run(states().Cancelled())
+    place.look()
+    assert place.arrived() == []
+    place.run(states().Completed())
+    assert place.look().good
+    assert place.look().good
+    assert place.arrived() == [f"{place.deployment} has completed again"]
+
+
+def test_a_crash_names_its_partitions(place: Place) -> None:
+    run = place.run(states().Running())
+    attempts = {
+        "silver.x": Attempt(good=keys(8), planned=keys(8, 9)),
+        FACT: Attempt(planned=keys(8)),
+        "gold.done": Attempt(good=PartitionSet.null(), planned=PartitionSet.null()),
+    }
+    entry = RunEntry("20250820T060000-abcdef", "materialize *", "", state=RunState.RUNNING, attempts=attempts)
+    Journal(str(place.warehouse)).write(replace(entry, flow_run_id=str(run.id)))
+    place.bring(run, states().Crashed(message="Process exited with status -9"))
+    place.look()
+    left = f"  {FACT}: {keys(8)}\n  silver.x: {keys(9)}\n"
+    assert f"Why:\n  Process exited with status -9\nPartitions that were not made:\n{left}Look:" in place.mail.texts[0]
+    assert place.arrived() == [f"{place.deployment} crashed"]
+
+
+@pytest.mark.parametrize(("name", "news"), [("Completed", "has completed again"), ("Failed", "failed")])
+def test_a_run_that_was_given_up_and_goes_on(place: Place, name: str, news: str) -> None:
+    """The server keeps the end that it had as crashed."""
+    run = place.run(states().Running())
+    place.bring(run, states().Crashed(message="no heartbeat"))
+    place.look()
+    with place.client() as client:
+        end = client.read_flow_run(run.id).end_time
+    place.bring(run, getattr(states(), name)(message="and yet"))
+    with place.client() as client:
+        assert client.read_flow_run(run.id).end_time == end
+    found = place.look()
+    assert place.look().good == found.good == (name == "Completed")
+    assert place.arrived() == [f"{place.deployment} crashed", f"{place.deployment} {news}"]
+
+
+def test_between_two_looks(place: Place) -> None:
+    for state in (states().Failed(), states().Crashed(), states().Completed(), states().Crashed()):
+        place.run(state)
+    place.look()
+    place.look()
+    names = ["failed", "crashed", "has completed again", "crashed"]
+    assert place.arrived() == [f"{place.deployment} {name}" for name in names]
+
+
+def test_many_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resources.prefect.runs.PAGE", 2)
+    for number in range(5):
+        place.run(states().Failed(message=str(number)))
+    place.run(states().Completed())
+    place.look()
+    assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
+    seen = json.loads(place.state_file.read_text())["seen"]
+    assert len(seen) == 6
+
+
+def test_a_run_that_is_late(place: Place) -> None:
+    now = datetime.now(UTC)
+    long_ago, not_so_long = now - timedelta(minutes=5), now - timedelta(minutes=2)
+    place.scheduled(not_so_long)
+    place.scheduled(long_ago, "AwaitingConcurrencySlot")
+    place.bring(place.scheduled(long_ago, "AwaitingConcurrencySlot"), states().Pending())  # its turn has come
+    place.bring(place.scheduled(long_ago), states().Running())
+    assert place.look().good
+    late = place.scheduled(long_ago, "Late")
+    assert [item.kind for item in place.look().incidents] == ["late"]
+    place.look()
+    text = place.mail.texts[0]
+    assert f"Run: {late.name}, should have started {long_ago:%Y-%m-%d %H:%M} UTC" in text
+    assert "Go on: aqi worker start" in text
+    assert place.arrived() == [f"{place.deployment} is late"]
+    place.bring(late, states().Running())
+    assert place.look().good
+    assert place.arrived() == [f"{place.deployment} is no longer late"]
+
+
+def test_a_table_that_lies_behind(place: Place) -> None:
+    until = datetime(2025, 8, 20, 2, tzinfo=UTC)
+    place.lags = [Lag(FACT, "hanoi", until, 4.0, 3.0), Lag(FACT, "hue", until, 1.0, 3.0)]
+    place.look()
+    place.look()
+    [text] = place.mail.texts
+    assert text.startswith("hanoi: covered until 2025-08-20 02:00 UTC, 4.0 h behind, 3 h are allowed\nLook: aqi status")
+    assert f"Look: aqi status {FACT}\nGo on: prefect deployment run {place.deployment}\n" in text
+    assert place.arrived() == [f"{FACT} lies further behind than it may"]
+    place.lags = [Lag(FACT, "hanoi", until, 3.0, 3.0)]
+    assert place.look().good
+    assert place.arrived() == [f"{FACT} is up to date again"]
+
+
+def test_another_environment_is_none_of_its_business(place: Place, prefect_server: PrefectServer) -> None:
+    Place(prefect_server, "elsewhere", place.warehouse, place.mail, place.hook).run(states().Failed())
+    assert place.look().good
+    assert place.arrived() == []
+
+
+# --- channels, servers and looks that fail ------------------------------------------------------------------------
+
+
+def test_a_channel_that_is_down_gets_it_later_once(place: Place) -> None:
+    place.mail.stop()
+    place.run(states().Failed())
+    assert place.look().untold == ("email",)
+    place.run(states().Completed())
+    found = place.look()
+    assert (found.incidents, found.untold, found.good) == ((), ("email",), False)
+    assert len(place.hook.bodies) == 4
+    place.mail.start()
+    assert place.look().good
+    assert place.look().good
+    assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
+    assert any("email: the mail server" in line for line in place.said)
+
+
+def test_a_refused_message_holds_no_other_up(place: Place) -> None:
+    place.hook.refused = "poison"
+    place.run(states().Failed(message="poison"))
+    place.run(states().Completed())
+    place.look()
+    assert [body.get("event") for body in place.hook.bodies if "id" in body] == ["recovered"]
+    place.hook.refused = ""
+    assert place.look().good
+    assert sorted(body["event"] for body in place.hook.bodies if "id" in body) == ["began", "recovered"]
+    assert len(place.mail.mails) == 2
+
+
+def test_messages_that_are_refused_silence_no_channel(place: Place) -> None:
+    """More of them than are tried again; after some looks a short one comes for each, and nothing where none may."""
+    place.hook.refused = "poison"
+    lags = [Lag(f"gold.{name}", "hue", None, None, 3.0) for name in ("poison_a", "poison_b", "poison_c", "d")]
+    titles = [f"{lag.asset} lies further behind than it may" for lag in lags]
+    place.lags = lags[:3]
+    place.run(states().Failed(message="poison"))
+    for _ in range(REFUSALS - 1):
+        assert set(place.look().untold) == {"webhook team", "webhook log"}
+    assert place.hook.bodies == []
+    place.lags = lags
+    assert set(place.look().untold) == {"webhook team", "webhook log"}
+    sent = [body["title"] for body in place.hook.bodies if "id" in body]
+    assert sent == [titles[3], f"could not be sent: {place.deployment} failed"]
+    assert "aqi watch --once" in place.hook.bodies[-1]["text"]
+    assert sum("given up" in line and titles[0] in line for line in place.said) == 2
+    found = place.look()
+    assert (found.untold, len(found.incidents)) == ((), 5)
+    assert len(place.mail.mails) == 5
+
+
+def test_a_channel_that_takes_too_long_holds_no_look_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.service.watch.SENDING_SECONDS", 1)
+    place.mail.delay_seconds = 0.4
+    for state in (states().Failed(), states().Completed(), states().Crashed()):
+        place.run(state)
+    watch, began = place.watch(), time.monotonic()
+    assert watch.look().untold == ("email",)
+    assert time.monotonic() - began < 10
+    assert len(place.hook.bodies) == 6
+    place.mail.delay_seconds = 0
+    assert watch.look().untold == ()
+    names = ["failed", "has completed again", "crashed"]
+    assert place.arrived() == [f"{place.deployment} {name}" for name in names]
+
+
+def test_a_server_that_is_gone_and_back(place: Place) -> None:
+    with Door(int(urlsplit(place.server.api_url).port or 0)) as door:
+        url = f"http://user:hunter2@127.0.0.1:{door.port}/api"
+        assert place.watch(url).look().good
+        door.shut = True
+        for _ in range(3):
+            assert not place.watch(url).look().good
+        assert f"http://127.0.0.1:{door.port}/api: " in place.mail.texts[0]
+        assert "Go on: prefect server start" in place.mail.texts[0]
+        [memory] = place.state_file.parent.glob("watch-*.json")
+        assert "hunter2" not in "".join([*place.mail.texts, *place.said, memory.read_text()])
+        assert place.arrived() == ["the Prefect server does not answer"]
+        place.run(states().Failed())
+        door.shut = False
+        place.watch(url).look()
+    assert place.arrived() == [f"{place.deployment} failed", "the Prefect server answers again"]
+
+
+def test_a_server_that_is_none(place: Place) -> None:
+    assert not place.watch(place.hook.url).look().good
+    assert place.look().good
+    assert place.arrived() == []
+
+
+def test_each_server_and_warehouse_has_a_memory_of_its_own(place: Place) -> None:
+    place.lags = [Lag(FACT, "hanoi", None, None, 3.0)]
+    place.look()
+    behind = f"{FACT} lies further behind than it may"
+    assert place.arrived() == [behind]
+    place.lags = []
+    for uri, url in [(f"{place.warehouse}-2", ""), (str(place.warehouse), f"{place.server.api_url}/")]:
+        place.settings = load(environment={}, flags={**place.flags, "warehouse": {"uri": uri}})
+        place.watch(url).look()
+        assert place.arrived() == ([] if uri.endswith("-2") else [f"{FACT} is up to date again"])
+    names = {state_file(place.settings, url) for url in ("http://a/api", "http://b/api")}
+    assert len(names) == 2
+    cluster = load(environment={}, flags={"warehouse": {"uri": None}})  # also where the cluster has no name
+    assert state_file(cluster, "http://a/api").name.startswith("watch-default-")
+
+
+def test_tables_that_cannot_be_read(place: Place) -> None:
+    def broken() -> list[Lag]:
+        raise OSError("no NameNode")
+
+    watch = place.watch()
+    watch._read_lags = broken
+    assert not watch.look().good
+    assert [item.kind for item in watch.look().incidents] == ["tables"]
+    assert place.look().good
+    assert place.arrived() == ["the tables cannot be read", "the tables can be read again"]
+
+
+@dataclass
+class Broken:
+    """A channel that breaks, then ends the watch."""
+
+    errors: list[BaseException]
+    seen: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        self.seen.append(message)
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+def test_the_watch_goes_on_until_it_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Broken([AlertError("no"), ValueError("a bug, with hunter2"), AlertError("some", partly=True)])
+    watch = Watch(place.settings, {"broken": broken}, place.watch()._read_server, list, place.said.append)
+    looks = 0
+    real = Watch.look
+
+    def count(self: Watch) -> Look:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise RuntimeError("a look that fails")
+        if looks == 6:
+            raise KeyboardInterrupt
+        return real(self)
+
+    monkeypatch.setattr(Watch, "look", count)
+    place.run(states().Failed())
+    with pytest.raises(KeyboardInterrupt):
+        watch.forever()
+    assert len(broken.seen) == 3
+    assert any("this look failed (RuntimeError: a look that fails)" in line for line in place.said)
+    assert "hunter2" not in "".join(place.said)
+
+
+def test_watches_side_by_side_tell_everything_once(place: Place) -> None:
+    for _ in range(3):
+        place.run(states().Failed())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda watch: watch.look(), [place.watch() for _ in range(4)]))
+    assert [len(look.incidents) for look in found] == [1] * 4
+    assert place.arrived() == [f"{place.deployment} failed"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": 7}', "\0"])
+def test_a_memory_that_cannot_be_read(place: Place, content: str) -> None:
+    place.look()
+    place.state_file.write_text(content)
+    place.run(states().Failed())
+    place.look()
+    place.look()
+    assert f"{place.deployment} failed" in place.arrived()
+    assert any("begun anew" in line for line in place.said)
+
+
+def test_a_memory_that_cannot_be_written(place: Place) -> None:
+    folder = place.state_file.parent
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where a folder should be")
+    place.run(states().Failed())
+    watch = place.watch()
+    watch.look()
+    watch.look()
+    assert place.arrived() == [f"{place.deployment} failed"]
+    assert any("cannot be written" in line for line in place.said)

@@ -1,0 +1,95 @@
+"""The command on the cluster of these tests, and what it leaves there."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orchestration.engine.workspace import Workspace
+from orchestration.reports.rows import read_rows
+from resources.hadoop.configuration import HadoopConf
+from resources.hadoop.resource_manager import Application, ResourceManager
+from resources.settings.load import load
+from resources.spark.on_yarn import warehouse_tag
+from tests.support import oracle
+from tests.support.aqi_process import AQI, ROOT, Commands
+from tests.support.small_lake import DATED
+
+
+class YarnCommands(Commands):
+    """Calls `aqi` with the profile for YARN; one executor, which is what a small machine has room for."""
+
+    def __init__(self, home: Path, warehouse: str, base_url: str, prefect: str) -> None:
+        environment = {
+            "AQI_PROFILE": "yarn",
+            "AQI_YARN__EXECUTORS": "1",
+            "AQI_YARN__EXECUTOR_MEMORY": "1g",
+            "PREFECT_API_URL": prefect,
+        }
+        super().__init__(home, warehouse, base_url, environment)
+        self._started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that goes on while the test does something to it."""
+        run = subprocess.Popen(
+            [AQI, *arguments], env=self.env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self._started.append(run)
+        return run
+
+    def end(self) -> None:
+        """End what a test that was broken off has left running."""
+        for run in self._started:
+            if run.poll() is None:
+                process = psutil.Process(run.pid)
+                for one in [process, *process.children(recursive=True)]:
+                    one.kill()
+                run.wait()
+
+    def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """scripts/spark_submit.sh."""
+        script = [str(ROOT / "scripts" / "spark_submit.sh"), *arguments]
+        return subprocess.run(script, env=self.env, capture_output=True, text=True, timeout=280, check=False)
+
+    @property
+    def workspace(self) -> Workspace:
+        flags = {"warehouse": {"uri": str(self.warehouse)}}
+        return Workspace.open(load("yarn", environment={}, flags=flags))
+
+    def tables(self) -> dict[str, Any]:
+        return tables_of(self.workspace)
+
+    def applications(self, *, running: bool = False) -> list[Application]:
+        """Those on this warehouse."""
+        return manager().applications(warehouse_tag(str(self.warehouse)), running=running)
+
+    def has_table(self, key: str) -> bool:
+        workspace = self.workspace
+        return workspace.warehouse.state(workspace.assets[key]).version is not None
+
+
+def manager() -> ResourceManager:
+    return ResourceManager(HadoopConf.load())
+
+
+def tables_of(workspace: Workspace) -> dict[str, Any]:
+    """The dated tables in the form in which they are compared; read by deltalake."""
+    found = {}
+    for key in DATED:
+        table = read_rows(workspace, key)
+        rows = table.drop_columns([name for name in table.column_names if name.startswith("_")]).to_pylist()
+        found[key] = oracle.canonical(rows, oracle.COLUMNS[key])
+    return found
+
+
+def wait_until(what: Callable[[], object], seconds: float = 120) -> None:
+    """Wait for something to come true. Raises AssertionError where it does not."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)

@@ -1,0 +1,152 @@
+"""A warehouse in a temporary folder, a simulator to fill it, and runs in a shared Spark session without Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.core.partitions.keys import ChunkMode
+from orchestration.core.planning.planner import Request
+from orchestration.core.runs.outcome import RunSummary, chunk_outcomes
+from orchestration.engine.backfill import backfill_request
+from orchestration.engine.changes.tables import change_tables
+from orchestration.engine.executor import look, prepare, run_in_order
+from orchestration.engine.workspace import Workspace
+from orchestration.reports.rows import read_rows
+from orchestration.reports.status import read_status
+from resources.settings.load import load
+from tests.support import oracle
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ALL = "*"
+DATED = (
+    oracle.BRONZE,
+    oracle.SILVER,
+    oracle.QUARANTINE,
+    oracle.FACT_HOURLY,
+    oracle.CITY_DAILY,
+    oracle.EPISODE,
+)
+
+
+@dataclass
+class SharedSpark:
+    """The session of the tests as a run's own: it is neither started nor stopped."""
+
+    session: Any
+    application_id: str = "shared"
+
+    def start(self) -> Any:
+        return self.session
+
+    def cancel(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def shared(spark: Any) -> Any:
+    """What makes a session for commands that want one."""
+    return lambda run_id, rows_expected, inherited: SharedSpark(spark)
+
+
+@dataclass
+class Lake:
+    """flags: settings that win over the profile. now: the clock. sessions_wanted: how often a run asked for Spark."""
+
+    folder: Path
+    spark: Any
+    base_url: str
+    flags: dict[str, Any] = field(default_factory=dict)
+    now: datetime = NOW
+    sessions_wanted: int = 0
+
+    @property
+    def workspace(self) -> Workspace:
+        """A fresh workspace: what a new command would see."""
+        api = {"base_url": self.base_url, "backoff_seconds": 0.01, "attempts": 2, **self.flags.get("open_meteo", {})}
+        flags = {
+            **{name: value for name, value in self.flags.items() if name != "open_meteo"},
+            "open_meteo": api,
+            "warehouse": {"uri": str(self.folder)},
+            "clock": {"now": self.now},
+        }
+        return Workspace.open(load(environment={}, flags=flags))
+
+    def materialize(
+        self, days: str, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
+    ) -> RunSummary:
+        workspace = self.workspace
+        return self.run(workspace.requested(workspace.select(selection), days, list(locations), force=force))
+
+    def backfill(
+        self, start: str, end: str, mode: ChunkMode, selection: str = ALL, *, restart: bool = False
+    ) -> RunSummary:
+        workspace = self.workspace
+        return self.run(backfill_request(workspace, workspace.select(selection), start, end, mode, restart=restart))
+
+    def repair(self, selection: str = ALL) -> RunSummary:
+        workspace = self.workspace
+        return self.run(workspace.repair(workspace.select(selection), None))
+
+    def hourly(self, selection: str = ALL) -> RunSummary:
+        workspace = self.workspace
+        return self.run(workspace.hourly(workspace.select(selection)))
+
+    def run(self, request: Request) -> RunSummary:
+        """One run, without Prefect and the lock."""
+        workspace = self.workspace
+        looked = look(workspace, request)
+        current = workspace.current(None if looked is None else looked.sent)
+        plan, tables = workspace.plan(request, current)
+        run_id = f"run-{datetime.now(UTC).timestamp()}"
+        change_tables(workspace, plan, tables, run_id)
+        tables = workspace.states(tuple(request.assets))
+        runner, source = prepare(workspace, plan, tables, run_id, self._session, current, looked)
+        outcomes = run_in_order(plan, runner, source)
+        return RunSummary(run_id, plan, outcomes, 0.0, chunks=chunk_outcomes(request, plan, outcomes, runner.tables))
+
+    def _session(self) -> Any:
+        self.sessions_wanted += 1
+        return self.spark
+
+    def states(self, selection: str = ALL, days: str | None = None) -> dict[str, dict[str, list[str]]]:
+        """What `aqi status` says: by asset and state, the partition keys."""
+        workspace = self.workspace
+        found: dict[str, dict[str, list[str]]] = {}
+        for item in read_status(workspace, workspace.select(selection), days):
+            found.setdefault(item.asset, {}).setdefault(str(item.state), []).append(str(item.partition))
+        return found
+
+    def uri(self, key: str) -> str:
+        return self.workspace.warehouse.table_uri(key)
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """All rows of a table, by deltalake, without ``_ingested_at``; instants in UTC."""
+        table = read_rows(self.workspace, key)
+        return table.drop_columns([name for name in table.column_names if name.startswith("_")]).to_pylist()
+
+    def canonical(self, key: str) -> Any:
+        """A table in the form in which tables are compared."""
+        return oracle.canonical(self.rows(key), oracle.COLUMNS[key])
+
+    def tables(self, keys: Iterable[str] = DATED) -> dict[str, Any]:
+        return {key: self.canonical(key) for key in keys}
+
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The data files that every table's newest version has, by table."""
+        from deltalake import DeltaTable
+
+        workspace = self.workspace
+        return {
+            asset.key: tuple(sorted(DeltaTable(workspace.warehouse.table_uri(asset.key)).file_uris()))
+            for asset in workspace.catalog
+        }
+
+    def versions(self) -> dict[str, int | None]:
+        workspace = self.workspace
+        return {asset.key: workspace.warehouse.state(asset).version for asset in workspace.catalog}
