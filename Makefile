@@ -12,7 +12,7 @@ help: ## this list
 
 setup: ## make .venv: Python packages and Java libraries, exact and checked
 	@$(PYTHON) scripts/setup.py
-	@$(BIN)/python -m orchestration.class_archive
+	@$(BIN)/python scripts/class_archive.py
 
 demo: ready ## the whole pipeline on the bundled simulator, then a report
 	@$(BIN)/aqi demo
@@ -20,8 +20,8 @@ demo: ready ## the whole pipeline on the bundled simulator, then a report
 test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs
 	$(BIN)/pytest -m "not slow"
 
-test-fast: ready-python ## unit tests only: no Java, seconds
-	$(BIN)/pytest tests/unit -m "not slow and not planted"
+test-fast: ready-python ## what needs neither Java nor servers: under a minute
+	$(BIN)/pytest -m "not (spark or prefect or yarn or planted or slow)"
 
 test-long: ready-cluster lint ## lint and every test, slow ones too
 	$(BIN)/pytest
@@ -43,7 +43,7 @@ clean: ## remove caches and build leftovers (not .venv, not a warehouse)
 
 ready: # as setup, but silent where nothing is to be done
 	@$(PYTHON) scripts/setup.py --quiet
-	@$(BIN)/python -m orchestration.class_archive
+	@$(BIN)/python scripts/class_archive.py
 
 ready-python: # as ready, without Java
 	@$(PYTHON) scripts/setup.py --quiet --no-java

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from orchestration.core.declarations.asset import DailyByLocation, asset
-from orchestration.core.declarations.parameters import Location
+from orchestration.core.partitions.location import Location
 
 DAILY = DailyByLocation()
 

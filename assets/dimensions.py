@@ -9,7 +9,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from orchestration.core.declarations.asset import asset
-from orchestration.core.declarations.parameters import Calendar, Location, Pollutant
+from orchestration.core.declarations.parameters import Calendar, Pollutant
+from orchestration.core.partitions.location import Location
 
 
 def _session() -> SparkSession:

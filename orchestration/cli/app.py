@@ -10,12 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli.app import changes as cli_changes
-from orchestration.cli.app import deploy as cli_deploy
-from orchestration.cli.app import runs as cli_runs
-from orchestration.cli.app import upkeep as cli_upkeep
-from orchestration.cli.app import watch as cli_watch
-from orchestration.cli.app import worker as cli_worker
+from orchestration.cli import changes, deploy, runs, upkeep, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -27,12 +22,12 @@ from orchestration.cli.common import (
     partitions_option,
     place_names,
     profile_option,
-    quiet_prefect,
     run,
 )
 from orchestration.core.errors import UsageError
+from resources.prefect.quiet import quiet_prefect
 
-__all__ = ["cli_changes", "cli_deploy", "cli_runs", "cli_upkeep", "cli_watch", "cli_worker", "main", "run"]
+__all__ = ["changes", "deploy", "main", "run", "runs", "upkeep", "watch", "worker"]
 
 
 @main.command()

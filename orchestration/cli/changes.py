@@ -15,11 +15,11 @@ from orchestration.cli.common import (
     main,
     open_workspace,
     profile_option,
-    quiet_prefect,
     yarn_check_option,
     yes_option,
 )
 from orchestration.core.errors import UsageError
+from resources.prefect.quiet import quiet_prefect
 
 
 def one_asset(workspace: Any, text: str) -> str:

@@ -132,14 +132,3 @@ def leave_interrupted() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(INTERRUPTED)
-
-
-def quiet_prefect() -> None:
-    """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported."""
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    # Libraries that log through the root logger give it a handler for everything, if it has none.
-    warnings = logging.StreamHandler()
-    warnings.setLevel(logging.WARNING)
-    warnings.addFilter(lambda record: not record.name.startswith("prefect"))
-    logging.getLogger().addHandler(warnings)
-    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")

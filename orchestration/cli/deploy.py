@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from orchestration.cli.common import command, json_option, main, profile_option, quiet_prefect
+from orchestration.cli.common import command, json_option, main, profile_option
 from orchestration.core.errors import UsageError
+from resources.prefect.quiet import quiet_prefect
 
 
 @main.command()

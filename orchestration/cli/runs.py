@@ -19,12 +19,12 @@ from orchestration.cli.common import (
     partitions_option,
     place_names,
     profile_option,
-    quiet_prefect,
     yarn_check_option,
     yes_option,
 )
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.hourly import gap_in_words
+from resources.prefect.quiet import quiet_prefect
 
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestration.cli.common import command, json_option, main, profile_option, quiet_prefect
+from orchestration.cli.common import command, json_option, main, profile_option
 from orchestration.core.errors import UsageError
+from resources.prefect.quiet import quiet_prefect
 
 if TYPE_CHECKING:
     from orchestration.core.alerts.watch_state import Incident

@@ -17,7 +17,7 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Limits
 from orchestration.core.errors import DeclarationError
 
-SOURCE = Path(__file__).resolve().parent.parent / "assets" / "contracts.py"
+SOURCE = Path(__file__).resolve().parents[2] / "assets" / "contracts.py"
 
 
 def load_contracts(catalog: Catalog, limits: Limits) -> dict[str, Contract]:

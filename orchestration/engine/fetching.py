@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orchestration.core.declarations.parameters import Location
 from orchestration.core.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
+from orchestration.core.partitions.location import Location
 from orchestration.core.runs.decisions import Sourced
 from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NOT_ANSWERED

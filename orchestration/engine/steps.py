@@ -1,6 +1,6 @@
 """Runs one step of a plan on Spark: read, transform, evaluate once, aggregate once, check, commit once.
 
-What it decides, ``orchestration.core.runs.decisions`` decides. Knows nothing of Prefect: ``orchestration.engine.executor`` calls
+What it decides, ``core.runs.decisions`` decides. Knows nothing of Prefect: ``executor`` calls
 ``StepRunner.run`` from its tasks, several at once.
 """
 

@@ -25,7 +25,7 @@ from orchestration.service.flow_parameters import check_parameters, parameter_sc
 from resources.settings.load import Settings, WarehouseSettings, load
 from resources.settings.operations import A_NAME, DeploymentSettings
 
-FLOWS = "orchestration.service.flows"
+FLOWS = "orchestration.flows"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 WITHOUT_HEARTBEAT_SECONDS = 300.0
 """Ten of a worker's heartbeats: a server that was away for some minutes must not take living runs for dead."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.cli.common import quiet_prefect
+from resources.prefect.quiet import quiet_prefect
 
 quiet_prefect()
 
@@ -33,7 +33,7 @@ from resources.machine.clock import iso  # noqa: E402
 from resources.settings.load import load  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 PARALLEL_STEPS = 8
 
 

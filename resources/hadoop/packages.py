@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OURS = ("assets", "orchestration", "resources", "config")
 _LEFT_OUT = ("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "pytest", "ruff", "setuptools")
 """Tools of development, by how their names begin; Spark's jars have an archive of their own."""

@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from orchestration.core.declarations.parameters import Location
 from orchestration.core.errors import SourceNonsense
+from orchestration.core.partitions.location import Location
 from resources.open_meteo.requests import INDEX, VARIABLES, Request
 
 EPOCH = datetime(1970, 1, 1)

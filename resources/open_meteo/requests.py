@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from orchestration.core.declarations.parameters import Location
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.days import Days
+from orchestration.core.partitions.location import Location
 
 MICROGRAMS, INDEX = "µg/m³", "US AQI"
 

@@ -17,16 +17,9 @@ from typing import Annotated, Any, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 
-from orchestration.core.declarations.parameters import (
-    LOCATION_KEY,
-    Calendar,
-    EpisodeRule,
-    Limits,
-    Location,
-    Parameters,
-    Pollutant,
-)
+from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Parameters, Pollutant
 from orchestration.core.errors import ConfigurationError
+from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
 from resources.settings.operations import (
     AlertSettings,
@@ -37,7 +30,7 @@ from resources.settings.operations import (
 )
 from resources.settings.section import Section, a_time_zone, an_http_url
 
-CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
+CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
 DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml", "deployments.yml")
 ENVIRONMENT_PREFIX = "AQI_"
 MEMORY = r"^[0-9]+[kmgt]$"

@@ -39,7 +39,7 @@ class OverlapSettings(Section):
 
 
 class DeploymentSettings(Section):
-    """A deployment. flow: one of those in orchestration.service.flows. schedules: by slug. pool: None for ``deploy.pool``."""
+    """A deployment. flow: one of ``orchestration.flows``. schedules: by slug. pool: None for ``deploy.pool``."""
 
     flow: Literal["materialize", "backfill", "maintenance"]
     description: str = ""

@@ -48,7 +48,7 @@ def test_the_declared_deployments_of_this_project() -> None:
     assert hourly.key == ("materialize", "aqi-hourly")
     assert hourly.properties.parameters == {"selection": "*", "hourly": True}
     assert hourly.properties.parameter_schema == parameter_schema("materialize")
-    assert hourly.properties.entrypoint == "orchestration.service.flows.materialize"
+    assert hourly.properties.entrypoint == "orchestration.flows.materialize"
     assert hourly.properties.tags == ("aqi", "aqi-environment:default")
     assert (hourly.properties.pool, hourly.properties.limit, hourly.properties.collision) == ("aqi", 1, "CANCEL_NEW")
     assert hourly.schedules == {"hourly": Schedule("0 * * * *", "Asia/Ho_Chi_Minh")}

@@ -1,7 +1,7 @@
 """What an asset is, and the ``@asset`` decorator that declares one.
 
 A wrong declaration fails here, when the module with it is imported, and names the asset and the remedy. What can
-only be seen with all assets together (unknown upstream, cycles, doubles) is found by ``orchestration.core.declarations.catalog``.
+only be seen with all assets together (unknown upstream, cycles, doubles) is found by ``catalog``.
 """
 
 from __future__ import annotations

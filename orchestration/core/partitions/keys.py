@@ -1,7 +1,7 @@
 """Partitions as plain values: a key, a set of keys, and the algebra on sets.
 
 A *partition key* is a UTC day and a location, ``2025-08-08/hanoi``; an unpartitioned asset has the single key
-``null``. Sets of keys are kept as intervals of days per location (see ``orchestration.core.partitions.days``), so that ten
+``null``. Sets of keys are kept as intervals of days per location (see ``days``), so that ten
 years of a thousand locations cost a thousand small tuples, and no operation counts days.
 
 Must not know: assets, storage, the clock.
@@ -19,9 +19,9 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
-from orchestration.core.declarations.parameters import LOCATION_KEY
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.days import FEED_BEGINS, ChunkMode, Days, chunks, first_and_last_day, parse_range
+from orchestration.core.partitions.location import LOCATION_KEY
 
 __all__ = [
     "FEED_BEGINS",

@@ -1,6 +1,6 @@
 """The parts of a selection, and which assets each of them chooses.
 
-One class for every form of the language; how it is written, and read, is told in ``orchestration.core.selection.parser``.
+One class for every form of the language; how it is written, and read, is told in ``parser``.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ import yaml
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract
-from orchestration.core.declarations.parameters import Location, Parameters
+from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.location import Location
 from orchestration.core.state.equivalence import SCHEME_1, Equivalences, parts
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape, TableState
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-9
 """Degrees by which a difference of two decimal fractions may be too large."""
-LINES = Path(__file__).resolve().parent.parent / "assets" / "same_rows.yml"
+LINES = Path(__file__).resolve().parents[3] / "assets" / "same_rows.yml"
 
 
 DOMAIN_OF_SCHEME_1 = "cams_global"

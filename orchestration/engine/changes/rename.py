@@ -1,7 +1,7 @@
 """``aqi location rename OLD NEW``: another key for a location, in every table, without a fetch.
 
 A commit a table, upstream first: the rows of OLD become rows of NEW, with the identifiers that the new key makes, and
-their records go with them. What was begun is written down first (``resources.delta.pending``), so that a rename that was
+their records go with them. What was begun is written down first (``delta.pending``), so that a rename that was
 broken off is gone on with by the same call, and nothing else writes these tables meanwhile. A table says by itself
 whether it is done: it has no partitions of OLD any more.
 """
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.declarations.parameters import LOCATION_KEY, Location
 from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.partitions.location import LOCATION_KEY, Location
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as, provenance_of
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts

@@ -16,7 +16,8 @@ from typing import Any
 
 from orchestration.core.code.narrow import methods, narrowed, readable
 from orchestration.core.declarations.asset import Asset, Check
-from orchestration.core.declarations.parameters import Location, Parameters
+from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.engine.code.reached import Form, form_of
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.declarations.contract import RowRule
-from orchestration.core.declarations.parameters import Location, Parameters
+from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.partitions.location import Location
 
-KEPT = Path(__file__).resolve().parent.parent / "assets" / "scheme1.json"
+KEPT = Path(__file__).resolve().parents[3] / "assets" / "scheme1.json"
 RULED = "silver.air_quality_hourly_clean"  # the parameter `row_rules` was the rules of its contract
 
 Columns = tuple[tuple[str, str, bool], ...]

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from orchestration.core.code import scopes
 from orchestration.engine.code.reached import Form, form_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = "assets_y"
 
 FormOf = Callable[..., Form]
@@ -398,7 +398,10 @@ def test_attributes_and_what_is_read_whole(form: FormOf) -> None:
 def test_classes_of_the_engine_count_by_content_not_by_name(form: FormOf, monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestration.core.declarations import contract
 
-    text = "from orchestration.core.declarations.contract import RowRule\nC = RowRule('a', 'null', 'x')\ndef root(): return C, RowRule\n"
+    text = (
+        "from orchestration.core.declarations.contract import RowRule\n"
+        "C = RowRule('a', 'null', 'x')\ndef root(): return C, RowRule\n"
+    )
     before = form(text)
     assert "RowRule" not in before.text
     assert "orchestration" not in before.text

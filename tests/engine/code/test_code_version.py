@@ -18,15 +18,16 @@ import pytest
 
 from assets import CATALOG
 from orchestration.core.declarations.asset import Asset, Check, asset
-from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Location, Parameters
+from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Parameters
 from orchestration.core.errors import DeclarationError
+from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
 from orchestration.engine.code import code_version
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.contracts import load_contracts
 from resources.settings.load import load
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PARAMETERS = load("local", environment={}).parameters
 PACKAGE = "assets_x"
 

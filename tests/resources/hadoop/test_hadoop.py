@@ -18,7 +18,7 @@ from resources.hadoop.packages import packages_name, write_packages
 from resources.hadoop.resource_manager import Application
 from resources.machine.processes import Process
 from resources.settings.load import load
-from resources.spark.driver import on_yarn as spark_yarn
+from resources.spark import on_yarn as spark_yarn
 from resources.spark.driver import spark_conf
 from resources.spark.on_yarn import (
     check_master,

@@ -18,7 +18,7 @@ import pytest
 
 from resources.machine import crash_points
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SURVIVED, KILLED = 0, -signal.SIGKILL
 
 

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.core.declarations.parameters import Location
 from orchestration.core.errors import (
     ConfigurationError,
     FetchCancelled,
@@ -26,6 +25,7 @@ from orchestration.core.errors import (
     SourceUnreachable,
     UsageError,
 )
+from orchestration.core.partitions.location import Location
 from resources.open_meteo.answers import SCHEMA, read_answers
 from resources.open_meteo.client import OpenMeteoClient
 from resources.open_meteo.requests import VARIABLES, Request, plan_requests

@@ -24,7 +24,7 @@ from resources.simulator.us_aqi import hourly_indices
 
 NOW = datetime(2025, 10, 13, 10, 30, tzinfo=UTC)
 HANOI, HCMC, DANANG = (21.0278, 105.8342), (10.8231, 106.6297), (16.0544, 108.2022)
-RECORDED = Path(__file__).parents[3] / "shared" / "open_meteo"
+RECORDED = Path(__file__).resolve().parents[4] / "shared" / "open_meteo"
 
 
 def ask(server: Simulator, *places: tuple[float, float], first: str = "2025-08-08", **more: str) -> requests.Response:

@@ -21,7 +21,7 @@ import pytest
 from orchestration.core.errors import EnvironmentError_, WarehouseLocked
 from resources.storage.lock import LOCK_NAME, ORPHAN_GRACE_SECONDS, TERM_SECONDS, WarehouseLock
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SINCE = "2025-08-20T06:00:00Z"
 
 HOLD = """

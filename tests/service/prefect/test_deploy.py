@@ -39,7 +39,7 @@ def test_deployed_twice_the_server_has_what_is_declared(operator: MakeOperator) 
     hourly = one.one("hourly")
     profile = str(one.folder / "profile.yml")
     assert hourly["parameters"] == {"selection": "*", "hourly": True, "profile": profile}
-    assert hourly["entrypoint"] == "orchestration.service.flows.materialize"
+    assert hourly["entrypoint"] == "orchestration.flows.materialize"
     assert hourly["work_pool_name"] == "aqi-twice"
     assert hourly["enforce_parameter_schema"]
     assert hourly["global_concurrency_limit"]["limit"] == 1

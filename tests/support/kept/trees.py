@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEPT = Path(__file__).with_name("d35dc26.tar.gz")
 RANGE = "2025-08-08..2025-08-21"
 NOW = "2026-01-01T00:00:00Z"
@@ -87,7 +87,7 @@ class Tree:
             **self.environment,
             **more,
         }
-        code = "import sys; sys.argv[0] = 'aqi'; from orchestration.cli.app import run; run()"
+        code = "import sys; sys.argv[0] = 'aqi'; from orchestration.cli import run; run()"
         return subprocess.run(
             [sys.executable, "-c", code, *call],
             cwd=self.folder,

@@ -1,8 +1,8 @@
 """A model of the warehouse and of runs over it, without Spark and files, around the project's real pure core.
 
 ``World`` is what runs find: the provider's feed, the clock, code and contracts. ``Storage`` keeps tables as logs of
-commits, with their rows at every version. ``Run`` does with the functions of the core what ``orchestration.engine.steps`` does
-with them, phase by phase, so that it can be broken off or mixed with another run at every one of them.
+commits, with their rows at every version. ``Run`` does with the functions of the core what ``engine.steps`` does with
+them, phase by phase, so that it can be broken off or mixed with another run at every one of them.
 
 Beside what the core records, the storage keeps a *shadow*: of every partition the code, the contract and the whole rows
 upstream that it was made from. From it follows, without a fingerprint or a mapping, what is fresh.

@@ -1,6 +1,6 @@
 """Writes the driver JVM's class-data archive: a small run over the simulator loads the classes, the JVM keeps them.
 
-    python -m orchestration.class_archive      writes it if it is not there; about a minute, once per Java and libraries
+    python scripts/class_archive.py      writes it if it is not there; about a minute, once per Java and libraries
 
 Session start and the first use of everything are cheaper with it (README, Speed). Nothing depends on it.
 """
