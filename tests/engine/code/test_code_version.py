@@ -263,7 +263,7 @@ def test_every_process_gives_the_same_versions(sources: Sources) -> None:
     """Sets of text come in another order in every process, and functions lie at other addresses."""
     sources.best()
     code = (
-        "from orchestration import code_version\n"
+        "from orchestration.engine.code import code_version\n"
         f"code_version.PACKAGE = {PACKAGE!r}\n"
         "from assets_x.main import best\n"
         "from resources.settings.load import load\n"

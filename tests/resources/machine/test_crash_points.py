@@ -25,7 +25,7 @@ SURVIVED, KILLED = 0, -signal.SIGKILL
 def run(code: str, wanted: str | None, **options: str) -> subprocess.CompletedProcess[str]:
     """A process that runs ``code`` with ``crash_points`` imported and the variable set to ``wanted``."""
     return subprocess.run(
-        [sys.executable, "-c", f"from pathlib import Path\nfrom resources import crash_points\n{code}"],
+        [sys.executable, "-c", f"from pathlib import Path\nfrom resources.machine import crash_points\n{code}"],
         cwd=ROOT,
         env=environment(wanted) | options,
         capture_output=True,
