@@ -3,6 +3,8 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
+# Two processes run the tests, one of them what waits: tests/support/workers.py. `.venv/bin/pytest FILE` is one process.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-long lint lock clean ready ready-python ready-cluster
@@ -18,10 +20,10 @@ demo: ready ## the whole pipeline on the bundled simulator, then a report
 	@$(BIN)/aqi demo
 
 test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 test-fast: ready-python ## what needs neither Java nor servers: under a minute
-	$(BIN)/pytest -m "not (spark or prefect or yarn or planted or slow)"
+	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or planted or slow)"
 
 test-long: ready-cluster lint ## lint and every test, slow ones too
 	$(BIN)/pytest

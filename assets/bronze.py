@@ -5,8 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from orchestration.core.declarations.asset import DailyByLocation, asset
+from orchestration.core.declarations.asset import asset
 from orchestration.core.partitions.location import Location
+from orchestration.core.partitions.scheme import DailyByLocation
 
 DAILY = DailyByLocation()
 
@@ -15,7 +16,7 @@ DAILY = DailyByLocation()
 def open_meteo_hourly(open_meteo: DataFrame, *, locations: tuple[Location, ...], model_domain: str) -> DataFrame:
     """Open-Meteo's hourly air quality as it was sent: an hour of one place a row, forecasts left out.
 
-    open_meteo: location_key, ts_utc, _ingested_at and the seventeen variables by their column names.
+    open_meteo: location_key, ts_utc, _ingested_at and the variables by their column names.
     """
     place = {location.key: location for location in locations}
     key = F.col("location_key")

@@ -2,9 +2,10 @@
 
 Delta's schema, NOT NULL and comments, the compiled row rules and docs/TABLES.md all come from here. Limits are
 configuration, so the models are made for given limits. Importing this module imports pandera and pandas: whoever must
-answer at once uses the kept form (``orchestration.engine.contracts``) instead.
+answer at once uses the kept form (``engine.contracts``) instead.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandera.pyspark as pa
@@ -12,15 +13,8 @@ import pyspark.sql.types as T
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from orchestration.core.declarations.contract import Column, Contract, RowRule
-from orchestration.core.declarations.parameters import Limits
-from orchestration.core.errors import DeclarationError
-
-MICROGRAMS = "µg/m³"
-US_AQI = "US AQI"
-RULE_ORDER = ("key", "negative", "not_finite", "implausible")
-KEY_COLUMNS = ("location_key", "ts_utc", "date_utc")
-
+from assets.parameters import Bounds
+from assets.variables import INDEXES, MEASURED, US_AQI, Variable
 
 NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 
@@ -49,55 +43,43 @@ def _ingested() -> Any:
 class _HourlyValues:
     """Makes the fields that bronze, silver and the hourly fact share; with ``limits`` also their row rules."""
 
-    def __init__(self, limits: Limits | None) -> None:
+    def __init__(self, limits: Mapping[str, Bounds] | None) -> None:
         self.limits = limits
 
-    def index(self, of: str) -> Any:
-        rules: dict[str, Any] = {"ge": 0} if self.limits else {}
-        return pa.Field(nullable=True, description=f"Index {of}", metadata={"unit": US_AQI}, **rules)
-
-    def concentration(self, column: str, of: str, unit: str = MICROGRAMS) -> Any:
+    def field(self, variable: Variable) -> Any:
+        """The column of a variable. Its rules: an index is not negative; a measured value neither, and plausible."""
         rules: dict[str, Any] = {}
-        if self.limits:
-            low, high = self.limits.of(column)
-            rules = {"ge": 0, "notin": NOT_FINITE}
+        if self.limits is not None:
+            rules["ge"] = 0
+        if self.limits is not None and variable in MEASURED:
+            bounds = self.limits.get(variable.column, Bounds())
+            low, high = bounds.low, bounds.high
+            rules["notin"] = NOT_FINITE
             if low is not None:
                 rules["in_range"] = {"min_value": low, "max_value": float("inf") if high is None else high}
             elif high is not None:
                 rules["le"] = high
-        return pa.Field(nullable=True, description=of, metadata={"unit": unit}, **rules)
+        return pa.Field(nullable=True, description=variable.description, metadata={"unit": variable.unit}, **rules)
 
     def model(self, columns_before: Any = pa.DataFrameModel) -> Any:
-        made = self
-
-        class HourlyValues(columns_before):
-            location_key: T.StringType = _text("The place, a key of gold.dim_location")
-            ts_utc: T.TimestampType = _instant("Start of the hour")
-            date_utc: T.DateType = _text("UTC day of ts_utc")
-            latitude: T.DoubleType = _number("Latitude of the place as configured", "°")
-            longitude: T.DoubleType = _number("Longitude of the place as configured", "°")
-            aqi: T.IntegerType = made.index("of the worst pollutant")
-            aqi_pm25: T.IntegerType = made.index("of PM2.5, 24 hours")
-            aqi_pm10: T.IntegerType = made.index("of PM10, 24 hours")
-            aqi_no2: T.IntegerType = made.index("of nitrogen dioxide, 1 hour")
-            aqi_o3: T.IntegerType = made.index("of ozone, 8 hours")
-            aqi_so2: T.IntegerType = made.index("of sulphur dioxide, 1 hour")
-            aqi_co: T.IntegerType = made.index("of carbon monoxide, 8 hours")
-            pm25: T.DoubleType = made.concentration("pm25", "Particles up to 2.5 µm")
-            pm10: T.DoubleType = made.concentration("pm10", "Particles up to 10 µm")
-            o3: T.DoubleType = made.concentration("o3", "Ozone")
-            no2: T.DoubleType = made.concentration("no2", "Nitrogen dioxide")
-            so2: T.DoubleType = made.concentration("so2", "Sulphur dioxide")
-            co: T.DoubleType = made.concentration("co", "Carbon monoxide")
-            aod: T.DoubleType = made.concentration("aod", "Aerosol optical depth at 550 nm", "1")
-            dust: T.DoubleType = made.concentration("dust", "Saharan dust")
-            uv_index: T.DoubleType = made.concentration("uv_index", "UV index", "1")
-            co2: T.DoubleType = made.concentration("co2", "Carbon dioxide", "ppm")
-
-        return HourlyValues
+        columns = {
+            "location_key": (T.StringType, _text("The place, a key of gold.dim_location")),
+            "ts_utc": (T.TimestampType, _instant("Start of the hour")),
+            "date_utc": (T.DateType, _text("UTC day of ts_utc")),
+            "latitude": (T.DoubleType, _number("Latitude of the place as configured", "°")),
+            "longitude": (T.DoubleType, _number("Longitude of the place as configured", "°")),
+            **{one.column: (T.IntegerType, self.field(one)) for one in INDEXES},
+            **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},
+        }
+        said = {
+            "__module__": __name__,
+            "__annotations__": {name: kind for name, (kind, _) in columns.items()},
+            **{name: field for name, (_, field) in columns.items()},
+        }
+        return type("HourlyValues", (columns_before,), said)
 
 
-def models(limits: Limits) -> dict[str, Any]:
+def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     """A pandera model per contract name, with the row rules for ``limits``."""
     values = _HourlyValues(None).model()
     ruled_values = _HourlyValues(limits).model()
@@ -129,6 +111,11 @@ def models(limits: Limits) -> dict[str, Any]:
 
         class Config:
             unique = ["location_key", "ts_utc"]
+            metadata = {
+                "key": ["location_key", "ts_utc", "date_utc"],
+                "on_the_hour": ["ts_utc"],
+                "on_its_day": ["ts_utc", "date_utc"],
+            }
 
     class AirQualityHourlyQuarantine(OpenMeteoHourly):
         """Hours that break a row rule, whole, with the names of all rules that they broke."""
@@ -257,71 +244,3 @@ def models(limits: Limits) -> dict[str, Any]:
         "FactCityDaily": FactCityDaily,
         "FactEpisode": FactEpisode,
     }
-
-
-def contract_of(name: str, model: Any) -> Contract:
-    """The plain form of a pandera model. Raises DeclarationError for a check that has no compiled form."""
-    schema = model.to_schema()
-    columns, rules = [], []
-    for column_name, column in schema.columns.items():
-        columns.append(
-            Column(
-                name=column_name,
-                type=_delta_type(column.dtype.type),
-                nullable=column.nullable,
-                unit=(column.metadata or {}).get("unit", ""),
-                description=column.description,
-            )
-        )
-        for check in column.checks:
-            rules += _row_rules(name, column_name, check.name, dict(check.statistics))
-    if rules:
-        rules = [RowRule("key", "null", key) for key in KEY_COLUMNS] + _table_rules(name, schema) + rules
-        rules.sort(key=lambda rule: RULE_ORDER.index(rule.rule))
-    return Contract(
-        name=name,
-        description=(model.__doc__ or "").strip(),
-        columns=tuple(columns),
-        key=tuple(schema.unique),
-        rules=tuple(rules),
-    )
-
-
-def _delta_type(kind: T.DataType) -> str:
-    if isinstance(kind, T.ArrayType):
-        return f"array<{kind.elementType.typeName()}>"
-    return kind.typeName()
-
-
-def _table_rules(model: str, schema: Any) -> list[RowRule]:
-    compiled = {
-        "on_the_hour": RowRule("key", "off_hour", "ts_utc"),
-        "on_its_day": RowRule("key", "other_day", "ts_utc", other="date_utc"),
-    }
-    for check in schema.checks:
-        if check.name not in compiled:
-            raise _no_compiled_form(model, check.name)
-    return [compiled[check.name] for check in schema.checks]
-
-
-def _row_rules(model: str, column: str, check: str, statistics: dict[str, Any]) -> list[RowRule]:
-    match check:
-        case "greater_than_or_equal_to":
-            low = float(statistics["min_value"])
-            return [RowRule("implausible" if low else "negative", "below", column, low)]
-        case "notin":
-            return [RowRule("not_finite", "not_finite", column)]
-        case "less_than_or_equal_to":
-            return [RowRule("implausible", "above", column, float(statistics["max_value"]))]
-        case "in_range":
-            low, high = float(statistics["min_value"]), float(statistics["max_value"])
-            above = [] if high == float("inf") else [RowRule("implausible", "above", column, high)]
-            return [RowRule("implausible", "below", column, low), *above]
-    raise _no_compiled_form(model, check)
-
-
-def _no_compiled_form(model: str, check: str) -> DeclarationError:
-    return DeclarationError(
-        f"contract {model}: the check {check!r} has no compiled form",
-        "Use ge=0, le, in_range or notin=NOT_FINITE of a column, or teach assets/contracts.py a new one.",
-    )

@@ -8,8 +8,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assets.parameters import Calendar, Pollutant
 from orchestration.core.declarations.asset import asset
-from orchestration.core.declarations.parameters import Calendar, Pollutant
 from orchestration.core.partitions.location import Location
 
 

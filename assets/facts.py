@@ -7,11 +7,13 @@ from pyspark.sql import functions as F
 
 from assets.bronze import DAILY
 from assets.identifiers import identifier, iso_day, iso_instant
-from orchestration.core.declarations.asset import Check, DailyByLocation, asset
-from orchestration.core.declarations.parameters import EpisodeRule, Parameters
+from assets.parameters import EpisodeRule, Parameters
+from assets.variables import CONCENTRATIONS
+from orchestration.core.declarations.asset import asset
+from orchestration.core.declarations.checks import Check
 from orchestration.core.partitions.mappings import Identity, RunWindow
+from orchestration.core.partitions.scheme import DailyByLocation
 
-CONCENTRATIONS = ("pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2")
 DOMINANCE = ("pm25", "pm10", "o3", "no2", "so2", "co")
 """Pollutants with an index, in the order that decides a tie."""
 

@@ -6,13 +6,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assets.bronze import DAILY
+from assets.parameters import Parameters
 from assets.row_rules import broken_rules
-from orchestration.core.declarations.asset import Check, asset
+from assets.variables import SUB_INDEXES
+from orchestration.core.declarations.asset import asset
+from orchestration.core.declarations.checks import Check
 from orchestration.core.declarations.contract import RowRule
-from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.mappings import Identity
-
-SUB_INDEXES = ("aqi_pm25", "aqi_pm10", "aqi_no2", "aqi_o3", "aqi_so2", "aqi_co")
 
 
 def _index_above_500(_parameters: Parameters) -> Column:

@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from resources.settings.load import load
+from orchestration.project import load
 from resources.spark.driver import SparkDriver, spark_conf
 
 LAYOUTS: dict[str, list[str]] = {

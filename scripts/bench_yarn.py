@@ -18,8 +18,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestration.engine.workspace import Workspace
-from resources.settings.load import load
+from orchestration.project import load, open_workspace
 from resources.simulator.server import Simulator
 from resources.spark.driver import SparkDriver, spark_archive, spark_conf
 from resources.spark.on_yarn import yarn_conf
@@ -43,7 +42,7 @@ def ours(profile: str) -> None:
     settings = load(profile)
     on_yarn = None
     if settings.on_yarn:
-        uri = Workspace.open(settings).warehouse.uri
+        uri = open_workspace(settings).warehouse.uri
         on_yarn = yarn_conf(settings, "bench", uri, spark_archive(settings, uri, print))
     with tempfile.TemporaryDirectory() as scratch:
         driver = SparkDriver(spark_conf(settings, "bench", 1, on_yarn), Path(scratch) / "spark.log")
@@ -67,7 +66,7 @@ def whole(profile: str, base_url: str, now: datetime) -> float:
     """Seconds of the whole command for 30 days into a new warehouse."""
     environment = {**os.environ, "AQI_OPEN_METEO__BASE_URL": base_url, "AQI_CLOCK__NOW": now.isoformat()}
     with tempfile.TemporaryDirectory() as scratch:
-        fs = Workspace.open(load("yarn")).warehouse.uri if profile == "yarn" else ""
+        fs = open_workspace(load("yarn")).warehouse.uri if profile == "yarn" else ""
         environment["AQI_WAREHOUSE__URI"] = f"{fs}-{Path(scratch).name}" if fs else f"{scratch}/warehouse"
         call = [str(Path(sys.executable).parent / "aqi"), "materialize", "*", "--partitions", "2025-11-01..2025-11-30"]
         started = time.perf_counter()
@@ -87,7 +86,7 @@ def main() -> None:
         return
     os.environ.update(SIZE)
     settings = load("yarn")
-    archive = spark_archive(settings, Workspace.open(settings).warehouse.uri, print)
+    archive = spark_archive(settings, open_workspace(settings).warehouse.uri, print)
     ratios = []
     for number in range(options.times + 1):
         bare = until_ready("-c", BARE, archive)

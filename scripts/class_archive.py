@@ -13,11 +13,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestration.core.errors import AqiError
+from orchestration.core.errors import LakehouseError
 from orchestration.engine.executor import prepare, run_in_order
-from orchestration.engine.workspace import Workspace
-from resources.settings.load import load
-from resources.simulator.server import Simulator
+from orchestration.project import PROJECT, load, open_workspace
 from resources.spark.driver import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -28,12 +26,9 @@ WRITE_SECONDS = 180
 
 def write_archive(archive: Path) -> None:
     """Run the pipeline twice in one session, and let its JVM write ``archive`` when it ends."""
-    with tempfile.TemporaryDirectory() as scratch, Simulator(now=lambda: NOW) as simulator:
-        flags = {
-            "warehouse": {"uri": f"{scratch}/warehouse"},
-            "open_meteo": {"base_url": simulator.url},
-            "clock": {"now": NOW},
-        }
+    assert PROJECT.simulated is not None
+    with tempfile.TemporaryDirectory() as scratch, PROJECT.simulated(lambda: NOW) as simulated:
+        flags = {**simulated, "warehouse": {"uri": f"{scratch}/warehouse"}, "clock": {"now": NOW}}
         settings = load(environment={}, flags=flags)
         part = archive.with_suffix(".part")
         conf = archiving_conf(spark_conf(settings, "class archive", 1), part)
@@ -41,7 +36,7 @@ def write_archive(archive: Path) -> None:
         session = driver.start()
         try:
             for number, days in enumerate(RANGES):
-                workspace = Workspace.open(settings)
+                workspace = open_workspace(settings)
                 request = workspace.requested(workspace.catalog.keys, days)
                 plan, tables = workspace.plan(request)
                 runner, source = prepare(workspace, plan, tables, f"archive-{number}", lambda: session)
@@ -65,7 +60,7 @@ def main() -> int:
         write_archive(archive)
         size = archive.stat().st_size / 2**20
         print(f"setup: wrote it ({size:.0f} MiB, {time.monotonic() - started:.0f} s)", file=sys.stderr)
-    except (AqiError, OSError) as error:
+    except (LakehouseError, OSError) as error:
         print(f"setup: no class-data archive ({error}); everything works without, a little slower", file=sys.stderr)
     return 0
 

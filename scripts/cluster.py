@@ -25,24 +25,32 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import psutil
 import requests
 
 from resources.machine.processes import end_with_parent
+from scripts.cluster_configuration import (
+    CAPACITY_SCHEDULER,
+    HOST,
+    LOG4J,
+    PORTS,
+    YARN,
+    core_site,
+    hdfs_site,
+    nodemanager_site,
+    write_xml,
+    yarn_site,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 JARS = Path(sys.prefix) / "hadoop"
 READY_SECONDS = 120
 END_SECONDS = 8
-HOST = "127.0.0.1"
 _HDFS = "org.apache.hadoop.hdfs.server"
-_YARN = "org.apache.hadoop.yarn.server"
 _OPENED = ("java.lang", "java.util", "java.nio", "java.net", "java.util.concurrent")
 _FLAGS = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-Djava.net.preferIPv4Stack=true"]
 _FLAGS += [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
-_PORTS = ("namenode", "namenode-http", "rm", "rm-scheduler", "rm-tracker", "rm-admin", "rm-http")
 
 
 class ClusterError(Exception):
@@ -127,17 +135,17 @@ class Cluster:
         file = self.folder / "ports.json"
         running = any(self.pid(name) for name in self.names)
         if not file.exists() or not (running or all(map(_is_free, self._ports().values()))):
-            file.write_text(json.dumps(dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))), encoding="utf-8")
+            file.write_text(json.dumps(dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))), encoding="utf-8")
         ports = self._ports()
-        _write_xml(self.conf / "core-site.xml", _core(ports, self.folder))
-        _write_xml(self.conf / "hdfs-site.xml", _hdfs(ports, self.folder))
-        _write_xml(self.conf / "yarn-site.xml", _yarn(ports))
-        _write_xml(self.folder / "daemons" / "capacity-scheduler.xml", _CAPACITY)
-        (self.folder / "daemons" / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
+        write_xml(self.conf / "core-site.xml", core_site(ports, self.folder))
+        write_xml(self.conf / "hdfs-site.xml", hdfs_site(ports, self.folder))
+        write_xml(self.conf / "yarn-site.xml", yarn_site(ports))
+        write_xml(self.folder / "daemons" / "capacity-scheduler.xml", CAPACITY_SCHEDULER)
+        (self.folder / "daemons" / "log4j.properties").write_text(LOG4J, encoding="utf-8")
         for name in self.names:
             if name.startswith("nodemanager"):
                 own = self.folder / name
-                _write_xml(own / "conf" / "yarn-site.xml", _yarn(ports) | _node(own, self._memory_mib))
+                write_xml(own / "conf" / "yarn-site.xml", yarn_site(ports) | nodemanager_site(own, self._memory_mib))
 
     def _format(self) -> None:
         done = subprocess.run(
@@ -164,8 +172,8 @@ class Cluster:
         main = {
             "namenode": f"{_HDFS}.namenode.NameNode",
             "datanode": f"{_HDFS}.datanode.DataNode",
-            "resourcemanager": f"{_YARN}.resourcemanager.ResourceManager",
-        }.get(name, f"{_YARN}.nodemanager.NodeManager")
+            "resourcemanager": f"{YARN}.resourcemanager.ResourceManager",
+        }.get(name, f"{YARN}.nodemanager.NodeManager")
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*self._java(name), main],
@@ -318,98 +326,6 @@ def _free_ports(number: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
-
-
-# Configuration --------------------------------------------------------------------------------------------------
-
-
-def _core(ports: Mapping[str, int], folder: Path) -> dict[str, str]:
-    user = getpass.getuser()
-    return {
-        "fs.defaultFS": f"hdfs://{HOST}:{ports['namenode']}",
-        "hadoop.tmp.dir": str(folder / "tmp"),
-        "hadoop.http.staticuser.user": user,
-        "ipc.client.connect.max.retries": "5",
-    }
-
-
-def _hdfs(ports: Mapping[str, int], folder: Path) -> dict[str, str]:
-    return {
-        "dfs.replication": "1",
-        "dfs.namenode.name.dir": f"file://{folder}/name",
-        "dfs.datanode.data.dir": f"file://{folder}/data",
-        "dfs.namenode.rpc-bind-host": HOST,
-        "dfs.namenode.http-address": f"{HOST}:{ports['namenode-http']}",
-        "dfs.datanode.address": f"{HOST}:0",
-        "dfs.datanode.http.address": f"{HOST}:0",
-        "dfs.datanode.ipc.address": f"{HOST}:0",
-        "dfs.datanode.hostname": HOST,
-        "dfs.namenode.datanode.registration.ip-hostname-check": "false",
-        "dfs.namenode.safemode.extension": "0",
-        "dfs.namenode.resource.du.reserved": "0",
-        "dfs.datanode.du.reserved": "0",
-        "dfs.heartbeat.interval": "1",
-    }
-
-
-def _yarn(ports: Mapping[str, int]) -> dict[str, str]:
-    return {
-        "yarn.resourcemanager.hostname": HOST,
-        "yarn.resourcemanager.address": f"{HOST}:{ports['rm']}",
-        "yarn.resourcemanager.scheduler.address": f"{HOST}:{ports['rm-scheduler']}",
-        "yarn.resourcemanager.resource-tracker.address": f"{HOST}:{ports['rm-tracker']}",
-        "yarn.resourcemanager.admin.address": f"{HOST}:{ports['rm-admin']}",
-        "yarn.resourcemanager.webapp.address": f"{HOST}:{ports['rm-http']}",
-        "yarn.resourcemanager.scheduler.class": f"{_YARN}.resourcemanager.scheduler.capacity.CapacityScheduler",
-        "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "200",
-        "yarn.resourcemanager.connect.max-wait.ms": "15000",
-        "yarn.resourcemanager.connect.retry-interval.ms": "1000",
-        "yarn.scheduler.minimum-allocation-mb": "128",
-        "yarn.nm.liveness-monitor.expiry-interval-ms": "10000",
-        "yarn.timeline-service.enabled": "false",
-    }
-
-
-def _node(folder: Path, memory_mib: int) -> dict[str, str]:
-    return {
-        "yarn.nodemanager.hostname": HOST,
-        "yarn.nodemanager.address": f"{HOST}:0",
-        "yarn.nodemanager.localizer.address": f"{HOST}:0",
-        "yarn.nodemanager.collector-service.address": f"{HOST}:0",
-        "yarn.nodemanager.webapp.address": f"{HOST}:0",
-        "yarn.nodemanager.local-dirs": str(folder / "local"),
-        "yarn.nodemanager.log-dirs": str(folder / "containers"),
-        "yarn.nodemanager.resource.memory-mb": str(memory_mib),
-        "yarn.nodemanager.resource.cpu-vcores": "8",
-        "yarn.nodemanager.vmem-check-enabled": "false",
-        "yarn.nodemanager.pmem-check-enabled": "false",
-        "yarn.nodemanager.disk-health-checker.enable": "false",
-        "yarn.nodemanager.env-whitelist": "JAVA_HOME,SPARK_LOCAL_IP,LANG,TZ",
-        "yarn.nodemanager.delete.debug-delay-sec": "0",
-    }
-
-
-_CAPACITY = {
-    "yarn.scheduler.capacity.root.queues": "default",
-    "yarn.scheduler.capacity.root.default.capacity": "100",
-    "yarn.scheduler.capacity.maximum-am-resource-percent": "0.8",
-    "yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DefaultResourceCalculator",
-}
-_LOG4J = """\
-log4j.rootLogger=INFO,stdout
-log4j.appender.stdout=org.apache.log4j.ConsoleAppender
-log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
-log4j.appender.stdout.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
-"""
-
-
-def _write_xml(path: Path, properties: Mapping[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"  <property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
-        for name, value in properties.items()
-    ]
-    path.write_text("\n".join(["<configuration>", *lines, "</configuration>", ""]), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """Make this folder ready to run: Python packages and Java libraries, all of it below ``.venv``.
 
-Runs under the system's Python with the standard library alone (the code below is read by Python 3.7
-too, so that an old one can look for a newer one). What it does, each step only where needed:
+Runs under the system's Python with the standard library alone (Python 3.7 reads the code too, here and in
+the modules that it imports, so that an old one can look for a newer one). What it does, each step only
+where needed:
 
     check     a Python of 3.11 or later that can make virtual environments, a Java of 17 or later
     .venv     a virtual environment
@@ -36,136 +37,24 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import quoteattr
 
 ROOT = Path(__file__).resolve().parent.parent
-OLDEST_PYTHON = (3, 11)
-OLDEST_JAVA = 17
+sys.path.insert(0, str(ROOT))  # run as a script, it has only its own folder there
+
+from scripts.setup_java import bad_jars, fetch_jars, java_group  # noqa: E402
+from scripts.setup_machine import (  # noqa: E402
+    OLDEST_PYTHON,
+    Lacking,
+    StepFailed,
+    find_java,
+    find_python,
+    python_version,
+    say,
+)
+
 STAMP = ".setup.json"
 STARTED = "started"
 BUILD_TOOLS = ("setuptools", "wheel")
-PYTHON_REMEDY = "install one, for instance: apt-get install python3 python3-venv"
-JAVA_REMEDY = "install one, for instance: apt-get install default-jre-headless (or openjdk-17-jre-headless)"
-
-
-class Lacking(Exception):
-    """The machine lacks something that only its owner can add. One line, with the remedy."""
-
-
-class StepFailed(Exception):
-    """A step of the set-up failed. Calling again starts where that is safe."""
-
-
-def say(line: str) -> None:
-    """One line of progress, on standard error."""
-    print(f"set-up: {line}", file=sys.stderr, flush=True)
-
-
-# --- what the machine must have ------------------------------------------------------------------
-
-
-def java_major(text: str) -> int | None:
-    """The major version in what ``java -version`` prints; None where there is none.
-
-    | ``openjdk version "17.0.15" 2025-04-15`` | 17 |
-    | ``openjdk version "21-ea" 2023-09-19``   | 21 |
-    | ``java version "1.8.0_402"``             |  8 |
-    """
-    found = re.search(r'version "(\d+)(?:\.(\d+))?', text)
-    if found is None:
-        return None
-    first, second = int(found[1]), found[2]
-    return int(second) if first == 1 and second is not None else first
-
-
-def find_java(environment: Mapping[str, str]) -> str:
-    """Path of the Java that Spark will use: ``$JAVA_HOME/bin/java`` where that variable is set, else PATH's.
-
-    Raises Lacking where there is none, or it is too old; a newer one elsewhere does not help, because
-    Spark would not look there.
-    """
-    home = environment.get("JAVA_HOME", "")
-    if home:
-        java = str(Path(home, "bin", "java"))
-        origin, remedy = f"JAVA_HOME ({home})", "set it to another, or unset it to use the one on PATH"
-        if not os.access(java, os.X_OK):
-            raise Lacking(f"JAVA_HOME is {home}, but there is no bin/java in it; {remedy}")
-    else:
-        java = shutil.which("java", path=environment.get("PATH", os.defpath)) or ""
-        origin, remedy = f"PATH ({java})", JAVA_REMEDY
-        if not java:
-            raise Lacking(f"no Java: {OLDEST_JAVA} or later is needed; {JAVA_REMEDY}")
-    try:
-        answer = subprocess.run(
-            [java, "-version"],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=60,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Lacking(f"the Java of {origin} does not run ({type(error).__name__}); {remedy}") from error
-    major = java_major(answer)
-    if major is None:
-        raise Lacking(f"the Java of {origin} does not tell its version; {remedy}")
-    if major < OLDEST_JAVA:
-        needed = f"{OLDEST_JAVA} or later is needed"
-        raise Lacking(f"the Java of {origin} is version {major}, but {needed}; {remedy}")
-    return java
-
-
-def ask_python(python: str, code: str) -> str | None:
-    """What ``python`` prints for ``code``, or None where it does not run or the code fails."""
-    try:
-        answer = subprocess.run(
-            [python, "-I", "-c", code],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=60,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
-
-
-def python_version(python: str) -> tuple[int, ...] | None:
-    """(3, 11, 7) for a Python that runs, else None."""
-    answer = ask_python(python, "import sys; print(*sys.version_info[:3])")
-    return tuple(int(part) for part in answer.split()) if answer else None
-
-
-def find_python(environment: Mapping[str, str]) -> str:
-    """Path of a Python that can make the virtual environment: the one that runs this, else a newer on PATH.
-
-    Never one inside a virtual environment, which may be the very one that is made anew.
-    Raises Lacking where there is none.
-    """
-    path = environment.get("PATH", os.defpath)
-    names = ["python3.11", "python3.12", "python3.13", "python3.14", "python3"]
-    candidates = [sys.executable, *filter(None, (shutil.which(name, path=path) for name in names))]
-    without_venv = ""
-    base = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable)"
-    for candidate in candidates:
-        version = python_version(candidate)
-        if version is None or version < OLDEST_PYTHON:
-            continue
-        python = ask_python(candidate, base) or candidate
-        if ask_python(python, "import ensurepip, venv; print(ensurepip.version())"):
-            return python
-        without_venv = without_venv or f"{version[0]}.{version[1]}"
-    if without_venv:
-        raise Lacking(
-            f"Python {without_venv} lacks the modules venv and ensurepip; "
-            f"add them: apt-get install python{without_venv}-venv"
-        )
-    oldest = ".".join(map(str, OLDEST_PYTHON))
-    raise Lacking(f"no Python of {oldest} or later on PATH; {PYTHON_REMEDY}")
 
 
 # --- what was done: the stamp --------------------------------------------------------------------
@@ -300,98 +189,6 @@ def install_project(root: Path, venv: Path) -> None:
     """Install this folder itself, editable, and with it the command ``aqi``."""
     say("installing the project itself (editable)")
     pip(venv, "install", "--no-deps", "--no-build-isolation", "-e", str(root))
-
-
-# --- Java ----------------------------------------------------------------------------------------
-
-
-def java_group(root: Path, group: str) -> dict[str, Any]:
-    """One group of config/java.lock.json: ``folder`` (below .venv) and ``libraries``."""
-    groups = json.loads((root / "config" / "java.lock.json").read_text(encoding="utf-8"))["groups"]
-    if group not in groups:
-        raise Lacking(f"no group {group!r} of Java libraries; config/java.lock.json has: {', '.join(groups)}")
-    chosen: dict[str, Any] = groups[group]
-    return chosen
-
-
-def jar_name(library: Mapping[str, str]) -> str:
-    """File name of a library."""
-    return f"{library['name']}-{library['version']}.jar"
-
-
-def bad_jars(folder: Path, libraries: Sequence[Mapping[str, str]]) -> list[str]:
-    """Names of the jars in ``folder`` that are missing or not what the list says."""
-    bad = []
-    for library in libraries:
-        jar = folder / jar_name(library)
-        if not jar.is_file() or hashlib.sha256(jar.read_bytes()).hexdigest() != library["sha256"]:
-            bad.append(jar.name)
-    return bad
-
-
-def ivy_module(libraries: Sequence[Mapping[str, str]]) -> str:
-    """An Ivy file that asks for exactly these libraries and nothing that they depend on."""
-    dependencies = "".join(
-        f"  <dependency org={quoteattr(library['org'])} name={quoteattr(library['name'])}"
-        f' rev={quoteattr(library["version"])} transitive="false" conf="default->master"/>\n'
-        for library in libraries
-    )
-    return (
-        '<ivy-module version="2.0">\n <info organisation="aqi" module="libraries"/>\n'
-        ' <configurations><conf name="default"/></configurations>\n'
-        f" <dependencies>\n{dependencies} </dependencies>\n</ivy-module>\n"
-    )
-
-
-def fetch_jars(venv: Path, group: str, wanted_group: Mapping[str, Any], java: str, ivy_settings: str) -> None:
-    """Fetch a group of libraries into a folder aside, check every digest, then move them into place.
-
-    Ivy's cache is of that folder too: nothing that was fetched another time, or by someone else, is used.
-    """
-    libraries = wanted_group["libraries"]
-    say(f"fetching {len(libraries)} Java libraries ({group})")
-    ivy = sorted(venv.glob("lib/python*/site-packages/pyspark/jars/ivy-*.jar"))
-    if not ivy:
-        raise StepFailed("pyspark in .venv has no Ivy; remove .venv and call again")
-    if ivy_settings and not Path(ivy_settings).is_file():
-        raise Lacking(f"AQI_IVY_SETTINGS is {ivy_settings}, but there is no such file")
-    with tempfile.TemporaryDirectory(prefix=".java-", dir=str(venv)) as aside_name:
-        aside = Path(aside_name)
-        (aside / "ivy.xml").write_text(ivy_module(libraries), encoding="utf-8")
-        command = [java, "-XX:TieredStopAtLevel=1", "-cp", str(ivy[-1]), "org.apache.ivy.Main"]
-        command += ["-settings", ivy_settings] if ivy_settings else []
-        command += ["-cache", str(aside / "cache"), "-ivy", str(aside / "ivy.xml"), "-confs", "default"]
-        command += [
-            "-types",
-            "jar",
-            "bundle",
-            "-retrieve",
-            str(aside / "jars" / "[artifact]-[revision].[ext]"),
-        ]
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        bad = bad_jars(aside / "jars", libraries)
-        if answer.returncode != 0 or bad:
-            print(answer.stdout[-4000:], file=sys.stderr)
-            raise StepFailed(
-                f"fetching Java libraries failed (Ivy's status {answer.returncode}; missing, or not of the "
-                f"digest in config/java.lock.json: {', '.join(bad) or 'none'}); AQI_IVY_SETTINGS may name an "
-                "Ivy settings file of your own"
-            )
-        folder = venv / wanted_group["folder"]
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = {jar_name(library) for library in libraries}
-        for name in sorted(kept):
-            (aside / "jars" / name).replace(folder / name)
-        for jar in folder.glob("*.jar"):
-            if jar.name not in kept:
-                jar.unlink()
 
 
 # --- all of it -----------------------------------------------------------------------------------

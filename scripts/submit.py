@@ -18,13 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestration.core.errors import AqiError
-from orchestration.engine.executor import new_run_id
-from orchestration.engine.workspace import Workspace
+from orchestration.core.errors import LakehouseError
+from orchestration.engine.exclusive import new_run_id
+from orchestration.project import load, open_workspace
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.packages import ROOT, packages_name, write_packages
 from resources.hadoop.resource_manager import ResourceManager
-from resources.settings.load import Settings, load
+from resources.settings.load import Settings
 from resources.spark.driver import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         return status
     try:
         return _submit(command, in_cluster=options.deploy_mode == "cluster")
-    except AqiError as error:
+    except LakehouseError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
@@ -90,7 +90,7 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
     check_master(settings)
     check_java()
     check_java_libraries()
-    warehouse = Workspace.open(settings).warehouse.uri
+    warehouse = open_workspace(settings).warehouse.uri
     manager = check_cluster(settings, warehouse)
     run_id = new_run_id()
     archive = spark_archive(settings, warehouse, _say)

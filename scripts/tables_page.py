@@ -19,10 +19,9 @@ def page() -> str:
     from assets import CATALOG
     from orchestration.core.declarations.asset import LAYERS
     from orchestration.core.declarations.contract import tables_page
-    from orchestration.engine.contracts import make_contracts
-    from resources.settings.load import load
+    from orchestration.project import PROJECT, load
 
-    named = make_contracts(load("local", environment={}).parameters.limits)
+    named = PROJECT.contracts(load("local", environment={})).make()
     keys = sorted(CATALOG.keys, key=lambda key: LAYERS.index(CATALOG.layer_of(key)))
     return tables_page({asset.key: named[asset.contract] for asset in CATALOG}, keys, INTRO)
 

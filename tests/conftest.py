@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.workers"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -40,11 +40,16 @@ def recorded() -> Path:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The Spark session that all Spark tests share, configured as a run's own."""
-    from resources.settings.load import load
+    """The Spark session that all Spark tests of a process share, configured as a run's own.
+
+    It lives longer than that of any run: what Spark has compiled for one test serves the next ones too. A run compiles
+    nearly 180 classes, and Spark remembers 100.
+    """
+    from orchestration.project import load
     from resources.spark.driver import SparkDriver, spark_conf
 
-    driver = SparkDriver(spark_conf(load(environment={}), "tests", 1), tmp_path_factory.mktemp("spark") / "spark.log")
+    conf = spark_conf(load(environment={}), "tests", 1) | {"spark.sql.codegen.cache.maxEntries": "5000"}
+    driver = SparkDriver(conf, tmp_path_factory.mktemp("spark") / "spark.log")
     yield driver.start()
     driver.stop()
 

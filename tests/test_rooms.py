@@ -1,7 +1,8 @@
-"""The rooms are folders, and who may import whom is said of folders: planted imports that go the wrong way are found."""
+"""The rooms are folders, and who may import whom is said of folders: a planted import that goes wrong is found."""
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -59,6 +60,16 @@ def test_an_import_that_goes_the_wrong_way_is_found(copy: Path, module: str, lin
     done = lint(copy)
     assert done.returncode == 1, done.stdout
     assert module.removesuffix(".py").replace("/", ".") in done.stdout.replace("\n", "")
+
+
+def test_packages_import_nothing_by_themselves() -> None:
+    """Importing a module runs the ``__init__.py`` of its folders: what these import, it imports too."""
+    for folder in ("orchestration", "orchestration/core", "orchestration/engine", "resources"):
+        for file in [ROOT / folder / "__init__.py", *(ROOT / folder).glob("*/__init__.py")]:
+            if file.parent.name in ("cli", "lineage"):
+                continue  # the command's address; the list of formats
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)], file
 
 
 def test_importing_the_core_loads_nothing_that_it_must_not_know() -> None:

@@ -22,9 +22,11 @@ from orchestration.cli.common import (
     partitions_option,
     place_names,
     profile_option,
+    project,
     run,
 )
 from orchestration.core.errors import UsageError
+from orchestration.reports.lineage import FORMATS
 from resources.prefect.quiet import quiet_prefect
 
 __all__ = ["changes", "deploy", "main", "run", "runs", "upkeep", "watch", "worker"]
@@ -39,7 +41,7 @@ __all__ = ["changes", "deploy", "main", "run", "runs", "upkeep", "watch", "worke
 @command
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
-    from orchestration.cli.printing import to_json
+    from orchestration.reports.json_text import to_json
     from orchestration.reports.status import print_status, read_status, told_of_pending
 
     workspace = open_workspace(profile)
@@ -74,7 +76,8 @@ def show(
     asset: str, days: str | None, locations: str, limit: int, form: str, profile: str | None, as_json: bool
 ) -> int:
     """Print rows of an asset's table in the order of its key. Needs no JVM."""
-    from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json, to_json
+    from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json
+    from orchestration.reports.json_text import to_json
     from orchestration.reports.rows import read_rows
 
     workspace = open_workspace(profile)
@@ -95,25 +98,15 @@ def show(
 
 @main.command()
 @click.argument("selection", default="*")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default=next(iter(FORMATS)), show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
 @profile_option
 @json_option
 @command
 def lineage(selection: str, form: str, output: Path | None, profile: str | None, as_json: bool) -> int:
     """Print which asset is made from which, from the declarations. Needs no JVM."""
-    from orchestration.cli.printing import to_json
-    from orchestration.reports.lineage import as_json as lineage_json
-    from orchestration.reports.lineage import as_text
-
     workspace = open_workspace(profile)
-    keys = workspace.select(selection)
-    wants_json = as_json or form == "json"
-    text = (
-        to_json(lineage_json(workspace.catalog, keys, workspace.code_parts(keys))) + "\n"
-        if wants_json
-        else as_text(workspace.catalog, keys)
-    )
+    text = FORMATS["json" if as_json else form](workspace, workspace.select(selection))
     if output is None:
         click.echo(text, nl=False)
         return 0
@@ -136,14 +129,13 @@ def lineage(selection: str, form: str, output: Path | None, profile: str | None,
 @command
 def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
-    from resources.settings.load import load
     from resources.simulator.faults import FAULTS, parse_faults
     from resources.simulator.server import Simulator
 
     if faults == "help":
         click.echo("\n".join(f"{name}: {text}" for name, text in FAULTS.items()))
         return 0
-    settings = load(profile)
+    settings = project().load(profile)
     server = Simulator(now=settings.now, port=port, replay=replay, faults=parse_faults(faults))
     click.echo(f"Open-Meteo's API is simulated at {server.url} (Ctrl-C ends it)", err=True)
     click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
@@ -162,10 +154,10 @@ def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -
 @command
 def doctor(profile: str | None, as_json: bool) -> int:
     """Say what is missing on this machine, and how to get it. Needs no JVM."""
-    from orchestration.cli.printing import to_json
     from orchestration.reports.doctor import examine
+    from orchestration.reports.json_text import to_json
 
-    findings = examine(profile)
+    findings = examine(project, profile)
     if as_json:
         click.echo(to_json([finding.to_json() for finding in findings]))
     else:
@@ -191,6 +183,6 @@ def demo(days: int, warehouse: Path, profile: str | None) -> int:
     from orchestration.cli.demo import run_demo
 
     try:
-        return run_demo(console_for_people(), console_for_people(to_stderr=True), profile, days, warehouse)
+        return run_demo(project(), console_for_people(), console_for_people(to_stderr=True), profile, days, warehouse)
     except KeyboardInterrupt:
         leave_interrupted()

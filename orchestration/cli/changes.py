@@ -51,9 +51,9 @@ def accept(asset: str, sample: int, dry_run: bool, no_yarn_check: bool, profile:
     The sample is made anew and compared with what is recorded; then one commit without files says that both versions
     are equal. Where one row differs nothing is accepted, and the row is printed.
     """
-    from orchestration.cli.printing import to_json
     from orchestration.engine.changes.accept import accept as run
     from orchestration.engine.changes.accept import planned_acceptance
+    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     key = one_asset(workspace, asset)
@@ -94,8 +94,8 @@ def migrate(
     Columns that the contract renames (--rename), has no more (--drop, where they hold values), retypes, or lets no
     longer be null. Nothing is fetched, and nothing that does not read these columns becomes stale.
     """
-    from orchestration.cli.printing import to_json
     from orchestration.engine.changes.migrate import behind_its_code, planned_migration, run_migration
+    from orchestration.reports.json_text import to_json
 
     pairs = {}
     for text in renames:
@@ -149,8 +149,8 @@ def rename(
 
     Broken off, the same call goes on; until then runs on these tables are refused.
     """
-    from orchestration.cli.printing import to_json
     from orchestration.engine.changes.rename import planned_rename, run_rename
+    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
     found = planned_rename(workspace, old, new)

@@ -9,13 +9,17 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
 
-from orchestration.core.errors import AqiError, RunError, UsageError
+from orchestration.core.errors import LakehouseError, RunError, UsageError
 from resources.machine.package import VERSION
+
+if TYPE_CHECKING:
+    from orchestration.engine.project import Project
+    from orchestration.engine.workspace import Workspace
 
 INTERRUPTED = 130
 
@@ -27,7 +31,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             status = function(*args, **kwargs)
-        except AqiError as error:
+        except LakehouseError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_status)
         except KeyboardInterrupt:
@@ -78,19 +82,57 @@ def console_for_people(*, to_stderr: bool = False) -> Console:
     return console
 
 
-def open_workspace(profile: str | None, *, no_yarn_check: bool = False) -> Any:
+def project() -> Project:
+    """The project that this command is of: the one that it was called with, or else the one of this repository.
+
+    Raises DeclarationError where its assets are declared wrongly.
+    """
+    given: Project | None = click.get_current_context().find_root().obj
+    if given is not None:
+        return given
+    from orchestration.project import PROJECT
+
+    return PROJECT
+
+
+def served_project() -> Project:
+    """The project that deployments, workers and watches are of: that of this repository.
+
+    Raises UsageError where the command was called with another one.
+    """
+    from orchestration.project import PROJECT
+
+    if project() is not PROJECT:
+        raise UsageError(
+            "deployments, workers and watches are of the project in orchestration/project.py",
+            "Give this project a copy of orchestration/service with its own.",
+        )
+    return PROJECT
+
+
+def open_workspace(profile: str | None, *, no_yarn_check: bool = False) -> Workspace:
     from orchestration.engine.workspace import Workspace
-    from resources.settings.load import load
 
     flags = {"yarn": {"check": False}} if no_yarn_check else None
-    return Workspace.open(load(profile, flags=flags))
+    return Workspace.open(project(), project().load(profile, flags=flags))
 
 
 def place_names(locations: str) -> list[str]:
     return [name.strip() for name in locations.split(",") if name.strip()]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class OfAProject(click.Group):
+    """The command, which says of itself what its project is."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        ours = self.help or ""
+        if ctx.obj is not None:
+            self.help = f"{ctx.obj.title}\n{ours.partition(chr(10))[2]}"
+        super().format_help_text(ctx, formatter)
+        self.help = ours
+
+
+@click.group(cls=OfAProject, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(VERSION, prog_name="aqi")
 def main() -> None:
     """An air-quality lakehouse as an asset graph, on Spark, Delta Lake and Prefect.
@@ -100,8 +142,10 @@ def main() -> None:
     """
 
 
-def run() -> None:
+def run(of: Project | None = None) -> None:
     """What the installed command calls: `main`, and then an end that no library can spoil.
+
+    of: the project that the command is of; None: the one of this repository.
 
     Arrow's threads may let go of a file of Python's while the interpreter is taken down, and then abort the process
     whose work is done (apache/arrow#34314). So the process ends by itself when its threads have ended and all exit
@@ -119,7 +163,7 @@ def run() -> None:
 
     atexit.register(leave)  # the first is called last
     try:
-        main()
+        main(obj=of)
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise

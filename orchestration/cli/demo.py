@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from orchestration.cli.printing import print_summary
 from orchestration.cli.progress import Live, Quiet
+from orchestration.core.errors import UsageError
 from orchestration.engine.executor import materialize
+from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.rows import read_rows
-from resources.settings.load import load
-from resources.simulator.server import Simulator
 
 
-def run_demo(console: Console, errors: Console, profile: str | None, days: int, folder: Path) -> int:
-    """Materialize every asset for the last ``days`` days from the simulator; gives the exit status."""
-    with Simulator(now=load(profile).now) as simulator:
-        flags = {"warehouse": {"uri": str(folder)}, "open_meteo": {"base_url": simulator.url}}
-        workspace = Workspace.open(load(profile, flags=flags))
+def run_demo(project: Project, console: Console, errors: Console, profile: str | None, days: int, folder: Path) -> int:
+    """Materialize every asset for the last ``days`` days from what stands in for the sources; gives the exit status.
+
+    Raises UsageError where nothing does.
+    """
+    if project.simulated is None:
+        raise UsageError("this project has nothing that stands in for its sources", "Call `aqi materialize` instead.")
+    with project.simulated(project.load(profile).now) as simulated:
+        flags = {**simulated, "warehouse": {"uri": str(folder)}}
+        workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
         with Live(errors) if errors.is_terminal else Quiet(errors) as listener:
             summary = materialize(workspace, request, listener, title=f"demo last:{days}")
@@ -30,7 +33,9 @@ def run_demo(console: Console, errors: Console, profile: str | None, days: int, 
     if not summary.ok:
         return summary.exit_status
     console.print()
-    console.print(f"Ten tables in {workspace.warehouse.uri} (made-up values of the bundled simulator):")
+    console.print(
+        f"{len(workspace.catalog)} tables in {workspace.warehouse.uri} (made-up values of the bundled simulator):"
+    )
     console.print(_tables(workspace))
     for line in insights(workspace):
         console.print(f"• {line}", highlight=False)
@@ -55,41 +60,6 @@ def _tables(workspace: Workspace) -> Table:
 
 
 def insights(workspace: Workspace) -> list[str]:
-    """A few sentences about the air, from the gold tables."""
-    names = {row["location_key"]: row["location_name"] for row in _rows(workspace, "gold.dim_location")}
-    days = _rows(workspace, "gold.fact_city_daily")
-    episodes = _rows(workspace, "gold.fact_episode")
-    lines = []
-    measured = [day for day in days if day["aqi_daily_max"] is not None]
-    if measured:
-        worst = max(measured, key=lambda day: day["aqi_daily_max"])
-        lines.append(
-            f"The worst day was {worst['date_utc']} in {names[worst['location_key']]}: US AQI "
-            f"{worst['aqi_daily_max']}, driven by {worst['dominant_pollutant_daily']}."
-        )
-    for key, name in sorted(names.items(), key=lambda item: item[1]):
-        own = [day for day in days if day["location_key"] == key]
-        hours = sum(day["hours_measured"] for day in own)
-        if hours:
-            lines.append(f"{name}: {_share_unhealthy(own) / hours:.0%} of {hours} hours were unhealthy or worse.")
-    if episodes:
-        longest = max(episodes, key=lambda episode: episode["duration_hours"])
-        over_midnight = sum(episode["start_ts_utc"].date() != episode["end_ts_utc"].date() for episode in episodes)
-        lines.append(
-            f"{len(episodes)} episodes, {over_midnight} of them over midnight; the longest lasted "
-            f"{longest['duration_hours']} hours in {names[longest['location_key']]}, from "
-            f"{longest['start_ts_utc']:%Y-%m-%d %H:%M} UTC, peak {longest['peak_aqi']}."
-        )
-        causes = Counter(episode["dominant_pollutant"] for episode in episodes).most_common(1)
-        lines.append(f"Most episodes are driven by {causes[0][0]} ({causes[0][1]} of {len(episodes)}).")
-    return lines
-
-
-def _share_unhealthy(days: list[dict[str, Any]]) -> int:
-    names = ("hours_in_cat_unhealthy", "hours_in_cat_very_unhealthy", "hours_in_cat_hazardous")
-    return sum(day[name] for day in days for name in names)
-
-
-def _rows(workspace: Workspace, key: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = read_rows(workspace, key).to_pylist()
-    return rows
+    """A few sentences about what the gold tables say, where the project has some."""
+    said = workspace.project.insights
+    return [] if said is None else said(lambda key: read_rows(workspace, key).to_pylist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestration.cli.common import command, json_option, main, profile_option
+from orchestration.cli.common import command, json_option, main, profile_option, served_project
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
@@ -30,8 +30,8 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
-    from orchestration.cli.printing import to_json
     from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
+    from orchestration.reports.json_text import to_json
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
@@ -39,9 +39,8 @@ def deploy(
         heartbeat_automation,
     )
     from resources.prefect.deployments import connect
-    from resources.settings.load import load
 
-    settings = load(profile)
+    settings = served_project().load(profile)
     if everything and names:
         declared_deployments(settings, names)  # a misspelt name is told
     declared = declared_deployments(settings, None if everything else names)

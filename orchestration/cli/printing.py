@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.cli.progress import STYLE_OF_STATE
-from orchestration.core.planning.planner import LeftOut, Plan
+from orchestration.core.calendar import iso
+from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
-from resources.machine.clock import iso
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def to_json(value: Any) -> str:
-    """JSON as all commands print it. Raises ValueError for NaN and infinities, which JSON does not have."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -171,11 +165,3 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, list):
         return ";".join(str(item) for item in value)
     return _plain(value)
-
-
-def print_pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
-    """Two columns without a frame."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for left, right in pairs:
-        table.add_row(escape(left), escape(right))
-    console.print(table)

@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.engine.fetching import FetchTask
 

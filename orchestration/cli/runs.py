@@ -75,7 +75,7 @@ def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_js
     if dry_run:
         if request.beyond:
             click.echo(gap_in_words(request.beyond), err=True)
-        from orchestration.engine.executor import look
+        from orchestration.engine.observation import look
 
         looked = look(workspace, request)
         status = _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
@@ -171,8 +171,9 @@ def plan(
 
 
 def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
-    from orchestration.cli.printing import print_plan, to_json
+    from orchestration.cli.printing import print_plan
     from orchestration.engine.changes.changed import costs
+    from orchestration.reports.json_text import to_json
 
     found = costs(workspace, workspace.select(selection))
     if as_json:
@@ -251,9 +252,9 @@ def wipe(
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
-    from orchestration.cli.printing import to_json
     from orchestration.cli.progress import Quiet
     from orchestration.engine.wipe import planned_wipes, run_wipes
+    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
     if selection is None and not locations:
@@ -276,9 +277,10 @@ def wipe(
 
 def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool) -> int:
     quiet_prefect()
-    from orchestration.cli.printing import print_summary, to_json
+    from orchestration.cli.printing import print_summary
     from orchestration.cli.progress import Live, Quiet
     from orchestration.engine.executor import materialize as run
+    from orchestration.reports.json_text import to_json
 
     console = console_for_people(to_stderr=True)
     try:
@@ -294,8 +296,9 @@ def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool
 
 
 def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
-    from orchestration.cli.printing import print_plan, to_json
+    from orchestration.cli.printing import print_plan
     from orchestration.engine.changes.places import check_ready
+    from orchestration.reports.json_text import to_json
 
     check_ready(workspace, request)
     made, _ = workspace.plan(request, current)

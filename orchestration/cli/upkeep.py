@@ -27,9 +27,10 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 
     The exit status is 1 where a target is missed.
     """
-    from orchestration.cli.printing import to_json
-    from orchestration.engine.lags import print_lags, read_lags
-    from orchestration.engine.lags import to_json as lag_json
+    from orchestration.engine.lags import read_lags
+    from orchestration.reports.freshness import print_lags
+    from orchestration.reports.freshness import to_json as lag_json
+    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
     found = read_lags(workspace, workspace.select(selection))
@@ -53,7 +54,7 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 @command
 def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
     """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
-    from orchestration.cli.printing import to_json
+    from orchestration.reports.json_text import to_json
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
 
     if as_json and output is not None:
@@ -79,8 +80,8 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
 
     No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
     """
-    from orchestration.cli.printing import to_json
     from orchestration.cli.progress import Quiet
+    from orchestration.reports.json_text import to_json
     from orchestration.service.maintenance import run_maintenance
 
     workspace = open_workspace(profile)

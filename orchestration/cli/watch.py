@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestration.cli.common import command, json_option, main, profile_option
+from orchestration.cli.common import command, json_option, main, profile_option, served_project
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
@@ -39,9 +39,8 @@ def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
         raise UsageError("--test goes alone", "Leave --once and --json away.")
     if as_json and not once:
         raise UsageError("--json is for one look", "Add --once.")
-    from resources.settings.load import load
 
-    settings = load(profile)
+    settings = served_project().load(profile)
     return _test(settings) if testing else _watch(settings, once, as_json)
 
 
@@ -69,9 +68,9 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
 
 
 def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
-    from orchestration.cli.printing import to_json
     from orchestration.core.alerts.incident_words import day_and_time
-    from resources.machine.clock import iso
+    from orchestration.core.calendar import iso
+    from orchestration.reports.json_text import to_json
 
     if as_json:
         names = ("key", "kind", "title", "text")

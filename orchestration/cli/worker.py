@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.common import command, main, profile_option
+from orchestration.cli.common import command, main, profile_option, served_project
 
 HEARTBEAT_SECONDS = 30
 
@@ -31,9 +31,8 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     """
     from orchestration.service.deployments import pool_name
     from resources.prefect.server import named_api_url
-    from resources.settings.load import load
 
-    settings = load(profile)
+    settings = served_project().load(profile)
     named_api_url()
     name = pool or pool_name(settings)
     os.environ.setdefault("AQI_WORKER_FOLDER", str(Path.cwd()))

@@ -1,6 +1,6 @@
 """Every error that this project raises on purpose, in one tree.
 
-AqiError                     message, and a remedy: what to do next
+LakehouseError                     message, and a remedy: what to do next
 ├── UsageError               the call or the configuration is wrong; nothing was done      exit status 2
 │   ├── DeclarationError     an asset is declared wrongly (found when it is imported)
 │   ├── SelectionError       a selection cannot be read; points at the place
@@ -23,7 +23,7 @@ AqiError                     message, and a remedy: what to do next
 from __future__ import annotations
 
 
-class AqiError(Exception):
+class LakehouseError(Exception):
     """Base of all errors of the project.
 
     Parameters
@@ -43,7 +43,7 @@ class AqiError(Exception):
         return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
 
 
-class UsageError(AqiError):
+class UsageError(LakehouseError):
     """The call or the configuration is wrong. Raised before any work."""
 
     exit_status = 2
@@ -69,7 +69,7 @@ class EnvironmentError_(UsageError):
     """The machine lacks something that is needed: Java, a library, a writable folder."""
 
 
-class RunError(AqiError):
+class RunError(LakehouseError):
     """Something failed while work was being done."""
 
 
@@ -111,3 +111,28 @@ class CommitConflict(WarehouseError):
 
 class WarehouseLocked(RunError):
     """Another run holds the warehouse; the message names it."""
+
+
+_MOST = 600
+"""Characters of a line."""
+_TRACE = ("at ", "JVM stacktrace", "==", "'")
+"""How lines begin that are a stack trace, or the query that an engine repeats below its message."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """What went wrong, for a line of a report: no stack trace, and no more than is to be read.
+
+    ==================================  ====================================================
+    an error of this project            its message; the remedy is for the caller to add
+    a system call that failed           ``Permission denied: /data/table``
+    any other                           ``ValueError: the first two lines of what it says``
+    one that says nothing               ``KeyboardInterrupt``
+    ==================================  ====================================================
+    """
+    if isinstance(error, LakehouseError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    first, *rest = [line for line in map(str.strip, str(error).splitlines()) if line] or [""]
+    said = [first, *(line for line in rest if not line.startswith(_TRACE))]
+    return f"{type(error).__name__}: {' '.join(said[:2])}".removesuffix(": ")[:_MOST]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
-from orchestration.core.planning.planner import Chunk, Request
+from orchestration.core.planning.request import Chunk, Request
 from orchestration.engine.workspace import Workspace
 
 

@@ -1,6 +1,7 @@
 """The contracts of all assets in their plain form, kept on disk so that no command waits for pandera.
 
-The kept form belongs to one text of ``assets/contracts.py`` and one set of limits; any other is made anew.
+The kept form belongs to one text of the modules beside which they are declared, to what reads them, and to one set of
+values that they are made for; any other is made anew.
 """
 
 from __future__ import annotations
@@ -9,59 +10,77 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.declarations.parameters import Limits
 from orchestration.core.errors import DeclarationError
 
-SOURCE = Path(__file__).resolve().parents[2] / "assets" / "contracts.py"
+
+@dataclass(frozen=True)
+class DeclaredContracts:
+    """Where a project's contracts are declared.
+
+    file: that declares them. models: imports it; gives pandera models by name, for ``values``. values: the
+    configuration that the models depend on (JSON values, dataclasses among them).
+    """
+
+    file: Path
+    models: Callable[[Any], Mapping[str, Any]]
+    values: Any = None
+
+    def load(self, catalog: Catalog) -> dict[str, Contract]:
+        """The contract of every asset, by asset key. Raises DeclarationError for an asset whose contract is unknown."""
+        named = self._kept() or self._make_and_keep()
+        for asset in catalog:
+            if asset.contract not in named:
+                raise DeclarationError(
+                    f"asset {asset.key}: there is no contract {asset.contract!r}",
+                    f"Declare it in {self.file.parent.name}/{self.file.name}; known are {', '.join(sorted(named))}.",
+                )
+        return {asset.key: named[asset.contract] for asset in catalog}
+
+    def make(self) -> dict[str, Contract]:
+        """The contracts by name, made from the pandera models; imports pandera."""
+        from orchestration.engine.pandera_contracts import contract_of
+
+        return {name: contract_of(name, model) for name, model in self.models(self.values).items()}
+
+    def _path(self) -> Path:
+        files = (*sorted(self.file.parent.glob("*.py")), Path(__file__).with_name("pandera_contracts.py"))
+        made_of = hashlib.sha256(json.dumps(self.values, default=_plain, sort_keys=True).encode())
+        for file in files:
+            made_of.update(file.read_bytes())
+        digest = made_of.hexdigest()[:16]
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return cache / "aqi" / f"contracts-{digest}.json"
+
+    def _kept(self) -> dict[str, Contract] | None:
+        try:
+            data = json.loads(self._path().read_text(encoding="utf-8"))
+            return {name: Contract.from_json(contract) for name, contract in data.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _make_and_keep(self) -> dict[str, Contract]:
+        made = self.make()
+        path = self._path()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", dir=path.parent, delete=False, encoding="utf-8", suffix=".part"
+            ) as part:
+                json.dump({name: contract.to_json() for name, contract in made.items()}, part)
+            Path(part.name).replace(path)
+        except OSError:
+            return made  # a home that cannot be written costs a second at the next call, nothing else
+        return made
 
 
-def load_contracts(catalog: Catalog, limits: Limits) -> dict[str, Contract]:
-    """The contract of every asset, by asset key. Raises DeclarationError for an asset whose contract is unknown."""
-    named = _kept(limits) or _make_and_keep(limits)
-    for asset in catalog:
-        if asset.contract not in named:
-            raise DeclarationError(
-                f"asset {asset.key}: there is no contract {asset.contract!r}",
-                f"Declare it in assets/contracts.py; known are {', '.join(sorted(named))}.",
-            )
-    return {asset.key: named[asset.contract] for asset in catalog}
-
-
-def make_contracts(limits: Limits) -> dict[str, Contract]:
-    """The contracts by name, made from the pandera models; imports pandera."""
-    from assets import contracts
-
-    return {name: contracts.contract_of(name, model) for name, model in contracts.models(limits).items()}
-
-
-def _path(limits: Limits) -> Path:
-    text = SOURCE.read_text(encoding="utf-8") + json.dumps(asdict(limits))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "aqi" / f"contracts-{digest}.json"
-
-
-def _kept(limits: Limits) -> dict[str, Contract] | None:
-    try:
-        data = json.loads(_path(limits).read_text(encoding="utf-8"))
-        return {name: Contract.from_json(contract) for name, contract in data.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _make_and_keep(limits: Limits) -> dict[str, Contract]:
-    made = make_contracts(limits)
-    path = _path(limits)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", suffix=".part") as part:
-            json.dump({name: contract.to_json() for name, contract in made.items()}, part)
-        Path(part.name).replace(path)
-    except OSError:
-        return made  # a home that cannot be written costs a second at the next call, nothing else
-    return made
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return dict(value)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.checks import NOT_NULL, UNIQUE
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
@@ -17,9 +18,6 @@ from orchestration.core.runs.decisions import PartitionFacts
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-
-NOT_NULL = "not_null"
-UNIQUE = "unique"
 
 
 def aggregate(
@@ -41,8 +39,8 @@ def aggregate(
         UNIQUE: F.count(F.lit(1)) - F.size(F.collect_set(row_hash(contract.key))),
     }
     counts |= {check.name: check.count(parameters) for check in asset.checks}
-    columns = asset.partitions
-    keys = [] if columns is None else [F.col(columns.day_column), F.col(columns.location_column)]
+    columns = asset.partition_columns
+    keys = [F.col(name) for name in columns or ()]
     hashed = {"": [name for name in contract.column_names if not name.startswith("_")], **(earlier or {})}
     counted = _counted(contract) if asset.source is not None else ()
     rows = (
@@ -67,8 +65,8 @@ def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[Par
     """Rows, and the sum of their hashes over ``columns``, of every partition of a dated asset. One Spark job."""
     from pyspark.sql import functions as F
 
-    assert asset.partitions is not None
-    day, location = F.col(asset.partitions.day_column), F.col(asset.partitions.location_column)
+    assert asset.partition_columns is not None
+    day, location = (F.col(name) for name in asset.partition_columns)
     hashes = F.sum(row_hash(columns).cast("decimal(20,0)"))
     rows = frame.groupBy(day.alias("day"), location.alias("location")).agg(
         F.count(F.lit(1)).alias("rows"), hashes.alias("hash")

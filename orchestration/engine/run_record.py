@@ -10,18 +10,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
-from orchestration.core.errors import AqiError
+from orchestration.core.calendar import iso
+from orchestration.core.errors import LakehouseError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
-from orchestration.core.runs.outcome import StepOutcome, union
+from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags, worst_lag_hours
 from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
 from resources.machine import crash_points
-from resources.machine.clock import iso
 from resources.storage.journal import Journal
 
 
@@ -67,7 +67,9 @@ class RunRecord:
         for asset, attempt in self._entry.attempts.items():
             done = [outcomes[step.id] for step in self._plan.steps_of(asset) if step.id in outcomes]
             problems = tuple(problem for outcome in done for problem in outcome.problems)
-            attempts[asset] = replace(attempt, good=union(outcome.good for outcome in done), problems=problems)
+            attempts[asset] = replace(
+                attempt, good=PartitionSet.union_of(outcome.good for outcome in done), problems=problems
+            )
         bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
         interrupted = kind is not None and not issubclass(kind, Exception)  # Ctrl-C, or a worker that ends the run
         self._write(
@@ -114,7 +116,7 @@ class RunRecord:
         found: list[Lag] = []
         try:
             found = read_lags(self._workspace, keys, self.runner.tables)
-        except (AqiError, OSError) as error:
+        except (LakehouseError, OSError) as error:
             self._warn(f"how far the tables lie behind could not be told ({error})")
         return {key: worst_lag_hours(found, key) for key in keys}
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestration.core.calendar import iso
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.planner import Request
+from orchestration.core.planning.request import Request
 from orchestration.core.runs.decisions import provenance_of
-from orchestration.core.state.provenance import TableState
-from orchestration.engine.executor import RunListener, locked, new_run_id
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
-from resources.machine.clock import iso
 from resources.machine.package import package_version
 
 
@@ -44,8 +44,7 @@ def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableSta
     wipes = []
     for key in reversed(workspace.catalog.keys):
         if key in tables:
-            asked = PartitionSet.null() if workspace.catalog[key].partitions is None else request.partitions
-            there = asked & tables[key].present
+            there = workspace.catalog[key].asked_by(request.partitions) & tables[key].present
             rows = sum(record.rows for one in there if (record := tables[key].records.get(one)) is not None)
             wipes += [Wipe(key, there, rows)] if there else []
     return wipes

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from functools import cached_property
+from typing import Any
 
+from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
@@ -14,64 +17,81 @@ from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.errors import PartitionRangeError, UsageError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.planning.hourly import hourly_window
-from orchestration.core.planning.planner import Plan, Request, make_plan
-from orchestration.core.runs.outcome import union
+from orchestration.core.planning.plan import Plan
+from orchestration.core.planning.planner import make_plan
+from orchestration.core.planning.request import Request
 from orchestration.core.selection.parser import parse
+from orchestration.core.source import Source
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
-from orchestration.core.state.provenance import TableState
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.history import WarehouseHistory
+from orchestration.engine.changes.past import NoPast
 from orchestration.engine.changes.tables import table_changes
 from orchestration.engine.code.code_version import CodeVersions
-from orchestration.engine.contracts import load_contracts
 from orchestration.engine.flagged_hours import flags_of_tables
+from orchestration.engine.project import Project
 from resources.delta.warehouse import Warehouse
 from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
 
-ROW_RULES_OF = "silver.air_quality_hourly_clean"
-
 
 @dataclass(frozen=True)
 class Workspace:
-    """Settings and everything that follows from them without a JVM."""
+    """A project's settings and everything that follows from them without a JVM."""
 
+    project: Project
     settings: Settings
-    catalog: Catalog
     warehouse: Warehouse
 
     @classmethod
-    def open(cls, settings: Settings) -> Workspace:
-        """The workspace of ``settings``; imports the declared assets, which checks them."""
-        from assets import CATALOG
+    def open(cls, project: Project, settings: Settings) -> Workspace:
+        """The workspace of ``settings``."""
+        keys = (location.key for location in settings.locations)
+        return cls(project, settings, Warehouse(resolve_warehouse(settings.warehouse.uri), keys))
 
-        places = (place.key for place in settings.locations)
-        return cls(settings, CATALOG, Warehouse(resolve_warehouse(settings.warehouse.uri), places))
+    @property
+    def catalog(self) -> Catalog:
+        return self.project.catalog
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        return load_contracts(self.catalog, self.settings.parameters.limits)
+        return self.project.contracts(self.settings).load(self.catalog)
 
     @cached_property
     def parameters(self) -> Parameters:
-        """The parameters of assets, the row rules of the contracts included."""
-        return replace(self.settings.parameters, row_rules=self.contracts[ROW_RULES_OF].rules)
+        """The parameters of assets."""
+        parameters: Parameters = self.project.parameters(self.settings, self.contracts)
+        return parameters
+
+    @cached_property
+    def sources(self) -> dict[str, Source[Any]]:
+        """The sources of the catalog's assets, by name: one each, so that its limits hold for all that it is asked."""
+        names = sorted({str(asset.source) for asset in self.project.fetched})
+        return {name: self.project.sources[name](self.settings) for name in names}
+
+    @cached_property
+    def first_day(self) -> date:
+        """The first day that any source has."""
+        return min((source.first_day for source in self.sources.values()), default=date.min)
 
     @cached_property
     def code(self) -> CodeVersions:
         """The code versions of the assets as they are now."""
-        return CodeVersions(self.parameters)
+        return CodeVersions(self.parameters, self.project.package)
 
     @cached_property
     def history(self) -> WarehouseHistory:
         """What is known of rows that other code, contracts or settings made."""
+        make = self.project.past
         return WarehouseHistory(
-            self.catalog,
+            self.project,
+            self.settings.places,
             self.contracts,
-            self.parameters,
             self.code,
+            self.sources,
             self.warehouse,
-            self.settings.open_meteo.same_place_degrees,
+            NoPast if make is None else lambda: make(self),
         )
 
     def current(self, sent: Mapping[str, Mapping[PartitionKey, str]] | None = None) -> Current:
@@ -109,11 +129,11 @@ class Workspace:
         """The partitions of a RANGE at the named places (none named: all). Raises PartitionRangeError."""
         self.check_locations(locations)
         places = locations or [place.key for place in self.settings.locations]
-        return PartitionSet.of(parse_range(days, self.settings.now().date()), places)
+        return PartitionSet.of(self.days(days), places)
 
     def days(self, text: str) -> Days:
         """The days of a RANGE. Raises PartitionRangeError."""
-        return parse_range(text, self.settings.now().date())
+        return parse_range(text, day_of(self.settings.now()), self.first_day)
 
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
         """Raises PartitionRangeError for a place that is neither configured nor one of ``also``."""
@@ -137,7 +157,7 @@ class Workspace:
                 f"{dated[0]} has partitions: say which", "Add --partitions, for instance --partitions last:7."
             )
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
-        return Request(frozenset(keys), partitions, self.settings.now(), force)
+        return Request(frozenset(keys), partitions, force=force)
 
     def repair(
         self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, refetch: bool = False
@@ -147,7 +167,7 @@ class Workspace:
         refetch: instead, the fetching of what lies behind its question.
         """
         tables = self.states(keys)
-        present = union(tables[key].present for key in keys if key in tables)
+        present = PartitionSet.union_of(tables[key].present for key in keys if key in tables)
         self.check_locations(locations, present.locations)
         if days is not None and locations:
             partitions = PartitionSet.of(self.days(days), locations)
@@ -155,29 +175,29 @@ class Workspace:
             partitions = self.partitions(days)
         else:
             there = (tables[key].present if refetch else tables[key].unrecorded for key in keys if key in tables)
-            partitions = union(there)
+            partitions = PartitionSet.union_of(there)
             partitions = partitions.restrict(locations=locations) if locations else partitions
-        return Request(frozenset(keys), partitions, self.settings.now(), repair=not refetch, refetch=refetch)
+        return Request(frozenset(keys), partitions, repair=not refetch, refetch=refetch)
 
     def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
         """What is to be removed; of named locations without a range everything, configured or not."""
         if not locations:
             return self.requested(keys, days)
         tables = self.states(keys)
-        present = union(tables[key].present for key in keys if key in tables).without_null()
+        present = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
         self.check_locations(locations, present.locations)
         there = present.restrict(locations=locations)
         if days is not None:
-            there = there.restrict(days=parse_range(days, self.settings.now().date()))
+            there = there.restrict(days=self.days(days))
         dated = [key for key in keys if self.catalog[key].partitions is not None]
-        return Request(frozenset(dated), there, self.settings.now())
+        return Request(frozenset(dated), there)
 
     def changed(self, keys: Sequence[str]) -> Request:
         """What changes of code, contracts and configuration make of everything that is there of ``keys``."""
         tables = self.states(keys)
-        there = union(tables[key].present for key in keys if key in tables)
+        there = PartitionSet.union_of(tables[key].present for key in keys if key in tables)
         there = there.restrict(locations=[place.key for place in self.settings.locations])
-        return Request(frozenset(keys), there, self.settings.now(), changed=True)
+        return Request(frozenset(keys), there, changed=True)
 
     def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Request:
         """What an hourly run of ``keys`` asks for."""
@@ -190,13 +210,7 @@ class Workspace:
             revisable_days=self.settings.hourly.revisable_days,
             catch_up_days=self.settings.hourly.catch_up_days,
         )
-        return Request(
-            frozenset(keys),
-            window.partitions,
-            self.settings.now(),
-            compare=window.revisable,
-            beyond=window.beyond,
-        )
+        return Request(frozenset(keys), window.partitions, compare=window.revisable, beyond=window.beyond)
 
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""

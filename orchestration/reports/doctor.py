@@ -9,17 +9,19 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestration.core.errors import AqiError, EnvironmentError_, UsageError
+from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes
+from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
 from resources.hadoop.resource_manager import ResourceManager
-from resources.settings.load import Settings, load
+from resources.settings.load import Settings
 from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
 from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
 from resources.storage.files import open_files
@@ -45,30 +47,35 @@ class Finding:
         return line if self.ok or not self.remedy else f"{line}\n       → {self.remedy}"
 
 
-def examine(profile: str | None) -> list[Finding]:
+def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
     """Look at Python, Java, libraries, configuration, declarations, warehouse, cluster and Prefect; never raises
-    AqiError.
+    LakehouseError. of: gives the project, or raises DeclarationError.
     """
     findings = [_look("Python", _python), _look("Java", check_java), _look("Java libraries", _java_libraries)]
     try:
-        settings = load(profile)
-    except AqiError as error:
+        project = of()
+    except LakehouseError as error:
+        wrong = Finding("assets and contracts", False, error.message, error.remedy)
+        return [*findings, wrong, _look("Prefect", _prefect)]
+    try:
+        settings: Settings = project.load(profile)
+    except LakehouseError as error:
         return [*findings, Finding("configuration", False, error.message, error.remedy)]
     findings.append(Finding("configuration", True, f"profile {settings.profile}"))
-    findings.append(_look("assets and contracts", lambda: _declarations(settings)))
+    findings.append(_look("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
     else:
-        findings.append(_look("warehouse", lambda: _warehouse(settings)))
+        findings.append(_look("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
-        findings += examine_tables(settings)
+        findings += examine_tables(Workspace.open(project, settings))
     findings.append(_look("Prefect", _prefect))
-    findings.append(Finding("source", True, settings.open_meteo.base_url))
+    findings += [_look("source", partial(_source, project, settings, name)) for name in _sources(project)]
     return findings
 
 
 def examine_cluster(settings: Settings) -> list[Finding]:
-    """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises AqiError."""
+    """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises LakehouseError."""
     findings = [
         _look("master", lambda: _master(settings)),
         _look("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
@@ -88,17 +95,16 @@ def examine_cluster(settings: Settings) -> list[Finding]:
     return findings
 
 
-def examine_tables(settings: Settings) -> list[Finding]:
-    """Look at the tables beside their contracts and the configuration; never raises AqiError."""
+def examine_tables(workspace: Workspace) -> list[Finding]:
+    """Look at the tables beside their contracts and the configuration; never raises LakehouseError."""
     return [
-        _look("tables", lambda: _tables(settings)),
-        _look("locations", lambda: _locations(settings)),
+        _look("tables", lambda: _tables(workspace)),
+        _look("locations", lambda: _locations(workspace)),
     ]
 
 
-def _tables(settings: Settings) -> str:
+def _tables(workspace: Workspace) -> str:
     """Raises UsageError where a table cannot be written as it is, or a change of tables was broken off."""
-    workspace = Workspace.open(settings)
     keys = workspace.catalog.keys
     Pending(workspace.warehouse.uri).check(frozenset(keys))
     states = workspace.states(keys)
@@ -109,9 +115,8 @@ def _tables(settings: Settings) -> str:
     return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
 
 
-def _locations(settings: Settings) -> str:
+def _locations(workspace: Workspace) -> str:
     """Raises UsageError where facts have no row in the table of locations, or two locations changed places."""
-    workspace = Workspace.open(settings)
     check_swapped(workspace)
     found = locations_of(workspace)
     if found.without_row and Pending(workspace.warehouse.uri).read() is None:
@@ -120,7 +125,7 @@ def _locations(settings: Settings) -> str:
                       found.without_row.items()),
             f"Make it: aqi materialize {found.table}; or remove these rows: aqi wipe --locations KEY.",
         )  # fmt: skip
-    told = f"{len(settings.locations)} are configured"
+    told = f"{len(workspace.settings.locations)} are configured"
     if found.gone:
         shown = [f"{key} ({count} partitions are kept)" for key, count in list(found.gone.items())[:GONE_SHOWN]]
         more = len(found.gone) - len(shown)
@@ -177,7 +182,7 @@ def _archive(settings: Settings) -> str:
 def _look(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
-    except AqiError as error:
+    except LakehouseError as error:
         return Finding(what, False, error.message, error.remedy)
     except OSError as error:
         return Finding(what, False, str(error))
@@ -192,15 +197,14 @@ def _java_libraries() -> str:
     return f"{len(check_java_libraries())} in {JARS_FOLDER}{archive}"
 
 
-def _declarations(settings: Settings) -> str:
-    workspace = Workspace.open(settings)
+def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
 
 
-def _warehouse(settings: Settings) -> str:
-    folder = Workspace.open(settings).warehouse.folder
+def _warehouse(workspace: Workspace) -> str:
+    folder = workspace.warehouse.folder
     if folder is None:
-        return Workspace.open(settings).warehouse.uri
+        return workspace.warehouse.uri
     place = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         if not os.access(place, os.W_OK):
@@ -218,19 +222,29 @@ def _warehouse(settings: Settings) -> str:
     return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
 
 
+def _sources(project: Project) -> list[str]:
+    return sorted({str(asset.source) for asset in project.fetched})
+
+
+def _source(project: Project, settings: Settings, name: str) -> str:
+    return project.sources[name](settings).address
+
+
 def _prefect() -> str:
     import requests
 
+    from resources.machine.addresses import without_secrets
     from resources.prefect.server import configured_api_url
 
     url = configured_api_url()
     if not url:
         return "no server is configured: every run brings its own"
+    shown = without_secrets(url)
     try:
         requests.get(f"{url.rstrip('/')}/health", timeout=5).raise_for_status()
     except requests.RequestException as error:
         raise EnvironmentError_(
-            f"{url} does not answer ({type(error).__name__})",
+            f"{shown} does not answer ({type(error).__name__})",
             "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
         ) from error
-    return url
+    return shown

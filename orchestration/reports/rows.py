@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.state.provenance import TableState
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ def read_rows(
             f"{key} has no table in {workspace.warehouse.uri}", f"Make it: aqi materialize '+{key}' --partitions RANGE"
         )
     filters: list[tuple[str, str, Any]] = []
-    if asset.partitions is not None:
+    columns = asset.partition_columns
+    if columns is not None:
         if partitions is not None:
-            filters.append((asset.partitions.day_column, ">=", partitions.days.first))
-            filters.append((asset.partitions.day_column, "<=", partitions.days.last))
+            filters.append((columns.day, ">=", partitions.days.first))
+            filters.append((columns.day, "<=", partitions.days.last))
         if locations:
-            filters.append((asset.partitions.location_column, "in", list(locations)))
+            filters.append((columns.location, "in", list(locations)))
     rows = workspace.warehouse.read_arrow(key, state.version, filters=filters or None)
     contract = workspace.contracts[key]
     order = [(name, "ascending") for name in contract.key]

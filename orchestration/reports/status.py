@@ -16,7 +16,6 @@ from rich.table import Table
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
-from orchestration.core.runs.outcome import union
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
@@ -73,7 +72,7 @@ def read_status(
     """
     tables = workspace.states(keys)
     current = workspace.current()
-    partitions = union(tables[key].present for key in keys if key in tables).without_null()
+    partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
     known = partitions.locations
     workspace.check_locations(locations, known)
     if days is not None:
@@ -86,7 +85,7 @@ def read_status(
     found = []
     for key in keys:
         asset = workspace.catalog[key]
-        asked = PartitionSet.null() if asset.partitions is None else partitions
+        asked = asset.asked_by(partitions)
         judge = Judge(asset, tables, current)
         judgements = {partition: judge(partition) for partition in asked}
         lagging = PartitionSet.from_keys(one for one, judgement in judgements.items() if not judgement.fresh)

@@ -21,8 +21,9 @@ from orchestration.core.deployments.converge import (
 )
 from orchestration.core.errors import ConfigurationError, UsageError
 from orchestration.engine.workspace import Workspace
+from orchestration.project import load, open_workspace
 from orchestration.service.flow_parameters import check_parameters, parameter_schema
-from resources.settings.load import Settings, WarehouseSettings, load
+from resources.settings.load import Settings, WarehouseSettings
 from resources.settings.operations import A_NAME, DeploymentSettings
 
 FLOWS = "orchestration.flows"
@@ -61,7 +62,7 @@ def declared_deployments(settings: Settings, names: Iterable[str] | None = None)
                 f"Did you mean {near[0]!r}?" if near else f"Declared are {', '.join(sorted(known)) or 'none'}.",
             )
     # No warehouse is looked at: that of a cluster would want Hadoop's configuration on this machine.
-    workspace = Workspace.open(settings.model_copy(update={"warehouse": WarehouseSettings()}))
+    workspace = open_workspace(settings.model_copy(update={"warehouse": WarehouseSettings()}))
     wanted = known if names is None else {name: known[name] for name in dict.fromkeys(names)}
     return tuple(_declared(workspace, name, item) for name, item in wanted.items())
 

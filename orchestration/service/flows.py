@@ -21,19 +21,20 @@ from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
 
-from orchestration.core.errors import AqiError  # noqa: E402
-from orchestration.core.planning.planner import Plan, Request, Step  # noqa: E402
+from orchestration.core.calendar import iso  # noqa: E402
+from orchestration.core.errors import LakehouseError  # noqa: E402
+from orchestration.core.planning.plan import Plan, Step  # noqa: E402
+from orchestration.core.planning.request import Request  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
 from orchestration.engine.executor import materialize as run_request  # noqa: E402
 from orchestration.engine.fetching import FetchTask  # noqa: E402
 from orchestration.engine.flow import task_threads  # noqa: E402
 from orchestration.engine.workspace import Workspace  # noqa: E402
+from orchestration.project import load, open_workspace  # noqa: E402
 from orchestration.service.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
-from resources.machine.clock import iso  # noqa: E402
-from resources.settings.load import load  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
-PROJECT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 PARALLEL_STEPS = 8
 
 
@@ -91,15 +92,15 @@ def maintenance(profile: str | None = None) -> State[Any]:
 def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
     """Read the parameters and do it; every error that is ours becomes the state's message."""
     # A worker starts its runs in folders of their own, which go with them: a warehouse must not lie there.
-    os.chdir(os.environ.get(WORKER_FOLDER) or PROJECT)
+    os.chdir(os.environ.get(WORKER_FOLDER) or ROOT)
     try:
         parameters = parse_parameters(name, {key: value for key, value in given.items() if value is not None})
-        workspace = Workspace.open(load(parameters.profile))
+        workspace = open_workspace(load(parameters.profile))
         if isinstance(parameters, Maintenance):
             return _maintain(workspace)
         request, title = _request(workspace, parameters)
         summary = run_request(workspace, request, Logged(get_run_logger()), title=title, flow_run_id=str(flow_run.id))
-    except AqiError as error:
+    except LakehouseError as error:
         return Failed(message=str(error))
     return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
 

@@ -6,15 +6,17 @@ No partition's state changes by it. What fails is named per table, and the other
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from orchestration.core.calendar import DAY, day_of
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.errors import AqiError, WarehouseError
-from orchestration.engine.executor import RunListener, locked, log_folder, new_run_id
+from orchestration.core.errors import LakehouseError, WarehouseError, in_a_line
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
 from resources.delta.log import DeltaLog
 from resources.delta.pending import Pending
@@ -92,8 +94,17 @@ class MaintenanceSummary:
         }
 
 
+OpenTable = Callable[[str, PartitionColumns | None], TableFiles]
+"""Of a table's URI and its partition columns: its files."""
+
+
 def run_maintenance(
-    workspace: Workspace, listener: RunListener, keys: Sequence[str] | None = None, *, dry_run: bool = False
+    workspace: Workspace,
+    listener: RunListener,
+    keys: Sequence[str] | None = None,
+    *,
+    dry_run: bool = False,
+    open_table: OpenTable = TableFiles,
 ) -> MaintenanceSummary:
     """Look after the tables of ``keys``; None: after all, the history of steps and the logs of runs.
 
@@ -105,9 +116,9 @@ def run_maintenance(
         if not dry_run:
             held.enter_context(locked(workspace, new_run_id(), listener))
             Pending(workspace.warehouse.uri).check(frozenset(asset.key for asset in assets))
-        tables = [_as_far_as_it_goes(asset.key, _steps(workspace, asset, dry_run)) for asset in assets]
+        tables = [_as_far_as_it_goes(asset.key, _steps(workspace, asset, dry_run, open_table)) for asset in assets]
         if keys is None:
-            tables.append(_as_far_as_it_goes(STEP_HISTORY, _steps_of_history(workspace, dry_run)))
+            tables.append(_as_far_as_it_goes(STEP_HISTORY, _steps_of_history(workspace, dry_run, open_table)))
     logs, errors = _remove_logs(workspace, dry_run) if keys is None else (0, [])
     there = tuple(table for table in tables if table is not None)
     return MaintenanceSummary(there, logs, time.perf_counter() - started, dry_run, tuple(errors))
@@ -120,27 +131,20 @@ def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpke
         for step in steps:
             done = replace(done or TableUpkeep(table), **step)
     except Exception as error:  # named here; the other tables are done  # noqa: BLE001
-        done = replace(done or TableUpkeep(table), error=_in_a_line(error))
+        remedy = error.remedy if isinstance(error, LakehouseError) else ""
+        done = replace(done or TableUpkeep(table), error="; ".join(filter(None, (in_a_line(error), remedy))))
     return done
 
 
-def _in_a_line(error: Exception) -> str:
-    import pyarrow as pa
-    from deltalake.exceptions import DeltaError
-
-    tells = isinstance(error, AqiError | DeltaError | pa.ArrowException | OSError | ValueError)
-    return (str(error).strip().replace("\n ", ";") if tells else "") or repr(error)
-
-
-def _steps(workspace: Workspace, asset: Asset, dry_run: bool) -> Iterator[dict[str, Any]]:
+def _steps(workspace: Workspace, asset: Asset, dry_run: bool, open_table: OpenTable) -> Iterator[dict[str, Any]]:
     """What is done for a table, in this order; each step gives what it did. Nothing for one that is not there.
 
     The log is cleaned before anything is committed: no checkpoint is newer than the version that runs on HDFS may be
     reading, so that it stays in the log until the next maintenance.
     """
-    uri, columns = workspace.warehouse.table_uri(asset.key), asset.partitions
+    uri, columns = workspace.warehouse.table_uri(asset.key), asset.partition_columns
     retention_hours = workspace.settings.maintenance.retention_hours
-    files, log = TableFiles(uri, columns), DeltaLog(uri)
+    files, log = open_table(uri, columns), DeltaLog(uri)
     if log.newest() is None:
         return
     yield {"kept": _keep_whole_state(workspace, asset, log, dry_run)}
@@ -158,11 +162,11 @@ def _steps(workspace: Workspace, asset: Asset, dry_run: bool) -> Iterator[dict[s
     yield {"provenance_files": len(unneeded)}
 
 
-def _steps_of_history(workspace: Workspace, dry_run: bool) -> Iterator[dict[str, Any]]:
+def _steps_of_history(workspace: Workspace, dry_run: bool, open_table: OpenTable) -> Iterator[dict[str, Any]]:
     uri = StepHistory(workspace.warehouse.uri).uri
     if DeltaLog(uri).newest() is None:
         return
-    files = TableFiles(uri, None)
+    files = open_table(uri, None)
     if not dry_run:
         joined = files.join_all()
         yield {"joined": joined, "into": 1 if joined else 0}
@@ -174,7 +178,7 @@ def _steps_of_history(workspace: Workspace, dry_run: bool) -> Iterator[dict[str,
 
 def _settled(workspace: Workspace) -> date:
     """The day from which on days are still made anew, hour by hour: their files are left as they are."""
-    return workspace.settings.now().date() - timedelta(days=workspace.settings.hourly.revisable_days)
+    return day_of(workspace.settings.now()) - workspace.settings.hourly.revisable_days * DAY
 
 
 def _keep_whole_state(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bool) -> bool:

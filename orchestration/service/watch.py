@@ -31,14 +31,18 @@ from orchestration.core.alerts.incidents import (
     to_send,
 )
 from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
-from orchestration.core.errors import AqiError
-from orchestration.engine.executor import log_folder
+from orchestration.core.calendar import iso
+from orchestration.core.errors import LakehouseError, in_a_line
+from orchestration.engine.exclusive import log_folder
 from orchestration.engine.workspace import Workspace
+from orchestration.project import open_workspace
 from orchestration.service.deployments import deployment_name, environment_tags
 from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.delta.warehouse import Warehouse
-from resources.machine.clock import Clock, iso, system_clock
-from resources.prefect.runs import Unmade, read_server, why_unseen, without_secrets
+from resources.machine.addresses import without_secrets
+from resources.machine.clock import Clock, system_clock
+from resources.prefect.client import PAGE, why_unseen
+from resources.prefect.runs import Unmade, read_server
 from resources.settings.load import Settings
 from resources.settings.operations import DeploymentSettings
 from resources.spark.on_yarn import resolve_warehouse
@@ -80,7 +84,7 @@ class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
     Without channels it only looks, and remembers nothing. clock: the real time, also where the settings have another
-    for the tables.
+    for the tables. sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -93,8 +97,10 @@ class Watch:
         *,
         api_url: str = "",
         clock: Clock = system_clock,
+        sending_seconds: float = SENDING_SECONDS,
     ) -> None:
         self._settings, self._say, self._clock = settings, say, clock
+        self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags = read_server, read_lags
         self._api_url = without_secrets(api_url)
@@ -108,7 +114,7 @@ class Watch:
             try:
                 self.look()
             except Exception as error:  # told here, tried again at the next look  # noqa: BLE001
-                self._say(f"this look failed ({_explain(error)})")
+                self._say(f"this look failed ({in_a_line(error)})")
             time.sleep(self._settings.alerts.every_seconds)
 
     def look(self) -> Look:
@@ -147,7 +153,7 @@ class Watch:
         try:
             lags = tuple(self._read_lags())
         except Exception as error:  # becomes an incident  # noqa: BLE001
-            unseen.append(Unseen(Kind.TABLES, _explain(error), "aqi doctor, then aqi status"))
+            unseen.append(Unseen(Kind.TABLES, in_a_line(error), "aqi doctor, then aqi status"))
         for item in unseen:
             self._say(f"the {item.source} could not be looked at ({item.why})")
         if server is not None and not server.deployments and not self._told_of_none:
@@ -158,7 +164,7 @@ class Watch:
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
         """The state after everything was sent that a channel takes, and whether it took everything."""
-        until, given_up = time.monotonic() + SENDING_SECONDS, False
+        until, given_up = time.monotonic() + self._sending_seconds, False
         for message in to_send(state, name):
             trying: Message | None = message
             while trying is not None:
@@ -209,7 +215,7 @@ class Watch:
         except FileNotFoundError:
             return WatchState.begin(self._clock())
         except (OSError, ValueError) as error:
-            self._say(f"what was told before cannot be read, begun anew ({self._file}: {_explain(error)})")
+            self._say(f"what was told before cannot be read, begun anew ({self._file}: {in_a_line(error)})")
             return WatchState.begin(self._clock())
 
     def _save(self, state: WatchState) -> None:
@@ -224,8 +230,8 @@ class Watch:
 
 def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str, say: Say) -> Watch:
     """The watch over the environment of ``settings``: its deployments on the server, and its warehouse."""
-    source = _Sources(settings, api_url, say)
-    return Watch(settings, channels, source.server, source.lags, say, api_url=api_url)
+    sources = Sources(settings, api_url, say)
+    return Watch(settings, channels, sources.server, sources.lags, say, api_url=api_url)
 
 
 def a_test(now: Clock = system_clock, environment: str = "") -> Message:
@@ -235,23 +241,25 @@ def a_test(now: Clock = system_clock, environment: str = "") -> Message:
     return Message(Event.TEST, "test", "test", "a test of this channel", text, at, at, environment)
 
 
-class _Sources:
-    """The server and the tables."""
+class Sources:
+    """What a watch reads: the server and the tables. page: so many items are asked of the server at once."""
 
-    def __init__(self, settings: Settings, api_url: str, say: Say) -> None:
-        self._settings, self._api_url, self._say = settings, api_url, say
+    def __init__(self, settings: Settings, api_url: str, say: Say, page: int = PAGE) -> None:
+        self._settings, self._api_url, self._say, self._page = settings, api_url, say, page
 
     @cached_property
     def _workspace(self) -> Workspace:
-        return Workspace.open(self._settings)
+        return open_workspace(self._settings)
 
     def lags(self) -> Sequence[Lag]:
+        """How far the tables lie behind that have a target."""
         from orchestration.engine.lags import read_lags
 
         keys = [asset.key for asset in self._workspace.catalog if asset.fresh_within_hours is not None]
         return read_lags(self._workspace, keys)
 
     def server(self, state: WatchState) -> ServerView:
+        """The deployments of the environment and their runs."""
         known = {
             deployment_name(self._settings, name): deployment.late_after_minutes
             for name, deployment in self._settings.deployments.items()
@@ -266,6 +274,7 @@ class _Sources:
             system_clock(),
             lambda name: timedelta(minutes=known.get(name, default)),
             self._unmade(),
+            self._page,
         )
 
     def _unmade(self) -> Unmade:
@@ -287,7 +296,7 @@ class _Sources:
                 left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
                 found[entry.flow_run_id] = tuple((asset, str(rest)) for asset, rest in left.items() if rest)
         except Exception as error:  # it explains, no more  # noqa: BLE001
-            self._say(f"the journal of runs cannot be read ({_explain(error)})")
+            self._say(f"the journal of runs cannot be read ({in_a_line(error)})")
         return found
 
 
@@ -295,7 +304,7 @@ def _warehouse(settings: Settings) -> str:
     """Where the tables lie; as it is written, where the cluster has no name here."""
     try:
         return Warehouse(resolve_warehouse(settings.warehouse.uri)).uri
-    except AqiError:
+    except LakehouseError:
         return settings.warehouse.uri or ""
 
 
@@ -303,7 +312,3 @@ def _catch_up(settings: Settings) -> str:
     """The command that makes what is missing, if the deployment for it is declared."""
     hourly = settings.deployments.get("hourly")
     return "" if hourly is None else command_to_run(f"{hourly.flow}/{deployment_name(settings, 'hourly')}", {})
-
-
-def _explain(error: Exception) -> str:
-    return error.message if isinstance(error, AqiError) else f"{type(error).__name__}: {error}".rstrip(": ")

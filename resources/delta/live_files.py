@@ -11,14 +11,8 @@ from typing import Any, NamedTuple
 
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.state.provenance import FileSpan
-
-
-class PartitionColumns(NamedTuple):
-    """The columns that hold the partition of a row."""
-
-    day: str
-    location: str
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.table_state import FileSpan
 
 
 class Live(NamedTuple):
@@ -31,7 +25,7 @@ class Live(NamedTuple):
 def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
     """What the table at ``uri`` has at a version; columns: None for an unpartitioned one.
 
-    Reads two columns of every row: the statistics of a file with many places do not say which has which days.
+    Reads two columns of every row: the statistics of a file with many locations do not say which has which days.
     Raises WarehouseError where the table cannot be read.
     """
     import pyarrow as pa

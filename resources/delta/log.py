@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from orchestration.core.errors import EnvironmentError_, PartitionRangeError, WarehouseError
-from orchestration.core.state.provenance import FORMAT, MARK, Commit, FileSpan, Provenance, TableState, format_of
-from resources.delta.live_files import PartitionColumns, read_live, span_of
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.provenance import FORMAT, MARK, Provenance, format_of
+from orchestration.core.state.table_state import Commit, FileSpan, TableState
+from resources.delta.live_files import read_live, span_of
 from resources.delta.snapshot_files import SnapshotFiles
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, write_whole
@@ -27,19 +29,13 @@ PROVENANCE_FOLDER = "_aqi"
 class DeltaLog:
     """The log of one table at ``uri`` (a folder, or a URI that fsspec knows).
 
-    day_column, location_column: where the partitions of a row are written; None for an unpartitioned table.
+    columns: where the partition of a row is written; None for an unpartitioned table.
     places: locations that rows may have; in a file of others, which names its first and last, they may lie between.
     """
 
-    def __init__(
-        self,
-        uri: str,
-        day_column: str | None = None,
-        location_column: str | None = None,
-        places: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, uri: str, columns: PartitionColumns | None = None, places: Iterable[str] = ()) -> None:
         self.uri = uri
-        self._columns = PartitionColumns(day_column, location_column) if day_column and location_column else None
+        self._columns = columns
         self._places = frozenset(places)
         self._files, self._root = open_files(uri)
         self.snapshots = SnapshotFiles(self._files, f"{self._root}/{PROVENANCE_FOLDER}", self._digest)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from orchestration.core.state.provenance import TableState, dumps
+from orchestration.core.state.provenance import dumps
 from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
+from orchestration.core.state.table_state import TableState
 from resources.storage.whole_files import names_in, unfinished, write_whole
 
 FORMAT_2 = "format-2"
@@ -75,11 +76,11 @@ class SnapshotFiles:
                     return self._read(found, oldest=2 if FORMAT_2 in names else 1)
         return None
 
-    def keep(self, state: TableState) -> TableState:
+    def keep(self, state: TableState, due: Callable[[TableState], bool] = snapshot_due) -> TableState:
         """Write a whole snapshot if one is due, else a supplement; gives the state that knows of it. Raises OSError."""
         if state.version is None or state.version == state.kept:
             return state
-        whole = snapshot_due(state) or not any(found == (state.snapshot, None) for found in self.there())
+        whole = due(state) or not any(found == (state.snapshot, None) for found in self.there())
         new = Snapshot(state.version, None if whole else state.snapshot)
         text = dumps(to_json(state, self._digest_of(state.version), new.since))
         packed = gzip.compress(text.encode("utf-8"), compresslevel=3, mtime=0)

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from resources.machine.clock import iso
+from orchestration.core.calendar import iso
+from resources.delta.warehouse import TABLE_PROPERTIES
 from resources.storage.files import open_files
 
 FOLDER = "_aqi/step_history"
-PROPERTIES = {"delta.checkpointInterval": "100", "delta.enableDeletionVectors": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class StepHistory:
 
         try:
             table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_schema())
-            write_deltalake(self.uri, table, mode="append", configuration=PROPERTIES)
+            write_deltalake(self.uri, table, mode="append", configuration=TABLE_PROPERTIES)
         except (DeltaError, pa.ArrowException, OSError) as error:
             warn(f"the history of steps could not be written ({error})")
 

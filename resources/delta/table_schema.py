@@ -225,7 +225,7 @@ def rewrite(
         )
         removed = transaction.filterFiles()  # also says that all of the table was read: whoever adds to it conflicts
         added = transaction.writeFiles(frame.select(*[field["name"] for field in fields])._jdf)
-        return int(transaction.commit(_and_removed(spark, added, removed), _overwrite(spark, commit_metadata)))
+        return int(transaction.commit(_and_removed(spark, added, removed), overwrite_operation(spark, commit_metadata)))
 
 
 def _fields(uri: str, frame: DataFrame, contract: Contract) -> list[dict[str, Any]]:
@@ -249,7 +249,7 @@ def _and_removed(spark: SparkSession, added: Any, removed: Any) -> Any:
     return added.appendedAll(jvm.scala.jdk.javaapi.CollectionConverters.asScala(actions))
 
 
-def _overwrite(spark: SparkSession, commit_metadata: str) -> Any:
+def overwrite_operation(spark: SparkSession, commit_metadata: str) -> Any:
     """What the commit says that it did: as Spark's own overwrite with ``overwriteSchema``."""
     jvm: Any = spark._jvm
     some, nothing = jvm.scala.Option.apply, jvm.scala.Option.empty()
@@ -310,12 +310,13 @@ def lossy_values(frame: DataFrame, column: str, to_type: str) -> Column:
                 "Add a column of another name, and remove this one.",
             )
     value = F.col(column)
-    there = value.try_cast(_sql(to_type))
-    lost = ~there.try_cast(_sql(before)).eqNullSafe(value)
+    there = value.try_cast(sql_type(to_type))
+    lost = ~there.try_cast(sql_type(before)).eqNullSafe(value)
     if before == "long":  # 2^63 - 1 rounds up to 2^63, and a cast back cuts that off
         lost = lost | (there.cast("double") >= F.lit(_FIRST_BEYOND_LONG))
     return F.count_if(F.coalesce(lost, F.lit(False)))
 
 
-def _sql(kind: str) -> str:
+def sql_type(kind: str) -> str:
+    """What SQL calls a type of Delta's."""
     return {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint"}.get(kind, kind)

@@ -19,8 +19,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from orchestration.core.declarations.asset import DailyByLocation
 from orchestration.core.errors import WarehouseError
+from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import is_ours
 from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
 from resources.delta.warehouse import ROWS_PER_FILE, no_hooks
@@ -28,7 +28,6 @@ from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, unfinished
 
 SMALL_FILES = 10
-"""From so many small files on it helps to put them together."""
 SMALL_ROWS = ROWS_PER_FILE // 4
 COMMITS_BETWEEN_CHECKPOINTS = 10
 NOT_OURS = frozenset({"deletionVectors", "columnMapping"})
@@ -46,10 +45,21 @@ class SmallFile(NamedTuple):
 
 
 class TableFiles:
-    """The files of the table at ``uri``; columns: None for an unpartitioned table."""
+    """The files of the table at ``uri``; columns: None for an unpartitioned table.
 
-    def __init__(self, uri: str, columns: DailyByLocation | None) -> None:
+    small_files: from so many on it helps to put them together. between_checkpoints: so many commits.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        columns: PartitionColumns | None,
+        *,
+        small_files: int = SMALL_FILES,
+        between_checkpoints: int = COMMITS_BETWEEN_CHECKPOINTS,
+    ) -> None:
         self.uri = uri
+        self._small_files, self._between_checkpoints = small_files, between_checkpoints
         self._columns = columns
         self._files, self._root = open_files(uri)
 
@@ -58,7 +68,7 @@ class TableFiles:
     def groups(self, before: date) -> list[list[SmallFile]]:
         """Small files that are worth being put together, a group per file to be; only of days that lie ``before``.
 
-        None where the table has fewer than ten of them, or features that are not ours.
+        None where the table has too few of them, or features that are not ours.
         """
         from deltalake import DeltaTable
 
@@ -67,13 +77,13 @@ class TableFiles:
         if self._columns is None or table.metadata().partition_columns or features & NOT_OURS:
             return []
         found = [group for group in _groups(self._small(table), before) if len(group) > 1]
-        return found if sum(map(len, found)) >= SMALL_FILES else []
+        return found if sum(map(len, found)) >= self._small_files else []
 
     def _small(self, table: Any) -> list[SmallFile]:
         import pyarrow as pa
 
         assert self._columns is not None
-        day = self._columns.day_column
+        day = self._columns.day
         found = []
         for file in pa.table(table.get_add_actions(flatten=True)).to_pylist():
             path, rows, first, last = (file.get(of) for of in ("path", "num_records", f"min.{day}", f"max.{day}"))
@@ -128,7 +138,7 @@ class TableFiles:
                 if field.name not in part.schema.names:
                     part = part.append_column(field, pa.nulls(part.num_rows, field.type))
             parts.append(part.select(schema.names).cast(schema))
-        by = [(self._columns.day_column, "ascending"), (self._columns.location_column, "ascending")]
+        by = [(column, "ascending") for column in self._columns]
         return pa.concat_tables(parts).sort_by(by)
 
     def _write(self, rows: Any) -> tuple[str, int]:
@@ -153,7 +163,7 @@ class TableFiles:
             column, kind = rows[field.name], field.type
             nulls[field.name] = column.null_count
             ordered = pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_integer(kind)
-            if column.null_count < rows.num_rows and (ordered or field.name == self._columns.location_column):
+            if column.null_count < rows.num_rows and (ordered or field.name == self._columns.location):
                 ends = pc.min_max(column).as_py()
                 least[field.name], most[field.name] = _as_json(ends["min"]), _as_json(ends["max"], up=True)
         return json.dumps({"numRecords": rows.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls})
@@ -163,7 +173,7 @@ class TableFiles:
         from deltalake import DeltaTable
 
         table = DeltaTable(self.uri)
-        return int(table.optimize.compact()["numFilesRemoved"]) if len(table.file_uris()) >= SMALL_FILES else 0
+        return int(table.optimize.compact()["numFilesRemoved"]) if len(table.file_uris()) >= self._small_files else 0
 
     # Files that nothing needs -----------------------------------------------------------------------------------
 
@@ -187,14 +197,14 @@ class TableFiles:
     # The log ----------------------------------------------------------------------------------------------------
 
     def checkpoint(self, *, dry_run: bool = False) -> bool:
-        """Write Delta's checkpoint where the last one lies ten commits back; says whether that was so."""
+        """Write Delta's checkpoint where the last one lies some commits back; says whether that was so."""
         from deltalake import DeltaTable
 
         table = DeltaTable(self.uri)
         log = f"{self._root}/_delta_log"
         found = (re.match(r"([0-9]{20})\.checkpoint\.", name) for name in names_in(self._files, log))
         last = max((int(name[1]) for name in found if name), default=-1)
-        if table.version() - last < COMMITS_BETWEEN_CHECKPOINTS:
+        if table.version() - last < self._between_checkpoints:
             return False
         if not dry_run:
             table.create_checkpoint()

@@ -15,11 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import CommitConflict, EnvironmentError_
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.state.provenance import FORMAT, MARK, Provenance, TableState, dumps
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
+from orchestration.core.state.table_state import TableState
 from resources.delta.log import DeltaLog
 from resources.machine import crash_points
 
@@ -44,10 +46,14 @@ class Warehouse:
     """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``.
 
     places: the locations that there can be; with them, no location is overlooked in files that others wrote.
+    inline_characters: provenance that is longer lies in a file beside the table, which its commit names.
     """
 
-    def __init__(self, uri: str, places: Iterable[str] = ()) -> None:
+    def __init__(
+        self, uri: str, places: Iterable[str] = (), *, inline_characters: int = INLINE_METADATA_CHARACTERS
+    ) -> None:
         self._places = tuple(places)
+        self._inline_characters = inline_characters
         self._schemas: dict[tuple[str, int | None], tuple[list[dict[str, Any]], str | None]] = {}
         self.is_local = "://" not in uri or uri.startswith("file://")
         self.uri = str(Path(uri.removeprefix("file://")).expanduser().resolve()) if self.is_local else uri.rstrip("/")
@@ -62,10 +68,8 @@ class Warehouse:
         return f"{self.uri}/{layer}/{name}"
 
     def _log(self, asset: Asset) -> DeltaLog:
-        uri, columns = self.table_uri(asset.key), asset.partitions
-        if columns is None:
-            return DeltaLog(uri)
-        return DeltaLog(uri, columns.day_column, columns.location_column, self._places)
+        columns = asset.partition_columns
+        return DeltaLog(self.table_uri(asset.key), columns, () if columns is None else self._places)
 
     def state(self, asset: Asset, start: TableState | None = None) -> TableState:
         """The state of an asset's table, from its log; ``start``: an earlier state to go on from."""
@@ -120,7 +124,7 @@ class Warehouse:
         log without a commit ("table not found"): there deltalake does it.
         """
         if self._log(asset).has_folder():
-            self._create_without_spark(asset, contract)
+            self.create_without_spark(asset, contract)
             return
         from delta.tables import DeltaTable
         from pyspark.sql.types import StructType
@@ -139,7 +143,8 @@ class Warehouse:
             if not is_conflict(error) or self._log(asset).newest() is None:
                 raise
 
-    def _create_without_spark(self, asset: Asset, contract: Contract) -> None:
+    def create_without_spark(self, asset: Asset, contract: Contract) -> None:
+        """As ``create``, by deltalake."""
         from deltalake import DeltaTable, Schema
 
         DeltaTable.create(
@@ -193,15 +198,15 @@ class Warehouse:
                 frame.write.format("delta").mode("append").option("userMetadata", metadata).save(uri)
             else:
                 writer = frame.writeTo(f"delta.{_quoted(uri)}").option("userMetadata", metadata)
-                writer.overwrite(condition(asset.partitions, partitions))
+                writer.overwrite(condition(asset.partition_columns, partitions))
 
     @staticmethod
     def laid_out(frame: DataFrame, asset: Asset, rows: int) -> DataFrame:
         """A frame of so many rows as it goes into files: one, or more by ranges of days where they are many."""
         files = max(1, -(-rows // ROWS_PER_FILE))
-        if files == 1 or asset.partitions is None:
+        if files == 1 or asset.partition_columns is None:
             return frame.coalesce(1)
-        return frame.repartitionByRange(files, asset.partitions.day_column, asset.partitions.location_column)
+        return frame.repartitionByRange(files, *asset.partition_columns)
 
     def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
         """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
@@ -211,7 +216,7 @@ class Warehouse:
         table = DeltaTable(self.table_uri(asset.key))
         before = table.version()
         table.delete(
-            predicate(asset.partitions, partitions),
+            predicate(asset.partition_columns, partitions),
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             post_commithook_properties=no_hooks(),
         )
@@ -246,7 +251,7 @@ class Warehouse:
     def metadata(self, asset: Asset, provenance: Provenance) -> str:
         """What a commit has to say; where that is too large, it is written to a file first, which this names."""
         text = dumps(provenance.to_json())
-        if len(text) <= INLINE_METADATA_CHARACTERS:
+        if len(text) <= self._inline_characters:
             return text
         digest = hashlib.sha256(text.encode()).hexdigest()
         self._log(asset).keep_provenance(digest, text)
@@ -269,37 +274,33 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error, CommitConflict) or any(mark in said for mark in _CONFLICTS)
 
 
-def condition(columns: DailyByLocation | None, partitions: PartitionSet) -> Column:
+def condition(columns: PartitionColumns | None, partitions: PartitionSet) -> Column:
     """The Spark condition that holds for the rows of ``partitions``; values go in as literals, never as SQL text."""
     from pyspark.sql import functions as F
 
     if columns is None:
         return F.lit(True)
-    day, place = F.col(columns.day_column), F.col(columns.location_column)
-    places_of: dict[tuple[date, date], list[str]] = {}
-    for location, first, last in partitions.pieces():
-        places_of.setdefault((first, last), []).append(location)
-    terms = [
-        (day >= F.lit(first)) & (day <= F.lit(last)) & place.isin(*places)
-        for (first, last), places in places_of.items()
-    ]
+    day, location = F.col(columns.day), F.col(columns.location)
+    at: dict[tuple[date, date], list[str]] = {}
+    for key, first, last in partitions.pieces():
+        at.setdefault((first, last), []).append(key)
+    terms = [(day >= F.lit(first)) & (day <= F.lit(last)) & location.isin(*keys) for (first, last), keys in at.items()]
     return _any(terms) if terms else F.lit(False)
 
 
-def predicate(columns: DailyByLocation | None, partitions: PartitionSet) -> str | None:
+def predicate(columns: PartitionColumns | None, partitions: PartitionSet) -> str | None:
     """The SQL condition that holds for the rows of ``partitions``; None for all rows.
 
     Days and location keys are the only values in it, and their form leaves no room for anything else.
     """
     if columns is None:
         return None
-    places_of: dict[tuple[date, date], list[str]] = {}
+    at: dict[tuple[date, date], list[str]] = {}
     for location, first, last in partitions.pieces():
-        places_of.setdefault((first, last), []).append(f"'{location}'")
+        at.setdefault((first, last), []).append(f"'{location}'")
     terms = [
-        f"({columns.day_column} BETWEEN DATE '{first}' AND DATE '{last}' "
-        f"AND {columns.location_column} IN ({', '.join(places)}))"
-        for (first, last), places in places_of.items()
+        f"({columns.day} BETWEEN DATE '{first}' AND DATE '{last}' AND {columns.location} IN ({', '.join(locations)}))"
+        for (first, last), locations in at.items()
     ]
     return " OR ".join(terms)
 

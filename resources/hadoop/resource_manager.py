@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from orchestration.core.errors import EnvironmentError_, RunError
+from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.hadoop.configuration import HadoopConf, user_name
 
 TIMEOUT_SECONDS = 5.0
@@ -183,4 +183,4 @@ def _application(item: dict[str, Any]) -> Application:
 
 
 def _why(error: Exception) -> str:
-    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
+    return "no connection" if isinstance(error, requests.ConnectionError) else in_a_line(error)

@@ -18,8 +18,3 @@ def fixed_clock(now: datetime) -> Clock:
     """A clock that stands still at ``now``; without a zone it is taken as UTC."""
     instant = now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
     return lambda: instant
-
-
-def iso(instant: datetime) -> str:
-    """``2025-08-08T06:00:00Z``."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

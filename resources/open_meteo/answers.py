@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -23,23 +23,25 @@ from numpy.typing import NDArray
 
 from orchestration.core.errors import SourceNonsense
 from orchestration.core.partitions.location import Location
-from resources.open_meteo.requests import INDEX, VARIABLES, Request
+from resources.open_meteo.requests import Request
+from resources.open_meteo.variables import INDEX, UNITS
 
 EPOCH = datetime(1970, 1, 1)
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 REPORT = "Ask again later; if it stays, the provider changed its format: compare with its documentation."
 
-SCHEMA = pa.schema(
-    [("location_key", pa.string()), ("ts_utc", pa.timestamp("us", tz="UTC"))]
-    + [(v.column, pa.int32() if v.unit == INDEX else pa.float64()) for v in VARIABLES.values()]
-)
+
+def schema_of(variables: Iterable[str]) -> pa.Schema:
+    """The columns of an answer's table: location_key, ts_utc, and the variables by their names in the API."""
+    head = [("location_key", pa.string()), ("ts_utc", pa.timestamp("us", tz="UTC"))]
+    return pa.schema(head + [(name, pa.int32() if UNITS[name] == INDEX else pa.float64()) for name in variables])
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class PlaceAnswer:
     """What the source has for one place.
 
-    table: columns of ``SCHEMA`` in bronze's order; one row an hour, by hour; no forecasts.
+    table: columns of ``schema_of``; one row an hour, by hour; no forecasts.
     digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
     of its rows and on nothing else: not on how numbers were written, nor on the request. Nulls count.
     """
@@ -55,7 +57,7 @@ class _Nonsense(Exception):
     """What is wrong with one place's part of an answer; becomes a SourceNonsense that also says where."""
 
 
-def read_answers(body: bytes, request: Request, now: datetime, source: str = "the source") -> list[Answer]:
+def read_answers(body: bytes, request: Request, now: datetime, source: str = "the source") -> list[PlaceAnswer]:
     """The answers to ``request`` in the order of its locations.
 
     body: the provider's JSON. source: its name in error messages. now: aware; later hours are forecasts and
@@ -90,15 +92,15 @@ def read_answers(body: bytes, request: Request, now: datetime, source: str = "th
     return answers
 
 
-def _read_place(document: Any, place: Location, request: Request, last_hour: int) -> Answer:
+def _read_place(document: Any, place: Location, request: Request, last_hour: int) -> PlaceAnswer:
     """One element of the provider's array, checked, without doubled hours and forecasts."""
     hourly, units = (_member(document, name, dict) for name in ("hourly", "hourly_units"))
     if offset := document.get("utc_offset_seconds"):
         raise _Nonsense(f"local time ({offset} seconds from UTC) instead of UTC")
     hours = _hours(_member(hourly, "time", list), request)
-    columns = [_column(name, hourly, units, len(hours)) for name in VARIABLES]
-    values = np.array(columns, dtype=np.float64).T.reshape(len(hours), len(VARIABLES))
-    present = np.array([[cell is not None for cell in hourly[name]] for name in VARIABLES], dtype=np.bool_).T
+    columns = [_column(name, hourly, units, len(hours)) for name in request.variables]
+    values = np.array(columns, dtype=np.float64).T.reshape(len(hours), len(request.variables))
+    present = np.array([[cell is not None for cell in hourly[name]] for name in request.variables], dtype=np.bool_).T
     order = np.argsort(hours, kind="stable")
     hours, values, present = hours[order], values[order], present.reshape(values.shape)[order]
     # The same number written in two ways (0.0 and -0.0, NaNs of any sign) must be the same bytes.
@@ -116,8 +118,8 @@ def _read_place(document: Any, place: Location, request: Request, last_hour: int
         midnight = (day - EPOCH.date()).days * 24
         rows = slice(*np.searchsorted(hours, [midnight, midnight + 24]))
         digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
-    table = _table(place.key, hours, values, present)
-    return Answer(place.key, request.first, request.last, table, MappingProxyType(digests))
+    table = _table(place.key, request.variables, hours, values, present)
+    return PlaceAnswer(place.key, request.first, request.last, table, MappingProxyType(digests))
 
 
 def _member(document: Any, name: str, kind: type) -> Any:
@@ -151,7 +153,7 @@ def _hours(times: list[Any], request: Request) -> NDArray[np.int64]:
 
 def _column(name: str, hourly: dict[str, Any], units: dict[str, Any], length: int) -> NDArray[np.float64]:
     """The checked values of one variable; null as NaN."""
-    cells, unit = _member(hourly, name, list), VARIABLES[name].unit
+    cells, unit = _member(hourly, name, list), UNITS[name]
     if not _same_unit(units.get(name), unit):
         raise _Nonsense(f"{name} in {units.get(name)!r} instead of {unit!r}")
     if len(cells) != length:
@@ -177,18 +179,24 @@ def _same_unit(got: object, want: str) -> bool:
     return text == unicodedata.normalize("NFKC", want).replace(" ", "") or (want == "1" and text == "")
 
 
-def _table(key: str, hours: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_]) -> pa.Table:
-    """The rows as Arrow, with the schema of ``SCHEMA``."""
+def _table(
+    key: str,
+    variables: Sequence[str],
+    hours: NDArray[np.int64],
+    values: NDArray[np.float64],
+    present: NDArray[np.bool_],
+) -> pa.Table:
+    """The rows as Arrow, with the schema of ``schema_of``."""
     columns = [
         pa.array([key] * len(hours), pa.string()),
         pa.array(hours * 3_600_000_000).cast(pa.timestamp("us", tz="UTC")),
     ]
-    for position, variable in enumerate(VARIABLES.values()):
+    for position, name in enumerate(variables):
         cells, there = values[:, position], present[:, position]
-        if variable.unit == INDEX:
+        if UNITS[name] == INDEX:
             cells = np.where(there, cells, 0).astype(np.int32)
         columns.append(pa.array(cells, mask=~there, from_pandas=False))
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table(columns, schema=schema_of(variables))
 
 
 def _short(value: object) -> str:

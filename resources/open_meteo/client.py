@@ -1,7 +1,7 @@
 """Client of Open-Meteo's air quality API: asks politely, asks again, and says what a failed fetch means.
 
 Has network, clock and sleep. Must not know: Spark, tables, runs, configuration files; what to ask for
-(``open_meteo_requests``) and what an answer must look like (``open_meteo_answers``) stand beside it.
+(``requests``) and what an answer must look like (``answers``) stand beside it.
 
 Source: https://open-meteo.com/en/docs/air-quality-api and the server, github.com/open-meteo/open-meteo.
 """
@@ -28,9 +28,10 @@ from orchestration.core.errors import (
     SourceRefused,
     SourceUnreachable,
 )
-from resources.open_meteo.answers import Answer, read_answers
+from resources.open_meteo.answers import PlaceAnswer, read_answers
 from resources.open_meteo.limits import WINDOWS, long_limit, reason, until_free, wanted_wait
 from resources.open_meteo.requests import Request
+from resources.open_meteo.settings import OpenMeteoSettings
 
 FREE_URL = "https://air-quality-api.open-meteo.com"
 MAX_WAIT_SECONDS = 120.0  # a source that wants to be left alone for longer is an error, not a pause
@@ -57,50 +58,42 @@ class _Trouble:
 class OpenMeteoClient:
     """Fetches from the API, one request at a time, within its limits; safe to share between threads.
 
-    base_url: scheme and host; a paid plan has its own, and an ``api_key``.
-    attempts: of one request. backoff_seconds: before the second attempt; doubled each time; ± half of it.
-    calls_per_minute, _hour, _day: the plan's limits. It waits for the minute's, and refuses to exceed the
-    others.
+    settings: where it is, with which key, how often and how long it is asked, and the limits of the plan: it waits for
+    the minute's, and refuses to exceed the others. Before the second attempt it waits for ``backoff_seconds``, doubled
+    each time, ± half of it.
     sleep, monotonic: for tests.
     Raises ConfigurationError for a base URL that is none.
     """
 
     def __init__(
         self,
-        base_url: str = FREE_URL,
-        api_key: str | None = None,
+        settings: OpenMeteoSettings,
         *,
-        connect_timeout_seconds: float = 10.0,
-        read_timeout_seconds: float = 60.0,
-        attempts: int = 5,
-        backoff_seconds: float = 1.0,
-        calls_per_minute: float = 600,
-        calls_per_hour: float = 5000,
-        calls_per_day: float = 10000,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        base_url = settings.base_url
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(f"the base URL of Open-Meteo must be like {FREE_URL} (got {base_url!r})")
         self._url = base_url.rstrip("/") + "/v1/air-quality"
         self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
-        self._api_key = api_key or None
-        self._timeout = (connect_timeout_seconds, read_timeout_seconds)
-        self._attempts, self._backoff_seconds = max(1, attempts), backoff_seconds
-        self._calls = (calls_per_day, calls_per_hour, calls_per_minute)
+        self._api_key = (settings.api_key.get_secret_value() if settings.api_key else None) or None
+        self._timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
+        self._attempts, self._backoff_seconds = settings.attempts, settings.backoff_seconds
+        self._calls = (settings.calls_per_day, settings.calls_per_hour, settings.calls_per_minute)
         self._sleep, self._monotonic = sleep, monotonic
         self._sent: list[tuple[float, float]] = []  # (when, weight) of the last day
         self._lock = threading.Lock()
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "air-quality-lakehouse"
 
-    def fetch(self, request: Request, now: datetime, cancelled: Callable[[], bool] = never) -> list[Answer]:
+    def fetch(self, request: Request, now: datetime, cancelled: Callable[[], bool] = never) -> list[PlaceAnswer]:
         """The answers in the order of ``request.locations``; hours after ``now`` (aware) are left out.
 
         Raises SourceRefused, SourceNonsense, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
-        SourceError where the source failed (HTTP 5xx) at every attempt; ``orchestration.core.errors`` says what
-        they mean. The messages name host, places and days, never the key.
+        SourceError where the source failed (HTTP 5xx) at every attempt; ``core.errors`` says what they mean.
+        The messages name host, places and days, never the key.
         """
         body = self.fetch_body(request, cancelled)
         try:

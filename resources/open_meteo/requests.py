@@ -1,4 +1,4 @@
-"""What to ask Open-Meteo's air quality API for: its variables, a request, and the requests that a run needs.
+"""What to ask Open-Meteo's air quality API for: a request, and the requests that a run needs.
 
 Pure. Must not know: HTTP, what an answer looks like, Spark, tables, configuration files.
 
@@ -10,54 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from types import MappingProxyType
-from typing import NamedTuple
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.location import Location
 
-MICROGRAMS, INDEX = "µg/m³", "US AQI"
-
-
-class Variable(NamedTuple):
-    """A column of bronze and its unit."""
-
-    column: str
-    unit: str
-
-
-VARIABLES: Mapping[str, Variable] = MappingProxyType(
-    {
-        "us_aqi": Variable("aqi", INDEX),
-        "us_aqi_pm2_5": Variable("aqi_pm25", INDEX),
-        "us_aqi_pm10": Variable("aqi_pm10", INDEX),
-        "us_aqi_nitrogen_dioxide": Variable("aqi_no2", INDEX),
-        "us_aqi_ozone": Variable("aqi_o3", INDEX),
-        "us_aqi_sulphur_dioxide": Variable("aqi_so2", INDEX),
-        "us_aqi_carbon_monoxide": Variable("aqi_co", INDEX),
-        "pm2_5": Variable("pm25", MICROGRAMS),
-        "pm10": Variable("pm10", MICROGRAMS),
-        "ozone": Variable("o3", MICROGRAMS),
-        "nitrogen_dioxide": Variable("no2", MICROGRAMS),
-        "sulphur_dioxide": Variable("so2", MICROGRAMS),
-        "carbon_monoxide": Variable("co", MICROGRAMS),
-        "aerosol_optical_depth": Variable("aod", "1"),
-        "dust": Variable("dust", MICROGRAMS),
-        "uv_index": Variable("uv_index", "1"),
-        "carbon_dioxide": Variable("co2", "ppm"),
-    }
-)
-"""API variable -> column and unit, in the order of bronze's columns; an index (US AQI) is a whole number."""
+FIRST_DAY = date(2013, 1, 1)
+"""Before it the API has nothing (Europe; elsewhere from 2022-08 on)."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """All variables of some places for the UTC days ``first`` to ``last``, both in."""
+    """Some variables (by their names in the API) of some places for the UTC days ``first`` to ``last``, both in."""
 
     locations: tuple[Location, ...]
     first: date
     last: date
+    variables: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if not self.locations or self.last < self.first:
@@ -71,7 +40,7 @@ class Request:
     @property
     def weight(self) -> float:
         """Calls that the provider counts for it: a place weighs max(1, v/10, v/10 × days/14)."""
-        return _weight(len(self.locations), len(self.days))
+        return _weight(len(self.locations), len(self.days), len(self.variables))
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -79,7 +48,7 @@ class Request:
         return {
             "latitude": ",".join(_degrees(place.latitude) for place in self.locations),
             "longitude": ",".join(_degrees(place.longitude) for place in self.locations),
-            "hourly": ",".join(VARIABLES),
+            "hourly": ",".join(self.variables),
             "start_date": self.first.isoformat(),
             "end_date": self.last.isoformat(),
             "timezone": "UTC",
@@ -91,9 +60,9 @@ class Request:
         return f"{', '.join((keys[:5] if more else keys) + more)} on {self.days}"
 
 
-def _weight(places: int, days: int) -> float:
+def _weight(places: int, days: int, variables: int) -> float:
     """In one division, so that three places and 14 days weigh 5.1 and not 5.1000000000000005."""
-    return places * max(140, 14 * len(VARIABLES), len(VARIABLES) * days) / 140
+    return places * max(140, 14 * variables, variables * days) / 140
 
 
 def _degrees(value: float) -> str:
@@ -104,6 +73,7 @@ def _degrees(value: float) -> str:
 def plan_requests(
     wanted: Mapping[str, Sequence[tuple[date, date]]],
     locations: Sequence[Location],
+    variables: tuple[str, ...],
     max_weight: float,
     max_days: int,
     max_locations: int = 1000,
@@ -127,22 +97,29 @@ def plan_requests(
         for piece in Days.union_of(Days.of(*piece) for piece in wanted.get(place.key, ())).pieces:
             sharing.setdefault(piece, []).append(place)
     limits = (max_weight, max_days, max_locations)
-    planned = [request for piece, places in sharing.items() for request in _cut(piece, places, *limits)]
+    planned = [request for piece, places in sharing.items() for request in _cut(piece, places, variables, *limits)]
     rank = {place.key: position for position, place in enumerate(locations)}
     return sorted(planned, key=lambda r: (r.first, r.last, rank[r.locations[0].key]))
 
 
 def _cut(
-    piece: tuple[date, date], places: Sequence[Location], max_weight: float, max_days: int, max_locations: int
+    piece: tuple[date, date],
+    places: Sequence[Location],
+    variables: tuple[str, ...],
+    max_weight: float,
+    max_days: int,
+    max_locations: int,
 ) -> Iterator[Request]:
     """Requests for all days of a piece and all places, each within the limits."""
     first, last = piece
-    size = _most(min(max_locations, len(places)), lambda number: _weight(number, 1) <= max_weight)
-    days = _most(min(max_days, (last - first).days + 1), lambda number: _weight(size, number) <= max_weight)
+    size = _most(min(max_locations, len(places)), lambda number: _weight(number, 1, len(variables)) <= max_weight)
+    days = _most(
+        min(max_days, (last - first).days + 1), lambda number: _weight(size, number, len(variables)) <= max_weight
+    )
     while first <= last:
         end = min(first + timedelta(days=days - 1), last)
         for start in range(0, len(places), size):
-            yield Request(tuple(places[start : start + size]), first, end)
+            yield Request(tuple(places[start : start + size]), first, end, variables)
         first = end + timedelta(days=1)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from json import JSONDecodeError
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from orchestration.core.deployments.converge import (
     Change,
@@ -22,13 +21,11 @@ from orchestration.core.deployments.converge import (
     Schedule,
 )
 from orchestration.core.errors import RunError, UsageError
+from resources.machine.addresses import without_secrets
+from resources.prefect.client import PrefectApi, open_api, wrong_answer
 from resources.prefect.server import named_api_url
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
 POOL_TYPE = "process"
-PAGE = 200
 CLIENT_RETRIES = 4
 """Of requests that a busy server puts off (503); one that nobody takes is not repeated."""
 ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
@@ -46,57 +43,57 @@ def connect() -> Iterator[DeploymentServer]:
     """The configured server. Raises UsageError where none is, or it refuses the key; RunError where it fails."""
     url = named_api_url()
     from httpx import HTTPStatusError, InvalidURL, RequestError
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+    from pydantic import ValidationError
 
-    shown = _without_secrets(url)
+    shown = without_secrets(url)
     try:
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES}), get_client(sync_client=True) as client:
-            yield DeploymentServer(client)
+        with open_api(retries=CLIENT_RETRIES) as api:
+            yield DeploymentServer(api)
     except HTTPStatusError as error:
-        status = error.response.status_code
-        place = f"{error.request.method} {error.request.url.path}"
+        status, what = error.response.status_code, wrong_answer(error)
         if status in (401, 403):
+            refused = "refuses the key" if status == 401 else f"forbids {what.partition(' to ')[2]}"
             raise UsageError(
-                f"Prefect's server at {shown} {'refuses the key' if status == 401 else f'forbids {place}'} ({status})",
+                f"Prefect's server at {shown} {refused} ({status})",
                 "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own).",
             ) from None
-        raise RunError(f"{shown} answers {status} to {place}: {_detail(error)}", ENDS_WITH) from None
+        raise RunError(f"{shown} answers {what}: {_detail(error)}", ENDS_WITH) from None
     except RequestError as error:
         raise RunError(
             f"Prefect's server at {shown} does not answer ({type(error).__name__})",
             "Start it with `prefect server start`, or correct PREFECT_API_URL.",
         ) from None
-    except JSONDecodeError:
+    except (JSONDecodeError, ValidationError):
         raise RunError(f"{shown} does not answer as Prefect's API does", ENDS_WITH) from None
     except InvalidURL as error:
-        raise UsageError(f"PREFECT_API_URL is no address ({error})", ENDS_WITH) from None
+        why = "" if "@" in url else f" ({error})"  # it may repeat a part of a password
+        raise UsageError(f"PREFECT_API_URL is no address{why}", ENDS_WITH) from None
 
 
 class DeploymentServer:
     """What `connect` gives."""
 
-    def __init__(self, client: SyncPrefectClient) -> None:
-        self._client = client
+    def __init__(self, api: PrefectApi) -> None:
+        self._api = api
 
     def deployments(self, tags: Sequence[str], names: Iterable[str]) -> list[Found]:
         """Those that carry all ``tags``, and those called as one of ``names``."""
-        by_tag = self._all("/deployments/filter", {"deployments": {"tags": {"all_": list(tags)}}})
-        by_name = self._all("/deployments/filter", {"deployments": {"name": {"any_": sorted(set(names))}}})
+        by_tag = self._api.all("/deployments/filter", {"deployments": {"tags": {"all_": list(tags)}}})
+        by_name = self._api.all("/deployments/filter", {"deployments": {"name": {"any_": sorted(set(names))}}})
         answers = {item["id"]: item for item in [*by_tag, *by_name]}
         ids = sorted({item["flow_id"] for item in answers.values()})
-        flows = self._all("/flows/filter", {"flows": {"id": {"any_": ids}}})
+        flows = self._api.all("/flows/filter", {"flows": {"id": {"any_": ids}}})
         flow_names = {item["id"]: item["name"] for item in flows}
         return [_found(item, flow_names[item["flow_id"]]) for item in answers.values()]
 
     def pools(self, names: Iterable[str]) -> dict[str, int | None]:
         """The limits of those of the pools that there are."""
-        found = self._all("/work_pools/filter", {"work_pools": {"name": {"any_": sorted(names)}}})
+        found = self._api.all("/work_pools/filter", {"work_pools": {"name": {"any_": sorted(names)}}})
         return {item["name"]: item["concurrency_limit"] for item in found}
 
     def automations(self, name: str) -> dict[str, dict[str, Any]]:
         """Those of that name, by id."""
-        found = self._all("/automations/filter", {"automations": {"name": {"any_": [name]}}})
+        found = self._api.all("/automations/filter", {"automations": {"name": {"any_": [name]}}})
         return {item["id"]: item for item in found}
 
     def make(self, change: Change) -> None:
@@ -110,58 +107,49 @@ class DeploymentServer:
                 self._create(change.declared)
             case Kind.UPDATE:
                 assert change.declared is not None
-                self._send("PATCH", f"/deployments/{change.id}", _changed_values(change, change.declared))
+                self._api.send("PATCH", f"/deployments/{change.id}", _changed_values(change, change.declared))
             case Kind.ADD_SCHEDULE:
                 assert change.schedule is not None
                 body = {**_schedule_body(change.schedule), "slug": change.slug, "active": True}
-                self._send("POST", f"/deployments/{change.id}/schedules", [body])
+                self._api.send("POST", f"/deployments/{change.id}/schedules", [body])
             case Kind.CHANGE_SCHEDULE:
                 assert change.schedule is not None
                 place = f"/deployments/{change.id}/schedules/{change.schedule_id}"
-                self._send("PATCH", place, _schedule_body(change.schedule))
+                self._api.send("PATCH", place, _schedule_body(change.schedule))
             case Kind.REMOVE_SCHEDULE:
-                self._send("DELETE", f"/deployments/{change.id}/schedules/{change.schedule_id}")
+                self._api.send("DELETE", f"/deployments/{change.id}/schedules/{change.schedule_id}")
             case Kind.RETIRE:
-                self._send("DELETE", f"/deployments/{change.id}")
+                self._api.send("DELETE", f"/deployments/{change.id}")
             case Kind.CREATE_AUTOMATION:
                 assert change.automation is not None
-                self._send("POST", "/automations/", {"name": change.name, **change.automation.values})
+                self._api.send("POST", "/automations/", {"name": change.name, **change.automation.values})
             case Kind.UPDATE_AUTOMATION:
                 assert change.automation is not None
-                there = self._send("GET", f"/automations/{change.id}").json()
+                there = self._api.ask("GET", f"/automations/{change.id}")
                 kept = {key: there[key] for key in ("enabled", "description")}
-                self._send(
+                self._api.send(
                     "PUT", f"/automations/{change.id}", {"name": change.name, **kept, **change.automation.values}
                 )
 
     def _make_pool(self, pool: Pool, *, new: bool) -> None:
         if not new:
-            self._send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
+            self._api.send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
             return
         from prefect.workers.process import ProcessWorker
 
         template = ProcessWorker.get_default_base_job_template()
         values = {"name": pool.name, "type": POOL_TYPE, "base_job_template": template}
-        self._send("POST", "/work_pools/", {**values, "concurrency_limit": pool.limit})
+        self._api.send("POST", "/work_pools/", {**values, "concurrency_limit": pool.limit})
 
     def _create(self, item: Declared) -> None:
-        flow_id = self._send("POST", "/flows/", {"name": item.flow}).json()["id"]
+        flow_id = self._api.ask("POST", "/flows/", {"name": item.flow})["id"]
         schedules = [
             {**_schedule_body(schedule), "slug": slug, "active": True} for slug, schedule in item.schedules.items()
         ]
         values = _body(item.properties)
-        self._send("POST", "/deployments/", {"flow_id": flow_id, "name": item.name, "schedules": schedules, **values})
-
-    def _all(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self._send("POST", path, {**body, "limit": PAGE, "offset": len(found)}).json()
-            found += page
-            if len(page) < PAGE:
-                return found
-
-    def _send(self, method: Any, path: Any, body: Any = None) -> Any:
-        return self._client.request(method, path, json=body)
+        self._api.send(
+            "POST", "/deployments/", {"flow_id": flow_id, "name": item.name, "schedules": schedules, **values}
+        )
 
 
 def _found(item: Mapping[str, Any], flow: str) -> Found:
@@ -216,10 +204,3 @@ def _detail(error: Any) -> str:
         return "no reason given"
     reason = said.get("detail") or said.get("exception_message") if isinstance(said, dict) else None
     return str(reason or said)[:300]
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.hostname:
-        return url.rpartition("@")[2].partition("?")[0]
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"

@@ -7,18 +7,22 @@ kernel ends it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import requests
 
 from orchestration.core.errors import RunError, UsageError
+from resources.machine.addresses import without_secrets
 from resources.machine.processes import end_with_parent
+from resources.prefect.client import what_failed
 
 READY_SECONDS = 90
 END_SECONDS = 15
@@ -111,3 +115,37 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def prefect_api(log: Path) -> Iterator[None]:
+    """Prefect's API until the end of the block: the configured one, or a server of our own, which writes to ``log``.
+
+    Raises RunError where the configured one fails: Prefect's own errors repeat its address, with what is secret in it.
+    """
+    if url := configured_api_url():
+        try:
+            yield
+        except Exception as error:
+            if not (wrong := what_failed(error)):
+                raise
+            raise RunError(
+                f"Prefect's server at {without_secrets(url)} {wrong}",
+                "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
+            ) from None
+        return
+    with EmbeddedServer(log) as server:
+        from prefect.context import refresh_global_settings_context
+
+        server.wait()
+        before = os.environ.get("PREFECT_API_URL")
+        os.environ["PREFECT_API_URL"] = server.api_url
+        refresh_global_settings_context()
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["PREFECT_API_URL"]
+            else:
+                os.environ["PREFECT_API_URL"] = before
+            refresh_global_settings_context()

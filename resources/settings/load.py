@@ -7,17 +7,17 @@ key is refused with the place and the nearest known name.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args, get_type_hints
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Parameters, Pollutant
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
@@ -28,10 +28,8 @@ from resources.settings.operations import (
     HourlySettings,
     MaintenanceSettings,
 )
-from resources.settings.section import Section, a_time_zone, an_http_url
+from resources.settings.section import Section, a_time_zone
 
-CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
-DOMAIN_FILES = ("locations.yml", "pollutants.yml", "rules.yml", "deployments.yml")
 ENVIRONMENT_PREFIX = "AQI_"
 MEMORY = r"^[0-9]+[kmgt]$"
 NOT_SETTINGS = frozenset(
@@ -61,22 +59,6 @@ def _a_warehouse(uri: str) -> str:
 class WarehouseSettings(Section):
     uri: Annotated[str, AfterValidator(_a_warehouse)] | None = "warehouse"
     lock_wait_seconds: float = Field(300, ge=0)
-
-
-class OpenMeteoSettings(Section):
-    base_url: Annotated[str, AfterValidator(an_http_url)] = "https://air-quality-api.open-meteo.com"
-    api_key: SecretStr | None = None
-    model_domain: str = "cams_global"
-    same_place_degrees: float = Field(0.1, ge=0)
-    max_weight_per_request: float = Field(100, gt=0)
-    max_days_per_request: int = Field(92, ge=1)
-    attempts: int = Field(5, ge=1)
-    backoff_seconds: float = Field(1.0, ge=0)
-    connect_timeout_seconds: float = Field(5.0, gt=0)
-    read_timeout_seconds: float = Field(60.0, gt=0)
-    calls_per_minute: int = Field(600, gt=0)
-    calls_per_hour: int = Field(5000, gt=0)
-    calls_per_day: int = Field(10000, gt=0)
 
 
 class SparkSettings(Section):
@@ -122,60 +104,15 @@ class LocationSettings(Section):
     timezone: Annotated[str, AfterValidator(a_time_zone)]
 
 
-class PollutantSettings(Section):
-    code: str
-    display_name: str
-    unit_default: str
-    aqi_timespan: str | None = None
-
-
-class EpisodeSettings(Section):
-    threshold: int = Field(151, ge=0, le=1000)
-    min_hours: int = Field(4, ge=1)
-
-
-class CalendarSettings(Section):
-    first: date = date(2022, 1, 1)
-    last: date = date(2030, 12, 31)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> CalendarSettings:
-        if self.last < self.first:
-            raise ValueError(f"last ({self.last}) lies before first ({self.first})")
-        return self
-
-
-class BoundSettings(Section):
-    low: float | None = None
-    high: float | None = None
-
-
-class RulesSettings(Section):
-    episode: EpisodeSettings = EpisodeSettings()
-    calendar: CalendarSettings = CalendarSettings()
-    limits: dict[str, BoundSettings] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _known_columns(self) -> RulesSettings:
-        known = ("pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2")
-        for column in self.limits:
-            if column not in known:
-                raise ValueError(f"limits: {column!r} is no concentration; known are {', '.join(known)}")
-        return self
-
-
 class Settings(Section):
-    """All settings of a profile, validated."""
+    """The settings of a profile that every project has, validated; a project adds sections of its own."""
 
     profile: str = "local"
     warehouse: WarehouseSettings = WarehouseSettings()
-    open_meteo: OpenMeteoSettings = OpenMeteoSettings()
     spark: SparkSettings = SparkSettings()
     yarn: YarnSettings = YarnSettings()
     clock: ClockSettings = ClockSettings()
     locations: list[LocationSettings] = Field(min_length=1)
-    pollutants: list[PollutantSettings] = Field(min_length=1)
-    rules: RulesSettings = RulesSettings()
     hourly: HourlySettings = HourlySettings()
     deploy: DeploySettings = DeploySettings()
     deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)
@@ -183,27 +120,14 @@ class Settings(Section):
     maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")
-    def _distinct(self) -> Settings:
-        for what, names in (
-            ("locations", [location.key for location in self.locations]),
-            ("pollutants", [pollutant.code for pollutant in self.pollutants]),
-        ):
-            doubled = sorted({name for name in names if names.count(name) > 1})
-            if doubled:
-                raise ValueError(f"{what}: the key {doubled[0]!r} is used twice; keys must be distinct")
+    def _distinct_locations(self) -> Self:
+        check_distinct("locations", [location.key for location in self.locations])
         return self
 
     @property
-    def parameters(self) -> Parameters:
-        """What assets may ask for; without the row rules, which come from the contracts."""
-        return Parameters(
-            locations=tuple(Location(**location.model_dump()) for location in self.locations),
-            pollutants=tuple(Pollutant(**pollutant.model_dump()) for pollutant in self.pollutants),
-            episode_rule=EpisodeRule(**self.rules.episode.model_dump()),
-            limits=Limits(tuple((name, bound.low, bound.high) for name, bound in sorted(self.rules.limits.items()))),
-            calendar=Calendar(self.rules.calendar.first.isoformat(), self.rules.calendar.last.isoformat()),
-            model_domain=self.open_meteo.model_domain,
-        )
+    def places(self) -> tuple[Location, ...]:
+        """The configured locations."""
+        return tuple(Location(**location.model_dump()) for location in self.locations)
 
     @property
     def on_yarn(self) -> bool:
@@ -216,20 +140,34 @@ class Settings(Section):
         return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
 
 
+S = TypeVar("S", bound=Settings)
+
+
+def check_distinct(what: str, names: Sequence[str]) -> None:
+    """Raises ValueError for a name that is there twice."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{what}: the key {doubled[0]!r} is used twice; keys must be distinct")
+
+
 def load(
+    model: type[S],
+    folder: Path,
+    files: Sequence[str],
     profile: str | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
-) -> Settings:
-    """The settings of a profile (a name in config/, or the path of a YAML file).
+) -> S:
+    """The settings of a profile (a name in ``folder``, or the path of a YAML file) as a ``model``.
 
-    flags: nested values that win over everything. Raises ConfigurationError naming file or variable, key and remedy.
+    files: in ``folder``, that every profile begins with. flags: nested values that win over everything.
+    Raises ConfigurationError naming file or variable, key and remedy.
     """
     environment = os.environ if environment is None else environment
     name = profile or environment.get("AQI_PROFILE") or "local"
     values: dict[str, Any] = {}
     origins: dict[tuple[str, ...], str] = {}
-    for path in [CONFIG_FOLDER / file for file in DOMAIN_FILES] + [_profile_path(name)]:
+    for path in [*(folder / file for file in files), _profile_path(name, folder, files)]:
         _merge(values, _read_yaml(path), str(path), origins)
     for variable, text in sorted(environment.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
@@ -242,23 +180,23 @@ def load(
             _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
     _merge(values, dict(flags or {}), "the command line", origins)
     try:
-        return Settings.model_validate({**values, "profile": name})
+        return model.model_validate({**values, "profile": name})
     except ValidationError as error:
-        raise _as_configuration_error(error, origins) from error
+        raise _as_configuration_error(model, error, origins) from error
 
 
-def _profile_path(name: str) -> Path:
+def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
     if name.endswith((".yml", ".yaml")) or "/" in name:
         path = Path(name)
         if not path.is_file():
             raise ConfigurationError(f"profile: there is no file {name}", "Name a YAML file that exists.")
         return path
-    known = sorted(path.stem for path in CONFIG_FOLDER.glob("*.yml") if path.name not in DOMAIN_FILES)
+    known = sorted(path.stem for path in folder.glob("*.yml") if path.name not in files)
     if name not in known:
         raise ConfigurationError(
             f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
         )
-    return CONFIG_FOLDER / f"{name}.yml"
+    return folder / f"{name}.yml"
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -312,7 +250,9 @@ def _merge(
             into[key] = value
 
 
-def _as_configuration_error(error: ValidationError, origins: Mapping[tuple[str, ...], str]) -> ConfigurationError:
+def _as_configuration_error(
+    model: type[Settings], error: ValidationError, origins: Mapping[tuple[str, ...], str]
+) -> ConfigurationError:
     first = error.errors()[0]
     path = tuple(str(part) for part in first["loc"])
     place = ".".join(path) or "settings"
@@ -320,8 +260,8 @@ def _as_configuration_error(error: ValidationError, origins: Mapping[tuple[str, 
         (origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins),
         "the configuration",
     )
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(path[:-1])
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _known_keys(model, path[:-1])
         near = get_close_matches(path[-1], known, n=1)
         remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys are {', '.join(known)}."
         return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
@@ -332,12 +272,19 @@ def _as_configuration_error(error: ValidationError, origins: Mapping[tuple[str, 
     return ConfigurationError(f"{where}: {place}: {message}{shown}", "Correct the value.")
 
 
-def _known_keys(path: tuple[str, ...]) -> list[str]:
-    model: Any = Settings
+def _known_keys(model: type[Settings], path: tuple[str, ...]) -> list[str]:
+    kind: Any = model
     for part in path:
-        if part not in getattr(model, "model_fields", {}):
+        if part not in _fields(kind):
             continue  # the number of a list item or the key of a mapping: the model is that of its values
-        kind = model.model_fields[part].annotation
-        arguments = [item for item in get_args(kind) if isinstance(item, type) and issubclass(item, BaseModel)]
-        model = arguments[0] if arguments else kind
-    return sorted(model.model_fields) if hasattr(model, "model_fields") else []
+        kind = _fields(kind)[part]
+        arguments = [item for item in get_args(kind) if isinstance(item, type) and _fields(item)]
+        kind = arguments[0] if arguments else kind
+    return sorted(_fields(kind))
+
+
+def _fields(kind: Any) -> Mapping[str, Any]:
+    """The types of the fields of a model or dataclass, by name; none for any other type."""
+    if is_dataclass(kind) and isinstance(kind, type):
+        return get_type_hints(kind)
+    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}

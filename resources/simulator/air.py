@@ -11,11 +11,20 @@ from hashlib import sha256
 
 import numpy as np
 
-from resources.open_meteo.requests import VARIABLES
+from resources.open_meteo.variables import UNITS
 from resources.simulator.series import AirSeries, Hours
 from resources.simulator.us_aqi import Floats, hourly_indices
 
 GLOBAL_BEGINS = (date(2022, 8, 1) - date(1970, 1, 1)).days * 24  # earlier values exist in Europe only
+WITH_INDEX = {
+    "pm2_5": "pm25",
+    "pm10": "pm10",
+    "ozone": "o3",
+    "nitrogen_dioxide": "no2",
+    "sulphur_dioxide": "so2",
+    "carbon_monoxide": "co",
+}
+"""API variable → pollutant of the US AQI."""
 WARM_UP_HOURS = 23  # that the averages of the first hour reach back
 
 
@@ -75,6 +84,12 @@ def _concentrations(latitude: float, longitude: float, hours: Hours) -> dict[str
     }
 
 
+def _others(latitude: float, longitude: float, hours: Hours) -> dict[str, Floats]:
+    """Plain noise for whatever else the API has."""
+    seed = seed_of(latitude, longitude)
+    return {name: np.round(10 * noise(seed, 100 + number, hours), 1) for number, name in enumerate(UNITS)}
+
+
 def _is_in_europe(latitude: float, longitude: float) -> bool:
     """Whether CAMS's European domain covers the place."""
     return 30 <= latitude <= 72 and -25 <= longitude <= 45
@@ -83,14 +98,19 @@ def _is_in_europe(latitude: float, longitude: float) -> bool:
 def simulate(latitude: float, longitude: float, hours: Hours, horizon: int) -> AirSeries:
     """What the made-up world has for adjacent hours at a place; nothing after the hour ``horizon``."""
     if not len(hours):
-        return AirSeries(hours, {name: np.empty(0) for name in VARIABLES})
+        return AirSeries(hours, {name: np.empty(0) for name in UNITS})
     longer = np.arange(hours[0] - WARM_UP_HOURS, hours[-1] + 1)
     measured = _concentrations(latitude, longitude, longer)
     missing = longer > horizon
     if not _is_in_europe(latitude, longitude):
         missing |= longer < GLOBAL_BEGINS
     measured = {name: np.where(missing, np.nan, values) for name, values in measured.items()}
-    indices = hourly_indices({VARIABLES[name].column: values for name, values in measured.items()})
-    every = {name: measured[name] if name in measured else indices[v.column] for name, v in VARIABLES.items()}
+    indices = hourly_indices({code: measured[name] for name, code in WITH_INDEX.items()})
+    every = {
+        **_others(latitude, longitude, longer),
+        **measured,
+        "us_aqi": indices["aqi"],
+        **{f"us_aqi_{name}": indices[f"aqi_{code}"] for name, code in WITH_INDEX.items()},
+    }
     every = {name: np.where(missing, np.nan, values)[WARM_UP_HOURS:] for name, values in every.items()}
     return AirSeries(hours, every)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from orchestration.core.errors import UsageError
-from resources.open_meteo.requests import INDEX, VARIABLES
+from resources.open_meteo.variables import INDEX, UNITS
 from resources.simulator.air import noise
 from resources.simulator.series import AirSeries
 
@@ -132,5 +132,5 @@ def with_faults(series: AirSeries, seed: int, faults: Sequence[Fault], today: in
             recent = hit & (hours // 24 > today - 3) & (hours // 24 <= today)
             factor = np.where(recent, 1 + 0.2 * noise(seed, channel + 1 + today, hours), 1.0)
             for name, cells in values.items():
-                values[name] = np.round(cells * factor, 0 if VARIABLES[name].unit == INDEX else 2)
+                values[name] = np.round(cells * factor, 0 if UNITS[name] == INDEX else 2)
     return AirSeries(hours, values)

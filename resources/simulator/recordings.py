@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from orchestration.core.errors import UsageError
-from resources.open_meteo.requests import VARIABLES
+from resources.open_meteo.variables import UNITS
 from resources.simulator.series import AirSeries
 
 
@@ -36,12 +36,14 @@ def load_recordings(folder: Path) -> list[Recording]:
     Raises UsageError for a folder without them, and for a file that is none.
     """
     found: dict[tuple[float, float], dict[str, list[Any]]] = {}
+    names: list[str] = []
     for path in sorted(folder.glob("*.json")):
         try:
             payload = json.loads(path.read_bytes())
             for document in payload if isinstance(payload, list) else [payload]:
                 place = found.setdefault((document["latitude"], document["longitude"]), {})
-                for name in ("time", *VARIABLES):
+                names = names or [name for name in document["hourly"] if name in UNITS] or [next(iter(UNITS))]
+                for name in ("time", *names):
                     place.setdefault(name, []).extend(document["hourly"][name])
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} is not a recorded answer of the API ({error!r})") from None
@@ -51,6 +53,6 @@ def load_recordings(folder: Path) -> list[Recording]:
     for (latitude, longitude), columns in found.items():
         times = np.array(columns["time"], dtype="datetime64[m]")
         hours, first = np.unique(times.astype("datetime64[h]").astype(np.int64), return_index=True)
-        values = {name: np.array(columns[name], dtype=np.float64)[first] for name in VARIABLES}
+        values = {name: np.array(columns[name], dtype=np.float64)[first] for name in names}
         recordings.append(Recording(latitude, longitude, AirSeries(hours, values)))
     return recordings

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 
-from resources.open_meteo.requests import VARIABLES
+from resources.open_meteo.variables import UNITS
 from resources.simulator.series import Hours
 
 
@@ -47,7 +47,7 @@ def parse_query(query: str) -> tuple[list[Place], list[str]]:
     if missing := [name for name in ("latitude", "longitude", "hourly", "start_date", "end_date") if name not in given]:
         raise Refused(f"Value of type 'String' required for key '{missing[0]}'.")
     for name in given["hourly"]:
-        if name not in VARIABLES:
+        if name not in UNITS:
             what = "VariableOrDerived<CamsVariable, CamsVariableDerived>"
             raise Refused(f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}.")
     if any(zone not in ("UTC", "GMT") for zone in given.get("timezone", ())):

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from orchestration.core.errors import EnvironmentError_
-from resources.open_meteo.requests import INDEX, VARIABLES
+from resources.open_meteo.variables import INDEX, PURE, UNITS
 from resources.simulator.air import seed_of, simulate
 from resources.simulator.faults import CANNED, Fault, Reply, exchange_faults, with_faults
 from resources.simulator.recordings import load_recordings
@@ -39,7 +39,7 @@ FORECAST = timedelta(days=7)
 GRID_DEGREES = 0.4  # of CAMS global: answers carry the coordinates of the grid cell
 REPLAY_DEGREES = 0.01  # a recording answers for places no farther away than this
 SLOW_SECONDS = 2.0
-UNITS = {name: {INDEX: "USAQI", "1": ""}.get(v.unit, v.unit.replace("µ", "μ")) for name, v in VARIABLES.items()}
+API_UNITS = {name: {INDEX: "USAQI", PURE: ""}.get(unit, unit.replace("µ", "μ")) for name, unit in UNITS.items()}
 
 
 class Simulator:
@@ -50,7 +50,7 @@ class Simulator:
     faults: how to misbehave. refuse_locations: (latitude, longitude) for which there is no data.
     override: called with latitude, longitude and each hour's values (``time`` and the API's variables); what
     it returns is answered instead, None for an hour that does not exist.
-    log: called with a line for every request.
+    log: called with a line for every request. slow_seconds: how late the fault ``slow`` answers.
     requests_served: how many requests ended how: ``ok``, ``refused``, or the name of the fault.
 
     It listens as soon as it is made. Raises EnvironmentError_ where the port is taken, UsageError for a
@@ -68,8 +68,10 @@ class Simulator:
         refuse_locations: Collection[tuple[float, float]] = (),
         override: Callable[[float, float, HourValues], HourValues | None] | None = None,
         log: Callable[[str], None] | None = None,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
         self.now = now
+        self.slow_seconds = slow_seconds
         self.requests_served: Counter[str] = Counter()
         self._recordings = load_recordings(replay) if replay else None
         self._faults = tuple(faults)
@@ -174,6 +176,8 @@ class Simulator:
             if recording.distance(*here) > REPLAY_DEGREES:
                 raise Refused("No data is available for this location")
             series, cell = recording.series, (recording.latitude, recording.longitude)
+            if unknown := [name for name in variables if name not in series.values]:
+                raise Refused(f"No data is available for {unknown[0]}")
             begin, end = (date(1970, 1, 1) + timedelta(days=int(hour // 24)) for hour in series.hours[[0, -1]])
             place.check(begin, end)
             asked = place.hours()
@@ -188,7 +192,7 @@ class Simulator:
             "timezone": "GMT",
             "timezone_abbreviation": "GMT",
             "elevation": 0.0,
-            "hourly_units": {"time": "iso8601"} | {name: UNITS[name] for name in variables},
+            "hourly_units": {"time": "iso8601"} | {name: API_UNITS[name] for name in variables},
             "hourly": self._hourly(here, series, variables),
         }
 
@@ -197,7 +201,7 @@ class Simulator:
         times = series.hours.astype("datetime64[h]")
         lists: dict[str, list[Any]] = {"time": np.datetime_as_string(times, unit="m").tolist()}
         for name in variables:
-            whole = VARIABLES[name].unit == INDEX
+            whole = UNITS[name] == INDEX
             cells = series.values[name].tolist()
             lists[name] = [None if cell != cell else int(cell) if whole else cell for cell in cells]
         if self._override is None:
@@ -239,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         faults = self._simulator.hit_by(number)
         if "slow" in faults:
-            time.sleep(SLOW_SECONDS)
+            time.sleep(self._simulator.slow_seconds)
         worst = next((name for name in faults if name != "slow"), "")
         reply = CANNED[worst] if worst in CANNED else self._reply()
         fine = "ok" if reply.status == 200 else "refused"

@@ -121,11 +121,6 @@ def sub_index(pollutant: str, value: float) -> int | None:
     return None if np.isnan(index) else int(index)
 
 
-def to_micrograms(pollutant: str, value: float) -> float:
-    """µg/m³ of a concentration in the unit of the pollutant's breakpoints (ppb, ppm or µg/m³)."""
-    return value / SCALES[pollutant].unit_per_microgram
-
-
 def rolling_mean(values: Floats, hours: int) -> Floats:
     """Mean of each hour and those before it, ``hours`` in all; NaN where over a quarter of them is missing.
 

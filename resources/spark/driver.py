@@ -19,7 +19,8 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import EnvironmentError_, RunError
+from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from resources.machine.java import OLDEST_JAVA, java_major, java_version
 from resources.settings.load import Settings
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
@@ -142,13 +143,13 @@ def pyspark_version() -> str:
     return version("pyspark")
 
 
-def _in_a_line(error: Exception) -> str:
+def _of_the_jvm(error: Exception) -> str:
     """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
     java = getattr(error, "java_exception", None)
     if java is not None:
         with contextlib.suppress(Exception):  # the JVM may be gone
             return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
-    return str(error).splitlines()[0]
+    return in_a_line(error)
 
 
 def _java() -> Path | None:
@@ -168,17 +169,17 @@ def _java_version_text() -> str:
 def check_java() -> str:
     """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
     home = os.environ.get("JAVA_HOME")
-    remedy = "Install Java 17 (apt-get install openjdk-17-jre-headless)"
+    remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
     if _java() is None:
         place = f"JAVA_HOME ({home})" if home else "PATH"
         also = ", or correct JAVA_HOME." if home else "."
         raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
     text = _java_version_text()
-    found = text.split('"')[1] if '"' in text else "unknown"
-    major = found.split(".")[1 if found.startswith("1.") else 0].split("-")[0]
-    if not major.isdigit() or int(major) < 17:
+    found, major = java_version(text) or "unknown", java_major(text)
+    if major is None or major < OLDEST_JAVA:
         raise EnvironmentError_(
-            f"Java {found} ({_java()}) is too old: Spark needs 17 or newer", f"{remedy} and point JAVA_HOME to it."
+            f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
+            f"{remedy} and point JAVA_HOME to it.",
         )
     return found
 
@@ -225,7 +226,7 @@ class SparkDriver:
             self._application_id = str(context.applicationId)
         except Exception as error:
             raise RunError(
-                f"the Spark session did not start: {_in_a_line(error)}", f"The JVM's log is {self._log}."
+                f"the Spark session did not start: {_of_the_jvm(error)}", f"The JVM's log is {self._log}."
             ) from error
         return self._session
 

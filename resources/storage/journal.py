@@ -20,9 +20,10 @@ _ENDING = ".json"
 
 
 class Journal:
-    """The journal of the warehouse at ``uri`` (a folder, or a URI that fsspec knows)."""
+    """The journal of the warehouse at ``uri`` (a folder, or a URI that fsspec knows), with the last ``kept`` runs."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, kept: int = KEPT) -> None:
+        self._kept = kept
         self._files, root = open_files(uri)
         self._folder = f"{root}/{FOLDER}"
 
@@ -57,8 +58,8 @@ class Journal:
     def _prune(self) -> None:
         """Remove all but the newest runs, and what killed writers left of older ones."""
         run_ids = self._run_ids()
-        kept = run_ids[-KEPT:]
-        gone = [f"{run_id}{_ENDING}" for run_id in run_ids[:-KEPT]]
+        kept = run_ids[-self._kept :]
+        gone = [f"{run_id}{_ENDING}" for run_id in run_ids[: -self._kept]]
         gone += [name for name in unfinished(self._files, self._folder) if name < f".{kept[0]}"]
         for name in gone:
             with contextlib.suppress(FileNotFoundError):

@@ -3,6 +3,9 @@
 The lock is an ``flock`` on a file in the warehouse. The kernel keeps it as long as any process has the open file,
 and the driver JVM inherits it: after a kill -9 of Python the next run waits until the JVM is gone too. A JVM that
 hangs would keep it for ever, so a run that waits ends what a dead run left behind; ``_orphans`` says what that is.
+
+Who holds it is written into the file after it was taken: for a moment the file says nothing, or names a holder of
+before. Whoever looks in that moment looks again before it says a name.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -25,16 +28,19 @@ from resources.machine.processes import Process
 
 LOCK_NAME = ".aqi.lock"
 POLL_SECONDS = 0.1
+NAME_SECONDS = 2.0
 ORPHAN_GRACE_SECONDS = 5.0
 TERM_SECONDS = 2.0
+_NAME = {"run_id", "pid", "host", "since"}
 
 
 class WarehouseLock:
     """Holds the lock of the warehouse in ``folder`` for the run ``run_id``.
 
-    wait_seconds: how long to wait for another holder. on_wait: told once who holds it, before the wait.
-    on_orphan: told in a sentence of each process of a dead run that was ended; orphan_grace_seconds: how long such
-    a process may go on by itself, from when this run finds the other dead.
+    wait_seconds: how long to wait for another holder. on_wait: told once who holds it; name_seconds: how long a holder
+    may take to write its name, before it is told, or refused, without. on_orphan: told in a sentence of each process
+    of a dead run that was ended; orphan_grace_seconds: how long such a process may go on by itself, from when this run
+    finds the other dead, and term_seconds: after it was asked to end. poll_seconds: between two looks.
     Entering raises EnvironmentError_ where the folder cannot be written, WarehouseLocked when the wait is over.
     """
 
@@ -46,7 +52,11 @@ class WarehouseLock:
         wait_seconds: float,
         on_wait: Callable[[str], None] = lambda _holder: None,
         on_orphan: Callable[[str], None] = lambda _ended: None,
+        *,
         orphan_grace_seconds: float = ORPHAN_GRACE_SECONDS,
+        name_seconds: float = NAME_SECONDS,
+        term_seconds: float = TERM_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._folder = folder
         self._holder: dict[str, str | int | None] = {
@@ -59,7 +69,8 @@ class WarehouseLock:
         self._wait_seconds = wait_seconds
         self._on_wait = on_wait
         self._on_orphan = on_orphan
-        self._orphan_grace_seconds = orphan_grace_seconds
+        self._orphan_grace_seconds, self._name_seconds = orphan_grace_seconds, name_seconds
+        self._term_seconds, self._poll_seconds = term_seconds, poll_seconds
         self._fd = -1
 
     @property
@@ -71,33 +82,41 @@ class WarehouseLock:
         self._fd = _open(self._folder)
         deadline = time.monotonic() + self._wait_seconds
         told = False
+        named_at = time.monotonic()
         dead: _DeadRun | None = None
         dead_since = 0.0
         while not _try_lock(self._fd):
-            holder = _describe(self._fd)
-            if time.monotonic() >= deadline:
-                os.close(self._fd)
-                raise WarehouseLocked(
-                    f"the warehouse {self._folder} is in use by {holder}",
-                    "Wait until it is done, or end that process; the lock goes with it.",
-                )
-            if not told:
-                self._on_wait(holder)
-                told = True
-            if (found := _dead_run(self._fd)) != dead:
+            record = _read(self._fd)
+            found = _dead_run(record)
+            named = record.keys() >= _NAME and "released" not in record and found is None
+            if named:
+                named_at = time.monotonic()
+            if named or time.monotonic() - named_at >= self._name_seconds:
+                holder = _describe(record)
+                if time.monotonic() >= deadline:
+                    os.close(self._fd)
+                    raise WarehouseLocked(
+                        f"the warehouse {self._folder} is in use by {holder}",
+                        "Wait until it is done, or end that process; the lock goes with it.",
+                    )
+                if not told:
+                    self._on_wait(holder)
+                    told = True
+            if found != dead:
                 dead, dead_since = found, time.monotonic()
             elif dead is not None and time.monotonic() - dead_since >= self._orphan_grace_seconds:
-                for orphan in _end(_orphans(self._fd, dead)):
+                for orphan in _end(_orphans(self._fd, dead), self._term_seconds, self._poll_seconds):
                     self._on_orphan(f"Ended {orphan}: it still held the warehouse for {dead}, which is dead.")
                 dead_since = time.monotonic()
-            time.sleep(POLL_SECONDS)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, json.dumps(self._holder).encode(), 0)
+            time.sleep(self._poll_seconds)
+        _write(self._fd, self._holder)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with contextlib.suppress(OSError):  # a child may hold it still, and then it is good to know whose that is
+            _write(self._fd, {**self._holder, "released": True})
         os.close(self._fd)
         self._fd = -1
 
@@ -121,16 +140,24 @@ def _try_lock(fd: int) -> bool:
     return True
 
 
-def _describe(fd: int) -> str:
-    try:
-        holder = _read(fd)
-        return f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, TypeError):
+def _describe(record: Mapping[str, Any]) -> str:
+    if not record.keys() >= _NAME:
         return "another run"
+    return f"run {record['run_id']} (process {record['pid']} on {record['host']}, since {record['since']})"
 
 
-def _read(fd: int) -> Any:
-    return json.loads(os.pread(fd, 4096, 0))
+def _write(fd: int, holder: Mapping[str, Any]) -> None:
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, json.dumps(holder).encode(), 0)
+
+
+def _read(fd: int) -> Mapping[str, Any]:
+    """What the file says of a holder; nothing where that cannot be read."""
+    try:
+        record = json.loads(os.pread(fd, 4096, 0))
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 class _DeadRun(NamedTuple):
@@ -141,21 +168,18 @@ class _DeadRun(NamedTuple):
         return f"run {self.run_id} (process {self.pid})"
 
 
-def _dead_run(fd: int) -> _DeadRun | None:
-    """The run that the file names, if it is certain that it is dead.
+def _dead_run(record: Mapping[str, Any]) -> _DeadRun | None:
+    """The run that ``record`` names, if it is certain that it is dead.
 
     Nothing is certain of a run on another host, or of one whose record cannot be read or lacks a part. On this host
     a run is dead when no process has its pid any more, or one that started at another time has it.
     """
-    try:
-        record = _read(fd)
-        match record:
-            case {"host": str(host), "run_id": str(run_id), "pid": int(pid), "process_start": int(start)}:
+    match record:
+        case {"host": str(host), "run_id": str(run_id), "pid": int(pid), "process_start": int(start)}:
+            with contextlib.suppress(OSError):
                 is_here = host == socket.gethostname()
                 process = Process.find(pid)
                 return _DeadRun(run_id, pid) if is_here and (process is None or process.start != start) else None
-    except (ValueError, OSError):
-        pass
     return None
 
 
@@ -207,16 +231,16 @@ def _taker_of_held_lock(folder: Path, file: os.stat_result) -> int | None:
     return None
 
 
-def _end(processes: list[Process]) -> list[Process]:
+def _end(processes: list[Process], term_seconds: float, poll_seconds: float) -> list[Process]:
     """End the processes, by force where they do not go by themselves. Gives those that are gone."""
     left = processes
     for how in (signal.SIGTERM, signal.SIGKILL):
         for process in filter(_lives, left):
             with contextlib.suppress(OSError):
                 os.kill(process.pid, how)
-        deadline = time.monotonic() + TERM_SECONDS
+        deadline = time.monotonic() + term_seconds
         while (left := [process for process in left if _lives(process)]) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll_seconds)
     return [process for process in processes if process not in left]
 
 

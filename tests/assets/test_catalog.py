@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,11 +15,13 @@ from typing import Any
 import pytest
 
 from assets import CATALOG
-from orchestration.core.declarations.asset import Asset, DailyByLocation
+from assets.parameters import Parameters
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.dag import CycleError, UnknownUpstreamError
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
+from orchestration.core.partitions.scheme import DailyByLocation
 
 ROOT = Path(__file__).resolve().parents[2]
 DAILY = DailyByLocation()
@@ -95,10 +99,20 @@ def test_declarations_that_do_not_fit_each_other(
     assert (type(caught.value), caught.value.message, caught.value.remedy) == (kind, message, remedy)
 
 
+def test_a_keyword_argument_that_is_no_parameter() -> None:
+    odd = replace(table("gold.a"), parameters=("calendar", "threshold"))
+    with pytest.raises(DeclarationError) as caught:
+        Catalog([odd], Parameters)
+    assert caught.value.message == "asset gold.a: keyword argument 'threshold' is no parameter"
+    assert caught.value.remedy == (
+        "Parameters are calendar, episode_rule, limits, locations, model_domain, pollutants, row_rules."
+    )
+
+
 @pytest.mark.parametrize("path", ["", "threshold", "episode_rul.threshold", "episode_rule.treshold", "a.b.c"])
 def test_a_window_over_a_parameter_that_is_none(path: str) -> None:
     with pytest.raises(DeclarationError) as caught:
-        Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))])
+        Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))], Parameters)
     assert caught.value.message == f"asset gold.a: the mapping RunWindow names {path!r}, which is no parameter"
     assert caught.value.remedy == (
         "Parameters are calendar, episode_rule, limits, locations, model_domain, pollutants, row_rules; "
@@ -109,7 +123,7 @@ def test_a_window_over_a_parameter_that_is_none(path: str) -> None:
 @pytest.mark.parametrize("path", ["episode_rule", "calendar.first", "locations"])
 def test_a_window_over_a_parameter_that_is_no_number(path: str) -> None:
     with pytest.raises(DeclarationError) as caught:
-        Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))])
+        Catalog([table("gold.hours"), table("gold.a", RunWindow("gold.hours", "aqi", path))], Parameters)
     assert caught.value.message == f"asset gold.a: the mapping RunWindow names {path!r}, which is no number"
     assert caught.value.remedy == "Name a number, for instance episode_rule.threshold."
 
@@ -163,8 +177,6 @@ def test_what_a_catalog_answers() -> None:
     assert "gold.x" not in catalog
     assert catalog["gold.d"].upstream_keys == ("silver.b", "gold.c")
     assert (catalog.layer_of("gold.d"), catalog.tags_of("gold.d")) == ("gold", frozenset({"tag"}))
-    assert catalog.windows_on("silver.b") == (window,)
-    assert catalog.windows_on("bronze.a") == catalog.windows_on("gold.c") == ()
     with pytest.raises(KeyError):
         catalog["gold.x"]
 
@@ -174,6 +186,17 @@ def test_assets_of_modules() -> None:
     vars(first).update(a=table("bronze.a"), helper=lambda: None, CONSTANT=3)
     vars(second).update(b=table("silver.b", Identity("bronze.a")))
     assert Catalog.from_modules(second, first).keys == ("bronze.a", "silver.b")
+
+
+def test_a_catalog_with_another_asset() -> None:
+    """In the place of the one of its key, or besides; and checked: the catalog itself stays as it was."""
+    catalog = Catalog([table("bronze.a"), table("silver.b", Identity("bronze.a"))])
+    other = table("silver.b")
+    assert catalog.with_asset(other)["silver.b"] is other
+    assert catalog.with_asset(table("gold.c", Identity("silver.b"))).keys == ("bronze.a", "silver.b", "gold.c")
+    assert (catalog.keys, catalog["silver.b"].upstream) == (("bronze.a", "silver.b"), (Identity("bronze.a"),))
+    with pytest.raises(UnknownUpstreamError, match=r"bronze\.x"):
+        catalog.with_asset(table("silver.b", Identity("bronze.x")))
 
 
 BRONZE = "bronze.open_meteo_hourly"
@@ -198,12 +221,23 @@ def test_the_ten_tables_and_their_edges() -> None:
 
 def test_their_partitions() -> None:
     """Every dated table is partitioned by day and location; an episode lies on the day on which it starts."""
-    days: dict[str, Any] = {
-        asset.key: asset.partitions and (asset.partitions.day_column, asset.partitions.location_column)
-        for asset in CATALOG
-    }
+    days: dict[str, Any] = {asset.key: asset.partition_columns for asset in CATALOG}
     assert days == {
         **dict.fromkeys(DIMENSIONS),
         **dict.fromkeys((BRONZE, CLEAN, QUARANTINE, HOURLY, DAY), ("date_utc", "location_key")),
         EPISODE: ("start_date_utc", "location_key"),
     }
+
+
+def test_it_fails_when_its_module_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "broken_assets.py").write_text(
+        "from orchestration.core.declarations.asset import asset\n"
+        "from orchestration.core.partitions.mappings import Identity\n"
+        "@asset(layer='gold', contract='C', upstream=[Identity('silver.hours')])\n"
+        "def best(hour):\n    'The best hour.'\n",
+        encoding="utf-8",
+    )
+    spec = importlib.util.spec_from_file_location("broken_assets", tmp_path / "broken_assets.py")
+    assert spec is not None and spec.loader is not None
+    with pytest.raises(DeclarationError, match=r"asset gold\.best: argument 'hour' is no upstream asset of it"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +16,17 @@ import pyspark.sql.types as T
 import pytest
 
 from assets import CATALOG
-from assets.contracts import contract_of, models
+from assets.contracts import models
+from assets.parameters import Bounds
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract, RowRule, describe, tables_page
-from orchestration.core.declarations.parameters import Limits
 from orchestration.core.errors import DeclarationError
-from orchestration.engine import contracts as kept_contracts
-from orchestration.engine.contracts import load_contracts, make_contracts
-from resources.settings.load import load
+from orchestration.engine.contracts import DeclaredContracts
+from orchestration.engine.pandera_contracts import contract_of
+from orchestration.project import load
+from tests.support.contracts import declared, load_contracts, make_contracts
+from tests.support.oracle import CONCENTRATIONS, DEFAULT_LIMITS, INDEXES, UNITS
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = load("local", environment={}).parameters.limits
@@ -31,8 +34,6 @@ CONTRACTS = make_contracts(LIMITS)
 
 # --- the ten tables: DATA_MODEL, Tables; a question mark: may be null -------------------------------
 
-INDEXES = ("aqi", "aqi_pm25", "aqi_pm10", "aqi_no2", "aqi_o3", "aqi_so2", "aqi_co")
-CONCENTRATIONS = ["pm25", "pm10", "o3", "no2", "so2", "co", "aod", "dust", "uv_index", "co2"]
 HOUR = (
     "location_key:string ts_utc:timestamp date_utc:date latitude:double longitude:double"
     + "".join(f" {name}:integer?" for name in INDEXES)
@@ -91,19 +92,12 @@ def test_columns_types_nullability_and_key(name: str) -> None:
 
 def test_units() -> None:
     units = {column.name: column.unit for column in CONTRACTS["OpenMeteoHourly"].columns}
-    micrograms = {name for name, unit in units.items() if unit == "µg/m³"}
-    assert micrograms == {"pm25", "pm10", "o3", "no2", "so2", "co", "dust"}
-    assert {name: units[name] for name in ("aod", "uv_index", "co2", "aqi", "ts_utc")} == {
-        "aod": "1", "uv_index": "1", "co2": "ppm", "aqi": "US AQI", "ts_utc": "UTC"
-    }  # fmt: skip
+    assert {name: units[name] for name in CONCENTRATIONS} == UNITS
+    assert {name for name, unit in units.items() if unit == "US AQI"} == set(INDEXES)
+    assert units["ts_utc"] == "UTC"
 
 
 # --- row rules: DATA_MODEL, Row rules of silver -----------------------------------------------------
-
-HIGHEST = {
-    "pm25": 5_000, "pm10": 20_000, "dust": 20_000, "o3": 2_000, "no2": 5_000,
-    "so2": 10_000, "co": 200_000, "aod": 20, "uv_index": 25, "co2": 2_000,
-}  # fmt: skip
 
 
 def test_the_row_rules_of_silver() -> None:
@@ -123,8 +117,8 @@ def test_the_row_rules_of_silver() -> None:
     assert by_name["negative"] == {("below", column, 0) for column in measured}
     assert by_name["not_finite"] == {("not_finite", column, None) for column in CONCENTRATIONS}
     assert by_name["implausible"] == {
-        *(("above", column, bound) for column, bound in HIGHEST.items()),
-        ("below", "co2", 250),
+        *(("above", column, high) for column, (_, high) in DEFAULT_LIMITS.items() if high is not None),
+        *(("below", column, low) for column, (low, _) in DEFAULT_LIMITS.items() if low is not None),
     }
 
 
@@ -133,14 +127,14 @@ def test_only_silver_has_row_rules() -> None:
 
 
 def test_limits_are_configuration() -> None:
-    other = make_contracts(Limits((("pm25", -1.0, None),)))["AirQualityHourlyClean"]
+    other = make_contracts({"pm25": Bounds(-1.0, None)})["AirQualityHourlyClean"]
     assert [rule for rule in other.rules if rule.rule == "implausible"] == [
         RowRule("implausible", "below", "pm25", -1.0)
     ]
     assert other.digest != CONTRACTS["AirQualityHourlyClean"].digest
-    without = make_contracts(Limits(()))["AirQualityHourlyClean"]
+    without = make_contracts({})["AirQualityHourlyClean"]
     assert {rule.rule for rule in without.rules} == {"key", "negative", "not_finite"}
-    assert make_contracts(Limits(()))["FactEpisode"].digest == CONTRACTS["FactEpisode"].digest
+    assert make_contracts({})["FactEpisode"].digest == CONTRACTS["FactEpisode"].digest
 
 
 def test_a_check_without_a_compiled_form_is_refused() -> None:
@@ -159,7 +153,7 @@ def test_a_check_without_a_compiled_form_is_refused() -> None:
 
 
 def test_models_are_made_anew_for_other_limits() -> None:
-    first, second = models(LIMITS), models(Limits(()))
+    first, second = models(LIMITS), models({})
     assert first.keys() == second.keys()
     assert all(first[name] is not second[name] for name in first)
 
@@ -265,13 +259,32 @@ def test_contracts_by_asset_are_kept_and_read_back(cache: Path, monkeypatch: pyt
     assert made == {asset.key: CONTRACTS[asset.contract] for asset in CATALOG}
     assert [file.suffix for file in cache.iterdir()] == [".json"]
 
-    def no_pandera(_limits: Limits) -> Any:
+    def no_pandera(_limits: Any) -> Any:
         raise AssertionError("made anew although it was kept")
 
-    monkeypatch.setattr(kept_contracts, "make_contracts", no_pandera)
-    assert load_contracts(CATALOG, LIMITS) == made
+    assert replace(declared(LIMITS), models=no_pandera).load(CATALOG) == made
     with pytest.raises(AssertionError, match="made anew"):
-        load_contracts(CATALOG, Limits(()))  # other limits are another kept form
+        replace(declared({}), models=no_pandera).load(CATALOG)  # other limits are another kept form
+
+
+@pytest.mark.parametrize("module", ["contracts.py", "variables.py"])
+def test_what_is_declared_beside_the_contracts_belongs_to_them(module: str, cache: Path, tmp_path: Path) -> None:
+    """A column comes from another module than its table's contract: on a machine that has kept them, too."""
+    folder = tmp_path / "assets"
+    shutil.copytree(ROOT / "assets", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    made: list[str] = []
+
+    def counted(limits: Any) -> Any:
+        made.append("anew")
+        return models(limits)
+
+    kept = DeclaredContracts(folder / "contracts.py", counted, dict(LIMITS))
+    kept.load(CATALOG)
+    kept.load(CATALOG)
+    assert made == ["anew"]
+    (folder / module).write_text((folder / module).read_text(encoding="utf-8") + "\n# more\n", encoding="utf-8")
+    kept.load(CATALOG)
+    assert made == ["anew", "anew"]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "3", '{"A": {}}', '{"A": {"name": "A", "columns": 3}}'])

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from assets import CATALOG
+from assets.parameters import Bounds, EpisodeRule, Parameters
+from assets.scheme1 import RULED, Scheme1
 from orchestration.core.declarations.contract import RowRule
-from orchestration.core.declarations.parameters import EpisodeRule, Limits, Parameters
-from orchestration.engine.code.scheme1 import RULED, Scheme1
-from orchestration.engine.contracts import load_contracts
-from resources.settings.load import load
+from orchestration.project import load
+from tests.support.contracts import load_contracts
 
 KEPT = Scheme1.load()
 DEFAULT = load("local", environment={}).parameters
@@ -75,7 +75,7 @@ def test_versions_for_other_settings() -> None:
             episode_rule=EpisodeRule(200, 6),
             locations=MOVED,
             model_domain="cams_europe",
-            limits=Limits((("pm25", None, 900.0),)),
+            limits={"pm25": Bounds(None, 900.0)},
         )
     )
     assert [(key, at, KEPT.version(key, changed, at)) for key, at, _ in COMPUTED] == COMPUTED
@@ -95,7 +95,7 @@ def test_contracts_in_a_warehouse_of_then(key: str) -> None:
 
 
 def test_a_contract_for_another_limit() -> None:
-    contracts = load_contracts(CATALOG, Limits((("pm25", None, 900.0),)))
+    contracts = load_contracts(CATALOG, {"pm25": Bounds(None, 900.0)})
     assert KEPT.contract(RULED, contracts[RULED].rules) == "c6024903d30f4df8"
 
 

@@ -17,20 +17,13 @@ from tests.support.strategies import hours_of, plain_row, random_bronze
 
 pytestmark = pytest.mark.spark
 
+FETCHED = "bronze.open_meteo_hourly+"
+"""All but the dimensions."""
+
 
 def expected(bronze: list[dict[str, Any]]) -> dict[str, Any]:
     """Every dated table that the oracle makes of bronze rows, in comparable form."""
-    silver = oracle.silver(bronze)
-    hourly = oracle.fact_hourly(silver)
-    tables = {
-        oracle.BRONZE: bronze,
-        oracle.SILVER: silver,
-        oracle.QUARANTINE: oracle.quarantine(bronze),
-        oracle.FACT_HOURLY: hourly,
-        oracle.CITY_DAILY: oracle.city_daily(hourly),
-        oracle.EPISODE: oracle.episodes(hourly),
-    }
-    return {key: oracle.canonical(rows, oracle.COLUMNS[key]) for key, rows in tables.items()}
+    return {key: oracle.canonical(rows, oracle.COLUMNS[key]) for key, rows in oracle.dated_tables(bronze).items()}
 
 
 def span(rows: list[dict[str, Any]]) -> str:
@@ -75,11 +68,11 @@ def test_doubled_hours_are_taken_once_and_a_conflict_is_refused(spark: Any, tmp_
     rows = random_bronze(14, days=3, locations=["hanoi"], breaking=False)
     with Feed(rows, [Fault("duplicate", 0.3)]) as feed:
         lake = Lake(tmp_path / "doubled", spark, feed.server.url)
-        assert lake.materialize(span(rows), locations=["hanoi"]).ok
+        assert lake.materialize(span(rows), FETCHED, ["hanoi"]).ok
         assert lake.tables() == expected(rows)
     with Simulator(now=lambda: NOW, faults=(Fault("conflict", 1.0),)) as simulator:
         lake = Lake(tmp_path / "conflict", spark, simulator.url)
-        summary = lake.materialize("2025-03-01", locations=["hanoi"])
+        summary = lake.materialize("2025-03-01", FETCHED, ["hanoi"])
     bronze = summary.outcomes[0]
     assert bronze.failed == bronze.step.partitions
     assert "different" in bronze.problems[0].message
@@ -101,7 +94,7 @@ def test_chunks_do_not_matter(spark: Any, tmp_path: Path) -> None:
         halves.materialize(f"{first}..{middle}")
         daily = Lake(tmp_path / "daily", spark, feed.server.url)
         for day in [*days[::2], *days[1::2], first]:
-            assert daily.materialize(str(day), "bronze.open_meteo_hourly+", force=True).ok
+            assert daily.materialize(str(day), FETCHED, force=True).ok
     assert in_one.tables() == expected(rows)
     assert halves.tables() == in_one.tables()
     assert daily.tables() == in_one.tables()
@@ -129,9 +122,9 @@ def test_a_revision_rewrites_its_day_and_what_follows(spark: Any, tmp_path: Path
     key = f"{revised['date_utc']}/hanoi"
     with Feed(rows) as feed:
         lake = Lake(tmp_path, spark, feed.server.url)
-        lake.materialize(span(rows))
+        lake.materialize(span(rows), FETCHED)
         feed.revise("hanoi", revised["ts_utc"], pm25=77.5)
-        summary = lake.materialize(span(rows), force=True)
+        summary = lake.materialize(span(rows), FETCHED, force=True)
         assert lake.tables() == expected(feed.rows)
     written = {outcome.step.asset: outcome.written.keys() for outcome in summary.outcomes if outcome.written}
     assert written == {
@@ -146,10 +139,10 @@ def test_a_withdrawn_hour_is_removed_and_the_last_one_empties_the_day(spark: Any
     day = rows[-1]["date_utc"]
     with Feed(rows) as feed:
         lake = Lake(tmp_path, spark, feed.server.url)
-        lake.materialize(span(rows), locations=["hcmc"])
+        lake.materialize(span(rows), FETCHED, ["hcmc"])
         for row in [row for row in rows if row["date_utc"] == day]:
             feed.withdraw("hcmc", row["ts_utc"])
-        summary = lake.materialize(span(rows), locations=["hcmc"], force=True)
+        summary = lake.materialize(span(rows), FETCHED, ["hcmc"], force=True)
         assert summary.ok
         assert lake.tables() == expected(feed.rows)
     state = lake.workspace.warehouse.state(lake.workspace.catalog[oracle.CITY_DAILY])
@@ -161,7 +154,7 @@ def test_hours_after_the_clock_never_enter_bronze(spark: Any, tmp_path: Path) ->
     now = datetime(2025, 3, 3, 6, 30, tzinfo=UTC)
     with Feed(rows, now=now) as feed:
         lake = Lake(tmp_path, spark, feed.server.url, now=now)
-        summary = lake.materialize("2025-03-01..2025-03-05", locations=["hanoi"])
+        summary = lake.materialize("2025-03-01..2025-03-05", FETCHED, ["hanoi"])
         assert summary.ok
         assert lake.canonical(oracle.BRONZE) == expected([row for row in rows if row["ts_utc"] <= now])[oracle.BRONZE]
     assert {item.partitions.keys()[0] for item in summary.plan.left_out} == {"2025-03-04/hanoi"}
@@ -175,7 +168,7 @@ def test_a_day_outside_the_calendar_fails_its_check_and_says_which_setting(spark
     rules = {"calendar": {"first": date(2025, 3, 2), "last": date(2025, 12, 31)}}
     with Feed(rows) as feed:
         lake = Lake(tmp_path, spark, feed.server.url, flags={"rules": rules})
-        summary = lake.materialize("2025-03-01..2025-03-03", locations=["hanoi"])
+        summary = lake.materialize("2025-03-01..2025-03-03", FETCHED, ["hanoi"])
     hourly = next(outcome for outcome in summary.outcomes if outcome.step.asset == oracle.FACT_HOURLY)
     assert hourly.failed.keys() == ["2025-03-01/hanoi"]
     assert "rules.calendar" in hourly.problems[0].message
@@ -189,7 +182,7 @@ def test_thresholds_are_configuration(spark: Any, tmp_path: Path) -> None:
     rows = random_bronze(12, days=5, breaking=False)
     with Feed(rows) as feed:
         lake = Lake(tmp_path, spark, feed.server.url, flags={"rules": {"episode": {"threshold": 101, "min_hours": 2}}})
-        lake.materialize(span(rows))
+        assert lake.materialize(span(rows), f"+{oracle.EPISODE}").ok
     want = oracle.episodes(oracle.fact_hourly(oracle.silver(rows)), threshold=101, min_hours=2)
     assert lake.canonical(oracle.EPISODE) == oracle.canonical(want, oracle.COLUMNS[oracle.EPISODE])
     assert want

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from orchestration.cli.progress import Pace, Quiet
 from orchestration.core.partitions.keys import Days, PartitionSet
-from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome
 from resources.delta.log import DeltaLog
 from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, Aqi, tree
@@ -139,7 +140,7 @@ def test_a_wipe_leaves_the_rest(aqi: Aqi, copied: str) -> None:
 
 
 def test_a_wipe_of_a_partition_without_rows_is_a_commit_without_files(aqi: Aqi, copied: str) -> None:
-    log = DeltaLog(f"{copied}/gold/fact_episode", "start_date_utc", "location_key")
+    log = DeltaLog(f"{copied}/gold/fact_episode", PartitionColumns("start_date_utc", "location_key"))
     before = log.versions()[-1]
     aqi.text("wipe", EPISODE, "--partitions", "2025-08-19", "--yes", AQI_WAREHOUSE__URI=copied)
     assert log.versions()[-1] == before + 1

@@ -15,8 +15,10 @@ from rich.console import Console
 from assets import CATALOG
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.lags import Earlier, Lag, lags, none_left
-from orchestration.core.state.provenance import ABSENT, PartitionRecord, Provenance, TableState
-from orchestration.engine.lags import EarlierRecords, print_lags, read_lags, to_json, worst_lag_hours
+from orchestration.core.state.provenance import ABSENT, PartitionRecord, Provenance
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.lags import EarlierRecords, read_lags, worst_lag_hours
+from orchestration.reports.freshness import print_lags, to_json
 from tests.support import oracle
 from tests.support.cli_calls import Aqi
 from tests.support.filled_tables import Tables

@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 import pytest
 
 from orchestration.core.state.freshness import NOT_ANSWERED
-from orchestration.core.state.provenance import TableState
-from orchestration.engine.executor import look, prepare
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.executor import prepare
+from orchestration.engine.observation import look
 from orchestration.engine.workspace import Workspace
-from resources.settings.load import load
+from orchestration.project import load, open_workspace
 from resources.simulator.server import Simulator
 from tests.support import oracle
 
@@ -37,7 +38,7 @@ def workspace(folder: Path, url: str) -> Workspace:
         "clock": {"now": NOW},
         "open_meteo": {"base_url": url, "attempts": 1},
     }
-    return Workspace.open(load(environment={}, flags=flags))
+    return open_workspace(load(environment={}, flags=flags))
 
 
 def test_the_revisable_days_are_asked_for(tmp_path: Path, api: Simulator) -> None:

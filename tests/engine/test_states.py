@@ -13,7 +13,7 @@ from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.planner import Request
+from orchestration.core.planning.request import Request
 from orchestration.engine.wipe import planned_wipes, run_wipes
 from resources.delta.log import DeltaLog
 from tests.support import oracle
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.spark
 DAYS = [date(2025, 3, day) for day in (1, 2, 3)]
 RANGE = "2025-03-01..2025-03-03"
 GOLD = "layer:gold"
+FETCHED = "bronze.open_meteo_hourly+"
 QUIET = Quiet(Console(stderr=True))
 FOR_VACUUM = {
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
@@ -196,7 +197,7 @@ def test_a_day_fetched_before_it_ended_is_stale_when_more_of_it_has_passed(
 
     _, original, _ = made
     with Feed(original.rows) as feed:
-        assert at(6, 30).materialize(RANGE).ok
+        assert at(6, 30).materialize(RANGE, FETCHED).ok
         assert set(at(6, 59).states(oracle.BRONZE)[oracle.BRONZE]) == {"fresh"}
         later = at(7, 0)
         assert later.states(oracle.BRONZE)[oracle.BRONZE]["stale"] == [
@@ -204,18 +205,17 @@ def test_a_day_fetched_before_it_ended_is_stale_when_more_of_it_has_passed(
             "2025-03-03/hanoi",
             "2025-03-03/hcmc",
         ]
-        summary = later.materialize(RANGE)
+        summary = later.materialize(RANGE, FETCHED)
         assert {str(outcome.step.partitions) for outcome in summary.outcomes} == {"2025-03-03 × danang, hanoi, hcmc"}
-        assert at(7, 59).materialize(RANGE).plan.steps == ()
+        assert at(7, 59).materialize(RANGE, FETCHED).plan.steps == ()
 
 
 def test_a_revision_rewrites_what_follows_from_it_and_one_that_changes_nothing_adds_no_file(
-    spark: Any, tmp_path: Path, made: tuple[Lake, Feed, dict[str, Any]]
+    lake: Lake, made: tuple[Lake, Feed, dict[str, Any]]
 ) -> None:
     """Fetched again by force: one hour of one city has another pm25, then everything is as it was."""
     with Feed(made[1].rows) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url)
-        lake.materialize(RANGE)
+        lake.base_url = feed.server.url
         files, versions = lake.files(), lake.versions()
         same = lake.materialize(RANGE, oracle.BRONZE, force=True)
         assert same.outcomes[0].unchanged == same.outcomes[0].step.partitions
@@ -265,7 +265,7 @@ def test_wiping_a_whole_dimension_and_a_partition_without_rows(lake: Lake) -> No
         for key, record in workspace.warehouse.state(workspace.catalog[oracle.QUARANTINE]).records.items()
         if not record.rows
     )
-    request = Request(frozenset([oracle.QUARANTINE]), PartitionSet.from_keys([empty]), workspace.settings.now())
+    request = Request(frozenset([oracle.QUARANTINE]), PartitionSet.from_keys([empty]))
     assert run_wipes(workspace, request, QUIET)
     states = lake.states(days=RANGE)
     assert states["gold.dim_time"] == {"missing": ["null"]}
@@ -278,15 +278,12 @@ def test_wiping_a_whole_dimension_and_a_partition_without_rows(lake: Lake) -> No
 
 
 def test_a_backfill_in_daily_chunks_of_a_few_batches_equals_one_range(
-    spark: Any, tmp_path: Path, made: tuple[Lake, Feed, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    spark: Any, tmp_path: Path, made: tuple[Lake, Feed, dict[str, Any]]
 ) -> None:
     """As if one step could bear two days at the most: episodes over a batch's end are whole all the same."""
-    from orchestration.core.planning import planner
-
     original, _, tables = made
-    monkeypatch.setattr(planner, "BATCH_PARTITIONS", 6)
     lake = Lake(tmp_path, spark, original.base_url)
-    summary = lake.backfill("2025-03-01", "2025-03-03", "daily", "bronze.open_meteo_hourly+")
+    summary = lake.backfill("2025-03-01", "2025-03-03", "daily", FETCHED, batch=6)
     assert summary.ok
     assert [step.id for step in summary.plan.steps_of(oracle.EPISODE)] == [
         "gold.fact_episode#2025-03-01..2025-03-02",
@@ -294,6 +291,6 @@ def test_a_backfill_in_daily_chunks_of_a_few_batches_equals_one_range(
     ]
     assert [(chunk.name, chunk.state) for chunk in summary.chunks] == [(f"{day}", "written") for day in DAYS]
     assert lake.tables() == tables
-    again = lake.backfill("2025-03-01", "2025-03-03", "weekly", "bronze.open_meteo_hourly+")
+    again = lake.backfill("2025-03-01", "2025-03-03", "weekly", FETCHED)
     assert again.plan.steps == ()
     assert [chunk.state for chunk in again.chunks] == ["fresh"]

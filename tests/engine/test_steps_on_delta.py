@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.engine.executor import prepare, run_in_order
+from orchestration.core.runs.outcome import StepOutcome
 from orchestration.engine.fingerprints import aggregate
-from resources.delta import warehouse as warehouse_module
 from resources.delta.log import DeltaLog
+from resources.delta.warehouse import Warehouse
 from tests.support import oracle
 from tests.support.feed import Feed
 from tests.support.small_lake import Lake
-from tests.support.strategies import random_bronze
+from tests.support.strategies import LOCATIONS, random_bronze
 
 pytestmark = pytest.mark.spark
 
@@ -68,18 +69,23 @@ def test_a_step_is_one_commit_that_carries_its_provenance(made: Any) -> None:
                     assert fingerprint == upstream.fingerprint(PartitionKey.parse(consulted)), key
 
 
-def test_provenance_that_is_too_large_lies_in_a_file_named_by_digest(
-    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(warehouse_module, "INLINE_METADATA_CHARACTERS", 500)
+def test_provenance_that_is_too_large_lies_in_a_file_named_by_digest(spark: Any, tmp_path: Path) -> None:
+    small = Warehouse(str(tmp_path), LOCATIONS, inline_characters=500)
     rows = random_bronze(13, days=3)
     days = sorted({row["date_utc"] for row in rows})
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url)
-        lake.materialize(f"{days[0]}..{days[-1]}")
-        again = lake.materialize(f"{days[0]}..{days[-1]}")
+        lake = Lake(tmp_path, spark, feed.server.url, adapt=lambda workspace: replace(workspace, warehouse=small))
+        lake.materialize(f"{days[0]}..{days[-1]}", f"+{oracle.CITY_DAILY}")
+        again = lake.materialize(f"{days[0]}..{days[-1]}", f"+{oracle.CITY_DAILY}")
     assert list((tmp_path / "silver" / "air_quality_hourly_clean" / "_aqi").glob("*.json"))
     assert not any(outcome.written for outcome in again.outcomes)
+
+
+def run_with(lake: Lake, asset: Asset, days: str, selection: str) -> dict[str, StepOutcome]:
+    """A run in Hà Nội whose catalog has ``asset`` instead of the one of its key: the outcomes by asset."""
+    with_asset = lake.workspace.catalog.with_asset(asset)
+    lake.adapt = lambda workspace: replace(workspace, project=replace(workspace.project, catalog=with_asset))
+    return {outcome.step.asset: outcome for outcome in lake.materialize(days, selection, ["hanoi"]).outcomes}
 
 
 def test_a_blocking_check_leaves_the_partition_as_it_was(spark: Any, tmp_path: Path) -> None:
@@ -88,21 +94,14 @@ def test_a_blocking_check_leaves_the_partition_as_it_was(spark: Any, tmp_path: P
     days = sorted({row["date_utc"] for row in rows})
     with Feed(rows) as feed:
         lake = Lake(tmp_path, spark, feed.server.url)
-        workspace = lake.workspace
-        asset = workspace.catalog[oracle.SILVER]
+        asset = lake.workspace.catalog[oracle.SILVER]
 
         def doubled(frame: Any, **parameters: Any) -> Any:
             clean = asset.function(frame, **parameters)
             return clean.unionByName(clean.where(F.col("date_utc") == F.lit(days[1])))
 
-        workspace.catalog._assets[oracle.SILVER] = replace(asset, function=doubled)
-        try:
-            request = workspace.requested(workspace.catalog.keys, f"{days[0]}..{days[-1]}", ["hanoi"])
-            plan, tables = workspace.plan(request)
-            runner, source = prepare(workspace, plan, tables, "doubled", lambda: spark)
-            outcomes = {outcome.step.asset: outcome for outcome in run_in_order(plan, runner, source)}
-        finally:
-            workspace.catalog._assets[oracle.SILVER] = asset
+        broken = replace(asset, function=doubled)
+        outcomes = run_with(lake, broken, f"{days[0]}..{days[-1]}", f"+{oracle.CITY_DAILY} or +{oracle.EPISODE}")
     bad = f"{days[1]}/hanoi"
     assert outcomes[oracle.SILVER].failed.keys() == [bad]
     assert "unique" in outcomes[oracle.SILVER].problems[0].message
@@ -116,23 +115,15 @@ def test_a_column_of_another_type_is_named(spark: Any, tmp_path: Path) -> None:
     day = rows[0]["date_utc"]
     with Feed(rows) as feed:
         lake = Lake(tmp_path, spark, feed.server.url)
-        workspace = lake.workspace
-        asset = workspace.catalog[oracle.CITY_DAILY]
+        asset = lake.workspace.catalog[oracle.CITY_DAILY]
         wrong = replace(asset, function=lambda frame: asset.function(frame).withColumn("date_key", F.lit("x")))
-        workspace.catalog._assets[oracle.CITY_DAILY] = wrong
-        try:
-            request = workspace.requested(workspace.catalog.keys, str(day), ["hanoi"])
-            plan, tables = workspace.plan(request)
-            runner, source = prepare(workspace, plan, tables, "wrong", lambda: spark)
-            outcomes = {outcome.step.asset: outcome for outcome in run_in_order(plan, runner, source)}
-        finally:
-            workspace.catalog._assets[oracle.CITY_DAILY] = asset
+        outcomes = run_with(lake, wrong, str(day), f"+{oracle.CITY_DAILY}")
     assert "column 'date_key' must be integer (got string)" in outcomes[oracle.CITY_DAILY].problems[0].message
 
 
 def test_fingerprints(spark: Any) -> None:
     """Order does not count; a value that moves between columns does; null and absent differ; _columns stay out."""
-    from resources.settings.load import load
+    from orchestration.project import load
 
     parameters = load(environment={}).parameters
     from assets import CATALOG

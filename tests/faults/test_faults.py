@@ -19,6 +19,7 @@ from tests.support.strategies import LOCATIONS, random_bronze
 pytestmark = pytest.mark.spark
 
 DAYS = "2025-03-01..2025-03-06"
+FETCHED = "bronze.open_meteo_hourly+"
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +57,14 @@ def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
         mended = Lake(tmp_path, spark, feed.server.url)
         assert mended.materialize(DAYS).ok
         whole = Lake(tmp_path / "whole", spark, feed.server.url)
-        whole.materialize(DAYS)
+        whole.materialize(DAYS, FETCHED)
         assert mended.tables() == whole.tables()
 
 
 def test_one_bad_place_fails_alone(spark: Any, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     with Simulator(now=lambda: NOW, refuse_locations={LOCATIONS["hcmc"]}) as simulator:
         lake = Lake(tmp_path, spark, simulator.url)
-        summary = lake.materialize("2025-03-01..2025-03-02")
+        summary = lake.materialize("2025-03-01..2025-03-02", FETCHED)
     found = outcomes(summary)
     assert summary.exit_status == 1
     assert found[oracle.BRONZE].failed.locations == ("hcmc",)
@@ -83,7 +84,7 @@ def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_i
     flags = {"open_meteo": {"max_days_per_request": 2, "connect_timeout_seconds": 1}}
     with Feed(flagged, [Fault("die", 1)]) as feed:
         lake = Lake(tmp_path, spark, feed.server.url, flags=flags)
-        summary = lake.materialize("2025-03-01..2025-03-04", locations=["hanoi"])
+        summary = lake.materialize("2025-03-01..2025-03-04", FETCHED, ["hanoi"])
     episode = outcomes(summary)[oracle.EPISODE]
     assert episode.good == PartitionSet.from_keys(
         [key for key in episode.step.partitions if str(key) == "2025-03-01/hanoi"]
@@ -97,7 +98,7 @@ def test_an_api_that_answers_nonsense_leaves_the_tables_as_they_were(
 ) -> None:
     with Simulator(now=lambda: NOW, faults=(Fault(fault),)) as simulator:
         lake = Lake(tmp_path, spark, simulator.url)
-        summary = lake.materialize("2025-03-01", "bronze.open_meteo_hourly+")
+        summary = lake.materialize("2025-03-01", FETCHED)
     assert summary.exit_status == 1
     problem = summary.outcomes[0].problems[0]
     assert said in problem.message

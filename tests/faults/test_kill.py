@@ -13,10 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestration.engine.workspace import Workspace
+from orchestration.project import load, open_workspace
 from resources.delta.log import DeltaLog
 from resources.machine.crash_points import POINTS
-from resources.settings.load import load
 from resources.simulator.server import Simulator
 from tests.assets.test_tables import expected
 from tests.support import oracle
@@ -189,10 +188,10 @@ def test_two_runs_at_once(server: str, tmp_path: Path) -> None:
         ]
         said = [run.communicate(timeout=280) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
-    waited = [err for _, err in said if "is in use by run" in err]
-    assert len(waited) == 1
+    waited = [f"(process {other.pid} on" in err for (_, err), other in zip(said, reversed(runs), strict=True)]
+    assert sorted(waited) == [False, True], said  # the second was told who is the first
     assert tables_of(aqi.warehouse) == expected(rows)
-    workspace = Workspace.open(load(environment={}, flags={"warehouse": {"uri": str(aqi.warehouse)}}))
+    workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": str(aqi.warehouse)}}))
     for asset in workspace.catalog:
         records = workspace.warehouse.state(asset).records.values()
         assert len({record.run_id for record in records}) == 1, asset.key

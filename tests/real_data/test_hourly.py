@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.support.small_lake import Lake
 
 pytestmark = pytest.mark.spark
 
+FETCHED = "bronze.open_meteo_hourly+"
 HOUR = timedelta(hours=1)
 EVENING = datetime(2025, 9, 9, 22, 20, tzinfo=UTC)
 """Inside the run of 94 hours of Hà Nội, which goes on over two midnights of UTC."""
@@ -40,6 +42,23 @@ class Hours:
         self.api.stop()
 
 
+@pytest.fixture(scope="module")
+def _evening(tmp_path_factory: pytest.TempPathFactory, spark: Any, recorded: Path) -> Path:
+    """A lake of one hourly run in the evening."""
+    folder = tmp_path_factory.mktemp("evening") / "hourly"
+    with Hours(folder, spark, recorded, EVENING) as hours:
+        assert hours.lake.hourly().ok
+    return folder
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, spark: Any, recorded: Path, _evening: Path) -> Iterator[Hours]:
+    """As ``hours``, after the hourly run of the evening."""
+    shutil.copytree(_evening, tmp_path / "hourly")
+    with Hours(tmp_path / "hourly", spark, recorded, EVENING) as hours:
+        yield hours
+
+
 @pytest.fixture
 def hours(tmp_path: Path, spark: Any, recorded: Path) -> Iterator[Hours]:
     with Hours(tmp_path / "hourly", spark, recorded, EVENING) as hours:
@@ -49,7 +68,7 @@ def hours(tmp_path: Path, spark: Any, recorded: Path) -> Iterator[Hours]:
 def one_range(hours: Hours, folder: Path, days: str) -> dict[str, Any]:
     """The tables of one run over all days, at the hour that it is now."""
     lake = Lake(folder, hours.lake.spark, hours.api.url, now=hours.now)
-    assert lake.materialize(days).ok
+    assert lake.materialize(days, FETCHED).ok
     return lake.tables()
 
 
@@ -62,26 +81,24 @@ def one_range(hours: Hours, folder: Path, days: str) -> dict[str, Any]:
         pytest.param(1, 24 * 5, id="a gap of 5 days", marks=pytest.mark.slow),
     ],
 )
-def test_hour_by_hour_ends_in_the_tables_of_one_range(hours: Hours, tmp_path: Path, runs: int, skipped: int) -> None:
-    assert hours.lake.hourly().ok
-    hours.now += skipped * HOUR
+def test_hour_by_hour_ends_in_the_tables_of_one_range(loaded: Hours, tmp_path: Path, runs: int, skipped: int) -> None:
+    loaded.now += skipped * HOUR
     for _ in range(runs):
-        hours.now += HOUR
-        summary = hours.lake.hourly()
+        loaded.now += HOUR
+        summary = loaded.lake.hourly()
         assert summary.ok, summary.in_words()
     first = EVENING.date() - timedelta(days=2)
-    assert hours.lake.tables() == one_range(hours, tmp_path / "range", f"{first}..{hours.now.date()}")
-    assert set(hours.lake.states()[oracle.CITY_DAILY]) == {"fresh"}
+    assert loaded.lake.tables() == one_range(loaded, tmp_path / "range", f"{first}..{loaded.now.date()}")
+    assert set(loaded.lake.states()[oracle.CITY_DAILY]) == {"fresh"}
 
 
-def test_an_hour_in_which_nothing_is_new_needs_no_session_and_writes_nothing(hours: Hours) -> None:
-    assert hours.lake.hourly().ok
-    before = hours.lake.versions()
-    hours.now += timedelta(minutes=20)
-    lake = hours.lake
+def test_an_hour_in_which_nothing_is_new_needs_no_session_and_writes_nothing(loaded: Hours) -> None:
+    before = loaded.lake.versions()
+    loaded.now += timedelta(minutes=20)
+    lake = loaded.lake
     summary = lake.hourly()
     assert (summary.ok, summary.outcomes, lake.sessions_wanted) == (True, (), 0)
-    assert hours.lake.versions() == before
+    assert loaded.lake.versions() == before
 
 
 def test_a_day_that_ended_is_recorded_as_such_without_a_new_file(hours: Hours) -> None:
@@ -99,10 +116,9 @@ def test_a_day_that_ended_is_recorded_as_such_without_a_new_file(hours: Hours) -
     }
 
 
-def test_an_api_that_is_away_fails_the_run_without_a_session(hours: Hours) -> None:
-    assert hours.lake.hourly().ok
-    before, lake = hours.lake.versions(), hours.lake
-    hours.api.stop()
+def test_an_api_that_is_away_fails_the_run_without_a_session(loaded: Hours) -> None:
+    before, lake = loaded.lake.versions(), loaded.lake
+    loaded.api.stop()
     summary = lake.hourly()
     assert not summary.ok
     assert "bronze.open_meteo_hourly" in summary.in_words() and "failed: " in summary.in_words()

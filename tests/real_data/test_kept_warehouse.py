@@ -310,11 +310,11 @@ def test_a_column_of_others_is_in_nobodys_way(lake: Lake) -> None:
 def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
     """A function and its helpers in another module, other comments, docstrings and local names: nothing is made."""
     facts = (tree.folder / "assets/facts.py").read_text(encoding="utf-8")
-    start, end = facts.index("CONCENTRATIONS ="), facts.index("def _record_id")
+    start, end = facts.index("DOMINANCE ="), facts.index("def _record_id")
     moved, rest = facts[start:end], facts[:start] + facts[end:]
-    head = facts[: facts.index("CONCENTRATIONS =")]
+    head = facts[: facts.index("DOMINANCE =")]
     tree.write("assets/daily.py", head.replace(IDENTIFIERS, "") + moved)
-    names = "CATEGORIES, CONCENTRATIONS, HOUR_SECONDS, _at_earliest_peak, _dominant_pollutant, _outside_calendar"
+    names = "CATEGORIES, HOUR_SECONDS, _at_earliest_peak, _dominant_pollutant, _outside_calendar"
     here = "from assets.bronze import DAILY\n"
     rest = rest.replace(here, f"{here}from assets.daily import {names}\n")
     rest = rest.replace("present = sum(", "there = sum(").replace('ness": present', 'ness": there')

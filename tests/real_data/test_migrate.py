@@ -20,6 +20,8 @@ DAILY, HOURLY, SILVER, BRONZE = (
 )
 MEASURED = '        hours_measured: T.LongType = _number("Hours with an index", "h")\n'
 HAZARDOUS = '        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h")\n'
+MEASURED_COLUMNS = "            **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},\n"
+PM25, KIND, COLUMN = 'one.column == "pm25"', "(T.DoubleType", "{one.column:"
 MAX = '        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, nullable=True)\n'
 
 
@@ -124,8 +126,7 @@ def test_a_column_with_values_is_dropped_only_if_told(tree: Tree) -> None:
 
 
 def test_what_was_fetched_is_never_dropped(tree: Tree) -> None:
-    field = '            co2: T.DoubleType = made.concentration("co2", "Carbon dioxide", "ppm")\n'
-    tree.edit("assets/contracts.py", (field, ""))
+    tree.edit("assets/variables.py", ('    Variable("carbon_dioxide", "co2", "Carbon dioxide", "ppm"),\n', ""))
     tree.edit("config/rules.yml", ("    co2: {low: 250, high: 2000}\n", ""))
     said = refused(tree, "migrate", BRONZE, "--drop", "co2", "--yes")
     assert "co2" in said and "What was fetched is a record" in said
@@ -149,16 +150,16 @@ def test_what_no_migration_does(tree: Tree, old: str, new: str, says: str) -> No
 
 def test_values_that_would_not_survive_another_type(tree: Tree) -> None:
     """Said before anything is started; what was fetched has no other way than the contract as it was."""
-    line = '            pm25: T.DoubleType = made.concentration("pm25", "Particles up to 2.5 µm")\n'
-    tree.edit("assets/contracts.py", (line, line.replace("T.DoubleType", "T.IntegerType")))
+    other = MEASURED_COLUMNS.replace(KIND, f"(T.IntegerType if {PM25} else T.DoubleType")
+    tree.edit("assets/contracts.py", (MEASURED_COLUMNS, other))
     said = refused(tree, "migrate", BRONZE, "--dry-run")
     assert "pm25 cannot become integer (it is double)" in said and "values would not survive it" in said
     assert "Change the contract back." in said
 
 
 def test_what_the_source_sends_keeps_its_names_and_types(tree: Tree) -> None:
-    line = '            pm25: T.DoubleType = made.concentration("pm25", "Particles up to 2.5 µm")\n'
-    tree.edit("assets/contracts.py", (line, line.replace("pm25: T", "pm2_5: T")))
+    other = MEASURED_COLUMNS.replace(COLUMN, f'{{"pm2_5" if {PM25} else one.column:')
+    tree.edit("assets/contracts.py", (MEASURED_COLUMNS, other))
     said = refused(tree, "migrate", BRONZE, "--rename", "pm25=pm2_5", "--yes")
     assert "pm25 is what its source sends, and a record" in said
     twice = refused(tree, "migrate", DAILY, "--rename", "a=x", "--rename", "a=y", "--yes")

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.partitions.keys import chunks, parse_range
-from orchestration.core.runs.outcome import union
+from orchestration.core.partitions.keys import PartitionSet, chunks, parse_range
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.small_lake import Lake
@@ -138,6 +137,6 @@ def test_what_episodes_read_does_not_grow_with_history(
     summary = lake.materialize("2025-09-20", FROM_BRONZE, ["danang"])
     episode = summary.outcomes[-1].step
     # The day after the range is not there, and a run may reach it: whether it does is known when the range is made.
-    assert str(union(item.partitions for item in episode.inputs)) == "2025-09-19..2025-09-21 × danang"
+    assert str(PartitionSet.union_of(item.partitions for item in episode.inputs)) == "2025-09-19..2025-09-21 × danang"
     days = {str(value) for filters in asked for _, _, value in filters}
     assert min(days) >= "2025-09-04"  # a block of 16 days

@@ -13,19 +13,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, steps_table
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
-from orchestration.core.state.provenance import PartitionRecord, TableState
+from orchestration.core.state.provenance import PartitionRecord
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.run_record import RunRecord
 from orchestration.engine.steps import StepRunner
-from orchestration.engine.workspace import Workspace
+from orchestration.project import load, open_workspace
 from orchestration.reports.metrics import as_text, metrics
 from orchestration.reports.status import PartitionStatus
 from resources.delta.step_history import FOLDER, StepHistory, StepRow
-from resources.settings.load import load
 from resources.storage.journal import Journal
 from tests.support import oracle
 from tests.support.cli_calls import Aqi
@@ -96,7 +96,7 @@ def ended(folder: Path, outcomes: Mapping[str, StepOutcome], tables: Mapping[str
     settings = load(environment={}, flags={"warehouse": {"uri": str(folder)}, "clock": {"now": AT}})
     plan = Plan(tuple(one.step for one in outcomes.values()), ())
     warnings: list[str] = []
-    record = RunRecord(Workspace.open(settings), "run-7", "* last:1", plan, warnings.append, "flow-run-3")
+    record = RunRecord(open_workspace(settings), "run-7", "* last:1", plan, warnings.append, "flow-run-3")
     record.begin()
     record.runner = cast(StepRunner, SimpleNamespace(outcomes=outcomes, tables=tables))
     record.end(None, None, None)

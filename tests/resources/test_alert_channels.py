@@ -15,8 +15,8 @@ import pytest
 
 from orchestration.core.alerts.watch_state import Event, Message
 from orchestration.core.errors import ConfigurationError
+from orchestration.project import load
 from resources.alert_channels import AlertError, Bounded, Channel, Email, Webhook, channels_of
-from resources.settings.load import load
 from resources.settings.operations import EmailSettings, WebhookSettings
 from tests.support.alert_sinks import HookSink, MailSink, _Mail, free_port
 

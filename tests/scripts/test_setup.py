@@ -6,43 +6,18 @@ Nothing here touches this folder's own .venv, a network or a real Java.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.version import Version
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def load_setup() -> ModuleType:
-    """scripts/setup.py as a module of its own name: ``setup`` means something else to packaging tools."""
-    spec = importlib.util.spec_from_file_location("aqi_setup", ROOT / "scripts" / "setup.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-setup = load_setup()
-
-
-def script(path: Path, body: str) -> Path:
-    """An executable file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(body, encoding="utf-8")
-    path.chmod(0o755)
-    return path
+from scripts.setup_java import ivy_module
+from tests.support.setup_script import ROOT, call, copy_of_project, script, setup
 
 
 def fake_java(folder: Path, says: str) -> Path:
@@ -51,23 +26,6 @@ def fake_java(folder: Path, says: str) -> Path:
 
 
 # --- Java ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("says", "major"),
-    [
-        ('openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment (build 17.0.15+6-Debian)', 17),
-        ('java version "1.8.0_402"\nJava(TM) SE Runtime Environment', 8),
-        ('openjdk version "21-ea" 2023-09-19', 21),
-        ('openjdk version "25" 2025-09-16 LTS', 25),
-        ('openjdk version "11.0.22" 2024-01-16', 11),
-        ('Picked up JAVA_TOOL_OPTIONS: -Dversion=9\nopenjdk version "17.0.1" 2021-10-19', 17),
-        ("java: error while loading shared libraries", None),
-        ("", None),
-    ],
-)
-def test_java_major(says: str, major: int | None) -> None:
-    assert setup.java_major(says) == major
 
 
 def test_java_is_taken_from_path_where_java_home_is_unset_or_empty(tmp_path: Path) -> None:
@@ -124,20 +82,6 @@ def test_java_missing_or_too_old_is_one_line_and_status_2_before_any_work(
     assert (answer.returncode, answer.stdout) == (2, "")
     assert len(answer.stderr.splitlines()) == 1 and told in answer.stderr
     assert not (tree / ".venv").exists()
-
-
-def copy_of_project(tree: Path) -> Path:
-    """A folder with what scripts/setup.py reads, and nothing else."""
-    for name in ("scripts/setup.py", "config/java.lock.json", "requirements.lock", "pyproject.toml"):
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tree / name)
-    return tree
-
-
-def call(tree: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Call the copy's scripts/setup.py with nothing but this environment."""
-    command = [sys.executable, str(tree / "scripts" / "setup.py"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 # --- Python --------------------------------------------------------------------------------------
@@ -314,7 +258,7 @@ def test_a_sound_venv_that_someone_else_made_is_kept(tree: Path, steps: list[str
 
 def test_ivy_is_asked_for_exactly_the_listed_libraries() -> None:
     group = setup.java_group(ROOT, "delta")
-    dependencies = ET.fromstring(setup.ivy_module(group["libraries"])).findall("dependencies/dependency")  # noqa: S314
+    dependencies = ET.fromstring(ivy_module(group["libraries"])).findall("dependencies/dependency")  # noqa: S314
     assert [(d.get("org"), d.get("name"), d.get("rev")) for d in dependencies] == [
         (library["org"], library["name"], library["version"]) for library in group["libraries"]
     ]
@@ -352,76 +296,3 @@ def test_a_library_of_another_digest_is_refused_and_nothing_changes(tree: Path, 
 def test_an_unknown_group_is_told_with_those_that_exist(tree: Path) -> None:
     with pytest.raises(setup.Lacking, match=r"^no group 'spark' .* has: delta$"):
         setup.java_group(tree, "spark")
-
-
-# --- the lock ------------------------------------------------------------------------------------
-
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-ENTRIES = [Requirement(entry.split(" \\\n")[0]) for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")]
-WANTED = [
-    Requirement(line)
-    for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("#")
-]
-
-
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-LOCKED = {
-    canonical(entry.name): Version(str(entry.specifier).removeprefix("=="))
-    for entry in ENTRIES
-    if entry.marker is None or entry.marker.evaluate()
-}
-
-
-def test_the_lock_names_no_place_to_fetch_from() -> None:
-    for name in (
-        "requirements.lock",
-        "requirements.in",
-        "scripts/setup.py",
-        "config/java.lock.json",
-        "Makefile",
-    ):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        assert "://" not in text, name
-        if name.startswith("requirements"):
-            assert not re.search(r"^\s*-(?!-hash=sha256:)", text, flags=re.MULTILINE), f"{name}: an option of pip"
-
-
-def test_the_lock_is_exact_and_every_entry_has_a_hash() -> None:
-    assert all(re.fullmatch(r"==[^*,]+", str(entry.specifier)) for entry in ENTRIES)
-    entries = [entry for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")]
-    assert all("--hash=sha256:" in entry for entry in entries)
-    assert setup.only(LOCK, setup.BUILD_TOOLS).count("==") == len(setup.BUILD_TOOLS)
-
-
-@pytest.mark.parametrize("wanted", WANTED, ids=str)
-def test_the_lock_holds_what_requirements_in_asks_for(wanted: Requirement) -> None:
-    assert LOCKED[canonical(wanted.name)] in wanted.specifier
-
-
-@pytest.mark.parametrize(
-    "fact",
-    [
-        "prefect==3.8.8",
-        "fastapi<0.151",
-        "sqlalchemy<2.1",
-        "pyspark==4.2.0",
-        "delta-spark==4.4.0",
-        "pandera==0.35.0",
-        "pandas<3",
-        "deltalake==1.6.6",
-    ],
-)
-def test_versions_are_those_measured_to_work_together(fact: str) -> None:
-    wanted = Requirement(fact)
-    assert LOCKED[canonical(wanted.name)] in wanted.specifier
-
-
-def test_java_libraries_fit_the_python_packages() -> None:
-    libraries = {library["name"]: library["version"] for library in setup.java_group(ROOT, "delta")["libraries"]}
-    spark = LOCKED["pyspark"]
-    assert set(libraries.values()) == {str(LOCKED["delta-spark"])}
-    assert f"delta-spark_{spark.major}.{spark.minor}_2.13" in libraries

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from orchestration.core.deployments.converge import Declared, Pool, Schedule
-from orchestration.core.errors import AqiError, ConfigurationError, UsageError
+from orchestration.core.errors import ConfigurationError, LakehouseError, UsageError
+from orchestration.project import load
 from orchestration.service.deployments import (
     declared_deployments,
     declared_pools,
@@ -19,7 +20,7 @@ from orchestration.service.deployments import (
     pool_name,
 )
 from orchestration.service.flow_parameters import parameter_schema
-from resources.settings.load import Settings, load
+from resources.settings.load import Settings
 from tests.support.cli_calls import Aqi
 
 NAMES = ["backfill", "bronze", "everything", "gold", "hourly", "maintenance", "silver"]
@@ -35,7 +36,7 @@ def one(settings: Settings, name: str) -> Declared:
 
 
 def refusal(deployments: dict[str, Any], names: Iterable[str] | None = None) -> tuple[str, str]:
-    with pytest.raises(AqiError) as caught:
+    with pytest.raises(LakehouseError) as caught:
         declared_deployments(given(deployments), names)
     assert caught.value.exit_status == 2
     return caught.value.message, caught.value.remedy

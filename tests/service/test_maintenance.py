@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.core.calendar import iso
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.state.provenance import Provenance
-from resources.delta import warehouse
+from orchestration.project import load
 from resources.delta.log import DeltaLog
 from resources.delta.snapshot_files import SnapshotFiles
 from resources.delta.step_history import FOLDER, StepHistory
 from resources.delta.upkeep import SMALL_FILES, SmallFile, TableFiles
-from resources.machine.clock import iso
-from resources.settings.load import load
+from resources.delta.warehouse import Warehouse
 from resources.storage.lock import WarehouseLock
 from tests.reports.test_metrics import ROW, never
 from tests.support.cli_calls import EPISODE, QUARANTINE, Aqi, record, tree
@@ -121,11 +121,10 @@ def test_hadoops_checksum_of_a_checkpoint_does_not_outlive_it(tables: Tables) ->
     assert not stale.exists()
 
 
-def test_provenance_files_that_no_commit_names(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warehouse, "INLINE_METADATA_CHARACTERS", 10)
+def test_provenance_files_that_no_commit_names(tables: Tables) -> None:
     key = PartitionKey(date(2025, 8, 1), "hue")
     said = Provenance("run-9", EPISODE, iso(NOW), {key: record(tables.workspace, EPISODE, key, 0)})
-    tables.workspace.warehouse.record(tables.asset, said)
+    Warehouse(tables.workspace.warehouse.uri, inline_characters=10).record(tables.asset, said)
     tables.day(date(2025, 5, 1))
     folder = tables.table_folder / "_aqi"
     (needed,) = folder.glob("*.json")
@@ -174,7 +173,7 @@ def test_whatever_goes_wrong_with_a_table_is_named(tables: Tables, monkeypatch: 
     monkeypatch.setattr(TableFiles, "groups", fail)
     summary = tables.maintain()
     assert {table.table: table.error for table in summary.tables} == {
-        QUARANTINE: "KeyError('nobody thought of it')",
+        QUARANTINE: "KeyError: 'nobody thought of it'",
         EPISODE: "",
     }
     assert (summary.exit_status, sum(table.joined for table in summary.tables)) == (1, 11)
@@ -191,7 +190,7 @@ def test_a_table_that_cannot_be_looked_at_is_named(tables: Tables, monkeypatch: 
     monkeypatch.setattr(DeltaLog, "newest", refuse)
     summary = tables.maintain()
     assert {table.table: table.error for table in summary.tables} == {
-        QUARANTINE: "[Errno 13] Permission denied",
+        QUARANTINE: "Permission denied",
         EPISODE: "",
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.service.maintenance import run_maintenance
-from resources.delta import upkeep
 from resources.delta.upkeep import TableFiles
 from tests.support import oracle
 from tests.support.feed import Feed
@@ -53,8 +53,7 @@ def test_runs_go_on_after_it(spark: Any, tmp_path: Path, monkeypatch: pytest.Mon
     provider revises rewrites its own day and what follows from it.
     """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(upkeep, "SMALL_FILES", 2)
-    monkeypatch.setattr(upkeep, "COMMITS_BETWEEN_CHECKPOINTS", 1)
+    open_table = partial(TableFiles, small_files=2, between_checkpoints=1)
     rows = random_bronze(31, days=3, locations=["hanoi", "danang"], first=DAYS[0])
     with Feed(rows) as feed:
         lake = Lake(tmp_path / "lake", spark, feed.server.url)
@@ -67,7 +66,7 @@ def test_runs_go_on_after_it(spark: Any, tmp_path: Path, monkeypatch: pytest.Mon
         for key in TABLES:
             for path in (Path(lake.uri(key)) / "_delta_log").iterdir():
                 os.utime(path, (LONG_AGO, LONG_AGO))
-        summary = run_maintenance(lake.workspace, QUIET)
+        summary = run_maintenance(lake.workspace, QUIET, open_table=open_table)
         assert summary.ok, summary.in_words()
         for key in TABLES:
             done = next(table for table in summary.tables if table.table == key)
@@ -94,6 +93,6 @@ def test_runs_go_on_after_it(spark: Any, tmp_path: Path, monkeypatch: pytest.Mon
         changed = [row for row in lake.rows(oracle.SILVER) if row["ts_utc"] == hour["ts_utc"]]
         assert 77.5 in {row["pm25"] for row in changed}
         assert len(lake.canonical(oracle.SILVER)) == len(tables[oracle.SILVER])
-        again = run_maintenance(lake.workspace, QUIET)
+        again = run_maintenance(lake.workspace, QUIET, open_table=open_table)
         assert again.ok, again.in_words()
         assert all_fresh(lake)

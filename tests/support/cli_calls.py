@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +18,8 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
 from orchestration.engine.workspace import Workspace
+from tests.support.aqi_process import AQI
 
-AQI = Path(sys.executable).with_name("aqi")
 AT = "2025-08-19T07:00:00Z"
 DAILY, EPISODE = "gold.fact_city_daily", "gold.fact_episode"
 QUARANTINE = "silver.air_quality_hourly_quarantine"

@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 
 from orchestration.engine.workspace import Workspace
+from orchestration.project import load, open_workspace
 from orchestration.reports.rows import read_rows
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.resource_manager import Application, ResourceManager
-from resources.settings.load import load
 from resources.spark.on_yarn import warehouse_tag
 from tests.support import oracle
 from tests.support.aqi_process import AQI, ROOT, Commands
@@ -59,7 +59,7 @@ class YarnCommands(Commands):
     @property
     def workspace(self) -> Workspace:
         flags = {"warehouse": {"uri": str(self.warehouse)}}
-        return Workspace.open(load("yarn", environment={}, flags=flags))
+        return open_workspace(load("yarn", environment={}, flags=flags))
 
     def tables(self) -> dict[str, Any]:
         return tables_of(self.workspace)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.provenance import Provenance, dumps
 from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
 from resources.delta.snapshot_files import FORMAT_2
+from tests.support.records import AT, RECORD, key
 
-AT = "2025-08-20T06:00:00Z"
 Action = dict[str, Any]
-
-RECORD = PartitionRecord(24, "f", {"silver.clean": {"2025-08-01/hue": "x"}}, "c1", "k1", {"late": 2})
 
 CREATED: tuple[Action, ...] = (
     {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
@@ -28,7 +30,7 @@ class Table:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.log = DeltaLog(str(folder), "date_utc", "location_key")
+        self.log = DeltaLog(str(folder), PartitionColumns("date_utc", "location_key"))
 
     def commit_file(self, version: int) -> Path:
         return self.folder / "_delta_log" / f"{version:020d}.json"
@@ -56,14 +58,6 @@ class Table:
         return self.folder / PROVENANCE_FOLDER / name
 
 
-def key(day: int, place: str = "hue") -> PartitionKey:
-    return PartitionKey(date(2025, 8, day), place)
-
-
-def keys(*days: int, place: str = "hue") -> PartitionSet:
-    return PartitionSet.from_keys(key(day, place) for day in days)
-
-
 def info(metadata: str | None = None) -> Action:
     told: dict[str, Any] = {"timestamp": 1, "operation": "WRITE"}
     return {"commitInfo": told if metadata is None else told | {"userMetadata": metadata}}
@@ -81,3 +75,16 @@ def add(path: str, statistics: str | None = None, **more: Any) -> Action:
 
 def remove(path: str, **more: Any) -> Action:
     return {"remove": {"path": path, "deletionTimestamp": 1, "dataChange": True} | more}
+
+
+def after_listing(folder: Path, then: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the next listing of ``folder`` and what follows from it, ``then`` happens."""
+    listed, left = LocalFileSystem.ls, [then]
+
+    def ls(files: Any, path: str, *arguments: Any, **named: Any) -> Any:
+        found = listed(files, path, *arguments, **named)
+        if left and Path(path) == folder:
+            left.pop()()
+        return found
+
+    monkeypatch.setattr(LocalFileSystem, "ls", ls)

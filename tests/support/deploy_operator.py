@@ -53,7 +53,7 @@ class Operator:
 
         with temporary_settings({PREFECT_API_URL: self.server.api_url}):
             done = CliRunner().invoke(main, ["deploy", *arguments, "--profile", str(self.profile)])
-        assert (done.exit_code, done.stderr) == (0, ""), done.stdout
+        assert (done.exit_code, done.stderr) == (0, ""), done.output
         return done.stdout.splitlines()
 
     def deploy(self, *arguments: str) -> list[tuple[str, str]]:

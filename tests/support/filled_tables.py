@@ -14,10 +14,9 @@ from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.state.provenance import TableState
-from orchestration.engine.workspace import Workspace
+from orchestration.core.state.table_state import TableState
+from orchestration.project import load, open_workspace
 from orchestration.service.maintenance import MaintenanceSummary, TableUpkeep, run_maintenance
-from resources.settings.load import load
 from tests.support.cli_calls import EPISODE, episode, write
 
 QUIET = Quiet(Console(stderr=True))
@@ -33,13 +32,13 @@ class Tables:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         flags = {"warehouse": {"uri": str(folder), "lock_wait_seconds": 0}, "clock": {"now": NOW}}
-        self.workspace = Workspace.open(load(environment={}, flags=flags))
+        self.workspace = open_workspace(load(environment={}, flags=flags))
         self.asset = self.workspace.catalog[EPISODE]
 
     def create(self, key: str = EPISODE) -> None:
         """As a run does it where Spark cannot: with comments and properties."""
         of = self.workspace.catalog[key]
-        self.workspace.warehouse._create_without_spark(of, self.workspace.contracts[key])
+        self.workspace.warehouse.create_without_spark(of, self.workspace.contracts[key])
 
     def day(self, day: date, key: str = EPISODE) -> None:
         """A commit of a run with that day of two places."""
@@ -63,7 +62,7 @@ class Tables:
     @property
     def state(self) -> TableState:
         """As a new command sees it."""
-        return Workspace.open(self.workspace.settings).warehouse.state(self.asset)
+        return open_workspace(self.workspace.settings).warehouse.state(self.asset)
 
     def rows(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.table.to_pyarrow_table().to_pylist()

@@ -1,18 +1,20 @@
-"""What tests of the command line share."""
+"""What tests of the command line share.
+
+Imported by every test: what a fixture needs of the project, it imports itself.
+"""
 
 from __future__ import annotations
 
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestration.engine.workspace import Workspace
-from resources.settings.load import load
-from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, Aqi, episode, write
-from tests.support.filled_tables import Tables, filled
+if TYPE_CHECKING:
+    from tests.support.cli_calls import Aqi
+    from tests.support.filled_tables import Tables
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,8 @@ def _logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def aqi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aqi:
+    from tests.support.cli_calls import Aqi
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "no-java"))
     monkeypatch.setenv("AQI_CLOCK__NOW", "2025-08-20T06:00:00Z")
@@ -33,8 +37,11 @@ def aqi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aqi:
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A warehouse with a few tables, written by deltalake."""
+    from orchestration.project import load, open_workspace
+    from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, episode, write
+
     uri = str(tmp_path_factory.mktemp("lake"))
-    workspace = Workspace.open(load(environment={}, flags={"warehouse": {"uri": uri}}))
+    workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": uri}}))
     hours = [
         {"time_key": hour * 100, "time_value": f"{hour:02d}:00", "hour": hour, "work_shift": "night"}
         for hour in reversed(range(24))
@@ -82,11 +89,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.support.filled_tables import filled
+
     return filled(tmp_path_factory.mktemp("made") / "lake").folder
 
 
 @pytest.fixture
 def tables(_made: Path, tmp_path: Path) -> Tables:
     """Of a table with thirteen files, two of which have days that are still revised."""
+    from tests.support.filled_tables import Tables
+
     shutil.copytree(_made, tmp_path / "lake")
     return Tables(tmp_path / "lake")

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 
 from orchestration.engine.workspace import Workspace
+from orchestration.project import load, open_workspace
 from orchestration.reports.rows import read_rows
-from resources.settings.load import load
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.aqi_process import AQI
@@ -152,7 +152,7 @@ class Site:
 
     @property
     def workspace(self) -> Workspace:
-        return Workspace.open(load(str(self.operator.profile), environment={}))
+        return open_workspace(load(str(self.operator.profile), environment={}))
 
     def tables(self) -> dict[str, Any]:
         """The dated tables in the form in which they are compared."""

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assets import CATALOG
 from orchestration.core.partitions.keys import ChunkMode
-from orchestration.core.planning.planner import Request
+from orchestration.core.planning.request import BATCH_PARTITIONS, Request
 from orchestration.core.runs.outcome import RunSummary, chunk_outcomes
 from orchestration.engine.backfill import backfill_request
 from orchestration.engine.changes.tables import change_tables
-from orchestration.engine.executor import look, prepare, run_in_order
+from orchestration.engine.executor import prepare, run_in_order
+from orchestration.engine.observation import look
 from orchestration.engine.workspace import Workspace
+from orchestration.project import load, open_workspace
 from orchestration.reports.rows import read_rows
 from orchestration.reports.status import read_status
-from resources.settings.load import load
 from tests.support import oracle
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ALL = "*"
-DATED = (
-    oracle.BRONZE,
-    oracle.SILVER,
-    oracle.QUARANTINE,
-    oracle.FACT_HOURLY,
-    oracle.CITY_DAILY,
-    oracle.EPISODE,
-)
+DATED = tuple(asset.key for asset in CATALOG if asset.partitions is not None)
 
 
 @dataclass
@@ -56,7 +51,10 @@ def shared(spark: Any) -> Any:
 
 @dataclass
 class Lake:
-    """flags: settings that win over the profile. now: the clock. sessions_wanted: how often a run asked for Spark."""
+    """flags: settings that win over the profile. now: the clock. sessions_wanted: how often a run asked for Spark.
+
+    adapt: what a test changes in every workspace.
+    """
 
     folder: Path
     spark: Any
@@ -64,6 +62,7 @@ class Lake:
     flags: dict[str, Any] = field(default_factory=dict)
     now: datetime = NOW
     sessions_wanted: int = 0
+    adapt: Callable[[Workspace], Workspace] = lambda workspace: workspace
 
     @property
     def workspace(self) -> Workspace:
@@ -75,7 +74,7 @@ class Lake:
             "warehouse": {"uri": str(self.folder)},
             "clock": {"now": self.now},
         }
-        return Workspace.open(load(environment={}, flags=flags))
+        return self.adapt(open_workspace(load(environment={}, flags=flags)))
 
     def materialize(
         self, days: str, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
@@ -84,10 +83,18 @@ class Lake:
         return self.run(workspace.requested(workspace.select(selection), days, list(locations), force=force))
 
     def backfill(
-        self, start: str, end: str, mode: ChunkMode, selection: str = ALL, *, restart: bool = False
+        self,
+        start: str,
+        end: str,
+        mode: ChunkMode,
+        selection: str = ALL,
+        *,
+        restart: bool = False,
+        batch: int = BATCH_PARTITIONS,
     ) -> RunSummary:
         workspace = self.workspace
-        return self.run(backfill_request(workspace, workspace.select(selection), start, end, mode, restart=restart))
+        request = backfill_request(workspace, workspace.select(selection), start, end, mode, restart=restart)
+        return self.run(replace(request, batch=batch))
 
     def repair(self, selection: str = ALL) -> RunSummary:
         workspace = self.workspace

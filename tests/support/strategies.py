@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.support.oracle import CONCENTRATIONS, INDEXES, TIE_ORDER, Row, dim_location
+from tests.support.oracle import CONCENTRATIONS, DEFAULT_LIMITS, INDEXES, TIE_ORDER, Row, dim_location
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -41,8 +41,9 @@ AWKWARD_DATES = (
 EDGE_AQI = (0, 49, 50, 51, 100, 101, 150, 151, 200, 201, 300, 301, 500, 501, 600)
 BRINK_AQI = (149, 150, 151, 152)
 
-# A typical value and the greatest plausible one of each concentration (µg/m³; aod, uv_index 1; co2 ppm).
+# A typical value of each concentration, and the ends of what is plausible.
 _TYPICAL = {
+    **dict.fromkeys(CONCENTRATIONS, 5.0),
     "pm25": 40.0,
     "pm10": 60.0,
     "o3": 80.0,
@@ -54,19 +55,8 @@ _TYPICAL = {
     "uv_index": 5.0,
     "co2": 450.0,
 }
-_GREATEST = {
-    "pm25": 5_000.0,
-    "pm10": 20_000.0,
-    "o3": 2_000.0,
-    "no2": 5_000.0,
-    "so2": 10_000.0,
-    "co": 200_000.0,
-    "aod": 20.0,
-    "dust": 20_000.0,
-    "uv_index": 25.0,
-    "co2": 2_000.0,
-}
-_LEAST = {column: 250.0 if column == "co2" else 0.0 for column in CONCENTRATIONS}
+_GREATEST = {column: DEFAULT_LIMITS[column][1] for column in CONCENTRATIONS if column in DEFAULT_LIMITS}
+_LEAST = {column: DEFAULT_LIMITS.get(column, (None, None))[0] or 0.0 for column in CONCENTRATIONS}
 
 # (column, value) of values that break a rule, by the rule a reader would name first; some break several.
 BREAKING_VALUES: dict[str, tuple[tuple[str, Any], ...]] = {
@@ -80,15 +70,15 @@ BREAKING_VALUES: dict[str, tuple[tuple[str, Any], ...]] = {
         *((column, -math.inf) for column in CONCENTRATIONS),
     ),
     "implausible": (
-        *((column, math.nextafter(_GREATEST[column], math.inf)) for column in CONCENTRATIONS),
-        *((column, 1e9) for column in CONCENTRATIONS),
+        *((column, math.nextafter(greatest, math.inf)) for column, greatest in _GREATEST.items()),
+        *((column, 1e9) for column in _GREATEST),
         ("co2", 249.9),
         ("co2", 0.0),
     ),
 }
 # (column, value) of values that stand exactly on a limit and break nothing.
 LIMIT_VALUES: tuple[tuple[str, Any], ...] = (
-    *((column, _GREATEST[column]) for column in CONCENTRATIONS),
+    *_GREATEST.items(),
     *((column, _LEAST[column]) for column in CONCENTRATIONS),
     *((column, 0) for column in INDEXES),
     *((column, 600) for column in INDEXES),

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.state.lags import Lag
+from orchestration.project import load
 from orchestration.service.deployments import environment_tags
-from orchestration.service.watch import Look, Watch, make_watch, state_file
+from orchestration.service.watch import Look, ReadLags, Sources, Watch, state_file
 from resources.alert_channels import channels_of
-from resources.settings.load import Settings, load
+from resources.settings.load import Settings
 from tests.service.prefect.conftest import PrefectServer
 from tests.support.alert_sinks import HookSink, MailSink
 
@@ -114,12 +115,22 @@ class Place:
         with self.client() as client:
             client.set_flow_run_state(run.id, state, force=True)
 
-    def watch(self, url: str = "") -> Watch:
+    def watch(
+        self, url: str = "", *, read_lags: ReadLags | None = None, sending_seconds: float = 30, page: int = 200
+    ) -> Watch:
         """A watch as a new process has it, over lags that a test sets."""
-        channels = channels_of(self.settings.alerts)
-        made = make_watch(self.settings, channels, url or self.server.api_url, self.said.append)
-        made._read_lags = lambda: self.lags
-        return made
+        return Watch(
+            self.settings,
+            channels_of(self.settings.alerts),
+            self.sources(url, page).server,
+            read_lags or (lambda: self.lags),
+            self.said.append,
+            api_url=url or self.server.api_url,
+            sending_seconds=sending_seconds,
+        )
+
+    def sources(self, url: str = "", page: int = 200) -> Sources:
+        return Sources(self.settings, url or self.server.api_url, self.said.append, page)
 
     @property
     def state_file(self) -> Path:

@@ -20,9 +20,9 @@ DAYS = "2025-08-08..2025-08-21"
 FEW = "2025-08-12..2025-08-13"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The cluster; its clients find it by the environment."""
+    """The cluster; its clients find it by the environment, which is as it was when the last of these tests is done."""
     if not list(JARS.glob("hadoop-client-minicluster-*.jar")):
         pytest.fail(f"Hadoop is not in {JARS}: `make test` fetches it")
     cluster = Cluster(tmp_path_factory.mktemp("cluster"), with_parent=True)

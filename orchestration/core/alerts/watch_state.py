@@ -9,9 +9,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from orchestration.core.calendar import iso
 
 FORMAT = 2
 OVERLAP = timedelta(minutes=10)
@@ -88,7 +90,7 @@ class Message:
     def of(cls, incident: Incident, event: Event, environment: str, at: datetime) -> Message:
         """What is told of an incident because of something that happened at ``at``."""
         known = (str(incident.kind), incident.key, incident.title, incident.text)
-        return cls(event, *known, _iso(at), _iso(incident.since), environment)
+        return cls(event, *known, iso(at), iso(incident.since), environment)
 
     @property
     def id(self) -> str:
@@ -180,7 +182,3 @@ class WatchState:
 def end_of(run_id: str, ended_at: datetime, result: str) -> str:
     """An end of a run."""
     return f"{run_id}@{ended_at.isoformat()} {result}"
-
-
-def _iso(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

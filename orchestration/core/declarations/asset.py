@@ -1,51 +1,26 @@
 """What an asset is, and the ``@asset`` decorator that declares one.
 
 A wrong declaration fails here, when the module with it is imported, and names the asset and the remedy. What can
-only be seen with all assets together (unknown upstream, cycles, doubles) is found by ``catalog``.
+only be seen with all assets together (unknown upstream, cycles, doubles, parameters) is found by ``catalog``.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.declarations.checks import Check
 from orchestration.core.errors import DeclarationError
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import PartitionMapping
+from orchestration.core.partitions.scheme import DailyByLocation, PartitionColumns, PartitionScheme
 
 LAYERS = ("bronze", "silver", "gold")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TAG = re.compile(r"[A-Za-z0-9._-]+")  # what `tag:` of the selection language can name
-_PARAMETERS = frozenset(one.name for one in fields(Parameters))
-
-
-@dataclass(frozen=True, slots=True)
-class DailyByLocation:
-    """Partitions are day (UTC) × location; these columns of the table hold them."""
-
-    day_column: str = "date_utc"
-    location_column: str = "location_key"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check whose violations are counted per partition in the step's one aggregation.
-
-    name: what provenance and reports call it.
-    blocking: a violation leaves the partition as it was and fails it; otherwise it is a warning.
-    count: given the parameters, the aggregate expression (a Spark Column) that counts the violations.
-    remedy: what to do when it is broken; may use ``{partition}``.
-    ended_days_only: the check says nothing of a day that is not over.
-    """
-
-    name: str
-    blocking: bool
-    count: Callable[[Parameters], Any]
-    remedy: str = ""
-    ended_days_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +30,8 @@ class Asset:
     key: ``layer.name``. function: DataFrames of the upstream assets by name, then parameters by keyword → DataFrame.
     upstream: one mapping per positional argument, in order. source: what an asset without upstream is fetched from;
     its function then takes the fetched rows by that name. partitions: None for an unpartitioned table.
-    contract: name of its model in ``assets.contracts``. parameters: names of fields of ``Parameters``.
-    fresh_within_hours: how far behind now the table may lie at every place; None where nobody minds.
+    contract: the name of its contract. parameters: names of fields of the project's parameters.
+    fresh_within_hours: how far behind now the table may lie at every location; None where nobody minds.
     identifiers: columns that are made of the row's key alone, with the expression (a Spark Column) that makes each.
     """
 
@@ -65,7 +40,7 @@ class Asset:
     function: Callable[..., Any]
     upstream: tuple[PartitionMapping, ...]
     source: str | None
-    partitions: DailyByLocation | None
+    partitions: PartitionScheme | None
     contract: str
     parameters: tuple[str, ...]
     tags: frozenset[str]
@@ -82,6 +57,15 @@ class Asset:
         return self.key.partition(".")[2]
 
     @property
+    def partition_columns(self) -> PartitionColumns | None:
+        """The columns that say of which partition a row is; None for an unpartitioned table."""
+        return None if self.partitions is None else self.partitions.columns
+
+    def asked_by(self, asked: PartitionSet) -> PartitionSet:
+        """What a request for UTC days at locations means for the asset; ``null`` for an unpartitioned table."""
+        return PartitionSet.null() if self.partitions is None else self.partitions.asked_by(asked)
+
+    @property
     def upstream_keys(self) -> tuple[str, ...]:
         return tuple(mapping.of for mapping in self.upstream)
 
@@ -92,7 +76,7 @@ def asset(
     contract: str,
     upstream: Sequence[PartitionMapping] = (),
     source: str | None = None,
-    partitions: DailyByLocation | None = None,
+    partitions: PartitionScheme | None = None,
     tags: Iterable[str] = (),
     checks: Sequence[Check] = (),
     fresh_within_hours: float | None = None,
@@ -126,13 +110,8 @@ def asset(
             raise DeclarationError(f"asset {key}: has no description", "Give the function a docstring.")
         positional, keywords = _arguments(function)
         expected = [source] if source is not None else [mapping.of.partition(".")[2] for mapping in upstream]
-        _check_arguments(key, positional, expected)
-        for name in keywords:
-            if name not in _PARAMETERS:
-                raise DeclarationError(
-                    f"asset {key}: keyword argument {name!r} is no parameter",
-                    f"Parameters are {', '.join(sorted(_PARAMETERS))}.",
-                )
+        if source is None or len(positional) != 1:  # else see ``check_source``, which knows the sources
+            _check_arguments(key, positional, expected)
         if fresh_within_hours is not None and not (partitions and fresh_within_hours > 0):
             raise DeclarationError(
                 f"asset {key}: fresh_within_hours must be above 0, and is for dated assets (got {fresh_within_hours})"
@@ -159,6 +138,23 @@ def asset(
         )
 
     return declare
+
+
+def check_source(asset: Asset, known: Collection[str]) -> None:
+    """Raises DeclarationError where the source of an asset is none of ``known``, or its function calls it otherwise."""
+    if asset.source is None:
+        return
+    if asset.source not in known:
+        raise DeclarationError(
+            f"asset {asset.key}: its source {asset.source!r} is unknown",
+            f"Known sources are {', '.join(sorted(known))}.",
+        )
+    _check_arguments(asset.key, _arguments(asset.function)[0], [asset.source])
+    if not isinstance(asset.partitions, DailyByLocation):
+        raise DeclarationError(
+            f"asset {asset.key}: its source {asset.source} is asked for UTC days, and it is not partitioned by them",
+            "Declare partitions=DailyByLocation(…); other periods are for assets that are made from it.",
+        )
 
 
 def _arguments(function: Callable[..., Any]) -> tuple[list[str], list[str]]:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import is_dataclass
 from types import ModuleType
-from typing import Any, get_type_hints
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.dag import Dag
-from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.declarations.parameters import kind_at, names_of, numbers_of
 from orchestration.core.errors import DeclarationError
-from orchestration.core.partitions.mappings import RunWindow
+from orchestration.core.partitions.scheme import DailyByLocation
 
 
 class Catalog:
     """Assets by key. Building one checks every declaration against the others.
 
-    Raises DeclarationError for a key that is declared twice, an upstream asset that does not exist, a cycle, and a
-    mapping that does not fit the partitions of the two assets it joins; each names the asset and the remedy.
+    parameters: the dataclass whose fields assets may ask for; None: any names.
+    Raises DeclarationError for a key that is declared twice, an upstream asset or a parameter that does not exist, a
+    cycle, and a mapping that does not fit the partitions of the two assets it joins; each names the asset and the
+    remedy.
     """
 
-    def __init__(self, assets: Iterable[Asset]) -> None:
+    def __init__(self, assets: Iterable[Asset], parameters: type | None = None) -> None:
         self._assets: dict[str, Asset] = {}
+        self._parameters = parameters
         for asset in assets:
             if asset.key in self._assets:
                 raise DeclarationError(f"asset {asset.key} is declared twice", "Rename one of the two functions.")
@@ -30,12 +31,46 @@ class Catalog:
         self.dag = Dag({key: asset.upstream_keys for key, asset in self._assets.items()})
         self.keys: tuple[str, ...] = self.dag.nodes
         for asset in self._assets.values():
+            self._check_parameters(asset)
             self._check_mappings(asset)
 
     @classmethod
-    def from_modules(cls, *modules: ModuleType) -> Catalog:
+    def from_modules(cls, *modules: ModuleType, parameters: type | None = None) -> Catalog:
         """The assets that these modules declare, in the order of their declaration."""
-        return cls(value for module in modules for value in vars(module).values() if isinstance(value, Asset))
+        found = (value for module in modules for value in vars(module).values() if isinstance(value, Asset))
+        return cls(found, parameters)
+
+    def with_asset(self, asset: Asset) -> Catalog:
+        """A catalog that has ``asset`` instead of the one of its key, or besides; checked as at building."""
+        return Catalog({**self._assets, asset.key: asset}.values(), self._parameters)
+
+    def _check_parameters(self, asset: Asset) -> None:
+        if self._parameters is None:
+            return
+        known = names_of(self._parameters)
+        for name in asset.parameters:
+            if name not in known:
+                raise DeclarationError(
+                    f"asset {asset.key}: keyword argument {name!r} is no parameter",
+                    f"Parameters are {', '.join(known)}.",
+                )
+
+    def _check_number(self, asset: Asset, path: str) -> None:
+        """That a parameter path of a mapping leads to a number."""
+        if self._parameters is None:
+            return
+        kind = kind_at(self._parameters, path)
+        example = "".join(f", for instance {one}" for one in numbers_of(self._parameters)[:1])
+        if kind is None:
+            raise DeclarationError(
+                f"asset {asset.key}: the mapping RunWindow names {path!r}, which is no parameter",
+                f"Parameters are {', '.join(names_of(self._parameters))}; name a number in one of them{example}.",
+            )
+        if kind not in (int, float):
+            raise DeclarationError(
+                f"asset {asset.key}: the mapping RunWindow names {path!r}, which is no number",
+                f"Name a number{example}.",
+            )
 
     def _check_mappings(self, asset: Asset) -> None:
         for mapping in asset.upstream:
@@ -46,8 +81,15 @@ class Catalog:
                     f"asset {asset.key}: the mapping {type(mapping).__name__} does not fit its upstream {mapping.of}",
                     misfit[0].upper() + misfit[1:] + ".",
                 )
-            if isinstance(mapping, RunWindow):
-                _check_parameter_path(asset.key, mapping.at_least)
+            schemes = {type(one.partitions) for one in (upstream, asset) if one.partitions is not None}
+            if len(schemes) > 1 or (mapping.window is not None and schemes != {DailyByLocation}):
+                raise DeclarationError(
+                    f"asset {asset.key}: the mapping {type(mapping).__name__} does not join the periods of its upstream"
+                    f" {mapping.of} and its own ({', '.join(sorted(one.__name__ for one in schemes))})",
+                    "It joins the same periods; a mapping between others is a class in core/partitions/mappings.py.",
+                )
+            if mapping.window is not None:
+                self._check_number(asset, mapping.window.at_least)
 
     def __getitem__(self, key: str) -> Asset:
         return self._assets[key]
@@ -67,26 +109,3 @@ class Catalog:
 
     def tags_of(self, key: str) -> frozenset[str]:
         return self._assets[key].tags
-
-    def windows_on(self, key: str) -> tuple[RunWindow, ...]:
-        """The run windows through which other assets read ``key``."""
-        found = (mapping for asset in self for mapping in asset.upstream if mapping.of == key)
-        return tuple(mapping for mapping in found if isinstance(mapping, RunWindow))
-
-
-def _check_parameter_path(key: str, path: str) -> None:
-    kind: Any = Parameters
-    for name in path.split("."):
-        known = get_type_hints(kind) if is_dataclass(kind) else {}
-        if name not in known:
-            raise DeclarationError(
-                f"asset {key}: the mapping RunWindow names {path!r}, which is no parameter",
-                f"Parameters are {', '.join(sorted(get_type_hints(Parameters)))}; "
-                "name a number in one of them, for instance episode_rule.threshold.",
-            )
-        kind = known[name]
-    if kind not in (int, float):
-        raise DeclarationError(
-            f"asset {key}: the mapping RunWindow names {path!r}, which is no number",
-            "Name a number, for instance episode_rule.threshold.",
-        )

@@ -128,7 +128,7 @@ def _rules_in_words(rules: Sequence[RowRule]) -> dict[str, str]:
 
 
 def describe(rule: RowRule) -> str:
-    """A row rule in words: ``pm25 > 5,000``."""
+    """A row rule in words: ``level > 5,000``."""
     match rule.kind:
         case "null":
             return f"{rule.column} is null"

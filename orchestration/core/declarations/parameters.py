@@ -1,76 +1,56 @@
 """What configuration says about the domain, as frozen values that assets are given.
 
-Pure: reading YAML and the environment is the business of ``resources.settings.load``.
+A project declares its parameters as one frozen dataclass, whose fields assets ask for by name (their keyword-only
+arguments). The engine reads one of them by itself: ``locations``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Protocol, get_type_hints
 
-from orchestration.core.declarations.contract import RowRule
 from orchestration.core.partitions.location import Location
 
 
-@dataclass(frozen=True)
-class Pollutant:
-    """A measured quantity. ``aqi_timespan``: the averaging time of its US AQI, or None where it has none."""
-
-    code: str
-    display_name: str
-    unit_default: str
-    aqi_timespan: str | None
-
-
-@dataclass(frozen=True)
-class EpisodeRule:
-    """An episode: at least ``min_hours`` adjacent hours with a US AQI of at least ``threshold``."""
-
-    threshold: int = 151
-    min_hours: int = 4
+class Parameters(Protocol):
+    """A frozen dataclass with everything that assets may ask for. locations: the configured ones."""
 
     @property
-    def code(self) -> str:
-        """The rule's name in ``gold.fact_episode.rule_code``, for instance ``AQI>=151_4h``."""
-        return f"AQI>={self.threshold}_{self.min_hours}h"
+    def locations(self) -> tuple[Location, ...]: ...
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What is still plausible, per column, in the column's unit: (lowest, highest), None for no bound."""
-
-    bounds: tuple[tuple[str, float | None, float | None], ...]
-
-    def of(self, column: str) -> tuple[float | None, float | None]:
-        """Lowest and highest plausible value of ``column``; (None, None) where nothing is configured."""
-        for name, low, high in self.bounds:
-            if name == column:
-                return low, high
-        return None, None
+def value_at(parameters: Parameters, path: str) -> Any:
+    """The value at a dotted path, for instance ``alarm_rule.threshold``. Raises AttributeError."""
+    found: Any = parameters
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found
 
 
-@dataclass(frozen=True)
-class Calendar:
-    """The days that ``gold.dim_date`` covers, both ends in, as ISO dates."""
-
-    first: str
-    last: str
+def names_of(kind: type) -> tuple[str, ...]:
+    """The names of the parameters that a class declares, in alphabetical order."""
+    described: Any = kind
+    return tuple(sorted(one.name for one in fields(described)))
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """All parameters that an asset may ask for by name (its keyword-only arguments)."""
+def numbers_of(kind: type) -> list[str]:
+    """The dotted paths of all numbers that a class of parameters declares, in the order of its fields."""
+    found: list[str] = []
+    for name, of in get_type_hints(kind).items():
+        if of in (int, float):
+            found.append(name)
+        elif isinstance(of, type) and is_dataclass(of):
+            found += [f"{name}.{path}" for path in numbers_of(of)]
+    return found
 
-    locations: tuple[Location, ...]
-    pollutants: tuple[Pollutant, ...]
-    episode_rule: EpisodeRule
-    limits: Limits
-    calendar: Calendar
-    model_domain: str = "cams_global"
-    row_rules: tuple[RowRule, ...] = ()
 
-    def value(self, path: str) -> object:
-        """The parameter at a dotted path, for instance ``episode_rule.threshold``. Raises AttributeError."""
-        found: object = self
-        for name in path.split("."):
-            found = getattr(found, name)
-        return found
+def kind_at(kind: type, path: str) -> Any:
+    """The type of the value at a dotted path; None where there is none."""
+    found: Any = kind
+    for name in path.split("."):
+        known: Mapping[str, Any] = get_type_hints(found) if is_dataclass(found) else {}
+        if name not in known:
+            return None
+        found = known[name]
+    return found

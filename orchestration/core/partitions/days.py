@@ -10,15 +10,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Literal
 
+from orchestration.core.calendar import DAY
 from orchestration.core.errors import PartitionRangeError
-
-FEED_BEGINS = date(2013, 1, 1)
-"""The first day that may be asked for (Open-Meteo's air quality documentation)."""
 
 ChunkMode = Literal["monthly", "weekly", "daily"]
 
@@ -107,17 +105,6 @@ class Days:
         """The latest day; ValueError where there is none."""
         return self._ends()[1]
 
-    def shift(self, days: int) -> Days:
-        """Every day moved by ``days``, which may be negative."""
-        step = timedelta(days)
-        return Days(tuple((first + step, last + step) for first, last in self.pieces))
-
-    def grow(self, before: int, after: int) -> Days:
-        """With the ``before`` days ahead of every day of the set, and the ``after`` days behind it."""
-        if before < 0 or after < 0:
-            raise ValueError(f"days can only grow by 0 or more (got {before} before, {after} after)")
-        return Days._from_spans((start - before, end + after) for start, end in self._spans())
-
     def _ends(self) -> tuple[date, date]:
         if not self.pieces:
             raise ValueError("an empty set of days has neither a first nor a last day")
@@ -161,7 +148,7 @@ class Days:
 _NO_DAYS = Days()
 
 
-def parse_range(text: str, today: date, feed_begins: date = FEED_BEGINS) -> Days:
+def parse_range(text: str, today: date, feed_begins: date = date.min) -> Days:
     """The days that a RANGE of the command line names, whole even where it reaches past ``today``.
 
     ========================  ==========================================================
@@ -172,7 +159,7 @@ def parse_range(text: str, today: date, feed_begins: date = FEED_BEGINS) -> Days
     ========================  ==========================================================
 
     Raises PartitionRangeError for a text that cannot be read, a day that does not exist, an end before the
-    start, a start before ``feed_begins`` (UTC), and a start after ``today`` (UTC).
+    start, a start before ``feed_begins``, the first day that any source has (UTC), and a start after ``today`` (UTC).
     """
     name = f"partition range {text!r}"
     start, dots, end = text.strip().partition("..")
@@ -205,7 +192,7 @@ def _last_days(count: str, name: str, today: date, feed_begins: date) -> Days:
         raise PartitionRangeError(
             f"{name} starts before the feed begins on {feed_begins}", f"write last:{most} or fewer"
         )
-    return Days.of(today - timedelta(int(count)), today)
+    return Days.of(today - int(count) * DAY, today)
 
 
 def first_and_last_day(text: str, name: str) -> tuple[date, date]:

@@ -1,8 +1,9 @@
 """Partitions as plain values: a key, a set of keys, and the algebra on sets.
 
-A *partition key* is a UTC day and a location, ``2025-08-08/hanoi``; an unpartitioned asset has the single key
-``null``. Sets of keys are kept as intervals of days per location (see ``days``), so that ten
-years of a thousand locations cost a thousand small tuples, and no operation counts days.
+A *partition key* is a day and a location, ``2025-08-08/north``; an unpartitioned asset has the single key ``null``.
+From when to when the period lasts that is called by the day, its scheme says (see ``scheme``). Sets of keys are kept as
+intervals of days per location (see ``days``), so that ten years of a thousand locations cost a thousand small tuples,
+and no operation counts days.
 
 Must not know: assets, storage, the clock.
 """
@@ -20,11 +21,10 @@ from operator import itemgetter
 from typing import Any
 
 from orchestration.core.errors import PartitionRangeError
-from orchestration.core.partitions.days import FEED_BEGINS, ChunkMode, Days, chunks, first_and_last_day, parse_range
+from orchestration.core.partitions.days import ChunkMode, Days, chunks, first_and_last_day, parse_range
 from orchestration.core.partitions.location import LOCATION_KEY
 
 __all__ = [
-    "FEED_BEGINS",
     "NULL_KEY",
     "ChunkMode",
     "Days",
@@ -40,7 +40,7 @@ _DATED_KEY = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/({LOCATION_KEY.pat
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class PartitionKey:
-    """One partition: a UTC day and a location, or neither of them for an unpartitioned asset.
+    """One partition: a day and a location, or neither of them for an unpartitioned asset.
 
     Ordered with ``null`` first, then by day, then by location.
     """
@@ -67,7 +67,7 @@ class PartitionKey:
         if text == "null":
             return NULL_KEY
         if not (read := _DATED_KEY.fullmatch(text)):
-            raise PartitionRangeError(f"cannot read partition key {text!r}", "write it as 2025-08-08/hanoi, or null")
+            raise PartitionRangeError(f"cannot read partition key {text!r}", "write it as 2025-08-08/north, or null")
         try:
             day = date.fromisoformat(read[1])
         except ValueError:
@@ -177,7 +177,7 @@ class PartitionSet:
                     yield PartitionKey(day, location)
 
     def __str__(self) -> str:
-        """For instance ``2025-08-08..2025-09-20 × danang, hanoi, hcmc``; ``null``; ``nothing``."""
+        """For instance ``2025-08-08..2025-09-20 × east, north, west``; ``null``; ``nothing``."""
         together: dict[Days, list[str]] = {}
         for location, days in self.parts:
             together.setdefault(days, []).append(location)

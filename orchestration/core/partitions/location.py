@@ -10,10 +10,10 @@ LOCATION_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A place that is measured.
+    """A location that is measured.
 
     key: lower-case letters, digits, ``_`` and ``-``; part of partition keys.
-    latitude, longitude: degrees, WGS 84, as configured (not the model's grid cell).
+    latitude, longitude: degrees, WGS 84, as configured (not those of a cell of the source's grid).
     timezone: IANA name of the local time.
     """
 

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Protocol
 
+from orchestration.core.calendar import DAY, HOURS_A_DAY
 from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, PartitionSet
 
-HOURS = 24
-ALL_DAY = (1 << HOURS) - 1
-LAST_HOUR = 1 << (HOURS - 1)
-DAY = timedelta(days=1)
+ALL_DAY = (1 << HOURS_A_DAY) - 1
+LAST_HOUR = 1 << (HOURS_A_DAY - 1)
 
 FlaggedHours = Callable[[str, date], int]
 """(location, day) → which hours of the day are flagged, bit 0 for 00:00 UTC; 0 where there is no data."""
@@ -40,6 +39,14 @@ class PartitionMapping(Protocol):
     @property
     def of(self) -> str:
         """Key of the upstream asset."""
+        ...
+
+    @property
+    def window(self) -> RunWindow | None:
+        """The hours of the upstream table that have to be looked at; None where the keys say what depends on what.
+
+        Through a window a function reads more than it makes: what it makes of the days around is not kept.
+        """
         ...
 
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
@@ -69,6 +76,10 @@ class Identity:
 
     of: str
 
+    @property
+    def window(self) -> None:
+        return None
+
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
         if upstream_partitioned == partitioned:
             return ""
@@ -93,6 +104,10 @@ class AllPartitions:
 
     of: str
 
+    @property
+    def window(self) -> None:
+        return None
+
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
         if not upstream_partitioned:
             return ""
@@ -115,9 +130,10 @@ class AllPartitions:
 class RunWindow:
     """Runs of adjacent flagged hours, kept in the partition of the day on which they start.
 
-    of: key of the upstream asset, partitioned by day and location, with hourly rows.
+    of: key of the upstream asset, partitioned by UTC day and location, with hourly rows.
     column, at_least: an hour is flagged where ``column`` is not null and at least the parameter named
-        ``at_least`` (a path into ``Parameters``, for instance ``episode_rule.threshold``).
+        ``at_least`` (a path into the parameters, for instance ``alarm_rule.threshold``).
+    instant: the column that says when a row's hour begins.
 
     A partition depends on the hour before its day and on all hours up to the first that ends its last run.
     """
@@ -125,6 +141,11 @@ class RunWindow:
     of: str
     column: str
     at_least: str
+    instant: str = "ts_utc"
+
+    @property
+    def window(self) -> RunWindow:
+        return self
 
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
         if upstream_partitioned and partitioned:

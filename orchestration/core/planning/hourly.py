@@ -1,7 +1,7 @@
 """The hourly window: which days a run looks at that is started every hour, and after a gap.
 
-Today and the days that the provider may still revise; and, for every place, the days before them that are not fresh in
-every selected asset, up to a bound. Days are UTC days.
+Today and the days that the provider may still revise; and, for every location, the days before them that are not fresh
+in every selected asset, up to a bound. Days are UTC days.
 
 Pure: table states, versions and the clock come in as values.
 """
@@ -10,22 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from orchestration.core.calendar import DAY, day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.state.freshness import Current, Judge, Judgement, Tables, Way
-from orchestration.core.state.provenance import TableState
-
-DAY = timedelta(days=1)
+from orchestration.core.state.table_state import TableState
 
 
 @dataclass(frozen=True, slots=True)
 class HourlyWindow:
     """What an hourly run is about.
 
-    revisable: those of ``partitions`` that the provider may still revise. beyond: of each place whose gap reaches
-    farther back than is caught up, the last day that stays as it is.
+    revisable: those of ``partitions`` that the provider may still revise. beyond: some gaps reach farther back than is
+    caught up; of each location with such a gap, the last day that stays as it is.
     """
 
     partitions: PartitionSet
@@ -35,16 +34,16 @@ class HourlyWindow:
 
 def hourly_window(
     assets: Sequence[Asset],
-    places: Iterable[str],
+    locations: Iterable[str],
     tables: Tables,
     current: Current,
     *,
     revisable_days: int,
     catch_up_days: int,
 ) -> HourlyWindow:
-    """The window of ``assets`` at ``places``, by the clock of ``current``.
+    """The window of ``assets`` at ``locations``, by the clock of ``current``.
 
-    An asset that was never made at a place has no gap there; days before its first one are none either.
+    An asset that was never made at a location has no gap there; days before its first one are none either.
 
     | today | revisable | fresh           | window, with 14 days to catch up |
     |-------|-----------|-----------------|----------------------------------|
@@ -54,7 +53,7 @@ def hourly_window(
     | 20    | 2         | all through 3   | 6..20                            |
     | 20    | 2         | none ever       | 18..20                           |
     """
-    today = current.now.date()
+    today = day_of(current.now)
     first = today - revisable_days * DAY
     bound = min(first, today - catch_up_days * DAY)
     judged = [
@@ -62,20 +61,20 @@ def hourly_window(
         for asset in assets
         if asset.partitions is not None
     ]
-    places = tuple(places)
+    locations = tuple(locations)
     gaps: list[PartitionKey] = []
     beyond: list[PartitionKey] = []
-    for place in places:
+    for location in locations:
         for judge, present in judged:
-            known = present.days_of(place)
+            known = present.days_of(location)
             if not known:
                 continue
-            lacking = [key for key in _keys(place, max(bound, known.first), first) if _is_gap(judge(key))]
+            lacking = [key for key in _keys(location, max(bound, known.first), first) if _is_gap(judge(key))]
             gaps += lacking
-            before = PartitionKey(bound - DAY, place)
+            before = PartitionKey(bound - DAY, location)
             if known.first < bound and _is_gap(judge(before)):
                 beyond.append(before)
-    revisable = PartitionSet.of(Days.of(first, today), places)
+    revisable = PartitionSet.of(Days.of(first, today), locations)
     return HourlyWindow(revisable | PartitionSet.from_keys(gaps), revisable, PartitionSet.from_keys(beyond))
 
 
@@ -84,8 +83,8 @@ def _is_gap(judgement: Judgement) -> bool:
     return not judgement.fresh and judgement.way is not Way.REFETCH
 
 
-def _keys(place: str, first: date, before: date) -> list[PartitionKey]:
-    return [PartitionKey(first + number * DAY, place) for number in range((before - first).days)]
+def _keys(location: str, first: date, before: date) -> list[PartitionKey]:
+    return [PartitionKey(first + number * DAY, location) for number in range((before - first).days)]
 
 
 def gap_in_words(beyond: PartitionSet) -> str:

@@ -3,202 +3,29 @@
 Only what is not fresh becomes a step, and what earlier steps of the plan may change; such a step looks again when its
 turn comes, and does nothing where nothing changed.
 
-The plan is a value: ``aqi plan`` prints it, the executor runs it, the run's summary reports on its very steps.
-Pure: what storage holds comes in as ``TableState`` values, and hours that reach over midnight as ``FlaggedHours``.
+Pure: what storage holds comes in as ``TableState`` values, hours that reach over midnight as ``FlaggedHours``, and the
+moment with what else holds now (``Current``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import Any
 
+from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
-from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
+from orchestration.core.planning.request import Chunk, Request
 from orchestration.core.state.freshness import Current, Judgement, Way, not_fresh
-from orchestration.core.state.provenance import TableState
+from orchestration.core.state.table_state import TableState
 
 FlagsOf = Callable[[RunWindow, TableState], FlaggedHours]
 """Gives, for a window and the state of its upstream table, the hours that are flagged in that table."""
 
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What a step reads of one upstream asset: a pinned version of its table, or the output of an earlier step.
-
-    version: the version of the table before the run; None where there is none, or a step's output is read.
-    step: id of the step whose output is read; None for a table.
-    partitions: what may be read, absent partitions included.
-    """
-
-    asset: str
-    version: int | None
-    step: str | None
-    partitions: PartitionSet
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "asset": self.asset,
-            "version": self.version,
-            "step": self.step,
-            "partitions": str(self.partitions),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One asset to materialize.
-
-    partitions: what was asked for and is not fresh, or may not be when the step's turn comes.
-    may_rewrite: further partitions that exist and may come out otherwise.
-    base_version: the version of the asset's own table before the run, None where there is none.
-    after: the plan's step before this one that may write the same partitions. chunk: the one that it belongs to alone.
-    force: make ``partitions`` even where they are fresh. verify: first see whether the table's rows are those that were
-    recorded last, and adopt them if so. stored: of a fetched asset, those of ``partitions`` whose stored rows go
-    through its function again, without the network.
-    """
-
-    id: str
-    asset: str
-    partitions: PartitionSet
-    may_rewrite: PartitionSet
-    inputs: tuple[Input, ...]
-    base_version: int | None
-    reason: str
-    after: str | None = None
-    chunk: str = ""
-    force: bool = False
-    verify: bool = False
-    stored: PartitionSet = field(default_factory=PartitionSet.empty)
-
-    @property
-    def fetched(self) -> PartitionSet:
-        """Of a fetched asset: what its source is asked for."""
-        return self.all_partitions - self.stored
-
-    @property
-    def all_partitions(self) -> PartitionSet:
-        return self.partitions | self.may_rewrite
-
-    @property
-    def upstream_steps(self) -> tuple[str, ...]:
-        """Ids of the steps that have to end before this one can start."""
-        upstream = tuple(item.step for item in self.inputs if item.step is not None)
-        return upstream if self.after is None else (*upstream, self.after)
-
-    def to_json(self) -> dict[str, Any]:
-        """The form of ``aqi plan --json``; partitions as lists of keys."""
-        return {
-            "id": self.id,
-            "asset": self.asset,
-            "partitions": self.partitions.keys(),
-            "may_rewrite": self.may_rewrite.keys(),
-            "inputs": [item.to_json() for item in self.inputs],
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Partitions of a selected asset that the plan does not make, and why, as a sentence.
-
-    lacking: something that they need is missing; otherwise there is nothing to be made yet. refetch: only the source
-    could give them as they would be asked for today.
-    """
-
-    asset: str
-    partitions: PartitionSet
-    reason: str
-    lacking: bool = False
-    refetch: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return {"asset": self.asset, "partitions": self.partitions.keys(), "reason": self.reason}
-
-
-@dataclass(frozen=True, slots=True)
-class TableChange:
-    """A table whose columns or texts are brought to its contract before any step, by one commit without files.
-
-    added: names of nullable columns, in which rows of before have null. text: what is done, in words.
-    """
-
-    asset: str
-    added: tuple[str, ...]
-    text: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {"asset": self.asset, "added": list(self.added), "reason": self.text}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Tables to be changed first, steps in topological order, and what was left out."""
-
-    steps: tuple[Step, ...]
-    left_out: tuple[LeftOut, ...]
-    tables: tuple[TableChange, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.steps and not self.tables
-
-    def steps_of(self, asset: str) -> tuple[Step, ...]:
-        """The steps that make ``asset``, in their order."""
-        return tuple(step for step in self.steps if step.asset == asset)
-
-    def to_json(self) -> dict[str, Any]:
-        """``tables`` is there only where tables are changed."""
-        said = {
-            "steps": [step.to_json() for step in self.steps],
-            "left_out": [item.to_json() for item in self.left_out],
-        }
-        return said | {"tables": [change.to_json() for change in self.tables]} if self.tables else said
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A part of a backfill."""
-
-    name: str
-    partitions: PartitionSet
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for: selected assets (keys), days × locations, and the current moment.
-
-    force: make what is fresh too. chunks: the parts of ``partitions`` that are fetched and written one by one.
-    repair: only what somebody else changed, and compare before making it anew.
-    compare: of these, sources are asked what they send now; what they send as it is recorded is not fetched again.
-    beyond: what an hourly request does not catch up with, see ``HourlyWindow``.
-    refetch: only what lies behind its question is fetched, and what follows from it made. changed: only what is there
-    and would come out otherwise by a change of code, contracts or configuration.
-    """
-
-    assets: frozenset[str]
-    partitions: PartitionSet
-    now: datetime
-    force: bool = False
-    chunks: tuple[Chunk, ...] = ()
-    repair: bool = False
-    compare: PartitionSet = field(default_factory=PartitionSet.empty)
-    beyond: PartitionSet = field(default_factory=PartitionSet.empty)
-    refetch: bool = False
-    changed: bool = False
-
-    @property
-    def today(self) -> date:
-        return self.now.date()
-
-
 NOTHING = PartitionSet.empty()
-BATCH_PARTITIONS = 80_000
-"""As many day × places at the most go through one step: some two million hourly rows, a large file."""
 
 
 def make_plan(
@@ -219,7 +46,7 @@ def make_plan(
     step takes as inputs the outputs of earlier steps and, for the rest, its upstream table as it is now.
 
     A request in chunks has a step per chunk for every fetched asset. What is made from these is made once for as many
-    chunks together as one step can bear (``BATCH_PARTITIONS``): every step costs a commit, and rows hardly anything.
+    chunks together as one step can bear (``request.batch``): every step costs a commit, and rows hardly anything.
     """
     planning = _Planning(catalog, request, tables, current, flags_of, blocked or {})
     for number, batch in enumerate(_batches(request)):
@@ -238,7 +65,7 @@ def _batches(request: Request) -> list[tuple[Chunk, ...]]:
     size = 0
     for chunk in request.chunks:
         size += len(chunk.partitions)
-        if not batches or size > BATCH_PARTITIONS:
+        if not batches or size > request.batch:
             batches.append([])
             size = len(chunk.partitions)
         batches[-1].append(chunk)
@@ -270,16 +97,17 @@ class _Planning:
             for chunk in batch:
                 self._add(asset, chunk.partitions, chunk.name, f"{asset.key}#{chunk.name}" if chunk.name else asset.key)
             return
-        together = _union(chunk.partitions for chunk in batch)
+        together = PartitionSet.union_of(chunk.partitions for chunk in batch)
         whole = len(batch) == max(1, len(self.request.chunks)) or asset.partitions is None
         self._add(asset, together, "", asset.key if whole else f"{asset.key}#{batch[0].name}..{batch[-1].name}")
 
     def _add(self, asset: Asset, partitions: PartitionSet, chunk: str, name: str) -> None:
-        asked = PartitionSet.null() if asset.partitions is None else partitions.without_null()
-        future = asked - _until(asked, self.request.today)
-        if future:
-            self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({self.request.today}, UTC)."))
-            asked = asked - future
+        asked = asset.asked_by(partitions)
+        begun = asked if asset.partitions is None else asset.partitions.begun(asked, self.current.now)
+        if future := asked - begun:
+            today = day_of(self.current.now)
+            self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({today}, UTC)."))
+            asked = begun
         own = self._present(asset.key)
         if self.request.repair:
             asked &= self.tables.get(asset.key, TableState()).unrecorded
@@ -287,7 +115,7 @@ class _Planning:
             asked &= self.tables.get(asset.key, TableState()).present
         stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
         needed = asked if self.request.force else self._needed(asset, stale)
-        stored = NOTHING if self.request.force else _union(of for why, of in stale.items() if why.way is Way.REWRITE)
+        stored = PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REWRITE)
         rewrite = NOTHING
         for mapping in asset.upstream:
             changed = self.changed.get(mapping.of)
@@ -333,7 +161,7 @@ class _Planning:
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
         if self.request.refetch:
-            return _union(of for why, of in stale.items() if why.way is Way.REFETCH)
+            return PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REFETCH)
         for why, partitions in stale.items():
             if why.way is Way.REFETCH:
                 self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short), refetch=True))
@@ -341,7 +169,7 @@ class _Planning:
             kept = [of for why, of in stale.items() if asset.source is None or why.way is Way.REWRITE]
         else:
             kept = [of for why, of in stale.items() if why.way is not Way.REFETCH]
-        return _union(kept)
+        return PartitionSet.union_of(kept)
 
     def _with_upstream(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
         """Those of ``needed`` that can be made; the others are left out, with the reason."""
@@ -370,14 +198,11 @@ class _Planning:
 
     def _flagged(self, mapping: PartitionMapping) -> FlaggedHours:
         """The flagged hours behind a mapping; of days that are made in this plan, any hour may be."""
-        if not isinstance(mapping, RunWindow):
+        if mapping.window is None:
             return nothing_flagged
-        made, there = (
-            self.made.get(mapping.of, NOTHING),
-            self.flags_of(mapping, self.tables.get(mapping.of, TableState())),
-        )
-        days = dict(made.parts)
-        return lambda place, day: ALL_DAY if place in days and day in days[place] else there(place, day)
+        there = self.flags_of(mapping.window, self.tables.get(mapping.of, TableState()))
+        days = dict(self.made.get(mapping.of, NOTHING).parts)
+        return lambda location, day: ALL_DAY if day in days.get(location, ()) else there(location, day)
 
     def _inputs(self, mapping: PartitionMapping, partitions: PartitionSet) -> list[Input]:
         state = self.tables.get(mapping.of, TableState())
@@ -392,13 +217,6 @@ class _Planning:
         return inputs
 
 
-def _union(sets: Iterable[PartitionSet]) -> PartitionSet:
-    result = PartitionSet.empty()
-    for partitions in sets:
-        result |= partitions
-    return result
-
-
 def _merged(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
     """One entry per asset and reason."""
     groups: dict[LeftOut, PartitionSet] = {}
@@ -406,13 +224,6 @@ def _merged(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
         of = replace(item, partitions=NOTHING)
         groups[of] = groups.get(of, NOTHING) | item.partitions
     return tuple(replace(of, partitions=partitions) for of, partitions in groups.items())
-
-
-def _until(partitions: PartitionSet, today: date) -> PartitionSet:
-    if not partitions.locations:
-        return partitions
-    first = partitions.days.first
-    return partitions.restrict(days=Days.of(first, today)) if first <= today else PartitionSet.empty()
 
 
 def _lacks(asset: str, upstream: str, *, selected: bool) -> str:
@@ -449,7 +260,7 @@ def _reason(needed: PartitionSet, rewrite: PartitionSet, kinds: Mapping[str, Par
             for kind, count in counts.items()
             if count
         ]
-        fresh = len(needed - _union(kinds.values()))
+        fresh = len(needed - PartitionSet.union_of(kinds.values()))
         if fresh:
             parts.append(f"{fresh} fresh unless an upstream step changes them")
     reason = ", ".join(parts) if parts else "not asked for"

@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from orchestration.core.calendar import instant_of
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.checks import STANDARD_CHECKS
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
-from orchestration.core.planning.planner import Plan, Step
-from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, union
+from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from orchestration.core.state.freshness import Current, Tables, not_fresh
-from orchestration.core.state.provenance import Answer, PartitionRecord, Provenance, Question, Shape, TableState
+from orchestration.core.state.provenance import Answer, PartitionRecord, Provenance, Question, Shape
+from orchestration.core.state.table_state import TableState
 
 EMPTY = "empty"
 """The fingerprint of a partition without rows."""
+
+Frame = TypeVar("Frame")
+"""Rows of partitions of one table, wherever they are."""
 
 FlagsBehind = Callable[[PartitionMapping], FlaggedHours]
 """Gives the flagged hours behind a mapping, in its upstream table as it is now."""
@@ -43,18 +49,32 @@ class PartitionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """What the source sent for a partition: its digest; as_of: when it was asked, empty if the day had ended.
+    """What the source sent for a partition: its digest.
 
-    asked: when it was asked, always. forced: by ``--force``. question: what it was asked.
+    asked: when it was asked (ISO 8601, UTC). forced: by ``--force``. question: what it was asked. whole: it will never
+    have more, even if the period was not over.
     stored: the record of rows that were not asked for again, but went through the function as they were stored.
     """
 
     digest: str
-    as_of: str = ""
     asked: str = ""
     forced: bool = False
     question: Question | None = None
     stored: PartitionRecord | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a source brought for a step.
+
+    partitions: that were brought, those without a row included. sourced: what was sent for each. errors: why others
+    were not.
+    """
+
+    partitions: PartitionSet = field(default_factory=PartitionSet.empty)
+    sourced: Mapping[PartitionKey, Sourced] = field(default_factory=dict)
+    errors: tuple[tuple[PartitionSet, Exception], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,32 @@ class Change:
         return Change(news, self.replaced, self.replaced, self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Made(Generic[Frame]):
+    """Evaluated rows, and what is to be known of them."""
+
+    frame: Frame
+    facts: Mapping[PartitionKey, PartitionFacts]
+
+    @property
+    def held(self) -> PartitionSet:
+        """The partitions that it has rows of, also those that are not published: one may have broken a check."""
+        return PartitionSet.from_keys(key for key, fact in self.facts.items() if fact.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal(Generic[Frame]):
+    """A commit that is to be: the rows of ``change.replaced`` become those of ``made``, and ``said`` goes with them.
+
+    before: the state of the table on which it was decided.
+    """
+
+    made: Made[Frame]
+    change: Change
+    said: Provenance
+    before: TableState
+
+
 def skipped(
     step: Step, asset: Asset, plan: Plan, outcomes: Mapping[str, StepOutcome], flagged: FlagsBehind
 ) -> tuple[Problem, ...]:
@@ -84,7 +130,7 @@ def skipped(
     left = step.all_partitions
     for mapping in asset.upstream:
         upstream = (outcomes[other.id] for other in plan.steps_of(mapping.of) if other.id in outcomes)
-        bad = union(outcome.bad for outcome in upstream)
+        bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
             problems.append(Problem(Outcome.SKIPPED, concerned, f"upstream {mapping.of} failed: {bad}"))
@@ -95,7 +141,54 @@ def skipped(
 def to_make(step: Step, asset: Asset, partitions: PartitionSet, tables: Tables, current: Current) -> PartitionSet:
     """Those of ``partitions`` (of the step) that are not fresh, now that its upstream steps are done, or are forced."""
     forced = partitions & step.partitions if step.force else PartitionSet.empty()
-    return forced | union(not_fresh(asset, partitions - forced, tables, current).values())
+    return forced | PartitionSet.union_of(not_fresh(asset, partitions - forced, tables, current).values())
+
+
+def not_fetched(
+    step: Step, targets: PartitionSet, fetched: Fetched, explain: Callable[[Exception], str]
+) -> tuple[Problem, ...]:
+    """Why ``targets``, of a fetched asset, were not brought; each once."""
+    problems: list[Problem] = []
+    for partitions, error in fetched.errors:
+        if concerned := partitions & targets:
+            problems.append(Problem(Outcome.FAILED, concerned, explain(error)))
+            targets = targets - concerned
+    if targets:
+        problems.append(Problem(Outcome.FAILED, targets, f"{step.asset}: was not fetched; the run's log says more"))
+    return tuple(problems)
+
+
+def astray(facts: Iterable[PartitionKey], needed: PartitionSet) -> PartitionSet:
+    """The partitions that have rows, and were not asked for."""
+    return PartitionSet.from_keys(key for key in facts if key not in needed)
+
+
+def broken(
+    asset: Asset, partitions: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts], current: Current
+) -> tuple[Problem, ...]:
+    """Those of ``partitions`` that break a blocking check, each once; they stay as they were."""
+    problems: list[Problem] = []
+    blocking = STANDARD_CHECKS | {check.name: check.remedy for check in asset.checks if check.blocking}
+    found = {key: judged(asset, key, facts[key], current) for key in partitions if key in facts}
+    for name, remedy in blocking.items():
+        counts = {key: violations[name] for key, violations in found.items() if violations.get(name)}
+        if counts:
+            bad = PartitionSet.from_keys(counts)
+            message = f"{asset.key}: check {name} failed for {sum(counts.values())} rows of {bad}. {remedy}"
+            problems.append(Problem(Outcome.FAILED, bad, message))
+            found = {key: violations for key, violations in found.items() if key not in counts}
+    return tuple(problems)
+
+
+def warned(
+    asset: Asset, partitions: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts], current: Current
+) -> dict[str, int]:
+    """Violations per warning check, summed over ``partitions``."""
+    found = [judged(asset, key, facts[key], current) for key in partitions if key in facts]
+    totals = {
+        check.name: sum(counts.get(check.name, 0) for counts in found) for check in asset.checks if not check.blocking
+    }
+    return {name: total for name, total in totals.items() if total}
 
 
 def records_of(
@@ -137,7 +230,7 @@ def records_of(
         )
         brought = sourced.get(key)
         if asset.source is not None and brought is not None:
-            record = _from_source(record, asset.source, key, fact, brought, own.trusted(key))
+            record = _from_source(record, asset, key, fact, brought, own.trusted(key))
         records[key] = record
     return records
 
@@ -152,7 +245,7 @@ def _also(fact: PartitionFacts, contract: str, before: PartitionRecord | None) -
 
 def _from_source(
     record: PartitionRecord,
-    source: str,
+    asset: Asset,
     key: PartitionKey,
     fact: PartitionFacts,
     brought: Sourced,
@@ -162,6 +255,7 @@ def _from_source(
 
     An answer that brought nothing else than the one before leaves that in place: it was there first.
     """
+    assert asset.source is not None, "only fetched assets come here"
     record = replace(record, values=fact.values)
     if brought.stored is not None:
         then = brought.stored
@@ -178,11 +272,17 @@ def _from_source(
         answers = before.answers
     return replace(
         record,
-        inputs={source: {str(key): brought.digest}},
-        as_of=brought.as_of,
+        inputs={asset.source: {str(key): brought.digest}},
+        as_of="" if brought.whole else as_of(asset, key, brought.asked),
         answers=answers,
         question="" if brought.question is None else brought.question.id,
     )
+
+
+def as_of(asset: Asset, key: PartitionKey, asked: str) -> str:
+    """When a source was asked for a partition whose period was not over then; empty where it was."""
+    over = asset.partitions is None or not asked or asset.partitions.is_over(key, instant_of(asked))
+    return "" if over else asked
 
 
 def provenance_of(
@@ -222,7 +322,7 @@ def provenance_of(
 
 def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Current) -> dict[str, int]:
     """The violations of a partition, without checks that say nothing of a day that is not over."""
-    over = key.day is None or key.day < current.now.date()
+    over = asset.partitions is None or asset.partitions.is_over(key, current.now)
     early = {check.name for check in asset.checks if check.ended_days_only and not over}
     return {name: count for name, count in fact.violations.items() if name not in early}
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.hourly import gap_in_words
-from orchestration.core.planning.planner import Chunk, Plan, Request, Step
-from orchestration.core.state.provenance import TableState
+from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.state.table_state import TableState
 
 
 class Outcome(StrEnum):
@@ -81,7 +82,7 @@ class StepOutcome:
         return self.written - self.step.partitions
 
     def _with(self, outcome: Outcome) -> PartitionSet:
-        return union(problem.partitions for problem in self.problems if problem.outcome is outcome)
+        return PartitionSet.union_of(problem.partitions for problem in self.problems if problem.outcome is outcome)
 
     @property
     def state(self) -> str:
@@ -270,11 +271,3 @@ def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
     told = [line for _, line in sorted(lines, key=itemgetter(0))[:TOLD_AT_MOST]]
     more = len(lines) - len(told)
     return "\n".join([*told, *([f"and {more} more"] if more else [])])
-
-
-def union(sets: Iterable[PartitionSet]) -> PartitionSet:
-    """All partitions of ``sets`` together."""
-    result = PartitionSet.empty()
-    for partitions in sets:
-        result |= partitions
-    return result

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache, partial
 from typing import Protocol
 
+from orchestration.core.calendar import instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.state.provenance import PartitionRecord, TableState
+from orchestration.core.state.provenance import PartitionRecord
+from orchestration.core.state.table_state import TableState
 
 
 class Way(StrEnum):
@@ -144,6 +146,7 @@ class Judge:
 
     def __init__(self, asset: Asset, tables: Tables, current: Current) -> None:
         self._asset = asset
+        self._scheme = asset.partitions
         self._own = tables.get(asset.key, TableState())
         self._upstream = [(key, tables.get(key, TableState())) for key in asset.upstream_keys]
         self._current = current
@@ -221,8 +224,8 @@ class Judge:
     def _source_went_on(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the source has something else now; as far as it was not asked, whether it may have more.
 
-        Where it still sends what is recorded of a day that goes on, there is nothing more to be had; one that has ended
-        is to be recorded as such.
+        A source that still sends what is recorded has nothing more of a period that goes on. A period that has ended is
+        fetched once more, so that its end is recorded.
         """
         source = self._asset.source
         sent = None if source is None else self._current.sent.get(source, {}).get(key)
@@ -230,9 +233,10 @@ class Judge:
             yield _stale(f"{source} was asked whether it is still the same, and did not answer")
         elif source is not None and sent is not None and sent != record.inputs.get(source, {}).get(str(key)):
             yield _stale(f"{source} sends something else now")
-        if not record.as_of or (sent is not None and not _over(key, self._current.now)):
+        scheme, now = self._scheme, self._current.now
+        if scheme is None or not record.as_of or (sent is not None and not scheme.is_over(key, now)):
             return
-        if more_has_passed(key, datetime.fromisoformat(record.as_of), self._current.now):
+        if scheme.more_has_passed(key, instant_of(record.as_of), now):
             yield Judgement(
                 State.STALE, f"fetched before the day ended ({record.as_of})", "fetched before the day ended"
             )
@@ -274,30 +278,3 @@ def _stale(why: str) -> Judgement:
 
 
 _parse = lru_cache(maxsize=1 << 18)(PartitionKey.parse)
-
-
-def more_has_passed(key: PartitionKey, as_of: datetime, now: datetime) -> bool:
-    """Whether an hour of the day of ``key`` has begun or the day has ended since the source was asked at ``as_of``.
-
-    | asked at | now           | result |
-    |----------|---------------|--------|
-    | 06:30    | 06:59         | False  |
-    | 06:30    | 07:00         | True   |
-    | 23:10    | 23:50         | False  |
-    | 23:10    | the day after | True   |
-    """
-    if key.day is None:
-        return False
-    return _hour(min(now, _end(key.day))) > _hour(as_of)
-
-
-def _over(key: PartitionKey, now: datetime) -> bool:
-    return key.day is not None and now >= _end(key.day)
-
-
-def _end(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC) + timedelta(days=1)
-
-
-def _hour(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,10 +1,10 @@
-"""Lags: up to which instant a table covers what happened at a place, and how far behind now that is.
+"""Lags: up to which instant a table covers what happened at a location, and how far behind now that is.
 
-A fetched partition covers its day up to the moment when the source was asked. What is made from others covers what
-these covered with the content that was consulted: as they are now, or by their earlier records. So a table lies behind
-no further while a run has made only what is upstream of it, and no less for being made late from old content; when it
-was made says nothing. Where no record is left of what was consulted, nothing of the day is covered. No partition covers
-more than its own day, and nothing covers what has not happened yet.
+A fetched partition covers its period up to the moment when the source was asked. What is made from others covers what
+these covered with the content that was consulted: as they are now, or by their earlier records. So the lag of a table
+does not grow while a run has made only what is upstream of it. Nor does it shrink where the table is made late from old
+content: when it was made says nothing. Where no record is left of what was consulted, nothing of the period is covered.
+No partition covers more than its own period, and nothing covers what has not happened yet.
 
 Pure: table states, earlier records and the moment come in as values.
 """
@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
+from orchestration.core.calendar import HOUR, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.core.state.provenance import ABSENT, PartitionRecord, TableState
-
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
+from orchestration.core.partitions.scheme import PartitionScheme
+from orchestration.core.state.provenance import ABSENT, PartitionRecord
+from orchestration.core.state.table_state import TableState
 
 Earlier = Callable[[str, PartitionKey, str], PartitionRecord | None]
 """(asset, partition, fingerprint) → what the newest commit recorded that made that content; None where none is left."""
@@ -32,7 +32,7 @@ def none_left(_asset: str, _key: PartitionKey, _fingerprint: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far an asset lies behind now at a place.
+    """How far an asset lies behind now at a location.
 
     covered_until, lag_hours: None where it was never made there. target_hours: None where nobody minds.
     """
@@ -100,10 +100,12 @@ class _Coverage:
     def _latest(self, asset: str, location: str, days: Sequence[date]) -> datetime | None:
         """The latest instant that any of ``days`` covers, which come newest first."""
         best: datetime | None = None
+        ends = self._scheme(asset).ends
         for day in days:
-            if best is not None and best >= _end(day):
-                break  # no older day can cover more
-            until = self._partition(asset, PartitionKey(day, location))
+            key = PartitionKey(day, location)
+            if best is not None and best >= ends(key):
+                break  # no older period can cover more
+            until = self._partition(asset, key)
             if until is not None and (best is None or until > best):
                 best = until
         return best
@@ -118,12 +120,11 @@ class _Coverage:
         return self._known[at]
 
     def _recorded(self, asset: str, key: PartitionKey, record: PartitionRecord) -> datetime | None:
-        assert key.day is not None, "only assets with days come here"
-        limit = min(_end(key.day), self._now)
+        limit = min(self._scheme(asset).ends(key), self._now)
         upstream = [one for one in self._assets[asset].upstream_keys if self._assets[one].partitions is not None]
         if not upstream:
             made = record.as_of if self._assets[asset].source is not None else record.at
-            return min(limit, _instant(made)) if made else limit
+            return min(limit, instant_of(made)) if made else limit
         found = []
         for one in upstream:
             consulted = record.inputs.get(one, {}).get(str(key), "")
@@ -144,23 +145,15 @@ class _Coverage:
         record = self._table(asset).records.get(key)  # it holds no more where somebody else changed the partition
         if record is None or fingerprint not in (record.fingerprint, *record.also.values()):
             record = self._earlier(asset, key, fingerprint)
-        return _start(key) if record is None else self._recorded(asset, key, record)
+        return self._scheme(asset).begins(key) if record is None else self._recorded(asset, key, record)
+
+    def _scheme(self, asset: str) -> PartitionScheme:
+        scheme = self._assets[asset].partitions
+        assert scheme is not None, "only dated assets come here"
+        return scheme
 
     def _table(self, asset: str) -> TableState:
         return self._tables.get(asset, _NO_TABLE)
 
 
 _NO_TABLE = TableState()
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _start(key: PartitionKey) -> datetime:
-    assert key.day is not None, "only assets with days come here"
-    return _end(key.day) - DAY
-
-
-def _end(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC) + DAY

@@ -46,7 +46,7 @@ class TurnedAway:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a source was asked. latitude, longitude: in degrees, None for a source that has no places."""
+    """What a source was asked. latitude, longitude: in degrees, None for a source that has no locations."""
 
     source: str
     domain: str
@@ -146,3 +146,8 @@ class PartitionRecord:
             "check_versions": dict(self.check_versions),
         }
         return facts | {name: value for name, value in more.items() if value}
+
+
+def as_items(location: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """A mapping as a value that can stand in a set: its items, sorted by name."""
+    return tuple(sorted(location.items()))

@@ -25,30 +25,24 @@ from orchestration.core.state.partition_record import (
     Question,
     Shape,
     TurnedAway,
+    as_items,
 )
 from orchestration.core.state.provenance_format import Stamp, records_from_json, records_from_json_1, records_to_json
-from orchestration.core.state.table_state import TRUNCATED_AT, Commit, FileSpan, Lacking, TableState, as_items, fold
 from orchestration.core.state.versions import Equal
 
 __all__ = [
     "ABSENT",
     "FORMAT",
     "MARK",
-    "TRUNCATED_AT",
     "UNRECORDED",
     "Answer",
-    "Commit",
-    "FileSpan",
     "Inputs",
-    "Lacking",
     "PartitionRecord",
     "Provenance",
     "Question",
     "Shape",
-    "TableState",
     "TurnedAway",
     "dumps",
-    "fold",
     "format_of",
     "is_ours",
     "said_from_json",

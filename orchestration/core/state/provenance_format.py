@@ -2,7 +2,7 @@
 
 Format 2, of the partitions of a commit or of a whole state, in the order of ``keys``; a column is as in ``columnar``:
 
-    keys        ["null", "2025-08", ["hanoi", "2025-08-08", "2025-08-21"], …]: keys as text; days of a location
+    keys        ["null", "2025-08", ["north", "2025-08-08", "2025-08-21"], …]: keys as text; days of a location
     rows, fp, code, contract, as_of, question     columns; the last two may be left out where they are empty
     checks, also, values, check_versions          {name: column with null where a partition has no such name}
     in          {upstream: {consulted, keys, fp, but}}

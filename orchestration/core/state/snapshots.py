@@ -14,17 +14,10 @@ from typing import Any
 
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.state.provenance import (
-    FileSpan,
-    PartitionRecord,
-    Provenance,
-    TableState,
-    dumps,
-    said_from_json,
-    said_to_json,
-)
+from orchestration.core.state.partition_record import as_items
+from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps, said_from_json, said_to_json
 from orchestration.core.state.provenance_format import records_from_json, records_to_json
-from orchestration.core.state.table_state import as_items
+from orchestration.core.state.table_state import FileSpan, TableState
 from orchestration.core.state.versions import Equal
 
 FORMAT = 2
@@ -33,17 +26,19 @@ COMMITS_APART = 20
 CHANGED_SHARE = 0.05
 
 
-def snapshot_due(state: TableState) -> bool:
+def snapshot_due(
+    state: TableState, *, commits_apart: int = COMMITS_APART, changed_share: float = CHANGED_SHARE
+) -> bool:
     """Whether a whole snapshot is to be taken: there is none, it lies 20 commits back, or 5 % of the records are newer.
 
     False for a table that is not there.
     """
     if state.version is None or state.snapshot is None:
         return state.version is not None
-    if state.version - state.snapshot >= COMMITS_APART:
+    if state.version - state.snapshot >= commits_apart:
         return True
     changed = sum(record.version > state.snapshot for record in state.records.values())
-    return changed > 0 and changed >= CHANGED_SHARE * len(state.records)
+    return changed > 0 and changed >= changed_share * len(state.records)
 
 
 def to_json(state: TableState, commit: str, since: int | None = None) -> dict[str, Any]:

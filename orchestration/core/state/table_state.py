@@ -14,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.core.state.partition_record import ABSENT, UNRECORDED, PartitionRecord, Question, Shape
+from orchestration.core.state.partition_record import ABSENT, UNRECORDED, PartitionRecord, Question, Shape, as_items
 from orchestration.core.state.versions import Equal
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class TableState:
     def consulted(self, key: PartitionKey, lacking: Lacking | None = None) -> str:
         """What a reader of the partition records of it: ``fingerprint``, and the columns that it had to do without.
 
-        lacking: of this table, the columns that a contract had not. ``F``; ``F without aqi,ts_local``; ``absent``.
+        lacking: of this table, the columns that a contract had not. ``F``; ``F without level,ts_local``; ``absent``.
         """
         record = self.trusted(key)
         if record is None:
@@ -203,11 +203,6 @@ class TableState:
             return self.files
         left = {path: span for path, span in self.files.items() if path not in commit.removed}
         return {**left, **commit.added}
-
-
-def as_items(location: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """A mapping as a value that can stand in a set: its items, sorted by name."""
-    return tuple(sorted(location.items()))
 
 
 def fold(commits: Iterable[Commit], start: TableState | None = None) -> TableState:

@@ -11,20 +11,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import CheckFailed, UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.state.freshness import Judge, State, Way
-from orchestration.core.state.provenance import Provenance, TableState
+from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.table_state import TableState
 from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.differences import first_difference
-from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, prepare, spark_session
+from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.executor import prepare
+from orchestration.engine.session import MakeSpark, spark_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.delta.warehouse import condition
-from resources.machine.clock import iso
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
@@ -170,7 +173,7 @@ def prove(
         facts = runner.facts(asset, frame, tables)
         for key in found.sample:
             if not comes_out_as(own.records[key], facts.get(key, PartitionFacts())):
-                where = condition(asset.partitions, PartitionSet.from_keys([key]))
+                where = condition(asset.partition_columns, PartitionSet.from_keys([key]))
                 table = workspace.warehouse.read(spark, asset.key, version).where(where)
                 contract = workspace.contracts[asset.key]
                 names = [one for one in contract.column_names if one in table.columns and not one.startswith("_")]

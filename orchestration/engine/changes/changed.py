@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.core.errors import UsageError
-from orchestration.core.planning.planner import Plan, Step
+from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.state.freshness import Current
-from orchestration.core.state.provenance import TableState
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow

@@ -13,25 +13,27 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import TableDifference, type_change, type_name
 from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.runs.decisions import EMPTY, PartitionFacts, provenance_of
-from orchestration.core.state.provenance import PartitionRecord, Shape, TableState
+from orchestration.core.state.provenance import PartitionRecord, Shape
 from orchestration.core.state.shapes import hashed, shape_of
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import materialize_call
 from orchestration.engine.changes.tables import differences
-from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
-from orchestration.engine.fetching import SOURCE_COLUMNS
+from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.fetching import stored_columns
 from orchestration.engine.fingerprints import aggregate
-from orchestration.engine.steps import conform
+from orchestration.engine.frames import conform
+from orchestration.engine.session import MakeSpark, spark_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.delta.table_schema import lossy_values, rewrite
 from resources.machine import crash_points
-from resources.machine.clock import iso
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
@@ -142,7 +144,8 @@ def _planned(
                 "Add a column of another name, and remove this one.",
             )
     _check_casts(workspace, asset, state, casts, renames)
-    _check_source(asset, {*gone, *(name for name, _, _ in casts)})
+    nullable = {name for name, one in there.items() if one["nullable"]}
+    _check_source(workspace, asset, {*gone, *(name for name, _, _ in casts)}, nullable)
     for name in found.tightened:
         _check_no_nulls(workspace, asset, state, name)
     return Migration(key, found, renames, tuple(sorted(gone - set(renames))), tuple(casts))
@@ -228,10 +231,17 @@ def _check_no_nulls(workspace: Workspace, asset: Asset, state: TableState, name:
         )
 
 
-def _check_source(asset: Asset, touched: Collection[str]) -> None:
+def _check_source(workspace: Workspace, asset: Asset, touched: Collection[str], nullable: Collection[str]) -> None:
     """Raises UsageError where what a source sends would have another name or type, or none: rows that are stored could
-    not go through the function of a fetched table again."""
-    sent = sorted({name for name, _ in SOURCE_COLUMNS}.intersection(touched)) if asset.source is not None else []
+    not go through the function of a fetched table again.
+
+    nullable: columns of the table that may be null, as everything measured may: it was sent, though perhaps nobody asks
+    for it any more.
+    """
+    if asset.source is None:
+        return
+    columns = {name for name, _ in stored_columns(workspace.sources[asset.source])}.union(nullable)
+    sent = sorted(columns.intersection(touched))
     if sent:
         raise UsageError(
             f"{asset.key}: {', '.join(sent)} is what its source sends, and a record",

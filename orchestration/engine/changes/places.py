@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.core.planning.planner import Request
-from orchestration.core.state.provenance import Question, TableState
-from orchestration.engine.changes.history import ROUNDING, distance, is_of_locations
+from orchestration.core.planning.request import Request
+from orchestration.core.state.provenance import Question
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 
@@ -31,7 +31,7 @@ def locations_of(workspace: Workspace, states: Mapping[str, TableState] | None =
     """What the tables say of locations. Needs no JVM."""
     states = workspace.states(workspace.catalog.keys) if states is None else states
     configured = {place.key for place in workspace.settings.locations}
-    table = next((asset for asset in workspace.catalog if is_of_locations(asset)), None)
+    table = next((asset for asset in workspace.catalog if workspace.history.is_of_locations(asset)), None)
     listed = {place.key for place in workspace.history.locations_in(table)} if table is not None else set()
     gone: dict[str, int] = {}
     without: dict[str, tuple[str, ...]] = {}
@@ -64,14 +64,14 @@ def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None 
         state = states.get(asset.key)
         if asset.source is None or state is None:
             continue
-        limit = workspace.settings.open_meteo.same_place_degrees + ROUNDING
+        is_elsewhere = workspace.sources[asset.source].is_elsewhere
         then, now = {}, {}
         for key, newest in _newest(state).items():
             asked = workspace.history.question_of(asset, newest, state.records[newest], state)
             wanted = workspace.history.question(asset, key)
-            if asked is not None and wanted is not None and distance(asked, wanted) > limit:
+            if asked is not None and wanted is not None and is_elsewhere(asked, wanted):
                 then[key], now[key] = asked, wanted
-        pair = swapped(then, now, limit)
+        pair = swapped(then, now, is_elsewhere)
         if pair is not None:
             one, other = pair
             raise UsageError(
@@ -81,11 +81,14 @@ def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None 
             )
 
 
-def swapped(then: Mapping[str, Question], now: Mapping[str, Question], limit: float) -> tuple[str, str] | None:
+def swapped(
+    then: Mapping[str, Question], now: Mapping[str, Question], is_elsewhere: Callable[[Question, Question], bool]
+) -> tuple[str, str] | None:
     """Two locations, each of which is now where the other was."""
     for one in sorted(then):
         for other in sorted(then):
-            if one < other and distance(then[one], now[other]) <= limit and distance(then[other], now[one]) <= limit:
+            crossed = not is_elsewhere(then[one], now[other]) and not is_elsewhere(then[other], now[one])
+            if one < other and crossed:
                 return one, other
     return None
 

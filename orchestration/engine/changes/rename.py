@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import UsageError, WarehouseError
@@ -23,23 +24,22 @@ from orchestration.core.partitions.location import LOCATION_KEY, Location
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as, provenance_of
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
-from orchestration.core.state.provenance import PartitionRecord, TableState
+from orchestration.core.state.provenance import PartitionRecord
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.history import location_of
 from orchestration.engine.changes.tables import differences
-from orchestration.engine.executor import MakeSpark, RunListener, locked, new_run_id, spark_session
+from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.fingerprints import aggregate
-from orchestration.engine.steps import conform
+from orchestration.engine.frames import conform
+from orchestration.engine.session import MakeSpark, spark_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
 from resources.delta.warehouse import condition
 from resources.machine import crash_points
-from resources.machine.clock import iso
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-LOCATION_COLUMN = "location_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,17 @@ def _states(workspace: Workspace) -> dict[str, TableState]:
 
 
 def _has_locations(workspace: Workspace, asset: Asset) -> bool:
-    return LOCATION_COLUMN in workspace.contracts[asset.key].column_names
+    """Whether rows of an asset are of locations: of a dated one, and of the table of locations. Any other that names
+    them is made anew from these."""
+    return asset.partitions is not None or workspace.history.is_of_locations(asset)
+
+
+def location_column(workspace: Workspace, asset: Asset) -> str:
+    """The column of an asset that has locations which says of which one a row is."""
+    if asset.partitions is not None:
+        return asset.partitions.columns.location
+    assert workspace.project.locations is not None
+    return workspace.project.locations.column("key")
 
 
 def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, TableState]) -> Rename:
@@ -166,8 +176,9 @@ def _remedy_of_taken(workspace: Workspace, old: str, new: str, taken: PartitionS
 
 def _keys_of(workspace: Workspace, asset: Asset, state: TableState) -> set[str]:
     assert state.version is not None
-    rows = workspace.warehouse.read_arrow(asset.key, state.version, columns=[LOCATION_COLUMN])
-    return set(rows.column(LOCATION_COLUMN).to_pylist())
+    column = location_column(workspace, asset)
+    rows = workspace.warehouse.read_arrow(asset.key, state.version, columns=[column])
+    return set(rows.column(column).to_pylist())
 
 
 def still_named(workspace: Workspace, key: str) -> tuple[str, ...]:
@@ -262,11 +273,12 @@ class _Renaming:
         state = self._now[asset.key]
         assert state.version is not None
         contract = workspace.contracts[asset.key]
+        column = location_column(workspace, asset)
         rows = warehouse.read(spark, asset.key, state.version)
         if asset.partitions is not None:
-            rows = rows.where(F.col(LOCATION_COLUMN) == self._old)
-        renamed = F.when(F.col(LOCATION_COLUMN) == self._old, F.lit(self._new)).otherwise(F.col(LOCATION_COLUMN))
-        rows = rows.withColumn(LOCATION_COLUMN, renamed)
+            rows = rows.where(F.col(column) == self._old)
+        renamed = F.when(F.col(column) == self._old, F.lit(self._new)).otherwise(F.col(column))
+        rows = rows.withColumn(column, renamed)
         for name, made in asset.identifiers.items():
             rows = rows.withColumn(name, made())
         frame = conform(rows, asset, contract, missing_is_null=True).persist()
@@ -311,7 +323,7 @@ class _Renaming:
         if not doubted or state.version is None:
             return
         rows = self._workspace.warehouse.read(spark, asset.key, state.version).where(
-            condition(asset.partitions, doubted)
+            condition(asset.partition_columns, doubted)
         )
         there = conform(rows, asset, contract, missing_is_null=True)
         facts = aggregate(there, asset, contract, self._workspace.parameters, earlier)

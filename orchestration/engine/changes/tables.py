@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from orchestration.core.calendar import iso
 from orchestration.core.declarations.contract_changes import TableDifference, compare
 from orchestration.core.errors import CommitConflict, UsageError
-from orchestration.core.planning.planner import Plan, TableChange
-from orchestration.core.state.provenance import Provenance, TableState, dumps
+from orchestration.core.planning.plan import Plan, TableChange
+from orchestration.core.state.provenance import Provenance, dumps
 from orchestration.core.state.shapes import shape_of
+from orchestration.core.state.table_state import TableState
 from resources.delta.table_schema import cannot_grow, grow
 from resources.machine import crash_points
-from resources.machine.clock import iso
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
-    from orchestration.engine.workspace import Workspace
+    from orchestration.core.declarations.contract import Contract
+    from orchestration.engine.changes.history import WarehouseHistory
+    from resources.delta.warehouse import Warehouse
+
+
+class Contracted(Protocol):
+    """Tables and what they have to be: a workspace."""
+
+    @property
+    def contracts(self) -> Mapping[str, Contract]: ...
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+
+    @property
+    def history(self) -> WarehouseHistory: ...
 
 
 def differences(
-    workspace: Workspace, keys: Iterable[str], states: Mapping[str, TableState]
+    workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState]
 ) -> dict[str, TableDifference]:
     """How the tables of ``keys`` differ from their contracts, by key; those that are not there are left out.
 
@@ -43,7 +59,7 @@ def differences(
 
 
 def table_changes(
-    workspace: Workspace, keys: Iterable[str], states: Mapping[str, TableState], *, tell: bool = False
+    workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState], *, tell: bool = False
 ) -> tuple[tuple[TableChange, ...], dict[str, str]]:
     """What a plan does to tables before its steps; and which cannot be written, with why.
 
@@ -65,13 +81,13 @@ def table_changes(
     return tuple(changes), blocked
 
 
-def foreign_columns(workspace: Workspace, keys: Iterable[str], states: Mapping[str, TableState]) -> list[str]:
+def foreign_columns(workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState]) -> list[str]:
     """What people are told of columns that others added, a line a table."""
     found = differences(workspace, keys, states)
     return [difference.in_words() for difference in found.values() if difference.foreign]
 
 
-def change_tables(workspace: Workspace, plan: Plan, states: Mapping[str, TableState], run_id: str) -> None:
+def change_tables(workspace: Contracted, plan: Plan, states: Mapping[str, TableState], run_id: str) -> None:
     """One commit without files per table of ``plan.tables``. Raises CommitConflict, WarehouseError."""
     for change in plan.tables:
         contract = workspace.contracts[change.asset]

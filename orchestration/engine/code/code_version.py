@@ -1,8 +1,8 @@
 """Code versions: what makes an asset's rows, as ``2:<code>:<settings>``.
 
-The code is the asset's function with all that it reaches in ``assets``, in a form in which names of variables, comments
-and annotations do not count (``reached``). The settings are the mappings, and of the parameters the values that this
-code reads: a function is given nothing else of them (``arguments``).
+The code is the asset's function with all that it reaches in the project's package, in a form in which names of
+variables, comments and annotations do not count (``reached``). The settings are the mappings, and of the parameters the
+values that this code reads: a function is given nothing else of them (``arguments``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 from orchestration.core.code.narrow import methods, narrowed, readable
-from orchestration.core.declarations.asset import Asset, Check
-from orchestration.core.declarations.parameters import Parameters
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.checks import Check
+from orchestration.core.declarations.parameters import Parameters, value_at
 from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.engine.code.reached import Form, form_of
 
-PACKAGE = "assets"
 SCHEME = "2"
 
 WORDS: Mapping[type, str] = {Identity: "same", AllPartitions: "all", RunWindow: "run"}
@@ -32,23 +32,25 @@ Used = Mapping[str, frozenset[str] | None]
 
 
 class CodeVersions:
-    """The code version of every partition, for given parameters.
+    """The code version of every partition, for given parameters. package: whose code counts.
 
     A partition of a place depends on that place's own configuration only: adding a place changes no other's version.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
-        self._parameters = parameters
+    def __init__(self, parameters: Parameters, package: str) -> None:
+        self._parameters: Any = parameters
+        self._package = package
         self._known: dict[tuple[int, str | None], tuple[Asset, str]] = {}  # with the asset, so that its id lasts
-        self._code = _Code()
+        self._code = _Code(package)
 
     def with_locations(self, locations: tuple[Location, ...]) -> CodeVersions:
         """The versions for the same parameters with other locations; what is known of the code is shared."""
-        return self.with_parameters(replace(self._parameters, locations=locations))
+        other: Parameters = replace(self._parameters, locations=locations)
+        return self.with_parameters(other)
 
     def with_parameters(self, parameters: Parameters) -> CodeVersions:
         """The versions for other parameters; what is known of the code is shared."""
-        other = CodeVersions(parameters)
+        other = CodeVersions(parameters, self._package)
         other._code = self._code
         return other
 
@@ -83,10 +85,11 @@ class CodeVersions:
         return _digest(json.dumps(settings, default=_plain, sort_keys=True))
 
     def _mapping(self, mapping: PartitionMapping) -> list[Any]:
+        """What a mapping says. A field that has its default is left out: a new one makes no table stale."""
         described: Any = mapping
-        state = {field.name: getattr(mapping, field.name) for field in fields(described)}
-        at_least = getattr(mapping, "at_least", None)
-        value = None if at_least is None else self._parameters.value(at_least)
+        said = {field: getattr(mapping, field.name) for field in fields(described)}
+        state = {field.name: value for field, value in said.items() if value != field.default}
+        value = None if mapping.window is None else value_at(self._parameters, mapping.window.at_least)
         return [WORDS.get(type(mapping), type(mapping).__name__), mapping.of, state, value]
 
     def used(self, asset: Asset) -> Used:
@@ -107,7 +110,8 @@ class CodeVersions:
 class _Code:
     """Canonical forms, each made once."""
 
-    def __init__(self) -> None:
+    def __init__(self, package: str) -> None:
+        self._package = package
         self._forms: dict[Any, Form] = {}
         self._checks: dict[tuple[Any, bool], str] = {}
         self._reading = threading.RLock()
@@ -125,7 +129,7 @@ class _Code:
     def _made(self, asset: Asset, kinds: Mapping[str, tuple[type, ...]]) -> Form:
         roots: list[Any] = [asset.function]
         while True:
-            form = form_of(roots, PACKAGE)
+            form = form_of(roots, self._package)
             called = [
                 kind
                 for name in sorted(kinds)
@@ -141,7 +145,7 @@ class _Code:
             key = (check.count, check.blocking)
             found = self._checks.get(key)
             if found is None:
-                form = form_of([check.count], PACKAGE)
+                form = form_of([check.count], self._package)
                 found = self._checks[key] = _digest(f"{form.text}\nblocking={check.blocking}")[:8]
             return found
 

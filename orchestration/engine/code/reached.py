@@ -87,7 +87,7 @@ class _Reach:
         return self._files[path]
 
     def is_ours(self, module: object) -> bool:
-        return str(module).partition(".")[0] in self._roots
+        return any(str(module) == root or str(module).startswith(f"{root}.") for root in self._roots)
 
     # --- values --------------------------------------------------------------------------------------
 

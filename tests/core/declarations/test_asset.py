@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestration.core.declarations.asset import Asset, Check, DailyByLocation, asset
+from orchestration.core.declarations.asset import Asset, asset, check_source
+from orchestration.core.declarations.checks import Check
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
+from orchestration.core.partitions.scheme import DailyByLocation, PartitionScheme
+from tests.support.schemes import Weeks
 
 DAILY = DailyByLocation()
-PARAMETERS = "Parameters are calendar, episode_rule, limits, locations, model_domain, pollutants, row_rules."
 
 
 def test_a_right_declaration() -> None:
@@ -81,10 +81,6 @@ def takes_any_keyword(hours: Any, **others: Any) -> Any:
     """Text."""
 
 
-def takes_unknown_parameter(hours: Any, *, threshold: int) -> Any:
-    """Text."""
-
-
 def takes_a_parameter_as_upstream(hours: Any, calendar: Any) -> Any:
     """Text."""
 
@@ -126,7 +122,6 @@ def no_upstream(key: str, name: str, declared: str) -> tuple[str, str]:
         (nothing, {"upstream": [HOURS]}, *not_taken("gold.nothing", "hours")),
         (nothing, {"source": "feed"}, *not_taken("gold.nothing", "feed")),
         (takes_hours, {}, *no_upstream("gold.takes_hours", "hours", "none")),
-        (takes_hours, {"source": "feed"}, *no_upstream("gold.takes_hours", "hours", "feed")),
         (takes_hours, {"upstream": [HOURS, PLACES]}, *not_taken("gold.takes_hours", "places")),
         (
             takes_a_parameter_as_upstream,
@@ -140,12 +135,6 @@ def no_upstream(key: str, name: str, declared: str) -> tuple[str, str]:
             {"upstream": [HOURS, PLACES]},
             "asset gold.takes_places_and_hours: arguments are in another order than `upstream`",
             "Write them as hours, places.",
-        ),
-        (
-            takes_unknown_parameter,
-            {"upstream": [HOURS]},
-            "asset gold.takes_unknown_parameter: keyword argument 'threshold' is no parameter",
-            PARAMETERS,
         ),
         (
             without_description,
@@ -198,15 +187,21 @@ def test_a_run_window_takes_its_upstream_by_name_like_any_other() -> None:
     assert asset(layer="gold", contract="C", upstream=[window], partitions=DAILY)(takes_hours).upstream == (window,)
 
 
-def test_it_fails_when_its_module_is_imported(tmp_path: Path) -> None:
-    (tmp_path / "broken_assets.py").write_text(
-        "from orchestration.core.declarations.asset import asset\n"
-        "from orchestration.core.partitions.mappings import Identity\n"
-        "@asset(layer='gold', contract='C', upstream=[Identity('silver.hours')])\n"
-        "def best(hour):\n    'The best hour.'\n",
-        encoding="utf-8",
-    )
-    spec = importlib.util.spec_from_file_location("broken_assets", tmp_path / "broken_assets.py")
-    assert spec is not None and spec.loader is not None
-    with pytest.raises(DeclarationError, match=r"asset gold\.best: argument 'hour' is no upstream asset of it"):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+def test_a_source_is_known_and_the_function_calls_it_by_its_name() -> None:
+    made = asset(layer="gold", contract="C", source="feed")(takes_hours)
+    with pytest.raises(DeclarationError) as unknown:
+        check_source(made, {"hours", "meters"})
+    assert unknown.value.message == "asset gold.takes_hours: its source 'feed' is unknown"
+    assert unknown.value.remedy == "Known sources are hours, meters."
+    with pytest.raises(DeclarationError) as named:
+        check_source(made, {"feed"})
+    assert (named.value.message, named.value.remedy) == no_upstream("gold.takes_hours", "hours", "feed")
+    check_source(asset(layer="gold", contract="C", source="hours", partitions=DAILY)(takes_hours), {"hours"})
+
+
+@pytest.mark.parametrize("partitions", [None, Weeks()])
+def test_a_source_is_asked_for_utc_days(partitions: PartitionScheme | None) -> None:
+    made = asset(layer="gold", contract="C", source="hours", partitions=partitions)(takes_hours)
+    with pytest.raises(DeclarationError) as refused:
+        check_source(made, {"hours"})
+    assert refused.value.message.startswith("asset gold.takes_hours: its source hours is asked for UTC days")

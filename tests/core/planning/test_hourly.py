@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import Identity
+from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.planning.hourly import HourlyWindow, gap_in_words, hourly_window
 from orchestration.core.state.freshness import Current
-from orchestration.core.state.provenance import PartitionRecord, TableState
+from orchestration.core.state.provenance import PartitionRecord
+from orchestration.core.state.table_state import TableState
 
 FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
 PLACE, OTHER = "hue", "vinh"

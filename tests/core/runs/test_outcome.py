@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.planning.planner import Chunk, LeftOut, Plan, Request, Step
+from orchestration.core.planning.plan import LeftOut, Plan, Step
+from orchestration.core.planning.request import Chunk, Request
 from orchestration.core.runs.outcome import (
     ChunkOutcome,
     Outcome,
@@ -20,7 +21,8 @@ from orchestration.core.runs.outcome import (
     chunk_outcomes,
     in_words,
 )
-from orchestration.core.state.provenance import PartitionRecord, TableState
+from orchestration.core.state.provenance import PartitionRecord
+from orchestration.core.state.table_state import TableState
 
 FEED, CLEAN, DAILY, PLACES = "bronze.feed", "silver.clean", "gold.days", "gold.places"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()
@@ -67,7 +69,7 @@ def became(
     outcomes = tuple(outcomes)
     chunks = tuple(chunks)
     plan = Plan(tuple(one.step for one in outcomes), tuple(left_out))
-    request = Request(frozenset(ROWS), august(1, 2, 3, 4, 5), datetime(2025, 8, 20, tzinfo=UTC), chunks=chunks)
+    request = Request(frozenset(ROWS), august(1, 2, 3, 4, 5), chunks=chunks)
     days = [*august(*range(10)), *at("hanoi", *range(10)), *NULL]
     tables = {
         key: TableState(1, {one: PartitionRecord(rows, "f", {}, "", "") for one in days}) for key, rows in ROWS.items()

@@ -9,9 +9,9 @@ import pytest
 
 from orchestration.core.state.partition_record import Question
 from orchestration.engine.changes.changed import seconds
-from orchestration.engine.changes.history import distance
 from orchestration.engine.changes.places import swapped
 from resources.delta.step_history import StepRow
+from resources.open_meteo.source import distance
 
 
 def at(latitude: float, longitude: float) -> Question:
@@ -49,7 +49,7 @@ HERE, THERE, ELSEWHERE = at(21, 105), at(10, 106), at(16, 108)
     ],
 )
 def test_swapped(then: dict[str, Question], now: dict[str, Question], found: tuple[str, str] | None) -> None:
-    assert swapped(then, now, 0.1) == found
+    assert swapped(then, now, lambda one, other: distance(one, other) > 0.1) == found
 
 
 def row(took: float, partitions: int, **more: Any) -> StepRow:

@@ -5,27 +5,22 @@ Modules are written to a folder of their own as the package ``assets_x`` and imp
 
 from __future__ import annotations
 
-import importlib
-import linecache
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from assets import CATALOG
-from orchestration.core.declarations.asset import Asset, Check, asset
-from orchestration.core.declarations.parameters import Calendar, EpisodeRule, Limits, Parameters
-from orchestration.core.errors import DeclarationError
+from assets.parameters import Calendar, EpisodeRule, Parameters
+from orchestration.core.declarations.asset import Asset, asset
 from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.mappings import AllPartitions, Identity, RunWindow
-from orchestration.engine.code import code_version
 from orchestration.engine.code.code_version import CodeVersions
-from orchestration.engine.contracts import load_contracts
-from resources.settings.load import load
+from orchestration.project import load
+from tests.support.code_packages import forget, imported
 
 ROOT = Path(__file__).resolve().parents[3]
 PARAMETERS = load("local", environment={}).parameters
@@ -114,17 +109,10 @@ DEPTH = 3
 
 @pytest.fixture(autouse=True)
 def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(code_version, "PACKAGE", PACKAGE)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield
-    forget()
-
-
-def forget() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
+    forget(PACKAGE)
 
 
 class Sources:
@@ -141,16 +129,12 @@ class Sources:
         for (module, old), new in (changes or {}).items():
             assert texts[module].count(old) == 1, f"{old!r} is not once in {module}"
             texts[module] = texts[module].replace(old, new)
-        for module, text in texts.items():
-            (self.folder / f"{module}.py").write_text(text, encoding="utf-8")
-        forget()
-        linecache.clearcache()
-        found = importlib.import_module(f"{PACKAGE}.main").best
+        found = imported(self.folder, texts).best
         assert isinstance(found, Asset)
         return found
 
     def version(self, module: str = "", old: str = "", new: str = "", parameters: Parameters = PARAMETERS) -> str:
-        return CodeVersions(parameters).of(self.best({(module, old): new} if module else None), None)
+        return CodeVersions(parameters, PACKAGE).of(self.best({(module, old): new} if module else None), None)
 
 
 @pytest.fixture
@@ -163,7 +147,7 @@ def test_a_version_is_of_scheme_2_and_lasts(sources: Sources) -> None:
     version = sources.version()
     assert re.fullmatch("2:[0-9a-f]{16}:[0-9a-f]{16}", version)
     assert sources.version() == version
-    versions, found = CodeVersions(PARAMETERS), sources.best()
+    versions, found = CodeVersions(PARAMETERS, PACKAGE), sources.best()
     assert f"2:{versions.code_part(found)}:{versions.settings_part(found, None)}" == version
 
 
@@ -246,17 +230,27 @@ def test_mappings_count(sources: Sources) -> None:
     higher = replace(PARAMETERS, episode_rule=EpisodeRule(200, 4))
     bare = replace(rows, parameters=())
     versions = {
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=()), None),
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=(Identity("gold.hours"),)), None),
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=(AllPartitions("gold.hours"),)), None),
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=(Identity("gold.a"), Identity("gold.b"))), None),
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=(Identity("gold.b"), Identity("gold.a"))), None),
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=(window,)), None),
-        CodeVersions(PARAMETERS).of(replace(bare, upstream=(replace(window, column="aqi_pm25"),)), None),
-        CodeVersions(higher).of(replace(bare, upstream=(window,)), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=()), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=(Identity("gold.hours"),)), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=(AllPartitions("gold.hours"),)), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=(Identity("gold.a"), Identity("gold.b"))), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=(Identity("gold.b"), Identity("gold.a"))), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=(window,)), None),
+        CodeVersions(PARAMETERS, PACKAGE).of(replace(bare, upstream=(replace(window, column="aqi_pm25"),)), None),
+        CodeVersions(higher, PACKAGE).of(replace(bare, upstream=(window,)), None),
     }
     assert len(versions) == 8
     assert len({version.split(":")[1] for version in versions}) == 1  # they are settings, not code
+
+
+def test_a_field_of_a_mapping_that_has_its_default_does_not_count(sources: Sources) -> None:
+    """A mapping can be given a new field, and no table becomes stale by that."""
+    rows, no_window = sources.best(), {"window": None}
+    before = make_dataclass("Mapped", ["of"], namespace=no_window)
+    after = make_dataclass("Mapped", ["of", ("more", str, "usual")], namespace=no_window)
+    mappings = before("gold.hours"), after("gold.hours"), after("gold.hours", "usual"), after("gold.hours", "other")
+    versions = [CodeVersions(PARAMETERS, PACKAGE).of(replace(rows, upstream=(mapping,)), None) for mapping in mappings]
+    assert versions[0] == versions[1] == versions[2] != versions[3]
 
 
 def test_every_process_gives_the_same_versions(sources: Sources) -> None:
@@ -264,10 +258,9 @@ def test_every_process_gives_the_same_versions(sources: Sources) -> None:
     sources.best()
     code = (
         "from orchestration.engine.code import code_version\n"
-        f"code_version.PACKAGE = {PACKAGE!r}\n"
         "from assets_x.main import best\n"
-        "from resources.settings.load import load\n"
-        "versions = code_version.CodeVersions(load('local', environment={}).parameters)\n"
+        "from orchestration.project import load\n"
+        f"versions = code_version.CodeVersions(load('local', environment={{}}).parameters, {PACKAGE!r})\n"
         "print(versions.of(best, None))\n"
         "print(versions.form(best).text)"
     )
@@ -295,146 +288,24 @@ def test_a_parameter_without_lasting_text_is_refused() -> None:
         return model_domain
 
     with pytest.raises(TypeError, match="a parameter holds a object, which has no lasting text"):
-        CodeVersions(replace(PARAMETERS, model_domain=object())).of(odd, None)  # type: ignore[arg-type]
+        CodeVersions(replace(PARAMETERS, model_domain=object()), PACKAGE).of(odd, None)  # type: ignore[arg-type]
 
 
-# --- the real assets ------------------------------------------------------------------------------
-
-BRONZE, PLACES = CATALOG["bronze.open_meteo_hourly"], CATALOG["gold.dim_location"]
-RULED = "silver.air_quality_hourly_clean"
-HUE = Location("hue", "Huế", 16.46, 107.59, "Asia/Ho_Chi_Minh")
+# --- parameters that are read whole ---------------------------------------------------------------
 
 
-@pytest.fixture
-def _real(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_version, "PACKAGE", "assets")
+@dataclass(frozen=True)
+class Limits:
+    bounds: tuple[tuple[str, float | None, float | None], ...]
+
+    def of(self, column: str) -> tuple[float | None, float | None]:
+        return next(((low, high) for name, low, high in self.bounds if name == column), (None, None))
 
 
-@pytest.mark.usefixtures("_real")
-def test_adding_a_place_changes_no_other_place_of_bronze() -> None:
-    before = CodeVersions(PARAMETERS)
-    after = CodeVersions(replace(PARAMETERS, locations=(HUE, *PARAMETERS.locations)))
-    for place in PARAMETERS.locations:
-        assert after.of(BRONZE, place.key) == before.of(BRONZE, place.key)
-    versions = {after.of(BRONZE, place.key) for place in (HUE, *PARAMETERS.locations)}
-    assert len(versions) == 4
-    assert after.of(PLACES, None) != before.of(PLACES, None)
-
-
-@pytest.mark.usefixtures("_real")
-def test_moving_a_place_changes_that_place_of_bronze_alone() -> None:
-    hanoi, *others = PARAMETERS.locations
-    before = CodeVersions(PARAMETERS)
-    after = CodeVersions(replace(PARAMETERS, locations=(replace(hanoi, latitude=21.1), *others)))
-    keys = [place.key for place in PARAMETERS.locations]
-    assert [key for key in keys if after.of(BRONZE, key) != before.of(BRONZE, key)] == ["hanoi"]
-
-
-@pytest.mark.usefixtures("_real")
-def test_places_of_other_assets_share_one_version() -> None:
-    versions = CodeVersions(PARAMETERS)
-    for at in CATALOG:
-        if at is not BRONZE:
-            assert versions.of(at, "hanoi") == versions.of(at, "hue") == versions.of(at, None)
-
-
-@pytest.mark.usefixtures("_real")
-def test_a_constant_of_the_real_assets_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from assets import dimensions, facts, identifiers
-
-    for key, module, name, value in (
-        ("gold.dim_date", dimensions, "MONTHS", [*dimensions.MONTHS[1:], "Smarch"]),
-        ("gold.fact_city_daily", facts, "CATEGORIES", {**facts.CATEGORIES, "good": (0, 51)}),
-        ("gold.fact_episode", facts, "HOUR_SECONDS", 3601),
-        ("gold.fact_episode", identifiers, "NAMESPACE", identifiers.uuid.uuid5(identifiers.NAMESPACE, "x")),
-    ):
-        before = CodeVersions(PARAMETERS).of(CATALOG[key], None)
-        with monkeypatch.context() as changed:
-            changed.setattr(module, name, value)
-            assert CodeVersions(PARAMETERS).of(CATALOG[key], None) != before, name
-
-
-@pytest.mark.usefixtures("_real")
-def test_each_real_asset_has_a_version_of_its_own() -> None:
-    versions = CodeVersions(PARAMETERS)
-    assert len({versions.of(at, None) for at in CATALOG}) == len(CATALOG)
-
-
-@pytest.mark.usefixtures("_real")
-def test_bronze_reads_key_latitude_and_longitude_of_a_place() -> None:
-    """Another name or time zone changes no version of it; ``gold.dim_location`` shows them."""
-    hanoi, *others = PARAMETERS.locations
-    before = CodeVersions(PARAMETERS)
-    after = before.with_locations((replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
-    assert before.used(BRONZE)["locations"] == {"key", "latitude", "longitude"}
-    assert after.of(BRONZE, "hanoi") == before.of(BRONZE, "hanoi")
-    assert after.of(PLACES, None) != before.of(PLACES, None)
-    assert after.code_part(PLACES) == before.code_part(PLACES)
-    alone = CodeVersions(
-        replace(PARAMETERS, locations=(replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
-    )
-    assert after.of(PLACES, None) == alone.of(PLACES, None)
-
-
-@pytest.mark.usefixtures("_real")
-def test_a_property_counts_by_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    episode = CATALOG["gold.fact_episode"]
-    versions = CodeVersions(PARAMETERS)
-    assert versions.used(episode) == {"episode_rule": {"threshold", "min_hours", "code"}}
-    before = versions.settings_part(episode, None)
-    monkeypatch.setattr(EpisodeRule, "code", property(lambda rule: f"AQI>{rule.threshold}"))
-    after = CodeVersions(PARAMETERS)
-    assert after.settings_part(episode, None) != before
-    assert after.code_part(episode) == versions.code_part(episode)
-
-
-@pytest.mark.usefixtures("_real")
-def test_classes_of_the_engine_may_be_renamed_and_moved() -> None:
-    before = {at.key: CodeVersions(PARAMETERS).of(at, None) for at in CATALOG}
-    kinds = (Identity, AllPartitions, RunWindow, Location, EpisodeRule, Calendar, Check, Asset)
-    names = [(kind.__name__, kind.__qualname__, kind.__module__) for kind in kinds]
-    try:
-        for kind in kinds:
-            kind.__name__ = kind.__qualname__ = "Renamed"
-            kind.__module__ = "orchestration.elsewhere"
-        assert {at.key: CodeVersions(PARAMETERS).of(at, None) for at in CATALOG} == before
-    finally:
-        for kind, (name, qualified, module) in zip(kinds, names, strict=True):
-            kind.__name__, kind.__qualname__, kind.__module__ = name, qualified, module
-
-
-@pytest.mark.usefixtures("_real")
-def test_every_real_asset_is_given_what_its_version_counts() -> None:
-    parameters = replace(PARAMETERS, row_rules=load_contracts(CATALOG, PARAMETERS.limits)[RULED].rules)
-    versions = CodeVersions(parameters)
-    for at in CATALOG:
-        given = versions.arguments(at)
-        assert set(given) == set(at.parameters)
-    (hanoi, *_) = versions.arguments(BRONZE)["locations"]
-    assert (hanoi.key, hanoi.latitude) == ("hanoi", PARAMETERS.locations[0].latitude)
-    with pytest.raises(DeclarationError, match="the attribute 'name' of a Location was read"):
-        _ = hanoi.name
-    rules = versions.arguments(CATALOG[RULED])["row_rules"]
-    assert versions.used(CATALOG[RULED]) == {"row_rules": {"rule", "kind", "column", "bound", "other"}}
-    assert len(rules) == len(parameters.row_rules)
-    assert versions.arguments(CATALOG["gold.fact_episode"])["episode_rule"].code == "AQI>=151_4h"
-    other = replace(parameters, model_domain="cams_europe")
-    assert versions.arguments(BRONZE, other)["model_domain"] == "cams_europe"
-
-
-@pytest.mark.usefixtures("_real")
-def test_versions_of_checks() -> None:
-    versions = CodeVersions(PARAMETERS)
-    checks = [check for at in CATALOG for check in at.checks]
-    found = [versions.check_version(check) for check in checks]
-    assert all(re.fullmatch("[0-9a-f]{8}", version) for version in found)
-    by_name = {(check.name, version) for check, version in zip(checks, found, strict=True)}
-    assert len(by_name) == 5  # outside_calendar is of two columns
-    assert versions.check_version(replace(checks[0], blocking=not checks[0].blocking)) != found[0]
-    assert versions.check_version(replace(checks[0], remedy="Other words.", name="other")) == found[0]
-
-
-# --- parameters that are read whole -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Limited:
+    locations: tuple[Location, ...]
+    limits: Limits
 
 
 def test_a_method_of_a_parameter_reads_it_whole_and_counts_as_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,14 +314,15 @@ def test_a_method_of_a_parameter_reads_it_whole_and_counts_as_code(monkeypatch: 
         """Text."""
         return limits.of("aqi")
 
-    versions = CodeVersions(PARAMETERS)
+    given = Limited(PARAMETERS.locations, Limits(()))
+    versions = CodeVersions(given, "tests")
     assert versions.used(bounded) == {"limits": None}
-    assert versions.arguments(bounded) == {"limits": PARAMETERS.limits}
-    other = CodeVersions(replace(PARAMETERS, limits=Limits((("x", 1.0, None),))))
+    assert versions.arguments(bounded) == {"limits": given.limits}
+    other = CodeVersions(replace(given, limits=Limits((("x", 1.0, None),))), "tests")
     assert other.code_part(bounded) == versions.code_part(bounded)
     assert other.settings_part(bounded, None) != versions.settings_part(bounded, None)
     monkeypatch.setattr(Limits, "of", lambda limits, column: (None, None))
-    assert CodeVersions(PARAMETERS).code_part(bounded) != versions.code_part(bounded)
+    assert CodeVersions(given, "tests").code_part(bounded) != versions.code_part(bounded)
 
 
 def test_getattr_reads_all_parameters_whole() -> None:
@@ -459,16 +331,4 @@ def test_getattr_reads_all_parameters_whole() -> None:
         """Text."""
         return getattr(episode_rule, "thresh" + "old"), locations
 
-    assert CodeVersions(PARAMETERS).used(dynamic) == {"episode_rule": None, "locations": None}
-
-
-def test_versions_are_the_same_from_many_threads() -> None:
-    """Python 3.11 fails now and then where threads parse at once: steps run side by side."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    parameters = load(environment={}).parameters
-    want = [CodeVersions(parameters).of(asset, None) for asset in CATALOG]
-    with ThreadPoolExecutor(8) as pool:
-        for _ in range(5):
-            versions = CodeVersions(parameters)
-            assert list(pool.map(lambda asset, of=versions: of.of(asset, None), CATALOG)) == want
+    assert CodeVersions(PARAMETERS, "assets").used(dynamic) == {"episode_rule": None, "locations": None}

@@ -14,16 +14,14 @@ import pytest
 
 from orchestration.core.errors import EnvironmentError_, WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionSet
-from orchestration.core.state.provenance import FORMAT, FileSpan, Provenance, TableState, dumps
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.provenance import FORMAT, Provenance, dumps
+from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
-from tests.support.delta_files import AT, CREATED, RECORD, Table, add, info, key, keys, remove, stats
+from tests.support.delta_files import CREATED, Table, add, info, remove, stats
+from tests.support.records import AT, RECORD, key, keys
 
-
-@pytest.fixture
-def table(tmp_path: Path) -> Table:
-    return Table(tmp_path / "hours")
-
-
+COLUMNS = PartitionColumns("date_utc", "location_key")
 OURS = dumps(Provenance("run-1", "gold.hours", AT, {key(1): RECORD}).to_json())
 AUGUST_2_TO_3 = stats("2025-08-02", "2025-08-03")
 
@@ -196,7 +194,7 @@ def test_a_foreign_remove_of_a_file_that_a_foreign_commit_added_in_place_of_anot
 
 def test_a_foreign_file_with_places_that_have_no_records_yet(table: Table) -> None:
     """Statistics name the first and the last; those between are found among the places that there can be."""
-    table.log = DeltaLog(str(table.folder), "date_utc", "location_key", ["hcmc", "hue", "sapa"])
+    table.log = DeltaLog(str(table.folder), COLUMNS, ["hcmc", "hue", "sapa"])
     table.commit(0, info(), *CREATED)
     table.commit(1, info(), add("x.parquet", stats("2025-08-02", "2025-08-02", "hanoi", "hue")))
     assert table.log.state().present == keys(2) | keys(2, place="hanoi") | keys(2, place="hcmc")
@@ -334,7 +332,7 @@ def test_provenance_whose_file_is_damaged(damage: str, table: Table) -> None:
 
 def test_a_log_can_be_read_through_a_uri(table: Table) -> None:
     table.ours(0, 1)
-    through = DeltaLog(f"file://{table.folder}", "date_utc", "location_key")
+    through = DeltaLog(f"file://{table.folder}", COLUMNS)
     assert through.state() == table.log.state()
 
 

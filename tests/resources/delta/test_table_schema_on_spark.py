@@ -48,12 +48,12 @@ MOVED = Contract(
 )
 
 
-@pytest.fixture
-def uri(spark: Any, tmp_path: Path) -> str:
-    """A table as a run makes it: two rows at version 1, which the session has read."""
+@pytest.fixture(scope="module")
+def _made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A table as a run makes it: two rows at version 1."""
     from delta.tables import DeltaTable as SparkTable
 
-    uri = str(tmp_path / "table")
+    uri = str(tmp_path_factory.mktemp("made") / "table")
     schema = T.StructType.fromJson(OLD.delta_schema())
     builder = SparkTable.createIfNotExists(spark).location(uri).addColumns(schema).comment(OLD.description)
     for name, value in TABLE_PROPERTIES.items():
@@ -62,6 +62,14 @@ def uri(spark: Any, tmp_path: Path) -> str:
     rows(spark, [("hanoi", date(2025, 1, 1), 7), ("hue", date(2025, 1, 2), 8)]).write.format("delta").mode(
         "append"
     ).save(uri)
+    return uri
+
+
+@pytest.fixture
+def uri(spark: Any, tmp_path: Path, _made: str) -> str:
+    """A copy of it, which the session has read."""
+    uri = str(tmp_path / "table")
+    shutil.copytree(_made, uri)
     assert read(spark, uri).count() == 2
     return uri
 
@@ -167,7 +175,7 @@ def test_a_write_that_was_planned_before_the_table_grew_is_refused(spark: Any, u
     added = transaction.writeFiles(rows(spark, [("vinh", date(2025, 1, 3), 9)])._jdf)
     grow(uri, GROWN.delta_schema()["fields"], GROWN.description, "")
     with pytest.raises(Exception, match=r"MetadataChanged|METADATA_CHANGED") as caught:
-        transaction.commit(added, table_schema._overwrite(spark, "theirs"))
+        transaction.commit(added, table_schema.overwrite_operation(spark, "theirs"))
     assert is_conflict(caught.value)
 
 
@@ -268,7 +276,7 @@ def test_another_version_than_it_was_decided_on_is_refused(spark: Any, uri: str)
 @pytest.mark.parametrize("rows_too", [False, True])
 def test_whoever_commits_meanwhile_wins(spark: Any, uri: str, monkeypatch: pytest.MonkeyPatch, rows_too: bool) -> None:
     """Held when the files are written: another run records something, which Delta itself would let pass, or adds."""
-    overwrite = table_schema._overwrite
+    overwrite = table_schema.overwrite_operation
 
     def meanwhile(session: Any, commit_metadata: str) -> Any:
         if rows_too:
@@ -277,7 +285,7 @@ def test_whoever_commits_meanwhile_wins(spark: Any, uri: str, monkeypatch: pytes
             record(uri)
         return overwrite(session, commit_metadata)
 
-    monkeypatch.setattr(table_schema, "_overwrite", meanwhile)
+    monkeypatch.setattr(table_schema, "overwrite_operation", meanwhile)
     with pytest.raises(CommitConflict):
         rewrite(spark, uri, moved(spark, uri), MOVED, "ours", 1)
     assert DeltaTable(uri).version() == 2
@@ -343,7 +351,7 @@ NAN = float("nan")
 def test_values_that_a_change_of_type_would_lose(
     spark: Any, before: str, after: str, values: list[Any], lost: int
 ) -> None:
-    frame = spark.createDataFrame([Row(value=value) for value in values], f"value {table_schema._sql(before)}")
+    frame = spark.createDataFrame([Row(value=value) for value in values], f"value {table_schema.sql_type(before)}")
     assert frame.agg(lossy_values(frame, "value", after)).head()[0] == lost
 
 

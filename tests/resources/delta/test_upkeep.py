@@ -108,11 +108,11 @@ def test_a_table_with_features_that_are_not_ours_is_left_as_it_is(
 ) -> None:
     protocol = tables.table.protocol()._replace(reader_features=["deletionVectors"])
     monkeypatch.setattr(DeltaTable, "protocol", lambda _table: protocol)
-    assert TableFiles(str(tables.table_folder), tables.asset.partitions).groups(date(2030, 1, 1)) == []
+    assert TableFiles(str(tables.table_folder), tables.asset.partition_columns).groups(date(2030, 1, 1)) == []
 
 
 def test_a_commit_in_between_wins(tables: Tables) -> None:
-    files = TableFiles(str(tables.table_folder), tables.asset.partitions)
+    files = TableFiles(str(tables.table_folder), tables.asset.partition_columns)
     groups = files.groups(date(2030, 1, 1))
     tables.table.delete("start_date_utc = '2025-07-03'")
     with pytest.raises(WarehouseError, match="another run has changed the table"):

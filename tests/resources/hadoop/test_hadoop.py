@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from orchestration.core.errors import ConfigurationError, EnvironmentError_
+from orchestration.project import load
 from resources.hadoop.configuration import HadoopConf, check_reachable
 from resources.hadoop.packages import packages_name, write_packages
 from resources.hadoop.resource_manager import Application
 from resources.machine.processes import Process
-from resources.settings.load import load
 from resources.spark import on_yarn as spark_yarn
 from resources.spark.driver import spark_conf
 from resources.spark.on_yarn import (

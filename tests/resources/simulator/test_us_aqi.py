@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.simulator.us_aqi import SCALES, hourly_indices, rolling_mean, sub_index, sub_indices, to_micrograms
+from resources.simulator.us_aqi import SCALES, hourly_indices, rolling_mean, sub_index, sub_indices
 
 # EPA-454/B-24-002 (May 2024), table 6, in its own notation and independently of the code; "-": not defined.
 INDICES = "0-50 51-100 101-150 151-200 201-300 301-500"
@@ -28,6 +28,11 @@ EDGES = [
     if band != "-"
     for value, index in zip(band.split("-"), indices.split("-"), strict=True)
 ]
+
+
+def to_micrograms(pollutant: str, value: float) -> float:
+    """µg/m³ of a concentration in the unit of the pollutant's breakpoints (ppb, ppm or µg/m³)."""
+    return value / SCALES[pollutant].unit_per_microgram
 
 
 def test_every_scale_has_its_published_table() -> None:

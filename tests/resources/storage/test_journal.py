@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.journal import Attempt, AttemptResult, LastAttempt, RunEntry, RunState, last_attempts
 from orchestration.core.runs.outcome import Outcome, Problem
-from resources.storage import journal as journal_module
 from resources.storage.journal import Journal
-from tests.support.delta_files import key, keys
+from tests.support.records import key, keys
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -236,13 +236,12 @@ def test_a_journal_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError("no")
 
-    monkeypatch.setattr(type(journal._files), "ls", refuse)
+    monkeypatch.setattr(LocalFileSystem, "ls", refuse)
     assert journal.entries() == []
 
 
-def test_runs_of_long_ago_are_removed_at_the_end_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "KEPT", 3)
-    journal = Journal(str(tmp_path))
+def test_runs_of_long_ago_are_removed_at_the_end_of_a_run(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path), kept=3)
     for number in range(1, 5):
         journal.write(entry(number, RunState.RUNNING))
     folder = tmp_path / "_aqi" / "runs"
@@ -270,7 +269,7 @@ def test_a_kill_while_an_entry_is_written(tmp_path: Path, monkeypatch: pytest.Mo
     def kill(*_: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(type(journal._files), "mv", kill)
+    monkeypatch.setattr(LocalFileSystem, "mv", kill)
     with pytest.raises(Killed):
         journal.write(entry(1))
     assert [run.state for run in journal.entries()] == [RunState.RUNNING]

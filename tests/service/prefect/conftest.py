@@ -14,8 +14,7 @@ import pytest
 import requests
 
 from resources.machine.processes import end_with_parent
-from resources.prefect.server import _free_port
-from tests.support.alert_sinks import HookSink, MailSink
+from tests.support.alert_sinks import HookSink, MailSink, free_port
 
 if TYPE_CHECKING:
     from tests.support.deploy_operator import Operator
@@ -41,7 +40,7 @@ class PrefectServer:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -89,9 +88,12 @@ class PrefectServer:
         self._process = None
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """A request of its API, which must be answered well; repeated where the server is too busy (503)."""
+        """A request of its API, which must be answered well; repeated where the server is too busy (503).
+
+        On a busy machine an answer has taken a minute.
+        """
         for _ in range(10):
-            answer = requests.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+            answer = requests.request(method, f"{self.api_url}{path}", json=body, timeout=100)
             if answer.status_code != 503:
                 break
             time.sleep(1)

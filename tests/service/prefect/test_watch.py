@@ -15,12 +15,12 @@ from orchestration.core.alerts.watch_state import REFUSALS, Message
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.state.lags import Lag
+from orchestration.project import load
 from orchestration.service.watch import Look, Watch, state_file
 from resources.alert_channels import AlertError
-from resources.settings.load import load
 from resources.storage.journal import Journal
 from tests.service.prefect.conftest import PrefectServer
-from tests.support.delta_files import keys
+from tests.support.records import keys
 from tests.support.watching import Door, Place, states
 
 pytestmark = pytest.mark.prefect
@@ -96,12 +96,11 @@ def test_between_two_looks(place: Place) -> None:
     assert place.arrived() == [f"{place.deployment} {name}" for name in names]
 
 
-def test_many_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resources.prefect.runs.PAGE", 2)
+def test_many_runs(place: Place) -> None:
     for number in range(5):
         place.run(states().Failed(message=str(number)))
     place.run(states().Completed())
-    place.look()
+    place.watch(page=2).look()
     assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
     seen = json.loads(place.state_file.read_text())["seen"]
     assert len(seen) == 6
@@ -198,12 +197,11 @@ def test_messages_that_are_refused_silence_no_channel(place: Place) -> None:
     assert len(place.mail.mails) == 5
 
 
-def test_a_channel_that_takes_too_long_holds_no_look_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.service.watch.SENDING_SECONDS", 1)
+def test_a_channel_that_takes_too_long_holds_no_look_up(place: Place) -> None:
     place.mail.delay_seconds = 0.4
     for state in (states().Failed(), states().Completed(), states().Crashed()):
         place.run(state)
-    watch, began = place.watch(), time.monotonic()
+    watch, began = place.watch(sending_seconds=1), time.monotonic()
     assert watch.look().untold == ("email",)
     assert time.monotonic() - began < 10
     assert len(place.hook.bodies) == 6
@@ -257,8 +255,7 @@ def test_tables_that_cannot_be_read(place: Place) -> None:
     def broken() -> list[Lag]:
         raise OSError("no NameNode")
 
-    watch = place.watch()
-    watch._read_lags = broken
+    watch = place.watch(read_lags=broken)
     assert not watch.look().good
     assert [item.kind for item in watch.look().incidents] == ["tables"]
     assert place.look().good
@@ -278,22 +275,23 @@ class Broken:
             raise self.errors.pop(0)
 
 
-def test_the_watch_goes_on_until_it_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = Broken([AlertError("no"), ValueError("a bug, with hunter2"), AlertError("some", partly=True)])
-    watch = Watch(place.settings, {"broken": broken}, place.watch()._read_server, list, place.said.append)
+class Counted(Watch):
+    """Its second look fails, at the sixth somebody ends it."""
+
     looks = 0
-    real = Watch.look
 
-    def count(self: Watch) -> Look:
-        nonlocal looks
-        looks += 1
-        if looks == 2:
+    def look(self) -> Look:
+        self.looks += 1
+        if self.looks == 2:
             raise RuntimeError("a look that fails")
-        if looks == 6:
+        if self.looks == 6:
             raise KeyboardInterrupt
-        return real(self)
+        return super().look()
 
-    monkeypatch.setattr(Watch, "look", count)
+
+def test_the_watch_goes_on_until_it_is_ended(place: Place) -> None:
+    broken = Broken([AlertError("no"), ValueError("a bug, with hunter2"), AlertError("some", partly=True)])
+    watch = Counted(place.settings, {"broken": broken}, place.sources().server, list, place.said.append)
     place.run(states().Failed())
     with pytest.raises(KeyboardInterrupt):
         watch.forever()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from assets import CATALOG
 from orchestration.cli.app import main
 from orchestration.core.alerts.incident_words import command_to_run
-from tests.support.cli_calls import AQI
+from tests.support.aqi_process import AQI
 from tests.support.watching import Place, states, until
 
 pytestmark = pytest.mark.prefect

@@ -9,10 +9,11 @@ from typing import Any
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, nothing_flagged
 from orchestration.core.runs import decisions
 from orchestration.core.runs.renaming import Renaming
-from orchestration.core.state.provenance import Provenance, TableState
+from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes import accept as accepting
 from tests.support.machine.deployed import (
     FEED,
@@ -24,12 +25,12 @@ from tests.support.machine.deployed import (
     Known,
     Rows,
     made_of,
-    renamed_rows,
-    shown,
-    transform,
     version_of,
 )
-from tests.support.machine.model import Cell, Making, Seen, Sight, Storage, World, facts_of, still_seen
+from tests.support.machine.rows import facts_of, renamed_rows, shown, transform
+from tests.support.machine.shadow import still_seen
+from tests.support.machine.storage import Cell, Making, Seen, Sight, Storage
+from tests.support.machine.world import World
 
 # --- accept -----------------------------------------------------------------------------------------------------------
 
@@ -42,7 +43,7 @@ def made_anew(storage: Storage, world: World, asset: str, partitions: PartitionS
         read["raw"] = {key: tuple(row[:3] for row in stored.get(key, ())) for key in partitions}
 
     def flagged(mapping: PartitionMapping) -> FlaggedHours:
-        if not isinstance(mapping, RunWindow):
+        if mapping.window is None:
             return nothing_flagged
         return storage.flags(mapping.of, states.get(mapping.of, TableState()), world.code)
 

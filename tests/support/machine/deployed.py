@@ -1,27 +1,29 @@
-"""What is deployed in the model: code, contracts, settings and locations; what they make, and what is known of others.
+"""What is deployed in the model: code, contracts, settings and locations, and what is known of others.
 
 ``Code`` says by construction which versions make the same rows. ``Known`` tells the core of it as a warehouse does: by
 lines, by what was accepted, and by the shapes and questions that commits recorded.
 
-Contracts may grow: rows are tuples of a table's columns, the added ones at their end, so a row without them is shorter.
+What they make is in ``rows``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from orchestration.core.declarations.asset import Asset, DailyByLocation
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Column, Contract, RowRule
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
+from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.state import shapes
 from orchestration.core.state.equivalence import Equivalences
-from orchestration.core.state.provenance import PartitionRecord, Question, Shape, TableState
+from orchestration.core.state.provenance import PartitionRecord, Question, Shape
+from orchestration.core.state.table_state import TableState
 
 FEED, CLEAN, QUARANTINE = "bronze.feed", "silver.clean", "silver.quarantine"
 PLACES, HOURS, DAYS, RUNS = "gold.places", "gold.hours", "gold.days", "gold.runs"
@@ -75,20 +77,6 @@ HOME = 21.0
 def keys_of(asset: str) -> tuple[PartitionKey, ...]:
     """All partitions that an asset can have here."""
     return (NULL_KEY,) if asset == PLACES else KEYS
-
-
-def shown(asset: str, rows: Rows, extras: int) -> Rows:
-    """Rows in the first columns of a table and so many added ones: null where they do not have them."""
-    width = WIDTH[asset] + extras
-    if all(len(row) == width for row in rows):
-        return rows
-    return tuple((*row, *[None] * (width - len(row)))[:width] for row in rows)
-
-
-def renamed_rows(asset: str, rows: Rows, old: str, new: str) -> Rows:
-    """With another name of the town."""
-    at = NAME_AT[asset]
-    return tuple((*row[:at], new if row[at] == old else row[at], *row[at + 1 :]) for row in rows)
 
 
 # --- code, contracts and settings -------------------------------------------------------------------------------------
@@ -296,7 +284,7 @@ def _shape_of(asset: str, form: Form) -> Shape:
 
 
 class Known:
-    """``freshness.History`` of the model."""
+    """``freshness.History`` and ``step_world.CommitHistory`` of the model."""
 
     def __init__(self, code: Code) -> None:
         self._code = code
@@ -319,12 +307,26 @@ class Known:
         return () if shape is None else shapes.absent(self._contract(asset), shape)
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
-        now = self.question(key.location)
+        now = self._question(key.location)
         then = own.questions[record.question]
         assert now.latitude is not None and then.latitude is not None
         return "it has moved" if abs(now.latitude - then.latitude) > SAME_PLACE else ""
 
-    def question(self, town: str | None) -> Question:
+    def question(self, asset: Asset, location: str | None) -> Question | None:
+        return None if asset.source is None else self._question(location)
+
+    def question_of(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
+        return own.questions[record.question]
+
+    def questions_of(self, asset: Asset, keys: Iterable[PartitionKey], own: TableState) -> list[Question]:
+        if asset.source is None:
+            return []
+        return [own.questions[one] for one in sorted({own.records[key].question for key in keys})]
+
+    def past(self, asset: Asset) -> tuple[Mapping[str, Any], ...]:
+        return ()
+
+    def _question(self, town: str | None) -> Question:
         """What the source is asked today."""
         return Question("feed", "all", ("aqi", "dust"), self._code.places[str(town)], 0.0)
 
@@ -341,71 +343,3 @@ class Known:
 
     def _contract(self, asset: str) -> Contract:
         return contract_of(asset, self._code.forms[asset])
-
-
-# --- transformations --------------------------------------------------------------------------------------------------
-
-
-def transform(asset: str, read: Mapping[str, Content], code: Code) -> dict[PartitionKey, Rows]:
-    """What an asset's transformation makes of the rows that were read, by upstream asset; partitions with rows only.
-
-    Rows that are read have the columns that their tables have by now.
-    """
-    if asset == PLACES:
-        return {NULL_KEY: tuple((number, code.twist(PLACES, None)) for number in range(len(TOWNS)))}
-    made: dict[PartitionKey, Rows] = {}
-    if asset == RUNS:
-        for key, row in _runs(read[HOURS], code):
-            made[key] = (*made.get(key, ()), row)
-        return made
-    numbers = {row[0]: row[1:] for row in read[PLACES].get(NULL_KEY, ())} if asset == HOURS else {}
-    (upstream, *_) = LAKE[asset].upstream_keys or ("raw",)
-    extras, reads = range(1, code.extras(asset) + 1), code.effect(asset).reads
-    for key, rows in read[upstream].items():
-        twist, town = code.twist(asset, key.location), key.location
-        if asset == FEED:
-            made[key] = tuple((*row, twist, code.places[str(town)], town) for row in rows)
-        elif asset == CLEAN:
-            fit = [row for row in rows if (row[1] or 0) >= 0]
-            made[key] = tuple((*row[:3], twist, town, *[(row[1] or 0) + 1000 * n for n in extras]) for row in fit)
-        elif asset == QUARANTINE:
-            made[key] = tuple((*row[:5], "negative", twist, town) for row in rows if (row[1] or 0) < 0)
-        elif asset == HOURS:
-            number = numbers.get(code.towns.index(town)) if town in code.towns else None
-            at = WIDTH[CLEAN]
-            made[key] = tuple(
-                (*row[:3], number, twist, row[at : at + reads], town, *[(row[2] or 0) + 500 * n for n in extras])
-                for row in rows
-            )
-        else:
-            indexes, dust = [row[1] or 0 for row in rows], [row[2] or 0 for row in rows]
-            at = WIDTH[HOURS]
-            more = tuple(row[at : at + reads] for row in rows)
-            made[key] = ((max(indexes), max(dust), len(rows), twist, more, town),) if rows else ()
-    return {key: rows for key, rows in made.items() if rows}
-
-
-def _runs(hours: Content, code: Code) -> Iterator[tuple[PartitionKey, Row]]:
-    """Runs of at least two adjacent flagged blocks: the day on which each starts, and its row."""
-    for town in NAMES:
-        values = {
-            block_number(key.day, row[0]): row[1:3]
-            for key, rows in hours.items()
-            if key.location == town and key.day is not None
-            for row in rows
-        }
-        limit = code.threshold(town)
-        flagged = sorted(at for at, (aqi, _) in values.items() if aqi is not None and aqi >= limit)
-        for start in (at for at in flagged if at - 1 not in values or at - 1 not in flagged):
-            end = start
-            while end + 1 in flagged:
-                end += 1
-            if end > start:
-                peak = max((values[at] for at in range(start, end + 1)), key=lambda value: value[0])
-                day, block = divmod(start, BLOCKS)
-                yield PartitionKey(date.fromordinal(day), town), (block, end - start + 1, *peak, town)
-
-
-def block_number(day: date, block: int) -> int:
-    """Blocks counted through all days."""
-    return day.toordinal() * BLOCKS + block

@@ -1,0 +1,188 @@
+"""What is known of rows that commit d35dc26 made, whose records said less: versions of scheme 1, and no questions.
+
+Those versions hang on names and time zones of locations too: these are looked up in ``gold.dim_location``, its rows of
+today and those that commits carry that replaced them. What a source was asked for is what a version was made of, or
+else what the rows say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+from assets.parameters import Parameters
+from assets.scheme1 import Scheme1
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Column, Contract
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.location import Location
+from orchestration.core.state.equivalence import SCHEME_1, parts
+from orchestration.core.state.provenance import PartitionRecord, Question
+from orchestration.core.state.table_state import TableState
+
+DOMAIN_OF_SCHEME_1 = "cams_global"
+"""What ``open_meteo.model_domain`` was unless it was configured."""
+VARIABLES_OF_SCHEME_1 = (
+    "aerosol_optical_depth",
+    "carbon_dioxide",
+    "carbon_monoxide",
+    "dust",
+    "nitrogen_dioxide",
+    "ozone",
+    "pm10",
+    "pm2_5",
+    "sulphur_dioxide",
+    "us_aqi",
+    "us_aqi_carbon_monoxide",
+    "us_aqi_nitrogen_dioxide",
+    "us_aqi_ozone",
+    "us_aqi_pm10",
+    "us_aqi_pm2_5",
+    "us_aqi_sulphur_dioxide",
+    "uv_index",
+)
+"""What commit d35dc26 asked Open-Meteo for, always all of it."""
+
+
+class Codes(Protocol):
+    """The code versions of now, as the engine makes them."""
+
+    def with_locations(self, locations: tuple[Location, ...]) -> Codes: ...
+
+    def with_parameters(self, parameters: Any) -> Codes: ...
+
+    def settings_part(self, asset: Asset, location: str | None) -> str: ...
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """What a version of scheme 1 was made of. location: None where it hangs on no single one."""
+
+    version: str
+    location: Location | None
+    domain: str
+
+
+class BeforeRecords:
+    """Answers what records of d35dc26 do not say.
+
+    assets, contracts: of today, by key. codes: versions of today. locations_of: what a location is and was.
+    locations_in: the rows of a table of locations; none for any other asset. rows: a function that reads columns of an
+    asset's table at a version, as an Arrow table.
+    """
+
+    def __init__(
+        self,
+        assets: Mapping[str, Asset],
+        contracts: Mapping[str, Contract],
+        parameters: Parameters,
+        codes: Codes,
+        locations_of: Callable[[str], list[Location]],
+        locations_in: Callable[[Asset], tuple[Location, ...]],
+        rows: Callable[[str, int, Sequence[str]], Any],
+    ) -> None:
+        self._assets, self._contracts, self._parameters, self._codes = assets, contracts, parameters, codes
+        self._locations_of, self._locations_in, self._rows = locations_of, locations_in, rows
+        self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
+        self._asked: dict[tuple[str, str | None, str], Question] = {}
+        self._rows_say: dict[str, dict[PartitionKey, tuple[float, float, str]]] = {}
+
+    @cached_property
+    def scheme1(self) -> Scheme1:
+        return Scheme1.load()
+
+    @cached_property
+    def _of_scheme1(self) -> frozenset[str]:
+        return frozenset(key for key in self._assets if self.scheme1.shape(key) is not None)
+
+    # engine.changes.past.Past -------------------------------------------------------------------------------------
+
+    def explained(self, asset: Asset, location: str | None, version: str) -> str | None:
+        """``1:<settings>`` for a version of scheme 1 of which it is known what it was made of."""
+        found = self._explained(asset, location, version)
+        return None if found is None else found.version
+
+    def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
+        """What the source was asked for: what the version was made of, or else what the rows say."""
+        at = (asset.key, key.location, record.code)
+        if at in self._asked:
+            return self._asked[at]
+        then = self._explained(asset, key.location, record.code)
+        if then is not None and then.location is not None:
+            place = then.location
+            self._asked[at] = self._question(asset, then.domain, place.latitude, place.longitude)
+            return self._asked[at]
+        said = self._said_by_rows(asset, own).get(key)
+        if said is None:
+            return None
+        latitude, longitude, domain = said
+        return self._question(asset, domain, latitude, longitude)
+
+    def contract(self, asset: str) -> Contract | None:
+        """Of the columns and key of then, with the row rules that today's contract has for these columns."""
+        then = self.scheme1.shape(asset)
+        if then is None:
+            return None
+        columns, key = then
+        names = {name for name, _, _ in columns}
+        today = self._contracts[asset]
+        return Contract(
+            today.name,
+            "",
+            tuple(Column(name, kind, nullable, "", "") for name, kind, nullable in columns),
+            key,
+            tuple(rule for rule in today.rules if rule.column in names),
+        )
+
+    # --------------------------------------------------------------------------------------------------------------
+
+    def _question(self, asset: Asset, domain: str, latitude: float, longitude: float) -> Question:
+        return Question(str(asset.source), domain, VARIABLES_OF_SCHEME_1, latitude, longitude)
+
+    def _said_by_rows(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float, str]]:
+        """What rows of a fetched asset say that was asked: read once, and only if nothing else tells."""
+        if asset.key not in self._rows_say:
+            found: dict[PartitionKey, tuple[float, float, str]] = {}
+            scheme, said = asset.partitions, ("latitude", "longitude", "model_domain")
+            names = {column.name for column in self._contracts[asset.key].columns}
+            if scheme is not None and own.version is not None and names.issuperset(said):
+                columns = scheme.columns
+                wanted = [columns.day, columns.location, *said]
+                rows = self._rows(asset.key, own.version, wanted)
+                for row in rows.group_by(wanted).aggregate([]).to_pylist():
+                    key = PartitionKey(row[columns.day], row[columns.location])
+                    found[key] = (row["latitude"], row["longitude"], row["model_domain"])
+            self._rows_say[asset.key] = found
+        return self._rows_say[asset.key]
+
+    def _explained(self, asset: Asset, location: str | None, version: str) -> _Explained | None:
+        if parts(version) is not None or asset.key not in self._of_scheme1:
+            return None
+        by_place = asset.partitions is not None and "locations" in asset.parameters
+        at = (asset.key, location if by_place else None)
+        if at not in self._known:
+            self._known[at] = dict(self._versions(asset, location, by_place=by_place))
+        return self._known[at].get(version)
+
+    def _versions(self, asset: Asset, location: str | None, *, by_place: bool) -> Iterator[tuple[str, _Explained]]:
+        """The versions of scheme 1 that an asset can have been made by, with what they were made of."""
+        lists: list[tuple[Location, ...]]
+        if by_place:
+            lists = [(place,) for place in self._locations_of(str(location))]
+        else:
+            rows = self._locations_in(asset)
+            lists = [self._parameters.locations, *([rows] if rows else [])]
+        domains = [self._parameters.model_domain]
+        domains += [DOMAIN_OF_SCHEME_1] if "model_domain" in asset.parameters else []
+        for domain in dict.fromkeys(domains):
+            parameters = replace(self._parameters, model_domain=domain)
+            codes = self._codes.with_parameters(parameters)
+            for places in lists:
+                version = self.scheme1.version(asset.key, parameters, location, locations=places)
+                if version is not None:
+                    at = location if by_place else None
+                    settings = codes.with_locations(places).settings_part(asset, at)
+                    place = places[0] if by_place else None
+                    yield version, _Explained(f"{SCHEME_1}:{settings}", place, domain)

@@ -1,0 +1,44 @@
+"""What a plan is asked for: assets and partitions, and how far to go about them."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+
+from orchestration.core.partitions.keys import PartitionSet
+
+BATCH_PARTITIONS = 80_000
+"""As many day × locations at the most go through one step: some two million hourly rows, a large file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a backfill."""
+
+    name: str
+    partitions: PartitionSet
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for: selected assets (keys), and days × locations.
+
+    force: make what is fresh too. chunks: the parts of ``partitions`` that are fetched and written one by one, of which
+    one step bears so many together as have ``batch`` partitions.
+    repair: only what somebody else changed, and compare before making it anew.
+    compare: of these, sources are asked what they send now; what they send as it is recorded is not fetched again.
+    beyond: what an hourly request does not catch up with, see ``HourlyWindow``.
+    refetch: only what lies behind its question is fetched, and what follows from it made. changed: only what is there
+    and would come out otherwise by a change of code, contracts or configuration.
+    """
+
+    assets: frozenset[str]
+    partitions: PartitionSet
+    _: KW_ONLY
+    force: bool = False
+    chunks: tuple[Chunk, ...] = ()
+    batch: int = BATCH_PARTITIONS
+    repair: bool = False
+    compare: PartitionSet = field(default_factory=PartitionSet.empty)
+    beyond: PartitionSet = field(default_factory=PartitionSet.empty)
+    refetch: bool = False
+    changed: bool = False

@@ -1,0 +1,354 @@
+"""One step of a plan, in its order, whatever it runs on.
+
+| skip    | what an upstream partition that failed leaves no way to make |
+| decide  | which of the rest are not fresh by now, or forced |
+| adopt   | of a repair: rows that somebody touched, and that are still what was recorded |
+| fetch   | what was not brought fails |
+| compute | the rows of all that is left, and their facts |
+| check   | partitions that break a blocking check fail, and stay as they were |
+| record  | what the others were made of |
+| commit  | rows and records together; again, where another run came first |
+
+What each of these means, ``decisions`` says; what touches the world is a ``StepWorld``. The state machine of the tests
+runs this code. Pure, and safe to call from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Generic
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.catalog import Catalog
+from orchestration.core.errors import CheckFailed, WarehouseError
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, nothing_flagged
+from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs import decisions
+from orchestration.core.runs.decisions import Change, Fetched, FlagsBehind, Frame, Made, Proposal, Sourced
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
+from orchestration.core.runs.step_world import CommitHistory, Reading, StepWorld
+from orchestration.core.state.freshness import Current, Tables
+from orchestration.core.state.provenance import PartitionRecord, Provenance
+from orchestration.core.state.table_state import TableState
+
+COMMIT_ATTEMPTS = 5
+CHUNKS_IN_MEMORY = 16
+"""So many chunks of an asset are read from memory; more are read from the table, with less planning."""
+NOTHING = PartitionSet.empty()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[Frame]):
+    """What a step made, for those that read its asset. written: the partitions whose rows it put into the table."""
+
+    made: Made[Frame]
+    written: PartitionSet
+
+
+class Steps(Generic[Frame]):
+    """The steps of a plan, each to be run once, after its upstream steps.
+
+    tables: the states of tables, at first those on which the plan was made, as far as this run knows them: with its own
+    commits. outcomes: by step id. by: the version of this package.
+    """
+
+    def __init__(
+        self,
+        world: StepWorld[Frame],
+        plan: Plan,
+        catalog: Catalog,
+        tables: Tables,
+        current: Current,
+        history: CommitHistory,
+        run_id: str,
+        by: str = "",
+    ) -> None:
+        self._world = world
+        self._plan = plan
+        self._catalog = catalog
+        self._current = current
+        self._history = history
+        self._run_id = run_id
+        self._by = by
+        self._kept: dict[str, list[_Kept[Frame]]] = {}
+        self.tables: dict[str, TableState] = dict(tables)
+        self.outcomes: dict[str, StepOutcome] = {}
+
+    def run(self, step: Step) -> StepOutcome:
+        """Run a step. Failures are contained: they end up in the outcome, with the partitions concerned."""
+        problems: tuple[Problem, ...] = ()
+        try:
+            view = self._view()
+            problems = self._skipped(step, view)
+            outcome = self._outcome(step, view, problems)
+        except Exception as error:  # whatever happens in a step is reported on that step  # noqa: BLE001
+            failed = Problem(Outcome.FAILED, step.all_partitions - _all(problems), self._world.explain(error))
+            outcome = StepOutcome(step, problems=(*problems, failed))
+        self.outcomes[step.id] = outcome
+        self._release(step)
+        if step.chunk:
+            self._world.reached("between-chunks")
+        return outcome
+
+    def readings(self, asset: Asset, targets: PartitionSet, view: Tables) -> tuple[Reading[Frame], ...]:
+        """What is read of each upstream table, as ``view`` has it, to make ``targets``.
+
+        What this run wrote is read from memory, unless another run has committed to it since. Raises WarehouseError
+        where something is needed of a table that is not there.
+        """
+        flagged = self._flags(view)
+        return tuple(
+            self._reading(mapping.of, mapping.upstream_of(targets, flagged(mapping)), view)
+            for mapping in asset.upstream
+        )
+
+    # The order ----------------------------------------------------------------------------------------------------
+
+    def _outcome(self, step: Step, view: Tables, problems: tuple[Problem, ...]) -> StepOutcome:
+        asset, own = self._catalog[step.asset], view.get(step.asset, TableState())
+        targets = step.all_partitions - _all(problems)
+        needed = decisions.to_make(step, asset, targets, view, self._current)
+        unchanged = targets - needed
+        if needed and step.verify:
+            adopted = self._adopt(step, asset, needed)
+            unchanged |= adopted
+            needed = needed - adopted
+        stored = needed & step.stored
+        fetched = Fetched()
+        if asset.source is not None:
+            fetched = self._world.fetched(step)
+            left = needed - stored - fetched.partitions
+            problems += decisions.not_fetched(step, left, fetched, self._world.explain)
+            needed = needed - left
+        if not needed:
+            return StepOutcome(step, unchanged=unchanged, problems=problems, version=self._state(asset).version)
+        made = self._world.make(step, asset, needed, self.readings(asset, needed, view), own)
+        kept = False
+        try:
+            broken = self._checked(asset, made, needed, stored, own)
+            problems += broken
+            needed = needed - _all(broken)
+            sourced = self._sourced(step, asset, stored, fetched, own)
+            records = decisions.records_of(asset, needed, made.facts, view, self._current, self._flags(view), sourced)
+            written, rows = self._commit(asset, made, records)
+            kept = self._is_kept(asset)
+            if kept:
+                self._kept.setdefault(asset.key, []).append(_Kept(made, written))
+        finally:
+            if not kept:
+                self._world.let_go(made.frame)
+        return StepOutcome(
+            step,
+            written=written,
+            unchanged=unchanged | (needed - written),
+            problems=problems,
+            rows=rows,
+            version=self._state(asset).version,
+            warnings=decisions.warned(asset, needed, made.facts, self._current),
+        )
+
+    def _skipped(self, step: Step, view: Tables) -> tuple[Problem, ...]:
+        asset = self._catalog[step.asset]
+        return decisions.skipped(step, asset, self._plan, dict(self.outcomes), self._flags(view))
+
+    def _adopt(self, step: Step, asset: Asset, partitions: PartitionSet) -> PartitionSet:
+        """Record again those of unrecorded ``partitions`` whose rows are still what was recorded last.
+
+        Where another run comes first, what is there is looked at once more: rows that can be adopted are never made
+        anew, or fetched, because somebody committed something else.
+        """
+        with self._world.committing(asset):
+            for _ in range(COMMIT_ATTEMPTS):
+                if not self._world.alone:
+                    self._look(asset)
+                before = self._state(asset)
+                if before.version is None:
+                    return NOTHING
+                found = self._world.stored(step, asset, partitions, before)
+                records = decisions.adoptable(partitions, found.facts, before)
+                if not records:
+                    return NOTHING
+                self._propose(asset, found, Change(records, NOTHING, NOTHING, 0))
+                self._look(asset)
+                there = PartitionSet.from_keys(key for key, one in records.items() if self._is_there(asset, key, one))
+                if there:
+                    return there
+        raise _others_came_first(asset)
+
+    def _checked(
+        self, asset: Asset, made: Made[Frame], needed: PartitionSet, stored: PartitionSet, own: TableState
+    ) -> tuple[Problem, ...]:
+        """What must not be published. Raises CheckFailed where rows are of no partition that was asked for."""
+        if stray := decisions.astray(made.facts, needed):
+            raise CheckFailed(
+                f"{asset.key}: the transformation made rows of partitions that it was not asked for: {stray}",
+                "Every row must lie in the partition of the upstream rows that it is made from.",
+            )
+        broken = decisions.broken(asset, needed, made.facts, self._current)
+        if stored := stored - _all(broken):
+            altered, why = self._world.altered(asset, made, stored, own)
+            if altered:
+                message = (
+                    f"{asset.key}: its function would change what was fetched: {why}. What was fetched is a record: "
+                    "make such a change in an asset that is made from it, or fetch it anew (--force)."
+                )
+                broken += (Problem(Outcome.FAILED, altered, message),)
+        return broken
+
+    def _sourced(
+        self, step: Step, asset: Asset, stored: PartitionSet, fetched: Fetched, own: TableState
+    ) -> dict[PartitionKey, Sourced]:
+        """Where the rows of a fetched asset come from: answers of this run, or what was stored before it."""
+        found = {
+            key: replace(
+                what,
+                forced=step.force and key in step.partitions,
+                question=self._history.question(asset, key.location),
+            )
+            for key, what in fetched.sourced.items()
+        }
+        for key in stored:
+            record = own.records[key]
+            found[key] = Sourced("", question=self._history.question_of(asset, key, record, own), stored=record)
+        return found
+
+    # The commit ---------------------------------------------------------------------------------------------------
+
+    def _commit(
+        self, asset: Asset, made: Made[Frame], records: Mapping[PartitionKey, PartitionRecord]
+    ) -> tuple[PartitionSet, int]:
+        """Replace the partitions whose content changed, and record all; gives what was written and its rows.
+
+        Where other runs may commit meanwhile this takes two commits: the storage looks after the partitions that one
+        replaces. What is only recorded goes into another, which is refused if anybody committed since the table was
+        looked at.
+        """
+        self._world.reached("before-write")
+        written, rows, failures = NOTHING, 0, 0
+        with self._world.committing(asset):  # chunks are computed side by side, and committed one after the other
+            if records and self._state(asset).version is None:
+                self._world.create(asset)  # before it is decided what to replace: another run may have filled it
+                self._look(asset)
+            while failures < COMMIT_ATTEMPTS:
+                if not self._world.alone:  # another run may have committed since this one began
+                    self._look(asset)
+                    records = decisions.not_outdone(asset, records, self._state(asset))
+                change = decisions.change_of(records, self._state(asset))
+                if not change.news:
+                    return written, rows
+                if change.replaced and not self._world.alone:
+                    change = change.with_files()
+                if self._try_commit(asset, made, change):
+                    written, rows = written | change.written, rows + change.rows
+                else:
+                    failures += 1
+        raise _others_came_first(asset)
+
+    def _try_commit(self, asset: Asset, made: Made[Frame], change: Change) -> bool:
+        """One commit; whether the table says afterwards what it was to say, and not what another run says."""
+        self._propose(asset, made, change)
+        self._world.reached("after-commit")
+        self._look(asset)
+        return all(self._is_there(asset, key, record) for key, record in change.news.items())
+
+    def _propose(self, asset: Asset, made: Made[Frame], change: Change) -> None:
+        """A commit on the table as it is known; whether it came first, the table tells."""
+        before = self._state(asset)
+        said = self._provenance(asset, change.news, before)
+        self._world.commit(asset, Proposal(made, change, said, before))
+
+    def _is_there(self, asset: Asset, key: PartitionKey, record: PartitionRecord) -> bool:
+        """Whether this run was the last to record a partition, and recorded that."""
+        there = self._state(asset).trusted(key)
+        return there is not None and there.run_id == self._run_id and there.says_the_same_as(record)
+
+    def _provenance(
+        self, asset: Asset, records: Mapping[PartitionKey, PartitionRecord], state: TableState
+    ) -> Provenance:
+        history = self._history
+        then = history.questions_of(asset, [key for key in records if key in state.records], state)
+        today = {history.question(asset, key.location) for key in records} if asset.source is not None else set()
+        return decisions.provenance_of(
+            self._run_id,
+            asset,
+            self._world.at(),
+            records,
+            state,
+            history.shapes(asset.key, state),
+            questions=[*then, *(question for question in today if question is not None)],
+            past=history.past(asset),
+            by=self._by,
+        )
+
+    # What is there ------------------------------------------------------------------------------------------------
+
+    def _view(self) -> Tables:
+        """The tables as a step sees them from its start to its record, whatever other steps commit meanwhile."""
+        return dict(self.tables)
+
+    def _state(self, asset: Asset) -> TableState:
+        return self.tables.get(asset.key, TableState())
+
+    def _look(self, asset: Asset) -> None:
+        """Look at a table again."""
+        self.tables[asset.key] = self._world.state(asset, self._state(asset))
+
+    def _flags(self, view: Tables) -> FlagsBehind:
+        def flagged(mapping: PartitionMapping) -> FlaggedHours:
+            if mapping.window is None:
+                return nothing_flagged
+            return self._world.flagged(mapping.window, view.get(mapping.of, TableState()))
+
+        return flagged
+
+    def _reading(self, of: str, partitions: PartitionSet, view: Tables) -> Reading[Frame]:
+        state = view.get(of, TableState())
+        left, kept = partitions & state.present, []
+        for output in list(self._kept.get(of, ())):
+            taken = self._as_written(left & output.written, state)
+            if taken:
+                kept.append((output.made.frame, None if output.made.held <= taken else taken))
+                left = left - taken
+        if state.version is None and (left or not kept):
+            raise WarehouseError(f"{of} has no table", f"Materialize it first: '+{of}'.")
+        return Reading(of, tuple(kept), left, state.version)
+
+    def _as_written(self, partitions: PartitionSet, state: TableState) -> PartitionSet:
+        """Those of ``partitions``, written by this run, that are still in the table as it wrote them."""
+        if self._world.alone:
+            return partitions
+        records = ((key, state.trusted(key)) for key in partitions)
+        return PartitionSet.from_keys(key for key, of in records if of is not None and of.run_id == self._run_id)
+
+    # What is kept -------------------------------------------------------------------------------------------------
+
+    def _is_kept(self, asset: Asset) -> bool:
+        """Whether what is made of an asset stays in memory for its dependants; otherwise they read the table.
+
+        It does where one step makes all of it, or not too many chunks do, which never make the same partition.
+        """
+        steps = len(self._plan.steps_of(asset.key))
+        return steps == 1 or (asset.source is not None and steps <= CHUNKS_IN_MEMORY)
+
+    def _release(self, done: Step) -> None:
+        """Forget fetched answers and evaluated frames that no step of the plan needs any more."""
+        self._world.forget(done)
+        for key in list(self._kept):
+            makers = {step.id for step in self._plan.steps_of(key)}
+            readers = {step.id for step in self._plan.steps if makers & set(step.upstream_steps)}
+            if makers | readers <= self.outcomes.keys():
+                for output in self._kept.pop(key, ()):
+                    self._world.let_go(output.made.frame)
+
+
+def _others_came_first(asset: Asset) -> WarehouseError:
+    return WarehouseError(
+        f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
+        "Call the same command again when they are done.",
+    )
+
+
+def _all(problems: Iterable[Problem]) -> PartitionSet:
+    return PartitionSet.union_of(problem.partitions for problem in problems)

@@ -1,0 +1,108 @@
+"""What a source is: where rows come from that no asset makes.
+
+An asset names its source; the composition root has a source by that name. The engine asks which requests bring which
+partitions, sends them, and keeps of every answer what was sent: so that the same answer is never taken for a new one.
+
+Pure: this is what is asked of a source, not how it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol, TypeVar
+
+from orchestration.core.partitions.days import Days
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.location import Location
+from orchestration.core.state.partition_record import Question
+
+INGESTED_AT = "_ingested_at"
+"""The column, added by the engine, that says when an answer was taken in."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Answer:
+    """What a source has for one location.
+
+    rows: an Arrow table with the source's columns. digests: per requested day, also of one without rows, what tells
+    this day's rows from any others: equal for the same rows, however they were sent.
+    """
+
+    location: str
+    rows: Any
+    digests: Mapping[date, str]
+
+
+class FetchRequest(Protocol):
+    """One request to a source: some days of some locations; ``str()`` says which."""
+
+    @property
+    def locations(self) -> tuple[Location, ...]: ...
+
+    @property
+    def days(self) -> Days: ...
+
+
+R = TypeVar("R", bound=FetchRequest)
+
+
+class Source(Protocol[R]):
+    """Where the rows of an asset are fetched. Shared by threads."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people; without secrets."""
+        ...
+
+    @property
+    def first_day(self) -> date:
+        """The first day that it has."""
+        ...
+
+    @property
+    def columns(self) -> Sequence[tuple[str, str]]:
+        """Names and Spark types of the columns of its rows; the asset's own table keeps them by these names."""
+        ...
+
+    def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[R]:
+        """The requests that ask for every wanted partition once, in the order in which they are sent.
+
+        locations: the configured ones, of which ``wanted`` names some.
+        """
+        ...
+
+    def alone(self, request: R, location: Location) -> R:
+        """The same request for one of its locations."""
+        ...
+
+    def fetch(self, request: R, now: datetime, cancelled: Callable[[], bool]) -> Sequence[Answer]:
+        """The answers for all locations of a request, without anything after ``now`` (aware).
+
+        Raises a SourceError of ``core.errors``: SourceUnreachable (no answer, or half of one), SourceLimited (asked too
+        much), SourceRefused (the request is wrong), SourceNonsense (the answer is), FetchCancelled (``cancelled`` says
+        so), or itself where the source failed. Unreachable, limited and cancelled are taken to concern all locations.
+        """
+        ...
+
+    def only(self, rows: Any, days: Days) -> Any:
+        """Those rows of an answer that are of ``days``."""
+        ...
+
+    def more_may_come(self, day: date) -> bool:
+        """Whether it may have more of a day that was not over when it was asked. When a day is over its asset's
+        partition scheme says."""
+        ...
+
+    def question(self, location: Location) -> Question:
+        """What it is asked today about a location."""
+        ...
+
+    def difference(self, location: str, then: Question, now: Question) -> str:
+        """In which way two questions about a location are not the same, in words; empty where they are."""
+        ...
+
+    def is_elsewhere(self, then: Question, now: Question) -> bool:
+        """Whether two questions are about locations so far apart that the source answers them with other rows."""
+        ...

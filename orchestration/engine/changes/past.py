@@ -1,0 +1,40 @@
+"""What a project may know of rows that were made before their records said enough."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.state.provenance import PartitionRecord, Question
+from orchestration.core.state.table_state import TableState
+
+
+class Past(Protocol):
+    """Answers what old records do not say. A project that has no past has none."""
+
+    def explained(self, asset: Asset, location: str | None, version: str) -> str | None:
+        """``1:<settings>`` for a code version of scheme 1 of which it is known what it was made of."""
+        ...
+
+    def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
+        """What the source was asked for when a partition was fetched whose record does not say it."""
+        ...
+
+    def contract(self, asset: str) -> Contract | None:
+        """The contract under which rows lie whose table does not say it."""
+        ...
+
+
+class NoPast:
+    """The past of a project whose records always said everything."""
+
+    def explained(self, asset: Asset, location: str | None, version: str) -> None:
+        return None
+
+    def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> None:
+        return None
+
+    def contract(self, asset: str) -> None:
+        return None

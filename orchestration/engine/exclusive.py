@@ -1,0 +1,64 @@
+"""What every run of ours holds while it changes a warehouse: a name, and on a local warehouse the lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from orchestration.core.calendar import iso
+from orchestration.core.planning.plan import Plan
+from orchestration.engine.flow import Listener
+from orchestration.engine.workspace import Workspace
+from resources.hadoop.configuration import HadoopConf
+from resources.hadoop.resource_manager import ResourceManager
+from resources.spark.driver import is_submitted
+from resources.spark.on_yarn import end_orphans
+from resources.storage.lock import WarehouseLock
+
+
+class RunListener(Listener, Protocol):
+    """Is told what happens in a run."""
+
+    def waiting(self, holder: str) -> None: ...
+
+    def planned(self, plan: Plan) -> None: ...
+
+    def starting(self, what: str) -> None: ...
+
+    def warned(self, message: str) -> None: ...
+
+    def orphan_ended(self, message: str) -> None: ...
+
+
+def log_folder() -> Path:
+    """Where the output of JVMs and of our own Prefect server goes."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "aqi" / "logs"
+
+
+def new_run_id() -> str:
+    """A short unique name of a run, sortable by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+@contextlib.contextmanager
+def locked(workspace: Workspace, run_id: str, listener: RunListener) -> Iterator[list[int]]:
+    """The lock of a local warehouse; gives the open files that the driver JVM must inherit.
+
+    A warehouse on HDFS has none: what a dead run left on YARN is ended, and Delta refuses one of two commits that
+    would change the same.
+    """
+    folder = workspace.warehouse.folder
+    if folder is None:
+        if workspace.settings.on_yarn and not is_submitted():
+            end_orphans(ResourceManager(HadoopConf.load()), workspace.warehouse.uri, listener.orphan_ended)
+        yield []
+        return
+    wait = workspace.settings.warehouse.lock_wait_seconds
+    with WarehouseLock(folder, run_id, iso(datetime.now(UTC)), wait, listener.waiting, listener.orphan_ended) as lock:
+        yield [lock.fd]

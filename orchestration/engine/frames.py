@@ -1,0 +1,106 @@
+"""What a step reads on Spark, and what its asset's function makes of it, in the columns of contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import CheckFailed
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.step_world import Reading
+from orchestration.core.state.table_state import TableState
+from resources.delta.warehouse import Warehouse, condition
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class Frames:
+    """Rows of tables as Spark frames. spark: gives the session, waits until it is ready."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        assets: Mapping[str, Asset],
+        contracts: Mapping[str, Contract],
+        spark: Callable[[], SparkSession],
+    ) -> None:
+        self._warehouse = warehouse
+        self._assets = assets
+        self._contracts = contracts
+        self._spark = spark
+
+    def table(self, asset: Asset, own: TableState) -> DataFrame:
+        """The rows of an asset's table as ``own`` has it."""
+        assert own.version is not None, "there are stored rows"
+        return self._warehouse.read(self._spark(), asset.key, own.version)
+
+    def stored(self, asset: Asset, partitions: PartitionSet, own: TableState) -> DataFrame:
+        """The rows of ``partitions`` in an asset's table."""
+        return self.table(asset, own).where(condition(asset.partition_columns, partitions))
+
+    def as_fetched(self, asset: Asset, partitions: PartitionSet, own: TableState, columns: Sequence[str]) -> DataFrame:
+        """The rows of a fetched asset's own table, in the columns that its source sends.
+
+        Raises CheckFailed where the table has not all of these: what its function would make without them is not what
+        was fetched.
+        """
+        rows = self.stored(asset, partitions, own)
+        lacking = [name for name in columns if name not in rows.columns]
+        if lacking:
+            raise CheckFailed(
+                f"{asset.key}: its table has no column {', '.join(lacking)}, so its stored rows cannot go through its "
+                "function again",
+                "Keep these columns in its contract by the names that the source has for them.",
+            )
+        return rows.select(*columns)
+
+    def read(self, reading: Reading[DataFrame]) -> DataFrame:
+        """What is read of an upstream table: what this run wrote comes from memory."""
+        upstream = self._assets[reading.of]
+        frames = [
+            frame if partitions is None else frame.where(condition(upstream.partition_columns, partitions))
+            for frame, partitions in reading.kept
+        ]
+        if reading.stored or not frames:
+            assert reading.version is not None, "there is a table"
+            table = self._warehouse.read(self._spark(), reading.of, reading.version)
+            table = table.where(condition(upstream.partition_columns, reading.stored))
+            # By its contract: without columns that others added, with null in those that it does not have yet.
+            frames.append(conform(table, upstream, self._contracts[reading.of], missing_is_null=True))
+        if len(frames) == 1:
+            return frames[0]
+        union = reduce(lambda one, other: one.unionByName(other), frames)
+        return union.coalesce(self._spark().sparkContext.defaultParallelism)
+
+
+def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_null: bool = False) -> DataFrame:
+    """The columns of the contract, in its order. Raises CheckFailed where one is missing or of another type.
+
+    missing_is_null: of rows that are stored, a nullable column that is younger than they are is null.
+    """
+    from pyspark.sql import functions as F
+
+    types = {field.name: _delta_type(field.dataType) for field in frame.schema.fields}
+    for column in contract.columns:
+        if column.name not in types and missing_is_null and column.nullable:
+            frame = frame.withColumn(column.name, F.lit(None).cast(column.type))
+        elif column.name not in types:
+            raise CheckFailed(
+                f"{asset.key}: the transformation made no column {column.name!r}",
+                f"Its contract {contract.name} declares it.",
+            )
+        elif types[column.name] != column.type:
+            raise CheckFailed(
+                f"{asset.key}: column {column.name!r} must be {column.type} (got {types[column.name]})",
+                "Cast it in the asset's function, or change the contract.",
+            )
+    return frame.select(*contract.column_names)
+
+
+def _delta_type(kind: Any) -> str:
+    element = getattr(kind, "elementType", None)
+    return f"array<{element.typeName()}>" if element is not None else str(kind.typeName())

@@ -1,0 +1,57 @@
+"""Asking sources what they send now, before a run decides what is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.planning.request import Request
+from orchestration.core.state.freshness import NOT_ANSWERED
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.fetching import Fetching, Wanted
+from orchestration.engine.steps import explain
+from orchestration.engine.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Look:
+    """What sources sent when they were asked about the partitions of a request.
+
+    assets: that were asked for. sent: digests by source and partition. brought: whether anything came.
+    """
+
+    assets: tuple[str, ...]
+    source: Fetching
+    sent: Mapping[str, Mapping[PartitionKey, str]]
+
+    @property
+    def brought(self) -> bool:
+        return any(digest != NOT_ANSWERED for digests in self.sent.values() for digest in digests.values())
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be asked, a line each."""
+        errors = (item for asset in self.assets for item in self.source.errors(asset).items())
+        return [f"{task}: {explain(error)}" for task, error in errors]
+
+    def is_outdated(self, before: Mapping[str, TableState], now: Mapping[str, TableState]) -> bool:
+        """Whether another run has made something of these assets since the states ``before`` were read."""
+        states = ((before.get(asset, TableState()), now.get(asset, TableState())) for asset in self.assets)
+        return any(one.version != other.version for one, other in states)
+
+
+def look(workspace: Workspace, request: Request) -> Look | None:
+    """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset."""
+    if not request.compare:
+        return None
+    fetched = [workspace.catalog[key] for key in sorted(request.assets) if workspace.catalog[key].source is not None]
+    if not fetched:
+        return None
+    wanted = {asset.key: Wanted(str(asset.source), request.compare) for asset in fetched}
+    source = Fetching(workspace.sources, wanted, workspace.settings.places, workspace.settings.now)
+    source.fetch_all()
+    sent: dict[str, dict[PartitionKey, str]] = {}
+    for asset in fetched:
+        sent.setdefault(str(asset.source), {}).update(source.sent(asset.key))
+    return Look(tuple(wanted), source, sent)

@@ -1,0 +1,88 @@
+"""From pandera's models, in which contracts are declared, to their plain form. Importing this imports pandera's types.
+
+A model says what its row rules need beside the checks of its columns in ``Config.metadata``:
+
+    key            columns that must not be null in a row that is kept
+    on_the_hour    the instant that a check of the model of this name is about
+    on_its_day     the instant and the day of such a check
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyspark.sql.types as T
+
+from orchestration.core.declarations.contract import Column, Contract, RowRule
+from orchestration.core.errors import DeclarationError
+
+RULE_ORDER = ("key", "negative", "not_finite", "implausible")
+
+
+def contract_of(name: str, model: Any) -> Contract:
+    """The plain form of a pandera model. Raises DeclarationError for a check that has no compiled form."""
+    schema = model.to_schema()
+    columns, rules = [], []
+    for column_name, column in schema.columns.items():
+        columns.append(
+            Column(
+                name=column_name,
+                type=_delta_type(column.dtype.type),
+                nullable=column.nullable,
+                unit=(column.metadata or {}).get("unit", ""),
+                description=column.description,
+            )
+        )
+        for check in column.checks:
+            rules += _row_rules(name, column_name, check.name, dict(check.statistics))
+    if rules:
+        about: Mapping[str, Sequence[str]] = getattr(model.Config, "metadata", None) or {}
+        keys = [RowRule("key", "null", column) for column in about.get("key", schema.unique)]
+        rules = keys + [_table_rule(name, check.name, about) for check in schema.checks] + rules
+        rules.sort(key=lambda rule: RULE_ORDER.index(rule.rule))
+    return Contract(
+        name=name,
+        description=(model.__doc__ or "").strip(),
+        columns=tuple(columns),
+        key=tuple(schema.unique),
+        rules=tuple(rules),
+    )
+
+
+def _delta_type(kind: T.DataType) -> str:
+    if isinstance(kind, T.ArrayType):
+        return f"array<{kind.elementType.typeName()}>"
+    return kind.typeName()
+
+
+def _table_rule(model: str, check: str, about: Mapping[str, Sequence[str]]) -> RowRule:
+    match check, list(about.get(check, ())):
+        case "on_the_hour", [instant]:
+            return RowRule("key", "off_hour", instant)
+        case "on_its_day", [instant, day]:
+            return RowRule("key", "other_day", instant, other=day)
+    raise _no_compiled_form(model, check)
+
+
+def _row_rules(model: str, column: str, check: str, statistics: dict[str, Any]) -> list[RowRule]:
+    match check:
+        case "greater_than_or_equal_to":
+            low = float(statistics["min_value"])
+            return [RowRule("implausible" if low else "negative", "below", column, low)]
+        case "notin":
+            return [RowRule("not_finite", "not_finite", column)]
+        case "less_than_or_equal_to":
+            return [RowRule("implausible", "above", column, float(statistics["max_value"]))]
+        case "in_range":
+            low, high = float(statistics["min_value"]), float(statistics["max_value"])
+            above = [] if high == float("inf") else [RowRule("implausible", "above", column, high)]
+            return [RowRule("implausible", "below", column, low), *above]
+    raise _no_compiled_form(model, check)
+
+
+def _no_compiled_form(model: str, check: str) -> DeclarationError:
+    return DeclarationError(
+        f"contract {model}: the check {check!r} has no compiled form",
+        "Use ge=0, le, in_range or notin=NOT_FINITE of a column, or teach engine/pandera_contracts.py a new one.",
+    )

@@ -1,0 +1,121 @@
+"""Open-Meteo as a source of hourly rows: see ``core.source``.
+
+Its days are UTC days. It has more of a day as long as that goes on, and revises some days after: those an hourly run
+asks for again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from orchestration.core.partitions.days import Days
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.location import Location
+from orchestration.core.source import Answer
+from orchestration.core.state.partition_record import Question
+from resources.machine.addresses import without_secrets
+from resources.open_meteo.client import OpenMeteoClient
+from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
+from resources.open_meteo.settings import OpenMeteoSettings
+from resources.open_meteo.variables import INDEX, UNITS, check_known
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAME = "open_meteo"
+ROUNDING = 1e-9
+"""Degrees by which a difference of two decimal fractions may be too large."""
+
+
+class OpenMeteo:
+    """The source. variables: API variable → column of its rows. client: what asks; None: one by the settings.
+
+    Raises DeclarationError for a variable that the API has not.
+    """
+
+    first_day = FIRST_DAY
+
+    def __init__(
+        self, settings: OpenMeteoSettings, variables: Mapping[str, str], client: OpenMeteoClient | None = None
+    ) -> None:
+        check_known(variables)
+        self._settings = settings
+        self._variables = dict(variables)
+        self._client = client
+        self._making = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        return without_secrets(self._settings.base_url)
+
+    @property
+    def client(self) -> OpenMeteoClient:
+        """What asks: one for the source's life, so that limits are kept over all of its requests."""
+        with self._making:
+            self._client = self._client or OpenMeteoClient(self._settings)
+        return self._client
+
+    @property
+    def columns(self) -> Sequence[tuple[str, str]]:
+        """location_key, ts_utc (start of the hour), and the variables by their columns."""
+        kinds = [(column, "integer" if UNITS[name] == INDEX else "double") for name, column in self._variables.items()]
+        return [("location_key", "string"), ("ts_utc", "timestamp"), *kinds]
+
+    def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[Request]:
+        places = [place for place in locations if place.key in wanted.locations]
+        days = {place.key: wanted.days_of(place.key).pieces for place in places}
+        limits = (self._settings.max_weight_per_request, self._settings.max_days_per_request)
+        return plan_requests(days, places, tuple(self._variables), *limits)
+
+    def alone(self, request: Request, location: Location) -> Request:
+        return replace(request, locations=(location,))
+
+    def fetch(self, request: Request, now: datetime, cancelled: Callable[[], bool]) -> Sequence[Answer]:
+        names = [name for name, _ in self.columns]
+        return [
+            Answer(answer.location_key, answer.table.rename_columns(names), answer.digests)
+            for answer in self.client.fetch(request, now, cancelled)
+        ]
+
+    def only(self, rows: pa.Table, days: Days) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return rows.filter(pc.is_in(rows["ts_utc"].cast(pa.date32()), value_set=pa.array(list(days), pa.date32())))
+
+    def more_may_come(self, day: date) -> bool:
+        """Hour by hour, until the day is over."""
+        return True
+
+    def question(self, location: Location) -> Question:
+        variables = tuple(sorted(self._variables))
+        return Question(NAME, self._settings.model_domain, variables, location.latitude, location.longitude)
+
+    def difference(self, location: str, then: Question, now: Question) -> str:
+        """Another domain, coordinates that moved by more than ``same_place_degrees``, a variable never asked for."""
+        if then.domain != now.domain:
+            return f"{location} was asked for with the domain {then.domain}, configured is {now.domain}"
+        if self.is_elsewhere(then, now):
+            return (
+                f"{location} was asked for at {then.latitude}, {then.longitude}; "
+                f"configured are {now.latitude}, {now.longitude}"
+            )
+        never = sorted(set(now.variables) - set(then.variables))
+        return f"{', '.join(never)} was never asked for at {location}" if never else ""
+
+    def is_elsewhere(self, then: Question, now: Question) -> bool:
+        return distance(then, now) > self._settings.same_place_degrees + ROUNDING
+
+
+def distance(one: Question, other: Question) -> float:
+    """How far two questions lie apart, the greater of both differences in degrees; 0 where one has no place."""
+    if None in (one.latitude, one.longitude, other.latitude, other.longitude):
+        return 0.0
+    assert one.latitude is not None and other.latitude is not None
+    assert one.longitude is not None and other.longitude is not None
+    east = abs(one.longitude - other.longitude) % 360
+    return max(abs(one.latitude - other.latitude), min(east, 360 - east))

@@ -1,0 +1,94 @@
+"""Prefect's API: requests through Prefect's own client, answers of many pages, and what is wrong in a line.
+
+Prefect is imported when a connection opens: a command that needs no server starts without it. What is secret in an
+address is in no message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from orchestration.core.errors import in_a_line
+
+if TYPE_CHECKING:
+    from httpx import HTTPStatusError
+    from prefect.client.orchestration import SyncPrefectClient
+
+PAGE = 200
+
+
+def wrong_answer(error: HTTPStatusError) -> str:
+    """What the server answered, and to what: ``404 to POST /api/flows/``."""
+    return f"{error.response.status_code} to {error.request.method} {error.request.url.path}"
+
+
+def why_unseen(error: Exception) -> str:
+    """What is wrong with a server, in a line without what is secret."""
+    from httpx import HTTPStatusError, InvalidURL
+
+    if isinstance(error, HTTPStatusError):
+        return f"it answers {wrong_answer(error)}"
+    if isinstance(error, InvalidURL):  # whose text may repeat a part of a password
+        return "this is no address"
+    return in_a_line(error)
+
+
+def what_failed(error: Exception) -> str:
+    """What a server did of which Prefect's client raised ``error``, without what is secret; empty for other errors."""
+    from httpx import HTTPStatusError, RequestError
+
+    if isinstance(error, HTTPStatusError):
+        return f"answers {wrong_answer(error)}"
+    unreached = isinstance(error, RuntimeError) and "Failed to reach API" in str(error)
+    return "does not answer" if unreached or isinstance(error, RequestError) else ""
+
+
+class PrefectApi:
+    """What `open_api` gives. page: so many items are asked for at once."""
+
+    def __init__(self, client: SyncPrefectClient, page: int = PAGE) -> None:
+        self._client = client
+        self.page = page
+
+    def ask(self, method: Any, path: Any, body: Any = None) -> Any:
+        """The answer to a request. Raises httpx's errors, and JSONDecodeError for one that is not Prefect's."""
+        return self._client.request(method, path, json=body).json()
+
+    def send(self, method: Any, path: Any, body: Any = None) -> None:
+        """A request whose answer says nothing more. Raises httpx's errors."""
+        self._client.request(method, path, json=body)
+
+    def all(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All items that a filter finds, page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            items = self.ask("POST", path, {**body, "limit": self.page, "offset": len(found)})
+            found += items
+            if len(items) < self.page:
+                return found
+
+
+@contextmanager
+def open_api(
+    url: str | None = None,
+    *,
+    retries: int | None = None,
+    timeout_seconds: float | None = None,
+    page: int = PAGE,
+) -> Iterator[PrefectApi]:
+    """The API at ``url``; what is None is as Prefect's own settings have it.
+
+    retries: of requests that a busy server puts off (503).
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    changed = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: retries}
+    patience = None if timeout_seconds is None else {"timeout": timeout_seconds}
+    with (
+        temporary_settings({setting: value for setting, value in changed.items() if value is not None}),
+        get_client(httpx_settings=patience, sync_client=True) as client,
+    ):
+        yield PrefectApi(client, page)

@@ -1,0 +1,103 @@
+"""Rows: as CSV, as JSON, as a table; and what `aqi show` refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_calls import EPISODE, QUARANTINE, Aqi, tree
+
+
+def test_rows_as_csv(aqi: Aqi, lake: str) -> None:
+    """DESIGN, Commands: dates, timestamps, nothing for null; in the order of the key."""
+    before = tree(Path(lake))
+    assert aqi.text("show", EPISODE, "--format", "csv", AQI_WAREHOUSE__URI=lake) == (
+        "episode_id,location_key,start_ts_utc,end_ts_utc,start_date_utc,duration_hours,peak_aqi,hours_flagged,"
+        "dominant_pollutant,rule_code\n"
+        "danang-18-7,danang,2025-08-18T07:00:00Z,2025-08-18T10:00:00Z,2025-08-18,4,160,4,pm25,AQI>=151_4h\n"
+        "hanoi-18-0,hanoi,2025-08-18T00:00:00Z,2025-08-18T03:00:00Z,2025-08-18,4,500,4,pm25,AQI>=151_4h\n"
+        "hanoi-18-9,hanoi,2025-08-18T09:00:00Z,2025-08-18T12:00:00Z,2025-08-18,4,160,4,,AQI>=151_4h\n"
+    )
+    assert tree(Path(lake)) == before
+
+
+def test_booleans_and_text_with_signs_as_csv(aqi: Aqi, lake: str) -> None:
+    assert aqi.text("show", "gold.dim_date", "--format", "csv", AQI_WAREHOUSE__URI=lake).splitlines()[1:] == [
+        '20250815,2025-08-15,16,6,33,8,"August, hot [red]",3,2025,false',
+        '20250816,2025-08-16,16,6,33,8,"August, hot [red]",3,2025,true',
+    ]
+
+
+def test_lists_and_odd_numbers_as_csv(aqi: Aqi, lake: str) -> None:
+    text = aqi.text("show", QUARANTINE, "--format", "csv", AQI_WAREHOUSE__URI=lake)
+    [row] = csv.DictReader(io.StringIO(text))
+    assert row["broken_rules"] == "negative;not_finite"
+    assert (row["ts_utc"], row["date_utc"]) == ("2025-08-18T06:00:00Z", "2025-08-18")
+    assert row["_ingested_at"] == "2025-08-20T06:00:01Z"
+    assert (row["latitude"], row["pm25"], row["aqi"]) == ("21.0278", "-1.5", "")
+    assert (row["pm10"], row["co"]) == ("NaN", "Infinity")
+
+
+def test_rows_as_json(aqi: Aqi, lake: str) -> None:
+    [row] = aqi.json("show", QUARANTINE, AQI_WAREHOUSE__URI=lake)
+    assert row["broken_rules"] == ["negative", "not_finite"]
+    assert (row["ts_utc"], row["date_utc"]) == ("2025-08-18T06:00:00Z", "2025-08-18")
+    assert (row["latitude"], row["pm25"], row["aqi"]) == (21.0278, -1.5, None)
+    assert (row["pm10"], row["co"]) == ("NaN", "Infinity"), "JSON has no such numbers"
+    dates = json.loads(aqi.text("show", "gold.dim_date", "--format", "json", AQI_WAREHOUSE__URI=lake))
+    assert [(row["date_value"], row["is_weekend"]) for row in dates] == [("2025-08-15", False), ("2025-08-16", True)]
+
+
+@pytest.mark.parametrize("key", [QUARANTINE, EPISODE, "gold.dim_date"])
+def test_rows_as_a_table_are_whole(aqi: Aqi, lake: str, key: str) -> None:
+    header, *rows = aqi.text("show", key, AQI_WAREHOUSE__URI=lake).splitlines()
+    cells = list(csv.reader(io.StringIO(aqi.text("show", key, "--format", "csv", AQI_WAREHOUSE__URI=lake))))
+    assert header.split() == cells[0]
+    assert len(rows) == len(cells) - 1
+    for row, expected in zip(rows, cells[1:], strict=True):
+        assert row.split() == " ".join(expected).split()
+
+
+def test_the_limit_of_rows(aqi: Aqi, lake: str) -> None:
+    def hours(*options: str) -> list[int]:
+        return [row["hour"] for row in aqi.json("show", "gold.dim_time", *options, AQI_WAREHOUSE__URI=lake)]
+
+    assert hours() == list(range(20))
+    assert hours("--limit", "3") == [0, 1, 2]
+    assert hours("--limit", "100") == list(range(24))
+
+
+def test_rows_of_partitions(aqi: Aqi, lake: str) -> None:
+    def shown(*options: str) -> list[str]:
+        return [row["episode_id"] for row in aqi.json("show", EPISODE, *options, AQI_WAREHOUSE__URI=lake)]
+
+    assert shown("--locations", "hanoi") == ["hanoi-18-0", "hanoi-18-9"]
+    assert shown("--locations", "danang,hcmc") == ["danang-18-7"]
+    assert shown("--partitions", "2025-08-18", "--limit", "2") == ["danang-18-7", "hanoi-18-0"]
+    assert shown("--partitions", "2025-08-18", "--locations", "hanoi", "--limit", "1") == ["hanoi-18-0"]
+    assert shown("--partitions", "2025-08-19") == []
+
+
+def test_no_rows(aqi: Aqi, lake: str) -> None:
+    options = ("show", EPISODE, "--partitions", "2025-08-19", "--format", "csv")
+    assert aqi.text(*options, AQI_WAREHOUSE__URI=lake).count("\n") == 1
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+def test_show_wants_one_asset(aqi: Aqi) -> None:
+    place, remedy = aqi.refusal("show", "gold.fact_*")
+    assert place == "gold.fact_* means 3 assets"
+    assert remedy == "Name one of gold.fact_air_quality_hourly, gold.fact_city_daily, gold.fact_episode."
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_show_wants_a_table(aqi: Aqi, form: str) -> None:
+    place, remedy = aqi.refusal("show", EPISODE, "--format", form)
+    assert place == f"{EPISODE} has no table in {aqi.folder / 'warehouse'}"
+    assert f"aqi materialize '+{EPISODE}'" in remedy

@@ -1,0 +1,51 @@
+"""What `aqi status` says, as JSON and for people."""
+
+from __future__ import annotations
+
+from tests.support.cli_calls import AT, DAILY, EPISODE, Aqi
+
+
+def test_status_as_json(aqi: Aqi, lake: str) -> None:
+    """DESIGN, Commands: these keys and no others."""
+    found = aqi.json("status", f"{EPISODE} or {DAILY} or gold.dim_time or gold.dim_date", AQI_WAREHOUSE__URI=lake)
+    names = ["asset", "partition", "state", "reason", "marks", "rows", "version", "run_id"]
+    assert all(list(item) == names for item in found)
+    by_key = {(item["asset"], item["partition"]): item for item in found}
+    assert len(by_key) == len(found) == 2 + 2 * 3
+    assert by_key["gold.dim_time", "null"] == {
+        "asset": "gold.dim_time",
+        "partition": "null",
+        "state": "fresh",
+        "reason": f"made {AT}",
+        "marks": [],
+        "rows": 24,
+        "version": 0,
+        "run_id": "run-1",
+    }
+    missing = {"state": "missing", "reason": "never made", "rows": None, "version": None, "run_id": None}
+    assert by_key[DAILY, "2025-08-19/danang"].items() >= missing.items()
+    assert by_key[DAILY, "2025-08-18/hanoi"]["state"] == "unrecorded"
+    stale = {"state": "stale", "rows": 2, "reason": "upstream gold.fact_air_quality_hourly 2025-08-18/hanoi changed"}
+    assert by_key[EPISODE, "2025-08-18/hanoi"].items() >= stale.items()
+    assert by_key["gold.dim_date", "null"]["reason"] == "its code or parameters changed"
+
+
+def test_status_of_a_range(aqi: Aqi, lake: str) -> None:
+    call = ("status", EPISODE, "--locations", "hanoi")
+    one_place = aqi.json(*call, AQI_WAREHOUSE__URI=lake)
+    assert [item["partition"] for item in one_place] == ["2025-08-18/hanoi"]
+    range_ = aqi.json(*call, "--partitions", "2025-08-17..2025-08-18", AQI_WAREHOUSE__URI=lake)
+    assert [(item["partition"], item["state"]) for item in range_] == [
+        ("2025-08-17/hanoi", "missing"),
+        ("2025-08-18/hanoi", "stale"),
+    ]
+    assert aqi.json("status", EPISODE) == []
+
+
+def test_status_for_people(aqi: Aqi, lake: str) -> None:
+    text = aqi.text("status", f"{DAILY} or gold.dim_time", AQI_WAREHOUSE__URI=lake)
+    assert [line.split() for line in text.splitlines()[1:]] == [
+        ["gold.dim_time", "fresh", "null", "1", "24"],
+        [DAILY, "unrecorded", "2025-08-18", "×", "hanoi", "1", "1", "changed", "by", "somebody", "else"],
+    ]
+    assert aqi.text("status", EPISODE) == "There is nothing yet.\n"

@@ -1,0 +1,19 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fsspec
+
+from resources.storage import whole_files
+
+
+def test_a_whole_file_replaces_another(tmp_path: Path) -> None:
+    files = fsspec.filesystem("file")
+    path = tmp_path / "new" / "a.json"
+    for text in (b"one", b"two"):
+        whole_files.write_whole(files, str(path), text)
+        assert path.read_bytes() == text
+    assert whole_files.names_in(files, str(path.parent)) == ["a.json"]
+    assert whole_files.names_in(files, str(tmp_path / "nowhere")) == []

@@ -1,0 +1,67 @@
+"""How several workers share the tests (`pytest -n 2`): what waits runs beside what computes.
+
+The work goes out in units: a module, or a folder with a conftest.py of its own, whose servers are then there once. The
+first worker takes them from the front, where the cluster, the servers and the commands are; the others from the back,
+where the tests are that share a Spark session in their own process. In the middle is what needs neither: it is short,
+and fills up whoever is done first. A new test finds its place by its marks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent
+
+
+def turn(item: pytest.Item) -> int:
+    """Of the queue's front (a cluster, then servers, then commands), middle (neither) or back (the shared session)."""
+    marked = {mark.name for mark in item.iter_markers()}
+    if "yarn" in marked:
+        return 0
+    if "prefect" in marked:
+        return 1
+    if "spark" not in marked:
+        return 4 if "planted" in marked else 3
+    return 5 if "spark" in getattr(item, "fixturenames", ()) else 2
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a worker. Modules stay whole, by the first of their tests; their order is otherwise that of the files."""
+    if hasattr(config, "workerinput"):
+        turns: dict[str, int] = {}
+        for item in items:
+            turns.setdefault(unit(item.nodeid), turn(item))
+        items.sort(key=lambda item: turns[unit(item.nodeid)])
+
+
+def unit(nodeid: str) -> str:
+    """What goes to one worker as a whole: the test's folder where it has a conftest.py of its own, else its module."""
+    return _unit(nodeid.partition("::")[0])
+
+
+@cache
+def _unit(module: str) -> str:
+    folder = TESTS.parent / Path(module).parent
+    return str(folder) if folder != TESTS and (folder / "conftest.py").exists() else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In the process that hands out the work."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FromBothEnds(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit(nodeid)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            if node is not self.nodes[0]:
+                self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+            super()._assign_work_unit(node)
+
+    config.option.loadscopereorder = False  # not those with the most tests first
+    return FromBothEnds(config, log)
