@@ -7,28 +7,31 @@ MAKEFLAGS += --no-print-directory
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long lint lock clean ready ready-python ready-cluster
+.PHONY: help setup setup-spark demo test test-fast test-long lint lock clean ready ready-cluster
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## make .venv: Python packages and Java libraries, exact and checked
+setup: ## make .venv: Python packages, exact and checked; needs Python alone
 	@$(PYTHON) scripts/setup.py
+
+setup-spark: ## the same with what Spark needs besides: Java libraries, exact and checked; needs Java
+	@$(PYTHON) scripts/setup.py --spark
 	@$(BIN)/python scripts/class_archive.py
 
 demo: ready ## the whole pipeline on the bundled simulator, then a report
 	@$(BIN)/aqi demo
 
-test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs
+test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs; needs Java
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-test-fast: ready-python ## what needs neither Java nor servers: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or planted or slow)"
+test-fast: ready ## the core and a few pipelines, without Java and servers: under a minute
+	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or planted or slow) and (pipeline or not engine)"
 
-test-long: ready-cluster lint ## lint and every test, slow ones too
+test-long: ready-cluster lint ## lint and every test, slow ones too; needs Java
 	$(BIN)/pytest
 
-lint: ready-python ## ruff, mypy (strict) and the import contracts
+lint: ready ## ruff, mypy (strict) and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
@@ -45,10 +48,7 @@ clean: ## remove caches and build leftovers (not .venv, not a warehouse)
 
 ready: # as setup, but silent where nothing is to be done
 	@$(PYTHON) scripts/setup.py --quiet
-	@$(BIN)/python scripts/class_archive.py
 
-ready-python: # as ready, without Java
-	@$(PYTHON) scripts/setup.py --quiet --no-java
-
-ready-cluster: ready # as ready, with the Hadoop of scripts/cluster.sh
+ready-cluster: # as setup-spark, with the Hadoop of scripts/cluster.sh
 	@$(PYTHON) scripts/setup.py --quiet --java hadoop
+	@$(BIN)/python scripts/class_archive.py

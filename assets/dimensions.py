@@ -49,7 +49,7 @@ def dim_date(*, calendar: Calendar) -> DataFrame:
         )
     )
     day = F.col("date_value")
-    weekday = F.weekday(day) + 1
+    weekday = (F.dayofweek(day) + 5) % 7 + 1
     return bounds.select(
         F.date_format(day, "yyyyMMdd").cast("int").alias("date_key"),
         day,

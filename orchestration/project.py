@@ -109,7 +109,7 @@ def _past(workspace: Workspace) -> Past:
 
 
 PROJECT = Project(
-    title="An air-quality lakehouse as an asset graph, on Spark, Delta Lake and Prefect.",
+    title="An air-quality lakehouse as an asset graph, on Spark or without it, Delta Lake and Prefect.",
     catalog=assets.CATALOG,
     package="assets",
     settings=AirSettings,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.core.errors import LakehouseError
+from orchestration.engine.engines.spark import SparkEngine
 from orchestration.engine.executor import prepare, run_in_order
 from orchestration.project import PROJECT, load, open_workspace
 from resources.spark.driver import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
@@ -28,21 +29,23 @@ def write_archive(archive: Path) -> None:
     """Run the pipeline twice in one session, and let its JVM write ``archive`` when it ends."""
     assert PROJECT.simulated is not None
     with tempfile.TemporaryDirectory() as scratch, PROJECT.simulated(lambda: NOW) as simulated:
-        flags = {**simulated, "warehouse": {"uri": f"{scratch}/warehouse"}, "clock": {"now": NOW}}
+        flags = {**simulated, "engine": "spark", "warehouse": {"uri": f"{scratch}/warehouse"}, "clock": {"now": NOW}}
         settings = load(environment={}, flags=flags)
         part = archive.with_suffix(".part")
         conf = archiving_conf(spark_conf(settings, "class archive", 1), part)
         driver = SparkDriver(conf, Path(scratch) / "spark.log", end_seconds=WRITE_SECONDS)
-        session = driver.start()
+        workspace = open_workspace(settings)
+        engine = SparkEngine(workspace.warehouse, driver)
+        engine.start()
         try:
             for number, days in enumerate(RANGES):
                 workspace = open_workspace(settings)
                 request = workspace.requested(workspace.catalog.keys, days)
                 plan, tables = workspace.plan(request)
-                runner, source = prepare(workspace, plan, tables, f"archive-{number}", lambda: session)
+                runner, source = prepare(workspace, plan, tables, f"archive-{number}", lambda: engine)
                 run_in_order(plan, runner, source)
         finally:
-            driver.stop()
+            engine.stop()
         part.replace(archive)
 
 

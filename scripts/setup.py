@@ -1,14 +1,15 @@
-"""Make this folder ready to run: Python packages and Java libraries, all of it below ``.venv``.
+"""Make this folder ready to run: Python packages and, where Spark is wanted, Java libraries, all below ``.venv``.
 
 Runs under the system's Python with the standard library alone (Python 3.7 reads the code too, here and in
 the modules that it imports, so that an old one can look for a newer one). What it does, each step only
 where needed:
 
-    check     a Python of 3.11 or later that can make virtual environments, a Java of 17 or later
+    check     a Python of 3.11 or later that can make virtual environments; for Java libraries a Java of 17 or later
     .venv     a virtual environment
     packages  requirements.lock, every hash checked, no resolver, then ``pip check``
     project   this folder itself, editable, with its command ``aqi``
-    java      the libraries of config/java.lock.json, every digest checked, fetched with the Ivy in pyspark
+    java      only with ``--spark``: libraries of config/java.lock.json, every digest checked, fetched with the Ivy in
+              pyspark; from then on they follow that file at every call
 
 ``.venv/.setup.json`` says which of that was done, and from what; a step that works is marked there, so
 one that broke off is noticed and done again, after what pip left half installed was taken away. A
@@ -31,6 +32,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +43,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, it has only its own folder there
 
-from scripts.setup_java import bad_jars, fetch_jars, java_group  # noqa: E402
+from scripts.setup_java import bad_jars, fetch_jars, has_group, java_group  # noqa: E402
 from scripts.setup_machine import (  # noqa: E402
     OLDEST_PYTHON,
     Lacking,
@@ -55,6 +57,10 @@ from scripts.setup_machine import (  # noqa: E402
 STAMP = ".setup.json"
 STARTED = "started"
 BUILD_TOOLS = ("setuptools", "wheel")
+SOURCE = "pyspark"
+"""Comes as source, 450 MB of jars: built beside the installation of all the others."""
+STORED = "[bdist_wheel]\ncompression = stored\n"
+"""Setuptools: jars become no smaller in a wheel, and that takes longer than anything else."""
 
 
 # --- what was done: the stamp --------------------------------------------------------------------
@@ -151,10 +157,29 @@ def make_venv(root: Path, venv: Path, digest: str, environment: Mapping[str, str
     write_stamp(venv, {**stamp, "venv": digest, "python": minor})
 
 
+def pip_command(venv: Path, *arguments: str) -> list[str]:
+    """.venv's pip, which says nothing unless it has something to complain about."""
+    return [str(venv / "bin" / "python"), "-I", "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+
+
 def pip(venv: Path, *arguments: str) -> None:
-    """Run .venv's pip; nothing is said unless it has something to complain about."""
-    command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    run([*command, *arguments], f"pip {arguments[0]}")
+    """Run .venv's pip. Raises StepFailed."""
+    run(pip_command(venv, *arguments), f"pip {arguments[0]}")
+
+
+@contextlib.contextmanager
+def beside(command: Sequence[str], what: str, *, env: Mapping[str, str]) -> Iterator[None]:
+    """Run a command while the body works, and wait for it; a body that fails interrupts it. Raises StepFailed."""
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    try:
+        yield
+    except StepFailed:
+        process.send_signal(signal.SIGINT)
+        raise
+    finally:
+        status = process.wait()
+    if status != 0:
+        raise StepFailed(f"{what} failed (status {status}); what is above tells why")
 
 
 def drop_half_installed(venv: Path) -> None:
@@ -167,22 +192,51 @@ def drop_half_installed(venv: Path) -> None:
             shutil.rmtree(str(metadata))
 
 
-def only(lock: str, names: Sequence[str]) -> str:
-    """The entries of a lock file that have these names, hashes and all."""
+def only(lock: str, names: Sequence[str], others: bool = False) -> str:
+    """The entries of a lock file that have these names, hashes and all; ``others``: all but these."""
     entries = re.split(r"\n(?=[^\s#])", lock)
-    return "\n".join(entry for entry in entries if re.split(r"[\[=\s]", entry, maxsplit=1)[0] in names) + "\n"
+    chosen = [e for e in entries if (re.split(r"[\[=\s]", e, maxsplit=1)[0] in names) != others]
+    return "\n".join(chosen) + "\n"
 
 
 def install_packages(root: Path, venv: Path) -> None:
-    """Install the lock. What comes as source is built with the locked build tools, not the newest."""
-    say("installing the Python packages of requirements.lock (a few minutes the first time)")
-    lock = root / "requirements.lock"
-    with tempfile.TemporaryDirectory(prefix="aqi-setup-") as folder:
-        tools = Path(folder, "build-tools.txt")
-        tools.write_text(only(lock.read_text(encoding="utf-8"), BUILD_TOOLS), encoding="utf-8")
-        pip(venv, "install", "--no-deps", "--require-hashes", "-r", str(tools))
-    pip(venv, "install", "--no-deps", "--require-hashes", "--no-build-isolation", "-r", str(lock))
+    """Install the lock. What comes as source is built with the locked build tools, not the newest.
+
+    Byte code is made afterwards, on all cores; pip would make it on one.
+    """
+    say("installing the Python packages of requirements.lock (about a minute the first time)")
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    install = ["install", "--no-deps", "--no-compile"]
+    with tempfile.TemporaryDirectory(prefix="aqi-setup-") as aside:
+        folder = Path(aside)
+
+        def written(file: str, text: str) -> str:
+            (folder / file).write_text(text, encoding="utf-8")
+            return str(folder / file)
+
+        pip(venv, *install, "--require-hashes", "-r", written("tools.txt", only(lock, BUILD_TOOLS)))
+        exact = [*install, "--require-hashes", "--no-build-isolation"]
+        source = only(lock, [SOURCE])
+        name, version = re.findall(r"([\w.-]+)[^=]*==(\S+)", source)[0]
+        if any(venv.glob(f"lib/python*/site-packages/{name}-{version}.dist-info/INSTALLER")):
+            pip(venv, *exact, "-r", str(root / "requirements.lock"))
+        else:
+            wheels = str(folder / "wheels")
+            options = ["--no-deps", "--require-hashes", "--no-build-isolation", "--wheel-dir", wheels]
+            command = pip_command(venv, "wheel", *options, "-r", written("source.txt", source))
+            environment = {**os.environ, "DIST_EXTRA_CONFIG": written("build.cfg", STORED)}
+            with beside(command, f"building {SOURCE}", env=environment):
+                pip(venv, *exact, "-r", written("others.txt", only(lock, [SOURCE], others=True)))
+            pip(venv, *install, "--no-index", "--find-links", wheels, f"{name}=={version}")
+    compile_all(venv)
     pip(venv, "check")
+
+
+def compile_all(venv: Path) -> None:
+    """Make the byte code that is missing, also for users who may not write here; not every file can have one."""
+    folders = [str(folder) for folder in venv.glob("lib/python*/site-packages")]
+    command = [str(venv / "bin" / "python"), "-I", "-m", "compileall", "-qq", "-j", "0", *folders]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
 def install_project(root: Path, venv: Path) -> None:
@@ -207,6 +261,17 @@ def alone(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def kept_groups(root: Path, venv: Path) -> list[str]:
+    """The groups of Java libraries that were set up once and have to be again: their list changed, or .venv did."""
+    stamp = read_stamp(venv)
+    groups = [step[len("java:") :] for step in stamp if step.startswith("java:") and stamp[step] != STARTED]
+    groups = [group for group in groups if has_group(root, group)]
+    steps = wanted(root, groups)
+    if groups and not usable(venv, stamp, steps["venv"]):
+        return groups
+    return [group for group in groups if stamp[f"java:{group}"] != steps[f"java:{group}"]]
 
 
 def done(root: Path, venv: Path, groups: Sequence[str]) -> bool:
@@ -262,19 +327,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/setup.py", description="Make this folder ready to run.")
     parser.add_argument("--check", action="store_true", help="only look whether the machine has what is needed")
     parser.add_argument("--quiet", action="store_true", help="say nothing where nothing is to be done")
-    parser.add_argument("--no-java", action="store_true", help="Python only: enough for lint and unit tests")
+    parser.add_argument("--spark", action="store_true", help="what Spark needs besides: Java libraries (Java 17)")
     parser.add_argument(
         "--java",
         action="append",
         default=[],
         metavar="GROUP",
-        help="a further group of config/java.lock.json",
+        help="as --spark, and a further group of config/java.lock.json",
     )
     options = parser.parse_args(arguments)
-    groups = [] if options.no_java else ["delta", *options.java]
+    groups = ["delta", *options.java] if options.spark or options.java else []
     started = time.monotonic()
     environment = os.environ
     try:
+        groups += [group for group in kept_groups(ROOT, ROOT / ".venv") if group not in groups]
         java = check(ROOT, groups, environment)
         if options.check:
             return 0

@@ -18,9 +18,19 @@ from xml.sax.saxutils import quoteattr
 from scripts.setup_machine import Lacking, StepFailed, say
 
 
+def _groups(root: Path) -> dict[str, Any]:
+    groups: dict[str, Any] = json.loads((root / "config" / "java.lock.json").read_text(encoding="utf-8"))["groups"]
+    return groups
+
+
+def has_group(root: Path, group: str) -> bool:
+    """Whether config/java.lock.json has such a group (still)."""
+    return group in _groups(root)
+
+
 def java_group(root: Path, group: str) -> dict[str, Any]:
     """One group of config/java.lock.json: ``folder`` (below .venv) and ``libraries``."""
-    groups = json.loads((root / "config" / "java.lock.json").read_text(encoding="utf-8"))["groups"]
+    groups = _groups(root)
     if group not in groups:
         raise Lacking(f"no group {group!r} of Java libraries; config/java.lock.json has: {', '.join(groups)}")
     chosen: dict[str, Any] = groups[group]

@@ -11,6 +11,7 @@ import pytest
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.workers"]
 
+CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -50,8 +51,42 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     conf = spark_conf(load(environment={}), "tests", 1) | {"spark.sql.codegen.cache.maxEntries": "5000"}
     driver = SparkDriver(conf, tmp_path_factory.mktemp("spark") / "spark.log")
-    yield driver.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(CONNECT_MODE, raising=False)
+        session = driver.start()
+    yield session
     driver.stop()
+
+
+@pytest.fixture(autouse=True)
+def _functions_of_spark(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that uses Spark's session itself makes expressions for it, whatever engine the test before it used."""
+    if "spark" in request.fixturenames:
+        monkeypatch.delenv(CONNECT_MODE, raising=False)
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The embedded engine that all tests of a process share."""
+    from tests.support.engines import SharedEmbedded
+
+    shared = SharedEmbedded(tmp_path_factory.mktemp("embedded"))
+    yield shared
+    shared.process.end()
+
+
+@pytest.fixture(scope="session")
+def on_spark(spark: Any) -> Any:
+    """Spark as the engine that all tests of a process share."""
+    from tests.support.engines import SharedSpark
+
+    return SharedSpark(spark)
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def either(request: pytest.FixtureRequest) -> Any:
+    """Each engine in turn: for what both have to do alike."""
+    return request.getfixturevalue("embedded" if request.param == "embedded" else "on_spark")
 
 
 @pytest.fixture(scope="session")

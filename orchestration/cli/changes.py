@@ -11,6 +11,7 @@ from orchestration.cli.common import (
     confirm,
     console_for_people,
     dry_run_option,
+    engine_option,
     json_option,
     main,
     open_workspace,
@@ -41,11 +42,14 @@ def _listener() -> Any:
 @click.argument("asset")
 @click.option("--sample", default=20, show_default=True, type=click.IntRange(min=1), help="Partitions to be made anew.")
 @dry_run_option
+@engine_option
 @yarn_check_option
 @profile_option
 @json_option
 @command
-def accept(asset: str, sample: int, dry_run: bool, no_yarn_check: bool, profile: str | None, as_json: bool) -> int:
+def accept(
+    asset: str, sample: int, dry_run: bool, engine: str | None, no_yarn_check: bool, profile: str | None, as_json: bool
+) -> int:
     """Declare that today's code makes the rows that an earlier version made, and prove it on a sample.
 
     The sample is made anew and compared with what is recorded; then one commit without files says that both versions
@@ -55,7 +59,7 @@ def accept(asset: str, sample: int, dry_run: bool, no_yarn_check: bool, profile:
     from orchestration.engine.changes.accept import planned_acceptance
     from orchestration.reports.json_text import to_json
 
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     key = one_asset(workspace, asset)
     found = planned_acceptance(workspace, key, sample)
     click.echo(found.in_words(), err=True)
@@ -75,6 +79,7 @@ def accept(asset: str, sample: int, dry_run: bool, no_yarn_check: bool, profile:
 @click.option("--drop", "drops", multiple=True, metavar="COLUMN", help="A column whose values may go.")
 @dry_run_option
 @yes_option
+@engine_option
 @yarn_check_option
 @profile_option
 @json_option
@@ -85,6 +90,7 @@ def migrate(
     drops: tuple[str, ...],
     dry_run: bool,
     yes: bool,
+    engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
     as_json: bool,
@@ -105,7 +111,7 @@ def migrate(
         if old in pairs:
             raise UsageError(f"--rename {old}: it is named twice", "Name each column once.")
         pairs[old] = new
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     key = one_asset(workspace, asset)
     found = planned_migration(workspace, key, pairs, drops)
     if found.is_empty:
@@ -117,7 +123,7 @@ def migrate(
                 confirm("Migrate it?")
             run_migration(workspace, key, _listener(), pairs, drops)
             click.echo("Migrated.", err=as_json)
-            if behind := behind_its_code(open_workspace(profile, no_yarn_check=no_yarn_check), key):
+            if behind := behind_its_code(open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine), key):
                 click.echo(
                     f"{behind} partitions lie behind their code: `aqi accept {key}` if it makes the same rows, "
                     "else materialize them.",
@@ -138,12 +144,20 @@ def location() -> None:
 @click.argument("new")
 @dry_run_option
 @yes_option
+@engine_option
 @yarn_check_option
 @profile_option
 @json_option
 @command
 def rename(
-    old: str, new: str, dry_run: bool, yes: bool, no_yarn_check: bool, profile: str | None, as_json: bool
+    old: str,
+    new: str,
+    dry_run: bool,
+    yes: bool,
+    engine: str | None,
+    no_yarn_check: bool,
+    profile: str | None,
+    as_json: bool,
 ) -> int:
     """Give a location another key, in every table: a commit a table, no fetch, ids as the new key makes them.
 
@@ -152,7 +166,7 @@ def rename(
     from orchestration.engine.changes.rename import planned_rename, run_rename
     from orchestration.reports.json_text import to_json
 
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     found = planned_rename(workspace, old, new)
     for table in found.tables:
         click.echo(table.in_words(), err=as_json)

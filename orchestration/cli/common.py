@@ -51,6 +51,9 @@ profile_option = click.option(
 yarn_check_option = click.option(
     "--no-yarn-check", is_flag=True, help="Run elsewhere too than on YARN, with a profile that is for YARN."
 )
+engine_option = click.option(
+    "--engine", type=click.Choice(["embedded", "spark"]), help="What makes the rows (default: as the profile says)."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Only JSON on standard output.")
 partitions_option = click.option(
     "--partitions",
@@ -110,10 +113,12 @@ def served_project() -> Project:
     return PROJECT
 
 
-def open_workspace(profile: str | None, *, no_yarn_check: bool = False) -> Workspace:
+def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: str | None = None) -> Workspace:
     from orchestration.engine.workspace import Workspace
 
-    flags = {"yarn": {"check": False}} if no_yarn_check else None
+    flags: dict[str, Any] = {"yarn": {"check": False}} if no_yarn_check else {}
+    if engine is not None:
+        flags["engine"] = engine
     return Workspace.open(project(), project().load(profile, flags=flags))
 
 
@@ -135,7 +140,7 @@ class OfAProject(click.Group):
 @click.group(cls=OfAProject, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(VERSION, prog_name="aqi")
 def main() -> None:
-    """An air-quality lakehouse as an asset graph, on Spark, Delta Lake and Prefect.
+    """An air-quality lakehouse as an asset graph, on Spark or without it, Delta Lake and Prefect.
 
     SELECTION: '*', a key (gold.fact_city_daily), a glob ('gold.fact_*'), +x (with all upstream), x+ (with all
     downstream), 2+x, x+1, layer:gold, tag:daily, and, or, not, parentheses. RANGE: see --partitions.

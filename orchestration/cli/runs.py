@@ -11,6 +11,7 @@ from orchestration.cli.common import (
     confirm,
     console_for_people,
     dry_run_option,
+    engine_option,
     json_option,
     leave_interrupted,
     locations_option,
@@ -40,6 +41,7 @@ force_option = click.option("--force", is_flag=True, help="Make what is fresh to
 )
 @dry_run_option
 @force_option
+@engine_option
 @yarn_check_option
 @profile_option
 @json_option
@@ -51,6 +53,7 @@ def materialize(
     hourly: bool,
     dry_run: bool,
     force: bool,
+    engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
     as_json: bool,
@@ -59,7 +62,7 @@ def materialize(
 
     With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
     """
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     if hourly:
         if days is not None or force:
             raise UsageError("--hourly chooses the days itself", "Leave out --partitions and --force.")
@@ -100,6 +103,7 @@ def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_js
 @locations_option
 @click.option("--restart", is_flag=True, help="Start over: fetch and make everything anew.")
 @dry_run_option
+@engine_option
 @yarn_check_option
 @profile_option
 @json_option
@@ -112,6 +116,7 @@ def backfill(
     locations: str,
     restart: bool,
     dry_run: bool,
+    engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
     as_json: bool,
@@ -123,7 +128,7 @@ def backfill(
     """
     from orchestration.engine.backfill import backfill_request
 
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
@@ -196,6 +201,7 @@ def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
 )
 @dry_run_option
 @yes_option
+@engine_option
 @yarn_check_option
 @profile_option
 @json_option
@@ -207,6 +213,7 @@ def repair(
     refetch: bool,
     dry_run: bool,
     yes: bool,
+    engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
     as_json: bool,
@@ -216,7 +223,7 @@ def repair(
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
     Without --partitions: all of them.
     """
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
     if dry_run:

@@ -1,6 +1,6 @@
-"""Runs a materialization: lock, plan, one Spark session, one Prefect flow, a truthful summary.
+"""Runs a materialization: lock, plan, one session of one engine, one Prefect flow, a truthful summary.
 
-What is slow starts at once and side by side: the driver JVM, Prefect, the first fetches.
+What is slow starts at once and side by side: the engine, Prefect, the first fetches.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from orchestration.core.errors import SourceError
 from orchestration.core.partitions.keys import PartitionSet
@@ -22,23 +21,19 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.changes.tables import change_tables, foreign_columns
+from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.flow import MATERIALIZE, Work, run_flow, submit_tasks
 from orchestration.engine.observation import Look, look
 from orchestration.engine.run_record import RunRecord
-from orchestration.engine.session import MakeSpark, Session, check_spark, own_driver
-from orchestration.engine.steps import RunContext, StepRunner
+from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
+from orchestration.engine.steps import ROWS_A_PARTITION, RunContext, StepRunner
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
+from resources.machine.memory import economize
 from resources.prefect.server import prefect_api
 from resources.spark.on_yarn import check_master
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-ROWS_A_PARTITION = 24
-"""So many rows of a dated partition Spark is set up for: those of hours."""
 
 
 def materialize(
@@ -49,14 +44,15 @@ def materialize(
     title: str,
     flow_name: str = MATERIALIZE,
     flow_run_id: str = "",
-    make_spark: MakeSpark | None = None,
+    make_engine: MakeEngine | None = None,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. Failures in steps are in the summary; all others raise LakehouseError.
 
-    Where there is nothing to do, neither the lock is taken nor Java looked for. title: names the flow run.
+    Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
     flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
     """
     started = time.perf_counter()
+    economize()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
     check_ready(workspace, request)
@@ -68,9 +64,9 @@ def materialize(
     if plan.is_empty:
         listener.planned(plan)
         return _summary(request, run_id, plan, (), states, started, flow_run_id)
-    if plan.steps and make_spark is None:
-        check_spark(workspace)
-    make_spark = make_spark or own_driver(settings, workspace.warehouse.uri, listener)
+    if plan.steps and make_engine is None:
+        check_engine(workspace, [workspace.catalog[step.asset] for step in plan.steps])
+    make_engine = make_engine or own_engine(settings, listener)
     with locked(workspace, run_id, listener) as inherited:
         Pending(workspace.warehouse.uri).check(request.assets)
         before, (plan, states) = states, workspace.plan(request, current)
@@ -92,14 +88,14 @@ def materialize(
             return _summary(request, run_id, plan, (), states, started, flow_run_id)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
-        driver = make_spark(run_id, largest, inherited)
+        engine = make_engine(workspace.warehouse, run_id, largest, inherited)
         with contextlib.ExitStack() as ending:
             ending.push(record.end)
-            session = Session(driver, ending.enter_context(ThreadPoolExecutor(1, "spark-start")))
-            ending.callback(driver.stop)
+            session = Session(engine, ending.enter_context(ThreadPoolExecutor(1, "engine-start")))
+            ending.callback(engine.stop)
             ending.callback(session.settle)
             if looked is None or looked.brought:
-                listener.starting("Spark and Prefect")
+                listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()
             if not flow_run_id:
                 ending.enter_context(prefect_api(log_folder() / f"{run_id}-prefect.log"))
@@ -122,9 +118,9 @@ def materialize(
             except BaseException:
                 if source is not None:
                     source.cancel()
-                driver.cancel()
+                engine.cancel()
                 raise
-            application_id = driver.application_id
+            application_id = engine.application_id
     return _summary(request, run_id, plan, _outcomes(plan, runner), runner.tables, started, flow_run_id, application_id)
 
 
@@ -156,7 +152,7 @@ def prepare(
     plan: Plan,
     tables: Mapping[str, TableState],
     run_id: str,
-    spark: Callable[[], SparkSession],
+    engine: Callable[[], Engine],
     current: Current | None = None,
     looked: Look | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
@@ -177,7 +173,7 @@ def prepare(
         warehouse=workspace.warehouse,
         tables=tables,
         current=current,
-        spark=spark,
+        engine=engine,
         history=workspace.history,
         arguments=workspace.code.arguments,
         sources=workspace.sources,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.calendar import iso
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FETCHES_AT_ONCE = 4
+SHOWN_ONE_BY_ONE = 120
+"""So many fetches are a task run of Prefect's each, which costs more than the fetch; more are one for every request."""
 NOT_OF_A_LOCATION = (SourceUnreachable, SourceLimited, FetchCancelled)
 """Errors that every location would meet: the others need not be asked for."""
 
@@ -208,6 +211,16 @@ class Fetching:
     def tasks_of(self, step: str) -> tuple[FetchTask, ...]:
         """The tasks that bring what a step wants."""
         return self._tasks_of.get(step, ())
+
+    def groups_of(self, step: str) -> tuple[tuple[FetchTask, ...], ...]:
+        """The tasks for a step as they are shown to people: each by itself, or, where they are many, by request.
+
+        One location's failure is that location's alone either way.
+        """
+        tasks = self.tasks_of(step)
+        if len(self.tasks) <= SHOWN_ONE_BY_ONE:
+            return tuple((task,) for task in tasks)
+        return tuple(tuple(group) for _, group in groupby(tasks, key=lambda task: task.request))
 
     def errors(self, step: str) -> dict[FetchTask, SourceError]:
         """What went wrong for a step, by task."""

@@ -15,6 +15,7 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.core.runs.decisions import PartitionFacts
+from orchestration.core.state.partition_record import nothing
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -43,7 +44,7 @@ def aggregate(
     keys = [F.col(name) for name in columns or ()]
     hashed = {"": [name for name in contract.column_names if not name.startswith("_")], **(earlier or {})}
     counted = _counted(contract) if asset.source is not None else ()
-    rows = (
+    facts = (
         frame.groupBy(*[key.alias(name) for key, name in zip(keys, ("day", "location"), strict=False)])
         .agg(
             F.count(F.lit(1)).alias("rows"),
@@ -51,13 +52,13 @@ def aggregate(
             *[F.count(name).alias(f"values:{name}") for name in counted],
             *[count.alias(f"check:{name}") for name, count in counts.items()],
         )
-        .collect()
+        .toArrow()
     )
     return {
         (NULL_KEY if columns is None else PartitionKey(row["day"], row["location"])): _facts(
             row, counts, hashed, counted
         )
-        for row in rows
+        for row in facts.to_pylist()
     }
 
 
@@ -71,7 +72,10 @@ def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[Par
     rows = frame.groupBy(day.alias("day"), location.alias("location")).agg(
         F.count(F.lit(1)).alias("rows"), hashes.alias("hash")
     )
-    return {PartitionKey(row["day"], row["location"]): (int(row["rows"]), int(row["hash"])) for row in rows.collect()}
+    return {
+        PartitionKey(row["day"], row["location"]): (int(row["rows"]), int(row["hash"]))
+        for row in rows.toArrow().to_pylist()
+    }
 
 
 def row_hash(columns: Sequence[str]) -> Column:
@@ -94,7 +98,7 @@ def _facts(row: Any, counts: Mapping[str, Any], hashed: Mapping[str, Any], count
     return PartitionFacts(
         rows=int(row["rows"]),
         fingerprint=prints.pop(""),
-        violations={name: int(row[f"check:{name}"]) for name in counts if row[f"check:{name}"]},
-        also=prints,
-        values={name: int(row[f"values:{name}"]) for name in counted},
+        violations={name: int(row[f"check:{name}"]) for name in counts if row[f"check:{name}"]} or nothing(),
+        also=prints or nothing(),
+        values={name: int(row[f"values:{name}"]) for name in counted} or nothing(),
     )

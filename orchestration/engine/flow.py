@@ -61,7 +61,8 @@ class Work:
     @property
     def tasks(self) -> int:
         """How many task runs it makes."""
-        return len(self.plan.steps) + (len(self.source.tasks) if self.source is not None else 0)
+        fetches = 0 if self.source is None else sum(len(self.source.groups_of(step.id)) for step in self.plan.steps)
+        return len(self.plan.steps) + fetches
 
 
 def task_threads(parallel_steps: int) -> Any:
@@ -117,17 +118,19 @@ def submit_tasks(work: Work, name: str) -> None:
     fetching, working = threading.Semaphore(FETCHES_AT_ONCE), threading.Semaphore(work.parallel_steps)
 
     @task(cache_policy=NO_CACHE, persist_result=False)
-    def fetch(number: int) -> State[Any]:
+    def fetch(step_id: str, number: int) -> State[Any]:
         assert source is not None
-        item = source.tasks[number]
-        try:
-            with fetching:
-                hours = source.fetch(item)
-        except Exception as error:  # whatever goes wrong is reported on this task  # noqa: BLE001
-            listener.fetched(item, explain(error))
-            return Failed(message=explain(error))
-        listener.fetched(item, None)
-        return Completed(message=f"{hours} hours")
+        group, rows, failed = source.groups_of(step_id)[number], 0, list[str]()
+        with fetching:
+            for item in group:
+                try:
+                    rows += source.fetch(item)
+                except Exception as error:  # whatever goes wrong is reported on this task  # noqa: BLE001
+                    listener.fetched(item, explain(error))
+                    failed.append(explain(error) if len(group) == 1 else f"{item}: {explain(error)}")
+                else:
+                    listener.fetched(item, None)
+        return Failed(message="; ".join(failed)) if failed else Completed(message=f"{rows} hours")
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def materialize(step_id: str) -> State[Any]:
@@ -146,9 +149,8 @@ def submit_tasks(work: Work, name: str) -> None:
         before: Any = [allow_failure(future) for future in written]
         named: Any = fetch.with_options
         return [
-            named(task_run_name=f"fetch {item}").submit(number, wait_for=before)
-            for number, item in enumerate(source.tasks)
-            if item.step == step.id
+            named(task_run_name=f"fetch {_in_short(group)}").submit(step.id, number, wait_for=before)
+            for number, group in enumerate(source.groups_of(step.id))
         ]
 
     futures: dict[str, Any] = {}
@@ -198,6 +200,10 @@ def wait_for_history(flow_run_id: str, tasks: int) -> bool:
                 return True
             time.sleep(0.05)
     return False
+
+
+def _in_short(group: Sequence[FetchTask]) -> str:
+    return str(group[0]) if len(group) == 1 else f"{len(group)} locations {group[0].days}"
 
 
 def _named(task: Any, step: Step) -> Any:

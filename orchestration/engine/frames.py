@@ -1,9 +1,8 @@
-"""What a step reads on Spark, and what its asset's function makes of it, in the columns of contracts."""
+"""What a step reads, and what its asset's function makes of it, in the columns of contracts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
@@ -12,35 +11,27 @@ from orchestration.core.errors import CheckFailed
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.step_world import Reading
 from orchestration.core.state.table_state import TableState
-from resources.delta.warehouse import Warehouse, condition
+from orchestration.engine.engines.engine import Engine, KeptRows
+from resources.delta.warehouse import condition
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 
 class Frames:
-    """Rows of tables as Spark frames. spark: gives the session, waits until it is ready."""
+    """Rows of tables as frames of an engine. engine: gives it, waits until it is ready."""
 
     def __init__(
-        self,
-        warehouse: Warehouse,
-        assets: Mapping[str, Asset],
-        contracts: Mapping[str, Contract],
-        spark: Callable[[], SparkSession],
+        self, assets: Mapping[str, Asset], contracts: Mapping[str, Contract], engine: Callable[[], Engine]
     ) -> None:
-        self._warehouse = warehouse
         self._assets = assets
         self._contracts = contracts
-        self._spark = spark
-
-    def table(self, asset: Asset, own: TableState) -> DataFrame:
-        """The rows of an asset's table as ``own`` has it."""
-        assert own.version is not None, "there are stored rows"
-        return self._warehouse.read(self._spark(), asset.key, own.version)
+        self._engine = engine
 
     def stored(self, asset: Asset, partitions: PartitionSet, own: TableState) -> DataFrame:
-        """The rows of ``partitions`` in an asset's table."""
-        return self.table(asset, own).where(condition(asset.partition_columns, partitions))
+        """The rows of ``partitions`` in an asset's table as ``own`` has it."""
+        assert own.version is not None, "there are stored rows"
+        return self._engine().table(asset, own.version, partitions)
 
     def as_fetched(self, asset: Asset, partitions: PartitionSet, own: TableState, columns: Sequence[str]) -> DataFrame:
         """The rows of a fetched asset's own table, in the columns that its source sends.
@@ -58,23 +49,21 @@ class Frames:
             )
         return rows.select(*columns)
 
-    def read(self, reading: Reading[DataFrame]) -> DataFrame:
+    def read(self, reading: Reading[KeptRows]) -> DataFrame:
         """What is read of an upstream table: what this run wrote comes from memory."""
         upstream = self._assets[reading.of]
         frames = [
-            frame if partitions is None else frame.where(condition(upstream.partition_columns, partitions))
-            for frame, partitions in reading.kept
+            rows.frame()
+            if partitions is None
+            else rows.frame().where(condition(upstream.partition_columns, partitions))
+            for rows, partitions in reading.kept
         ]
         if reading.stored or not frames:
             assert reading.version is not None, "there is a table"
-            table = self._warehouse.read(self._spark(), reading.of, reading.version)
-            table = table.where(condition(upstream.partition_columns, reading.stored))
+            table = self._engine().table(upstream, reading.version, reading.stored)
             # By its contract: without columns that others added, with null in those that it does not have yet.
             frames.append(conform(table, upstream, self._contracts[reading.of], missing_is_null=True))
-        if len(frames) == 1:
-            return frames[0]
-        union = reduce(lambda one, other: one.unionByName(other), frames)
-        return union.coalesce(self._spark().sparkContext.defaultParallelism)
+        return self._engine().union(frames)
 
 
 def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_null: bool = False) -> DataFrame:

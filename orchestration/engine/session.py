@@ -1,19 +1,25 @@
-"""The one Spark session of a run: started when it is wanted, stopped with the run."""
+"""The one engine of a run: started when it is wanted, stopped with the run."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
 
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import CommitConflict, LakehouseError, WarehouseError
+from orchestration.engine.engines.embedded import EmbeddedEngine
+from orchestration.engine.engines.engine import Engine, MakeEngine
+from orchestration.engine.engines.spark import SparkEngine
+from orchestration.engine.engines.spark_child import SparkChild
 from orchestration.engine.exclusive import RunListener, log_folder
 from orchestration.engine.steps import explain
 from orchestration.engine.workspace import Workspace
-from resources.delta.warehouse import is_conflict
-from resources.settings.load import Settings
+from resources.delta.warehouse import Warehouse, is_conflict
+from resources.embedded.process import EmbeddedProcess, check_installed
+from resources.machine.memory import economize
+from resources.settings.load import VALUE_SETTINGS, Settings
 from resources.spark.driver import (
     SparkDriver,
     check_java,
@@ -24,103 +30,119 @@ from resources.spark.driver import (
 )
 from resources.spark.on_yarn import check_cluster, check_master, yarn_conf
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-
-class SparkProvider(Protocol):
-    """Gives a Spark session for a run; tests give one that is shared."""
-
-    def start(self) -> SparkSession: ...
-
-    @property
-    def application_id(self) -> str: ...
-
-    def cancel(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-MakeSpark = Callable[[str, int, list[int]], SparkProvider]
-"""(run id, rows expected of the largest step, files to inherit) → provider."""
-
 
 class Session:
-    """The session of a run: started when it is told to, or when it is wanted."""
+    """The engine of a run: started when it is told to, or when it is wanted."""
 
-    def __init__(self, driver: SparkProvider, pool: ThreadPoolExecutor) -> None:
-        self._driver = driver
+    def __init__(self, engine: Engine, pool: ThreadPoolExecutor) -> None:
+        self._engine = engine
         self._pool = pool
         self._lock = threading.Lock()
-        self._started: Future[SparkSession] | None = None
+        self._started: Future[None] | None = None
 
-    def begin(self) -> Future[SparkSession]:
+    def begin(self) -> Future[None]:
         """Start it, if nobody has."""
         with self._lock:
             if self._started is None:
-                self._started = self._pool.submit(self._driver.start)
+                self._started = self._pool.submit(self._engine.start)
             return self._started
 
-    def get(self) -> SparkSession:
+    def get(self) -> Engine:
         """Wait until it is ready."""
-        return self.begin().result()
+        self.begin().result()
+        return self._engine
 
     def settle(self) -> None:
-        """Wait for a session that is still starting: only what has started can be stopped."""
+        """Wait for an engine that is still starting: only what has started can be stopped."""
         if self._started is not None:
             with contextlib.suppress(Exception):
                 self._started.result()
 
 
 @contextlib.contextmanager
-def spark_session(
+def engine_session(
     workspace: Workspace,
     run_id: str,
     rows_expected: int,
     inherited: list[int],
     listener: RunListener,
-    make_spark: MakeSpark | None = None,
-) -> Iterator[SparkSession]:
-    """A session for what is no materialization: started at the beginning of the block, stopped at its end.
+    make_engine: MakeEngine | None = None,
+) -> Iterator[Engine]:
+    """An engine for what is no materialization: started at the beginning of the block, stopped at its end.
 
-    rows_expected, inherited: see ``MakeSpark``. Raises EnvironmentError_ before anything is started.
+    rows_expected, inherited: see ``MakeEngine``. Raises EnvironmentError_ before anything is started.
     """
     check_master(workspace.settings)
-    if make_spark is None:
-        check_spark(workspace)
-        make_spark = own_driver(workspace.settings, workspace.warehouse.uri, listener)
-    driver = make_spark(run_id, rows_expected, inherited)
-    listener.starting("Spark")
+    economize()
+    if make_engine is None:
+        check_engine(workspace)
+        make_engine = own_engine(workspace.settings, listener)
+    engine = make_engine(workspace.warehouse, run_id, rows_expected, inherited)
+    listener.starting(ENGINE_TITLES[engine.name])
     try:
-        yield driver.start()
+        engine.start()
+        yield engine
     except Exception as error:
-        driver.cancel()
+        engine.cancel()
         if isinstance(error, LakehouseError):
             raise
         kind = CommitConflict if is_conflict(error) else WarehouseError
         raise kind(explain(error), "Call the same command again; nothing is half-done.") from error
     except BaseException:
-        driver.cancel()
+        engine.cancel()
         raise
     finally:
-        driver.stop()
+        engine.stop()
 
 
-def check_spark(workspace: Workspace) -> None:
-    """Raises EnvironmentError_ where this machine, or the cluster, cannot give a session."""
-    if not is_submitted():
+ENGINE_TITLES = {"spark": "Spark", "embedded": "the embedded engine"}
+
+
+def check_engine(workspace: Workspace, assets: Iterable[Asset] = ()) -> None:
+    """Raises EnvironmentError_ where this machine, or the cluster, cannot give the engine of the settings.
+
+    assets: that are to be made; some may be for Spark alone.
+    """
+    settings = workspace.settings
+    if settings.engine == "embedded":
+        check_installed()
+        for asset in assets:
+            if asset.engine == "spark":
+                check_java()
+                check_java_libraries()
+    elif not is_submitted():
         check_java()
         check_java_libraries()
-        if workspace.settings.on_yarn:
-            check_cluster(workspace.settings, workspace.warehouse.uri)
+        if settings.on_yarn:
+            check_cluster(settings, workspace.warehouse.uri)
 
 
-def own_driver(settings: Settings, warehouse: str, listener: RunListener) -> MakeSpark:
-    def make(run_id: str, rows_expected: int, inherited: list[int]) -> SparkProvider:
+def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
+    """Makes the engine that the settings name."""
+
+    def spark(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
         on_yarn = None
         if settings.on_yarn and not is_submitted():
-            on_yarn = yarn_conf(settings, run_id, warehouse, spark_archive(settings, warehouse, listener.starting))
+            archive = spark_archive(settings, warehouse.uri, listener.starting)
+            on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
         conf = spark_conf(settings, run_id, rows_expected, on_yarn)
-        return SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited)
+        return SparkEngine(warehouse, SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited))
 
-    return make
+    def embedded(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
+        assert warehouse.folder is not None, "settings were validated"
+        process = EmbeddedProcess(
+            warehouse.folder,
+            settings.embedded.memory_bytes,
+            settings.embedded.memory,
+            settings.embedded.timeout_seconds,
+            VALUE_SETTINGS,
+            log_folder() / f"{run_id}-embedded.log",
+        )
+
+        def on_spark() -> SparkChild:
+            listener.warned('Spark is started for what is declared with engine="spark"')
+            return SparkChild(spark_conf(settings, run_id, rows_expected), log_folder() / f"{run_id}-spark.log")
+
+        return EmbeddedEngine(warehouse, process, on_spark)
+
+    return embedded if settings.engine == "embedded" else spark

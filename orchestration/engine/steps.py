@@ -1,4 +1,4 @@
-"""Runs the steps of a plan on Spark: ``core.runs.step`` says in which order, this does it.
+"""Runs the steps of a plan on an engine: ``core.runs.step`` says in which order, this does it.
 
 Knows nothing of Prefect: ``executor`` calls ``StepRunner.run`` from its tasks, several at once.
 """
@@ -22,32 +22,38 @@ from orchestration.core.errors import CheckFailed, LakehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs.batches import in_batches
 from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.runs.step import Steps
-from orchestration.core.runs.step_world import Reading
+from orchestration.core.runs.step_world import Reading, Readings
 from orchestration.core.source import Source
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.differences import first_difference
 from orchestration.engine.changes.history import WarehouseHistory
+from orchestration.engine.engines.engine import Engine, KeptRows
 from orchestration.engine.fetching import Fetching, stored_columns
 from orchestration.engine.fingerprints import aggregate, contents
 from orchestration.engine.flagged_hours import flags_of_tables
 from orchestration.engine.frames import Frames, conform
 from resources.delta.warehouse import Warehouse, condition, is_conflict
 from resources.machine import crash_points
+from resources.machine.memory import give_back
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
+
+ROWS_A_PARTITION = 24
+"""So many rows of a dated partition an engine is set up for: those of hours."""
 
 
 @dataclass(frozen=True)
 class RunContext:
     """What all steps of a run share.
 
-    spark: gives the session, waits until it is ready. tables: the states on which the plan was made; current: the code,
+    engine: gives it, waits until it is ready. tables: the states on which the plan was made; current: the code,
     contracts and moment of the run. history: of the warehouse. arguments: what an asset's function gets by keyword.
     sources: by name.
     """
@@ -60,7 +66,7 @@ class RunContext:
     warehouse: Warehouse
     tables: Mapping[str, TableState]
     current: Current
-    spark: Callable[[], SparkSession]
+    engine: Callable[[], Engine]
     history: WarehouseHistory
     arguments: Callable[[Asset], dict[str, Any]]
     sources: Mapping[str, Source[Any]]
@@ -74,7 +80,7 @@ class StepRunner:
 
     def __init__(self, context: RunContext, source: Fetching | None) -> None:
         self._catalog = context.catalog
-        self._world = SparkWorld(context, source)
+        self._world = EngineWorld(context, source)
         self._steps = Steps(
             self._world,
             context.plan,
@@ -92,6 +98,7 @@ class StepRunner:
         started = time.perf_counter()
         outcome = replace(self._steps.run(step), seconds=time.perf_counter() - started)
         self.outcomes[step.id] = outcome
+        give_back()
         return outcome
 
     @property
@@ -102,6 +109,11 @@ class StepRunner:
     def needs_source(self, step: Step) -> bool:
         """Whether something is fetched for the step."""
         return self._catalog[step.asset].source is not None and bool(step.fetched)
+
+    def make(self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]) -> Made[KeptRows]:
+        """The rows of ``targets`` as ``tables`` have what they are made of, and their facts; nothing is committed."""
+        own = tables.get(asset.key, TableState())
+        return self._world.make(step, asset, targets, lambda part: self._steps.readings(asset, part, tables), own)
 
     def transform(self, step: Step, asset: Asset, targets: PartitionSet, tables: Mapping[str, TableState]) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types, not evaluated yet."""
@@ -115,17 +127,17 @@ class StepRunner:
         return self._world.facts(asset, frame, tables.get(asset.key, TableState()))
 
 
-class SparkWorld:
-    """See ``core.runs.step_world.StepWorld``, which this is for a warehouse, a session and a source.
+class EngineWorld:
+    """See ``core.runs.step_world.StepWorld``, which this is for a warehouse, an engine and a source.
 
-    Every frame that it makes is evaluated once, and kept by Spark until it is let go of.
+    Every frame that it makes is evaluated once, and kept by the engine until it is let go of.
     """
 
     def __init__(self, context: RunContext, source: Fetching | None) -> None:
         self._context = context
         self._source = source
         self._assets = {asset.key: asset for asset in context.catalog}
-        self._frames = Frames(context.warehouse, self._assets, context.contracts, context.spark)
+        self._frames = Frames(self._assets, context.contracts, context.engine)
         self._committing: dict[str, threading.Lock] = {key: threading.Lock() for key in self._assets}
         self._flags: dict[tuple[RunWindow, int | None], FlaggedHours] = {}
         self.alone: bool = context.warehouse.is_local
@@ -145,18 +157,20 @@ class SparkWorld:
         return self._committing[asset.key]
 
     def create(self, asset: Asset) -> None:
-        self._context.warehouse.create(self._context.spark(), asset, self._context.contracts[asset.key])
+        engine = self._context.engine()
+        with engine.working(asset.key):
+            engine.create(asset, self._context.contracts[asset.key])
 
-    def commit(self, asset: Asset, proposal: Proposal[DataFrame]) -> None:
+    def commit(self, asset: Asset, proposal: Proposal[KeptRows]) -> None:
         warehouse, made, said, before = self._context.warehouse, proposal.made, proposal.said, proposal.before
         replaced = proposal.change.replaced
         try:
             if not replaced:
                 warehouse.record(asset, said, before)
             else:
-                whole = made.held <= replaced
-                part = made.frame if whole else made.frame.where(condition(asset.partition_columns, replaced))
-                warehouse.replace(part, asset, replaced, proposal.change.rows, said, before)
+                engine, only = self._context.engine(), None if made.held <= replaced else replaced
+                with engine.working(asset.key):
+                    engine.replace(made.frame, only, asset, replaced, proposal.change.rows, said, before)
         except Exception as error:
             if not is_conflict(error):
                 raise
@@ -170,25 +184,47 @@ class SparkWorld:
         return Fetched(self._source.fetched(step.id), self._source.sourced(step.id), errors)
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[DataFrame], ...], own: TableState
-    ) -> Made[DataFrame]:
-        self._name_thread(step)
-        frame = self.transform(step, asset, targets, inputs, own).persist()
-        try:
-            return Made(frame, self.facts(asset, frame, own))
-        except BaseException:
-            self.let_go(frame)
-            raise
+        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[KeptRows], own: TableState
+    ) -> Made[KeptRows]:
+        engine = self._context.engine()
+        with engine.working(step.id):
+            whole_locations = any(mapping.window is not None for mapping in asset.upstream)
+            at_once = max(1, engine.rows_at_once // ROWS_A_PARTITION)
+            kept: list[KeptRows] = []
+            facts: dict[PartitionKey, PartitionFacts] = {}
+            try:
+                for part in in_batches(targets, at_once, whole_locations=whole_locations):
+                    kept.append(engine.evaluate(self.transform(step, asset, part, readings(part), own)))
+                    facts |= self._distinct(asset, facts, self.facts(asset, kept[-1].frame(), own))
+                return Made(engine.together(kept), facts)
+            except BaseException:
+                for rows in kept:
+                    rows.let_go()
+                raise
+
+    def _distinct(
+        self,
+        asset: Asset,
+        before: Mapping[PartitionKey, PartitionFacts],
+        more: dict[PartitionKey, PartitionFacts],
+    ) -> dict[PartitionKey, PartitionFacts]:
+        """``more``. Raises CheckFailed where a batch made rows of a partition that another one has made."""
+        if doubled := before.keys() & more.keys():
+            raise CheckFailed(
+                f"{asset.key}: the transformation made rows of partitions that it was not asked for: {min(doubled)}",
+                "Every row must lie in the partition of the upstream rows that it is made from.",
+            )
+        return more
 
     def transform(
-        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[DataFrame], ...], own: TableState
+        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[KeptRows], ...], own: TableState
     ) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types, not evaluated yet."""
         if asset.source is not None:
             frames = [self._sources_rows(step, asset, targets, own)]
         else:
             frames = [self._frames.read(reading) for reading in inputs]
-        frame = asset.function(*frames, **self._context.arguments(asset))
+        frame = self._context.engine().call(asset, frames, self._context.arguments(asset))
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
         frame = conform(frame, asset, self._context.contracts[asset.key])
@@ -202,28 +238,30 @@ class SparkWorld:
         earlier = context.history.earlier(asset.key, own)
         return aggregate(frame, asset, context.contracts[asset.key], context.parameters, earlier)
 
-    def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[DataFrame]:
-        self._name_thread(step)
-        frame = self._frames.stored(asset, partitions, own)
-        return Made(frame, self.facts(asset, frame, own))
+    def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[KeptRows]:
+        engine = self._context.engine()
+        with engine.working(step.id):
+            frame = self._frames.stored(asset, partitions, own)
+            return Made(_Stored(frame), self.facts(asset, frame, own))
 
     def altered(
-        self, asset: Asset, made: Made[DataFrame], partitions: PartitionSet, own: TableState
+        self, asset: Asset, made: Made[KeptRows], partitions: PartitionSet, own: TableState
     ) -> tuple[PartitionSet, str]:
         columns = [name for name in self._source_columns(asset) if not name.startswith("_")]
-        table = self._frames.table(asset, own)
-        within = condition(asset.partition_columns, partitions)
-        then, now = (contents(rows.where(within), asset, columns) for rows in (table, made.frame))
-        bad = PartitionSet.from_keys(key for key in partitions if then.get(key) != now.get(key))
-        if not bad:
-            return bad, ""
-        where = condition(asset.partition_columns, PartitionSet.from_keys([next(iter(bad))]))
-        key = self._context.contracts[asset.key].key
-        return bad, first_difference(table.where(where), made.frame.where(where), key, columns)
+        with self._context.engine().working(asset.key):
+            then = contents(self._frames.stored(asset, partitions, own), asset, columns)
+            frame = made.frame.frame()
+            now = contents(frame.where(condition(asset.partition_columns, partitions)), asset, columns)
+            bad = PartitionSet.from_keys(key for key in partitions if then.get(key) != now.get(key))
+            if not bad:
+                return bad, ""
+            first = PartitionSet.from_keys([next(iter(bad))])
+            stored = self._frames.stored(asset, first, own)
+            made_anew = frame.where(condition(asset.partition_columns, first))
+            return bad, first_difference(stored, made_anew, self._context.contracts[asset.key].key, columns)
 
-    def let_go(self, frame: DataFrame) -> None:
-        with contextlib.suppress(Exception):  # a JVM that is gone has forgotten it
-            frame.unpersist()
+    def let_go(self, frame: KeptRows) -> None:
+        frame.let_go()
 
     def forget(self, step: Step) -> None:
         if self._source is not None:
@@ -242,7 +280,7 @@ class SparkWorld:
         assert self._source is not None
         table = self._source.table(step.id, targets)
         assert table is not None, "targets were fetched"
-        return self._context.spark().createDataFrame(table)
+        return self._context.engine().rows(table)
 
     def _source_columns(self, asset: Asset) -> list[str]:
         """The columns of what the function of a fetched asset is given."""
@@ -260,11 +298,18 @@ class SparkWorld:
     def reached(self, point: str) -> None:
         crash_points.reach(point)
 
-    def _name_thread(self, step: Step) -> None:
-        """Give this thread's Spark jobs a name, and a fair share beside those of other steps."""
-        context = self._context.spark().sparkContext
-        context.setLocalProperty("spark.scheduler.pool", step.id)
-        context.setJobDescription(step.id)
+
+@dataclass(frozen=True)
+class _Stored:
+    """Rows of a table, which need not be kept."""
+
+    rows: DataFrame
+
+    def frame(self) -> DataFrame:
+        return self.rows
+
+    def let_go(self) -> None:
+        pass
 
 
 def explain(error: BaseException) -> str:

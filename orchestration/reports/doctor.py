@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -10,8 +11,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from psutil import virtual_memory
 
 from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
 from orchestration.engine.changes.places import check_swapped, locations_of
@@ -19,6 +23,8 @@ from orchestration.engine.changes.tables import foreign_columns, table_changes
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
+from resources.embedded.process import check_installed
+from resources.embedded.scratch import FOLDER as SCRATCH
 from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
 from resources.hadoop.resource_manager import ResourceManager
 from resources.settings.load import Settings
@@ -26,6 +32,7 @@ from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries
 from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
 from resources.storage.files import open_files
 
+LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 FREE_GIB = 2
 GONE_SHOWN = 5
 
@@ -48,20 +55,24 @@ class Finding:
 
 
 def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
-    """Look at Python, Java, libraries, configuration, declarations, warehouse, cluster and Prefect; never raises
+    """Look at Python, the engines, configuration, declarations, warehouse, cluster and Prefect; never raises
     LakehouseError. of: gives the project, or raises DeclarationError.
     """
-    findings = [_look("Python", _python), _look("Java", check_java), _look("Java libraries", _java_libraries)]
+    findings = [_look("Python", _python)]
     try:
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, wrong, _look("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, _look("Prefect", _prefect)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
-        return [*findings, Finding("configuration", False, error.message, error.remedy)]
-    findings.append(Finding("configuration", True, f"profile {settings.profile}"))
+        return [*findings, *examine_engines(""), Finding("configuration", False, error.message, error.remedy)]
+    findings += examine_engines(settings.engine)
+    if settings.engine == "embedded":
+        findings.append(_look("memory", lambda: _memory(settings)))
+        findings.append(_look("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
+    findings.append(Finding("configuration", True, f"profile {settings.profile}, engine {settings.engine}"))
     findings.append(_look("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
@@ -72,6 +83,20 @@ def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
     findings.append(_look("Prefect", _prefect))
     findings += [_look("source", partial(_source, project, settings, name)) for name in _sources(project)]
     return findings
+
+
+def examine_engines(engine: str) -> list[Finding]:
+    """Look at what each engine needs; never raises LakehouseError.
+
+    engine: the one that the settings name; what only another one needs is no fault where it is not there. Empty: not
+    known, so that nothing is.
+    """
+    embedded, spark = engine == "embedded", engine == "spark"
+    return [
+        _look_for("embedded engine", _embedded, embedded, "none; only `engine: embedded` needs it (make setup)"),
+        _look_for("Java", check_java, spark, "none; only Spark needs it (make setup-spark)"),
+        _look_for("Java libraries", _java_libraries, spark, "none; only Spark needs them (make setup-spark)"),
+    ]
 
 
 def examine_cluster(settings: Settings) -> list[Finding]:
@@ -188,12 +213,62 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, False, str(error))
 
 
+def _look_for(what: str, look: Callable[[], str], needed: bool, without: str) -> Finding:
+    """``without``: what is found where it is not there, or not as it must be, and nobody needs it."""
+    finding = _look(what, look)
+    return finding if needed or finding.ok else Finding(what, True, without)
+
+
 def _python() -> str:
     return sys.version.split()[0]
 
 
+def _embedded() -> str:
+    """Raises EnvironmentError_ where pysail is not there, cannot be loaded, or is not the one that is locked."""
+    found, locked = check_installed(), _locked("pysail")
+    if locked and found != locked:
+        raise EnvironmentError_(f"pysail {found}, but {locked} is the one that was tested", "Run `make setup`.")
+    try:
+        import_module("pysail")
+    except ImportError as error:
+        raise EnvironmentError_(
+            f"pysail {found} cannot be loaded ({error})",
+            "It needs glibc 2.17 (on ARM 2.24) or newer; or take Spark: `engine: spark`.",
+        ) from error
+    return f"pysail {found}"
+
+
+def _locked(package: str) -> str:
+    """The version in requirements.lock; empty where that is not there, as on a node of a cluster."""
+    if not LOCK.is_file():
+        return ""
+    found = re.search(rf"^{re.escape(package)}==(\S+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _memory(settings: Settings) -> str:
+    """Raises UsageError where the machine has less than the embedded engine may take."""
+    total, wanted = virtual_memory().total, settings.embedded.memory_bytes
+    text = f"{settings.embedded.memory} for the embedded engine, of {total / 2**30:.1f} GiB"
+    if wanted > total:
+        raise UsageError(text, "Set embedded.memory (AQI_EMBEDDED__MEMORY) to less: what does not fit goes to disk.")
+    return text
+
+
+def _scratch(workspace: Workspace) -> str:
+    """Raises UsageError where there is no room for what does not fit into memory."""
+    warehouse = workspace.warehouse.folder
+    assert warehouse is not None, "settings were validated"
+    folder = warehouse / SCRATCH
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / 2**30
+    if free < FREE_GIB:
+        raise UsageError(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
+    return f"{folder}, {free:.0f} GiB free"
+
+
 def _java_libraries() -> str:
-    archive = "" if class_archive().exists() else "; no class-data archive, starts are slower: run `make setup`"
+    without = "; no class-data archive, starts are slower: run `make setup-spark`"
+    archive = "" if class_archive().exists() else without
     return f"{len(check_java_libraries())} in {JARS_FOLDER}{archive}"
 
 

@@ -114,14 +114,19 @@ def grow(
 
 def cannot_grow(uri: str) -> str:
     """Why the schema of a table cannot be changed by ``grow``, as a sentence; empty where it can."""
-    from deltalake import DeltaTable
-
-    table = DeltaTable(uri)
     try:
-        _check_features(uri, table, json.loads(table.schema().to_json())["fields"])
+        check_features(uri)
     except WarehouseError as error:
         return f"{error.message}. {error.remedy}"
     return ""
+
+
+def check_features(uri: str) -> None:
+    """Raises WarehouseError where a table has features that a change of its schema cannot answer for."""
+    from deltalake import DeltaTable
+
+    table = DeltaTable(uri)
+    _check_features(uri, table, json.loads(table.schema().to_json())["fields"])
 
 
 def write_new(files: Any, path: str, content: bytes) -> bool:
@@ -198,11 +203,8 @@ def rewrite(
     Raises CommitConflict where the table is not at ``base_version`` any more, WarehouseError where the frame does not
     fit or a value is null that must not be. Nothing is committed then; files without a commit may be left, for vacuum.
     """
-    from deltalake import DeltaTable
-
-    fields = _fields(uri, frame, contract)
-    table = DeltaTable(uri)
-    _check_features(uri, table, json.loads(table.schema().to_json())["fields"])
+    fields = fields_of(uri, frame, contract)
+    check_features(uri)
     crash_points.reach("before-commit")
     folder = Path(uri.removeprefix("file://")) if "://" not in uri or uri.startswith("file://") else None
     with _as_errors_of_ours(uri), _one_attempt(spark), crash_points.watching(folder):
@@ -228,7 +230,7 @@ def rewrite(
         return int(transaction.commit(_and_removed(spark, added, removed), overwrite_operation(spark, commit_metadata)))
 
 
-def _fields(uri: str, frame: DataFrame, contract: Contract) -> list[dict[str, Any]]:
+def fields_of(uri: str, frame: DataFrame, contract: Contract) -> list[dict[str, Any]]:
     """The fields that the table will have. Raises WarehouseError where the frame has not what the contract says."""
     made = {field["name"]: field for field in json.loads(frame.schema.json())["fields"]}
     fields: list[dict[str, Any]] = list(contract.delta_schema()["fields"])

@@ -2,14 +2,15 @@
 
 Where the rows lie: no Delta partition columns, one file a commit (more where a commit is large), so that a day × place
 is found by the file's statistics; ``scripts/bench_layout.py`` has the measurements behind that.
-What needs no JVM (states, versions, small reads, commits without files) is done by deltalake; data is written by Spark.
+What needs no JVM (states, versions, small reads, commits without files) is done by deltalake, and on a local warehouse
+also rows are; Spark's reads and commits are in ``resources.spark.tables``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +24,13 @@ from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
 from orchestration.core.state.table_state import TableState
 from resources.delta.log import DeltaLog
+from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import PostCommitHookProperties
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column
 
 INLINE_METADATA_CHARACTERS = 65_536
 ROWS_PER_FILE = 2_000_000
@@ -97,6 +99,14 @@ class Warehouse:
         """
         return self._log(asset).keep_snapshot(state)
 
+    def has_log(self, asset: Asset) -> bool:
+        """Whether an asset's table has a log, be it without a commit."""
+        return self._log(asset).has_folder()
+
+    def newest(self, asset: Asset) -> int | None:
+        """The newest version of an asset's table; None where there is none."""
+        return self._log(asset).newest()
+
     def schema(self, key: str, state: TableState) -> tuple[list[dict[str, Any]], str | None]:
         """A table's fields, as Delta's schema JSON has them, and its description; None where that is not known.
 
@@ -116,35 +126,8 @@ class Warehouse:
         """The state of an asset's table as it was at an earlier version, from its log."""
         return self._log(asset).state(until=version)
 
-    def create(self, spark: SparkSession, asset: Asset, contract: Contract) -> None:
-        """Create an asset's table by one commit without data: schema, NOT NULL, comments, properties.
-
-        Done by Spark and not by deltalake, because the session then knows the table's state and the first write
-        need not work it out (warm: 0.4 + 0.5 s instead of 0.01 + 1.6 s). But Spark cannot where a killed run has left a
-        log without a commit ("table not found"): there deltalake does it.
-        """
-        if self._log(asset).has_folder():
-            self.create_without_spark(asset, contract)
-            return
-        from delta.tables import DeltaTable
-        from pyspark.sql.types import StructType
-
-        builder = (
-            DeltaTable.createIfNotExists(spark)
-            .location(self.table_uri(asset.key))
-            .addColumns(StructType.fromJson(contract.delta_schema()))
-            .comment(contract.description)
-        )
-        for name, value in TABLE_PROPERTIES.items():
-            builder = builder.property(name, value)
-        try:
-            builder.execute()
-        except Exception as error:  # another run created it in the same moment
-            if not is_conflict(error) or self._log(asset).newest() is None:
-                raise
-
-    def create_without_spark(self, asset: Asset, contract: Contract) -> None:
-        """As ``create``, by deltalake."""
+    def create(self, asset: Asset, contract: Contract) -> None:
+        """Create an asset's table by one commit without data: schema, NOT NULL, comments, properties; no JVM."""
         from deltalake import DeltaTable, Schema
 
         DeltaTable.create(
@@ -169,52 +152,38 @@ class Warehouse:
         table = DeltaTable(self.table_uri(key), version=version)
         return table.to_pyarrow_table(columns=None if columns is None else list(columns), filters=filters)
 
-    def read(self, spark: SparkSession, key: str, version: int) -> DataFrame:
-        """The table at a version, as a Spark DataFrame."""
-        return spark.read.format("delta").option("versionAsOf", version).load(self.table_uri(key))
-
-    def replace(
+    def replace_rows(
         self,
-        frame: DataFrame,
+        batches: Callable[[pa.Schema], Iterable[pa.RecordBatch]],
         asset: Asset,
         partitions: PartitionSet,
-        rows: int,
         provenance: Provenance,
         base: TableState,
     ) -> None:
-        """One commit: the rows of ``partitions`` become those of ``frame``, and ``provenance`` goes with them.
+        """One commit: the rows of ``partitions`` become those of ``batches``, and ``provenance`` goes with them.
 
-        frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
-        base: the state of the table on which this was decided. Partitions that it does not have are appended,
-        which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
-        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one.
+        Without a JVM, and only for a local warehouse, whose lock keeps others out. batches: only rows of
+        ``partitions``, in the columns and types of a schema. base: the state of the table on which this was decided.
+        Raises as ``rows.replace_rows``.
         """
+        assert self.folder is not None, "elsewhere Spark commits"
         metadata = self.metadata(asset, provenance)
         crash_points.reach("before-commit")
-        frame = self.laid_out(frame, asset, rows)
         uri = self.table_uri(asset.key)
-        with crash_points.watching(Path(uri) if self.is_local else None):
-            if self.is_local and not partitions & base.present:
-                frame.write.format("delta").mode("append").option("userMetadata", metadata).save(uri)
-            else:
-                writer = frame.writeTo(f"delta.{_quoted(uri)}").option("userMetadata", metadata)
-                writer.overwrite(condition(asset.partition_columns, partitions))
-
-    @staticmethod
-    def laid_out(frame: DataFrame, asset: Asset, rows: int) -> DataFrame:
-        """A frame of so many rows as it goes into files: one, or more by ranges of days where they are many."""
-        files = max(1, -(-rows // ROWS_PER_FILE))
-        if files == 1 or asset.partition_columns is None:
-            return frame.coalesce(1)
-        return frame.repartitionByRange(files, *asset.partition_columns)
+        append = not partitions & base.present
+        replace_rows(uri, asset.partition_columns, partitions, batches, metadata, base.version, append=append)
 
     def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
         """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
         from deltalake import CommitProperties, DeltaTable
 
         metadata = self.metadata(asset, provenance)
-        table = DeltaTable(self.table_uri(asset.key))
+        uri = self.table_uri(asset.key)
+        table = DeltaTable(uri)
         before = table.version()
+        if self.is_local and not few_terms(partitions):
+            replace_rows(uri, asset.partition_columns, partitions, lambda _schema: (), metadata, before)
+            return
         table.delete(
             predicate(asset.partition_columns, partitions),
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
@@ -311,7 +280,3 @@ def _any(terms: list[Column]) -> Column:
         return terms[0]
     middle = len(terms) // 2
     return _any(terms[:middle]) | _any(terms[middle:])
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

@@ -11,8 +11,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("assets", "orchestration", "resources", "config")
-_LEFT_OUT = ("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "pytest", "ruff", "setuptools")
-"""Tools of development, by how their names begin; Spark's jars have an archive of their own."""
+_LEFT_OUT = (
+    *("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "pytest", "ruff", "setuptools"),
+    "pysail",
+)
+"""Tools of development and the embedded engine, by how their names begin; Spark's jars have an archive of their own."""
 _TESTS = frozenset({"tests", "benchmarks", "examples"})
 _UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
 """In the head of compiled code: it need not be compared with its source (PEP 552), whose time unpacking changes."""

@@ -44,9 +44,28 @@ def configured_api_url() -> str | None:
     """The API that Prefect's own settings name (environment or profile), None where there is none."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
+    if _nothing_names_one():
+        return None
     from prefect.settings import get_current_settings
 
     return get_current_settings().api.url
+
+
+def _nothing_names_one() -> bool:
+    """Whether no file that Prefect would read can name an API: then it need not be imported to know, which takes long
+    enough to start a server meanwhile."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    try:
+        project = Path("pyproject.toml")
+        if project.exists() and "tool.prefect" in project.read_text(encoding="utf-8"):
+            return False
+        return not any(
+            file.exists() and "api" in file.read_text(encoding="utf-8").lower()
+            for file in (profiles, Path("prefect.toml"), Path(".env"))
+        )
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def named_api_url() -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_type_hints
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -32,6 +32,9 @@ from resources.settings.section import Section, a_time_zone
 
 ENVIRONMENT_PREFIX = "AQI_"
 MEMORY = r"^[0-9]+[kmgt]$"
+LEAST_MEMORY = 512 << 20
+"""With less, the embedded engine has no room for the batches of a few steps at once."""
+ENGINE_VARIABLE = "AQI_ENGINE"
 NOT_SETTINGS = frozenset(
     {
         "AQI_PROFILE",
@@ -61,11 +64,48 @@ class WarehouseSettings(Section):
     lock_wait_seconds: float = Field(300, ge=0)
 
 
+EngineName = Literal["embedded", "spark"]
+VALUE_SETTINGS = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
+}
+"""Of every session on every engine: other values of them would make other rows."""
+
+
 class SparkSettings(Section):
+    """max_parallel_steps: so many steps at once, on either engine."""
+
     master: str = "local[2]"
     driver_memory: str = Field("1g", pattern=MEMORY)
     max_parallel_steps: int = Field(4, ge=1)
     conf: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _same_values(self) -> Self:
+        for name in sorted(self.conf.keys() & VALUE_SETTINGS.keys()):
+            if self.conf[name].lower() != VALUE_SETTINGS[name].lower():
+                raise ValueError(f"conf: {name} must stay {VALUE_SETTINGS[name]}: another value would make other rows")
+        return self
+
+
+class EmbeddedSettings(Section):
+    """The embedded engine. memory: what its process may have resident. timeout_seconds: for one step's rows."""
+
+    memory: str = Field("1g", pattern=MEMORY)
+    timeout_seconds: float = Field(3600, gt=0)
+
+    @property
+    def memory_bytes(self) -> int:
+        """``memory`` in bytes."""
+        return int(self.memory[:-1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[self.memory[-1]]
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.memory_bytes < LEAST_MEMORY:
+            raise ValueError(f"memory must be at least {LEAST_MEMORY >> 20}m (got {self.memory})")
+        return self
 
 
 class YarnSettings(Section):
@@ -105,11 +145,16 @@ class LocationSettings(Section):
 
 
 class Settings(Section):
-    """The settings of a profile that every project has, validated; a project adds sections of its own."""
+    """The settings of a profile that every project has, validated; a project adds sections of its own.
+
+    engine: what makes rows. Where none is named: Spark for YARN and for a warehouse that is no folder, else embedded.
+    """
 
     profile: str = "local"
+    engine: EngineName = "embedded"
     warehouse: WarehouseSettings = WarehouseSettings()
     spark: SparkSettings = SparkSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
     yarn: YarnSettings = YarnSettings()
     clock: ClockSettings = ClockSettings()
     locations: list[LocationSettings] = Field(min_length=1)
@@ -118,6 +163,20 @@ class Settings(Section):
     deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_engine(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("engine") is None:
+            return {**values, "engine": "spark" if _needs_spark(values) else "embedded"}
+        return values
+
+    @model_validator(mode="after")
+    def _fitting_engine(self) -> Self:
+        why = _needs_spark(self.model_dump(include={"profile", "spark", "warehouse"}))
+        if self.engine == "embedded" and why:
+            raise ValueError(f"engine: must be spark (got 'embedded'): {why}")
+        return self
 
     @model_validator(mode="after")
     def _distinct_locations(self) -> Self:
@@ -138,6 +197,19 @@ class Settings(Section):
     def now(self) -> Clock:
         """The clock of this process."""
         return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
+
+
+def _needs_spark(values: Mapping[str, Any]) -> str:
+    """Why only Spark can be the engine of such values; empty where any can."""
+    spark, warehouse = (values.get(name) or {} for name in ("spark", "warehouse"))
+    if isinstance(spark, dict) and spark.get("master") == "yarn":
+        return "spark.master is yarn"
+    if values.get("profile") == "yarn":
+        return "the profile yarn is for Spark on YARN"
+    uri = warehouse.get("uri", "warehouse") if isinstance(warehouse, dict) else "warehouse"
+    if uri is None or (isinstance(uri, str) and "://" in uri and not uri.startswith("file://")):
+        return "the warehouse is no folder on this machine, so nothing but Delta on Spark keeps two runs apart"
+    return ""
 
 
 S = TypeVar("S", bound=Settings)
@@ -171,7 +243,7 @@ def load(
         _merge(values, _read_yaml(path), str(path), origins)
     for variable, text in sorted(environment.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
-            if "__" not in variable:
+            if "__" not in variable and variable != ENGINE_VARIABLE:
                 raise ConfigurationError(
                     f"the environment: {variable} is no setting",
                     "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",

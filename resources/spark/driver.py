@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
-from resources.settings.load import Settings
+from resources.settings.load import VALUE_SETTINGS, Settings
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ JVM_END_SECONDS = 20
 _BASE_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.sql.session.timeZone": "UTC",
+    # Instants as UTC microseconds, as every other writer does; Spark's own default is INT96, which is going away.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.adaptive.enabled": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
     # A step reads the version that it was planned on, also when that is a week old and another run commits meanwhile.
@@ -77,6 +78,7 @@ def spark_conf(
         }
         | place
         | settings.spark.conf
+        | VALUE_SETTINGS
     )
 
 
@@ -90,7 +92,7 @@ def check_java_libraries() -> list[str]:
     jars = sorted(str(jar) for jar in JARS_FOLDER.glob("*.jar"))
     if not jars:
         raise EnvironmentError_(
-            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup`; it fetches them."
+            f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup-spark`; it fetches them."
         )
     return jars
 
@@ -123,7 +125,7 @@ def _archive_option() -> str:
 
 
 def class_archive() -> Path:
-    """Where the class-data archive of the driver JVM lies, if there is one: `make setup` writes it.
+    """Where the class-data archive of the driver JVM lies, if there is one: `make setup-spark` writes it.
 
     It holds the parsed and verified classes of Spark and Delta, and belongs to one Java build, one set of libraries
     and one set of flags, which the name says. A JVM that cannot use it starts as usual.

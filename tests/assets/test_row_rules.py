@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -16,22 +16,25 @@ from assets import contracts
 from assets.row_rules import broken_rules
 from orchestration.engine.pandera_contracts import contract_of
 from orchestration.project import load
+from resources.delta.warehouse import Warehouse
 from tests.support import oracle
+from tests.support.engines import SharedEngine
 from tests.support.strategies import bronze_rows
-
-pytestmark = pytest.mark.spark
 
 LIMITS = load(environment={}).parameters.limits
 MODEL = contracts.models(LIMITS)["AirQualityHourlyClean"]
 CONTRACT = contract_of("AirQualityHourlyClean", MODEL)
 INSTANT = datetime(2025, 3, 1, 5, tzinfo=UTC)
 
-SCHEMA = ", ".join(
-    f"{column.name} {'int' if column.type == 'integer' else column.type}"
-    for column in CONTRACT.columns
-    if column.name != "_ingested_at"
+SCHEMA = T.StructType(
+    [
+        T.StructField(field.name, field.dataType)
+        for field in T.StructType.fromJson(CONTRACT.delta_schema()).fields
+        if field.name != "_ingested_at"
+    ]
 )
-NAMES = [column.name for column in CONTRACT.columns if column.name != "_ingested_at"]
+ARROW = to_arrow_schema(SCHEMA, timezone="UTC")
+NAMES = SCHEMA.names
 
 CASES: list[dict[str, Any]] = [
     {},
@@ -62,31 +65,43 @@ def row(changes: dict[str, Any]) -> dict[str, Any]:
     return {**good, **changes}
 
 
-def broken(spark: Any, rows: list[dict[str, Any]]) -> list[list[str]]:
-    frame = spark.createDataFrame([tuple(one[name] for name in NAMES) for one in rows], SCHEMA)
-    found = frame.select(broken_rules(CONTRACT.rules).alias("broken")).collect()
+def broken(shared: SharedEngine, rows: list[dict[str, Any]]) -> list[list[str]]:
+    engine = shared.engine(Warehouse("nowhere"))
+    table = pa.Table.from_pylist([{name: one[name] for name in NAMES} for one in rows], ARROW)
+    with engine.working("row rules"):
+        found = engine.rows(table).select(broken_rules(CONTRACT.rules).alias("broken")).collect()
     return [list(item["broken"]) for item in found]
 
 
-def test_compiled_rules_agree_with_panderas_validate(spark: Any) -> None:
+@pytest.mark.spark
+def test_compiled_rules_agree_with_panderas_validate(spark: Any, on_spark: SharedEngine) -> None:
     """A row breaks a compiled rule exactly where pandera reports an error for it."""
     cases = [CASES[number] for number in (0, 1, 2, 6, 13)]  # some 40 queries each
-    found = broken(spark, [row(case) for case in cases])
-    arrow = to_arrow_schema(T.StructType.fromDDL(SCHEMA), timezone="UTC")
+    found = broken(on_spark, [row(case) for case in cases])
     for case, names in zip(cases, found, strict=True):
         # By way of Arrow: the row is part of the query, which then needs no job.
-        frame = spark.createDataFrame(pa.Table.from_pylist([row(case)], arrow), SCHEMA)
+        frame = spark.createDataFrame(pa.Table.from_pylist([row(case)], ARROW), SCHEMA)
         frame = frame.withColumn("_ingested_at", F.current_timestamp())
         errors = MODEL.validate(check_obj=frame, lazy=True).pandera.errors
         assert bool(errors.get("DATA") or errors.get("SCHEMA")) == bool(names), (case, names, errors)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def agrees_with_the_oracle(shared: SharedEngine, one: dict[str, Any]) -> None:
+    assert broken(shared, [{**one, "date_key": 0, "time_key": 0}]) == [oracle.broken_rules(one)]
+
+
+@settings(max_examples=60, deadline=None)
 @given(bronze_rows())
-def test_compiled_rules_agree_with_the_oracle(spark: Any, one: dict[str, Any]) -> None:
-    keyed = {**one, "date_key": 0, "time_key": 0}
-    assert broken(spark, [keyed]) == [oracle.broken_rules(one)]
+def test_compiled_rules_agree_with_the_oracle(embedded: SharedEngine, one: dict[str, Any]) -> None:
+    agrees_with_the_oracle(embedded, one)
 
 
-def test_compiled_rules_agree_with_the_oracle_on_the_cases(spark: Any) -> None:
-    assert broken(spark, [row(case) for case in CASES]) == [oracle.broken_rules(row(case)) for case in CASES]
+@pytest.mark.spark
+@settings(max_examples=6, deadline=None)
+@given(bronze_rows())
+def test_compiled_rules_agree_with_the_oracle_on_spark(on_spark: SharedEngine, one: dict[str, Any]) -> None:
+    agrees_with_the_oracle(on_spark, one)
+
+
+def test_compiled_rules_agree_with_the_oracle_on_the_cases(either: SharedEngine) -> None:
+    assert broken(either, [row(case) for case in CASES]) == [oracle.broken_rules(row(case)) for case in CASES]

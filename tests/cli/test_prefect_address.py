@@ -84,7 +84,6 @@ def test_a_server_that_answers(said: Call, command: tuple[str, ...], port: int) 
     assert shown in said(f"http://user:hunter2@127.0.0.1:{port}/api", command)
 
 
-@pytest.mark.spark
 @pytest.mark.parametrize("secret", ["http://user:hunter2@{}/api", "http://{}/api?token=abc123"])
 def test_a_run_whose_server_is_away(said: Call, secret: str) -> None:
     where = f"127.0.0.1:{free_port()}"

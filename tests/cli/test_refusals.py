@@ -110,9 +110,11 @@ def test_a_warehouse_that_cannot_be_one(aqi: Aqi, call: tuple[str, ...], uri: st
     assert "AQI_WAREHOUSE__URI" in remedy
 
 
-def test_a_warehouse_that_cannot_be_written(aqi: Aqi) -> None:
+@pytest.mark.parametrize("engine", ["embedded", "spark"])
+def test_a_warehouse_that_cannot_be_written(aqi: Aqi, engine: str) -> None:
     """Nobody may make a folder in /proc, not even root."""
-    env = {"AQI_WAREHOUSE__URI": "/proc/warehouse", "JAVA_HOME": fake_java(aqi.folder, "17.0.1")}
+    java = {"JAVA_HOME": fake_java(aqi.folder, "17.0.1")} if engine == "spark" else {}
+    env = {"AQI_WAREHOUSE__URI": "/proc/warehouse", "AQI_ENGINE": engine, **java}
     place, remedy = aqi.refusal("materialize", "gold.dim_date", "--json", in_process=False, **env)
     assert place.startswith("the warehouse /proc/warehouse is not writable")
     assert "AQI_WAREHOUSE__URI" in remedy

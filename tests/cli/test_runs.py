@@ -80,8 +80,8 @@ def test_a_backfill_of_a_selection_and_of_places(aqi: Aqi) -> None:
     assert "Did you mean 'hanoi'" in aqi.refusal("backfill", *MARCH, "--locations", "hanoy")[1]
 
 
-def test_a_backfill_needs_java(aqi: Aqi) -> None:
-    told, remedy = aqi.refusal("backfill", *MARCH)
+def test_a_backfill_on_spark_needs_java(aqi: Aqi) -> None:
+    told, remedy = aqi.refusal("backfill", *MARCH, "--engine", "spark")
     assert told.startswith("there is no Java")
     assert "Install Java 17" in remedy
 
@@ -89,10 +89,12 @@ def test_a_backfill_needs_java(aqi: Aqi) -> None:
 # --- nothing to do ------------------------------------------------------------------------------------------------
 
 
-def test_what_has_nothing_to_do_needs_neither_java_nor_the_lock(aqi: Aqi, copied: str) -> None:
+@pytest.mark.parametrize("engine", ["embedded", "spark"])
+def test_what_has_nothing_to_do_needs_neither_an_engine_nor_the_lock(aqi: Aqi, copied: str, engine: str) -> None:
     before = tree(Path(copied))
-    assert aqi.text("materialize", "gold.dim_time", AQI_WAREHOUSE__URI=copied) == "Nothing to do.\n"
-    summary = aqi.json("materialize", "gold.dim_time", AQI_WAREHOUSE__URI=copied)
+    env = {"AQI_WAREHOUSE__URI": copied, "AQI_ENGINE": engine}
+    assert aqi.text("materialize", "gold.dim_time", **env) == "Nothing to do.\n"
+    summary = aqi.json("materialize", "gold.dim_time", **env)
     assert (summary["state"], summary["steps"]) == ("completed", [])
     assert tree(Path(copied)) == before
 
@@ -101,9 +103,8 @@ def test_force_makes_it_all_the_same(aqi: Aqi, lake: str) -> None:
     assert aqi.json("plan", "gold.dim_time", AQI_WAREHOUSE__URI=lake)["steps"] == []
     [step] = aqi.json("plan", "gold.dim_time", "--force", AQI_WAREHOUSE__URI=lake)["steps"]
     assert step["reason"] == "1 forced"
-    assert aqi.refusal("materialize", "gold.dim_time", "--force", AQI_WAREHOUSE__URI=lake)[0].startswith(
-        "there is no Java"
-    )
+    call = ("materialize", "gold.dim_time", "--force", "--engine", "spark")
+    assert aqi.refusal(*call, AQI_WAREHOUSE__URI=lake)[0].startswith("there is no Java")
 
 
 # --- wipe ---------------------------------------------------------------------------------------------------------

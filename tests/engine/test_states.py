@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from rich.console import Console
 
 from orchestration.cli.progress import Quiet
@@ -17,11 +20,10 @@ from orchestration.core.planning.request import Request
 from orchestration.engine.wipe import planned_wipes, run_wipes
 from resources.delta.log import DeltaLog
 from tests.support import oracle
+from tests.support.engines import SharedEngine, SharedSpark
 from tests.support.feed import Feed
 from tests.support.small_lake import ALL, DATED, Lake
 from tests.support.strategies import random_bronze
-
-pytestmark = pytest.mark.spark
 
 DAYS = [date(2025, 3, day) for day in (1, 2, 3)]
 RANGE = "2025-03-01..2025-03-03"
@@ -34,33 +36,75 @@ FOR_VACUUM = {
 }
 
 
-@pytest.fixture(scope="module")
-def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, Feed, dict[str, Any]]]:
+Made = tuple[Lake, Feed, dict[str, Any]]
+
+
+@contextlib.contextmanager
+def making(shared: SharedEngine, folder: Path) -> Iterator[Made]:
     """A lake with three days in two steps, what fed it, and its tables."""
     rows = random_bronze(31, days=3, locations=["hanoi", "danang"], first=DAYS[0])
     with Feed(rows) as feed:
-        lake = Lake(tmp_path_factory.mktemp("lake"), spark, feed.server.url)
+        lake = Lake(folder, shared, feed.server.url)
         assert lake.materialize("2025-03-01").exit_status == 0
         assert lake.materialize(RANGE).exit_status == 0
         yield lake, feed, lake.tables()
 
 
-@pytest.fixture
-def lake(made: tuple[Lake, Feed, dict[str, Any]], tmp_path: Path) -> Lake:
+@pytest.fixture(scope="module")
+def made(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    with making(embedded, tmp_path_factory.mktemp("lake")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def made_by_spark(on_spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    with making(on_spark, tmp_path_factory.mktemp("lake")) as made:
+        yield made
+
+
+def copied(made: Made, folder: Path) -> Lake:
     """A copy of the lake, to be changed by hand."""
-    original = made[0]
-    folder = tmp_path / "lake"
-    shutil.copytree(original.folder, folder)
-    return Lake(folder, original.spark, original.base_url)
+    shutil.copytree(made[0].folder, folder)
+    return Lake(folder, made[0].shared, made[0].base_url)
 
 
 @pytest.fixture
-def tables(made: tuple[Lake, Feed, dict[str, Any]]) -> dict[str, Any]:
+def lake(made: Made, tmp_path: Path) -> Lake:
+    return copied(made, tmp_path / "lake")
+
+
+@pytest.fixture
+def tables(made: Made) -> dict[str, Any]:
+    """The same on either engine."""
     return made[2]
 
 
-def table(lake: Lake, key: str) -> str:
-    return f"delta.`{lake.uri(key)}`"
+@pytest.fixture
+def others(either: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    """A copy of either engine's lake, for others to change by means of their own: Spark, or deltalake."""
+    made: Made = request.getfixturevalue("made" if either.name == "embedded" else "made_by_spark")
+    return copied(made, tmp_path / "lake")
+
+
+def by_spark(lake: Lake, statement: str, key: str) -> bool:
+    """Do it by Spark's SQL, on a table (``{}``) of a lake that is Spark's; whether that was so."""
+    if isinstance(lake.shared, SharedSpark):
+        lake.spark.sql(statement.format(f"delta.`{lake.uri(key)}`"))
+        return True
+    return False
+
+
+def delete(lake: Lake, key: str, where: str) -> None:
+    if not by_spark(lake, f"DELETE FROM {{}} WHERE {where}", key):
+        DeltaTable(lake.uri(key)).delete(where)
+
+
+def first_row(lake: Lake, key: str) -> pa.Table:
+    return DeltaTable(lake.uri(key)).to_pyarrow_table().slice(0, 1)
+
+
+def append(lake: Lake, key: str, rows: pa.Table) -> None:
+    write_deltalake(lake.uri(key), rows, mode="append")
 
 
 def unrecorded(lake: Lake) -> dict[str, list[str]]:
@@ -77,11 +121,10 @@ def test_what_was_just_made_is_fresh_zero_rows_included(lake: Lake) -> None:
     assert any(record.rows == 0 for record in quarantine.records.values())
 
 
-def test_rows_deleted_by_hand(lake: Lake, tables: dict[str, Any]) -> None:
+def test_rows_deleted_by_hand(others: Lake, tables: dict[str, Any]) -> None:
     """Unrecorded are the partitions that the touched files can hold; repair adopts those that did not change."""
-    lake.spark.sql(
-        f"DELETE FROM {table(lake, oracle.CITY_DAILY)} WHERE date_utc = DATE'2025-03-02' AND location_key = 'hanoi'"
-    )
+    lake = others
+    delete(lake, oracle.CITY_DAILY, "date_utc = '2025-03-02' AND location_key = 'hanoi'")
     doubted = unrecorded(lake)
     assert list(doubted) == [oracle.CITY_DAILY]
     assert "2025-03-02/hanoi" in doubted[oracle.CITY_DAILY]
@@ -97,7 +140,7 @@ def test_rows_deleted_by_hand(lake: Lake, tables: dict[str, Any]) -> None:
 
 
 def test_what_is_made_from_changed_rows_is_stale_until_they_are_mended(lake: Lake) -> None:
-    lake.spark.sql(f"DELETE FROM {table(lake, oracle.FACT_HOURLY)} WHERE date_utc = DATE'2025-03-03'")
+    delete(lake, oracle.FACT_HOURLY, "date_utc = '2025-03-03'")
     states = lake.states("gold.fact_*", "2025-03-03")
     assert states[oracle.FACT_HOURLY]["unrecorded"] == ["2025-03-03/danang", "2025-03-03/hanoi"]
     assert states[oracle.CITY_DAILY]["stale"] == ["2025-03-03/danang", "2025-03-03/hanoi"]
@@ -108,24 +151,23 @@ def test_what_is_made_from_changed_rows_is_stale_until_they_are_mended(lake: Lak
     assert all_fresh(lake)
 
 
-def test_a_restored_table_is_mended(lake: Lake, tables: dict[str, Any]) -> None:
+def test_a_restored_table_is_mended(others: Lake, tables: dict[str, Any]) -> None:
     """RESTORE takes two days away; their records are still in the log."""
-    lake.spark.sql(f"RESTORE TABLE {table(lake, oracle.SILVER)} TO VERSION AS OF 1")
+    lake = others
+    if not by_spark(lake, "RESTORE TABLE {} TO VERSION AS OF 1", oracle.SILVER):
+        DeltaTable(lake.uri(oracle.SILVER)).restore(1)
     assert {key[:10] for key in unrecorded(lake)[oracle.SILVER]} == {"2025-03-02", "2025-03-03"}
     assert lake.repair().ok
     assert lake.tables() == tables
     assert all_fresh(lake)
 
 
-def test_rows_that_another_writer_appended_are_removed(lake: Lake, tables: dict[str, Any]) -> None:
-    """By Spark, and by deltalake: twice the same hour, and an hour of a day that was never made."""
-    from deltalake import DeltaTable, write_deltalake
-
-    rows = lake.spark.table(table(lake, oracle.FACT_HOURLY)).limit(1)
-    rows.write.format("delta").mode("append").save(lake.uri(oracle.FACT_HOURLY))
-    daily = lake.uri(oracle.CITY_DAILY)
-    other = DeltaTable(daily).to_pyarrow_table().slice(0, 1)
-    write_deltalake(daily, other, mode="append")
+def test_rows_that_another_writer_appended_are_removed(others: Lake, tables: dict[str, Any]) -> None:
+    """By Spark, and by deltalake: twice the same hour, and twice the same day."""
+    lake = others
+    if not by_spark(lake, "INSERT INTO {0} SELECT * FROM {0} LIMIT 1", oracle.FACT_HOURLY):
+        append(lake, oracle.FACT_HOURLY, first_row(lake, oracle.FACT_HOURLY))
+    append(lake, oracle.CITY_DAILY, first_row(lake, oracle.CITY_DAILY))
     assert set(unrecorded(lake)) == {oracle.FACT_HOURLY, oracle.CITY_DAILY}
     summary = lake.repair()
     assert summary.ok, [outcome.problems for outcome in summary.outcomes]
@@ -134,11 +176,9 @@ def test_rows_that_another_writer_appended_are_removed(lake: Lake, tables: dict[
 
 
 def test_a_partition_that_only_others_made_cannot_be_made_anew_and_can_be_wiped(lake: Lake) -> None:
-    from pyspark.sql import functions as F
-
-    rows = lake.spark.table(table(lake, oracle.CITY_DAILY)).limit(1)
-    strange = rows.withColumn("date_utc", F.date_add("date_utc", 30))
-    strange.write.format("delta").mode("append").save(lake.uri(oracle.CITY_DAILY))
+    row = first_row(lake, oracle.CITY_DAILY)
+    later = pa.array([day + timedelta(days=30) for day in row["date_utc"].to_pylist()])
+    append(lake, oracle.CITY_DAILY, row.set_column(row.column_names.index("date_utc"), "date_utc", later))
     (key,) = unrecorded(lake)[oracle.CITY_DAILY]
     summary = lake.repair()
     assert summary.exit_status == 1
@@ -150,19 +190,29 @@ def test_a_partition_that_only_others_made_cannot_be_made_anew_and_can_be_wiped(
     assert unrecorded(lake) == {}
 
 
-def test_compaction_and_vacuum_change_no_state(lake: Lake, tables: dict[str, Any]) -> None:
+def compact(lake: Lake, key: str) -> None:
+    """Put its files together, delete whatever is not needed, write a checkpoint."""
+    if not isinstance(lake.shared, SharedSpark):
+        table = DeltaTable(lake.uri(key))
+        table.optimize.compact()
+        table.vacuum(0, dry_run=False, enforce_retention_duration=False)
+        table.create_checkpoint()
+        return
+    for name, value in FOR_VACUUM.items():
+        lake.spark.conf.set(name, value)
+    by_spark(lake, "OPTIMIZE {}", key)
+    by_spark(lake, "VACUUM {} RETAIN 0 HOURS", key)
+    for name in FOR_VACUUM:
+        lake.spark.conf.unset(name)
+    lake.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(lake.spark._jsparkSession, lake.uri(key)).checkpoint()
+
+
+def test_compaction_and_vacuum_change_no_state(others: Lake, tables: dict[str, Any]) -> None:
     """OPTIMIZE, a VACUUM of everything that is not needed, a checkpoint: fresh stays fresh, and a run does nothing."""
+    lake = others
     for key in (oracle.SILVER, oracle.EPISODE):
         before = DeltaLog(lake.uri(key)).versions()[-1]
-        for name, value in FOR_VACUUM.items():
-            lake.spark.conf.set(name, value)
-        lake.spark.sql(f"OPTIMIZE {table(lake, key)}")
-        lake.spark.sql(f"VACUUM {table(lake, key)} RETAIN 0 HOURS")
-        for name in FOR_VACUUM:
-            lake.spark.conf.unset(name)
-        lake.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
-            lake.spark._jsparkSession, lake.uri(key)
-        ).checkpoint()
+        compact(lake, key)
         assert DeltaLog(lake.uri(key)).versions()[-1] > before
     assert all_fresh(lake)
     assert lake.tables() == tables
@@ -188,12 +238,12 @@ def test_another_code_makes_stale_and_equal_rows_are_not_written_again(lake: Lak
 
 
 def test_a_day_fetched_before_it_ended_is_stale_when_more_of_it_has_passed(
-    spark: Any, tmp_path: Path, made: tuple[Lake, Feed, dict[str, Any]]
+    embedded: Any, tmp_path: Path, made: Made
 ) -> None:
     def at(hour: int, minute: int) -> Lake:
         now = datetime(2025, 3, 3, hour, minute, tzinfo=UTC)
         feed.now = now
-        return Lake(tmp_path, spark, feed.server.url, now=now)
+        return Lake(tmp_path, embedded, feed.server.url, now=now)
 
     _, original, _ = made
     with Feed(original.rows) as feed:
@@ -211,7 +261,7 @@ def test_a_day_fetched_before_it_ended_is_stale_when_more_of_it_has_passed(
 
 
 def test_a_revision_rewrites_what_follows_from_it_and_one_that_changes_nothing_adds_no_file(
-    lake: Lake, made: tuple[Lake, Feed, dict[str, Any]]
+    lake: Lake, made: Made
 ) -> None:
     """Fetched again by force: one hour of one city has another pm25, then everything is as it was."""
     with Feed(made[1].rows) as feed:
@@ -278,11 +328,11 @@ def test_wiping_a_whole_dimension_and_a_partition_without_rows(lake: Lake) -> No
 
 
 def test_a_backfill_in_daily_chunks_of_a_few_batches_equals_one_range(
-    spark: Any, tmp_path: Path, made: tuple[Lake, Feed, dict[str, Any]]
+    embedded: Any, tmp_path: Path, made: Made
 ) -> None:
     """As if one step could bear two days at the most: episodes over a batch's end are whole all the same."""
     original, _, tables = made
-    lake = Lake(tmp_path, spark, original.base_url)
+    lake = Lake(tmp_path, embedded, original.base_url)
     summary = lake.backfill("2025-03-01", "2025-03-03", "daily", FETCHED, batch=6)
     assert summary.ok
     assert [step.id for step in summary.plan.steps_of(oracle.EPISODE)] == [

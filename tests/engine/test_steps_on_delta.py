@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
+from assets import CATALOG
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Column, Contract
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.engine.fingerprints import aggregate
+from orchestration.project import load
 from resources.delta.log import DeltaLog
 from resources.delta.warehouse import Warehouse
 from tests.support import oracle
@@ -21,19 +26,15 @@ from tests.support.feed import Feed
 from tests.support.small_lake import Lake
 from tests.support.strategies import LOCATIONS, random_bronze
 
-pytestmark = pytest.mark.spark
-
 DAYS = "2025-03-01..2025-03-03"
 
 
 @pytest.fixture(scope="module")
-def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def made(either: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A lake with three days, its rows and the summary of the run that made it."""
-    from datetime import date
-
     rows = random_bronze(31, days=3, first=date(2025, 3, 1))
     with Feed(rows) as feed:
-        lake = Lake(tmp_path_factory.mktemp("lake"), spark, feed.server.url)
+        lake = Lake(tmp_path_factory.mktemp("lake"), either, feed.server.url)
         yield lake, rows, lake.materialize(DAYS)
 
 
@@ -69,12 +70,12 @@ def test_a_step_is_one_commit_that_carries_its_provenance(made: Any) -> None:
                     assert fingerprint == upstream.fingerprint(PartitionKey.parse(consulted)), key
 
 
-def test_provenance_that_is_too_large_lies_in_a_file_named_by_digest(spark: Any, tmp_path: Path) -> None:
+def test_provenance_that_is_too_large_lies_in_a_file_named_by_digest(either: Any, tmp_path: Path) -> None:
     small = Warehouse(str(tmp_path), LOCATIONS, inline_characters=500)
     rows = random_bronze(13, days=3)
     days = sorted({row["date_utc"] for row in rows})
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url, adapt=lambda workspace: replace(workspace, warehouse=small))
+        lake = Lake(tmp_path, either, feed.server.url, adapt=lambda workspace: replace(workspace, warehouse=small))
         lake.materialize(f"{days[0]}..{days[-1]}", f"+{oracle.CITY_DAILY}")
         again = lake.materialize(f"{days[0]}..{days[-1]}", f"+{oracle.CITY_DAILY}")
     assert list((tmp_path / "silver" / "air_quality_hourly_clean" / "_aqi").glob("*.json"))
@@ -88,12 +89,12 @@ def run_with(lake: Lake, asset: Asset, days: str, selection: str) -> dict[str, S
     return {outcome.step.asset: outcome for outcome in lake.materialize(days, selection, ["hanoi"]).outcomes}
 
 
-def test_a_blocking_check_leaves_the_partition_as_it_was(spark: Any, tmp_path: Path) -> None:
+def test_a_blocking_check_leaves_the_partition_as_it_was(either: Any, tmp_path: Path) -> None:
     """A transformation that doubles a row of one day: that day fails, the others are published."""
     rows = random_bronze(14, days=3, locations=["hanoi"], breaking=False)
     days = sorted({row["date_utc"] for row in rows})
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url)
+        lake = Lake(tmp_path, either, feed.server.url)
         asset = lake.workspace.catalog[oracle.SILVER]
 
         def doubled(frame: Any, **parameters: Any) -> Any:
@@ -110,35 +111,31 @@ def test_a_blocking_check_leaves_the_partition_as_it_was(spark: Any, tmp_path: P
     assert bad in [str(key) for key in outcomes[oracle.EPISODE].skipped]
 
 
-def test_a_column_of_another_type_is_named(spark: Any, tmp_path: Path) -> None:
+def test_a_column_of_another_type_is_named(embedded: Any, tmp_path: Path) -> None:
     rows = random_bronze(15, days=1, locations=["hanoi"], breaking=False)
     day = rows[0]["date_utc"]
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url)
+        lake = Lake(tmp_path, embedded, feed.server.url)
         asset = lake.workspace.catalog[oracle.CITY_DAILY]
         wrong = replace(asset, function=lambda frame: asset.function(frame).withColumn("date_key", F.lit("x")))
         outcomes = run_with(lake, wrong, str(day), f"+{oracle.CITY_DAILY}")
     assert "column 'date_key' must be integer (got string)" in outcomes[oracle.CITY_DAILY].problems[0].message
 
 
-def test_fingerprints(spark: Any) -> None:
+def test_fingerprints(either: Any, tmp_path: Path) -> None:
     """Order does not count; a value that moves between columns does; null and absent differ; _columns stay out."""
-    from orchestration.project import load
-
     parameters = load(environment={}).parameters
-    from assets import CATALOG
-    from orchestration.core.declarations.contract import Column, Contract
-
     asset = replace(CATALOG[oracle.CITY_DAILY], checks=())
     names = ("location_key", "date_utc", "a", "b", "_c")
     contract = Contract("t", "", tuple(Column(name, "x", name in "ab", "", "") for name in names), ("a",))
-    schema = "location_key string, date_utc date, a int, b int, _c int"
+    types = {"location_key": pa.string(), "date_utc": pa.date32(), "a": pa.int32(), "b": pa.int32(), "_c": pa.int32()}
+    engine = either.engine(Warehouse(str(tmp_path)))
 
     def fingerprint(*rows: tuple[int | None, int | None, int]) -> str:
-        from datetime import date
-
-        frame = spark.createDataFrame([("hanoi", date(2025, 1, 1), *row) for row in rows], schema)
-        return aggregate(frame, asset, contract, parameters)[PartitionKey.parse("2025-01-01/hanoi")].fingerprint
+        made = [dict(zip(types, ("hanoi", date(2025, 1, 1), *row), strict=True)) for row in rows]
+        with engine.working("fingerprints"):
+            frame = engine.rows(pa.Table.from_pylist(made, pa.schema(types)))
+            return aggregate(frame, asset, contract, parameters)[PartitionKey.parse("2025-01-01/hanoi")].fingerprint
 
     assert fingerprint((1, 2, 0), (3, 4, 0)) == fingerprint((3, 4, 0), (1, 2, 9))
     assert fingerprint((1, None, 0)) != fingerprint((None, 1, 0))
@@ -148,9 +145,9 @@ def test_fingerprints(spark: Any) -> None:
     assert fingerprint((1, 2, 0), (3, 4, 0)) != fingerprint((1, 4, 0), (3, 2, 0))
 
 
-def test_a_table_whose_creation_was_broken_off_is_created(spark: Any, tmp_path: Path) -> None:
+def test_a_table_whose_creation_was_broken_off_is_created(either: Any, tmp_path: Path) -> None:
     """What a kill -9 leaves at the first moment: a log folder with an unfinished file. Spark alone would fail."""
-    lake = Lake(tmp_path, spark, "http://127.0.0.1:9")
+    lake = Lake(tmp_path, either, "http://127.0.0.1:9")
     log = Path(lake.uri("gold.dim_time")) / "_delta_log"
     log.mkdir(parents=True)
     (log / ".00000000000000000000.json.1d288c01.tmp").touch()

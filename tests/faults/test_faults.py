@@ -16,8 +16,6 @@ from tests.support.feed import Feed
 from tests.support.small_lake import DATED, NOW, Lake
 from tests.support.strategies import LOCATIONS, random_bronze
 
-pytestmark = pytest.mark.spark
-
 DAYS = "2025-03-01..2025-03-06"
 FETCHED = "bronze.open_meteo_hourly+"
 
@@ -34,12 +32,12 @@ def outcomes(summary: Any) -> dict[str, Any]:
 
 
 def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
-    spark: Any, tmp_path: Path, rows: list[dict[str, Any]]
+    either: Any, tmp_path: Path, rows: list[dict[str, Any]]
 ) -> None:
     """Two requests of three days each; the server ends after the first."""
     flags = {"open_meteo": {"max_days_per_request": 3, "connect_timeout_seconds": 1}}
     with Feed(rows, [Fault("die", 1)]) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url, flags=flags)
+        lake = Lake(tmp_path, either, feed.server.url, flags=flags)
         summary = lake.materialize(DAYS)
     assert summary.exit_status == 1
     found = outcomes(summary)
@@ -54,16 +52,16 @@ def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
     assert {row["date_utc"] for row in lake.rows(oracle.FACT_HOURLY)} <= {date(2025, 3, day) for day in (1, 2, 3)}
     assert len(lake.rows(oracle.DIM_DATE)) == len(oracle.dim_date())
     with Feed(rows) as feed:
-        mended = Lake(tmp_path, spark, feed.server.url)
+        mended = Lake(tmp_path, either, feed.server.url)
         assert mended.materialize(DAYS).ok
-        whole = Lake(tmp_path / "whole", spark, feed.server.url)
+        whole = Lake(tmp_path / "whole", either, feed.server.url)
         whole.materialize(DAYS, FETCHED)
         assert mended.tables() == whole.tables()
 
 
-def test_one_bad_place_fails_alone(spark: Any, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+def test_one_bad_place_fails_alone(embedded: Any, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     with Simulator(now=lambda: NOW, refuse_locations={LOCATIONS["hcmc"]}) as simulator:
-        lake = Lake(tmp_path, spark, simulator.url)
+        lake = Lake(tmp_path, embedded, simulator.url)
         summary = lake.materialize("2025-03-01..2025-03-02", FETCHED)
     found = outcomes(summary)
     assert summary.exit_status == 1
@@ -75,7 +73,9 @@ def test_one_bad_place_fails_alone(spark: Any, tmp_path: Path, rows: list[dict[s
     assert {row["location_key"] for row in lake.rows(oracle.CITY_DAILY)} == {"danang", "hanoi"}
 
 
-def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_it(spark: Any, tmp_path: Path) -> None:
+def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_it(
+    embedded: Any, tmp_path: Path
+) -> None:
     """Hours at the end of the last good day are flagged: its episodes depend on the day that failed."""
     made = random_bronze(51, days=4, locations=["hanoi"], first=date(2025, 3, 1), breaking=False)
     flagged = [
@@ -83,7 +83,7 @@ def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_i
     ]
     flags = {"open_meteo": {"max_days_per_request": 2, "connect_timeout_seconds": 1}}
     with Feed(flagged, [Fault("die", 1)]) as feed:
-        lake = Lake(tmp_path, spark, feed.server.url, flags=flags)
+        lake = Lake(tmp_path, embedded, feed.server.url, flags=flags)
         summary = lake.materialize("2025-03-01..2025-03-04", FETCHED, ["hanoi"])
     episode = outcomes(summary)[oracle.EPISODE]
     assert episode.good == PartitionSet.from_keys(
@@ -94,10 +94,10 @@ def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_i
 
 @pytest.mark.parametrize(("fault", "said"), [("html", "HTML"), ("error", "500"), ("nonsense", "another shape")])
 def test_an_api_that_answers_nonsense_leaves_the_tables_as_they_were(
-    spark: Any, tmp_path: Path, fault: str, said: str
+    embedded: Any, tmp_path: Path, fault: str, said: str
 ) -> None:
     with Simulator(now=lambda: NOW, faults=(Fault(fault),)) as simulator:
-        lake = Lake(tmp_path, spark, simulator.url)
+        lake = Lake(tmp_path, embedded, simulator.url)
         summary = lake.materialize("2025-03-01", FETCHED)
     assert summary.exit_status == 1
     problem = summary.outcomes[0].problems[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -15,16 +16,19 @@ import pytest
 
 from orchestration.project import load, open_workspace
 from resources.delta.log import DeltaLog
-from resources.machine.crash_points import POINTS
+from resources.embedded.scratch import FOLDER
+from resources.machine.crash_points import ENGINES_MODULE, POINTS
 from resources.simulator.server import Simulator
 from tests.assets.test_tables import expected
 from tests.support import oracle
 from tests.support.aqi_process import AQI, Commands
+from tests.support.cli_calls import tree
 from tests.support.feed import Feed
-from tests.support.small_lake import DATED, NOW, Lake
+from tests.support.small_lake import DATED, NOW
+from tests.support.stored_tables import there_of
 from tests.support.strategies import random_bronze
 
-pytestmark = [pytest.mark.spark, pytest.mark.prefect]
+pytestmark = pytest.mark.prefect
 
 FIRST, LAST = date(2025, 3, 1), date(2025, 3, 4)
 BACKFILL = ("backfill", "--start-date", str(FIRST), "--end-date", str(LAST), "--chunk-mode", "daily")
@@ -34,11 +38,7 @@ OF_CHANGES = {"tables-changed", "rename-begun", "between-tables", "before-rename
 """Points that only changes of tables reach: test_kill_changes has them."""
 
 
-def tables_of(warehouse: Path) -> dict[str, Any]:
-    """The dated tables; a table that is not there has no rows."""
-    lake = Lake(warehouse, None, "http://127.0.0.1:9")
-    there = [key for key, version in lake.versions().items() if version is not None and key in DATED]
-    return {key: [] for key in DATED} | lake.tables(there)
+on_both = pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
 
 
 def unnamed_files(folder: Path) -> set[str]:
@@ -56,7 +56,7 @@ def check_status(aqi: Commands, days: str, want: dict[str, Any]) -> dict[str, se
         found.setdefault(item["asset"], set()).add(item["state"])
         if item["state"] == "fresh":
             fresh.setdefault(item["asset"], set()).add(item["partition"])
-    have = tables_of(aqi.warehouse)
+    have = there_of(aqi.warehouse)
     for key in DATED:
         if key == oracle.EPISODE:  # as long as days are missing, episodes are those of the days that are there
             continue
@@ -69,14 +69,15 @@ def check_status(aqi: Commands, days: str, want: dict[str, Any]) -> dict[str, se
     return found
 
 
+@on_both
 @pytest.mark.timeout(900)
-def test_every_named_crash_point(server: str, tmp_path: Path) -> None:
+def test_every_named_crash_point(server: str, tmp_path: Path, engine: str) -> None:
     """One backfill that is killed at one point after the other, and goes on each time from where it was."""
     rows = random_bronze(77, days=4, locations=["hanoi", "danang"], first=FIRST)
     want = expected(rows)
     with Feed(rows) as feed:
         aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
-        aqi.environment["AQI_CLOCK__NOW"] = NOW.isoformat()
+        aqi.environment |= {"AQI_CLOCK__NOW": NOW.isoformat(), "AQI_ENGINE": engine}
         hit = []
         for point in (
             "before-write",
@@ -100,32 +101,41 @@ def test_every_named_crash_point(server: str, tmp_path: Path) -> None:
         assert sorted(hit) == sorted(set(POINTS) - OF_CHANGES)
         last = aqi.json(*BACKFILL, *PLACES)
         assert last["state"] == "completed"
-    assert tables_of(aqi.warehouse) == want
+    assert there_of(aqi.warehouse) == want
     states = check_status(aqi, f"{FIRST}..{LAST}", want)
     assert set().union(*states.values()) == {"fresh"}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
-def test_random_kills(server: str, tmp_path: Path, recorded: Path, seed: int) -> None:
-    """Six kills a backfill of the recorded days, of Python, of the JVM, of both; after one more run all is right."""
+@pytest.mark.parametrize(
+    ("engine", "seed"),
+    [
+        ("embedded", 1),
+        *(pytest.param("embedded", seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5, 6)),
+        *(pytest.param("spark", seed, marks=[pytest.mark.spark, pytest.mark.slow]) for seed in (1, 2)),
+    ],
+)
+def test_random_kills(server: str, tmp_path: Path, recorded: Path, engine: str, seed: int) -> None:
+    """Six kills a backfill of the recorded days, of Python, of the engine, of both; after one more run all is right."""
     chance = random.Random(seed)
     print(f"seed {seed}")
     call = ("backfill", "--start-date", "2025-08-08", "--end-date", "2025-09-20", "--chunk-mode", "weekly")
+    environment = {"PREFECT_API_URL": server, "AQI_ENGINE": engine}
     with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as simulator:
-        undisturbed = Commands(tmp_path / "a", tmp_path / "undisturbed", simulator.url, {"PREFECT_API_URL": server})
+        undisturbed = Commands(tmp_path / "a", tmp_path / "undisturbed", simulator.url, dict(environment))
+        started = time.monotonic()
         assert undisturbed.json(*call)["state"] == "completed"
-        aqi = Commands(tmp_path / "b", tmp_path / "disturbed", simulator.url, {"PREFECT_API_URL": server})
+        whole = time.monotonic() - started
+        aqi = Commands(tmp_path / "b", tmp_path / "disturbed", simulator.url, dict(environment))
         kills: list[tuple[str, float]] = []
         for number in range(60):
             if len(kills) == 6:
                 break
-            victim = ("python", "jvm", "both")[number % 3]
+            victim = ("python", "engine", "both")[number % 3]
             process = subprocess.Popen(
                 [AQI, *call], env=aqi.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
-            seconds = chance.uniform(1.0, 16.0)
+            seconds = chance.uniform(0.1, 1.0) * whole
             if kill_after(process, victim, seconds):
                 kills.append((victim, round(seconds, 2)))
             out, err = process.communicate(timeout=300)
@@ -137,9 +147,10 @@ def test_random_kills(server: str, tmp_path: Path, recorded: Path, seed: int) ->
         assert len(kills) == 6
         last = aqi.json(*call)
         assert last["state"] == "completed"
-    assert tables_of(aqi.warehouse) == tables_of(undisturbed.warehouse)
+    assert there_of(aqi.warehouse) == there_of(undisturbed.warehouse)
     states = {item["state"] for item in aqi.json("status", "--partitions", "2025-08-08..2025-09-20")}
     assert states == {"fresh"}
+    assert scratch_of(aqi.warehouse) == []
 
 
 def kill_after(process: subprocess.Popen[str], victim: str, seconds: float) -> bool:
@@ -148,40 +159,130 @@ def kill_after(process: subprocess.Popen[str], victim: str, seconds: float) -> b
     if process.poll() is not None:
         return False
     python = psutil.Process(process.pid)
-    jvms = [child for child in python.children(recursive=True) if child.name() == "java"]
-    targets = {"python": [python], "jvm": jvms, "both": [*jvms, python]}[victim]
+    engines = engines_of(python)
+    targets = {"python": [python], "engine": engines, "both": [*engines, python]}[victim]
     for target in targets:
         target.kill()
     return bool(targets)
 
 
-def test_a_jvm_that_dies_fails_the_run_by_name_and_the_next_one_goes_on(server: str, tmp_path: Path) -> None:
-    """The JVM is killed after the first commit: exit status 1, every partition that is lost is named."""
+def engines_of(python: psutil.Process) -> list[psutil.Process]:
+    """The JVM, or the embedded engine, of a run."""
+    return [child for child in python.children(recursive=True) if is_an_engine(child)]
+
+
+def is_an_engine(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):  # gone by now
+        return process.name() == "java" or any(ENGINES_MODULE in word for word in process.cmdline())
+    return False
+
+
+def scratch_of(warehouse: Path) -> list[Path]:
+    """What the embedded engine left in the warehouse."""
+    return sorted((warehouse / FOLDER).glob("*"))
+
+
+DIED = {"spark": "driver JVM ended", "embedded": "the embedded engine ended in mid-run: killed by signal 9"}
+
+
+@on_both
+def test_an_engine_that_dies_fails_the_run_by_name_and_the_next_one_goes_on(
+    server: str, tmp_path: Path, engine: str
+) -> None:
+    """The engine is killed after the first commit: exit status 1, every partition that is lost is named.
+
+    It stands still before that: a step waits for it then, whatever was going on.
+    """
     rows = random_bronze(78, days=3, locations=["hanoi"], first=FIRST, breaking=False)
     call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-03", "--locations", "hanoi")
     with Feed(rows) as feed:
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
+        environment = {"PREFECT_API_URL": server, "AQI_ENGINE": engine}
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, environment)
         process = subprocess.Popen([AQI, *call], env=aqi.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         silver = aqi.warehouse / "silver" / "air_quality_hourly_clean" / "_delta_log"
         while process.poll() is None and not silver.exists():
-            time.sleep(0.05)
-        assert kill_after(process, "jvm", 0)
+            time.sleep(0.01)
+        (victim,) = engines_of(psutil.Process(process.pid))
+        victim.suspend()
+        time.sleep(2)
+        victim.kill()
         out, err = process.communicate(timeout=120)
         assert process.returncode == 1, err
         assert "gold.fact_episode" in out
-        assert "driver JVM ended" in out
+        assert DIED[engine] in out
         states = {(item["asset"], item["state"]) for item in aqi.json("status", "--partitions", "2025-03-01")}
         assert (oracle.EPISODE, "failed") in states
         assert aqi.json(*call)["state"] == "completed"
-    assert tables_of(aqi.warehouse) == expected(rows)
+    assert there_of(aqi.warehouse) == expected(rows)
+    assert scratch_of(aqi.warehouse) == []
 
 
-def test_two_runs_at_once(server: str, tmp_path: Path) -> None:
+def test_an_engine_that_outlives_its_run_commits_nothing_and_is_in_nobodys_way(server: str, tmp_path: Path) -> None:
+    """Python alone is killed, while its engine stands still: the next run does not wait for that one, and completes.
+
+    When it goes on, it ends, and no table has changed.
+    """
+    rows = random_bronze(80, days=3, locations=["hanoi"], first=FIRST, breaking=False)
+    call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-03", "--locations", "hanoi")
+    with Feed(rows) as feed:
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
+        process = subprocess.Popen([AQI, *call], env=aqi.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        silver = aqi.warehouse / "silver" / "air_quality_hourly_clean" / "_delta_log"
+        while process.poll() is None and not silver.exists():
+            time.sleep(0.01)
+        (survivor,) = engines_of(psutil.Process(process.pid))
+        survivor.suspend()
+        try:
+            time.sleep(1)  # by then a step waits for it
+            process.kill()
+            process.wait()
+            summary = aqi.json(*call)
+            assert summary["state"] == "completed"
+            assert survivor.status() == psutil.STATUS_STOPPED, "it was there all the while"
+            assert summary["application_id"] != f"embedded-{survivor.pid}"
+            before = tree(aqi.warehouse)
+        finally:
+            survivor.resume()
+        gone, _ = psutil.wait_procs([survivor], 10)
+        assert gone == [survivor]
+    assert tree(aqi.warehouse) == before
+    assert scratch_of(aqi.warehouse) == []
+    assert there_of(aqi.warehouse) == expected(rows)
+
+
+@pytest.mark.parametrize("point", ["before-write", "after-commit"])
+def test_an_engine_goes_with_its_run(server: str, tmp_path: Path, point: str) -> None:
+    """Python alone is killed: its engine ends by itself, and takes with it what it kept."""
+    rows = random_bronze(81, days=2, locations=["hanoi"], first=FIRST, breaking=False)
+    call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-02", "--locations", "hanoi")
+    with Feed(rows) as feed:
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
+        process = subprocess.Popen(
+            [AQI, *call],
+            env=aqi.env | {"AQI_CRASH_POINT": point},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        engines: list[psutil.Process] = []
+        python = psutil.Process(process.pid)
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                engines = engines_of(python) or engines
+            time.sleep(0.01)
+        assert (process.returncode, len(engines)) == (KILLED, 1)
+        _, alive = psutil.wait_procs(engines, 10)
+        assert alive == []
+        assert [path for path in scratch_of(aqi.warehouse) if path.is_dir()] == []
+
+
+@on_both
+def test_two_runs_at_once(server: str, tmp_path: Path, engine: str) -> None:
     """Two processes want the same days: one waits for the other, and then has nothing to do."""
     rows = random_bronze(79, days=3, locations=["hanoi"], first=FIRST, breaking=False)
     call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-03", "--locations", "hanoi", "--json")
     with Feed(rows) as feed:
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
+        environment = {"PREFECT_API_URL": server, "AQI_ENGINE": engine}
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, environment)
         runs = [
             subprocess.Popen([AQI, *call], env=aqi.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             for _ in range(2)
@@ -190,7 +291,7 @@ def test_two_runs_at_once(server: str, tmp_path: Path) -> None:
     assert [run.returncode for run in runs] == [0, 0], said
     waited = [f"(process {other.pid} on" in err for (_, err), other in zip(said, reversed(runs), strict=True)]
     assert sorted(waited) == [False, True], said  # the second was told who is the first
-    assert tables_of(aqi.warehouse) == expected(rows)
+    assert there_of(aqi.warehouse) == expected(rows)
     workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": str(aqi.warehouse)}}))
     for asset in workspace.catalog:
         records = workspace.warehouse.state(asset).records.values()

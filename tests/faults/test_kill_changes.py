@@ -11,9 +11,9 @@ import pytest
 
 from tests.real_data.test_migrate import DAILY, change_three, declare_equal
 from tests.support.kept.trees import RANGE, Tree, commits, unpack
-from tests.support.small_lake import DATED, Lake
+from tests.support.stored_tables import there_of
 
-pytestmark = [pytest.mark.spark]
+pytestmark = pytest.mark.engine
 
 KILLED = -signal.SIGKILL
 RENAME = ("location", "rename", "hanoi", "ha_noi", "--yes")
@@ -25,13 +25,17 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpack(tmp_path_factory.mktemp("kept") / "warehouse")
 
 
-def copied(kept: Path, folder: Path) -> Tree:
+def copied(kept: Path, folder: Path, engine: str = "embedded") -> Tree:
     shutil.copytree(kept, folder / "warehouse")
-    return Tree.copy(folder / "project", folder / "warehouse")
+    return Tree.copy(folder / "project", folder / "warehouse", environment={"AQI_ENGINE": engine})
 
 
-def tables(tree: Tree) -> dict[str, Any]:
-    return Lake(tree.warehouse, None, "http://127.0.0.1:9").tables(DATED)
+def slow(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def on_spark(*values: str) -> Any:
+    return pytest.param(*values, "spark", marks=[pytest.mark.spark, pytest.mark.slow])
 
 
 def named(tree: Tree) -> None:
@@ -43,29 +47,35 @@ def renamed(_kept: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """The tables of a rename that nothing disturbed."""
     tree = copied(_kept, tmp_path_factory.mktemp("undisturbed"))
     tree.ok(*RENAME)
-    return tables(tree)
+    return there_of(tree.warehouse)
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("point", "engine"),
     [
-        pytest.param("rename-begun", marks=pytest.mark.slow),
-        pytest.param("before-commit:1", marks=pytest.mark.slow),
-        pytest.param("after-files:2:both", marks=pytest.mark.slow),
-        pytest.param("after-commit:2", marks=pytest.mark.slow),
-        pytest.param("between-tables:4", marks=pytest.mark.slow),
-        pytest.param("after-commit:7", marks=pytest.mark.slow),
-        pytest.param("before-rename-ends", marks=pytest.mark.slow),
+        slow("rename-begun", "embedded"),
+        slow("before-commit:1", "embedded"),
+        ("after-files:2:both", "embedded"),
+        slow("after-commit:2", "embedded"),
+        slow("between-tables:4", "embedded"),
+        slow("after-commit:7", "embedded"),
+        slow("before-rename-ends", "embedded"),
+        on_spark("rename-begun"),
+        on_spark("before-commit:1"),
+        on_spark("after-files:2:both"),
+        on_spark("after-commit:2"),
+        on_spark("between-tables:4"),
+        on_spark("before-rename-ends"),
     ],
 )
-def test_a_rename_that_is_killed(_kept: Path, tmp_path: Path, renamed: dict[str, Any], point: str) -> None:
-    tree = copied(_kept, tmp_path)
+def test_a_rename_that_is_killed(_kept: Path, tmp_path: Path, renamed: dict[str, Any], point: str, engine: str) -> None:
+    tree = copied(_kept, tmp_path, engine)
     assert tree(*RENAME, AQI_CRASH_POINT=point).returncode == KILLED
     refused = tree("materialize", "*", "--partitions", RANGE)
     assert refused.returncode == 2 and "aqi location rename hanoi ha_noi" in refused.stderr
     assert all(status in ("fresh", "stale", "missing") for states in tree.states().values() for status, _ in states)
     tree.ok(*RENAME)
-    assert tables(tree) == renamed
+    assert there_of(tree.warehouse) == renamed
     named(tree)
     assert all(state == {("fresh", ())} for state in tree.states().values())
     assert tree.json("plan", "--changed")["steps"] == []
@@ -83,16 +93,21 @@ def migrated(_kept: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("point", "engine"),
     [
-        pytest.param("before-commit", marks=pytest.mark.slow),
-        pytest.param("after-files:1:both", marks=pytest.mark.slow),
-        pytest.param("after-commit", marks=pytest.mark.slow),
+        slow("before-commit", "embedded"),
+        slow("after-files:1:both", "embedded"),
+        slow("after-commit", "embedded"),
+        on_spark("before-commit"),
+        on_spark("after-files:1:both"),
+        on_spark("after-commit"),
     ],
 )
-def test_a_migration_that_is_killed(_kept: Path, tmp_path: Path, migrated: dict[str, Any], point: str) -> None:
+def test_a_migration_that_is_killed(
+    _kept: Path, tmp_path: Path, migrated: dict[str, Any], point: str, engine: str
+) -> None:
     """It is one commit: there or not."""
-    tree = copied(_kept, tmp_path)
+    tree = copied(_kept, tmp_path, engine)
     change_three(tree)
     declare_equal(tree, DAILY)
     before = commits(tree.warehouse)[DAILY]
@@ -104,12 +119,14 @@ def test_a_migration_that_is_killed(_kept: Path, tmp_path: Path, migrated: dict[
     assert all(state == {("fresh", ())} for state in tree.states().values())
 
 
-@pytest.mark.slow
-def test_tables_that_grew_before_a_kill(_kept: Path, tmp_path: Path) -> None:
+@pytest.mark.prefect
+@pytest.mark.parametrize("engine", ["embedded", on_spark()])
+def test_tables_that_grew_before_a_kill(_kept: Path, tmp_path: Path, server: str, engine: str) -> None:
     """The columns are there, no step has begun: the same run goes on, and adds nothing twice."""
     from tests.real_data.test_kept_warehouse import HOURLY, SILVER, grow
 
-    tree = copied(_kept, tmp_path)
+    tree = copied(_kept, tmp_path, engine)
+    tree.environment["PREFECT_API_URL"] = server
     grow(tree)
     before = commits(tree.warehouse)
     call = ("materialize", "*", "--partitions", "2025-08-08..2025-08-09")

@@ -18,11 +18,13 @@ import psutil
 import pytest
 import requests
 
+from resources.embedded.scratch import FOLDER
+from resources.machine.crash_points import ENGINES_MODULE
 from resources.prefect.server import EmbeddedServer
 from resources.simulator.server import Simulator
 from tests.support.aqi_process import AQI, Commands
 
-pytestmark = [pytest.mark.spark, pytest.mark.prefect]
+pytestmark = pytest.mark.prefect
 
 RANGE = "2025-08-08..2025-09-20"
 LAST_DAY = "2025-09-20"
@@ -43,10 +45,29 @@ def aqi(tmp_path_factory: pytest.TempPathFactory, replay: Simulator) -> Commands
 
 @pytest.fixture(scope="module")
 def run(aqi: Commands) -> dict[str, Any]:
-    """The plan, the summary of the run that follows it, and how often the API was asked."""
+    """The plan, the summary of the run that follows it, and what that run left behind."""
     plan = aqi.json("plan", "*", "--partitions", RANGE)
     summary = aqi.json("materialize", "*", "--partitions", RANGE)
-    return {"plan": plan, "summary": summary, "left": started_by(aqi)}
+    return {"plan": plan, "summary": summary, "left": started_by(aqi), "aqi": aqi}
+
+
+@pytest.fixture(scope="module")
+def run_on_spark(tmp_path_factory: pytest.TempPathFactory, replay: Simulator) -> dict[str, Any]:
+    """As ``run``."""
+    home = tmp_path_factory.mktemp("spark")
+    aqi = Commands(home, home / "warehouse", replay.url)
+    summary = aqi.json("materialize", "*", "--partitions", RANGE, "--engine", "spark")
+    return {"summary": summary, "left": started_by(aqi), "aqi": aqi}
+
+
+@pytest.fixture
+def either_run(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+on_both = pytest.mark.parametrize(
+    "either_run", ["run", pytest.param("run_on_spark", marks=pytest.mark.spark)], indirect=True
+)
 
 
 def started_by(aqi: Commands) -> list[str]:
@@ -70,18 +91,20 @@ def published(recorded: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@on_both
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_all_city_days_agree_with_the_published_ones(aqi: Commands, run: Any, recorded: Path) -> None:
+def test_all_city_days_agree_with_the_published_ones(either_run: Any, recorded: Path) -> None:
     want = published(recorded, "expected_fact_city_daily.csv")
-    got = {(row["location_key"], row["date_utc"]): row for row in aqi.csv("gold.fact_city_daily")}
+    got = {(row["location_key"], row["date_utc"]): row for row in either_run["aqi"].csv("gold.fact_city_daily")}
     assert len(want) == len(got) == 132
     for row in want:
         ours = got[(row["location_key"], row["date_utc"])]
         assert {name: ours[name] for name in row} == row
 
 
+@on_both
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_the_episodes_are_exactly_the_published_ones(aqi: Commands, run: Any, recorded: Path) -> None:
+def test_the_episodes_are_exactly_the_published_ones(either_run: Any, recorded: Path) -> None:
     def instant(text: str) -> str:
         return text.replace(" ", "T") + "Z"
 
@@ -97,7 +120,7 @@ def test_the_episodes_are_exactly_the_published_ones(aqi: Commands, run: Any, re
     }
     got = {
         tuple(row[name] for name in ("location_key", "start_ts_utc", "end_ts_utc", "duration_hours", "peak_aqi"))
-        for row in aqi.csv("gold.fact_episode")
+        for row in either_run["aqi"].csv("gold.fact_episode")
         if row["end_ts_utc"] < LAST_DAY
     }
     assert len(want) == 29
@@ -116,9 +139,11 @@ def test_the_plan_is_what_ran(run: Any) -> None:
     assert plan["left_out"] == summary["left_out"] == []
 
 
+@on_both
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_no_process_is_left_behind(run: Any) -> None:
-    assert run["left"] == []
+def test_no_process_is_left_behind(either_run: Any) -> None:
+    assert either_run["left"] == []
+    assert not (either_run["aqi"].warehouse / FOLDER).exists(), "nor rows that an engine kept"
 
 
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
@@ -143,12 +168,44 @@ def test_prefects_history_has_one_flow_and_every_task(
     assert fetches == [f"fetch {place} {RANGE}" for place in ("danang", "hanoi", "hcmc")]
 
 
+@pytest.mark.spark
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_one_spark_application(aqi: Commands, run: Any) -> None:
+def test_one_spark_application(run_on_spark: Any) -> None:
     """Spark's own log of the run names one application, the one in the summary; the run's log folder holds one JVM."""
-    assert run["summary"]["application_id"].startswith("local-")
-    logs = list((aqi.home / "state" / "aqi" / "logs").glob("*-spark.log"))
-    assert len(logs) == 1
+    assert run_on_spark["summary"]["application_id"].startswith("local-")
+    assert engine_logs(run_on_spark["aqi"]) == {"spark": 1}
+
+
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_one_process_of_the_embedded_engine(run: Any) -> None:
+    assert run["summary"]["application_id"].startswith("embedded-")
+    assert engine_logs(run["aqi"]) == {"embedded": 1}
+
+
+def engine_logs(aqi: Commands) -> dict[str, int]:
+    """How many of each engine were started."""
+    names = [log.stem.rpartition("-")[2] for log in (aqi.home / "state" / "aqi" / "logs").iterdir()]
+    return {name: names.count(name) for name in ("embedded", "spark") if name in names}
+
+
+@pytest.mark.spark
+@pytest.mark.timeout(FIRST_RUN_SECONDS)
+def test_the_engines_plan_and_record_the_same(run: Any, run_on_spark: Any) -> None:
+    """Steps with partitions and rows; and each warehouse is one that the other engine has nothing to do in."""
+    told = ("id", "asset", "partitions", "written", "rows", "state", "warnings")
+    one, other = (
+        [{name: step[name] for name in told} for step in made["summary"]["steps"]] for made in (run, run_on_spark)
+    )
+    assert one == other
+    for made, engine in ((run, "spark"), (run_on_spark, "embedded")):
+        before = files_of_tables(made["aqi"].warehouse)
+        summary = made["aqi"].json("materialize", "*", "--partitions", RANGE, "--engine", engine)
+        assert (summary["steps"], summary["application_id"]) == ([], "")
+        forced = made["aqi"].json(
+            "materialize", "bronze.open_meteo_hourly+", "--partitions", RANGE, "--force", "--engine", engine
+        )
+        assert {step["state"] for step in forced["steps"]} == {"unchanged"}
+        assert files_of_tables(made["aqi"].warehouse) == before
 
 
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
@@ -173,7 +230,7 @@ def test_with_a_server_of_the_users_and_again_nothing_changes(aqi: Commands, run
 
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
 def test_a_backfill_is_one_application_and_one_flow(aqi: Commands, tmp_path: Path) -> None:
-    """Four weeks in weekly chunks: one JVM, one flow run, the chunks as an artifact; again: nothing, without Spark."""
+    """Four weeks in weekly chunks: one engine, one flow run, the chunks as an artifact; again: nothing, without one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
         with EmbeddedServer(tmp_path / "server.log") as server:
@@ -189,7 +246,7 @@ def test_a_backfill_is_one_application_and_one_flow(aqi: Commands, tmp_path: Pat
             flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
             artifacts = requests.post(f"{server.api_url}/artifacts/filter", json={}, timeout=10).json()
     assert [flow["id"] for flow in flows] == [summary["flow_run_id"]]
-    assert len(list((tmp_path / "state" / "aqi" / "logs").glob("*-spark.log"))) == 1
+    assert engine_logs(theirs) == {"embedded": 1}
     names = ["2025-08-08..2025-08-14", "2025-08-15..2025-08-21", "2025-08-22..2025-08-28", "2025-08-29..2025-09-04"]
     assert [(chunk["chunk"], chunk["state"]) for chunk in summary["chunks"]] == [(name, "written") for name in names]
     assert all(chunk["rows"] > 21 * 24 and chunk["seconds"] > 0 for chunk in summary["chunks"])
@@ -231,26 +288,30 @@ def test_a_warehouse_in_use_names_its_holder(aqi: Commands, run: Any) -> None:
     assert str(os.getpid()) in done.stderr
 
 
-def test_without_java_nothing_starts(aqi: Commands, tmp_path: Path) -> None:
+def test_without_java_spark_is_not_started(aqi: Commands, tmp_path: Path) -> None:
     elsewhere = Commands(aqi.home, tmp_path / "warehouse", aqi.base_url, {"JAVA_HOME": str(tmp_path)})
-    done: subprocess.CompletedProcess[str] = elsewhere("materialize", "gold.dim_time")
+    done: subprocess.CompletedProcess[str] = elsewhere("materialize", "gold.dim_time", "--engine", "spark")
     assert done.returncode == 2
     assert "there is no Java" in done.stderr
     assert "Install Java 17" in done.stderr
     assert not (tmp_path / "warehouse").exists()
 
 
-def test_an_interrupt_ends_the_run_and_everything_that_it_started(aqi: Commands, run: Any, tmp_path: Path) -> None:
-    """SIGINT while steps run: exit status 130 within seconds, a word on how to go on, no process left."""
-    elsewhere = Commands(tmp_path, tmp_path / "warehouse", aqi.base_url)
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def test_an_interrupt_ends_the_run_and_everything_that_it_started(
+    replay: Simulator, tmp_path: Path, engine: str
+) -> None:
+    """SIGINT while steps run: exit status 130 within seconds, a word on how to go on, no process left, no scratch."""
+    elsewhere = Commands(tmp_path, tmp_path / "warehouse", replay.url, {"AQI_ENGINE": engine})
     process = subprocess.Popen(
         [AQI, "materialize", "*", "--partitions", RANGE], env=elsewhere.env, stderr=subprocess.PIPE, text=True
     )
     while not list((tmp_path / "warehouse").glob("gold/*/_delta_log")) and process.poll() is None:
-        time.sleep(0.1)
+        time.sleep(0.02)
     children = psutil.Process(process.pid).children(recursive=True)
     there = started_by(elsewhere)
-    assert all(any(what in line for line in there) for what in ("bin/aqi materialize", "java", "prefect")), there
+    process_of_it = {"embedded": ENGINES_MODULE, "spark": "java"}[engine]
+    assert all(any(what in line for line in there) for what in ("bin/aqi materialize", process_of_it, "prefect")), there
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -258,3 +319,4 @@ def test_an_interrupt_ends_the_run_and_everything_that_it_started(aqi: Commands,
     _, alive = psutil.wait_procs(children, timeout=15)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     assert started_by(elsewhere) == []
+    assert not (tmp_path / "warehouse" / FOLDER).exists()

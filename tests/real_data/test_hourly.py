@@ -14,8 +14,6 @@ from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.small_lake import Lake
 
-pytestmark = pytest.mark.spark
-
 FETCHED = "bronze.open_meteo_hourly+"
 HOUR = timedelta(hours=1)
 EVENING = datetime(2025, 9, 9, 22, 20, tzinfo=UTC)
@@ -25,14 +23,14 @@ EVENING = datetime(2025, 9, 9, 22, 20, tzinfo=UTC)
 class Hours:
     """A lake that is loaded hour by hour, and the API as it was at that hour."""
 
-    def __init__(self, folder: Path, spark: Any, recorded: Path, now: datetime) -> None:
+    def __init__(self, folder: Path, shared: Any, recorded: Path, now: datetime) -> None:
         self.now = now
         self.api = Simulator(now=lambda: self.now, replay=recorded)
-        self._folder, self._spark = folder, spark
+        self._folder, self._shared = folder, shared
 
     @property
     def lake(self) -> Lake:
-        return Lake(self._folder, self._spark, self.api.url, now=self.now)
+        return Lake(self._folder, self._shared, self.api.url, now=self.now)
 
     def __enter__(self) -> Hours:
         self.api.start()
@@ -42,44 +40,58 @@ class Hours:
         self.api.stop()
 
 
+@pytest.fixture
+def shared(request: pytest.FixtureRequest) -> Any:
+    """The embedded engine, unless a test names another one."""
+    return request.getfixturevalue(getattr(request, "param", "embedded"))
+
+
+on_both = pytest.mark.parametrize(
+    "shared", ["embedded", pytest.param("on_spark", marks=pytest.mark.spark)], indirect=True
+)
+
+
 @pytest.fixture(scope="module")
-def _evening(tmp_path_factory: pytest.TempPathFactory, spark: Any, recorded: Path) -> Path:
+def _evening(tmp_path_factory: pytest.TempPathFactory, embedded: Any, recorded: Path) -> Path:
     """A lake of one hourly run in the evening."""
     folder = tmp_path_factory.mktemp("evening") / "hourly"
-    with Hours(folder, spark, recorded, EVENING) as hours:
+    with Hours(folder, embedded, recorded, EVENING) as hours:
         assert hours.lake.hourly().ok
     return folder
 
 
 @pytest.fixture
-def loaded(tmp_path: Path, spark: Any, recorded: Path, _evening: Path) -> Iterator[Hours]:
-    """As ``hours``, after the hourly run of the evening."""
+def loaded(tmp_path: Path, shared: Any, recorded: Path, _evening: Path) -> Iterator[Hours]:
+    """As ``hours``, after the hourly run of the evening, whichever engine goes on with it."""
     shutil.copytree(_evening, tmp_path / "hourly")
-    with Hours(tmp_path / "hourly", spark, recorded, EVENING) as hours:
+    with Hours(tmp_path / "hourly", shared, recorded, EVENING) as hours:
         yield hours
 
 
 @pytest.fixture
-def hours(tmp_path: Path, spark: Any, recorded: Path) -> Iterator[Hours]:
-    with Hours(tmp_path / "hourly", spark, recorded, EVENING) as hours:
+def hours(tmp_path: Path, shared: Any, recorded: Path) -> Iterator[Hours]:
+    with Hours(tmp_path / "hourly", shared, recorded, EVENING) as hours:
         yield hours
 
 
 def one_range(hours: Hours, folder: Path, days: str) -> dict[str, Any]:
     """The tables of one run over all days, at the hour that it is now."""
-    lake = Lake(folder, hours.lake.spark, hours.api.url, now=hours.now)
+    lake = Lake(folder, hours.lake.shared, hours.api.url, now=hours.now)
     assert lake.materialize(days, FETCHED).ok
     return lake.tables()
 
 
 @pytest.mark.parametrize(
-    ("runs", "skipped"),
+    ("runs", "skipped", "shared"),
     [
-        pytest.param(3, 0, id="3 hours over midnight"),
-        pytest.param(48, 0, id="48 hours", marks=[pytest.mark.slow, pytest.mark.timeout(2700)]),
-        pytest.param(1, 26, id="a gap of 26 hours", marks=pytest.mark.slow),
-        pytest.param(1, 24 * 5, id="a gap of 5 days", marks=pytest.mark.slow),
+        pytest.param(3, 0, "embedded", id="3 hours over midnight"),
+        pytest.param(3, 0, "on_spark", id="3 hours over midnight on Spark", marks=pytest.mark.spark),
+        pytest.param(48, 0, "embedded", id="48 hours", marks=[pytest.mark.slow, pytest.mark.timeout(2700)]),
+        pytest.param(1, 26, "embedded", id="a gap of 26 hours"),
+        pytest.param(1, 24 * 5, "embedded", id="a gap of 5 days"),
+        pytest.param(1, 24 * 5, "on_spark", id="a gap of 5 days on Spark", marks=[pytest.mark.spark, pytest.mark.slow]),
     ],
+    indirect=["shared"],
 )
 def test_hour_by_hour_ends_in_the_tables_of_one_range(loaded: Hours, tmp_path: Path, runs: int, skipped: int) -> None:
     loaded.now += skipped * HOUR
@@ -101,6 +113,7 @@ def test_an_hour_in_which_nothing_is_new_needs_no_session_and_writes_nothing(loa
     assert loaded.lake.versions() == before
 
 
+@on_both
 def test_a_day_that_ended_is_recorded_as_such_without_a_new_file(hours: Hours) -> None:
     """At 23:20 all hours of the day were there; after midnight it is known that no more will come."""
     hours.now = datetime(2025, 9, 9, 23, 20, tzinfo=UTC)

@@ -25,9 +25,9 @@ from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
 from resources.simulator.server import Simulator
 from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
-from tests.support.small_lake import Lake, shared
+from tests.support.small_lake import Lake
 
-pytestmark = pytest.mark.spark
+pytestmark = pytest.mark.engine
 
 BRONZE, SILVER, QUARANTINE = (
     "bronze.open_meteo_hourly",
@@ -86,10 +86,16 @@ def test_it_opens_fresh_without_a_commit_and_a_request(tree: Tree) -> None:
 
 
 @pytest.fixture
-def lake(tmp_path: Path, _kept: Path, spark: Any) -> Lake:
-    """The kept warehouse for runs in the shared session; nobody answers at the source."""
+def shared(request: pytest.FixtureRequest) -> Any:
+    """The embedded engine, unless a test names another one."""
+    return request.getfixturevalue(getattr(request, "param", "embedded"))
+
+
+@pytest.fixture
+def lake(tmp_path: Path, _kept: Path, shared: Any) -> Lake:
+    """The kept warehouse for runs on a shared engine; nobody answers at the source."""
     shutil.copytree(_kept, tmp_path / "warehouse")
-    return Lake(tmp_path / "warehouse", spark, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
+    return Lake(tmp_path / "warehouse", shared, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 PLACES = [
@@ -147,7 +153,6 @@ def test_a_display_name_and_a_time_zone(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
-@pytest.mark.slow
 def test_the_old_name_is_known_when_its_rows_are_gone_for_good(lake: Lake) -> None:
     """The table of locations is wiped and made anew: its commits carry what bronze's versions hang on."""
     configured(lake, name="Ha Noi")
@@ -157,7 +162,6 @@ def test_the_old_name_is_known_when_its_rows_are_gone_for_good(lake: Lake) -> No
     assert all_fresh(lake)
 
 
-@pytest.mark.slow
 def test_a_threshold_is_of_episodes_only(lake: Lake) -> None:
     lake.flags = {"rules": {"episode": {"threshold": 120}}}
     summary = run_as_planned(lake)
@@ -165,6 +169,7 @@ def test_a_threshold_is_of_episodes_only(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
+@pytest.mark.parametrize("shared", ["embedded", pytest.param("on_spark", marks=pytest.mark.spark)], indirect=True)
 def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     """0.001 degrees: bronze of that location from its own rows, without the network, and what follows from it."""
     then = {key: lake.rows(key) for key in (BRONZE, DAILY, EPISODE)}
@@ -179,7 +184,6 @@ def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     assert run_as_planned(lake).plan.is_empty
 
 
-@pytest.mark.slow
 def test_small_moves_add_up(lake: Lake) -> None:
     """Twice 0.06 degrees lie farther than 0.1 from where the source was asked: what it was asked counts."""
     configured(lake, latitude=21.0878)
@@ -265,7 +269,6 @@ def test_a_location_leaves_and_comes_back(lake: Lake) -> None:
     assert all_fresh(lake) and marks(lake, BRONZE) == {()}
 
 
-@pytest.mark.slow
 def test_a_location_that_left_can_be_wiped(lake: Lake) -> None:
     configured(lake, key=None)
     lake.materialize(RANGE, DIM_LOCATION)
@@ -298,7 +301,7 @@ def test_a_column_of_others_is_in_nobodys_way(lake: Lake) -> None:
     DeltaTable(lake.uri(HOURLY)).update(updates={"note": "'seen'"}, predicate="location_key = 'hanoi'")
     workspace = lake.workspace
     assert lake.run(workspace.repair(workspace.catalog.keys, None)).ok, "the rows are those that were recorded"
-    run_rename(lake.workspace, "hanoi", "ha_noi", Quiet(Console(stderr=True)), shared(lake.spark))
+    run_rename(lake.workspace, "hanoi", "ha_noi", Quiet(Console(stderr=True)), lake.shared.make)
     table = DeltaTable(lake.uri(HOURLY)).to_pyarrow_table()
     notes = {(row["location_key"], row["note"]) for row in table.select(["location_key", "note"]).to_pylist()}
     assert notes == {("ha_noi", "seen"), ("hcmc", None), ("danang", None)}
@@ -329,8 +332,11 @@ def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
     assert commits(tree.warehouse) == before
 
 
-def test_a_nullable_column_is_added(tree: Tree) -> None:
+@pytest.mark.prefect
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def test_a_nullable_column_is_added(tree: Tree, server: str, engine: str) -> None:
     """To silver and to the hourly fact: declared equal by two lines, two metadata commits, and nothing is made."""
+    tree.environment |= {"AQI_ENGINE": engine, "PREFECT_API_URL": server}
     grow(tree)
     parts = {asset["key"]: asset["code_part"] for asset in tree.json("lineage", "--format", "json")["assets"]}
     lines = (tree.folder / "assets/same_rows.yml").read_text(encoding="utf-8")

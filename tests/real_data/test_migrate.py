@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
 
-pytestmark = pytest.mark.spark
+pytestmark = pytest.mark.engine
 
 DAILY, HOURLY, SILVER, BRONZE = (
     "gold.fact_city_daily",
@@ -73,8 +73,11 @@ def change_three(tree: Tree) -> None:
     )
 
 
-def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree) -> None:
+@pytest.mark.prefect
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree, server: str, engine: str) -> None:
     """Refused before; after it nothing is stale, and nothing was made. Earlier versions can be read as they were."""
+    tree.environment |= {"AQI_ENGINE": engine, "PREFECT_API_URL": server}
     then = rows(tree, DAILY)
     change_three(tree)
     declare_equal(tree, DAILY)

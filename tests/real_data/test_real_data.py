@@ -16,8 +16,6 @@ from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.small_lake import Lake
 
-pytestmark = pytest.mark.spark
-
 RANGE = "2025-08-08..2025-09-20"
 LAST_DAY = "2025-09-20"
 FROM_BRONZE = "bronze.open_meteo_hourly+"
@@ -31,11 +29,15 @@ def replay(recorded: Path) -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture(scope="module")
-def one_range(spark: Any, tmp_path_factory: pytest.TempPathFactory, replay: Simulator) -> dict[str, Any]:
-    lake = Lake(tmp_path_factory.mktemp("one"), spark, replay.url)
+def of_one_range(shared: Any, folder: Path, replay: Simulator) -> dict[str, Any]:
+    lake = Lake(folder, shared, replay.url)
     assert lake.materialize(RANGE, FROM_BRONZE).ok
     return lake.tables()
+
+
+@pytest.fixture(scope="module")
+def one_range(embedded: Any, tmp_path_factory: pytest.TempPathFactory, replay: Simulator) -> dict[str, Any]:
+    return of_one_range(embedded, tmp_path_factory.mktemp("one"), replay)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +48,10 @@ def one_range(spark: Any, tmp_path_factory: pytest.TempPathFactory, replay: Simu
     ],
 )
 def test_pieces_out_of_order_equal_one_range(
-    spark: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], pieces: tuple[str, ...]
+    embedded: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], pieces: tuple[str, ...]
 ) -> None:
     """The cut lies inside a run of 94 hours in Hà Nội: the fragment on its later side goes, the whole one comes."""
-    lake = Lake(tmp_path, spark, replay.url)
+    lake = Lake(tmp_path, embedded, replay.url)
     summaries = [lake.materialize(days, FROM_BRONZE) for days in pieces]
     assert all(summary.ok for summary in summaries)
     assert lake.tables() == one_range
@@ -59,6 +61,7 @@ def test_pieces_out_of_order_equal_one_range(
         assert last.rewritten <= last.step.may_rewrite
 
 
+@pytest.mark.pipeline
 def test_one_range_has_exactly_the_published_episodes(one_range: dict[str, Any], recorded: Path) -> None:
     """Those that do not touch the last day."""
     with (recorded / "expected_fact_episode.csv").open(encoding="utf-8") as file:
@@ -74,6 +77,14 @@ def test_one_range_has_exactly_the_published_episodes(one_range: dict[str, Any],
     assert got == want
 
 
+@pytest.mark.spark
+def test_spark_makes_the_same_of_one_range(
+    on_spark: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any]
+) -> None:
+    """And so what is published."""
+    assert of_one_range(on_spark, tmp_path, replay) == one_range
+
+
 @pytest.mark.parametrize(
     "mode",
     [
@@ -83,10 +94,10 @@ def test_one_range_has_exactly_the_published_episodes(one_range: dict[str, Any],
     ],
 )
 def test_a_backfill_equals_one_range(
-    spark: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], mode: Any
+    embedded: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], mode: Any
 ) -> None:
     """And again it does nothing."""
-    lake = Lake(tmp_path, spark, replay.url)
+    lake = Lake(tmp_path, embedded, replay.url)
     summary = lake.backfill(*RANGE.split(".."), mode, FROM_BRONZE)
     assert summary.ok
     assert {chunk.state for chunk in summary.chunks} == {"written"}
@@ -99,7 +110,7 @@ def test_a_backfill_equals_one_range(
 @pytest.mark.parametrize("mode", ["monthly", "weekly", "daily"])
 @pytest.mark.parametrize("order", ["in reverse", "at random, some twice"])
 def test_chunks_as_runs_of_their_own_equal_one_range(
-    spark: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], mode: Any, order: str
+    embedded: Any, tmp_path: Path, replay: Simulator, one_range: dict[str, Any], mode: Any, order: str
 ) -> None:
     """Every chunk a run by itself; what is done again is fetched again (--force)."""
     days = list(chunks(parse_range(RANGE, date(2026, 1, 1)), mode))
@@ -109,7 +120,7 @@ def test_chunks_as_runs_of_their_own_equal_one_range(
         chance = random.Random(11)
         calls = days + chance.sample(days, max(1, len(days) // 4))
         chance.shuffle(calls)
-    lake = Lake(tmp_path, spark, replay.url)
+    lake = Lake(tmp_path, embedded, replay.url)
     seen = set()
     for piece in calls:
         assert lake.materialize(str(piece), FROM_BRONZE, force=piece in seen).ok
@@ -119,12 +130,12 @@ def test_chunks_as_runs_of_their_own_equal_one_range(
 
 
 def test_what_episodes_read_does_not_grow_with_history(
-    spark: Any, tmp_path: Path, replay: Simulator, monkeypatch: pytest.MonkeyPatch
+    embedded: Any, tmp_path: Path, replay: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more day after 43: only the days of the run that reaches it are read of the hourly fact."""
     from resources.delta.warehouse import Warehouse
 
-    lake = Lake(tmp_path, spark, replay.url)
+    lake = Lake(tmp_path, embedded, replay.url)
     lake.materialize("2025-08-08..2025-09-19", FROM_BRONZE, ["danang"])
     asked: list[Any] = []
     read = Warehouse.read_arrow

@@ -19,9 +19,7 @@ from resources.delta.pending import Pending
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.kept.trees import RANGE, commits, unpack
-from tests.support.small_lake import DATED, Lake, shared
-
-pytestmark = pytest.mark.spark
+from tests.support.small_lake import DATED, Lake
 
 OLD, NEW = "hanoi", "ha_noi"
 QUIET = Quiet(Console(stderr=True))
@@ -38,13 +36,19 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def lake(tmp_path: Path, _kept: Path, spark: Any) -> Lake:
+def shared(request: pytest.FixtureRequest) -> Any:
+    """The embedded engine, unless a test names another one."""
+    return request.getfixturevalue(getattr(request, "param", "embedded"))
+
+
+@pytest.fixture
+def lake(tmp_path: Path, _kept: Path, shared: Any) -> Lake:
     shutil.copytree(_kept, tmp_path / "warehouse")
-    return Lake(tmp_path / "warehouse", spark, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
+    return Lake(tmp_path / "warehouse", shared, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def rename(lake: Lake, old: str = OLD, new: str = NEW) -> Any:
-    return run_rename(lake.workspace, old, new, QUIET, shared(lake.spark))
+    return run_rename(lake.workspace, old, new, QUIET, lake.shared.make)
 
 
 def all_fresh(lake: Lake) -> bool:
@@ -60,7 +64,15 @@ def under_the_new_key(lake: Lake) -> dict[str, Any]:
     return {key: oracle.canonical(rows, oracle.COLUMNS[key]) for key, rows in zip(DATED, made, strict=True)}
 
 
-@pytest.mark.parametrize("first", [pytest.param("the tables", marks=pytest.mark.slow), "the configuration"])
+@pytest.mark.parametrize(
+    ("first", "shared"),
+    [
+        ("the tables", "embedded"),
+        ("the configuration", "embedded"),
+        pytest.param("the configuration", "on_spark", marks=pytest.mark.spark),
+    ],
+    indirect=["shared"],
+)
 def test_a_location_is_renamed(lake: Lake, first: str) -> None:
     """A commit a table, whichever is changed first, the tables or the configuration; ids are the new key's."""
     want, before = under_the_new_key(lake), commits(lake.folder)
@@ -78,7 +90,6 @@ def test_a_location_is_renamed(lake: Lake, first: str) -> None:
     assert Pending(str(lake.folder)).read() is None
 
 
-@pytest.mark.slow
 def test_there_and_back(lake: Lake) -> None:
     """And a name is changed between: records of a version that hangs on it follow through both."""
     want = lake.tables()
@@ -93,7 +104,6 @@ def test_there_and_back(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
-@pytest.mark.slow
 def test_what_was_stale_stays_so(lake: Lake) -> None:
     """A partition whose upstream was wiped is as stale under the new key as it was under the old one."""
     workspace = lake.workspace
@@ -108,7 +118,6 @@ def test_what_was_stale_stays_so(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
-@pytest.mark.slow
 def test_the_same_call_again_has_nothing_to_do(lake: Lake) -> None:
     rename(lake)
     before = commits(lake.folder)
@@ -124,7 +133,6 @@ def test_a_key_that_only_the_table_of_locations_has(lake: Lake) -> None:
         planned_rename(lake.workspace, OLD, "fiji")
 
 
-@pytest.mark.slow
 def test_what_was_fetched_under_the_new_key_before_the_rename(lake: Lake) -> None:
     """The configuration came first, and a run: the remedy names just what that run fetched."""
     lake.flags = {"locations": PLACES}
@@ -140,7 +148,6 @@ def test_what_was_fetched_under_the_new_key_before_the_rename(lake: Lake) -> Non
     assert all_fresh(lake)
 
 
-@pytest.mark.slow
 def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not vouched for: the table is restored first."""
     from deltalake import DeltaTable
@@ -170,7 +177,7 @@ class Broken(BaseException):
     pass
 
 
-@pytest.mark.parametrize("commit", [3, *(pytest.param(number, marks=pytest.mark.slow) for number in (0, 1, 6))])
+@pytest.mark.parametrize("commit", [0, 1, 3, 6])
 def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
     from orchestration.engine.changes import rename as module
@@ -192,7 +199,7 @@ def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pyt
     workspace = lake.workspace
     request = workspace.requested([oracle.CITY_DAILY], RANGE)
     with pytest.raises(UsageError, match=f"`aqi location rename {OLD} {NEW}` is under way") as refused:
-        materialize(workspace, request, QUIET, title="", make_spark=shared(lake.spark))
+        materialize(workspace, request, QUIET, title="", make_engine=lake.shared.make)
     assert f"Call `aqi location rename {OLD} {NEW}` again" in refused.value.remedy
     with pytest.raises(UsageError, match="is under way"):
         run_wipes(workspace, request, QUIET)

@@ -20,7 +20,7 @@ from resources.simulator.server import Simulator
 from tests.support.kept.trees import ROOT, Tree, commits, data_files, unpack
 from tests.support.small_lake import Lake
 
-pytestmark = pytest.mark.spark
+pytestmark = pytest.mark.engine
 
 DAYS = "2025-08-08..2025-09-20"
 DAILY = "gold.fact_city_daily"
@@ -30,21 +30,23 @@ DAILY = "gold.fact_city_daily"
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, spark: Any) -> Lake:
+def kept(tmp_path_factory: pytest.TempPathFactory, embedded: Any) -> Lake:
     folder = unpack(tmp_path_factory.mktemp("kept") / "warehouse")
-    return Lake(folder, spark, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
+    return Lake(folder, embedded, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 ASSETS = sorted(read_lines(ROOT / "assets" / "same_rows.yml"))
 
 
 @pytest.mark.parametrize("key", ASSETS)
-def test_what_the_lines_declare_is_proven_on_the_kept_warehouse(kept: Lake, key: str) -> None:
+def test_what_the_lines_declare_is_proven_on_the_kept_warehouse(kept: Lake, either: Any, key: str) -> None:
     """Today's code makes every partition of the kept warehouse anew: the fingerprints are those that were recorded."""
     workspace = kept.workspace
     tables = workspace.states((key,))
     everything = PartitionSet.from_keys(tables[key].records)
-    prove(workspace, Acceptance(key, (), everything, everything), tables, "lines", kept.spark)
+    engine = either.engine(workspace.warehouse)
+    with engine.working("lines"):
+        prove(workspace, Acceptance(key, (), everything, everything), tables, "lines", engine)
 
 
 @pytest.mark.parametrize("key", ASSETS)
@@ -68,19 +70,20 @@ def test_a_line_that_is_not_true_is_found(kept: Lake) -> None:
     others = {**tables[DAILY].records, key: replace(record, fingerprint="0" * 20)}
     tables[DAILY] = replace(tables[DAILY], records=others)
     one = PartitionSet.from_keys([key])
-    with pytest.raises(CheckFailed, match=f"{DAILY} {key} comes out otherwise"):
-        prove(workspace, Acceptance(DAILY, (), one, one), tables, "lines", kept.spark)
+    engine = kept.shared.engine(workspace.warehouse)
+    with engine.working("lines"), pytest.raises(CheckFailed, match=f"{DAILY} {key} comes out otherwise"):
+        prove(workspace, Acceptance(DAILY, (), one, one), tables, "lines", engine)
 
 
 # aqi accept -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def _months(recorded: Path, tmp_path_factory: pytest.TempPathFactory, spark: Any) -> Iterator[Path]:
+def _months(recorded: Path, tmp_path_factory: pytest.TempPathFactory, embedded: Any) -> Iterator[Path]:
     """A warehouse of the recorded 44 days, made by today's code."""
     with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as replay:
         lake = Lake(
-            tmp_path_factory.mktemp("months") / "warehouse", spark, replay.url, now=datetime(2026, 1, 1, tzinfo=UTC)
+            tmp_path_factory.mktemp("months") / "warehouse", embedded, replay.url, now=datetime(2026, 1, 1, tzinfo=UTC)
         )
         assert lake.materialize(DAYS).ok
         yield lake.folder
@@ -95,8 +98,10 @@ def tree(_months: Path, tmp_path: Path) -> Tree:
 SUM = '(F.col("aqi") >= low) & (F.lit(True) if high is None else F.col("aqi") <= high)'
 
 
-def test_a_true_equivalence_is_taken_without_a_file(tree: Tree) -> None:
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+def test_a_true_equivalence_is_taken_without_a_file(tree: Tree, engine: str) -> None:
     """Over 44 days; another form of the same condition. One commit, and everything is fresh again."""
+    tree.environment["AQI_ENGINE"] = engine
     tree.edit("assets/facts.py", (SUM, '(F.col("aqi") >= low) & ~(F.col("aqi") > (10**6 if high is None else high))'))
     before, files = commits(tree.warehouse), data_files(tree.warehouse)
     costs = tree.json("plan", "--changed")
@@ -161,15 +166,19 @@ FILTERED = MADE.replace("open_meteo.", 'open_meteo.where(F.col("aqi") > 80).')
 DOUBLED = f'{DAY}\n            "pm25": F.col("pm25") * 2,'
 
 
+@pytest.mark.prefect
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         pytest.param((MADE, FILTERED), "is not made any more", id="rows"),
-        pytest.param((DAY, DOUBLED), "pm25 was", id="values", marks=pytest.mark.slow),
+        pytest.param((DAY, DOUBLED), "pm25 was", id="values"),
     ],
 )
-def test_a_rewrite_changes_nothing_of_what_was_fetched(tree: Tree, change: tuple[str, str], says: str) -> None:
+def test_a_rewrite_changes_nothing_of_what_was_fetched(
+    tree: Tree, server: str, change: tuple[str, str], says: str
+) -> None:
     """Bronze's new code would lose rows, or change a value: those partitions fail by name, and stay as they are."""
+    tree.environment["PREFECT_API_URL"] = server
     tree.edit("assets/bronze.py", change)
     before = commits(tree.warehouse)
     done = tree("materialize", "bronze.open_meteo_hourly", "--partitions", "2025-08-08..2025-08-10")

@@ -6,6 +6,8 @@ import re
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.tags import cpython_tags
+from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from tests.support.setup_script import CODE, ROOT, setup
@@ -67,6 +69,7 @@ def test_the_lock_holds_what_requirements_in_asks_for(wanted: Requirement) -> No
         "pandera==0.35.0",
         "pandas<3",
         "deltalake==1.6.6",
+        "pysail==0.7.2",
     ],
 )
 def test_versions_are_those_measured_to_work_together(fact: str) -> None:
@@ -79,3 +82,28 @@ def test_java_libraries_fit_the_python_packages() -> None:
     spark = LOCKED["pyspark"]
     assert set(libraries.values()) == {str(LOCKED["delta-spark"])}
     assert f"delta-spark_{spark.major}.{spark.minor}_2.13" in libraries
+
+
+EMBEDDED_ENGINE = {
+    "manylinux_2_17_x86_64.manylinux2014_x86_64": "0c1557ece17e5e277c6f16fa54697e2546717f463add2b8e2f0d5e10a9d92012",
+    "manylinux_2_24_aarch64": "51565ea3d840467f8a02bffa9e70f90688021822c0acd7749a2c2bb21c18e80c",
+    "macosx_10_12_x86_64": "741f7f714d32fd16fbcddca31994b898b81eb123a00f43c4307076a416426c48",
+    "macosx_11_0_arm64": "0b89b32c0f81b263c138291580ce0ae3a98607a173e1c16b16cbb9ca1d3fbe27",
+}
+"""The wheels of pysail 0.7.2 (cp38-abi3), each fetched for its platform once, with the digest that it had."""
+
+
+@pytest.mark.parametrize("platform", EMBEDDED_ENGINE)
+def test_every_wheel_of_the_embedded_engine_is_locked(platform: str) -> None:
+    assert LOCKED["pysail"] == Version("0.7.2")
+    assert f"--hash=sha256:{EMBEDDED_ENGINE[platform]}" in setup.only(LOCK, ["pysail"])
+
+
+@pytest.mark.parametrize("python", [(3, 11), (3, 12), (3, 13)], ids=str)
+@pytest.mark.parametrize(
+    "platform", ["manylinux_2_17_x86_64", "manylinux_2_24_aarch64", "macosx_10_12_x86_64", "macosx_11_0_arm64"]
+)
+def test_the_embedded_engine_has_a_wheel_for(platform: str, python: tuple[int, int]) -> None:
+    """The platforms are the oldest that will do: glibc 2.17 and 2.24, macOS 10.12 and 11."""
+    wheels = [parse_wheel_filename(f"pysail-0.7.2-cp38-abi3-{platform}.whl")[3] for platform in EMBEDDED_ENGINE]
+    assert any(tags & set(cpython_tags(python, platforms=[platform])) for tags in wheels)

@@ -5,13 +5,15 @@ Nothing here touches this folder's own .venv, a network or a real Java.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
+import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,10 +80,17 @@ def test_java_missing_or_too_old_is_one_line_and_status_2_before_any_work(
         environment["JAVA_HOME"] = str(tmp_path / "home")
         if home != "nothing there":
             fake_java(tmp_path / "home" / "bin", home)
-    answer = call(tree, environment)
+    answer = call(tree, environment, "--spark")
     assert (answer.returncode, answer.stdout) == (2, "")
     assert len(answer.stderr.splitlines()) == 1 and told in answer.stderr
     assert not (tree / ".venv").exists()
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--spark",), 2), (("--java", "hadoop"), 2)], ids=str)
+def test_java_is_looked_for_only_where_spark_is_wanted(tmp_path: Path, options: tuple[str, ...], status: int) -> None:
+    tree = copy_of_project(tmp_path / "project")
+    answer = call(tree, {"PATH": "/nowhere"}, "--check", *options)
+    assert (answer.returncode, "no Java" in answer.stderr) == (status, status == 2)
 
 
 # --- Python --------------------------------------------------------------------------------------
@@ -218,6 +227,105 @@ def test_python_alone_leaves_java_for_later(tree: Path, steps: list[str]) -> Non
     (tree / ".venv/java/thing_2.13-1.0.jar").unlink()
     assert setup.done(tree, tree / ".venv", [])
     assert not setup.done(tree, tree / ".venv", ["delta"])
+
+
+def raise_version(root: Path) -> None:
+    """Another version in config/java.lock.json, as after a `git pull`."""
+    file = root / "config/java.lock.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"1.0"', '"1.1"'), encoding="utf-8")
+
+
+KEPT: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "nothing": (lambda root: None, []),
+    "list of libraries": (raise_version, ["delta"]),
+    "other Python": (lambda root: change_stamp(root, "python", "3.9"), ["delta"]),
+    "broke off": (lambda root: change_stamp(root, "java:delta", setup.STARTED), []),
+    "group no more": (lambda root: change_stamp(root, "java:gone", "…"), []),
+    "never set up": (lambda root: (root / ".venv" / setup.STAMP).write_text("{}", encoding="utf-8"), []),
+}
+
+
+@pytest.mark.parametrize("change", KEPT)
+def test_java_libraries_that_are_there_stay_up_to_date(tree: Path, change: str) -> None:
+    apply, expected = KEPT[change]
+    apply(tree)
+    assert setup.kept_groups(tree, tree / ".venv") == expected
+
+
+# --- Python packages -----------------------------------------------------------------------------
+
+PACKAGES_LOCK = "\n".join(
+    f"{entry} \\\n    --hash=sha256:00" for entry in ("pyspark[connect]==4.2.0", "setuptools==1", "wheel==1", "x==2")
+)
+
+
+@pytest.fixture
+def calls(tree: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What pip is asked for, in the order in which it ends; nothing is done."""
+    asked: list[str] = []
+
+    def named(arguments: tuple[str, ...]) -> str:
+        if "-r" not in arguments:
+            return " ".join(dict.fromkeys((arguments[0], arguments[-1])))
+        lines = Path(arguments[arguments.index("-r") + 1]).read_text(encoding="utf-8").splitlines()
+        return " ".join([arguments[0], *(line.split("==")[0] for line in lines if "==" in line)])
+
+    @contextlib.contextmanager
+    def beside(command: tuple[str, ...], what: str, env: dict[str, str]) -> Iterator[None]:
+        asked.append(f"begin {what}")
+        assert "stored" in Path(env["DIST_EXTRA_CONFIG"]).read_text(encoding="utf-8")
+        yield
+        asked.append(named(command))
+
+    monkeypatch.setattr(setup, "pip_command", lambda venv, *arguments: arguments)
+    monkeypatch.setattr(setup, "pip", lambda venv, *arguments: asked.append(named(arguments)))
+    monkeypatch.setattr(setup, "beside", beside)
+    monkeypatch.setattr(setup, "compile_all", lambda venv: asked.append("compile"))
+    (tree / "requirements.lock").write_text(PACKAGES_LOCK + "\n", encoding="utf-8")
+    return asked
+
+
+@pytest.mark.parametrize("there", [(), ("pyspark-4.1.0.dist-info/INSTALLER",), ("pyspark-4.2.0.dist-info/METADATA",)])
+def test_pyspark_is_built_beside_the_installation_of_the_others(
+    tree: Path, calls: list[str], there: tuple[str, ...]
+) -> None:
+    """Where there is none, another one, or one whose installation was broken off."""
+    for file in there:
+        path = tree / ".venv" / "lib" / f"python{MINOR}" / "site-packages" / file
+        path.parent.mkdir()
+        path.touch()
+    setup.install_packages(tree, tree / ".venv")
+    assert calls == [
+        "install setuptools wheel",
+        "begin building pyspark",
+        "install setuptools wheel x",
+        "wheel pyspark[connect]",
+        "install pyspark==4.2.0",
+        "compile",
+        "check",
+    ]
+
+
+def test_pyspark_is_not_built_again_where_it_is_there(tree: Path, calls: list[str]) -> None:
+    metadata = tree / ".venv" / "lib" / f"python{MINOR}" / "site-packages" / "pyspark-4.2.0.dist-info"
+    metadata.mkdir()
+    (metadata / "INSTALLER").write_text("pip\n", encoding="utf-8")
+    setup.install_packages(tree, tree / ".venv")
+    assert calls == [
+        "install setuptools wheel",
+        "install pyspark[connect] setuptools wheel x",
+        "compile",
+        "check",
+    ]
+
+
+def test_a_build_that_fails_beside_is_told_and_one_that_is_in_vain_is_ended() -> None:
+    with pytest.raises(setup.StepFailed, match=r"^building x failed"), setup.beside(["false"], "building x", env={}):
+        pass
+    started = time.monotonic()
+    with pytest.raises(setup.StepFailed, match=r"^pip"), setup.beside(["sleep", "60"], "building x", env={}):
+        raise setup.StepFailed("pip install failed")
+    assert time.monotonic() - started < 30
 
 
 def test_a_step_that_breaks_off_is_done_again_and_the_steps_before_it_are_not(

@@ -46,7 +46,7 @@ def spark_rows(lake: Lake) -> dict[str, list[Any]]:
     return {key: sorted(map(repr, lake.spark.read.format("delta").load(lake.uri(key)).collect())) for key in TABLES}
 
 
-def test_runs_go_on_after_it(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_go_on_after_it(spark: Any, on_spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files put together, what was removed deleted at once, checkpoints after Spark's, most of the log gone.
 
     Then all is fresh, deltalake and Spark read the rows that were there, a run does nothing, and one hour that the
@@ -56,7 +56,7 @@ def test_runs_go_on_after_it(spark: Any, tmp_path: Path, monkeypatch: pytest.Mon
     open_table = partial(TableFiles, small_files=2, between_checkpoints=1)
     rows = random_bronze(31, days=3, locations=["hanoi", "danang"], first=DAYS[0])
     with Feed(rows) as feed:
-        lake = Lake(tmp_path / "lake", spark, feed.server.url)
+        lake = Lake(tmp_path / "lake", on_spark, feed.server.url)
         assert lake.materialize("2025-03-02", SELECTION).ok
         for key in TABLES:
             spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, lake.uri(key)).checkpoint()

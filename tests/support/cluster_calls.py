@@ -12,13 +12,11 @@ import psutil
 
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
-from orchestration.reports.rows import read_rows
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.resource_manager import Application, ResourceManager
 from resources.spark.on_yarn import warehouse_tag
-from tests.support import oracle
 from tests.support.aqi_process import AQI, ROOT, Commands
-from tests.support.small_lake import DATED
+from tests.support.stored_tables import tables_of
 
 
 class YarnCommands(Commands):
@@ -75,16 +73,6 @@ class YarnCommands(Commands):
 
 def manager() -> ResourceManager:
     return ResourceManager(HadoopConf.load())
-
-
-def tables_of(workspace: Workspace) -> dict[str, Any]:
-    """The dated tables in the form in which they are compared; read by deltalake."""
-    found = {}
-    for key in DATED:
-        table = read_rows(workspace, key)
-        rows = table.drop_columns([name for name in table.column_names if name.startswith("_")]).to_pylist()
-        found[key] = oracle.canonical(rows, oracle.COLUMNS[key])
-    return found
 
 
 def wait_until(what: Callable[[], object], seconds: float = 120) -> None:

@@ -88,3 +88,16 @@ def after_listing(folder: Path, then: Callable[[], object], monkeypatch: pytest.
         return found
 
     monkeypatch.setattr(LocalFileSystem, "ls", ls)
+
+
+def append_with_int96(uri: str, rows: Any, name: str = "part-legacy.parquet") -> None:
+    """A commit with a file as Spark wrote them before this project chose microseconds. rows: an Arrow table."""
+    import pyarrow.parquet as pq
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction
+
+    path = Path(uri) / name
+    pq.write_table(rows, path, use_deprecated_int96_timestamps=True)
+    table = DeltaTable(uri)
+    file = AddAction(name, path.stat().st_size, {}, 0, True, json.dumps({"numRecords": rows.num_rows}))
+    table.create_write_transaction([file], "append", table.schema())

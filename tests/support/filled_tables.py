@@ -36,9 +36,9 @@ class Tables:
         self.asset = self.workspace.catalog[EPISODE]
 
     def create(self, key: str = EPISODE) -> None:
-        """As a run does it where Spark cannot: with comments and properties."""
+        """As a run does it: with comments and properties."""
         of = self.workspace.catalog[key]
-        self.workspace.warehouse.create_without_spark(of, self.workspace.contracts[key])
+        self.workspace.warehouse.create(of, self.workspace.contracts[key])
 
     def day(self, day: date, key: str = EPISODE) -> None:
         """A commit of a run with that day of two places."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,23 +16,24 @@ import psutil
 
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
-from orchestration.reports.rows import read_rows
+from resources.machine.crash_points import ENGINES_MODULE
 from resources.simulator.server import Simulator
-from tests.support import oracle
 from tests.support.aqi_process import AQI
 from tests.support.deploy_operator import Operator
-from tests.support.small_lake import DATED
+from tests.support.stored_tables import tables_of
 
 BRONZE = "bronze.open_meteo_hourly"
 GONE_SECONDS = 60
 
 
-def wait_until(what: Callable[[], object], seconds: float, told: Callable[[], object] = str) -> None:
+def wait_until(
+    what: Callable[[], object], seconds: float, told: Callable[[], object] = str, pause: float = 0.3
+) -> None:
     """Wait for something to come true. Raises AssertionError, with what is told, where it does not."""
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, told()
-        time.sleep(0.3)
+        time.sleep(pause)
 
 
 class Site:
@@ -106,7 +108,7 @@ class Site:
             print(self.log.read_text()[-4000:])
 
     def processes(self) -> list[psutil.Process]:
-        """What runs below the worker: the processes of runs, their JVMs."""
+        """What runs below the worker: the processes of runs, their engines."""
         assert self._worker is not None
         below: list[psutil.Process] = self._worker.children(recursive=True)
         return below
@@ -129,6 +131,9 @@ class Site:
         found = self.server.call("GET", f"/flow_runs/{run}")["state"]
         return found["type"], found["message"] or ""
 
+    def state_name(self, run: str) -> str:
+        return str(self.server.call("GET", f"/flow_runs/{run}")["state"]["name"])
+
     def ended(self, run: str, seconds: float = 200) -> tuple[str, str]:
         """The state of a run when it has ended."""
         over = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -142,8 +147,21 @@ class Site:
             lambda: workspace.warehouse.state(workspace.assets[BRONZE]).version is not None,
             120,
             lambda: (self.state(run), self.log.read_text()[-3000:]),
+            0.02,
         )
         assert self.state(run)[0] == "RUNNING"
+
+    @contextmanager
+    def held(self, run: str) -> Iterator[None]:
+        """From its first commit to the end of the block a run on the embedded engine waits for its engine."""
+        self.committed_something(run)
+        (engine,) = (one for one in self.processes() if any(ENGINES_MODULE in word for word in one.cmdline()))
+        engine.suspend()
+        try:
+            yield
+        finally:
+            with suppress(psutil.Error):  # it was ended
+                engine.resume()
 
     def task_runs(self, run: str) -> list[dict[str, Any]]:
         body = {"flow_runs": {"id": {"any_": [run]}}, "limit": 200}
@@ -156,9 +174,4 @@ class Site:
 
     def tables(self) -> dict[str, Any]:
         """The dated tables in the form in which they are compared."""
-        found = {}
-        for key in DATED:
-            table = read_rows(self.workspace, key)
-            rows = table.drop_columns([name for name in table.column_names if name.startswith("_")]).to_pylist()
-            found[key] = oracle.canonical(rows, oracle.COLUMNS[key])
-        return found
+        return tables_of(self.workspace)

@@ -1,4 +1,4 @@
-"""A warehouse in a temporary folder, a simulator to fill it, and runs in a shared Spark session without Prefect."""
+"""A warehouse in a temporary folder, a simulator to fill it, and runs on a shared engine without Prefect."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from orchestration.core.planning.request import BATCH_PARTITIONS, Request
 from orchestration.core.runs.outcome import RunSummary, chunk_outcomes
 from orchestration.engine.backfill import backfill_request
 from orchestration.engine.changes.tables import change_tables
+from orchestration.engine.engines.engine import Engine
 from orchestration.engine.executor import prepare, run_in_order
 from orchestration.engine.observation import look
 from orchestration.engine.workspace import Workspace
@@ -21,6 +22,7 @@ from orchestration.project import load, open_workspace
 from orchestration.reports.rows import read_rows
 from orchestration.reports.status import read_status
 from tests.support import oracle
+from tests.support.engines import SharedEngine, SharedSpark
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ALL = "*"
@@ -28,36 +30,14 @@ DATED = tuple(asset.key for asset in CATALOG if asset.partitions is not None)
 
 
 @dataclass
-class SharedSpark:
-    """The session of the tests as a run's own: it is neither started nor stopped."""
-
-    session: Any
-    application_id: str = "shared"
-
-    def start(self) -> Any:
-        return self.session
-
-    def cancel(self) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-
-def shared(spark: Any) -> Any:
-    """What makes a session for commands that want one."""
-    return lambda run_id, rows_expected, inherited: SharedSpark(spark)
-
-
-@dataclass
 class Lake:
-    """flags: settings that win over the profile. now: the clock. sessions_wanted: how often a run asked for Spark.
+    """flags: settings that win over the profile. now: the clock. sessions_wanted: how often a run asked for its engine.
 
-    adapt: what a test changes in every workspace.
+    shared: the engine. adapt: what a test changes in every workspace.
     """
 
     folder: Path
-    spark: Any
+    shared: SharedEngine
     base_url: str
     flags: dict[str, Any] = field(default_factory=dict)
     now: datetime = NOW
@@ -71,6 +51,7 @@ class Lake:
         flags = {
             **{name: value for name, value in self.flags.items() if name != "open_meteo"},
             "open_meteo": api,
+            "engine": self.shared.name,
             "warehouse": {"uri": str(self.folder)},
             "clock": {"now": self.now},
         }
@@ -113,13 +94,20 @@ class Lake:
         run_id = f"run-{datetime.now(UTC).timestamp()}"
         change_tables(workspace, plan, tables, run_id)
         tables = workspace.states(tuple(request.assets))
-        runner, source = prepare(workspace, plan, tables, run_id, self._session, current, looked)
+        engine = self.shared.engine(workspace.warehouse)
+        runner, source = prepare(workspace, plan, tables, run_id, lambda: self._wanted(engine), current, looked)
         outcomes = run_in_order(plan, runner, source)
         return RunSummary(run_id, plan, outcomes, 0.0, chunks=chunk_outcomes(request, plan, outcomes, runner.tables))
 
-    def _session(self) -> Any:
+    def _wanted(self, engine: Engine) -> Engine:
         self.sessions_wanted += 1
-        return self.spark
+        return engine
+
+    @property
+    def spark(self) -> Any:
+        """The Spark session, for a lake that is on Spark."""
+        assert isinstance(self.shared, SharedSpark)
+        return self.shared.session
 
     def states(self, selection: str = ALL, days: str | None = None) -> dict[str, dict[str, list[str]]]:
         """What `aqi status` says: by asset and state, the partition keys."""

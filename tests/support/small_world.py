@@ -10,7 +10,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Step
 from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal
-from orchestration.core.runs.step_world import Reading
+from orchestration.core.runs.step_world import Reading, Readings
 from orchestration.core.state.provenance import PartitionRecord, Provenance, Question, Shape
 from orchestration.core.state.table_state import Commit, FileSpan, TableState, fold
 from tests.support.small_assets import CLEAN, FEED, NOTHING
@@ -113,10 +113,10 @@ class World:
         return self.brought
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[Rows], ...], own: TableState
+        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Rows], own: TableState
     ) -> Made[Rows]:
         self.calls.append("make")
-        self.read.append(inputs)
+        self.read.append(readings(targets))
         return self._made(self.makes(targets))
 
     def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[Rows]:

@@ -14,7 +14,15 @@ from typing import Any
 
 import pytest
 
+IN_THIS_PROCESS = {"spark", "either"}
+"""Fixtures that are, or may be, the session that the tests of a process share."""
+ENGINES = {"embedded", "on_spark", "either"}
 TESTS = Path(__file__).resolve().parent.parent
+
+
+ORDER = (0, 1, 5, 2, 4, 3)
+"""Of turns, by which of them says where a module goes that has several: first what takes longest to start."""
+LAST = ORDER[-1]
 
 
 def turn(item: pytest.Item) -> int:
@@ -26,15 +34,22 @@ def turn(item: pytest.Item) -> int:
         return 1
     if "spark" not in marked:
         return 4 if "planted" in marked else 3
-    return 5 if "spark" in getattr(item, "fixturenames", ()) else 2
+    return 5 if IN_THIS_PROCESS & {*getattr(item, "fixturenames", ())} else 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever uses an engine of the tests has the mark ``engine``."""
+    if ENGINES & {*getattr(item, "fixturenames", ())}:
+        item.add_marker(pytest.mark.engine)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a worker. Modules stay whole, by the first of their tests; their order is otherwise that of the files."""
+    """In a worker. Modules stay whole, by what of their tests takes longest; else their order is that of the files."""
     if hasattr(config, "workerinput"):
         turns: dict[str, int] = {}
         for item in items:
-            turns.setdefault(unit(item.nodeid), turn(item))
+            turns[unit(item.nodeid)] = min(turn(item), turns.get(unit(item.nodeid), LAST), key=ORDER.index)
         items.sort(key=lambda item: turns[unit(item.nodeid)])
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from resources.simulator.server import Simulator
 from scripts.cluster import JARS, Cluster
-from tests.support.cluster_calls import YarnCommands, tables_of
+from tests.support.cluster_calls import YarnCommands
 from tests.support.small_lake import Lake
+from tests.support.stored_tables import tables_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = "2025-08-08..2025-08-21"
@@ -60,13 +61,13 @@ def aqi(cluster: Cluster, server: str, replay: Simulator, tmp_path: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
-def undisturbed(spark: Any, replay: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed(on_spark: Any, replay: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the tables are after a run with the local profile, by the range of days."""
     made: dict[str, Any] = {}
 
     def tables(days: str) -> Any:
         if days not in made:
-            lake = Lake(tmp_path_factory.mktemp("local"), spark, replay.url, now=NOW)
+            lake = Lake(tmp_path_factory.mktemp("local"), on_spark, replay.url, now=NOW)
             assert lake.materialize(days).exit_status == 0
             made[days] = tables_of(lake.workspace)
         return made[days]

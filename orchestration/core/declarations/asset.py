@@ -33,6 +33,7 @@ class Asset:
     contract: the name of its contract. parameters: names of fields of the project's parameters.
     fresh_within_hours: how far behind now the table may lie at every location; None where nobody minds.
     identifiers: columns that are made of the row's key alone, with the expression (a Spark Column) that makes each.
+    engine: ``spark`` where only Spark makes its rows; None where either engine does.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Asset:
     checks: tuple[Check, ...]
     fresh_within_hours: float | None = None
     identifiers: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    engine: Literal["spark"] | None = None
 
     @property
     def layer(self) -> str:
@@ -81,11 +83,13 @@ def asset(
     checks: Sequence[Check] = (),
     fresh_within_hours: float | None = None,
     identifiers: Mapping[str, Callable[[], Any]] | None = None,
+    engine: Literal["spark"] | None = None,
 ) -> Callable[[Callable[..., Any]], Asset]:
     """Declare the decorated function as the asset ``layer.<function name>``.
 
     Positional arguments of the function are the names of its upstream assets (or of its source), keyword-only
-    arguments are parameters. identifiers: see ``Asset``; the function makes the same columns.
+    arguments are parameters. identifiers: see ``Asset``; the function makes the same columns. engine: ``spark`` for a
+    function that uses what only Spark can; a run on the embedded engine starts Spark for it.
     Raises DeclarationError where function and declaration do not agree.
     """
 
@@ -116,6 +120,11 @@ def asset(
             raise DeclarationError(
                 f"asset {key}: fresh_within_hours must be above 0, and is for dated assets (got {fresh_within_hours})"
             )
+        if engine not in (None, "spark"):
+            raise DeclarationError(
+                f"asset {key}: engine must be 'spark', or left out (got {engine!r})",
+                "Left out, either engine makes its rows.",
+            )
         for tag in tagged:
             if not _TAG.fullmatch(tag):
                 raise DeclarationError(
@@ -135,6 +144,7 @@ def asset(
             checks=tuple(checks),
             fresh_within_hours=fresh_within_hours,
             identifiers=dict(identifiers or {}),
+            engine=engine,
         )
 
     return declare

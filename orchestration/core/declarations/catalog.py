@@ -7,6 +7,7 @@ from types import ModuleType
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.dag import Dag
+from orchestration.core.declarations.engine_functions import DIFFERENCES, Differences, check_functions
 from orchestration.core.declarations.parameters import kind_at, names_of, numbers_of
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.scheme import DailyByLocation
@@ -35,9 +36,17 @@ class Catalog:
             self._check_mappings(asset)
 
     @classmethod
-    def from_modules(cls, *modules: ModuleType, parameters: type | None = None) -> Catalog:
-        """The assets that these modules declare, in the order of their declaration."""
-        found = (value for module in modules for value in vars(module).values() if isinstance(value, Asset))
+    def from_modules(
+        cls, *modules: ModuleType, parameters: type | None = None, differences: Differences = DIFFERENCES
+    ) -> Catalog:
+        """The assets that these modules declare, in the order of their declaration.
+
+        differences: functions on which the engines do not agree.
+        Raises DeclarationError as building one does, and where an asset reaches one of ``differences``.
+        """
+        found = [value for module in modules for value in vars(module).values() if isinstance(value, Asset)]
+        code = [module.__name__ for module in modules] + [asset.function.__module__ for asset in found]
+        check_functions(found, {name.partition(".")[0] for name in code}, differences)
         return cls(found, parameters)
 
     def with_asset(self, asset: Asset) -> Catalog:

@@ -92,7 +92,7 @@ class Identity:
         return partitions & available
 
     def consulted_by(self, key: PartitionKey, flagged: FlaggedHours) -> PartitionSet:
-        return PartitionSet.from_keys([key])
+        return PartitionSet.one(key)
 
     def affected_by(self, changed: PartitionSet, existing: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
         return changed & existing
@@ -164,7 +164,7 @@ class RunWindow:
 
     def consulted_by(self, key: PartitionKey, flagged: FlaggedHours) -> PartitionSet:
         assert key.day is not None and key.location is not None
-        return self.upstream_of(PartitionSet.from_keys([key]), flagged)
+        return self.upstream_of(PartitionSet.one(key), flagged)
 
     def affected_by(self, changed: PartitionSet, existing: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
         reached = changed.without_null().map_days(

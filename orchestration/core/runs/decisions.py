@@ -19,6 +19,7 @@ from orchestration.core.partitions.mappings import FlaggedHours, PartitionMappin
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from orchestration.core.state.freshness import Current, Tables, not_fresh
+from orchestration.core.state.partition_record import nothing
 from orchestration.core.state.provenance import Answer, PartitionRecord, Provenance, Question, Shape
 from orchestration.core.state.table_state import TableState
 
@@ -42,9 +43,9 @@ class PartitionFacts:
 
     rows: int = 0
     fingerprint: str = EMPTY
-    violations: Mapping[str, int] = field(default_factory=dict)
-    also: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, int] = field(default_factory=dict)
+    violations: Mapping[str, int] = field(default_factory=nothing)
+    also: Mapping[str, str] = field(default_factory=nothing)
+    values: Mapping[str, int] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ def records_of(
             inputs=inputs,
             code=current.code(asset, key.location),
             contract=current.contracts[asset.key],
-            checks={name: n for name, n in judged(asset, key, fact, current).items() if name in warnings},
+            checks={name: n for name, n in judged(asset, key, fact, current).items() if name in warnings} or nothing(),
             check_versions=versions,
             also=_also(fact, current.contracts[asset.key], own.trusted(key)),
         )
@@ -322,6 +323,8 @@ def provenance_of(
 
 def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Current) -> dict[str, int]:
     """The violations of a partition, without checks that say nothing of a day that is not over."""
+    if not fact.violations:
+        return nothing()
     over = asset.partitions is None or asset.partitions.is_over(key, current.now)
     early = {check.name for check in asset.checks if check.ended_days_only and not over}
     return {name: count for name, count in fact.violations.items() if name not in early}

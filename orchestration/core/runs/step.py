@@ -124,7 +124,7 @@ class Steps(Generic[Frame]):
             needed = needed - left
         if not needed:
             return StepOutcome(step, unchanged=unchanged, problems=problems, version=self._state(asset).version)
-        made = self._world.make(step, asset, needed, self.readings(asset, needed, view), own)
+        made = self._world.make(step, asset, needed, lambda part: self.readings(asset, part, view), own)
         kept = False
         try:
             broken = self._checked(asset, made, needed, stored, own)

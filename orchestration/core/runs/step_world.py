@@ -5,7 +5,7 @@ Implemented on Spark by ``engine``, and over a model of a warehouse by the tests
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
@@ -31,6 +31,10 @@ class Reading(Generic[Frame]):
     kept: tuple[tuple[Frame, PartitionSet | None], ...]
     stored: PartitionSet
     version: int | None
+
+
+Readings = Callable[[PartitionSet], tuple[Reading[Frame], ...]]
+"""What is read of each upstream table to make partitions. Raises WarehouseError where a table is not there."""
 
 
 class StepWorld(Protocol[Frame]):
@@ -76,10 +80,11 @@ class StepWorld(Protocol[Frame]):
         ...
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[Frame], ...], own: TableState
+        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Frame], own: TableState
     ) -> Made[Frame]:
-        """The rows of ``targets``, evaluated: of ``inputs``, or of what was fetched and of stored rows.
+        """The rows of ``targets``, evaluated: of what is read for them, or of what was fetched and of stored rows.
 
+        readings: what is read for a part of ``targets``; they may be made in parts, one after the other.
         Those of ``step.stored`` go through the asset's function as they are stored.
         """
         ...

@@ -16,6 +16,14 @@ ABSENT = "absent"
 UNRECORDED = "unrecorded"
 """The fingerprint of an upstream partition that somebody else changed: what was read of it is not known."""
 
+_NOTHING: dict[str, Any] = {}
+
+
+def nothing() -> dict[str, Any]:
+    """The empty mapping of all that have nothing to say; never to be changed. There are several for each partition."""
+    return _NOTHING
+
+
 Inputs = Mapping[str, Mapping[str, str]]
 """Upstream asset (or source) → partition key consulted → its fingerprint (see ``TableState.consulted``)."""
 
@@ -95,17 +103,17 @@ class PartitionRecord:
     inputs: Inputs
     code: str
     contract: str
-    checks: Mapping[str, int] = field(default_factory=dict)
+    checks: Mapping[str, int] = field(default_factory=nothing)
     as_of: str = ""
     run_id: str = ""
     at: str = ""
     version: int = -1
-    also: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=nothing)
     answers: tuple[Answer, ...] = ()
     turned_away: tuple[TurnedAway, ...] = ()
     question: str = ""
-    values: Mapping[str, int] = field(default_factory=dict)
-    check_versions: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=nothing)
+    check_versions: Mapping[str, str] = field(default_factory=nothing)
 
     def says_the_same_as(self, other: PartitionRecord) -> bool:
         """Whether both record the same facts, whoever committed them and when.
@@ -119,9 +127,10 @@ class PartitionRecord:
         """Whether both stand for the same rows."""
         return (self.rows, self.fingerprint) == (other.rows, other.fingerprint)
 
-    def _compared(self) -> dict[str, Any]:
-        facts = self.facts()
-        return facts | {"answers": [(digest, hours) for _, digest, _, hours in facts.get("answers", ())]}
+    def _compared(self) -> tuple[Any, ...]:
+        said = (self.rows, self.fingerprint, self.code, self.contract, self.as_of, self.question, self.turned_away)
+        more = (self.inputs, self.checks, self.also, self.values, self.check_versions)
+        return said, more, tuple((one.digest, one.hours) for one in self.answers)
 
     def facts(self) -> dict[str, Any]:
         """The recorded facts as JSON values; run, time and version aside. Those that came later only where not empty.

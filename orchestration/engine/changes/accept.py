@@ -22,16 +22,17 @@ from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.differences import first_difference
+from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.executor import prepare
-from orchestration.engine.session import MakeSpark, spark_session
+from orchestration.engine.session import engine_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.delta.warehouse import condition
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 SAMPLE = 20
 
@@ -138,7 +139,7 @@ def _spread(keys: Sequence[PartitionKey], number: int) -> list[PartitionKey]:
 
 
 def accept(
-    workspace: Workspace, key: str, sample: int, listener: RunListener, make_spark: MakeSpark | None = None
+    workspace: Workspace, key: str, sample: int, listener: RunListener, make_engine: MakeEngine | None = None
 ) -> Acceptance:
     """Prove it, and record it in one commit without files.
 
@@ -150,15 +151,18 @@ def accept(
         Pending(workspace.warehouse.uri).check(frozenset([key]))
         tables = workspace.states((key,))
         found = _acceptance(workspace, key, sample, tables)
-        with spark_session(workspace, run_id, len(found.sample) * 24, inherited, listener, make_spark) as spark:
-            prove(workspace, found, tables, run_id, spark)
+        with (
+            engine_session(workspace, run_id, len(found.sample) * 24, inherited, listener, make_engine) as engine,
+            engine.working(key),
+        ):
+            prove(workspace, found, tables, run_id, engine)
         said = Provenance(run_id, key, iso(datetime.now(UTC)), {}, equal=found.equal, by=package_version())
         workspace.warehouse.record(asset, said, tables[key])
     return found
 
 
 def prove(
-    workspace: Workspace, found: Acceptance, tables: Mapping[str, TableState], run_id: str, spark: SparkSession
+    workspace: Workspace, found: Acceptance, tables: Mapping[str, TableState], run_id: str, engine: Engine
 ) -> None:
     """Make the sample anew and compare. Raises CheckFailed naming the first row that comes out otherwise."""
     asset, own = workspace.catalog[found.asset], tables[found.asset]
@@ -167,20 +171,21 @@ def prove(
     stored = found.sample if asset.source is not None else PartitionSet.empty()
     nothing = PartitionSet.empty()
     step = Step(found.asset, found.asset, found.sample, nothing, (), own.version, "accept", stored=stored)
-    runner, _ = prepare(workspace, Plan((step,), ()), tables, run_id, lambda: spark)
-    frame = runner.transform(step, asset, found.sample, tables).persist()
+    runner, _ = prepare(workspace, Plan((step,), ()), tables, run_id, lambda: engine)
+    rows = engine.evaluate(runner.transform(step, asset, found.sample, tables))
     try:
-        facts = runner.facts(asset, frame, tables)
+        facts = runner.facts(asset, rows.frame(), tables)
         for key in found.sample:
             if not comes_out_as(own.records[key], facts.get(key, PartitionFacts())):
-                where = condition(asset.partition_columns, PartitionSet.from_keys([key]))
-                table = workspace.warehouse.read(spark, asset.key, version).where(where)
+                only = PartitionSet.from_keys([key])
+                table = engine.table(asset, version, only)
                 contract = workspace.contracts[asset.key]
                 names = [one for one in contract.column_names if one in table.columns and not one.startswith("_")]
-                why = first_difference(table, frame.where(where), contract.key, names)
+                made = rows.frame().where(condition(asset.partition_columns, only))
+                why = first_difference(table, made, contract.key, names)
                 raise CheckFailed(
                     f"{found.asset} {key} comes out otherwise: {why}",
                     f"Nothing was accepted. Materialize it: {materialize_call(asset)}.",
                 )
     finally:
-        frame.unpersist()
+        rows.let_go()

@@ -25,14 +25,15 @@ from orchestration.core.state.shapes import hashed, shape_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import materialize_call
 from orchestration.engine.changes.tables import differences
+from orchestration.engine.engines.engine import MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.fetching import stored_columns
 from orchestration.engine.fingerprints import aggregate
 from orchestration.engine.frames import conform
-from orchestration.engine.session import MakeSpark, spark_session
+from orchestration.engine.session import engine_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
-from resources.delta.table_schema import lossy_values, rewrite
+from resources.delta.table_schema import lossy_values
 from resources.machine import crash_points
 from resources.machine.package import package_version
 
@@ -255,7 +256,7 @@ def run_migration(
     listener: RunListener,
     renames: Mapping[str, str] | None = None,
     drops: Collection[str] = (),
-    make_spark: MakeSpark | None = None,
+    make_engine: MakeEngine | None = None,
 ) -> Migration:
     """Migrate a table in one commit. Raises UsageError as ``planned_migration``, and for values that a type loses."""
     run_id, asset, warehouse = new_run_id(), workspace.catalog[key], workspace.warehouse
@@ -268,15 +269,15 @@ def run_migration(
             return found
         contract = workspace.contracts[key]
         rows = sum(record.rows for record in state.records.values())
-        with spark_session(workspace, run_id, rows, inherited, listener, make_spark) as spark:
-            frame = warehouse.read(spark, key, state.version)
+        with engine_session(workspace, run_id, rows, inherited, listener, make_engine) as engine, engine.working(key):
+            frame = engine.table(asset, state.version)
             for old, new in found.renames.items():
                 frame = frame.withColumnRenamed(old, new)
             frame = _cast(frame.drop(*found.drops), asset, found.casts)
             foreign = [name for name in frame.columns if name not in contract.column_names]
             made = conform(frame, asset, contract, missing_is_null=True)
             whole = frame.select(*[name for name in contract.column_names if name in frame.columns], *foreign)
-            whole = warehouse.laid_out(_with_all(whole, contract), asset, rows)
+            whole = _with_all(whole, contract)
             shapes, contracts = _shapes(workspace, asset, state, found)
             earlier = {digest: hashed(shape) for digest, shape in shapes.items() if digest != contract.digest}
             facts = aggregate(made, asset, contract, workspace.parameters, earlier)
@@ -291,7 +292,7 @@ def run_migration(
                 questions=workspace.history.questions_of(asset, state.records, state),
                 by=package_version(),
             )
-            rewrite(spark, warehouse.table_uri(key), whole, contract, warehouse.metadata(asset, said), state.version)
+            engine.rewrite(whole, asset, contract, rows, warehouse.metadata(asset, said), state.version)
         crash_points.reach("after-commit")
         with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
             warehouse.keep_state(asset, warehouse.state(asset, state))

@@ -28,18 +28,18 @@ from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.history import location_of
 from orchestration.engine.changes.tables import differences
+from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.fingerprints import aggregate
 from orchestration.engine.frames import conform
-from orchestration.engine.session import MakeSpark, spark_session
+from orchestration.engine.session import engine_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
-from resources.delta.warehouse import condition
 from resources.machine import crash_points
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def still_named(workspace: Workspace, key: str) -> tuple[str, ...]:
 
 
 def run_rename(
-    workspace: Workspace, old: str, new: str, listener: RunListener, make_spark: MakeSpark | None = None
+    workspace: Workspace, old: str, new: str, listener: RunListener, make_engine: MakeEngine | None = None
 ) -> Rename:
     """Rename, or go on with it. Raises UsageError as ``planned_rename``."""
     run_id, pending = new_run_id(), Pending(workspace.warehouse.uri)
@@ -212,11 +212,12 @@ def run_rename(
         }
         if found.tables:
             rows = max(table.rows for table in found.tables)
-            with spark_session(workspace, begun.run_id, rows, inherited, listener, make_spark) as spark:
+            with engine_session(workspace, begun.run_id, rows, inherited, listener, make_engine) as engine:
                 renaming = _Renaming(workspace, old, new, begun, before, tables)
                 for table in found.tables:
                     listener.starting(table.in_words())
-                    renaming.table(spark, workspace.catalog[table.asset])
+                    with engine.working(table.asset):
+                        renaming.table(engine, workspace.catalog[table.asset])
                     crash_points.reach("between-tables")
         crash_points.reach("before-rename-ends")
         _check_done(workspace, old, found)
@@ -265,7 +266,7 @@ class _Renaming:
         self._before, self._now = before, dict(now)
         self._renaming = Renaming(old, new, before, self._now)
 
-    def table(self, spark: SparkSession, asset: Asset) -> None:
+    def table(self, engine: Engine, asset: Asset) -> None:
         """One commit: rows and records of the old key become those of the new one."""
         from pyspark.sql import functions as F
 
@@ -274,18 +275,19 @@ class _Renaming:
         assert state.version is not None
         contract = workspace.contracts[asset.key]
         column = location_column(workspace, asset)
-        rows = warehouse.read(spark, asset.key, state.version)
+        rows = engine.table(asset, state.version)
         if asset.partitions is not None:
             rows = rows.where(F.col(column) == self._old)
         renamed = F.when(F.col(column) == self._old, F.lit(self._new)).otherwise(F.col(column))
         rows = rows.withColumn(column, renamed)
         for name, made in asset.identifiers.items():
             rows = rows.withColumn(name, made())
-        frame = conform(rows, asset, contract, missing_is_null=True).persist()
+        kept = engine.evaluate(rows)
         try:
+            frame = conform(kept.frame(), asset, contract, missing_is_null=True)
             earlier = workspace.history.earlier(asset.key, state)
             facts = aggregate(frame, asset, contract, workspace.parameters, earlier)
-            self._check_doubted(spark, asset, state, contract, earlier)
+            self._check_doubted(engine, asset, state, contract, earlier)
             old_keys = [NULL_KEY] if asset.partitions is None else [k for k in state.records if k.location == self._old]
             records = {self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in old_keys}
             gone = PartitionSet.from_keys(key for key in old_keys if key != NULL_KEY)
@@ -305,27 +307,24 @@ class _Renaming:
             there = gone | PartitionSet.from_keys(records)
             number = sum(record.rows for record in records.values())
             if number:
-                warehouse.replace(rows, asset, there, number, said, state)
+                engine.replace(kept, None, asset, there, number, said, state)
             else:
                 warehouse.record(asset, said, state)
         finally:
-            frame.unpersist()
+            kept.let_go()
         crash_points.reach("after-commit")
         self._now[asset.key] = warehouse.state(asset, state)
         with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
             warehouse.keep_state(asset, self._now[asset.key])
 
     def _check_doubted(
-        self, spark: SparkSession, asset: Asset, state: TableState, contract: Contract, earlier: Mapping[str, Any]
+        self, engine: Engine, asset: Asset, state: TableState, contract: Contract, earlier: Mapping[str, Any]
     ) -> None:
         """Raises WarehouseError where somebody else has changed rows of the old key since the rename began."""
         doubted = state.unrecorded.restrict(locations=[self._old]).without_null()
         if not doubted or state.version is None:
             return
-        rows = self._workspace.warehouse.read(spark, asset.key, state.version).where(
-            condition(asset.partition_columns, doubted)
-        )
-        there = conform(rows, asset, contract, missing_is_null=True)
+        there = conform(engine.table(asset, state.version, doubted), asset, contract, missing_is_null=True)
         facts = aggregate(there, asset, contract, self._workspace.parameters, earlier)
         for key in doubted:
             record = state.records.get(key)

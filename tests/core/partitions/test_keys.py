@@ -90,6 +90,7 @@ def test_a_set_holds_what_it_was_made_from(keys: frozenset[PartitionKey]) -> Non
     assert frozenset(made.days) == {key.day for key in keys if key.day}
     for location in ("danang", "hanoi", "hcmc", "hue-2", "nowhere"):
         assert set(made.days_of(location)) == {key.day for key in keys if key.location == location}
+    assert all(PartitionSet.one(key) == PartitionSet.from_keys([key]) for key in keys)
     assert PartitionSet.from_keys(made.without_null()) == PartitionSet.from_keys(keys - {NULL_KEY})
 
 

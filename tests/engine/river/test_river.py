@@ -1,4 +1,4 @@
-"""The unchanged engine on another project, on Spark: other sources, columns, parameters, checks and mappings."""
+"""The unchanged engine on another project: other sources, columns, parameters, checks and mappings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.rename import run_rename
+from tests.support.engines import SharedEngine
 from tests.support.river.filled import BEFORE, DAYS, ENDED, FIRST, NOW, RANGE, TODAY, fill
 from tests.support.river.lake import RiverLake, Rivers
 from tests.support.river.oracle import DAILY, DATED, DIM_ALARM, DIM_GAUGE, FLOODS, LEVELS, RAINFALL, READINGS, REFUSED
 from tests.support.river.service import GAUGES, at
-from tests.support.small_lake import shared
-
-pytestmark = pytest.mark.spark
 
 
 @pytest.fixture
@@ -31,40 +30,46 @@ def rivers(tmp_path: Path) -> Iterator[Rivers]:
         yield found
 
 
+def lake_of(folder: Path, shared: SharedEngine, rivers: Rivers) -> RiverLake:
+    return RiverLake(folder / "lake", shared, rivers.service.url, now=NOW, rain=rivers.folder)
+
+
+def make(lake: RiverLake) -> None:
+    """The days, in three steps."""
+    for step in (lambda: lake.materialize("2025-03-01"), lambda: lake.materialize(RANGE), lake.hourly):
+        summary = step()
+        assert summary.ok, summary.in_words()
+
+
 @pytest.fixture(scope="module")
-def _made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with the days, in three steps."""
+def _made(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse with the days."""
     folder = tmp_path_factory.mktemp("rivers")
     rivers = fill(folder)
     with rivers.service:
-        lake = RiverLake(folder / "lake", spark, rivers.service.url, now=NOW, rain=rivers.folder)
-        for make in (lambda: lake.materialize("2025-03-01"), lambda: lake.materialize(RANGE), lake.hourly):
-            summary = make()
-            assert summary.ok, summary.in_words()
+        make(lake_of(folder, embedded, rivers))
     return folder / "lake"
 
 
 @pytest.fixture
-def lake(_made: Path, spark: Any, rivers: Rivers, tmp_path: Path) -> RiverLake:
+def lake(_made: Path, embedded: Any, rivers: Rivers, tmp_path: Path) -> RiverLake:
     """A copy of that warehouse, on sources of the test's own."""
     shutil.copytree(_made, tmp_path / "lake")
-    return RiverLake(tmp_path / "lake", spark, rivers.service.url, now=NOW, rain=rivers.folder)
+    return lake_of(tmp_path, embedded, rivers)
 
 
 def written(summary: RunSummary) -> dict[str, list[str]]:
     return {outcome.step.asset: outcome.written.keys() for outcome in summary.outcomes if outcome.written}
 
 
-def table(lake: RiverLake, key: str) -> str:
-    return f"delta.`{lake.uri(key)}`"
-
-
 def all_fresh(lake: RiverLake) -> bool:
     return all(states == {"fresh"} for states in lake.state_names(RANGE).values())
 
 
-def test_the_tables_are_those_of_the_oracle(lake: RiverLake, rivers: Rivers) -> None:
+def test_the_tables_are_those_of_the_oracle(either: Any, rivers: Rivers, tmp_path: Path) -> None:
     """Of a range in two steps, and of an hourly run after them."""
+    lake = lake_of(tmp_path, either, rivers)
+    make(lake)
     expected = rivers.expected(DAYS, now=NOW)
     assert lake.tables() == expected
     assert [len(expected[key]) for key in (REFUSED, FLOODS)] == [2, 2], "or the test says little"
@@ -115,9 +120,9 @@ def test_an_hour_later_what_is_new_and_what_was_revised_follows_through(lake: Ri
 
 def test_rows_changed_by_hand_are_mended(lake: RiverLake) -> None:
     before = lake.tables()
-    lake.spark.sql(f"DELETE FROM {table(lake, DAILY)} WHERE reading_day = DATE'2025-03-02' AND gauge_id = 'alder'")
-    lake.spark.sql(f"UPDATE {table(lake, RAINFALL)} SET rain_mm = 99 WHERE fell_on = DATE'2025-03-03' AND bucket = 1")
-    lake.spark.sql(f"UPDATE {table(lake, DIM_ALARM)} SET min_hours = 99")
+    DeltaTable(lake.uri(DAILY)).delete("reading_day = '2025-03-02' AND gauge_id = 'alder'")
+    DeltaTable(lake.uri(RAINFALL)).update({"rain_mm": "99"}, predicate="fell_on = '2025-03-03' AND bucket = 1")
+    DeltaTable(lake.uri(DIM_ALARM)).update({"min_hours": "99"})
     states = lake.states()
     assert "2025-03-02/alder" in states[DAILY]["unrecorded"]
     assert "2025-03-03/birch" in states[RAINFALL]["unrecorded"]
@@ -229,7 +234,7 @@ def test_a_gauge_gets_another_key_without_a_fetch(lake: RiverLake, rivers: River
     places = [dict(place.model_dump()) for place in lake.workspace.settings.locations]
     places[0]["key"] = "elder"
     lake.flags = {"locations": places}
-    run_rename(lake.workspace, "alder", "elder", Quiet(Console(stderr=True)), shared(lake.spark))
+    run_rename(lake.workspace, "alder", "elder", Quiet(Console(stderr=True)), lake.shared.make)
     levels, rain = rivers.service.levels, rivers.rain
     rivers.service.levels = {("elder" if of == "alder" else of, hour): value for (of, hour), value in levels.items()}
     rivers.rain = {("elder" if of == "alder" else of, day): buckets for (of, day), buckets in rain.items()}

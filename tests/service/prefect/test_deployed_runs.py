@@ -117,7 +117,7 @@ def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
 
 
 def test_a_process_worker_runs_what_is_deployed(operator: MakeOperator) -> None:
-    """The pool is one that Prefect's worker can use, and the entry point is found; no Java: the run is refused."""
+    """The pool is one that Prefect's worker can use, and the entry point is found; the run is refused."""
     one = operator("worker")
     one.deploy("backfill")
     days = {"start_date": "2024-02-01", "end_date": "2024-01-01"}

@@ -19,7 +19,7 @@ from tests.support.kept.trees import KEPT, NOW, RANGE, commits, unpack
 from tests.support.prefect_site import Site
 from tests.support.small_lake import DATED
 
-pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
 
 BODIES = KEPT.with_name("deployment_d35dc26.json")
 FIELD = "entrypoint"
@@ -110,7 +110,7 @@ def values(site: Site) -> dict[str, dict[str, Any]]:
     ids=["materialize", "backfill", "maintenance"],
 )
 def test_what_is_fresh_is_left_alone(site: Site, name: str, parameters: dict[str, str], told: str) -> None:
-    """Each of the three flows, without Spark: no commit and no request."""
+    """Each of the three flows, without an engine: no commit and no request."""
     before, asked = commits(site.operator.folder / "warehouse"), site.api.requests_served.total()
     state, message = site.ended(site.start_run(name, **parameters))
     assert state == "COMPLETED" and message.startswith(told), message
@@ -119,7 +119,7 @@ def test_what_is_fresh_is_left_alone(site: Site, name: str, parameters: dict[str
 
 
 def test_a_day_is_made(site: Site) -> None:
-    """On Spark, out of a recorded answer: the kept rows stay, those of a day of one place come to them."""
+    """On the embedded engine, from a recorded answer: the kept rows stay, those of a day of one place come to them."""
     before, asked = site.tables(), site.api.requests_served.total()
     run = site.start_run("everything", partitions=NEXT_DAY, locations=["danang"])
     assert site.ended(run) == ("COMPLETED", "6 partitions written by 6 steps")

@@ -15,7 +15,7 @@ from tests.support.deploy_operator import MakeOperator
 from tests.support.prefect_site import GONE_SECONDS, Site, wait_until
 from tests.support.small_lake import Lake
 
-pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
 
 NOW = datetime(2025, 9, 10, 10, 30, tzinfo=UTC)
 WINDOW = "2025-09-08..2025-09-10"
@@ -28,8 +28,8 @@ def site(operator: MakeOperator, recorded: Path, request: pytest.FixtureRequest)
     """Makes the site of a test, once, with its worker."""
     made: list[Site] = []
 
-    def make(environment: str, **deployments: Any) -> Site:
-        one = Site(operator(environment), recorded, NOW, deployments=deployments)
+    def make(environment: str, engine: str = "embedded", **deployments: Any) -> Site:
+        one = Site(operator(environment), recorded, NOW, engine=engine, deployments=deployments)
         made.append(one.__enter__())
         done = one.operator.process("--all")
         assert done.returncode == 0, done.stderr
@@ -42,12 +42,12 @@ def site(operator: MakeOperator, recorded: Path, request: pytest.FixtureRequest)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(spark: Any, recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(embedded: Any, recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The tables of one run over the hourly window, without Prefect."""
     from resources.simulator.server import Simulator
 
     with Simulator(now=lambda: NOW, replay=recorded) as api:
-        lake = Lake(tmp_path_factory.mktemp("lake"), spark, api.url, now=NOW)
+        lake = Lake(tmp_path_factory.mktemp("lake"), embedded, api.url, now=NOW)
         assert lake.materialize(WINDOW).ok
         return lake.tables()
 
@@ -81,35 +81,47 @@ def test_hourly_runs_start_by_themselves_and_runs_by_hand_complete(
 
 
 @pytest.mark.parametrize(
-    ("on_collision", "second"),
-    [("skip", ("CANCELLED", "")), pytest.param("queue", ("COMPLETED", "nothing new"), marks=pytest.mark.slow)],
+    ("on_collision", "meanwhile", "second"),
+    [
+        ("skip", "Cancelled", ("CANCELLED", "")),
+        pytest.param("queue", "AwaitingConcurrencySlot", ("COMPLETED", "nothing new"), marks=pytest.mark.slow),
+    ],
 )
 def test_two_hourly_runs_at_once(
-    site: Callable[..., Site], undisturbed: dict[str, Any], on_collision: str, second: tuple[str, str]
+    site: Callable[..., Site], undisturbed: dict[str, Any], on_collision: str, meanwhile: str, second: tuple[str, str]
 ) -> None:
     one = site(on_collision, hourly={"schedules": {"hourly": None}, "overlap": {"on_collision": on_collision}})
     first = one.start_run("hourly")
-    one.committed_something(first)
-    other = one.start_run("hourly")
+    with one.held(first):
+        other = one.start_run("hourly")
+        wait_until(lambda: one.state_name(other) == meanwhile, 60, lambda: one.state_name(other))
     assert one.ended(other)[0] == second[0]
     assert one.ended(first)[0] == "COMPLETED"
     assert second[1] in one.state(other)[1]
     assert one.tables() == undisturbed
 
 
-@pytest.mark.parametrize("how", ["cancelled", pytest.param("killed", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("how", "engine"),
+    [
+        ("cancelled", "embedded"),
+        ("killed", "embedded"),
+        pytest.param("cancelled", "spark", marks=pytest.mark.spark),
+        pytest.param("killed", "spark", marks=[pytest.mark.spark, pytest.mark.slow]),
+    ],
+)
 def test_a_run_that_is_ended_leaves_no_process_and_is_made_good(
-    site: Callable[..., Site], undisturbed: dict[str, Any], how: str
+    site: Callable[..., Site], undisturbed: dict[str, Any], how: str, engine: str
 ) -> None:
-    one = site(how, hourly={"schedules": {"hourly": None}})
+    one = site(f"{how}-{engine}", engine, hourly={"schedules": {"hourly": None}})
     run = one.start_run("hourly")
-    one.committed_something(run)
-    processes = one.processes()
-    assert any(process.name() == "java" for process in processes)
-    if how == "cancelled":
-        one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    if engine == "spark":
+        one.committed_something(run)
+        processes = end(one, run, how)
+        assert any(process.name() == "java" for process in processes)
     else:
-        one.run_process().kill()
+        with one.held(run):
+            processes = end(one, run, how)
     assert one.ended(run, GONE_SECONDS)[0] == {"cancelled": "CANCELLED", "killed": "CRASHED"}[how]
     _gone, left = psutil.wait_procs(processes, GONE_SECONDS)
     assert not left
@@ -118,13 +130,24 @@ def test_a_run_that_is_ended_leaves_no_process_and_is_made_good(
     assert one.tables() == undisturbed
 
 
+def end(one: Site, run: str, how: str) -> list[psutil.Process]:
+    """End a run; gives the processes that there were."""
+    processes = one.processes()
+    if how == "cancelled":
+        one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+        wait_until(lambda: one.state(run)[0] == "CANCELLED", GONE_SECONDS, lambda: one.state(run))
+    else:
+        one.run_process().kill()
+    return processes
+
+
 @pytest.mark.slow
 def test_a_server_that_is_away_in_mid_run(site: Callable[..., Site], undisturbed: dict[str, Any]) -> None:
     one = site("away", hourly={"schedules": {"hourly": None}})
     run = one.start_run("hourly")
-    one.committed_something(run)
-    one.server.stop()
-    one.server.start()
+    with one.held(run):
+        one.server.stop()
+        one.server.start()
     assert one.ended(run) == ("COMPLETED", "58 partitions written by 10 steps")
     wait_until(lambda: len(one.task_runs(run)) == TASKS, 30, lambda: one.task_runs(run))
     assert {task["state"]["type"] for task in one.task_runs(run)} == {"COMPLETED"}

@@ -28,7 +28,7 @@ from orchestration.core.runs.decisions import Fetched, Made, Sourced
 from orchestration.core.runs.decisions import Proposal as Commitment
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.runs.step import Steps
-from orchestration.core.runs.step_world import Reading
+from orchestration.core.runs.step_world import Reading, Readings
 from orchestration.core.state.table_state import TableState
 from tests.support.machine import rows as rows_of_the_model
 from tests.support.machine.deployed import FEED, KEYS, LAKE, Content, Known, Rows
@@ -228,8 +228,9 @@ class Run:
         return Fetched(brought, sourced, ((missed, SourceError("made to fail")),) if missed else ())
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[Frame], ...], own: TableState
+        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Frame], own: TableState
     ) -> Made[Frame]:
+        inputs = readings(targets)
         tables = {reading.of: self._version(reading.of, reading.version) for reading in inputs}
         tables[asset.key] = self._version(asset.key, own.version)
         self._nothing_fresh(step, targets, tables)

@@ -28,6 +28,7 @@ class RiverLake(Lake):
             **self.flags,
             "gauges": {"base_url": self.base_url},
             "rain_files": {"folder": str(self.rain)},
+            "engine": self.shared.name,
             "warehouse": {"uri": str(self.folder)},
             "clock": {"now": self.now},
         }

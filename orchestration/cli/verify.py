@@ -1,0 +1,84 @@
+"""The command that proves that no warehouse can tell which engine made it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import Any
+
+import click
+
+from orchestration.cli.common import (
+    command,
+    console_for_people,
+    json_option,
+    locations_option,
+    main,
+    open_workspace,
+    partitions_option,
+    place_names,
+    profile_option,
+    yarn_check_option,
+)
+from orchestration.cli.progress import Quiet
+
+OTHER = {"embedded": "spark", "spark": "embedded"}
+
+
+@main.command()
+@click.argument("selection")
+@partitions_option
+@locations_option
+@click.option(
+    "--engine", type=click.Choice(["embedded", "spark"]), help="What makes the rows (default: the other engine)."
+)
+@yarn_check_option
+@profile_option
+@json_option
+@command
+def verify(
+    selection: str,
+    days: str | None,
+    locations: str,
+    engine: str | None,
+    no_yarn_check: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Make partitions anew on an engine and compare them with what is recorded.
+
+    The engine is the other one than the profile's, unless named; on YARN and HDFS it is Spark.
+
+    Nothing is written. What is not fresh is left out. Exit status 1 where a row comes out otherwise.
+    """
+    from orchestration.engine.verify import Verified
+    from orchestration.engine.verify import verify as run
+    from orchestration.reports.json_text import to_json
+
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    if engine is None and workspace.warehouse.is_local and not workspace.settings.on_yarn:  # elsewhere there is but one
+        other = OTHER[workspace.settings.engine]
+        workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
+    keys = workspace.select(selection)
+    request = workspace.requested(keys, days, place_names(locations))
+    found: list[Verified] = []
+    listener = Quiet(console_for_people(to_stderr=True))
+    with closing(run(workspace, keys, request.partitions, listener)) as verified:
+        for one in verified:
+            found.append(one)
+            if not as_json:
+                click.echo(_line(one))
+                sys.stdout.flush()
+    if as_json:
+        click.echo(to_json([one.to_json() for one in found]))
+    different = sum(len(one.different) for one in found)
+    equal, left_out = (sum(map(len, parts)) for parts in ([o.equal for o in found], [o.left_out for o in found]))
+    said = f"{equal} partitions are equal on {workspace.settings.engine}, {different} are different"
+    click.echo(said + (f", {left_out} were left out: they are not fresh." if left_out else "."), err=True)
+    return 1 if different else 0
+
+
+def _line(one: Any) -> str:
+    parts = [f"{len(one.equal)} equal", f"{len(one.different)} different"]
+    parts += [f"{len(one.left_out)} left out ({next(iter(one.left_out.values()))})"] if one.left_out else []
+    return f"{one.asset:38} {', '.join(parts)}" + (f"\n  {one.why}" if one.why else "")

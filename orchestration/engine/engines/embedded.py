@@ -1,0 +1,248 @@
+"""The engine ``embedded``: Sail in a process of its own, driven by the PySpark of assets; deltalake commits.
+
+Rows that are evaluated lie in Parquet files in a scratch folder, so what is in memory does not grow with them. The
+process reads and computes; commits are made here, under the warehouse's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import RunError
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.engines.engine import KeptRows
+from orchestration.engine.engines.spark_child import SparkChild
+from resources.delta.rows import batches_of, rewrite_rows
+from resources.delta.table_schema import check_features, fields_of
+from resources.delta.warehouse import Warehouse, condition
+from resources.embedded.process import EmbeddedProcess
+from resources.embedded.tables import EmbeddedTables, write_parquet
+from resources.machine import crash_points
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+BYTES_A_ROW = 8192
+"""Of the engine's memory, for a row of a batch: a wide one is 200 bytes, in some copies, of several steps at once."""
+MOST_PIECES = 256
+"""So many pieces of partitions are a condition; more are joined."""
+
+
+class EmbeddedRows:
+    """Rows in Parquet files; a session of a later process reads them too."""
+
+    def __init__(self, process: EmbeddedProcess, folders: Sequence[Path], schema: StructType) -> None:
+        self._process, self.folders, self.schema = process, tuple(folders), schema
+
+    @property
+    def files(self) -> list[Path]:
+        return [file for folder in self.folders for file in sorted(folder.glob("*.parquet"))]
+
+    def frame(self) -> DataFrame:
+        return self._process.session().read.schema(self.schema).parquet(*map(str, self.folders))
+
+    def let_go(self) -> None:
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class EmbeddedEngine:
+    """See ``engine.Engine``."""
+
+    name = "embedded"
+
+    def __init__(
+        self, warehouse: Warehouse, process: EmbeddedProcess, on_spark: Callable[[], SparkChild] | None = None
+    ) -> None:
+        self._warehouse, self._process = warehouse, process
+        self._spark: SparkChild | None = None
+        self._on_spark = None if on_spark is None else self._started_once(on_spark)
+        self._tables = EmbeddedTables(warehouse)
+        self._work = threading.local()
+        self._committing = threading.Lock()
+
+    @property
+    def rows_at_once(self) -> int:
+        return self._process.memory // BYTES_A_ROW
+
+    @property
+    def application_id(self) -> str:
+        return "" if self._process.pid is None else f"embedded-{self._process.pid}"
+
+    def start(self) -> None:
+        self._process.session()
+
+    def cancel(self) -> None:
+        if self._spark is not None:
+            self._spark.kill()
+        self._process.cancel()
+
+    def stop(self) -> None:
+        if self._spark is not None:
+            self._spark.end()
+        self._process.stop()
+
+    def _started_once(self, make: Callable[[], SparkChild]) -> Callable[[], SparkChild]:
+        lock = threading.Lock()
+
+        def get() -> SparkChild:
+            with lock:
+                self._spark = self._spark or make()
+                return self._spark
+
+        return get
+
+    @contextlib.contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """What is read into scratch for a piece of work goes with it."""
+        outer, mine = getattr(self._work, "folders", None), list[Path]()
+        self._work.folders = mine
+        try:
+            with self._process.working(what):
+                yield
+        finally:
+            self._work.folders = outer
+            for folder in mine:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def table(self, asset: Asset, version: int, partitions: PartitionSet | None = None) -> DataFrame:
+        through_arrow = self._tables.through_arrow(asset, version)
+        if through_arrow is not None:
+            folder = self._folder(passing=True)
+            write_parquet(self._tables.batches(through_arrow, asset, partitions), folder)
+            return self._process.session().read.parquet(str(folder))
+        rows = self._files(*self._tables.files(asset, version, partitions))
+        return rows if partitions is None else self._of(rows, asset, partitions)
+
+    def rows(self, table: pa.Table) -> DataFrame:
+        folder = self._folder(passing=True)
+        write_parquet((table.schema, table.to_batches()), folder)
+        return self._process.session().read.parquet(str(folder))
+
+    def union(self, frames: Sequence[DataFrame]) -> DataFrame:
+        return reduce(lambda one, other: one.unionByName(other), frames)
+
+    def evaluate(self, frame: DataFrame) -> KeptRows:
+        folder, schema = self._folder(), _bare(frame.schema)
+        try:
+            frame.write.parquet(str(folder))
+            if not any(folder.glob("*.parquet")):  # no rows, no files
+                write_parquet((_arrow(schema), ()), folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return EmbeddedRows(self._process, [folder], schema)
+
+    def together(self, parts: Sequence[KeptRows]) -> KeptRows:
+        rows = [part for part in parts if isinstance(part, EmbeddedRows)]
+        return EmbeddedRows(self._process, [folder for part in rows for folder in part.folders], rows[0].schema)
+
+    def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
+        made: DataFrame
+        if asset.engine != "spark":
+            made = asset.function(*frames, **arguments)
+            return made
+        if self._on_spark is None:
+            raise RunError(
+                f"{asset.key} is for Spark alone, which this run does not have", "Run it with --engine spark."
+            )
+        folders = []
+        for frame in frames:
+            rows = self.evaluate(frame)
+            assert isinstance(rows, EmbeddedRows)
+            self._work.folders += rows.folders
+            folders += [*rows.folders]
+        output = self._folder(passing=True)
+        self._on_spark().make(asset, folders, arguments, output)
+        return self._process.session().read.parquet(str(output))
+
+    def create(self, asset: Asset, contract: Contract) -> None:
+        self._warehouse.create(asset, contract)
+
+    def replace(
+        self,
+        rows: KeptRows,
+        only: PartitionSet | None,
+        asset: Asset,
+        partitions: PartitionSet,
+        number: int,
+        provenance: Provenance,
+        base: TableState,
+    ) -> None:
+        part = rows if only is None else self.evaluate(self._of(rows.frame(), asset, only))
+        assert isinstance(part, EmbeddedRows)
+        try:
+            with self._committing:  # each takes what it needs of both, memory and processors
+                self._warehouse.replace_rows(batches_of(part.files), asset, partitions, provenance, base)
+        finally:
+            if part is not rows:
+                part.let_go()
+
+    def rewrite(
+        self, frame: DataFrame, asset: Asset, contract: Contract, number: int, commit_metadata: str, base_version: int
+    ) -> None:
+        uri = self._warehouse.table_uri(asset.key)
+        fields = fields_of(uri, frame, contract)
+        check_features(uri)
+        rows = self.evaluate(frame)
+        assert isinstance(rows, EmbeddedRows)
+        crash_points.reach("before-commit")
+        try:
+            rewrite_rows(uri, fields, batches_of(rows.files), commit_metadata, base_version)
+        finally:
+            rows.let_go()
+
+    def _files(self, schema: str, files: list[str]) -> DataFrame:
+        """Files of a table as a frame, in the columns of its schema."""
+        from pyspark.sql.types import StructType
+
+        columns = _bare(StructType.fromJson(json.loads(schema)))
+        if not files:
+            return self.rows(_arrow(columns).empty_table())
+        return self._process.session().read.schema(columns).parquet(*files)
+
+    def _of(self, rows: DataFrame, asset: Asset, partitions: PartitionSet) -> DataFrame:
+        """Those of ``partitions``."""
+        columns = asset.partition_columns
+        if columns is None or len(partitions.pieces()) <= MOST_PIECES:
+            return rows.where(condition(columns, partitions))
+        import pyarrow as pa
+
+        keys = [(key.day, key.location) for key in partitions]
+        table = pa.table({columns.day: [day for day, _ in keys], columns.location: [at for _, at in keys]})
+        return rows.join(self.rows(table), list(columns), "left_semi")
+
+    def _folder(self, *, passing: bool = False) -> Path:
+        """A name for a folder of rows; one that is ``passing`` goes with the piece of work that this is called in."""
+        folder = self._process.scratch / uuid.uuid4().hex
+        if passing:
+            assert self._work.folders is not None, "within a piece of work"
+            self._work.folders.append(folder)
+        return folder
+
+
+def _bare(schema: StructType) -> StructType:
+    """Without the comments of columns, which Sail keeps in one place of a plan and loses in another, and then fails."""
+    from pyspark.sql.types import StructField, StructType
+
+    return StructType([StructField(of.name, of.dataType, of.nullable) for of in schema.fields])
+
+
+def _arrow(schema: StructType) -> Any:
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(schema, timezone="UTC")

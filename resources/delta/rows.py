@@ -1,0 +1,282 @@
+"""Rows of a table replaced by one commit of deltalake, without a JVM: for a warehouse that a lock keeps others out of.
+
+Rows flow in batches, from Parquet files to Parquet files. deltalake checks NOT NULL and that every new row lies in what
+is replaced, writes the statistics, and rewrites only files that hold rows of it. Instants become UTC microseconds,
+whoever wrote them before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from orchestration.core.errors import CommitConflict, WarehouseError
+from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.partitions.scheme import PartitionColumns
+from resources.machine import crash_points
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_TERMS = 64
+"""So many pieces of days and locations go into a predicate: deltalake takes time by their square, and dies of many.
+
+More are put into one that covers them, and the rows that it covers besides are written back as they are.
+"""
+BATCH_ROWS = 65_536
+ROW_GROUP_ROWS = 131_072
+FILE_BYTES = 64 << 20
+"""A file is in memory until it is written."""
+
+
+def replace_rows(
+    uri: str,
+    columns: PartitionColumns | None,
+    partitions: PartitionSet,
+    batches: Callable[[pa.Schema], Iterable[pa.RecordBatch]],
+    commit_metadata: str,
+    base_version: int | None,
+    *,
+    append: bool = False,
+) -> None:
+    """One commit: the rows of ``partitions`` become those of ``batches``.
+
+    batches: gives them in the columns and types of a schema. append: no row of ``partitions`` is there; the table is
+    not looked through then. base_version: on which this was decided; None for the newest.
+
+    Raises CommitConflict where another commit came first, WarehouseError where a row does not fit. Nothing is committed
+    then; files without a commit may be left, for vacuum.
+    """
+    import pyarrow as pa
+    from deltalake import DeltaTable, WriterProperties, write_deltalake
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    from resources.delta.warehouse import no_hooks, predicate
+
+    table = DeltaTable(uri)
+    conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
+    if base_version is not None and table.version() != base_version:
+        raise conflict
+    schema = pa.schema(table.schema())
+    rows, where = batches(schema), None
+    if not append:
+        within = covering(partitions)
+        where = predicate(columns, within)
+        if within is not partitions and columns is not None:
+            stored = stored_batches(table, schema, columns, within, without=partitions)
+            rows = _both(_within(rows, columns, partitions), stored)
+    how: dict[str, Any] = {"mode": "append"} if append else {"mode": "overwrite", "predicate": where}
+    try:
+        with crash_points.in_place_of(_next_commit(uri, table)):
+            write_deltalake(
+                table,
+                pa.RecordBatchReader.from_batches(schema, iter(rows)),
+                commit_properties=_committed_once(commit_metadata),
+                post_commithook_properties=no_hooks(),
+                target_file_size=FILE_BYTES,
+                writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+                **how,
+            )
+    except CommitFailedError as error:
+        raise conflict from error
+    except DeltaError as error:
+        said = str(error).splitlines()
+        raise WarehouseError(f"{uri}: {said[0][:300] if said else error!r}") from error
+
+
+def rewrite_rows(
+    uri: str,
+    fields: Sequence[dict[str, Any]],
+    batches: Callable[[pa.Schema], Iterable[pa.RecordBatch]],
+    commit_metadata: str,
+    base_version: int,
+) -> None:
+    """One commit: all rows become those of ``batches``, and the schema that of ``fields`` (as Delta's JSON has them).
+
+    The table's id, properties and history stay. Raises as ``replace_rows``.
+    """
+    import json
+
+    import pyarrow as pa
+    from deltalake import DeltaTable, Schema, WriterProperties, write_deltalake
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    from resources.delta.warehouse import no_hooks
+
+    table = DeltaTable(uri)
+    conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
+    if table.version() != base_version:
+        raise conflict
+    schema = pa.schema(Schema.from_json(json.dumps({"type": "struct", "fields": list(fields)})))
+    try:
+        with crash_points.in_place_of(_next_commit(uri, table)):
+            write_deltalake(
+                table,
+                pa.RecordBatchReader.from_batches(schema, iter(batches(schema))),
+                mode="overwrite",
+                schema_mode="overwrite",
+                commit_properties=_committed_once(commit_metadata),
+                post_commithook_properties=no_hooks(),
+                target_file_size=FILE_BYTES,
+                writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+            )
+    except CommitFailedError as error:
+        raise conflict from error
+    except (DeltaError, pa.ArrowException) as error:
+        said = str(error).splitlines()
+        raise WarehouseError(f"{uri}: {said[0][:300] if said else error!r}") from error
+
+
+def _next_commit(uri: str, table: Any) -> Path:
+    return Path(uri) / "_delta_log" / f"{table.version() + 1:020}.json"
+
+
+def _committed_once(metadata: str) -> Any:
+    """Of a commit that fails where another one came first."""
+    from deltalake import CommitProperties
+
+    return CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0)
+
+
+def batches_of(files: Sequence[Path]) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
+    """The rows of Parquet files, batch by batch, in any schema that is asked for: by name, null where they lack it."""
+
+    def read(schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        import pyarrow.parquet as pq
+
+        for path in files:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(BATCH_ROWS):
+                    yield _as(batch, schema)
+
+    return read
+
+
+def stored_batches(
+    table: Any,
+    schema: pa.Schema,
+    columns: PartitionColumns | None,
+    partitions: PartitionSet | None = None,
+    without: PartitionSet | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a deltalake table, batch by batch: of ``partitions`` (None: all), but not of those ``without``."""
+    import pyarrow.compute as pc
+
+    box = None
+    if partitions is not None and columns is not None:
+        if not partitions.locations:
+            return
+        days = partitions.days
+        box = (pc.field(columns.day) >= days.first) & (pc.field(columns.day) <= days.last)
+        box &= pc.field(columns.location).isin(sorted(partitions.locations))
+    dataset = _dataset(table)
+    scanner = dataset.scanner(
+        columns=[name for name in schema.names if name in dataset.schema.names],
+        filter=box,
+        batch_size=BATCH_ROWS,
+        batch_readahead=1,
+        fragment_readahead=1,
+    )
+    wanted = None if partitions is None or columns is None or _is_box(partitions) else _names(partitions)
+    unwanted = None if without is None or columns is None else _names(without)
+    for batch in scanner.to_batches():
+        if wanted is not None or unwanted is not None:
+            assert columns is not None
+            at = _partition_of(batch, columns)
+            if wanted is not None:
+                batch = batch.filter(pc.is_in(at, value_set=wanted))
+            elif unwanted is not None:
+                batch = batch.filter(pc.invert(pc.is_in(at, value_set=unwanted)))
+        if batch.num_rows:
+            yield _as(batch, schema)
+
+
+def _dataset(table: Any) -> Any:
+    """A table of this machine as Arrow reads it.
+
+    By Arrow's own file system: deltalake's cannot be called from the threads of a write of deltalake, which is where
+    rows flow. Old instants (INT96) in microseconds: as nanoseconds, those before 1677 or after 2262 would be others.
+    """
+    from pyarrow.dataset import ParquetReadOptions
+    from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+    folder = local_path(table.table_uri)
+    return table.to_pyarrow_dataset(
+        filesystem=SubTreeFileSystem(folder, LocalFileSystem()),
+        parquet_read_options=ParquetReadOptions(coerce_int96_timestamp_unit="us"),
+    )
+
+
+def local_path(uri: str) -> str:
+    """The path of a table or of a file of it, which deltalake names percent-encoded, with a scheme or without."""
+    return unquote(uri.removeprefix("file://"))
+
+
+def few_terms(partitions: PartitionSet) -> bool:
+    """Whether a predicate over ``partitions`` is one that deltalake can take."""
+    return len({(first, last) for _, first, last in partitions.pieces()}) <= MOST_TERMS
+
+
+def covering(partitions: PartitionSet) -> PartitionSet:
+    """These partitions, or, where they are too many pieces for a predicate, some that hold them."""
+    return partitions if few_terms(partitions) else _box(partitions)
+
+
+def _both(one: Iterable[pa.RecordBatch], other: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield from one
+    yield from other
+
+
+def _within(
+    rows: Iterable[pa.RecordBatch], columns: PartitionColumns, partitions: PartitionSet
+) -> Iterator[pa.RecordBatch]:
+    """The same rows. Raises WarehouseError for one that is of no partition of ``partitions``."""
+    import pyarrow.compute as pc
+
+    names = _names(partitions)
+    for batch in rows:
+        if not pc.all(pc.is_in(_partition_of(batch, columns), value_set=names)).as_py():
+            raise WarehouseError("a row is of none of the partitions that are replaced")
+        yield batch
+
+
+def _partition_of(batch: pa.RecordBatch, columns: PartitionColumns) -> Any:
+    """Of each row, as ``_names`` has them."""
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise(pc.cast(batch[columns.day], "string"), batch[columns.location], "/")
+
+
+def _names(partitions: PartitionSet) -> Any:
+    import pyarrow as pa
+
+    return pa.array([f"{key.day}/{key.location}" for key in partitions], pa.string())
+
+
+def _box(partitions: PartitionSet) -> PartitionSet:
+    """All partitions from the first day to the last of all its locations."""
+    days = partitions.days
+    return PartitionSet.of(Days.of(days.first, days.last), partitions.locations)
+
+
+def _is_box(partitions: PartitionSet) -> bool:
+    return bool(partitions) and _box(partitions) == partitions
+
+
+def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in the columns and types of a schema. Raises WarehouseError for a value that has no place in it."""
+    import pyarrow as pa
+
+    columns = []
+    for field in schema:
+        index = batch.schema.get_field_index(field.name)
+        column = pa.nulls(batch.num_rows, field.type) if index < 0 else batch.column(index)
+        try:
+            columns.append(column if column.type == field.type else column.cast(field.type))
+        except pa.ArrowException as error:
+            raise WarehouseError(f"column {field.name} does not fit the table: {error}") from error
+        if not field.nullable and column.null_count:
+            raise WarehouseError(f"column {field.name} has a null, and must not have one")
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,0 +1,54 @@
+"""The folder for what an embedded engine evaluates: beside the warehouse, on the disk that the tables are on.
+
+Whoever uses it holds a lock on it, so that what a killed one left behind can be told, and removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+FOLDER = "_aqi/scratch"
+LOCK_SUFFIX = ".lock"
+
+
+class Scratch:
+    """A new folder in ``warehouse``, ours until ``close``. Removes what dead ones left behind.
+
+    Raises OSError where nothing can be written there.
+    """
+
+    def __init__(self, warehouse: Path) -> None:
+        root = warehouse / FOLDER
+        root.mkdir(parents=True, exist_ok=True)
+        sweep(root)
+        self.folder = root / uuid.uuid4().hex
+        self._lock = Path(f"{self.folder}{LOCK_SUFFIX}")
+        self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._held, fcntl.LOCK_EX)
+        self.folder.mkdir()
+
+    def close(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.unlink(missing_ok=True)
+        os.close(self._held)
+        with contextlib.suppress(OSError):  # others are there
+            self.folder.parent.rmdir()
+
+
+def sweep(root: Path) -> None:
+    """Remove the folders in ``root`` that nobody holds."""
+    for lock in root.glob(f"*{LOCK_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            held = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody holds it
+                shutil.rmtree(str(lock).removesuffix(LOCK_SUFFIX), ignore_errors=True)
+                lock.unlink(missing_ok=True)
+            finally:
+                os.close(held)
