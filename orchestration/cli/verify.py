@@ -56,7 +56,7 @@ def verify(
     from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
-    if engine is None and workspace.warehouse.is_local and not workspace.settings.on_yarn:  # elsewhere there is but one
+    if engine is None and not workspace.settings.needs_spark:  # elsewhere there is but one
         other = OTHER[workspace.settings.engine]
         workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
     keys = workspace.select(selection)

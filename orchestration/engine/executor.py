@@ -31,6 +31,7 @@ from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, o
 from orchestration.engine.steps import ROWS_A_PARTITION, RunContext, StepRunner
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
+from resources.machine.interrupts import first_on_interrupt
 from resources.machine.memory import economize
 from resources.prefect.server import prefect_api
 from resources.spark.on_yarn import check_master
@@ -110,15 +111,20 @@ def materialize(
                 chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
                 lag_hours=record.lag_hours,
             )
-            try:
-                if flow_run_id:
-                    submit_tasks(work, title)
-                else:
-                    flow_run_id = run_flow(work, name=title, flow_name=flow_name)
-            except BaseException:
+
+            def cancel() -> None:
                 if source is not None:
                     source.cancel()
                 engine.cancel()
+
+            try:
+                with first_on_interrupt(cancel):
+                    if flow_run_id:
+                        submit_tasks(work, title)
+                    else:
+                        flow_run_id = run_flow(work, name=title, flow_name=flow_name)
+            except BaseException:
+                cancel()
                 raise
             application_id = engine.application_id
     return _summary(request, run_id, plan, _outcomes(plan, runner), runner.tables, started, flow_run_id, application_id)

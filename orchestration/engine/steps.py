@@ -157,9 +157,7 @@ class EngineWorld:
         return self._committing[asset.key]
 
     def create(self, asset: Asset) -> None:
-        engine = self._context.engine()
-        with engine.working(asset.key):
-            engine.create(asset, self._context.contracts[asset.key])
+        self._context.engine().create(asset, self._context.contracts[asset.key])
 
     def commit(self, asset: Asset, proposal: Proposal[KeptRows]) -> None:
         warehouse, made, said, before = self._context.warehouse, proposal.made, proposal.said, proposal.before
@@ -169,8 +167,7 @@ class EngineWorld:
                 warehouse.record(asset, said, before)
             else:
                 engine, only = self._context.engine(), None if made.held <= replaced else replaced
-                with engine.working(asset.key):
-                    engine.replace(made.frame, only, asset, replaced, proposal.change.rows, said, before)
+                engine.replace(made.frame, only, asset, replaced, proposal.change.rows, said, before)
         except Exception as error:
             if not is_conflict(error):
                 raise
@@ -189,11 +186,10 @@ class EngineWorld:
         engine = self._context.engine()
         with engine.working(step.id):
             whole_locations = any(mapping.window is not None for mapping in asset.upstream)
-            at_once = max(1, engine.rows_at_once // ROWS_A_PARTITION)
             kept: list[KeptRows] = []
             facts: dict[PartitionKey, PartitionFacts] = {}
             try:
-                for part in in_batches(targets, at_once, whole_locations=whole_locations):
+                for part in self._batches(targets, whole_locations=whole_locations):
                     kept.append(engine.evaluate(self.transform(step, asset, part, readings(part), own)))
                     facts |= self._distinct(asset, facts, self.facts(asset, kept[-1].frame(), own))
                 return Made(engine.together(kept), facts)
@@ -201,6 +197,11 @@ class EngineWorld:
                 for rows in kept:
                     rows.let_go()
                 raise
+
+    def _batches(self, partitions: PartitionSet, *, whole_locations: bool = False) -> list[PartitionSet]:
+        """In parts that the engine has the memory for."""
+        at_once = max(1, self._context.engine().rows_at_once // ROWS_A_PARTITION)
+        return in_batches(partitions, at_once, whole_locations=whole_locations)
 
     def _distinct(
         self,
@@ -241,17 +242,21 @@ class EngineWorld:
     def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[KeptRows]:
         engine = self._context.engine()
         with engine.working(step.id):
-            frame = self._frames.stored(asset, partitions, own)
-            return Made(_Stored(frame), self.facts(asset, frame, own))
+            facts: dict[PartitionKey, PartitionFacts] = {}
+            for part in self._batches(partitions):
+                facts |= self.facts(asset, self._frames.stored(asset, part, own), own)
+            return Made(_Stored(self._frames.stored(asset, partitions, own)), facts)
 
     def altered(
         self, asset: Asset, made: Made[KeptRows], partitions: PartitionSet, own: TableState
     ) -> tuple[PartitionSet, str]:
         columns = [name for name in self._source_columns(asset) if not name.startswith("_")]
         with self._context.engine().working(asset.key):
-            then = contents(self._frames.stored(asset, partitions, own), asset, columns)
             frame = made.frame.frame()
-            now = contents(frame.where(condition(asset.partition_columns, partitions)), asset, columns)
+            then, now = dict[PartitionKey, tuple[int, int]](), dict[PartitionKey, tuple[int, int]]()
+            for part in self._batches(partitions):
+                then |= contents(self._frames.stored(asset, part, own), asset, columns)
+                now |= contents(frame.where(condition(asset.partition_columns, part)), asset, columns)
             bad = PartitionSet.from_keys(key for key in partitions if then.get(key) != now.get(key))
             if not bad:
                 return bad, ""

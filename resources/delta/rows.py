@@ -59,6 +59,7 @@ def replace_rows(
     conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
     if base_version is not None and table.version() != base_version:
         raise conflict
+    check_mapping(table)
     schema = pa.schema(table.schema())
     rows, where = batches(schema), None
     if not append:
@@ -68,11 +69,12 @@ def replace_rows(
             stored = stored_batches(table, schema, columns, within, without=partitions)
             rows = _both(_within(rows, columns, partitions), stored)
     how: dict[str, Any] = {"mode": "append"} if append else {"mode": "overwrite", "predicate": where}
+    flow = _Flow(rows)
     try:
         with crash_points.in_place_of(_next_commit(uri, table)):
             write_deltalake(
                 table,
-                pa.RecordBatchReader.from_batches(schema, iter(rows)),
+                pa.RecordBatchReader.from_batches(schema, flow),
                 commit_properties=_committed_once(commit_metadata),
                 post_commithook_properties=no_hooks(),
                 target_file_size=FILE_BYTES,
@@ -81,9 +83,8 @@ def replace_rows(
             )
     except CommitFailedError as error:
         raise conflict from error
-    except DeltaError as error:
-        said = str(error).splitlines()
-        raise WarehouseError(f"{uri}: {said[0][:300] if said else error!r}") from error
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        raise flow.why(uri, error) from error
 
 
 def rewrite_rows(
@@ -109,12 +110,14 @@ def rewrite_rows(
     conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
     if table.version() != base_version:
         raise conflict
+    check_mapping(table)
     schema = pa.schema(Schema.from_json(json.dumps({"type": "struct", "fields": list(fields)})))
+    flow = _Flow(batches(schema))
     try:
         with crash_points.in_place_of(_next_commit(uri, table)):
             write_deltalake(
                 table,
-                pa.RecordBatchReader.from_batches(schema, iter(batches(schema))),
+                pa.RecordBatchReader.from_batches(schema, flow),
                 mode="overwrite",
                 schema_mode="overwrite",
                 commit_properties=_committed_once(commit_metadata),
@@ -124,9 +127,48 @@ def rewrite_rows(
             )
     except CommitFailedError as error:
         raise conflict from error
-    except (DeltaError, pa.ArrowException) as error:
-        said = str(error).splitlines()
-        raise WarehouseError(f"{uri}: {said[0][:300] if said else error!r}") from error
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        raise flow.why(uri, error) from error
+
+
+class _Flow:
+    """Batches on their way into a commit, which remember what went wrong with them: deltalake tells only its text."""
+
+    def __init__(self, rows: Iterable[pa.RecordBatch]) -> None:
+        self._rows = iter(rows)
+        self._wrong: Exception | None = None
+
+    def __iter__(self) -> _Flow:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        try:
+            return next(self._rows)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._wrong = error
+            raise
+
+    def why(self, uri: str, error: Exception) -> WarehouseError:
+        """The error of a commit of which nothing came."""
+        wrong = self._wrong or error
+        if isinstance(wrong, WarehouseError):
+            return type(wrong)(f"{uri}: {wrong.message}", wrong.remedy)
+        said = str(wrong).splitlines()
+        return WarehouseError(f"{uri}: {said[0][:300] if said else wrong!r}")
+
+
+def check_mapping(table: Any) -> None:
+    """Raises WarehouseError for a deltalake table whose columns have other names in its files: deltalake would read
+    nulls, and write them back."""
+    mode = table.metadata().configuration.get("delta.columnMapping.mode", "none").lower()
+    if mode not in ("none", ""):
+        raise WarehouseError(
+            f"{local_path(table.table_uri)}: others gave the table a mapping of its columns (delta.columnMapping.mode "
+            f"is {mode})",
+            "Spark can read it: call the command with --engine spark.",
+        )
 
 
 def _next_commit(uri: str, table: Any) -> Path:
@@ -140,16 +182,23 @@ def _committed_once(metadata: str) -> Any:
     return CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0)
 
 
-def batches_of(files: Sequence[Path]) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
-    """The rows of Parquet files, batch by batch, in any schema that is asked for: by name, null where they lack it."""
+def batches_of(files: Sequence[Path], number: int) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
+    """The rows of Parquet files, batch by batch, in any schema that is asked for: by name, null where they lack it.
+
+    Raises WarehouseError where they are not as many as ``number``.
+    """
 
     def read(schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq
 
+        count = 0
         for path in files:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(BATCH_ROWS):
+                    count += batch.num_rows
                     yield _as(batch, schema)
+        if count != number:
+            raise WarehouseError(f"{count} rows are there to be committed, and must be {number}")
 
     return read
 

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ SPILLED = "datafusion-*"
 """Folders of Sail's own in scratch."""
 LOST, OUT_OF_POOL = "UNAVAILABLE", "total memory pool"
 """In what an error says: that there is no connection any more; that an operator that cannot spill wants too much."""
+OF_THE_ENGINE = ("SAIL_", "RUST_", "TOKIO_")
+"""How variables begin that would change what the engine does: those of the user's shell do not reach it."""
 CLIENTS_LOGGER = "pyspark.sql.connect.logging"
 CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 """With it in the environment, the functions of pyspark make expressions of Connect, not of a JVM."""
@@ -51,7 +54,7 @@ class EmbeddedProcess:
     def __init__(
         self, warehouse: Path, memory: int, memory_text: str, timeout: float, conf: Mapping[str, str], log: Path
     ) -> None:
-        self._warehouse, self.memory, self._memory_text, self._timeout = warehouse, memory, memory_text, timeout
+        self._warehouse, self.memory, self._memory_text, self.timeout = warehouse, memory, memory_text, timeout
         self._conf, self._log = dict(conf), log
         self._lock = threading.RLock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -70,10 +73,12 @@ class EmbeddedProcess:
         with self._lock:
             if self._session is None or self._child is None or self._child.poll() is not None:
                 self._start()
-            # Of this thread too: what an asset's function calls the active session.
-            type(self._session)._set_default_and_active_session(self._session)
-            session: SparkSession = self._session
-            return session
+            session: Any = self._session
+            # What an asset's function calls the active session. pyspark's own way to say so leaves one that has ended.
+            kind = type(session)
+            kind._default_session = kind._active_session.session = session
+            given: SparkSession = session
+            return given
 
     @property
     def scratch(self) -> Path:
@@ -103,14 +108,19 @@ class EmbeddedProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={name: value for name, value in os.environ.items() if not name.startswith(OF_THE_ENGINE)},
                 start_new_session=True,  # Ctrl-C is for whoever started it, who ends it then
             )
         self._session = self._connected(self._port(self._child))
 
     def _port(self, child: subprocess.Popen[bytes]) -> int:
         assert child.stdout is not None
-        ready, _, _ = select.select([child.stdout], [], [], START_SECONDS)
-        line = child.stdout.readline() if ready else b""
+        line, deadline = b"", time.monotonic() + START_SECONDS
+        while not line.endswith(b"\n") and select.select([child.stdout], [], [], deadline - time.monotonic())[0]:
+            more = os.read(child.stdout.fileno(), 4096)
+            if not more:
+                break
+            line += more
         try:
             return int(json.loads(line)["port"])
         except (ValueError, KeyError, TypeError) as error:
@@ -118,10 +128,13 @@ class EmbeddedProcess:
             raise RunError("the embedded engine did not start", f"Its log is {self._log}.") from error
 
     def _connected(self, port: int) -> Any:
+        from pyspark.sql.connect.client import DefaultChannelBuilder
         from pyspark.sql.connect.session import SparkSession
 
         try:
-            session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+            # What is on this machine goes through no proxy.
+            channel = DefaultChannelBuilder(f"sc://127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)])
+            session = SparkSession.builder.channelBuilder(channel).create()
             # A process that is gone does not come back at its port: to try again would only take minutes.
             session.client.set_retry_policies([])
             logging.getLogger(CLIENTS_LOGGER).setLevel(logging.CRITICAL)  # what it says is in the errors, in our words
@@ -141,8 +154,8 @@ class EmbeddedProcess:
         with self._lock:
             self.session()
             child = self._child
-        too_long = f"{what} took longer than {self._timeout:g} s (setting embedded.timeout_seconds)"
-        timer = threading.Timer(self._timeout, self._end, [too_long, child])
+        too_long = f"{what} took longer than {self.timeout:g} s (setting embedded.timeout_seconds)"
+        timer = threading.Timer(self.timeout, self._end, [too_long, child])
         timer.daemon = True
         timer.start()
         try:
@@ -184,12 +197,14 @@ class EmbeddedProcess:
         return f"{how}; its log is {self._log}"
 
     def _end(self, why: str, child: subprocess.Popen[bytes] | None = None) -> None:
-        """Kill the process, or ``child`` where the work on that one is meant."""
-        with self._lock:
-            child = child or self._child
-            if child is not None:
-                self._ended_because.setdefault(child.pid, why)
-                child.kill()
+        """Kill the process, or ``child`` where the work on that one is meant.
+
+        Without the lock: whoever holds it may wait for this very process.
+        """
+        child = child or self._child
+        if child is not None:
+            self._ended_because.setdefault(child.pid, why)
+            child.kill()
 
     def cancel(self) -> None:
         """End whatever is going on; nothing more is started."""

@@ -6,6 +6,7 @@ Whoever uses it holds a lock on it, so that what a killed one left behind can be
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 FOLDER = "_aqi/scratch"
 LOCK_SUFFIX = ".lock"
+ATTEMPTS = 10
 
 
 class Scratch:
@@ -24,13 +26,23 @@ class Scratch:
 
     def __init__(self, warehouse: Path) -> None:
         root = warehouse / FOLDER
-        root.mkdir(parents=True, exist_ok=True)
-        sweep(root)
-        self.folder = root / uuid.uuid4().hex
-        self._lock = Path(f"{self.folder}{LOCK_SUFFIX}")
-        self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._held, fcntl.LOCK_EX)
-        self.folder.mkdir()
+        for attempt in range(ATTEMPTS):
+            self.folder = root / uuid.uuid4().hex
+            self._lock = Path(f"{self.folder}{LOCK_SUFFIX}")
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+                sweep(root)
+                self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:  # another one that closed has removed the empty root
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                continue
+            fcntl.flock(self._held, fcntl.LOCK_EX)
+            if self._lock.exists():  # or a sweep came between
+                self.folder.mkdir()
+                return
+            os.close(self._held)
+        raise OSError(errno.EBUSY, "others sweep it all the time", str(root))
 
     def close(self) -> None:
         """Remove it."""

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.errors import WarehouseError
+from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
-from resources.delta.rows import covering, local_path, stored_batches
+from resources.delta.rows import check_mapping, covering, local_path, stored_batches
 from resources.delta.warehouse import Warehouse, predicate
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 LEGACY_INSTANT = "INT96"
+
+
+class Files(NamedTuple):
+    """Files of a table. schema: the table's, as Delta's JSON has it."""
+
+    schema: str
+    paths: list[str]
 
 
 class EmbeddedTables:
@@ -30,38 +38,47 @@ class EmbeddedTables:
         self._warehouse = warehouse
         self._plain: set[str] = set()
 
-    def through_arrow(self, asset: Asset, version: int) -> Any:
-        """The deltalake table, where an asset's table at ``version`` has to be read through it; else None."""
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError
-
-        uri = self._warehouse.table_uri(asset.key)
-        try:
-            table = DeltaTable(uri, version=version)
-            if table.protocol().min_reader_version > 1 or not self._are_plain(table):
-                return table
-        except (DeltaError, OSError) as error:
-            raise WarehouseError(
-                f"{asset.key}: its table cannot be read at version {version} ({' '.join(str(error).split())[:300]})",
-                "Restore it from a copy, or move its folder away and materialize it again.",
-            ) from error
-        return None
-
-    def files(self, asset: Asset, version: int, partitions: PartitionSet | None) -> tuple[str, list[str]]:
-        """The schema, as Delta's JSON has it, and the files that may have rows of ``partitions`` (None: all).
+    def read(self, asset: Asset, version: int, partitions: PartitionSet | None) -> Files | Any:
+        """What may have rows of ``partitions`` (None: all) of an asset's table at ``version``: its files, or the
+        deltalake table, where it has to be read through that.
 
         Files and not the table, which Sail knows too: of a column with NaN whose other values are all the same it takes
         the log's least and greatest value for all there is, and it does not find a folder with a space in its name.
+        Raises WarehouseError where the table cannot be read, or a file is not as the log says: Sail would pass over it.
         """
+        import pyarrow as pa
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
-        table = DeltaTable(self._warehouse.table_uri(asset.key), version=version)
+        try:
+            table = DeltaTable(self._warehouse.table_uri(asset.key), version=version)
+            check_mapping(table)
+            if table.protocol().min_reader_version > 1:
+                return table
+            files = [] if partitions is not None and not partitions else self._files(table, asset, partitions)
+            plain = "timestamp" not in table.schema().to_json() or all(self._is_plain(path) for path in files)
+            return Files(table.schema().to_json(), files) if plain else table
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            raise unreadable(asset, version, error) from error
+
+    def _files(self, table: Any, asset: Asset, partitions: PartitionSet | None) -> list[str]:
+        import pyarrow as pa
+
         within = None
         if partitions is not None and asset.partition_columns is not None:
-            if not partitions:
-                return table.schema().to_json(), []
             within = predicate(asset.partition_columns, covering(partitions))
-        return table.schema().to_json(), [local_path(uri) for uri in table.file_uris(file_pruning_predicate=within)]
+        sizes = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+        logged = {unquote(one["path"]): one["size_bytes"] for one in sizes}
+        root = local_path(table.table_uri).rstrip("/")
+        files = [local_path(uri) for uri in table.file_uris(file_pruning_predicate=within)]
+        for path in files:
+            name = path.removeprefix(f"{root}/")
+            if Path(path).stat().st_size != logged.get(name):
+                raise WarehouseError(
+                    f"{asset.key}: the data file {name} is not as large as the table's log says",
+                    "Restore it from a copy, or materialize the table's partitions again with --force.",
+                )
+        return files
 
     def batches(
         self, table: Any, asset: Asset, partitions: PartitionSet | None
@@ -72,21 +89,25 @@ class EmbeddedTables:
         schema = pa.schema(table.schema())
         return schema, stored_batches(table, schema, asset.partition_columns, partitions)
 
-    def _are_plain(self, table: Any) -> bool:
-        """Whether no file of a table has instants of the old kind."""
-        if "timestamp" not in table.schema().to_json():
-            return True
-        return all(self._is_plain(uri) for uri in table.file_uris())
-
-    def _is_plain(self, uri: str) -> bool:
+    def _is_plain(self, path: str) -> bool:
+        """Whether a file has no instants of the old kind."""
         import pyarrow.parquet as pq
 
-        if uri not in self._plain:
-            schema = pq.read_metadata(local_path(uri)).schema
+        if path not in self._plain:
+            schema = pq.read_metadata(path).schema
             if any(schema.column(index).physical_type == LEGACY_INSTANT for index in range(len(schema))):
                 return False
-            self._plain.add(uri)
+            self._plain.add(path)
         return True
+
+
+def unreadable(asset: Asset, version: int, error: Exception) -> WarehouseError:
+    """The error of a table that cannot be read."""
+    return WarehouseError(
+        f"{asset.key}: its table cannot be read at version {version} ({in_a_line(error)[:300]})",
+        "Restore it from a copy, or move its folder away and materialize it again; what only Spark can read, "
+        "`--engine spark` does.",
+    )
 
 
 def write_parquet(rows: tuple[pa.Schema, Iterable[pa.RecordBatch]], folder: Path) -> None:

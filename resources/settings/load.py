@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -28,12 +26,18 @@ from resources.settings.operations import (
     HourlySettings,
     MaintenanceSettings,
 )
+from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
 
 ENVIRONMENT_PREFIX = "AQI_"
 MEMORY = r"^[0-9]+[kmgt]$"
-LEAST_MEMORY = 512 << 20
-"""With less, the embedded engine has no room for the batches of a few steps at once."""
+LEAST_MEMORY, MOST_MEMORY = 512 << 20, 64 << 40
+"""With less, the embedded engine has no room for the batches of a few steps at once; more than the most is a slip of
+the pen: no machine has it."""
+LONGEST_TIMEOUT = 7 * 86_400
+PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
+"""In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
+patterns, escapes or no path at all."""
 ENGINE_VARIABLE = "AQI_ENGINE"
 NOT_SETTINGS = frozenset(
     {
@@ -59,6 +63,12 @@ def _a_warehouse(uri: str) -> str:
     return uri
 
 
+def _a_timeout(seconds: float) -> float:
+    if not 0 < seconds <= LONGEST_TIMEOUT:  # no number is refused too
+        raise ValueError(f"must be above 0 and at most {LONGEST_TIMEOUT} (seven days)")
+    return seconds
+
+
 class WarehouseSettings(Section):
     uri: Annotated[str, AfterValidator(_a_warehouse)] | None = "warehouse"
     lock_wait_seconds: float = Field(300, ge=0)
@@ -72,6 +82,14 @@ VALUE_SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
 }
 """Of every session on every engine: other values of them would make other rows."""
+SPARK_VALUE_SETTINGS = {
+    # Instants as UTC microseconds, as every other writer does; Spark's own default is INT96, which is going away.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+"""Of every session on Spark besides; the embedded engine's are not told."""
+_ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETTINGS).items()} | {
+    "spark.sql.legacy.timeParserPolicy": ("CORRECTED", "EXCEPTION"),
+}
 
 
 class SparkSettings(Section):
@@ -84,9 +102,10 @@ class SparkSettings(Section):
 
     @model_validator(mode="after")
     def _same_values(self) -> Self:
-        for name in sorted(self.conf.keys() & VALUE_SETTINGS.keys()):
-            if self.conf[name].lower() != VALUE_SETTINGS[name].lower():
-                raise ValueError(f"conf: {name} must stay {VALUE_SETTINGS[name]}: another value would make other rows")
+        for name in sorted(self.conf.keys() & _ALLOWED.keys()):
+            if self.conf[name].lower() not in (value.lower() for value in _ALLOWED[name]):
+                allowed = " or ".join(_ALLOWED[name])
+                raise ValueError(f"conf: {name} must stay {allowed}: another value would make other rows")
         return self
 
 
@@ -94,7 +113,7 @@ class EmbeddedSettings(Section):
     """The embedded engine. memory: what its process may have resident. timeout_seconds: for one step's rows."""
 
     memory: str = Field("1g", pattern=MEMORY)
-    timeout_seconds: float = Field(3600, gt=0)
+    timeout_seconds: Annotated[float, AfterValidator(_a_timeout)] = 3600
 
     @property
     def memory_bytes(self) -> int:
@@ -102,9 +121,11 @@ class EmbeddedSettings(Section):
         return int(self.memory[:-1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[self.memory[-1]]
 
     @model_validator(mode="after")
-    def _enough(self) -> Self:
+    def _in_bounds(self) -> Self:
         if self.memory_bytes < LEAST_MEMORY:
             raise ValueError(f"memory must be at least {LEAST_MEMORY >> 20}m (got {self.memory})")
+        if self.memory_bytes > MOST_MEMORY:
+            raise ValueError(f"memory must be at most {MOST_MEMORY >> 40}t (got {self.memory})")
         return self
 
 
@@ -173,9 +194,15 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fitting_engine(self) -> Self:
-        why = _needs_spark(self.model_dump(include={"profile", "spark", "warehouse"}))
-        if self.engine == "embedded" and why:
-            raise ValueError(f"engine: must be spark (got 'embedded'): {why}")
+        if self.engine == "embedded" and self.needs_spark:
+            message = f"must be spark (got 'embedded'): {self.needs_spark}"
+            raise Refused(("engine",), message, "Use --engine spark, or leave engine out.")
+        return self
+
+    @model_validator(mode="after")
+    def _a_folder_for_the_engine(self) -> Self:
+        if self.engine == "embedded" and self.warehouse.uri is not None:
+            _check_folder(self.warehouse.uri)
         return self
 
     @model_validator(mode="after")
@@ -189,6 +216,11 @@ class Settings(Section):
         return tuple(Location(**location.model_dump()) for location in self.locations)
 
     @property
+    def needs_spark(self) -> str:
+        """Why only Spark can be the engine; empty where any can."""
+        return _needs_spark(self.model_dump(include={"profile", "spark", "warehouse"}))
+
+    @property
     def on_yarn(self) -> bool:
         """Whether the session is an application on YARN."""
         return self.spark.master == "yarn"
@@ -199,11 +231,25 @@ class Settings(Section):
         return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
 
 
+def _check_folder(uri: str) -> None:
+    """Raises Refused for a folder that the embedded engine takes for another one, or for many."""
+    key = ("warehouse", "uri")
+    try:
+        folder = str(Path(uri.removeprefix("file://")).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a user who is not there, links in a circle
+        raise Refused(key, f"is no folder ({error})", "Use another folder.") from error
+    signs = [sign for sign in PATTERNS + UNREADABLE if sign in folder]
+    if signs:
+        remedy = "Use another folder" + (", or --engine spark." if set(signs) <= set(PATTERNS) else ".")
+        raise Refused(key, f"the embedded engine takes no folder with {' '.join(signs)} in its path ({folder})", remedy)
+
+
 def _needs_spark(values: Mapping[str, Any]) -> str:
     """Why only Spark can be the engine of such values; empty where any can."""
     spark, warehouse = (values.get(name) or {} for name in ("spark", "warehouse"))
-    if isinstance(spark, dict) and spark.get("master") == "yarn":
-        return "spark.master is yarn"
+    master = spark.get("master") if isinstance(spark, dict) else None
+    if isinstance(master, str) and not master.startswith("local"):
+        return f"spark.master is {master}"
     if values.get("profile") == "yarn":
         return "the profile yarn is for Spark on YARN"
     uri = warehouse.get("uri", "warehouse") if isinstance(warehouse, dict) else "warehouse"
@@ -254,7 +300,7 @@ def load(
     try:
         return model.model_validate({**values, "profile": name})
     except ValidationError as error:
-        raise _as_configuration_error(model, error, origins) from error
+        raise as_configuration_error(model, error, origins) from error
 
 
 def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
@@ -320,43 +366,3 @@ def _merge(
             if isinstance(value, dict):
                 _merge({}, value, origin, origins, here)
             into[key] = value
-
-
-def _as_configuration_error(
-    model: type[Settings], error: ValidationError, origins: Mapping[tuple[str, ...], str]
-) -> ConfigurationError:
-    first = error.errors()[0]
-    path = tuple(str(part) for part in first["loc"])
-    place = ".".join(path) or "settings"
-    where = next(
-        (origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins),
-        "the configuration",
-    )
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _known_keys(model, path[:-1])
-        near = get_close_matches(path[-1], known, n=1)
-        remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys are {', '.join(known)}."
-        return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
-    message = first["msg"].removeprefix("Value error, ")
-    got = first.get("input")
-    secret = path[:1] == ("alerts",)  # addresses of webhooks and passwords
-    shown = f" (got {got!r})" if isinstance(got, str | int | float | bool | None) and path and not secret else ""
-    return ConfigurationError(f"{where}: {place}: {message}{shown}", "Correct the value.")
-
-
-def _known_keys(model: type[Settings], path: tuple[str, ...]) -> list[str]:
-    kind: Any = model
-    for part in path:
-        if part not in _fields(kind):
-            continue  # the number of a list item or the key of a mapping: the model is that of its values
-        kind = _fields(kind)[part]
-        arguments = [item for item in get_args(kind) if isinstance(item, type) and _fields(item)]
-        kind = arguments[0] if arguments else kind
-    return sorted(_fields(kind))
-
-
-def _fields(kind: Any) -> Mapping[str, Any]:
-    """The types of the fields of a model or dataclass, by name; none for any other type."""
-    if is_dataclass(kind) and isinstance(kind, type):
-        return get_type_hints(kind)
-    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
-from resources.settings.load import VALUE_SETTINGS, Settings
+from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS, Settings
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ JVM_END_SECONDS = 20
 _BASE_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Instants as UTC microseconds, as every other writer does; Spark's own default is INT96, which is going away.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.adaptive.enabled": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
     # A step reads the version that it was planned on, also when that is a week old and another run commits meanwhile.
@@ -79,6 +77,7 @@ def spark_conf(
         | place
         | settings.spark.conf
         | VALUE_SETTINGS
+        | SPARK_VALUE_SETTINGS
     )
 
 
@@ -160,11 +159,13 @@ def _java() -> Path | None:
     return Path(java) if java is not None and Path(java).exists() else None
 
 
-@cache
 def _java_version_text() -> str:
     java = _java()
-    if java is None:
-        return ""
+    return "" if java is None else _version_text(java)
+
+
+@cache
+def _version_text(java: Path) -> str:
     return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
 
 

@@ -53,7 +53,8 @@ def test_dimensions(either: Any, tmp_path: Path) -> None:
     workspace = lake.workspace
     request = workspace.requested(workspace.select("tag:dimension"), None)
     assert len(request.assets) == 4
-    assert lake.materialize("2025-01-01", "tag:dimension").ok
+    summary = lake.materialize("2025-01-01", "tag:dimension")
+    assert summary.ok, [problem.message for one in summary.outcomes for problem in one.problems]
     for key, rows in (
         (oracle.DIM_DATE, oracle.dim_date()),
         (oracle.DIM_TIME, oracle.dim_time()),

@@ -96,7 +96,7 @@ def test_a_pysail_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_more_memory_than_the_machine_has(aqi: Aqi) -> None:
-    found = {item["what"]: item for item in aqi.json("doctor", status=1, AQI_EMBEDDED__MEMORY="900t")}
+    found = {item["what"]: item for item in aqi.json("doctor", status=1, AQI_EMBEDDED__MEMORY="64t")}
     assert not found["memory"]["ok"]
     assert "AQI_EMBEDDED__MEMORY" in found["memory"]["remedy"]
 

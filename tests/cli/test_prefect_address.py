@@ -17,7 +17,11 @@ from tests.support.alert_sinks import free_port
 from tests.support.aqi_process import AQI
 
 SECRETS = ("hunter2", "abc123")
-COMMANDS = (("doctor",), ("deploy", "hourly"), ("watch", "--once"))
+COMMANDS = (
+    ("doctor",),
+    pytest.param(("deploy", "hourly"), marks=pytest.mark.engine),  # seconds each
+    pytest.param(("watch", "--once"), marks=pytest.mark.engine),
+)
 
 Call = Callable[[str, tuple[str, ...]], str]
 
@@ -84,6 +88,7 @@ def test_a_server_that_answers(said: Call, command: tuple[str, ...], port: int) 
     assert shown in said(f"http://user:hunter2@127.0.0.1:{port}/api", command)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("secret", ["http://user:hunter2@{}/api", "http://{}/api?token=abc123"])
 def test_a_run_whose_server_is_away(said: Call, secret: str) -> None:
     where = f"127.0.0.1:{free_port()}"

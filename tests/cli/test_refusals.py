@@ -148,3 +148,10 @@ def test_a_wrong_option(aqi: Aqi, call: tuple[str, ...], told: str) -> None:
     assert told in result.stderr
     assert "--help" in result.stderr
     assert tree(aqi.folder) == before
+
+
+def test_verify_on_a_profile_that_is_for_spark_does_not_try_the_other_engine(aqi: Aqi) -> None:
+    call = ("verify", "*", "--partitions", "2025-08-08", "--profile", "yarn", "--no-yarn-check")
+    result = aqi(*call, AQI_SPARK__MASTER="local[2]", AQI_WAREHOUSE__URI="warehouse")
+    assert result.exit_code == 1
+    assert "nothing can be compared: no partition of these is fresh" in result.stderr

@@ -14,6 +14,8 @@ from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.small_lake import Lake
 
+pytestmark = pytest.mark.engine
+
 FETCHED = "bronze.open_meteo_hourly+"
 HOUR = timedelta(hours=1)
 EVENING = datetime(2025, 9, 9, 22, 20, tzinfo=UTC)

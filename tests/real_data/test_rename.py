@@ -21,6 +21,8 @@ from tests.support import oracle
 from tests.support.kept.trees import RANGE, commits, unpack
 from tests.support.small_lake import DATED, Lake
 
+pytestmark = pytest.mark.engine
+
 OLD, NEW = "hanoi", "ha_noi"
 QUIET = Quiet(Console(stderr=True))
 PLACES = [

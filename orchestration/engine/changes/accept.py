@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
@@ -30,9 +30,6 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.delta.warehouse import condition
 from resources.machine.package import package_version
-
-if TYPE_CHECKING:
-    pass
 
 SAMPLE = 20
 

@@ -18,7 +18,8 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import TableDifference, type_change, type_name
 from orchestration.core.errors import UsageError, WarehouseError
-from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.runs.batches import in_batches
 from orchestration.core.runs.decisions import EMPTY, PartitionFacts, provenance_of
 from orchestration.core.state.provenance import PartitionRecord, Shape
 from orchestration.core.state.shapes import hashed, shape_of
@@ -31,9 +32,11 @@ from orchestration.engine.fetching import stored_columns
 from orchestration.engine.fingerprints import aggregate
 from orchestration.engine.frames import conform
 from orchestration.engine.session import engine_session
+from orchestration.engine.steps import ROWS_A_PARTITION
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.delta.table_schema import lossy_values
+from resources.delta.warehouse import condition
 from resources.machine import crash_points
 from resources.machine.package import package_version
 
@@ -280,7 +283,10 @@ def run_migration(
             whole = _with_all(whole, contract)
             shapes, contracts = _shapes(workspace, asset, state, found)
             earlier = {digest: hashed(shape) for digest, shape in shapes.items() if digest != contract.digest}
-            facts = aggregate(made, asset, contract, workspace.parameters, earlier)
+            facts: dict[PartitionKey, PartitionFacts] = {}
+            for part in in_batches(PartitionSet.from_keys(state.records), engine.rows_at_once // ROWS_A_PARTITION):
+                some = made.where(condition(asset.partition_columns, part))
+                facts |= aggregate(some, asset, contract, workspace.parameters, earlier)
             records = {one: _record(asset, one, record, facts, contracts) for one, record in state.records.items()}
             said = provenance_of(
                 run_id,

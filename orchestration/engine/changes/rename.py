@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
@@ -37,9 +37,6 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
 from resources.machine import crash_points
 from resources.machine.package import package_version
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from orchestration.core.state.table_state import TableState
 from orchestration.engine.engines.engine import KeptRows
 from orchestration.engine.engines.spark_child import SparkChild
 from resources.delta.rows import batches_of, rewrite_rows
-from resources.delta.table_schema import check_features, fields_of
+from resources.delta.table_schema import check_features, fields_of, grow
 from resources.delta.warehouse import Warehouse, condition
 from resources.embedded.process import EmbeddedProcess
-from resources.embedded.tables import EmbeddedTables, write_parquet
+from resources.embedded.tables import EmbeddedTables, Files, unreadable, write_parquet
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -43,17 +43,16 @@ MOST_PIECES = 256
 
 
 class EmbeddedRows:
-    """Rows in Parquet files; a session of a later process reads them too."""
+    """Rows in Parquet files; a session of a later process reads them too. files: as they were written."""
 
-    def __init__(self, process: EmbeddedProcess, folders: Sequence[Path], schema: StructType) -> None:
-        self._process, self.folders, self.schema = process, tuple(folders), schema
-
-    @property
-    def files(self) -> list[Path]:
-        return [file for folder in self.folders for file in sorted(folder.glob("*.parquet"))]
+    def __init__(self, process: EmbeddedProcess, folders: Sequence[Path], files: Sequence[Path], schema: Any) -> None:
+        self._process, self.folders, self.files, self.schema = process, tuple(folders), tuple(files), schema
 
     def frame(self) -> DataFrame:
-        return self._process.session().read.schema(self.schema).parquet(*map(str, self.folders))
+        session = self._process.session()
+        if gone := [file for file in self.files if not file.exists()]:
+            raise RunError(f"rows that this run evaluated are gone ({gone[0]})", "Call the same command again.")
+        return session.read.schema(self.schema).parquet(*map(str, self.files))
 
     def let_go(self) -> None:
         for folder in self.folders:
@@ -94,7 +93,8 @@ class EmbeddedEngine:
     def stop(self) -> None:
         if self._spark is not None:
             self._spark.end()
-        self._process.stop()
+        with self._committing:  # what is being committed lies in the scratch that goes now
+            self._process.stop()
 
     def _started_once(self, make: Callable[[], SparkChild]) -> Callable[[], SparkChild]:
         lock = threading.Lock()
@@ -120,13 +120,16 @@ class EmbeddedEngine:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def table(self, asset: Asset, version: int, partitions: PartitionSet | None = None) -> DataFrame:
-        through_arrow = self._tables.through_arrow(asset, version)
-        if through_arrow is not None:
-            folder = self._folder(passing=True)
-            write_parquet(self._tables.batches(through_arrow, asset, partitions), folder)
-            return self._process.session().read.parquet(str(folder))
-        rows = self._files(*self._tables.files(asset, version, partitions))
-        return rows if partitions is None else self._of(rows, asset, partitions)
+        found = self._tables.read(asset, version, partitions)
+        if isinstance(found, Files):
+            rows = self._files(found.schema, found.paths)
+            return rows if partitions is None else self._of(rows, asset, partitions)
+        folder = self._folder(passing=True)
+        try:
+            write_parquet(self._tables.batches(found, asset, partitions), folder)
+        except Exception as error:
+            raise unreadable(asset, version, error) from error
+        return self._process.session().read.parquet(str(folder))
 
     def rows(self, table: pa.Table) -> DataFrame:
         folder = self._folder(passing=True)
@@ -141,15 +144,18 @@ class EmbeddedEngine:
         try:
             frame.write.parquet(str(folder))
             if not any(folder.glob("*.parquet")):  # no rows, no files
+                if not frame.isEmpty():
+                    raise RunError("the embedded engine has written no file for rows that there are")
                 write_parquet((_arrow(schema), ()), folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return EmbeddedRows(self._process, [folder], schema)
+        return EmbeddedRows(self._process, [folder], sorted(folder.glob("*.parquet")), schema)
 
     def together(self, parts: Sequence[KeptRows]) -> KeptRows:
         rows = [part for part in parts if isinstance(part, EmbeddedRows)]
-        return EmbeddedRows(self._process, [folder for part in rows for folder in part.folders], rows[0].schema)
+        folders, files = ([path for part in rows for path in paths(part)] for paths in (_folders_of, _files_of))
+        return EmbeddedRows(self._process, folders, files, rows[0].schema)
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
         made: DataFrame
@@ -167,7 +173,14 @@ class EmbeddedEngine:
             self._work.folders += rows.folders
             folders += [*rows.folders]
         output = self._folder(passing=True)
-        self._on_spark().make(asset, folders, arguments, output)
+        child = self._on_spark()
+        timer = threading.Timer(self._process.timeout, child.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            child.make(asset, folders, arguments, output)
+        finally:
+            timer.cancel()
         return self._process.session().read.parquet(str(output))
 
     def create(self, asset: Asset, contract: Contract) -> None:
@@ -183,11 +196,14 @@ class EmbeddedEngine:
         provenance: Provenance,
         base: TableState,
     ) -> None:
-        part = rows if only is None else self.evaluate(self._of(rows.frame(), asset, only))
+        part = rows
+        if only is not None:
+            with self.working(asset.key):
+                part = self.evaluate(self._of(rows.frame(), asset, only))
         assert isinstance(part, EmbeddedRows)
         try:
             with self._committing:  # each takes what it needs of both, memory and processors
-                self._warehouse.replace_rows(batches_of(part.files), asset, partitions, provenance, base)
+                self._warehouse.replace_rows(batches_of(part.files, number), asset, partitions, provenance, base)
         finally:
             if part is not rows:
                 part.let_go()
@@ -200,9 +216,14 @@ class EmbeddedEngine:
         check_features(uri)
         rows = self.evaluate(frame)
         assert isinstance(rows, EmbeddedRows)
+        import pyarrow.parquet as pq
+
         crash_points.reach("before-commit")
         try:
-            rewrite_rows(uri, fields, batches_of(rows.files), commit_metadata, base_version)
+            number = sum(pq.read_metadata(file).num_rows for file in rows.files)
+            with self._committing:
+                rewrite_rows(uri, fields, batches_of(rows.files, number), commit_metadata, base_version)
+                grow(uri, fields, contract.description, "")  # deltalake leaves what the table is described as
         finally:
             rows.let_go()
 
@@ -233,6 +254,14 @@ class EmbeddedEngine:
             assert self._work.folders is not None, "within a piece of work"
             self._work.folders.append(folder)
         return folder
+
+
+def _folders_of(rows: EmbeddedRows) -> Sequence[Path]:
+    return rows.folders
+
+
+def _files_of(rows: EmbeddedRows) -> Sequence[Path]:
+    return rows.files
 
 
 def _bare(schema: StructType) -> StructType:

@@ -35,7 +35,7 @@ class KeptRows(Protocol):
 
 
 class Engine(Protocol):
-    """One engine for one run. Everything but ``start``, ``cancel`` and ``stop`` is called within ``working``.
+    """One engine for one run. What makes rows is called within ``working``; what commits them need not be.
 
     Safe to call from several threads. Any error may be raised by any of them.
     """

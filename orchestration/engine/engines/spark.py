@@ -108,7 +108,8 @@ class SparkEngine:
         return made
 
     def create(self, asset: Asset, contract: Contract) -> None:
-        self._tables.create(asset, contract)
+        with self.working(asset.key):
+            self._tables.create(asset, contract)
 
     def replace(
         self,
@@ -120,9 +121,10 @@ class SparkEngine:
         provenance: Provenance,
         base: TableState,
     ) -> None:
-        frame = rows.frame()
-        part = frame if only is None else frame.where(condition(asset.partition_columns, only))
-        self._tables.replace(part, asset, partitions, number, provenance, base)
+        with self.working(asset.key):
+            frame = rows.frame()
+            part = frame if only is None else frame.where(condition(asset.partition_columns, only))
+            self._tables.replace(part, asset, partitions, number, provenance, base)
 
     def rewrite(
         self, frame: DataFrame, asset: Asset, contract: Contract, number: int, commit_metadata: str, base_version: int

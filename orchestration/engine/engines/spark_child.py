@@ -44,6 +44,7 @@ class SparkChild:
         self._conf, self._log = dict(conf), log
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
 
     def make(self, asset: Asset, inputs: Sequence[Path], arguments: Mapping[str, Any], output: Path) -> None:
         """Write what the asset's function makes of ``inputs`` into the folder ``output``.
@@ -53,6 +54,8 @@ class SparkChild:
         function = asset.function
         work = Work(function.__module__, function.__name__, tuple(map(str, inputs)), arguments, str(output))
         with self._lock:
+            if self._killed:
+                raise RunError("Spark was ended: cancelled, or after embedded.timeout_seconds")
             process = self._started()
             assert process.stdin is not None and process.stdout is not None
             try:
@@ -79,7 +82,8 @@ class SparkChild:
         process.stdout.close()
 
     def kill(self) -> None:
-        """End it at once; its JVM follows."""
+        """End it at once, and start none any more; its JVM follows."""
+        self._killed = True
         if self._process is not None:
             self._process.kill()
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -327,3 +327,43 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, make: Make) ->
     with pytest.raises(RunError, match=r"cannot write below .*lake"):
         make().session()
     (tmp_path / "lake" / "_aqi").unlink()
+
+
+# --- what is around it ----------------------------------------------------------------------------
+
+
+def test_variables_of_the_shell_do_not_reach_it(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One makes Sail write no file, others keep it from starting; a proxy is nothing for this machine."""
+    monkeypatch.setenv("SAIL_PARQUET__MAXIMUM_PARALLEL_ROW_GROUP_WRITERS", "0")
+    monkeypatch.setenv("SAIL_EXECUTION__DEFAULT_PARALLELISM", "x")
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    process = make()
+    engine = EmbeddedEngine(Warehouse(str(tmp_path / "lake")), process)
+    with engine.working("a test"):
+        rows = engine.evaluate(process.session().range(1000))
+        assert rows.frame().count() == 1000
+
+
+def test_cancelling_does_not_wait_for_a_start(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a process that says nothing."""
+    monkeypatch.setattr("resources.embedded.server.__file__", "-c")  # python -I -c SCRATCH: ends at once, or hangs
+    monkeypatch.setattr("resources.embedded.process.sys.executable", "/bin/cat")
+    process = make()
+    started = time.monotonic()
+    with meanwhile(process.cancel), pytest.raises(RunError, match="did not start"):
+        process.session()
+    assert time.monotonic() - started < DEATH_SECONDS + 5
+
+
+def test_the_active_session_is_that_of_the_process_that_lives(make: Make) -> None:
+    """An asset's function may ask for it; that of a process that was killed is none any more."""
+    from pyspark.sql import SparkSession
+
+    process = make()
+    assert alive(process)
+    os.kill(pid_of(process), signal.SIGKILL)
+    with suppress(RunError):  # it may still be dying
+        alive(process)
+    with process.working("after it"):
+        assert SparkSession.active().range(3).count() == 3

@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Column, Contract
-from orchestration.core.errors import WarehouseError
+from orchestration.core.errors import RunError, WarehouseError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.state.provenance import PartitionRecord, Provenance
@@ -207,3 +207,50 @@ def test_a_file_that_is_lost_is_named(embedded: Any, filled: Warehouse) -> None:
 def test_a_table_that_is_not_there_is_named(embedded: Any, tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match=HOURS.key):
         read(embedded.engine(Warehouse(str(tmp_path))), 0, None)
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "short"])
+def test_a_data_file_that_is_not_as_the_log_says(embedded: Any, warehouse: Warehouse, how: str) -> None:
+    """Sail passes over a file that is gone or empty, and the rows would be fewer. What does not need it is read."""
+    uri, engine = warehouse.table_uri(HOURS.key), embedded.engine(warehouse)
+    first, second = (PartitionKey(day, "hue") for day in (FIRST, FIRST + timedelta(days=5)))
+    for at in (first, second):
+        write_deltalake(uri, arrow([at]), mode="append")
+    assert len(read(engine, 2, None)) == 2  # its footer is known by now
+    lost = Path(next(iter(set(DeltaTable(uri, version=1).file_uris()))))
+    content = lost.read_bytes()
+    if how == "gone":
+        lost.unlink()
+    else:
+        lost.write_bytes(b"" if how == "empty" else content[:-9])
+    for partitions in (None, PartitionSet.from_keys([first])):
+        with pytest.raises(WarehouseError, match=HOURS.key):
+            read(engine, 2, partitions)
+    assert read(engine, 2, PartitionSet.from_keys([second])) == [row(second)]
+
+
+def test_rows_that_were_evaluated_and_are_gone(embedded: Any, warehouse: Warehouse) -> None:
+    """A frame over a folder that is not there any more would be an empty one."""
+    engine = embedded.engine(warehouse)
+    with engine.working("a test"):
+        rows = engine.evaluate(embedded.process.session().range(10))
+        rows.let_go()
+        with pytest.raises(RunError, match="are gone"):
+            rows.frame()
+
+
+def test_nan_is_read_and_found_whatever_statistics_say(embedded: Any, tmp_path: Path) -> None:
+    """They know nothing of it: [1, NaN] would be read as [1, 1], and a filter would pass over its file."""
+    from pyspark.sql import functions as F
+
+    warehouse = created(tmp_path / "lake")
+    keys = [PartitionKey(FIRST, at) for at in ("danang", "hue")]
+    rows = [row(keys[0]) | {"value": 1.0}, row(keys[1]) | {"value": float("nan")}]
+    schema = arrow(keys).schema
+    write_deltalake(warehouse.table_uri(HOURS.key), pa.Table.from_pylist(rows, schema), mode="append")
+    engine = embedded.engine(warehouse)
+    with engine.working("a test"):
+        for frame in (engine.table(HOURS, 1), engine.evaluate(engine.table(HOURS, 1)).frame()):
+            values = [one["value"] for one in ordered(frame.toArrow().to_pylist())]
+            assert repr(values) == "[1.0, nan]"
+            assert [repr(one.value) for one in frame.where(F.col("value") > 5).collect()] == ["nan"]

@@ -24,7 +24,7 @@ from tests.support.river.oracle import COLUMNS, DAILY, FLOODS, LEVELS, RAINFALL,
 from tests.support.river.project import PROJECT
 from tests.support.words import words_of_air
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
 OF_OURS = (

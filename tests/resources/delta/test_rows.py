@@ -227,7 +227,7 @@ def test_rows_flow_from_parquet_files_by_name_and_what_they_lack_is_null(uri: st
         }
     )
     pq.write_table(made, tmp_path / "one.parquet")
-    replace(uri, PartitionSet.from_keys([key(0)]), batches_of([tmp_path / "one.parquet"]))
+    replace(uri, PartitionSet.from_keys([key(0)]), batches_of([tmp_path / "one.parquet"], 1))
     assert stored(uri) == [row(key(0), 0, 3.0, rules=None)]
 
 
@@ -299,7 +299,7 @@ def through_files(folder: Path, rows: list[Row]) -> Rows:
         pa.field(field.name, field.type) for field in pa.schema(Schema.from_json(json.dumps(CONTRACT.delta_schema())))
     ]
     pq.write_table(pa.Table.from_pylist(rows, pa.schema(fields)), folder / "rows.parquet")
-    return batches_of([folder / "rows.parquet"])
+    return batches_of([folder / "rows.parquet"], len(rows))
 
 
 @pytest.mark.parametrize("partitions", [FEW, MANY], ids=["few", "many"])
@@ -360,3 +360,34 @@ def test_rows_that_cannot_be_read_commit_nothing(uri: str) -> None:
     with pytest.raises(WarehouseError, match="the disk is gone"):
         replace(uri, FEW, broken, 0)
     assert DeltaTable(uri).version() == 0
+
+
+def test_rows_that_are_not_as_many_as_were_decided_on(uri: str, tmp_path: Path) -> None:
+    """Files that lost rows on their way, or are not there any more, are never committed for less."""
+    through_files(tmp_path, [row(key(0)), row(key(2))])
+    before = DeltaTable(uri).version()
+    for files, number, said in (
+        ([tmp_path / "rows.parquet"], 3, "2 rows .* must be 3"),
+        ([tmp_path / "gone"], 0, "gone"),
+    ):
+        for append in (False, True):
+            with pytest.raises(WarehouseError, match=said):
+                replace(uri, FEW, batches_of(files, number), append=append)
+    assert DeltaTable(uri).version() == before
+
+
+def test_columns_that_have_other_names_in_the_files(uri: str, tmp_path: Path) -> None:
+    """deltalake would read nulls, and write them back into other people's partitions."""
+    first = Path(uri) / "_delta_log" / f"{0:020}.json"
+    (metadata,) = (one for line in first.read_text().splitlines() if "metaData" in (one := json.loads(line)))
+    schema = json.loads(metadata["metaData"]["schemaString"])
+    for number, field in enumerate(schema["fields"], 1):
+        field["metadata"] = {"delta.columnMapping.id": number, "delta.columnMapping.physicalName": f"col-{number}"}
+    metadata["metaData"]["schemaString"] = json.dumps(schema)
+    metadata["metaData"]["configuration"] = {"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "5"}
+    protocol = {"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}}
+    first.with_name(f"{1:020}.json").write_text("\n".join(map(json.dumps, (metadata, protocol))))
+    before = DeltaTable(uri).version()
+    with pytest.raises(WarehouseError, match=r"columnMapping.*\n.*--engine spark"):
+        replace(uri, FEW, given_rows([row(key(0))]))
+    assert DeltaTable(uri).version() == before

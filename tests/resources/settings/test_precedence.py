@@ -79,7 +79,7 @@ def test_variables_of_others_and_those_that_are_no_settings_are_left_alone() -> 
 )
 def test_text_of_the_environment_stays_text(text: str) -> None:
     """YAML would make a number of the key 0123456, another one at that, and cut the folder at ``#``."""
-    settings = given(AQI_OPEN_METEO__API_KEY=text, AQI_WAREHOUSE__URI=text)
+    settings = given(AQI_OPEN_METEO__API_KEY=text, AQI_WAREHOUSE__URI=text, AQI_ENGINE="spark")
     assert settings.open_meteo.api_key is not None
     assert settings.open_meteo.api_key.get_secret_value() == settings.warehouse.uri == text
 
