@@ -107,7 +107,7 @@ def open_below(folder: Path) -> list[str]:
     names = []
     for link in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # closed by now, as that of this listing
-            names.append(os.readlink(link))
+            names.append(str(link.readlink()))
     return [name for name in names if name.startswith(str(folder))]
 
 
