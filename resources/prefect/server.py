@@ -44,7 +44,7 @@ def configured_api_url() -> str | None:
     """The API that Prefect's own settings name (environment or profile), None where there is none."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
-    if _nothing_names_one():
+    if "prefect" not in sys.modules and _nothing_names_one():
         return None
     from prefect.settings import get_current_settings
 
