@@ -55,7 +55,7 @@ class Frames:
         frames = [
             rows.frame()
             if partitions is None
-            else rows.frame().where(condition(upstream.partition_columns, partitions))
+            else rows.frame(partitions).where(condition(upstream.partition_columns, partitions))
             for rows, partitions in reading.kept
         ]
         if reading.stored or not frames:

@@ -186,15 +186,16 @@ class EngineWorld:
         engine = self._context.engine()
         with engine.working(step.id):
             whole_locations = any(mapping.window is not None for mapping in asset.upstream)
-            kept: list[KeptRows] = []
+            kept: list[tuple[PartitionSet, KeptRows]] = []
             facts: dict[PartitionKey, PartitionFacts] = {}
             try:
                 for part in self._batches(targets, whole_locations=whole_locations):
-                    kept.append(engine.evaluate(self.transform(step, asset, part, readings(part), own)))
-                    facts |= self._distinct(asset, facts, self.facts(asset, kept[-1].frame(), own))
+                    rows = engine.evaluate(self.transform(step, asset, part, readings(part), own))
+                    kept.append((part, rows))
+                    facts |= self._distinct(asset, facts, self.facts(asset, rows.frame(), own))
                 return Made(engine.together(kept), facts)
             except BaseException:
-                for rows in kept:
+                for _, rows in kept:
                     rows.let_go()
                 raise
 
@@ -252,17 +253,17 @@ class EngineWorld:
     ) -> tuple[PartitionSet, str]:
         columns = [name for name in self._source_columns(asset) if not name.startswith("_")]
         with self._context.engine().working(asset.key):
-            frame = made.frame.frame()
             then, now = dict[PartitionKey, tuple[int, int]](), dict[PartitionKey, tuple[int, int]]()
             for part in self._batches(partitions):
                 then |= contents(self._frames.stored(asset, part, own), asset, columns)
-                now |= contents(frame.where(condition(asset.partition_columns, part)), asset, columns)
+                rows = made.frame.frame(part).where(condition(asset.partition_columns, part))
+                now |= contents(rows, asset, columns)
             bad = PartitionSet.from_keys(key for key in partitions if then.get(key) != now.get(key))
             if not bad:
                 return bad, ""
             first = PartitionSet.from_keys([next(iter(bad))])
             stored = self._frames.stored(asset, first, own)
-            made_anew = frame.where(condition(asset.partition_columns, first))
+            made_anew = made.frame.frame(first).where(condition(asset.partition_columns, first))
             return bad, first_difference(stored, made_anew, self._context.contracts[asset.key].key, columns)
 
     def let_go(self, frame: KeptRows) -> None:
@@ -310,7 +311,7 @@ class _Stored:
 
     rows: DataFrame
 
-    def frame(self) -> DataFrame:
+    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
         return self.rows
 
     def let_go(self) -> None:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
@@ -42,21 +42,40 @@ MOST_PIECES = 256
 """So many pieces of partitions are a condition; more are joined."""
 
 
+class Part(NamedTuple):
+    """Rows in the Parquet files of a folder. partitions: that they can be of; None where nobody knows."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    partitions: PartitionSet | None = None
+
+    def may_have(self, wanted: PartitionSet | None) -> bool:
+        """Whether it can have rows of what is wanted (None: anything)."""
+        return wanted is None or self.partitions is None or bool(self.partitions & wanted)
+
+
 class EmbeddedRows:
-    """Rows in Parquet files; a session of a later process reads them too. files: as they were written."""
+    """Rows in Parquet files; a session of a later process reads them too."""
 
-    def __init__(self, process: EmbeddedProcess, folders: Sequence[Path], files: Sequence[Path], schema: Any) -> None:
-        self._process, self.folders, self.files, self.schema = process, tuple(folders), tuple(files), schema
+    def __init__(self, process: EmbeddedProcess, parts: Sequence[Part], schema: StructType) -> None:
+        self._process, self.parts, self.schema = process, tuple(parts), schema
 
-    def frame(self) -> DataFrame:
+    @property
+    def files(self) -> list[Path]:
+        """As they were written."""
+        return [file for part in self.parts for file in part.files]
+
+    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
+        parts = [part for part in self.parts if part.may_have(partitions)]
+        files = [file for part in parts or self.parts[:1] for file in part.files]
         session = self._process.session()
-        if gone := [file for file in self.files if not file.exists()]:
+        if gone := [file for file in files if not file.exists()]:
             raise RunError(f"rows that this run evaluated are gone ({gone[0]})", "Call the same command again.")
-        return session.read.schema(self.schema).parquet(*map(str, self.files))
+        return session.read.schema(self.schema).parquet(*map(str, files))
 
     def let_go(self) -> None:
-        for folder in self.folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        for part in self.parts:
+            shutil.rmtree(part.folder, ignore_errors=True)
 
 
 class EmbeddedEngine:
@@ -150,12 +169,16 @@ class EmbeddedEngine:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return EmbeddedRows(self._process, [folder], sorted(folder.glob("*.parquet")), schema)
+        return EmbeddedRows(self._process, [Part(folder, tuple(sorted(folder.glob("*.parquet"))))], schema)
 
-    def together(self, parts: Sequence[KeptRows]) -> KeptRows:
-        rows = [part for part in parts if isinstance(part, EmbeddedRows)]
-        folders, files = ([path for part in rows for path in paths(part)] for paths in (_folders_of, _files_of))
-        return EmbeddedRows(self._process, folders, files, rows[0].schema)
+    def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:
+        made = [
+            (part._replace(partitions=of), rows.schema)
+            for of, rows in parts
+            if isinstance(rows, EmbeddedRows)
+            for part in rows.parts
+        ]
+        return EmbeddedRows(self._process, [part for part, _ in made], made[0][1])
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
         made: DataFrame
@@ -170,8 +193,8 @@ class EmbeddedEngine:
         for frame in frames:
             rows = self.evaluate(frame)
             assert isinstance(rows, EmbeddedRows)
-            self._work.folders += rows.folders
-            folders += [*rows.folders]
+            self._work.folders += [part.folder for part in rows.parts]
+            folders += [part.folder for part in rows.parts]
         output = self._folder(passing=True)
         child = self._on_spark()
         timer = threading.Timer(self._process.timeout, child.kill)
@@ -199,7 +222,7 @@ class EmbeddedEngine:
         part = rows
         if only is not None:
             with self.working(asset.key):
-                part = self.evaluate(self._of(rows.frame(), asset, only))
+                part = self.evaluate(self._of(rows.frame(only), asset, only))
         assert isinstance(part, EmbeddedRows)
         try:
             with self._committing:  # each takes what it needs of both, memory and processors
@@ -254,14 +277,6 @@ class EmbeddedEngine:
             assert self._work.folders is not None, "within a piece of work"
             self._work.folders.append(folder)
         return folder
-
-
-def _folders_of(rows: EmbeddedRows) -> Sequence[Path]:
-    return rows.folders
-
-
-def _files_of(rows: EmbeddedRows) -> Sequence[Path]:
-    return rows.files
 
 
 def _bare(schema: StructType) -> StructType:

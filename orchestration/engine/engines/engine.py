@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class KeptRows(Protocol):
     """Rows that were evaluated, kept in memory or on disk until they are let go of."""
 
-    def frame(self) -> DataFrame:
-        """As a frame of the session that there is now."""
+    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
+        """As a frame of the session that there is now. partitions: rows of others need not be in it; None: all are."""
         ...
 
     def let_go(self) -> None:
@@ -89,8 +89,8 @@ class Engine(Protocol):
         """Evaluate a frame once, or when it is first read, and keep its rows."""
         ...
 
-    def together(self, parts: Sequence[KeptRows]) -> KeptRows:
-        """Rows that were evaluated in parts, at least one, of the same columns, as one."""
+    def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:
+        """Rows that were evaluated in parts, at least one, of the same columns, as one; each with its partitions."""
         ...
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:

@@ -44,7 +44,7 @@ class SparkRows:
     def __init__(self, frame: DataFrame) -> None:
         self._frame = frame.persist()
 
-    def frame(self) -> DataFrame:
+    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
         return self._frame
 
     def let_go(self) -> None:
@@ -99,9 +99,9 @@ class SparkEngine:
     def evaluate(self, frame: DataFrame) -> KeptRows:
         return SparkRows(frame)
 
-    def together(self, parts: Sequence[KeptRows]) -> KeptRows:
+    def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:
         assert len(parts) == 1, "Spark evaluates everything at once"
-        return parts[0]
+        return parts[0][1]
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
         made: DataFrame = asset.function(*frames, **arguments)
