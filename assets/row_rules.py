@@ -9,6 +9,8 @@ from pyspark.sql import functions as F
 
 from orchestration.core.declarations.contract import RowRule
 
+MICROSECONDS_AN_HOUR = 3_600_000_000
+
 
 def broken_rules(rules: Sequence[RowRule]) -> Column:
     """The names of the rules that a row breaks, each once, in the order of ``rules``; empty where it breaks none."""
@@ -30,14 +32,14 @@ def _breaks(rule: RowRule) -> Column:
     match rule.kind:
         case "null":
             return column.isNull()
-        case "below":
-            return _true(column < F.lit(rule.bound))
-        case "above":  # Spark sorts NaN above every number; it breaks not_finite, not this
+        case "below":  # NaN breaks not_finite, not these; engines sort it above or below every number, by its sign
+            return _true((column < F.lit(rule.bound)) & ~F.isnan(column))
+        case "above":
             return _true((column > F.lit(rule.bound)) & ~F.isnan(column))
         case "not_finite":
             return _true(F.isnan(column) | column.isin(float("inf"), float("-inf")))
         case "off_hour":
-            return _true(F.date_trunc("hour", column) != column)
+            return _true(F.unix_micros(column) % MICROSECONDS_AN_HOUR != 0)
         case "other_day":
             return _true(F.to_date(column) != F.col(str(rule.other)))
 

@@ -6,7 +6,8 @@ with a mark for null, so a value cannot move between columns unseen; columns tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
@@ -34,10 +35,11 @@ def aggregate(
     """
     from pyspark.sql import functions as F
 
+    doubles = _doubles(frame)
     required = [column.name for column in contract.columns if not column.nullable]
     counts: dict[str, Column] = {
         NOT_NULL: F.count_if(F.greatest(*[F.col(name).isNull() for name in [*required, required[0]]])),
-        UNIQUE: F.count(F.lit(1)) - F.size(F.collect_set(row_hash(contract.key))),
+        UNIQUE: F.count(F.lit(1)) - F.size(F.collect_set(row_hash(contract.key, doubles))),
     }
     counts |= {check.name: check.count(parameters) for check in asset.checks}
     columns = asset.partition_columns
@@ -48,7 +50,7 @@ def aggregate(
         frame.groupBy(*[key.alias(name) for key, name in zip(keys, ("day", "location"), strict=False)])
         .agg(
             F.count(F.lit(1)).alias("rows"),
-            *[F.sum(row_hash(of).cast("decimal(20,0)")).alias(f"hash:{name}") for name, of in hashed.items()],
+            *[F.sum(row_hash(of, doubles).cast("decimal(20,0)")).alias(f"hash:{name}") for name, of in hashed.items()],
             *[F.count(name).alias(f"values:{name}") for name in counted],
             *[count.alias(f"check:{name}") for name, count in counts.items()],
         )
@@ -68,7 +70,7 @@ def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[Par
 
     assert asset.partition_columns is not None
     day, location = (F.col(name) for name in asset.partition_columns)
-    hashes = F.sum(row_hash(columns).cast("decimal(20,0)"))
+    hashes = F.sum(row_hash(columns, _doubles(frame)).cast("decimal(20,0)"))
     rows = frame.groupBy(day.alias("day"), location.alias("location")).agg(
         F.count(F.lit(1)).alias("rows"), hashes.alias("hash")
     )
@@ -78,12 +80,24 @@ def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[Par
     }
 
 
-def row_hash(columns: Sequence[str]) -> Column:
-    """A 64-bit hash of a row's columns in which nulls count as values."""
+def row_hash(columns: Sequence[str], doubles: Collection[str] = ()) -> Column:
+    """A 64-bit hash of a row's columns in which nulls count as values.
+
+    doubles: those of them that can be NaN, of which there are many in bits; Spark takes them for one, Sail does not.
+    """
     from pyspark.sql import functions as F
 
-    marked = [part for name in columns for part in (F.col(name).isNull(), F.col(name))]
+    def value(name: str) -> Column:
+        if name not in doubles:
+            return F.col(name)
+        return F.when(F.isnan(name), F.lit(math.nan)).otherwise(F.col(name))
+
+    marked = [part for name in columns for part in (F.col(name).isNull(), value(name))]
     return F.xxhash64(*marked)
+
+
+def _doubles(frame: DataFrame) -> frozenset[str]:
+    return frozenset(field.name for field in frame.schema.fields if field.dataType.typeName() in ("double", "float"))
 
 
 def _counted(contract: Contract) -> tuple[str, ...]:
