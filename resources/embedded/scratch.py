@@ -13,8 +13,9 @@ import shutil
 import uuid
 from pathlib import Path
 
+from resources.embedded.server import LOCK_SUFFIX
+
 FOLDER = "_aqi/scratch"
-LOCK_SUFFIX = ".lock"
 ATTEMPTS = 10
 
 
@@ -64,3 +65,6 @@ def sweep(root: Path) -> None:
                 lock.unlink(missing_ok=True)
             finally:
                 os.close(held)
+    for folder in root.iterdir():
+        if folder.is_dir() and not Path(f"{folder}{LOCK_SUFFIX}").exists():  # its lock is there before it is
+            shutil.rmtree(folder, ignore_errors=True)

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 
 OUT_OF_MEMORY = 70
+LOCK_SUFFIX = ".lock"
+"""Of the file beside a scratch folder that whoever started this holds."""
 POLL_SECONDS = 0.05
 OPERATORS_SHARE = 0.6
 """Of the memory: what operators may hold before they spill. The rest is for batches on their way and for code."""
@@ -76,6 +78,8 @@ def main() -> None:
             pass
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        if not scratch.exists():  # else the next one sweeps what was written meanwhile
+            Path(f"{scratch}{LOCK_SUFFIX}").unlink(missing_ok=True)
         os._exit(0)
 
 

@@ -28,8 +28,8 @@ LAST = ORDER[-1]
 def turn(item: pytest.Item) -> int:
     """Of the queue's front (a cluster, then servers, then commands), middle (neither) or back (the shared session)."""
     marked = {mark.name for mark in item.iter_markers()}
-    if "yarn" in marked:
-        return 0
+    if "yarn" in marked or ("prefect" in marked and not unit(item.nodeid).endswith(".py")):
+        return 0  # what goes to one worker as a whole, and takes minutes, must not be left for the end
     if "prefect" in marked:
         return 1
     if "spark" not in marked:
