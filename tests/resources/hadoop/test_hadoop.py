@@ -142,6 +142,7 @@ def test_the_profile_for_yarn_runs_on_yarn_only() -> None:
     check_master(load("yarn", environment={"AQI_SPARK__MASTER": "local[2]"}, flags={"yarn": {"check": False}}))
 
 
+@pytest.mark.spark
 def test_the_session() -> None:
     environment = {
         "AQI_YARN__QUEUE": "night",
@@ -172,6 +173,7 @@ def test_principal_and_keytab_go_together() -> None:
         load("yarn", environment={"AQI_YARN__PRINCIPAL": "air@X"})
 
 
+@pytest.mark.spark
 def test_local_paths_stay_local_where_a_cluster_is_configured() -> None:
     assert spark_conf(load("local", environment={}), "r1", 1)["spark.hadoop.fs.defaultFS"] == "file:///"
 
