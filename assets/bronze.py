@@ -5,14 +5,25 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from orchestration.core.declarations.asset import asset
+from orchestration.core.declarations.asset import HourlyRows, asset
 from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.scheme import DailyByLocation
 
 DAILY = DailyByLocation()
 
 
-@asset(layer="bronze", source="open_meteo", partitions=DAILY, contract="OpenMeteoHourly", tags=("hourly", "source"))
+@asset(
+    layer="bronze",
+    source="open_meteo",
+    partitions=DAILY,
+    contract="OpenMeteoHourly",
+    tags=("hourly", "source"),
+    hours=HourlyRows(
+        instant="ts_utc",
+        essential=("aqi", "pm25", "pm10", "o3", "no2", "so2", "co"),
+        judged_by="silver.air_quality_hourly_clean",
+    ),
+)
 def open_meteo_hourly(open_meteo: DataFrame, *, locations: tuple[Location, ...], model_domain: str) -> DataFrame:
     """Open-Meteo's hourly air quality as it was sent: an hour of one place a row, forecasts left out.
 

@@ -61,7 +61,7 @@ class AirSettings(Settings):
 def _open_meteo(settings: AirSettings) -> OpenMeteo:
     from resources.open_meteo.source import OpenMeteo
 
-    return OpenMeteo(settings.open_meteo, VARIABLES)
+    return OpenMeteo(settings.open_meteo, VARIABLES, injected_clock=settings.clock.now is not None)
 
 
 def _models(limits: Mapping[str, Bounds]) -> Mapping[str, Any]:

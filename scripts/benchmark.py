@@ -20,11 +20,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
+from resources.machine.clock import system_clock
 from resources.prefect.server import EmbeddedServer
 from resources.simulator.server import Simulator
 from resources.spark.driver import JARS_FOLDER
@@ -85,7 +85,7 @@ def main() -> None:
             "AQI_ENGINE": options.engine,
         }
         with (
-            Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=options.answers) as simulator,
+            Simulator(now=system_clock, injected=False, replay=options.answers) as simulator,
             prefect_server(options.server, home / "server.log", environment),
         ):
             environment["AQI_OPEN_METEO__BASE_URL"] = simulator.url

@@ -60,6 +60,7 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
 @click.argument("asset")
 @partitions_option
 @locations_option
+@click.option("--raw", is_flag=True, help="Instead of rows: what its source sent about these partitions, and when.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Rows at the most.")
 @click.option(
     "--format",
@@ -73,11 +74,16 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
 @json_option
 @command
 def show(
-    asset: str, days: str | None, locations: str, limit: int, form: str, profile: str | None, as_json: bool
+    asset: str, days: str | None, locations: str, raw: bool, limit: int, form: str, profile: str | None, as_json: bool
 ) -> int:
-    """Print rows of an asset's table in the order of its key. Needs no JVM."""
+    """Print rows of an asset's table in the order of its key. Needs no JVM.
+
+    --raw: a line per kept answer of its source and partition: when it was asked for, what became of it, and in which
+    hours and columns it differs from the kept answer before it.
+    """
     from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json
     from orchestration.reports.json_text import to_json
+    from orchestration.reports.raw_answers import read_raw_answers
     from orchestration.reports.rows import read_rows
 
     workspace = open_workspace(profile)
@@ -85,8 +91,14 @@ def show(
     if len(keys) != 1:
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
     names = place_names(locations)
-    partitions = workspace.partitions(days, names) if days is not None else None
-    rows = read_rows(workspace, keys[0], partitions, names, limit)
+    if raw:
+        found = read_raw_answers(workspace, keys[0], days, names, limit)
+        rows = found.table
+        for note in found.notes:
+            click.echo(f"note: {note}", err=True)
+    else:
+        partitions = workspace.partitions(days, names) if days is not None else None
+        rows = read_rows(workspace, keys[0], partitions, names, limit)
     if as_json or form == "json":
         click.echo(to_json(rows_as_json(rows)))
     elif form == "csv":
@@ -121,31 +133,26 @@ def lineage(selection: str, form: str, output: Path | None, profile: str | None,
 @click.option(
     "--replay",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Answer from the recorded answers (*.json) in this folder.",
+    help="Answer from the recorded answers (*.json) in this folder, or from WAREHOUSE/_aqi/raw/ASSET.",
+)
+@click.option(
+    "--record",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Pass requests on to the configured source, and keep its answers in this folder.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free port.")
 @click.option("--fault", "faults", default="", metavar="NAME[:RATE],…", help="Go wrong on purpose, see `--fault help`.")
 @profile_option
 @command
-def simulate(replay: Path | None, port: int, faults: str, profile: str | None) -> int:
+def simulate(replay: Path | None, record: Path | None, port: int, faults: str, profile: str | None) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
-    from resources.simulator.faults import FAULTS, parse_faults
-    from resources.simulator.server import Simulator
+    from orchestration.cli.simulate import serve
+    from resources.simulator.faults import FAULTS
 
     if faults == "help":
         click.echo("\n".join(f"{name}: {text}" for name, text in FAULTS.items()))
         return 0
-    settings = project().load(profile)
-    server = Simulator(now=settings.now, port=port, replay=replay, faults=parse_faults(faults))
-    click.echo(f"Open-Meteo's API is simulated at {server.url} (Ctrl-C ends it)", err=True)
-    click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        server.stop()
-    return 0
+    return serve(project().load(profile), port, faults, replay=replay, record=record)
 
 
 @main.command()

@@ -21,6 +21,9 @@ from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NOTES = 12
+"""So many notes of a step are shown; the summary as JSON has all."""
+
 
 def print_plan(console: Console, plan: Plan) -> None:
     """The steps in their order, with what they read and why."""
@@ -87,6 +90,10 @@ def print_summary(console: Console, summary: RunSummary) -> None:
             console.print(f"rewritten too: {outcome.step.asset} {outcome.rewritten}", soft_wrap=True)
         for name, count in outcome.warnings.items():
             console.print(f"[yellow]warning[/yellow] {outcome.step.asset}: {name} {count}", soft_wrap=True)
+        for note in outcome.notes[:NOTES]:
+            console.print(f"[yellow]warning[/yellow] {outcome.step.asset}: {escape(note)}", soft_wrap=True)
+        if len(outcome.notes) > NOTES:
+            console.print(f"[yellow]warning[/yellow] {outcome.step.asset}: and {len(outcome.notes) - NOTES} more")
     _print_tables(console, summary.plan)
     _print_left_out(console, summary.plan.left_out)
     if not summary.plan.steps:

@@ -41,6 +41,11 @@ force_option = click.option("--force", is_flag=True, help="Make what is fresh to
 )
 @dry_run_option
 @force_option
+@click.option(
+    "--from-raw",
+    is_flag=True,
+    help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
+)
 @engine_option
 @yarn_check_option
 @profile_option
@@ -53,6 +58,7 @@ def materialize(
     hourly: bool,
     dry_run: bool,
     force: bool,
+    from_raw: bool,
     engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
@@ -64,10 +70,14 @@ def materialize(
     """
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     if hourly:
-        if days is not None or force:
-            raise UsageError("--hourly chooses the days itself", "Leave out --partitions and --force.")
+        if days is not None or force or from_raw:
+            raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
         return _hourly(workspace, selection, locations, dry_run, as_json)
-    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
+    if from_raw and force:
+        raise UsageError("--from-raw asks no source, and --force does", "Leave out one of them.")
+    request = workspace.requested(
+        workspace.select(selection), days, place_names(locations), force=force, from_raw=from_raw
+    )
     if dry_run:
         return _show_plan(workspace, request, as_json)
     return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json)

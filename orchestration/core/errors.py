@@ -85,6 +85,14 @@ class SourceNonsense(SourceError):
     """An answer came, but it is not right: HTML, no JSON, another unit, one hour with two values, …"""
 
 
+class SourceClock(SourceError):
+    """The source's clock and the run's are too far apart: one of them is wrong, and what has happened is not known."""
+
+
+class AnswerNotKept(SourceError):
+    """A source answered, and its answer could not be kept: nothing is made of it."""
+
+
 class SourceUnreachable(SourceError):
     """No connection, no answer in time, or an answer that broke off, at every attempt."""
 

@@ -35,6 +35,45 @@ class Answer:
     digests: Mapping[date, str]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Reply:
+    """What a source sent to one request.
+
+    answers: for its locations. asked: the moment of asking (aware), by the source's clock where that was compared.
+    body: what it sent, word for word; no secret is in it.
+    """
+
+    answers: Sequence[Answer]
+    asked: datetime
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A reply as it is kept.
+
+    asset: for which it was asked. source: its name. asked: the moment of asking (ISO 8601, UTC). forced: by
+    ``--force``. first, last: of the days that were asked for, both in. locations: their keys. request: what the source
+    needs to read ``body`` again, as JSON values, without secrets.
+    """
+
+    asset: str
+    source: str
+    asked: str
+    run_id: str
+    forced: bool
+    first: date
+    last: date
+    locations: tuple[str, ...]
+    request: Mapping[str, Any]
+    body: bytes
+
+    @property
+    def partitions(self) -> PartitionSet:
+        """What was asked for, as days of a source."""
+        return PartitionSet.of(Days.of(self.first, self.last), self.locations)
+
+
 class FetchRequest(Protocol):
     """One request to a source: some days of some locations; ``str()`` says which."""
 
@@ -62,6 +101,11 @@ class Source(Protocol[R]):
         ...
 
     @property
+    def values_from(self) -> date:
+        """From which day on it has values everywhere. Days without one before that may never have had any."""
+        ...
+
+    @property
     def columns(self) -> Sequence[tuple[str, str]]:
         """Names and Spark types of the columns of its rows; the asset's own table keeps them by these names."""
         ...
@@ -77,13 +121,28 @@ class Source(Protocol[R]):
         """The same request for one of its locations."""
         ...
 
-    def fetch(self, request: R, now: datetime, cancelled: Callable[[], bool]) -> Sequence[Answer]:
-        """The answers for all locations of a request, without anything after ``now`` (aware).
+    def fetch(self, request: R, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
+        """The reply to a request, without anything after the moment of asking. now: the clock (aware).
 
         Raises a SourceError of ``core.errors``: SourceUnreachable (no answer, or half of one), SourceLimited (asked too
         much), SourceRefused (the request is wrong), SourceNonsense (the answer is), FetchCancelled (``cancelled`` says
         so), or itself where the source failed. Unreachable, limited and cancelled are taken to concern all locations.
         """
+        ...
+
+    def described(self, request: R) -> Mapping[str, Any]:
+        """What is needed to read the reply to a request again, as JSON values, without secrets."""
+        ...
+
+    def read(self, request: Mapping[str, Any], body: bytes, asked: datetime) -> Sequence[Answer]:
+        """The answers of a reply that was kept. request: as ``described``; asked: the moment of asking.
+
+        Raises SourceNonsense for a body that is no answer to it.
+        """
+        ...
+
+    def asked_then(self, request: Mapping[str, Any], location: str) -> Question:
+        """What a request that was ``described`` asked about one of its locations."""
         ...
 
     def only(self, rows: Any, days: Days) -> Any:

@@ -59,9 +59,11 @@ def materialize(
     check_ready(workspace, request)
     if request.beyond:
         listener.warned(gap_in_words(request.beyond))
-    looked = look(workspace, request)
+    looked = look(workspace, request, run_id)
     current = workspace.current(None if looked is None else looked.sent)
     plan, states = workspace.plan(request, current)
+    if looked is not None:
+        looked.keep_moments(workspace, plan, run_id)
     if plan.is_empty:
         listener.planned(plan)
         return _summary(request, run_id, plan, (), states, started, flow_run_id)
@@ -72,7 +74,7 @@ def materialize(
         Pending(workspace.warehouse.uri).check(request.assets)
         before, (plan, states) = states, workspace.plan(request, current)
         if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
-            looked = look(workspace, request)
+            looked = look(workspace, request, run_id)
             current = workspace.current(None if looked is None else looked.sent)
             plan, states = workspace.plan(request, current)
         listener.planned(plan)
@@ -183,14 +185,21 @@ def prepare(
         history=workspace.history,
         arguments=workspace.code.arguments,
         sources=workspace.sources,
+        folding=workspace.folding(current),
+        moments=workspace.moments,
     )
     fetched = {
-        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched)
+        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
         for step in plan.steps
         if workspace.catalog[step.asset].source is not None and step.fetched
     }
     asked = None if looked is None else looked.source
-    source = Fetching(workspace.sources, fetched, settings.places, settings.now, earlier=asked) if fetched else None
+    source = None
+    if fetched:
+        keep = workspace.raw.keep
+        source = Fetching(
+            workspace.sources, fetched, settings.places, settings.now, earlier=asked, keep=keep, run_id=run_id
+        )
     return StepRunner(context, source), source
 
 

@@ -16,11 +16,19 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import FetchCancelled, SourceError, SourceLimited, SourceUnreachable, in_a_line
+from orchestration.core.errors import (
+    AnswerNotKept,
+    FetchCancelled,
+    SourceClock,
+    SourceError,
+    SourceLimited,
+    SourceUnreachable,
+    in_a_line,
+)
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.runs.decisions import Sourced
-from orchestration.core.source import INGESTED_AT, Answer, FetchRequest, Source
+from orchestration.core.source import INGESTED_AT, Answer, FetchRequest, RawAnswer, Reply, Source
 from orchestration.core.state.freshness import NOT_ANSWERED
 from resources.machine.clock import Clock
 
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 FETCHES_AT_ONCE = 4
 SHOWN_ONE_BY_ONE = 120
 """So many fetches are a task run of Prefect's each, which costs more than the fetch; more are one for every request."""
-NOT_OF_A_LOCATION = (SourceUnreachable, SourceLimited, FetchCancelled)
+NOT_OF_A_LOCATION = (SourceUnreachable, SourceLimited, SourceClock, AnswerNotKept, FetchCancelled)
 """Errors that every location would meet: the others need not be asked for."""
 
 
@@ -39,12 +47,18 @@ def stored_columns(source: Source[Any]) -> tuple[tuple[str, str], ...]:
     return (*source.columns, (INGESTED_AT, "timestamp"))
 
 
+Keep = Callable[[RawAnswer], object]
+"""Keeps a reply before anything is made of it. Raises OSError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a step wants fetched. source: the name of the one that has it."""
+    """What a step wants fetched. source: the name of the one that has it. asset: for which; forced: by ``--force``."""
 
     source: str
     partitions: PartitionSet
+    asset: str = ""
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,71 +79,87 @@ class FetchTask:
 
 
 class SharedFetch:
-    """A request whose locations are asked for one by one, by several threads; sent once. name: of the source."""
+    """A request whose locations are asked for one by one, by several threads; sent once.
+
+    wanted: what it is for. keep: gets every reply, before its answers are given to anybody.
+    """
 
     def __init__(
-        self, name: str, source: Source[Any], request: FetchRequest, now: Clock, cancelled: Callable[[], bool]
+        self,
+        wanted: Wanted,
+        source: Source[Any],
+        request: FetchRequest,
+        now: Clock,
+        cancelled: Callable[[], bool],
+        keep: Callable[[Wanted, FetchRequest, Reply], None],
     ) -> None:
-        self.name, self.source = name, source
+        self.name, self.source = wanted.source, source
+        self._wanted = wanted
         self._request = request
         self._now = now
         self._cancelled = cancelled
+        self._keep = keep
         self._lock = threading.Lock()
         self._answers: dict[str, Answer | SourceError] = {}
-        self.asked_at: datetime | None = None
+        self._asked: dict[str, datetime] = {}
 
     def answer(self, location: str) -> Answer:
-        """The answer for a location. Raises SourceError, also for one whose request failed before.
-
-        asked_at: the clock before the request was sent.
-        """
+        """The answer for a location. Raises SourceError, also for one whose request failed before."""
         with self._lock:
             if not self._answers:
-                self.asked_at = self._now()
-                self._answers = self._ask(self.asked_at)
+                self._answers = self._ask()
         found = self._answers[location]
         if isinstance(found, SourceError):
             raise found
         return found
 
+    def asked_at(self, location: str) -> datetime:
+        """The moment at which a location that was answered was asked for."""
+        return self._asked[location]
+
     def give_up(self, error: SourceError) -> None:
         """Answer with ``error`` for every location, unless it was asked for already."""
         with self._lock:
             if not self._answers:
-                self.asked_at = self._now()
                 self._answers = {location.key: error for location in self._request.locations}
 
     def forget(self) -> None:
         """Let go of the answers."""
         self._answers = {}
 
-    def _ask(self, now: datetime) -> dict[str, Answer | SourceError]:
+    def _ask(self) -> dict[str, Answer | SourceError]:
         locations = self._request.locations
         try:
-            answers = self.source.fetch(self._request, now, self._cancelled)
-            return {answer.location: answer for answer in answers}
+            return {answer.location: answer for answer in self._fetch(self._request)}
         except SourceError as error:
             if len(locations) == 1 or isinstance(error, NOT_OF_A_LOCATION):
                 return {location.key: error for location in locations}
         found: dict[str, Answer | SourceError] = {}
         for location in locations:
-            found[location.key] = brought = self._ask_one(location, now)
+            found[location.key] = brought = self._ask_one(location)
             if isinstance(brought, NOT_OF_A_LOCATION):
                 return {**{other.key: brought for other in locations}, **found}
         return found
 
-    def _ask_one(self, location: Location, now: datetime) -> Answer | SourceError:
+    def _ask_one(self, location: Location) -> Answer | SourceError:
         try:
-            return self.source.fetch(self.source.alone(self._request, location), now, self._cancelled)[0]
+            return self._fetch(self.source.alone(self._request, location))[0]
         except SourceError as error:
             return error
+
+    def _fetch(self, request: FetchRequest) -> Sequence[Answer]:
+        reply = self.source.fetch(request, self._now, self._cancelled)
+        self._keep(self._wanted, request, reply)
+        self._asked |= dict.fromkeys((answer.location for answer in reply.answers), reply.asked)
+        return reply.answers
 
 
 class Fetching:
     """What is fetched in a run: tasks that bring what steps want, and the answers that they brought.
 
     sources: by name. wanted: by the id of the step that it is for, in the steps' order. locations: the configured ones.
-    earlier: what was asked for already is not asked for again.
+    earlier: what was asked for already is not asked for again. keep: gets every reply; None: they are not kept.
+    run_id: of the run that asks.
     """
 
     def __init__(
@@ -140,8 +170,11 @@ class Fetching:
         now: Clock,
         cancelled: Callable[[], bool] = lambda: False,
         earlier: Fetching | None = None,
+        keep: Keep | None = None,
+        run_id: str = "",
     ) -> None:
         self._now = now
+        self._keep, self._run_id, self._sources = keep, run_id, sources
         self._wanted = dict(wanted)
         self._fetches: list[SharedFetch] = [] if earlier is None else list(earlier._fetches)
         self._cancel: threading.Event = threading.Event() if earlier is None else earlier._cancel
@@ -159,7 +192,7 @@ class Fetching:
             left = what.partitions - PartitionSet.union_of(task.partitions for task in there)
             for request in source.requests(left, locations):
                 tasks += [FetchTask(len(self._fetches), at.key, request.days, step) for at in request.locations]
-                self._fetches.append(SharedFetch(what.source, source, request, now, is_cancelled))
+                self._fetches.append(SharedFetch(what, source, request, now, is_cancelled, self._kept))
         self.tasks: tuple[FetchTask, ...] = tuple(tasks)
         self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 
@@ -252,10 +285,10 @@ class Fetching:
         found = {}
         for task, answer in self._brought(step).items():
             fetch = self._fetches[task.request]
-            assert fetch.asked_at is not None
+            asked = iso(fetch.asked_at(answer.location))
             for day, digest in answer.digests.items():
                 whole = not fetch.source.more_may_come(day)
-                found[PartitionKey(day, answer.location)] = Sourced(digest, iso(fetch.asked_at), whole=whole)
+                found[PartitionKey(day, answer.location)] = Sourced(digest, asked, whole=whole)
         return found
 
     def sent(self, step: str) -> dict[PartitionKey, str]:
@@ -268,6 +301,29 @@ class Fetching:
         for task in self._brought(step):
             self._fetches[task.request].forget()
             del self._answers[task]
+
+    def _kept(self, wanted: Wanted, request: FetchRequest, reply: Reply) -> None:
+        """Keep a reply, before it is used."""
+        if self._keep is None:
+            return
+        days, described = request.days, self._sources[wanted.source].described(request)
+        raw = RawAnswer(
+            asset=wanted.asset,
+            source=wanted.source,
+            asked=iso(reply.asked),
+            run_id=self._run_id,
+            forced=wanted.forced,
+            first=days.first,
+            last=days.last,
+            locations=tuple(location.key for location in request.locations),
+            request=described,
+            body=reply.body,
+        )
+        try:
+            self._keep(raw)
+        except OSError as error:
+            message = f"the answer for {request} could not be kept ({in_a_line(error)})"
+            raise AnswerNotKept(message, "Make room in the warehouse, or mend its rights; then call again.") from error
 
     def _partitions_of(self, step: str) -> PartitionSet:
         return self._wanted[step].partitions if step in self._wanted else PartitionSet.empty()

@@ -1,4 +1,4 @@
-"""Targets and lags of the tables in the warehouse, read from their logs."""
+"""Lags of the tables in the warehouse, and what lacks values, read from their logs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from itertools import islice
 
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.state.completeness import Completeness
+from orchestration.core.state.incomplete_days import Incomplete, incomplete
 from orchestration.core.state.lags import Lag, lags
 from orchestration.core.state.provenance import PartitionRecord, Provenance
 from orchestration.core.state.table_state import TableState
@@ -29,8 +31,17 @@ def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, Ta
     needed = workspace.catalog.dag.upstream_of_any(dated) | set(dated)
     assets = [asset for asset in workspace.catalog if asset.key in needed]
     known |= workspace.warehouse.states(one for one in assets if one.partitions is not None and one.key not in known)
+    known = workspace.with_counts(known)
+    current = workspace.current()
     places = [place.key for place in workspace.settings.locations]
-    return lags(assets, dated, known, places, workspace.settings.now(), EarlierRecords(workspace.warehouse, known))
+    counts = {asset.key: current.completeness_of(asset, known.get(asset.key, TableState())) for asset in assets}
+
+    def completeness(asset: str, key: PartitionKey, record: PartitionRecord) -> Completeness | None:
+        of = counts[asset]
+        return None if of is None else of(key, record)
+
+    earlier = EarlierRecords(workspace.warehouse, known)
+    return lags(assets, dated, known, places, current.now, earlier, completeness)
 
 
 class EarlierRecords:
@@ -62,6 +73,15 @@ class EarlierRecords:
                     said = log.commit(version).provenance
                     if said is not None:
                         yield said
+
+
+def read_incomplete(workspace: Workspace, keys: Sequence[str]) -> list[Incomplete]:
+    """The partitions that lack values of those of ``keys`` whose rows are hours, at the configured places."""
+    fetched = [asset for asset in workspace.project.fetched if asset.key in keys and asset.hours is not None]
+    if not fetched:
+        return []
+    states, current = workspace.counted_states([asset.key for asset in fetched]), workspace.current()
+    return [one for asset in fetched for one in incomplete(asset, states.get(asset.key, TableState()), current)]
 
 
 def worst_lag_hours(found: Iterable[Lag], asset: str) -> float | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.request import Request
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.table_state import TableState
@@ -35,21 +37,35 @@ class Look:
         errors = (item for asset in self.assets for item in self.source.errors(asset).items())
         return [f"{task}: {explain(error)}" for task, error in errors]
 
+    def keep_moments(self, workspace: Workspace, plan: Plan, run_id: str) -> None:
+        """Keep when sources were asked for what they had nothing new of: what no step of ``plan`` makes."""
+        for asset in self.assets:
+            steps = PartitionSet.union_of(step.all_partitions for step in plan.steps_of(asset))
+            asked = {key: one.asked for key, one in self.source.sourced(asset).items() if key not in steps}
+            if asked:
+                with contextlib.suppress(OSError):  # losing it costs a question, never a state
+                    workspace.moments.keep(asset, run_id, asked)
+
     def is_outdated(self, before: Mapping[str, TableState], now: Mapping[str, TableState]) -> bool:
         """Whether another run has made something of these assets since the states ``before`` were read."""
         states = ((before.get(asset, TableState()), now.get(asset, TableState())) for asset in self.assets)
         return any(one.version != other.version for one, other in states)
 
 
-def look(workspace: Workspace, request: Request) -> Look | None:
-    """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset."""
+def look(workspace: Workspace, request: Request, run_id: str = "") -> Look | None:
+    """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset.
+
+    run_id: of the run that goes on with it, and keeps the answers; empty where none does.
+    """
     if not request.compare:
         return None
     fetched = [workspace.catalog[key] for key in sorted(request.assets) if workspace.catalog[key].source is not None]
     if not fetched:
         return None
-    wanted = {asset.key: Wanted(str(asset.source), request.compare) for asset in fetched}
-    source = Fetching(workspace.sources, wanted, workspace.settings.places, workspace.settings.now)
+    wanted = {asset.key: Wanted(str(asset.source), request.compare, asset.key) for asset in fetched}
+    keep = workspace.raw.keep if run_id else None
+    settings = workspace.settings
+    source = Fetching(workspace.sources, wanted, settings.places, settings.now, keep=keep, run_id=run_id)
     source.fetch_all()
     sent: dict[str, dict[PartitionKey, str]] = {}
     for asset in fetched:

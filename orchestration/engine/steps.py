@@ -23,7 +23,8 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.batches import in_batches
-from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal
+from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal, Sourced
+from orchestration.core.runs.fold import Folded
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.runs.step import Steps
 from orchestration.core.runs.step_world import Reading, Readings
@@ -36,11 +37,13 @@ from orchestration.engine.engines.engine import Engine, KeptRows
 from orchestration.engine.fetching import Fetching, stored_columns
 from orchestration.engine.fingerprints import aggregate, contents
 from orchestration.engine.flagged_hours import flags_of_tables
+from orchestration.engine.folding import Folding, Rows
 from orchestration.engine.frames import Frames, conform
 from resources.delta.warehouse import Warehouse, condition, is_conflict
 from resources.machine import crash_points
 from resources.machine.memory import give_back
 from resources.machine.package import package_version
+from resources.raw.moments import Moments
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -55,7 +58,7 @@ class RunContext:
 
     engine: gives it, waits until it is ready. tables: the states on which the plan was made; current: the code,
     contracts and moment of the run. history: of the warehouse. arguments: what an asset's function gets by keyword.
-    sources: by name.
+    sources: by name. folding: folds what they send into the tables. moments: when they were asked in vain.
     """
 
     run_id: str
@@ -70,6 +73,8 @@ class RunContext:
     history: WarehouseHistory
     arguments: Callable[[Asset], dict[str, Any]]
     sources: Mapping[str, Source[Any]]
+    folding: Folding
+    moments: Moments
 
 
 class StepRunner:
@@ -96,7 +101,9 @@ class StepRunner:
     def run(self, step: Step) -> StepOutcome:
         """Run a step. Failures are contained: they end up in the outcome, with the partitions concerned."""
         started = time.perf_counter()
+        self._world.asked.pop(step.id, None)
         outcome = replace(self._steps.run(step), seconds=time.perf_counter() - started)
+        self._world.keep_moments(step, outcome)
         self.outcomes[step.id] = outcome
         give_back()
         return outcome
@@ -140,12 +147,16 @@ class EngineWorld:
         self._frames = Frames(self._assets, context.contracts, context.engine)
         self._committing: dict[str, threading.Lock] = {key: threading.Lock() for key in self._assets}
         self._flags: dict[tuple[RunWindow, int | None], FlaggedHours] = {}
+        self.asked: dict[str, Mapping[PartitionKey, str]] = {}
         self.alone: bool = context.warehouse.is_local
 
     # Tables -----------------------------------------------------------------------------------------------------
 
     def state(self, asset: Asset, known: TableState) -> TableState:
         return self._context.warehouse.state(asset, None if known.version is None else known)
+
+    def state_at(self, asset: Asset, version: int) -> TableState:
+        return self._context.warehouse.state_at(asset, version)
 
     def flagged(self, window: RunWindow, state: TableState) -> FlaggedHours:
         context, at = self._context, (window, state.version)
@@ -175,10 +186,22 @@ class EngineWorld:
     # Rows -------------------------------------------------------------------------------------------------------
 
     def fetched(self, step: Step) -> Fetched:
+        asset, own = self._assets[step.asset], self._context.tables.get(step.asset, TableState())
+        lacking = self._context.folding.lacking(asset, step.raw, own) if step.raw else ()
+        kept = step.raw - PartitionSet.union_of(partitions for partitions, _ in lacking)
         if self._source is None:
-            return Fetched()
+            return Fetched(kept, {}, lacking)
         errors = tuple((task.partitions, error) for task, error in self._source.errors(step.id).items())
-        return Fetched(self._source.fetched(step.id), self._source.sourced(step.id), errors)
+        sourced = self._source.sourced(step.id)
+        self.asked[step.id] = {key: one.asked for key, one in sourced.items()}
+        return Fetched(self._source.fetched(step.id) | kept, sourced, (*errors, *lacking))
+
+    def keep_moments(self, step: Step, outcome: StepOutcome) -> None:
+        """Keep when the source was asked for what it had nothing new of: no commit says so."""
+        asked = {key: at for key, at in self.asked.pop(step.id, {}).items() if key in outcome.unchanged}
+        if asked:
+            with contextlib.suppress(OSError):  # losing it costs a question, never a state
+                self._context.moments.keep(step.asset, self._context.run_id, asked)
 
     def make(
         self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[KeptRows], own: TableState
@@ -188,12 +211,18 @@ class EngineWorld:
             whole_locations = any(mapping.window is not None for mapping in asset.upstream)
             kept: list[tuple[PartitionSet, KeptRows]] = []
             facts: dict[PartitionKey, PartitionFacts] = {}
+            folded: dict[PartitionKey, Folded] = {}
+            frozen: dict[PartitionKey, int] = {}
             try:
                 for part in self._batches(targets, whole_locations=whole_locations):
-                    rows = engine.evaluate(self.transform(step, asset, part, readings(part), own))
+                    hours = self._folded(step, asset, part, own)
+                    rows = engine.evaluate(self.transform(step, asset, part, readings(part), own, hours))
                     kept.append((part, rows))
                     facts |= self._distinct(asset, facts, self.facts(asset, rows.frame(), own))
-                return Made(engine.together(kept), facts)
+                    if hours is not None:
+                        folded |= hours.folded
+                        frozen |= hours.frozen
+                return Made(engine.together(kept), facts, folded, frozen)
             except BaseException:
                 for _, rows in kept:
                     rows.let_go()
@@ -219,11 +248,20 @@ class EngineWorld:
         return more
 
     def transform(
-        self, step: Step, asset: Asset, targets: PartitionSet, inputs: tuple[Reading[KeptRows], ...], own: TableState
+        self,
+        step: Step,
+        asset: Asset,
+        targets: PartitionSet,
+        inputs: tuple[Reading[KeptRows], ...],
+        own: TableState,
+        hours: Rows | None = None,
     ) -> DataFrame:
-        """The frame of ``targets``, in the contract's columns and types, not evaluated yet."""
+        """The frame of ``targets``, in the contract's columns and types, not evaluated yet.
+
+        hours: of a fetched asset that keeps hours, the rows after the fold.
+        """
         if asset.source is not None:
-            frames = [self._sources_rows(step, asset, targets, own)]
+            frames = [self._sources_rows(step, asset, targets, own, hours)]
         else:
             frames = [self._frames.read(reading) for reading in inputs]
         frame = self._context.engine().call(asset, frames, self._context.arguments(asset))
@@ -273,11 +311,36 @@ class EngineWorld:
         if self._source is not None:
             self._source.forget(step.id)
 
-    def _sources_rows(self, step: Step, asset: Asset, targets: PartitionSet, own: TableState) -> DataFrame:
+    def _folded(self, step: Step, asset: Asset, targets: PartitionSet, own: TableState) -> Rows | None:
+        """Of a fetched asset that keeps hours, what was fetched of ``targets`` folded into what is stored."""
+        rest = targets - step.stored
+        if asset.hours is None or not rest:
+            return None
+        context, history = self._context, self._context.history
+        fetched, sourced = rest - step.raw, dict[PartitionKey, Sourced]()
+        if fetched:
+            assert self._source is not None, "targets were fetched"
+            sourced = {
+                key: replace(
+                    what,
+                    forced=step.force and key in step.partitions,
+                    question=history.question(asset, key.location),
+                )
+                for key, what in self._source.sourced(step.id).items()
+                if key in fetched
+            }
+        table = self._source.table(step.id, fetched) if fetched and self._source is not None else None
+        return context.folding.fold(asset, rest, own, table, sourced, rest & step.raw, self._source_columns(asset))
+
+    def _sources_rows(
+        self, step: Step, asset: Asset, targets: PartitionSet, own: TableState, hours: Rows | None
+    ) -> DataFrame:
         """What the function of a fetched asset is given: rows that were fetched, and rows as they are stored."""
         stored, columns = targets & step.stored, self._source_columns(asset)
         frames = [self._frames.as_fetched(asset, stored, own, columns)] if stored else []
-        if targets - stored:
+        if hours is not None:
+            frames.append(self._context.engine().rows(hours.table))
+        elif targets - stored:
             frames.append(self._fetched_rows(step, targets - stored))
         return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
 

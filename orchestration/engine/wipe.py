@@ -11,7 +11,7 @@ from typing import Any
 from orchestration.core.calendar import iso
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.request import Request
-from orchestration.core.runs.decisions import provenance_of
+from orchestration.core.runs.records import provenance_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.workspace import Workspace

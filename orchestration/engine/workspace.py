@@ -29,9 +29,14 @@ from orchestration.engine.changes.history import WarehouseHistory
 from orchestration.engine.changes.past import NoPast
 from orchestration.engine.changes.tables import table_changes
 from orchestration.engine.code.code_version import CodeVersions
+from orchestration.engine.essential import essential_columns
 from orchestration.engine.flagged_hours import flags_of_tables
+from orchestration.engine.folding import Folding
 from orchestration.engine.project import Project
+from resources.delta.value_counts import ValueCounts
 from resources.delta.warehouse import Warehouse
+from resources.raw.answers import RawAnswers
+from resources.raw.moments import Moments
 from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
 
@@ -46,9 +51,12 @@ class Workspace:
 
     @classmethod
     def open(cls, project: Project, settings: Settings) -> Workspace:
-        """The workspace of ``settings``."""
+        """The workspace of ``settings``. Raises ConfigurationError where these do not fit the project."""
         keys = (location.key for location in settings.locations)
-        return cls(project, settings, Warehouse(resolve_warehouse(settings.warehouse.uri), keys))
+        workspace = cls(project, settings, Warehouse(resolve_warehouse(settings.warehouse.uri), keys))
+        if settings.essential:
+            _ = workspace.essential  # wrong ones are told before any work
+        return workspace
 
     @property
     def catalog(self) -> Catalog:
@@ -69,6 +77,34 @@ class Workspace:
         """The sources of the catalog's assets, by name: one each, so that its limits hold for all that it is asked."""
         names = sorted({str(asset.source) for asset in self.project.fetched})
         return {name: self.project.sources[name](self.settings) for name in names}
+
+    @cached_property
+    def essential(self) -> dict[str, tuple[str, ...]]:
+        """By asset, the essential columns that settings name in place of the declared ones."""
+        return essential_columns(self.settings.essential, self.catalog, self.sources if self.settings.essential else {})
+
+    @cached_property
+    def raw(self) -> RawAnswers:
+        """The answers of sources, as they are kept."""
+        return RawAnswers(self.warehouse.uri)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """When sources were asked and had nothing new."""
+        return Moments(self.warehouse.uri)
+
+    def folding(self, current: Current) -> Folding:
+        """What folds answers into the rows of fetched assets."""
+        return Folding(
+            self.warehouse,
+            self.raw,
+            self.sources,
+            self.contracts,
+            current,
+            self.history,
+            self.settings.now,
+            self.settings.feed.frozen_hours,
+        )
 
     @cached_property
     def first_day(self) -> date:
@@ -105,6 +141,9 @@ class Workspace:
             self.history,
             frozenset(place.key for place in self.settings.locations),
             self._check_version,
+            self.essential,
+            {name: source.values_from for name, source in self.sources.items()},
+            max(self.settings.hourly.incomplete_days, self.settings.hourly.revisable_days),
         )
 
     def code_parts(self, keys: Iterable[str]) -> dict[str, str]:
@@ -147,9 +186,19 @@ class Workspace:
                 )
 
     def requested(
-        self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, force: bool = False
+        self,
+        keys: Sequence[str],
+        days: str | None,
+        locations: Sequence[str] = (),
+        *,
+        force: bool = False,
+        from_raw: bool = False,
     ) -> Request:
-        """What is asked for. Raises UsageError where dated assets are selected and no range is given."""
+        """What is asked for. Raises UsageError where dated assets are selected and no range is given, and where nothing
+        that is selected can be folded from kept answers."""
+        if from_raw and not any(self.catalog[key].hours for key in keys):
+            kept = ", ".join(asset.key for asset in self.project.fetched if asset.hours) or "there is none"
+            raise UsageError("nothing that is selected is folded from kept answers", f"Select one that is: {kept}.")
         self.check_locations(locations)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
@@ -157,7 +206,7 @@ class Workspace:
                 f"{dated[0]} has partitions: say which", "Add --partitions, for instance --partitions last:7."
             )
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
-        return Request(frozenset(keys), partitions, force=force)
+        return Request(frozenset(keys), partitions, force=force, from_raw=from_raw)
 
     def repair(
         self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, refetch: bool = False
@@ -205,10 +254,11 @@ class Workspace:
         window = hourly_window(
             [self.catalog[key] for key in keys],
             locations or [place.key for place in self.settings.locations],
-            self.states(keys),
+            self.counted_states(keys),
             self.current(),
             revisable_days=self.settings.hourly.revisable_days,
             catch_up_days=self.settings.hourly.catch_up_days,
+            moments=self.moments.read,
         )
         return Request(frozenset(keys), window.partitions, compare=window.revisable, beyond=window.beyond)
 
@@ -218,6 +268,26 @@ class Workspace:
         assets = [asset for asset in self.catalog if asset.key in needed]
         self._known.update(self.warehouse.states(assets, self._known))
         return {asset.key: self._known[asset.key] for asset in assets if asset.key in self._known}
+
+    def counted_states(self, keys: Sequence[str]) -> dict[str, TableState]:
+        """``states``, with counts: for whoever looks at them, see ``with_counts``."""
+        return self.with_counts(self.states(keys))
+
+    def with_counts(self, states: Mapping[str, TableState]) -> dict[str, TableState]:
+        """States of tables with counts of values also in records that were made without.
+
+        Not for plans and steps, which compare records with those of the tables.
+        """
+        current, counted = self.current(), dict(states)
+        for asset in self.project.fetched:
+            if asset.key in states and asset.hours is not None:
+                essential = current.essential_of(asset)
+                counted[asset.key] = self._value_counts.counted(asset, states[asset.key], essential)
+        return counted
+
+    @cached_property
+    def _value_counts(self) -> ValueCounts:
+        return ValueCounts(self.warehouse)
 
     @cached_property
     def _known(self) -> dict[str, TableState]:

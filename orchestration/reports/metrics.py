@@ -52,7 +52,9 @@ def metrics(
 ) -> CollectorRegistry:
     """The metrics of what was read. entries, steps: newest run first."""
     registry = CollectorRegistry()
+    statuses = tuple(statuses)
     _partitions(registry, statuses)
+    _values(registry, statuses)
     _lags(registry, lags)
     _last_steps(registry, steps)
     _runs(registry, entries)
@@ -92,6 +94,30 @@ def _partitions(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]
         for state in State:
             gauge.labels(asset, str(state)).set(counts[asset, state])
         apart.labels(asset).set(gone[asset])
+
+
+def _values(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]) -> None:
+    """Of assets whose rows are hours, at locations that are configured."""
+    labels = ["asset", "location"]
+    gauges = {
+        name: Gauge(name, help_, labels, registry=registry)
+        for name, help_ in (
+            ("aqi_partitions_incomplete", "Partitions with fewer values than hours that had begun, not given up"),
+            ("aqi_partitions_given_up", "Partitions with fewer values than hours that are not asked for again"),
+            ("aqi_hours_withdrawn", "Hours of which a later answer of the source lacked values that are kept"),
+        )
+    }
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for item in statuses:
+        if NO_LONGER_CONFIGURED in item.marks or not (item.completeness or item.withdrawn):
+            continue
+        of = counts.setdefault((item.asset, str(item.partition.location)), Counter())
+        of["aqi_hours_withdrawn"] += item.withdrawn
+        if item.lacks_values:
+            of["aqi_partitions_given_up" if item.given_up else "aqi_partitions_incomplete"] += 1
+    for (asset, location), of in sorted(counts.items()):
+        for name, gauge in gauges.items():
+            gauge.labels(asset, location).set(of[name])
 
 
 def _lags(registry: CollectorRegistry, lags: Iterable[Lag]) -> None:

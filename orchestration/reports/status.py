@@ -16,6 +16,7 @@ from rich.table import Table
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
+from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
@@ -35,6 +36,8 @@ class PartitionStatus:
     """The state of one partition. rows, version, run_id: as its last commit of ours recorded them.
 
     in_short: the reason in the form that many partitions share. marks: what else is to be known, beside the state.
+    completeness: of a partition whose rows are hours, where it is known; given_up: nobody asks for what it lacks.
+    withdrawn: hours of which a later answer lacked what the partition has.
     """
 
     asset: str
@@ -46,6 +49,14 @@ class PartitionStatus:
     version: int | None = None
     run_id: str | None = None
     marks: tuple[str, ...] = ()
+    completeness: Completeness | None = None
+    given_up: bool = False
+    withdrawn: int = 0
+
+    @property
+    def lacks_values(self) -> bool:
+        """Whether it is known to have fewer values than hours."""
+        return self.completeness is not None and not self.completeness.whole
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -70,7 +81,7 @@ def read_status(
 
     What is there of locations that are no longer configured is among them.
     """
-    tables = workspace.states(keys)
+    tables = workspace.counted_states(keys)
     current = workspace.current()
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
     known = partitions.locations
@@ -113,6 +124,9 @@ def read_status(
                     version=None if record is None else record.version,
                     run_id=None if record is None else record.run_id,
                     marks=judgement.marks,
+                    completeness=judge.completeness(partition),
+                    given_up=current.is_given_up(partition),
+                    withdrawn=0 if asset.hours is None or record is None else hours_withdrawn(record),
                 )
             )
     return found

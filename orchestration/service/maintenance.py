@@ -1,4 +1,5 @@
-"""Maintenance: the weekly upkeep of the tables, of their provenance and of this machine's logs, without a JVM.
+"""Maintenance: the weekly upkeep of the tables, of their provenance, of raw answers and of this machine's logs,
+without a JVM.
 
 No partition's state changes by it. What fails is named per table, and the others are done all the same.
 """
@@ -12,10 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from orchestration.core.calendar import DAY, day_of
+from orchestration.core.calendar import DAY, day_of, iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import LakehouseError, WarehouseError, in_a_line
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.raw_retention import RetentionRules, Told, retention_of
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
 from resources.delta.log import DeltaLog
@@ -24,6 +27,9 @@ from resources.delta.step_history import FOLDER as STEP_HISTORY
 from resources.delta.step_history import StepHistory
 from resources.delta.upkeep import TableFiles
 
+_SHOWN = 3
+"""So many files are named in words; all of them in JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableUpkeep:
@@ -31,7 +37,11 @@ class TableUpkeep:
 
     joined: small files that were put together, into so many. vacuumed: data files deleted that nothing names any more.
     kept: whether the whole state of its partitions was written beside it. checkpoint: whether Delta's was.
-    commits: removed from its log. provenance_files: removed from beside it. error: what failed; the rest was not tried.
+    commits: removed from its log. provenance_files: removed from beside it.
+    Of what its source sent: raw_packed: files put into packs. raw_removed: answers that nothing needs any more.
+    moments_packed: runs whose moments were put together. orphans: answers that no commit names. broken: files that
+    cannot be read. missing: partitions some of whose rows have no answer any more. None of these three is a failure.
+    error: what failed; the rest was not tried.
     """
 
     table: str
@@ -42,6 +52,12 @@ class TableUpkeep:
     checkpoint: bool = False
     commits: int = 0
     provenance_files: int = 0
+    raw_packed: int = 0
+    raw_removed: int = 0
+    moments_packed: int = 0
+    orphans: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    missing: int = 0
     error: str = ""
 
     def in_words(self) -> str:
@@ -52,6 +68,12 @@ class TableUpkeep:
         done += ["a checkpoint of its log"] if self.checkpoint else []
         done += [f"{self.commits} old commits removed from its log"] if self.commits else []
         done += [f"{self.provenance_files} provenance files removed"] if self.provenance_files else []
+        done += [f"{self.raw_packed} raw answers packed"] if self.raw_packed else []
+        done += [f"{self.raw_removed} raw answers removed"] if self.raw_removed else []
+        done += [f"moments of {self.moments_packed} runs put together"] if self.moments_packed else []
+        done += [f"raw answers that no commit names: {_shown(self.orphans)}"] if self.orphans else []
+        done += [f"broken: {_shown(self.broken)}"] if self.broken else []
+        done += [f"{self.missing} partitions have rows whose raw answer is not there"] if self.missing else []
         done += [f"FAILED: {self.error}"] if self.error else []
         return f"{self.table}: {', '.join(done)}" if done else ""
 
@@ -160,6 +182,62 @@ def _steps(workspace: Workspace, asset: Asset, dry_run: bool, open_table: OpenTa
     if not dry_run:
         files.remove_provenance(unneeded)
     yield {"provenance_files": len(unneeded)}
+    if asset.source is not None:
+        yield from _steps_of_raw(workspace, asset, log, dry_run)
+
+
+def _steps_of_raw(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bool) -> Iterator[dict[str, Any]]:
+    """What is done for the raw answers of a table that is there; those of one that is lost can bring it back."""
+    settings, now = workspace.settings.raw, workspace.settings.now()
+    raw, moments = workspace.raw, workspace.moments
+    yesterday = day_of(now) - DAY
+    told = _told(workspace, asset, log)
+    yield {"raw_packed": raw.pack(asset.key, yesterday, dry_run=dry_run)}
+    found = raw.all(asset.key)
+    rules = RetentionRules(settings.retention_days, settings.retention_bytes, settings.keep_owned)
+    retention = retention_of(found.files, told, rules, now)
+    if not dry_run:
+        raw.remove(retention.remove)
+    yield {
+        "raw_removed": len(retention.remove),
+        "orphans": tuple(f"{file.day}/{file.name}" for file in retention.orphans),
+        "broken": (*found.broken, *moments.broken(asset.key)),
+        "missing": len(retention.missing),
+    }
+    since = iso(now - timedelta(days=settings.retention_days))
+    yield {"moments_packed": moments.pack(asset.key, yesterday, since, dry_run=dry_run)}
+
+
+def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
+    """What the table, the commits that are left in its log, and the moments say of answers."""
+    named = {asked: [partitions] for asked, partitions in workspace.moments.named(asset.key).items()}
+    removed: list[tuple[PartitionSet, str]] = []
+    versions, first = log.versions(), ""
+    for version in versions:
+        try:
+            said = log.commit(version).provenance
+        except FileNotFoundError:  # removed since it was listed
+            continue
+        if said is None:
+            continue
+        first = first or said.at
+        removed += [(said.wiped, said.at)] if said.wiped else []
+        keys: dict[str, list[PartitionKey]] = {}
+        for key, record in said.records.items():
+            answers = {one.asked for one in record.answers} | {one.asked for one in record.turned_away}
+            for asked in answers | {record.as_of}:
+                keys.setdefault(asked, []).append(key)
+        for asked, of in keys.items():
+            if asked:
+                named.setdefault(asked, []).append(PartitionSet.from_keys(of))
+    whole = versions[:1] == [0]
+    return Told(
+        workspace.warehouse.state(asset).records,
+        {asked: PartitionSet.union_of(sets) for asked, sets in named.items()},
+        since="" if whole else first or iso(workspace.settings.now()),
+        removed=removed,
+        began=first if whole else "",
+    )
 
 
 def _steps_of_history(workspace: Workspace, dry_run: bool, open_table: OpenTable) -> Iterator[dict[str, Any]]:
@@ -174,6 +252,11 @@ def _steps_of_history(workspace: Workspace, dry_run: bool, open_table: OpenTable
     yield {"checkpoint": files.checkpoint(dry_run=dry_run)}
     if not dry_run:
         yield {"commits": files.clean_log()}
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _settled(workspace: Workspace) -> date:

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
-from orchestration.core.alerts.incident_words import Lag, command_to_run
+from orchestration.core.alerts.incident_words import Incomplete, Lag, command_to_run
 from orchestration.core.alerts.incidents import (
     Observation,
     ServerView,
@@ -55,6 +55,7 @@ SENDING_SECONDS = 30.0
 
 ReadServer = Callable[[WatchState], ServerView]
 ReadLags = Callable[[], Sequence[Lag]]
+ReadIncomplete = Callable[[], Sequence[Incomplete]]
 Say = Callable[[str], None]
 
 
@@ -83,8 +84,8 @@ def state_file(settings: Settings, api_url: str) -> Path:
 class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
-    Without channels it only looks, and remembers nothing. clock: the real time, also where the settings have another
-    for the tables. sending_seconds: a channel holds a look up no longer.
+    Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. clock: the real time,
+    also where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Watch:
         read_lags: ReadLags,
         say: Say,
         *,
+        read_incomplete: ReadIncomplete = tuple,
         api_url: str = "",
         clock: Clock = system_clock,
         sending_seconds: float = SENDING_SECONDS,
@@ -102,7 +104,7 @@ class Watch:
         self._settings, self._say, self._clock = settings, say, clock
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
-        self._read_server, self._read_lags = read_server, read_lags
+        self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -144,14 +146,14 @@ class Watch:
 
     def _observe(self, state: WatchState) -> Observation:
         now, unseen = self._clock(), []
-        server, lags = None, None
+        server, lags, incomplete = None, None, None
         try:
             server = self._read_server(state)
         except Exception as error:  # becomes an incident  # noqa: BLE001
             where = f"{self._api_url}: {why_unseen(error)}"
             unseen.append(Unseen(Kind.SERVER, where, "prefect server start, or see why that one does not answer"))
         try:
-            lags = tuple(self._read_lags())
+            lags, incomplete = tuple(self._read_lags()), tuple(self._read_incomplete())
         except Exception as error:  # becomes an incident  # noqa: BLE001
             unseen.append(Unseen(Kind.TABLES, in_a_line(error), "aqi doctor, then aqi status"))
         for item in unseen:
@@ -160,7 +162,7 @@ class Watch:
             self._told_of_none = True
             self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
-        return Observation(now, server, lags, tuple(unseen), catch_up, environment)
+        return Observation(now, server, lags, tuple(unseen), catch_up, environment, incomplete)
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
         """The state after everything was sent that a channel takes, and whether it took everything."""
@@ -231,7 +233,15 @@ class Watch:
 def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str, say: Say) -> Watch:
     """The watch over the environment of ``settings``: its deployments on the server, and its warehouse."""
     sources = Sources(settings, api_url, say)
-    return Watch(settings, channels, sources.server, sources.lags, say, api_url=api_url)
+    return Watch(
+        settings,
+        channels,
+        sources.server,
+        sources.lags,
+        say,
+        read_incomplete=sources.incomplete,
+        api_url=api_url,
+    )
 
 
 def a_test(now: Clock = system_clock, environment: str = "") -> Message:
@@ -257,6 +267,12 @@ class Sources:
 
         keys = [asset.key for asset in self._workspace.catalog if asset.fresh_within_hours is not None]
         return read_lags(self._workspace, keys)
+
+    def incomplete(self) -> Sequence[Incomplete]:
+        """The partitions that lack values."""
+        from orchestration.engine.lags import read_incomplete
+
+        return read_incomplete(self._workspace, self._workspace.catalog.keys)
 
     def server(self, state: WatchState) -> ServerView:
         """The deployments of the environment and their runs."""

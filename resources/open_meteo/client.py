@@ -15,22 +15,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote_plus, urlsplit
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 import requests
 
 from orchestration.core.errors import (
     ConfigurationError,
     FetchCancelled,
+    SourceClock,
     SourceError,
     SourceLimited,
     SourceNonsense,
     SourceRefused,
     SourceUnreachable,
 )
+from resources.machine.clock import Clock
 from resources.open_meteo.answers import PlaceAnswer, read_answers
-from resources.open_meteo.limits import WINDOWS, long_limit, reason, until_free, wanted_wait
+from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED, Exchange
+from resources.open_meteo.limits import WINDOWS, long_limit, reason, server_time, until_free, wanted_wait
 from resources.open_meteo.requests import Request
+from resources.open_meteo.secrets import Secrets
 from resources.open_meteo.settings import OpenMeteoSettings
 
 FREE_URL = "https://air-quality-api.open-meteo.com"
@@ -40,6 +45,19 @@ MAX_WAIT_SECONDS = 120.0  # a source that wants to be left alone for longer is a
 def never() -> bool:
     """The default of ``cancelled``."""
     return False
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """What the source sent to a request.
+
+    answers: in the order of its locations. asked: the moment of asking (aware), by the source's clock where that was
+    compared. body: as it was sent, but for secrets that it repeats.
+    """
+
+    answers: list[PlaceAnswer]
+    asked: datetime
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,8 @@ class OpenMeteoClient:
     settings: where it is, with which key, how often and how long it is asked, and the limits of the plan: it waits for
     the minute's, and refuses to exceed the others. Before the second attempt it waits for ``backoff_seconds``, doubled
     each time, ± half of it.
-    sleep, monotonic: for tests.
+    injected_clock: the clock that ``fetch`` is given is not the time of day; then the source's is compared with it only
+    where that says that it is not either. sleep, monotonic: for tests.
     Raises ConfigurationError for a base URL that is none.
     """
 
@@ -69,6 +88,7 @@ class OpenMeteoClient:
         self,
         settings: OpenMeteoSettings,
         *,
+        injected_clock: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,6 +99,9 @@ class OpenMeteoClient:
         self._url = base_url.rstrip("/") + "/v1/air-quality"
         self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
         self._api_key = (settings.api_key.get_secret_value() if settings.api_key else None) or None
+        self._secrets = Secrets(self._api_key, parts.password)
+        self._injected_clock = injected_clock
+        self._most_apart_minutes = settings.max_clock_difference_minutes
         self._timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
         self._attempts, self._backoff_seconds = settings.attempts, settings.backoff_seconds
         self._calls = (settings.calls_per_day, settings.calls_per_hour, settings.calls_per_minute)
@@ -88,21 +111,25 @@ class OpenMeteoClient:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "air-quality-lakehouse"
 
-    def fetch(self, request: Request, now: datetime, cancelled: Callable[[], bool] = never) -> list[PlaceAnswer]:
-        """The answers in the order of ``request.locations``; hours after ``now`` (aware) are left out.
+    def fetch(self, request: Request, now: Clock, cancelled: Callable[[], bool] = never) -> Sent:
+        """What the source sends; hours after the moment of asking are left out of the answers. now: the run's clock.
 
-        Raises SourceRefused, SourceNonsense, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
+        Raises SourceRefused, SourceNonsense, SourceClock, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
         SourceError where the source failed (HTTP 5xx) at every attempt; ``core.errors`` says what they mean.
         The messages name host, places and days, never the key.
         """
-        body = self.fetch_body(request, cancelled)
+        body, exchange = self._ask(request, now, cancelled)
+        body = self._secrets.hidden_in_body(body)  # before it is read: what is kept must read the same
         try:
-            return read_answers(body, request, now, self._host)
+            answers = read_answers(body, request, exchange.asked, self._host)
         except SourceNonsense as error:
             raise SourceNonsense(self._hide(error.message), error.remedy) from None
+        if exchange.apart.total_seconds() > self._most_apart_minutes * 60:
+            self._refuse(request, exchange)
+        return Sent(answers, exchange.asked, body)
 
-    def fetch_body(self, request: Request, cancelled: Callable[[], bool] = never) -> bytes:
-        """The answer as it was sent, not looked into, for who keeps it; errors as in ``fetch``."""
+    def _ask(self, request: Request, now: Clock, cancelled: Callable[[], bool]) -> tuple[bytes, Exchange]:
+        """The body as it was sent, and when; errors as in ``fetch``."""
         trouble = _Trouble("was never asked", SourceError)
         with self._turn(request, cancelled):
             for attempt in range(self._attempts):
@@ -113,16 +140,35 @@ class OpenMeteoClient:
                     wait = min(MAX_WAIT_SECONDS, backoff * jitter) if asked is None else asked
                     self._pause(wait, request, cancelled)
                 self._keep_pace(request, cancelled)
+                before = now()  # a request can wait for minutes until it is its turn
                 outcome = self._attempt(request)
-                if isinstance(outcome, bytes):
-                    return outcome
+                if not isinstance(outcome, _Trouble):
+                    return outcome.content, self._in_time(before, now(), outcome)
                 trouble = outcome
         times = "once" if self._attempts == 1 else f"{self._attempts} times"
         remedy = "Ask again later, or check the network and open_meteo.base_url."
         raise trouble.kind(self._hide(f"{self._host} {trouble.what}; asked {times} for {request}"), remedy)
 
-    def _attempt(self, request: Request) -> bytes | _Trouble:
-        """One HTTP exchange: a body, or trouble that may pass. Raises SourceError for what will not."""
+    def _in_time(self, before: datetime, after: datetime, reply: requests.Response) -> Exchange:
+        """The source's clock is compared where it and the run's are of one kind."""
+        is_injected = reply.headers.get(CLOCK_HEADER) == INJECTED
+        date = server_time(reply) if is_injected or not self._injected_clock else None
+        return Exchange(before, after, date, is_injected)
+
+    def _refuse(self, request: Request, exchange: Exchange) -> NoReturn:
+        apart = f"more than {self._most_apart_minutes:g} min apart (open_meteo.max_clock_difference_minutes)"
+        what = f"{self._host} answered {request}, but {exchange.told}: {apart}"
+        if exchange.is_injected:
+            remedy = "The source's clock is injected, as a simulator's is: give it and the run the same AQI_CLOCK__NOW."
+        else:
+            remedy = (
+                "One of them is wrong, and nothing was taken. Look at this machine's (`date -u`); "
+                "if it is right, at the source's, or at what stands between: open_meteo.base_url."
+            )
+        raise SourceClock(self._hide(what), remedy)
+
+    def _attempt(self, request: Request) -> requests.Response | _Trouble:
+        """One HTTP exchange: a good reply, or trouble that may pass. Raises SourceError for what will not."""
         query = request.parameters | ({"apikey": self._api_key} if self._api_key else {})
         # The texts of requests' exceptions hold the whole URL with the key: none is passed on.
         try:
@@ -144,7 +190,7 @@ class OpenMeteoClient:
         if reply.status_code != 429:
             self._count(request)
         if reply.status_code == 200:
-            return reply.content
+            return reply
         return self._judge(reply, request)
 
     def _judge(self, reply: requests.Response, request: Request) -> _Trouble:
@@ -208,9 +254,7 @@ class OpenMeteoClient:
 
     def _hide(self, text: str) -> str:
         """The text without the key, in case that the source repeated it."""
-        for key in (self._api_key, quote_plus(self._api_key)) if self._api_key else ():
-            text = text.replace(key, "***")
-        return text
+        return self._secrets.hidden_in(text)
 
 
 def _root_cause(error: BaseException) -> str:

@@ -40,21 +40,22 @@ def reason(reply: requests.Response) -> str:
     return str(payload.get("reason", "")) if refusal else ""
 
 
-def _server_time(reply: requests.Response) -> datetime | None:
+def server_time(reply: requests.Response) -> datetime | None:
     """The source's own clock, by which its limits and dates go."""
     return _http_date(reply.headers.get("Date", ""))
 
 
 def _http_date(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
+        instant = parsedate_to_datetime(text)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 
 def wanted_wait(reply: requests.Response) -> float | None:
     """Seconds that the source asks to wait: Retry-After (seconds or a date), or the rest of its minute."""
-    asked, clock = reply.headers.get("Retry-After", "").strip(), _server_time(reply)
+    asked, clock = reply.headers.get("Retry-After", "").strip(), server_time(reply)
     if asked.isdecimal():
         return float(asked)
     if (date_ := _http_date(asked)) and clock:
@@ -66,7 +67,7 @@ def wanted_wait(reply: requests.Response) -> float | None:
 
 def long_limit(reply: requests.Response) -> str:
     """When to go on, where the limit of the hour or day is used up; empty otherwise."""
-    clock, said = _server_time(reply), reason(reply)
+    clock, said = server_time(reply), reason(reply)
     if said.startswith("Hourly"):
         when = clock and clock.replace(minute=0, second=0) + timedelta(hours=1)
         return f"after {when:%Y-%m-%dT%H:%MZ}" if when else "in the next full hour"

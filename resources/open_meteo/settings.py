@@ -20,6 +20,7 @@ class OpenMeteoSettings(Section):
     backoff_seconds: float = Field(1.0, ge=0)
     connect_timeout_seconds: float = Field(5.0, gt=0)
     read_timeout_seconds: float = Field(60.0, gt=0)
+    max_clock_difference_minutes: float = Field(5.0, gt=0)
     calls_per_minute: int = Field(600, gt=0)
     calls_per_hour: int = Field(5000, gt=0)
     calls_per_day: int = Field(10000, gt=0)

@@ -7,18 +7,21 @@ asks for again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from orchestration.core.errors import SourceNonsense
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
-from orchestration.core.source import Answer
+from orchestration.core.source import Answer, Reply
 from orchestration.core.state.partition_record import Question
 from resources.machine.addresses import without_secrets
+from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient
+from resources.open_meteo.described import describe, described_request
 from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.variables import INDEX, UNITS, check_known
@@ -34,18 +37,25 @@ ROUNDING = 1e-9
 class OpenMeteo:
     """The source. variables: API variable → column of its rows. client: what asks; None: one by the settings.
 
+    injected_clock: of the client that is made by the settings, see there.
     Raises DeclarationError for a variable that the API has not.
     """
 
     first_day = FIRST_DAY
+    values_from = date(2022, 9, 1)  # outside Europe values begin in August 2022; days before may be asked for
 
     def __init__(
-        self, settings: OpenMeteoSettings, variables: Mapping[str, str], client: OpenMeteoClient | None = None
+        self,
+        settings: OpenMeteoSettings,
+        variables: Mapping[str, str],
+        client: OpenMeteoClient | None = None,
+        injected_clock: bool = False,
     ) -> None:
         check_known(variables)
         self._settings = settings
         self._variables = dict(variables)
         self._client = client
+        self._injected_clock = injected_clock
         self._making = threading.Lock()
 
     @property
@@ -56,7 +66,7 @@ class OpenMeteo:
     def client(self) -> OpenMeteoClient:
         """What asks: one for the source's life, so that limits are kept over all of its requests."""
         with self._making:
-            self._client = self._client or OpenMeteoClient(self._settings)
+            self._client = self._client or OpenMeteoClient(self._settings, injected_clock=self._injected_clock)
         return self._client
 
     @property
@@ -74,12 +84,35 @@ class OpenMeteo:
     def alone(self, request: Request, location: Location) -> Request:
         return replace(request, locations=(location,))
 
-    def fetch(self, request: Request, now: datetime, cancelled: Callable[[], bool]) -> Sequence[Answer]:
-        names = [name for name, _ in self.columns]
-        return [
-            Answer(answer.location_key, answer.table.rename_columns(names), answer.digests)
-            for answer in self.client.fetch(request, now, cancelled)
-        ]
+    def fetch(self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
+        sent = self.client.fetch(request, now, cancelled)
+        return Reply(self._answers(sent.answers), sent.asked, sent.body)
+
+    def described(self, request: Request) -> Mapping[str, Any]:
+        return describe(request, self._settings.model_domain)
+
+    def read(self, request: Mapping[str, Any], body: bytes, asked: datetime) -> Sequence[Answer]:
+        """Rows have today's columns: one that was not asked for then is null, one that is no more asked for is left
+        out. Digests are those of then."""
+        return self._answers(read_answers(body, described_request(request), asked, "Open-Meteo"))
+
+    def asked_then(self, request: Mapping[str, Any], location: str) -> Question:
+        asked = described_request(request)
+        for place in asked.locations:
+            if place.key == location:
+                return _question(str(request["domain"]), asked.variables, place)
+        raise SourceNonsense(f"{asked} did not ask about {location}")
+
+    def _answers(self, answers: Sequence[PlaceAnswer]) -> list[Answer]:
+        return [Answer(answer.location_key, self._rows(answer.table), answer.digests) for answer in answers]
+
+    def _rows(self, table: pa.Table) -> pa.Table:
+        """A table of the API's variables as rows of the source."""
+        import pyarrow as pa
+
+        schema = schema_of(self._variables)
+        columns = [table[it.name] if it.name in table.column_names else pa.nulls(len(table), it.type) for it in schema]
+        return pa.table(columns, [name for name, _ in self.columns])
 
     def only(self, rows: pa.Table, days: Days) -> pa.Table:
         import pyarrow as pa
@@ -92,8 +125,7 @@ class OpenMeteo:
         return True
 
     def question(self, location: Location) -> Question:
-        variables = tuple(sorted(self._variables))
-        return Question(NAME, self._settings.model_domain, variables, location.latitude, location.longitude)
+        return _question(self._settings.model_domain, self._variables, location)
 
     def difference(self, location: str, then: Question, now: Question) -> str:
         """Another domain, coordinates that moved by more than ``same_place_degrees``, a variable never asked for."""
@@ -109,6 +141,10 @@ class OpenMeteo:
 
     def is_elsewhere(self, then: Question, now: Question) -> bool:
         return distance(then, now) > self._settings.same_place_degrees + ROUNDING
+
+
+def _question(domain: str, variables: Iterable[str], location: Location) -> Question:
+    return Question(NAME, domain, tuple(sorted(variables)), location.latitude, location.longitude)
 
 
 def distance(one: Question, other: Question) -> float:

@@ -23,8 +23,10 @@ from resources.settings.operations import (
     AlertSettings,
     DeploymentSettings,
     DeploySettings,
+    FeedSettings,
     HourlySettings,
     MaintenanceSettings,
+    RawSettings,
 )
 from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
@@ -169,6 +171,7 @@ class Settings(Section):
     """The settings of a profile that every project has, validated; a project adds sections of its own.
 
     engine: what makes rows. Where none is named: Spark for YARN and for a warehouse that is no folder, else embedded.
+    essential: by fetched asset, the columns whose values make an hour whole, in place of the declared ones.
     """
 
     profile: str = "local"
@@ -180,10 +183,13 @@ class Settings(Section):
     clock: ClockSettings = ClockSettings()
     locations: list[LocationSettings] = Field(min_length=1)
     hourly: HourlySettings = HourlySettings()
+    feed: FeedSettings = FeedSettings()
+    essential: dict[str, list[str]] = Field(default_factory=dict)
     deploy: DeploySettings = DeploySettings()
     deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    raw: RawSettings = RawSettings()
 
     @model_validator(mode="before")
     @classmethod

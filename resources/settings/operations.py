@@ -17,11 +17,19 @@ class HourlySettings(Section):
     """Which days `--hourly` looks at. Days are UTC days.
 
     revisable_days: so many before today, which the provider may still revise. catch_up_days: how far back a gap is
-    filled.
+    filled. incomplete_days: how old a day may be of which values are lacking, to be asked for again.
     """
 
     revisable_days: int = Field(2, ge=0, le=30)
     catch_up_days: int = Field(14, ge=0, le=366)
+    incomplete_days: int = Field(30, ge=0, le=366)
+
+
+class FeedSettings(Section):
+    """What of a source's feed people are warned of. frozen_hours: so many hours of a day in a row in which no variable
+    changes; 0: never."""
+
+    frozen_hours: int = Field(12, ge=0, le=24)
 
 
 class ScheduleSettings(Section):
@@ -109,6 +117,18 @@ def _no_longer_than_delta_knows(hours: float) -> float:
             "(delta.deletedFileRetentionDuration), and these could not be kept for longer"
         )
     return hours
+
+
+class RawSettings(Section):
+    """How long what sources sent is kept.
+
+    retention_days: after an answer lost its last row, or was turned away. retention_bytes: of a table's answers
+    together, compressed; None: no bound. keep_owned: as long as rows of the table are an answer's, it stays.
+    """
+
+    retention_days: float = Field(30, ge=1, le=36_600)
+    retention_bytes: int | None = Field(None, ge=1)
+    keep_owned: bool = True
 
 
 class MaintenanceSettings(Section):

@@ -17,6 +17,7 @@ import numpy as np
 from orchestration.core.errors import UsageError
 from resources.open_meteo.variables import INDEX, UNITS
 from resources.simulator.air import noise
+from resources.simulator.requests import NO_DATA
 from resources.simulator.series import AirSeries
 
 # The order of the names is part of what is drawn: a new one goes to the end of its group.
@@ -50,22 +51,24 @@ FAULTS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP response."""
+    """An HTTP response. headers: besides type and length; None: those of the simulator."""
 
     status: int
     body: bytes
     kind: str = "application/json; charset=utf-8"
+    headers: Mapping[str, str] | None = None
 
 
-def _error(status: int, reason: str) -> Reply:
+def error(status: int, reason: str) -> Reply:
+    """An error in the API's form."""
     return Reply(status, json.dumps({"error": True, "reason": reason}).encode())
 
 
 CANNED: Mapping[str, Reply] = {
-    "error": _error(500, "Internal server error"),
-    "overload": _error(503, "The service is overloaded"),
-    "limit": _error(429, "Minutely API request limit exceeded. Please try again in one minute."),
-    "refuse": _error(400, "No data is available for this location"),
+    "error": error(500, "Internal server error"),
+    "overload": error(503, "The service is overloaded"),
+    "limit": error(429, "Minutely API request limit exceeded. Please try again in one minute."),
+    "refuse": error(400, NO_DATA),
     "html": Reply(200, b"<!DOCTYPE html><html><head><title>Log in</title></head></html>", "text/html"),
     "nonsense": Reply(200, b'{"data":[1,2,3]}'),
 }

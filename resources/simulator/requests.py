@@ -15,6 +15,10 @@ import numpy as np
 from resources.open_meteo.variables import UNITS
 from resources.simulator.series import Hours
 
+NEAR_DEGREES = 0.01
+"""A recording answers for places no farther away than this."""
+NO_DATA = "No data is available for this location"
+
 
 class Refused(Exception):
     """A request that the API answers with 400 and this reason."""
@@ -33,6 +37,10 @@ class Place:
         """All hours of its days, since 1970."""
         epoch = date(1970, 1, 1)
         return np.arange((self.first - epoch).days * 24, (self.last - epoch).days * 24 + 24)
+
+    def distance(self, latitude: float, longitude: float) -> float:
+        """Degrees between the two, along the axis that differs more."""
+        return max(abs(self.latitude - latitude), abs(self.longitude - longitude))
 
     def check(self, first: date, last: date) -> None:
         """Refuse days outside of the allowed ones."""

@@ -1,7 +1,8 @@
 """An HTTP server that speaks Open-Meteo's air quality protocol: for tests, demonstrations and work offline.
 
-Its values are made up (``simulated_air``) or recorded (``recordings``); ``simulator_faults`` make it
-misbehave. Knows the protocol from the outside only: of the client it shares the names of the variables.
+Its values are made up (``air``), recorded (``recordings``), or another server's (``recorder``); ``faults`` make it
+misbehave. Knows the protocol from the outside only: of the client it shares the names of the variables, and of the
+header by which both know an injected clock.
 """
 
 from __future__ import annotations
@@ -25,19 +26,20 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from orchestration.core.errors import EnvironmentError_
+from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED
 from resources.open_meteo.variables import INDEX, PURE, UNITS
 from resources.simulator.air import seed_of, simulate
-from resources.simulator.faults import CANNED, Fault, Reply, exchange_faults, with_faults
+from resources.simulator.faults import CANNED, Fault, Reply, error, exchange_faults, with_faults
 from resources.simulator.recordings import load_recordings
-from resources.simulator.requests import Place, Refused, parse_query
+from resources.simulator.requests import NO_DATA, Place, Refused, parse_query
 from resources.simulator.series import AirSeries
 
 HourValues = dict[str, Any]  # "time" and the API's variables of one hour; null as None
 
+PATH = "/v1/air-quality"
 FIRST_DAY = date(2013, 1, 1)
 FORECAST = timedelta(days=7)
 GRID_DEGREES = 0.4  # of CAMS global: answers carry the coordinates of the grid cell
-REPLAY_DEGREES = 0.01  # a recording answers for places no farther away than this
 SLOW_SECONDS = 2.0
 API_UNITS = {name: {INDEX: "USAQI", PURE: ""}.get(unit, unit.replace("µ", "μ")) for name, unit in UNITS.items()}
 
@@ -45,8 +47,10 @@ API_UNITS = {name: {INDEX: "USAQI", PURE: ""}.get(unit, unit.replace("µ", "μ")
 class Simulator:
     """The server. Use ``start`` and ``stop``, or ``with Simulator(…) as server``, or ``serve_forever``.
 
-    now: the clock (aware UTC); what lies more than seven days ahead of it does not exist.
-    replay: a folder with recorded answers to give instead of made-up values.
+    now: the clock (aware UTC); what lies more than seven days ahead of it does not exist. injected: it is not the time
+    of day, and the header of every answer says so. date_offset: by how much the Date of answers is off that clock.
+    replay: a folder with recorded answers to give instead of made-up values. pass_on: called with the query and the
+    User-Agent of every request; what it returns is answered instead.
     faults: how to misbehave. refuse_locations: (latitude, longitude) for which there is no data.
     override: called with latitude, longitude and each hour's values (``time`` and the API's variables); what
     it returns is answered instead, None for an hour that does not exist.
@@ -64,16 +68,21 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
         replay: Path | None = None,
+        pass_on: Callable[[str, str], Reply] | None = None,
         faults: Sequence[Fault] = (),
         refuse_locations: Collection[tuple[float, float]] = (),
         override: Callable[[float, float, HourValues], HourValues | None] | None = None,
         log: Callable[[str], None] | None = None,
         slow_seconds: float = SLOW_SECONDS,
+        injected: bool = True,
+        date_offset: timedelta = timedelta(0),
     ) -> None:
         self.now = now
+        self.injected, self.date_offset = injected, date_offset
         self.slow_seconds = slow_seconds
         self.requests_served: Counter[str] = Counter()
         self._recordings = load_recordings(replay) if replay else None
+        self._pass_on = pass_on
         self._faults = tuple(faults)
         self._last_request = min((fault.rate for fault in faults if fault.name == "die"), default=float("inf"))
         self._refuse_locations = frozenset(refuse_locations)
@@ -150,6 +159,13 @@ class Simulator:
         if number >= self._last_request:
             threading.Thread(target=self.stop).start()
 
+    def reply(self, query: str, agent: str) -> Reply:
+        """What an API in good health says to a query."""
+        if self._pass_on:
+            return self._pass_on(query, agent)
+        status, payload = self.answer(query)
+        return Reply(status, json.dumps(payload, ensure_ascii=False).encode())
+
     def answer(self, query: str) -> tuple[int, Any]:
         """Status and JSON for a query, faults of values included."""
         try:
@@ -166,23 +182,14 @@ class Simulator:
         here = (place.latitude, place.longitude)
         clock = self.now().astimezone(UTC)
         if here in self._refuse_locations:
-            raise Refused("No data is available for this location")
+            raise Refused(NO_DATA)
         if self._recordings is None:
             place.check(FIRST_DAY, (clock + FORECAST).date())
             series = simulate(*here, place.hours(), int((clock + FORECAST).timestamp() // 3600))
-            cell = tuple(round(round(degrees / GRID_DEGREES) * GRID_DEGREES, 2) for degrees in here)
+            latitude, longitude = (round(round(degrees / GRID_DEGREES) * GRID_DEGREES, 2) for degrees in here)
+            cell = (latitude, longitude)
         else:
-            recording = min(self._recordings, key=lambda r: r.distance(*here))
-            if recording.distance(*here) > REPLAY_DEGREES:
-                raise Refused("No data is available for this location")
-            series, cell = recording.series, (recording.latitude, recording.longitude)
-            if unknown := [name for name in variables if name not in series.values]:
-                raise Refused(f"No data is available for {unknown[0]}")
-            begin, end = (date(1970, 1, 1) + timedelta(days=int(hour // 24)) for hour in series.hours[[0, -1]])
-            place.check(begin, end)
-            asked = place.hours()
-            is_there = (series.hours >= asked[0]) & (series.hours <= min(asked[-1], clock.timestamp() // 3600))
-            series = series.where(is_there)
+            series, cell = self._recordings.answer(place, variables, clock)
         series = with_faults(series, seed_of(*here), self._faults, (clock.date() - date(1970, 1, 1)).days)
         return {
             "latitude": cell[0],
@@ -245,9 +252,9 @@ class _Handler(BaseHTTPRequestHandler):
         if "slow" in faults:
             time.sleep(self._simulator.slow_seconds)
         worst = next((name for name in faults if name != "slow"), "")
-        reply = CANNED[worst] if worst in CANNED else self._reply()
-        fine = "ok" if reply.status == 200 else "refused"
         agent = self.headers.get("User-Agent", "")
+        reply = CANNED[worst] if worst in CANNED else self._reply(agent)
+        fine = "ok" if reply.status == 200 else "refused"
         outcome = worst or next(iter(faults), fine)
         self._simulator.note(outcome, f"GET {urlsplit(self.path).path} ({agent})")
         self.close_connection = self.close_connection or worst in ("drop", "truncate")
@@ -255,28 +262,31 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(reply, len(reply.body) // (2 if worst == "truncate" else 1))
         self._simulator.after(number)
 
-    def _reply(self) -> Reply:
-        """What an API in good health says."""
+    def _reply(self, agent: str) -> Reply:
         parts = urlsplit(self.path)
-        if parts.path == "/v1/air-quality":
-            status, payload = self._simulator.answer(parts.query)
-        else:
-            status, payload = 404, {"error": True, "reason": "Not Found"}
-        return Reply(status, json.dumps(payload, ensure_ascii=False).encode())
+        return self._simulator.reply(parts.query, agent) if parts.path == PATH else error(404, "Not Found")
 
     def _send(self, reply: Reply, length: int) -> None:
         """Send the first ``length`` bytes of the body under the header of the whole."""
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.kind)
-        self.send_header("Content-Length", str(len(reply.body)))
-        if reply.status == 429:
-            self.send_header("Retry-After", "1")
+        self.send_response_only(reply.status)
+        own = {"Content-Type": reply.kind, "Content-Length": str(len(reply.body))}
+        others = self._headers(reply.status) if reply.headers is None else reply.headers
+        for name, value in {**own, **others}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(reply.body[:length])
 
+    def _headers(self, status: int) -> dict[str, str]:
+        """What goes by the simulator's clock."""
+        headers = {"Date": self.date_time_string()}
+        if self._simulator.injected:
+            headers[CLOCK_HEADER] = INJECTED
+        return headers | ({"Retry-After": "1"} if status == 429 else {})
+
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header goes by the injected clock, too."""
-        return formatdate(self._simulator.now().timestamp() if timestamp is None else timestamp, usegmt=True)
+        shown = self._simulator.now() + self._simulator.date_offset
+        return formatdate(shown.timestamp() if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing to standard error."""

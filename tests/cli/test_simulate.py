@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
 
+from resources.machine.clock import fixed_clock
+from resources.simulator.faults import Fault
+from resources.simulator.server import Simulator
+from tests.support.alert_sinks import free_port
 from tests.support.aqi_process import AQI
 from tests.support.cli_calls import Aqi
 from tests.support.this_machine import taken_port
@@ -41,19 +50,98 @@ def test_a_folder_without_recordings(aqi: Aqi) -> None:
     assert "no *.json to replay" in aqi.refusal("simulate", "--replay", ".", "--port", "0")[0]
 
 
-def test_the_simulator_serves_until_it_is_interrupted(aqi: Aqi) -> None:
-    command = [str(AQI), "simulate", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+@pytest.mark.parametrize("more", [("--replay", "."), ("--fault", "drop")])
+def test_recording_goes_alone(aqi: Aqi, more: tuple[str, str]) -> None:
+    place, _ = aqi.refusal("simulate", "--record", "kept", *more)
+    assert place == "--record goes with neither --replay nor --fault"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_recorder_before_itself(aqi: Aqi, host: str) -> None:
+    """As where the address of the recorder is exported in the same shell."""
+    port = free_port()
+    url = f"http://{host}:{port}"
+    place, remedy = aqi.refusal("simulate", "--record", "kept", "--port", str(port), AQI_OPEN_METEO__BASE_URL=url)
+    assert place == f"open_meteo.base_url is {url}, which is where the requests are recorded"
+    assert "name the source" in remedy
+
+
+def test_a_folder_that_cannot_be_recorded_into(aqi: Aqi) -> None:
+    (aqi.folder / "taken" / "x.json").parent.mkdir()
+    (aqi.folder / "taken" / "x.json").write_text("{}")
+    place, _ = aqi.refusal("simulate", "--record", "taken", "--port", "0")
+    assert place == "taken has other files (*.json) than those that are recorded"
+
+
+@contextmanager
+def served(*arguments: str, **env: str) -> Iterator[tuple[str, list[str]]]:
+    """Where `aqi simulate` serves, until the end; and what it said on standard error, after that."""
+    command = [str(AQI), "simulate", "--port", "0", *arguments]
+    environment = {**os.environ, **env}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        said: list[str] = []
         try:
             assert process.stderr is not None
-            process.stderr.readline()
-            url = process.stderr.readline().strip().partition("AQI_OPEN_METEO__BASE_URL=")[2]
-            assert url.startswith("http://127.0.0.1:")
-            query = "latitude=21&longitude=105&hourly=pm2_5&start_date=2025-08-19&end_date=2025-08-19"
-            answer = requests.get(f"{url}/v1/air-quality?{query}", timeout=10)
-            assert len(answer.json()["hourly"]["time"]) == 24
+            said.append(process.stderr.readline().strip())
+            said.append(process.stderr.readline().strip())
+            yield said[1].partition("AQI_OPEN_METEO__BASE_URL=")[2], said
             process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=10) == ("", "")
+            out, rest = process.communicate(timeout=10)
+            said += rest.splitlines()
+            assert out == ""
         finally:
             process.kill()
     assert process.returncode == 0
+
+
+QUERY = "latitude=21.0278&longitude=105.8342&hourly=pm2_5&start_date=2025-08-19&end_date=2025-08-19"
+
+
+def answer(url: str) -> requests.Response:
+    return requests.get(f"{url}/v1/air-quality?{QUERY}", timeout=10)
+
+
+def test_the_simulator_serves_until_it_is_interrupted(aqi: Aqi) -> None:
+    with served() as (url, said):
+        assert url.startswith("http://127.0.0.1:")
+        assert len(answer(url).json()["hourly"]["time"]) == 24
+    assert len(said) == 2
+
+
+def test_it_says_whose_clock_it_has(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one that was set is said to be."""
+    with served() as (url, _):
+        reply = answer(url)
+        assert (reply.headers["Date"], reply.headers["X-AQI-Clock"]) == ("Wed, 20 Aug 2025 06:00:00 GMT", "injected")
+    monkeypatch.delenv("AQI_CLOCK__NOW")
+    with served() as (url, _):
+        reply = answer(url)
+        assert "X-AQI-Clock" not in reply.headers
+        date = parsedate_to_datetime(reply.headers["Date"])
+        assert abs(date - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_what_was_recorded_is_replayed_by_its_moments(aqi: Aqi) -> None:
+    """Two mornings of a source that revises; then what it said on either of them, and before the first."""
+    morning = datetime(2025, 8, 20, 6, tzinfo=UTC)
+    values = []
+    for day in (0, 1):
+        with Simulator(now=fixed_clock(morning + timedelta(day)), faults=[Fault("revise")]) as source:
+            with served("--record", "kept", AQI_OPEN_METEO__BASE_URL=source.url) as (url, said):
+                values.append(answer(url).json()["hourly"]["pm2_5"])
+            assert said[0].startswith(f"Requests to {url} are passed on to {source.url}; its answers are kept in kept")
+            assert said[2] == f"kept {morning + timedelta(day):%Y-%m-%dT%H-%M-%SZ}_000{day + 1}.json"
+    assert values[0] != values[1]
+    for clock, wanted in (
+        ("2025-08-20T05:59:59Z", None),
+        ("2025-08-20T06:00:00Z", values[0]),
+        ("2025-08-21T05:59:59Z", values[0]),
+        ("2025-08-21T06:00:00Z", values[1]),
+    ):
+        with served("--replay", "kept", AQI_CLOCK__NOW=clock) as (url, _):
+            reply = answer(url)
+        if wanted is None:
+            assert (reply.status_code, reply.json()["reason"]) == (400, "No data is available for this location")
+        else:
+            assert reply.json()["hourly"]["pm2_5"] == wanted

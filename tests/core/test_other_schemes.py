@@ -17,7 +17,8 @@ from orchestration.core.partitions.scheme import DailyByLocation, PartitionSchem
 from orchestration.core.planning.plan import LeftOut
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Request
-from orchestration.core.runs.decisions import PartitionFacts, as_of, judged
+from orchestration.core.runs.decisions import PartitionFacts, judged
+from orchestration.core.runs.records import as_of
 from orchestration.core.state.freshness import Current, Judgement, State, judge
 from orchestration.core.state.lags import lags
 from orchestration.core.state.provenance import PartitionRecord

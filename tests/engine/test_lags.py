@@ -14,6 +14,7 @@ from rich.console import Console
 
 from assets import CATALOG
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.state.completeness import Completeness
 from orchestration.core.state.lags import Earlier, Lag, lags, none_left
 from orchestration.core.state.provenance import ABSENT, PartitionRecord, Provenance
 from orchestration.core.state.table_state import TableState
@@ -101,6 +102,38 @@ def test_a_derived_asset(upstream: str, own: PartitionRecord, until: str | None)
         oracle.SILVER: table({key(20): own}),
     }
     assert covered(tables, oracle.SILVER) == until
+
+
+@pytest.mark.parametrize(
+    ("counts", "until"),
+    [
+        ({18: 24, 19: 24, 20: 12}, "20 11:05"),  # whole: as far as it was asked for
+        ({18: 24, 19: 24, 20: 9}, "20 09:00"),
+        ({18: 24, 19: 24, 20: 0}, "20 00:00"),
+        ({18: 24, 19: 0, 20: 0}, "19 00:00"),  # nothing covers nothing, not even the beginning of its day
+        ({18: 23, 19: 0, 20: 0}, "18 23:00"),
+        ({18: 0, 19: 0, 20: 0}, None),
+        ({18: 0, 19: 5, 20: None}, "20 11:05"),  # nobody counted
+    ],
+)
+def test_covered_is_what_has_values(counts: Mapping[int, int | None], until: str | None) -> None:
+    """Of the source's table, and of what is made of it."""
+    has = {key(day): count for day, count in counts.items()}
+    records = {of: bronze("2025-08-20T11:05:00Z" if of == key(20) else "", f"f{of}") for of in has}
+    tables = {
+        oracle.BRONZE: table(records),
+        oracle.SILVER: table({of: made_from(oracle.BRONZE, of.day.day, f"f{of}") for of in has if of.day}),
+    }
+
+    def completeness(asset: str, of: PartitionKey, own: PartitionRecord) -> Completeness | None:
+        count = has[of]
+        if asset != oracle.BRONZE or count is None:
+            return None
+        return Completeness(12 if own.as_of else 24, {"aqi": count, "pm25": 24})
+
+    for asset in (oracle.BRONZE, oracle.SILVER):
+        (lag,) = lags(CATALOG, [asset], tables, [HUE], NOW, completeness=completeness)
+        assert (None if lag.covered_until is None else f"{lag.covered_until:%d %H:%M}") == until
 
 
 def test_what_somebody_else_changed_covered_what_was_recorded() -> None:

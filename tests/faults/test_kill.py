@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from orchestration.project import load, open_workspace
 from resources.delta.log import DeltaLog
 from resources.embedded.scratch import FOLDER
+from resources.machine.clock import system_clock
 from resources.machine.crash_points import ENGINES_MODULE, POINTS
 from resources.simulator.server import Simulator
 from tests.assets.test_tables import expected
@@ -69,6 +70,11 @@ def check_status(aqi: Commands, days: str, want: dict[str, Any]) -> dict[str, se
     return found
 
 
+def at_noon(server: str) -> dict[str, str]:
+    """The environment of commands with a Prefect server and the clock of a feed."""
+    return {"PREFECT_API_URL": server, "AQI_CLOCK__NOW": NOW.isoformat()}
+
+
 @on_both
 @pytest.mark.timeout(900)
 def test_every_named_crash_point(server: str, tmp_path: Path, engine: str) -> None:
@@ -76,8 +82,7 @@ def test_every_named_crash_point(server: str, tmp_path: Path, engine: str) -> No
     rows = random_bronze(77, days=4, locations=["hanoi", "danang"], first=FIRST)
     want = expected(rows)
     with Feed(rows) as feed:
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
-        aqi.environment |= {"AQI_CLOCK__NOW": NOW.isoformat(), "AQI_ENGINE": engine}
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, at_noon(server) | {"AQI_ENGINE": engine})
         hit = []
         for point in (
             "before-write",
@@ -121,7 +126,7 @@ def test_random_kills(server: str, tmp_path: Path, recorded: Path, engine: str, 
     print(f"seed {seed}")
     call = ("backfill", "--start-date", "2025-08-08", "--end-date", "2025-09-20", "--chunk-mode", "weekly")
     environment = {"PREFECT_API_URL": server, "AQI_ENGINE": engine}
-    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as simulator:
+    with Simulator(now=system_clock, injected=False, replay=recorded) as simulator:
         undisturbed = Commands(tmp_path / "a", tmp_path / "undisturbed", simulator.url, dict(environment))
         started = time.monotonic()
         assert undisturbed.json(*call)["state"] == "completed"
@@ -196,8 +201,7 @@ def test_an_engine_that_dies_fails_the_run_by_name_and_the_next_one_goes_on(
     rows = random_bronze(78, days=3, locations=["hanoi"], first=FIRST, breaking=False)
     call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-03", "--locations", "hanoi")
     with Feed(rows) as feed:
-        environment = {"PREFECT_API_URL": server, "AQI_ENGINE": engine}
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, environment)
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, at_noon(server) | {"AQI_ENGINE": engine})
         process = subprocess.Popen([AQI, *call], env=aqi.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         silver = aqi.warehouse / "silver" / "air_quality_hourly_clean" / "_delta_log"
         while process.poll() is None and not silver.exists():
@@ -225,7 +229,7 @@ def test_an_engine_that_outlives_its_run_commits_nothing_and_is_in_nobodys_way(s
     rows = random_bronze(80, days=3, locations=["hanoi"], first=FIRST, breaking=False)
     call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-03", "--locations", "hanoi")
     with Feed(rows) as feed:
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, at_noon(server))
         process = subprocess.Popen([AQI, *call], env=aqi.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         silver = aqi.warehouse / "silver" / "air_quality_hourly_clean" / "_delta_log"
         while process.poll() is None and not silver.exists():
@@ -256,7 +260,7 @@ def test_an_engine_goes_with_its_run(server: str, tmp_path: Path, point: str) ->
     rows = random_bronze(81, days=2, locations=["hanoi"], first=FIRST, breaking=False)
     call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-02", "--locations", "hanoi")
     with Feed(rows) as feed:
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, {"PREFECT_API_URL": server})
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, at_noon(server))
         process = subprocess.Popen(
             [AQI, *call],
             env=aqi.env | {"AQI_CRASH_POINT": point},
@@ -281,8 +285,7 @@ def test_two_runs_at_once(server: str, tmp_path: Path, engine: str) -> None:
     rows = random_bronze(79, days=3, locations=["hanoi"], first=FIRST, breaking=False)
     call = ("materialize", "*", "--partitions", "2025-03-01..2025-03-03", "--locations", "hanoi", "--json")
     with Feed(rows) as feed:
-        environment = {"PREFECT_API_URL": server, "AQI_ENGINE": engine}
-        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, environment)
+        aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, at_noon(server) | {"AQI_ENGINE": engine})
         runs = [
             subprocess.Popen([AQI, *call], env=aqi.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             for _ in range(2)

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 import requests
 
 from resources.embedded.scratch import FOLDER
+from resources.machine.clock import system_clock
 from resources.machine.crash_points import ENGINES_MODULE
 from resources.prefect.server import EmbeddedServer
 from resources.simulator.server import Simulator
@@ -33,7 +33,7 @@ FIRST_RUN_SECONDS = 600
 
 @pytest.fixture(scope="module")
 def replay(recorded: Path) -> Iterator[Simulator]:
-    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as simulator:
+    with Simulator(now=system_clock, injected=False, replay=recorded) as simulator:
         yield simulator
 
 

@@ -23,6 +23,7 @@ from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.rename import run_rename
 from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
+from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
 from tests.support.small_lake import Lake
@@ -205,7 +206,7 @@ def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
     assert {key: set(found) for key, found in lake.states().items() if set(found) != {"fresh"}} == {
         BRONZE: {"fresh", "stale"}
     }
-    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC)) as simulator:
+    with Simulator(now=system_clock, injected=False) as simulator:
         lake.base_url = simulator.url
         workspace = lake.workspace
         summary = lake.run(workspace.repair(workspace.catalog.keys, None, refetch=True))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.core.partitions.keys import PartitionSet, chunks, parse_range
+from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.small_lake import Lake
@@ -25,7 +26,7 @@ THREE_PIECES = ("2025-08-28..2025-09-09", "2025-08-08..2025-08-27", "2025-09-10.
 
 @pytest.fixture(scope="module")
 def replay(recorded: Path) -> Iterator[Simulator]:
-    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as simulator:
+    with Simulator(now=system_clock, injected=False, replay=recorded) as simulator:
         yield simulator
 
 

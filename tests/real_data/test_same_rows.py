@@ -16,6 +16,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.engine.changes.accept import Acceptance, prove
 from orchestration.engine.changes.history import read_lines
+from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support.kept.trees import ROOT, Tree, commits, data_files, unpack
 from tests.support.small_lake import Lake
@@ -81,7 +82,7 @@ def test_a_line_that_is_not_true_is_found(kept: Lake) -> None:
 @pytest.fixture(scope="module")
 def _months(recorded: Path, tmp_path_factory: pytest.TempPathFactory, embedded: Any) -> Iterator[Path]:
     """A warehouse of the recorded 44 days, made by today's code."""
-    with Simulator(now=lambda: datetime(2026, 1, 1, tzinfo=UTC), replay=recorded) as replay:
+    with Simulator(now=system_clock, injected=False, replay=recorded) as replay:
         lake = Lake(
             tmp_path_factory.mktemp("months") / "warehouse", embedded, replay.url, now=datetime(2026, 1, 1, tzinfo=UTC)
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,7 @@ def test_a_row_that_comes_out_otherwise_is_named_and_what_is_not_fresh_is_left_o
     rows = random_bronze(7, days=3, locations=["hanoi"], breaking=False)
     first = rows[0]["date_utc"]
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, embedded, feed.server.url, now=datetime(2026, 6, 1, tzinfo=UTC))
+        lake = Lake(tmp_path, embedded, feed.server.url)
         catalog = lake.workspace.catalog.with_asset(replace(fact_city_daily, function=at_random))
         lake.adapt = lambda workspace: replace(workspace, project=replace(workspace.project, catalog=catalog))
         with pytest.raises(RunError, match="nothing can be compared"):

@@ -16,6 +16,7 @@ from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, steps_table
+from orchestration.core.state.completeness import Completeness
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.provenance import PartitionRecord
@@ -171,6 +172,32 @@ def test_partitions_of_a_location_that_is_gone_are_counted_apart() -> None:
     assert found["aqi_partitions_no_longer_configured{gold.x}"] == 1
 
 
+def test_values_that_are_lacking() -> None:
+    """By location; of what is given up apart; not of assets whose rows are no hours, nor of locations that are gone."""
+    hanoi, hue = (PartitionKey(date(2025, 8, 20), place) for place in ("hanoi", "hue"))
+    whole, holes = Completeness(24, {"aqi": 24}), Completeness(24, {"aqi": 3})
+    item = PartitionStatus("bronze.x", hanoi, State.FRESH, "", "", completeness=whole)
+    found = samples(
+        statuses=[
+            item,
+            replace(item, completeness=holes, withdrawn=3),
+            replace(item, completeness=holes),
+            replace(item, completeness=holes, given_up=True),
+            replace(item, partition=hue, given_up=True, withdrawn=2),
+            replace(item, partition=hue, completeness=holes, marks=(NO_LONGER_CONFIGURED,)),
+            replace(item, asset="gold.y", completeness=None),
+        ]
+    )
+    assert {name: value for name, value in found.items() if "{bronze.x,h" in name or "gold.y,h" in name} == {
+        "aqi_partitions_incomplete{bronze.x,hanoi}": 2,
+        "aqi_partitions_given_up{bronze.x,hanoi}": 1,
+        "aqi_hours_withdrawn{bronze.x,hanoi}": 3,
+        "aqi_partitions_incomplete{bronze.x,hue}": 0,
+        "aqi_partitions_given_up{bronze.x,hue}": 0,
+        "aqi_hours_withdrawn{bronze.x,hue}": 2,
+    }
+
+
 def test_lags_and_targets() -> None:
     found = samples(lags=[Lag("gold.x", "hue", AT, 1.5, 3), Lag("gold.x", "hà nội", None, None, 3)])
     assert found["aqi_lag_seconds{gold.x,hue}"] == 5400
@@ -223,9 +250,12 @@ def test_a_table_of_steps() -> None:
             "unchanged": 0,
             "failed": 1,
             "skipped": 0,
+            "incomplete": 0,
             "lag_hours": 1.5,
         }
     ]
+    lacking = replace(done, incomplete={"2025-09-10/hue": "0 of 24 hours", "2025-09-11/hue": "1 of 24 hours"})
+    assert steps_table([lacking])[0]["incomplete"] == 2
 
 
 # --- the command ----------------------------------------------------------------------------------

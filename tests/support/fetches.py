@@ -45,7 +45,7 @@ def source(
     wanted = {STEP: partitions} if isinstance(partitions, PartitionSet) else partitions
     api = settings.open_meteo.model_copy(update={"attempts": 2, "backoff_seconds": 0.0} | options)
     steps = {step: Wanted("feed", what) for step, what in wanted.items()}
-    asks = kind(api, VARIABLES, client(api))
+    asks = kind(api, VARIABLES, client(api, injected_clock=True))
     return Fetching({"feed": asks}, steps, settings.places, now, cancelled, looked)
 
 

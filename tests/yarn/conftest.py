@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from scripts.cluster import JARS, Cluster
 from tests.support.cluster_calls import YarnCommands
@@ -48,7 +49,7 @@ def _whole(cluster: Cluster) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def replay(recorded: Path) -> Iterator[Simulator]:
-    with Simulator(now=lambda: NOW, replay=recorded) as simulator:
+    with Simulator(now=system_clock, injected=False, replay=recorded) as simulator:
         yield simulator
 
 

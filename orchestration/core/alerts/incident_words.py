@@ -17,7 +17,7 @@ from typing import Any, Protocol
 WHY_LENGTH = 4000
 """So much of a run's own report is told, in characters, and of what it did not make; the rest is behind the link."""
 PLACES = 20
-"""So many places of an asset are named."""
+"""So many places, or partitions, of an asset are named."""
 TITLE_LENGTH = 200
 _PLAIN = re.compile(r"[\w .:*+,/()@-]+")
 
@@ -51,6 +51,23 @@ class Lag(Protocol):
     def target_hours(self) -> float | None: ...
     @property
     def missed(self) -> bool: ...
+
+
+class Incomplete(Protocol):
+    """A partition that lacks values, ``in_words``. ended: whether its period is over. given_up: nobody asks for it."""
+
+    @property
+    def asset(self) -> str: ...
+    @property
+    def partition(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+    @property
+    def in_words(self) -> str: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def given_up(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,32 @@ def about_lags(asset: str, missed: Sequence[Lag], catch_up: str, new: Container[
         *([f"Go on: {catch_up}"] if catch_up else []),
     ]
     return "\n".join(lines)
+
+
+def about_incomplete(asset: str, lacking: Sequence[Incomplete], new: Container[str] = ()) -> str:
+    """Which ended days of an asset lack values. new: places that come first."""
+    return "\n".join(
+        [
+            *_named(sorted(lacking, key=lambda one: one.location not in new)),
+            "They are asked for again by hourly runs, until they are whole or given up.",
+            f"Look: aqi status {asset}",
+        ]
+    )
+
+
+def about_complete(asset: str, given_up: Sequence[Incomplete]) -> str:
+    """What became of days that lacked values. given_up: those that stay as they are."""
+    look = f"Look: aqi status {asset}"
+    if not given_up:
+        return look
+    told = "Given up, as they are too old to be asked for again (hourly.incomplete_days):"
+    return "\n".join([told, *_named(given_up), f"Go on: aqi materialize {asset} --force --partitions RANGE", look])
+
+
+def _named(lacking: Sequence[Incomplete]) -> list[str]:
+    more = len(lacking) - PLACES
+    lines = [f"{one.partition}: {one.in_words}" for one in lacking[:PLACES]]
+    return [*lines, *([f"and {more} partitions more"] if more > 0 else [])]
 
 
 def about_unseen(why: str, remedy: str) -> str:

@@ -15,10 +15,13 @@ from functools import partial
 
 from orchestration.core.alerts.incident_words import (
     EndedRun,
+    Incomplete,
     Lag,
     LateRun,
     Result,
+    about_complete,
     about_completed,
+    about_incomplete,
     about_lags,
     about_late,
     about_run,
@@ -56,9 +59,10 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a look saw at ``at``. server, lags: None where they were not seen; ``unseen`` then says why.
+    """What a look saw at ``at``. server, lags, incomplete: None where they were not seen; ``unseen`` then says why.
 
-    lags: of all assets with a target. catch_up: the command that makes what is missing.
+    lags: of all assets with a target. incomplete: all partitions that lack values.
+    catch_up: the command that makes what is missing.
     """
 
     at: datetime
@@ -67,6 +71,7 @@ class Observation:
     unseen: tuple[Unseen, ...] = ()
     catch_up: str = ""
     environment: str = ""
+    incomplete: tuple[Incomplete, ...] | None = None
 
 
 def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
@@ -79,6 +84,8 @@ def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Messag
         fold.deployed(seen.server.deployments)
     if seen.lags is not None:
         fold.lags(seen.lags)
+    if seen.incomplete is not None:
+        fold.incomplete(seen.incomplete)
     for source in (Kind.SERVER, Kind.TABLES):
         fold.source(source, next((item for item in seen.unseen if item.source is source), None))
     return fold.state(), tuple(fold.messages)
@@ -223,17 +230,49 @@ class _Fold:
                 self._close(key, f"{asset} is up to date again", f"Look: aqi status {asset}")
 
     def _behind(self, asset: str, missed: Sequence[Lag]) -> None:
-        """Told anew when a place is missed that was not told in this incident."""
-        key, title = f"freshness:{asset}", f"{asset} lies further behind than it may"
+        def about(new: Container[str]) -> str:
+            return about_lags(asset, missed, self._seen.catch_up, new)
+
+        title = f"{asset} lies further behind than it may"
+        self._open_at_places(f"freshness:{asset}", Kind.FRESHNESS, title, [lag.location for lag in missed], about)
+
+    def incomplete(self, found: Sequence[Incomplete]) -> None:
+        """Of ended days; what is given up is told once, at the end of the incident that it was a part of."""
+        lacking: dict[str, list[Incomplete]] = {}
+        given_up: dict[str, list[Incomplete]] = {}
+        for one in sorted(found, key=lambda one: (one.asset, one.location, one.partition)):
+            if one.ended:
+                (given_up if one.given_up else lacking).setdefault(one.asset, []).append(one)
+        for asset, of in lacking.items():
+            self._lacks_values(asset, of)
+        for key, asset in self._open_keys("incomplete:"):
+            if asset not in lacking:
+                known = self._incidents[key].partitions
+                gone = [one for one in given_up.get(asset, ()) if one.partition in known]
+                title = f"days of {asset} that lack values are given up" if gone else f"{asset} is complete again"
+                self._close(key, title, about_complete(asset, gone))
+
+    def _lacks_values(self, asset: str, lacking: Sequence[Incomplete]) -> None:
+        places = list(dict.fromkeys(one.location for one in lacking))
+        key, title = f"incomplete:{asset}", f"ended days of {asset} lack values"
+        self._open_at_places(key, Kind.INCOMPLETE, title, places, partial(about_incomplete, asset, lacking))
+        known = self._incidents[key]
+        ever = dict.fromkeys([*known.partitions, *(one.partition for one in lacking)])
+        self._incidents[key] = replace(known, partitions=tuple(ever))
+
+    def _open_at_places(
+        self, key: str, kind: Kind, title: str, places: Sequence[str], about: Callable[[Container[str]], str]
+    ) -> None:
+        """Told anew when a place is concerned that was not told in this incident. about: the text; new places first."""
         known = self._incidents.get(key)
         told = () if known is None else known.places
-        new = tuple(lag.location for lag in missed if lag.location not in told)
-        text = _clean(about_lags(asset, missed, self._seen.catch_up))
-        self._open_once(key, Kind.FRESHNESS, title, lambda: text)
+        new = tuple(place for place in places if place not in told)
+        text = _clean(about(()))
+        self._open_once(key, kind, title, lambda: text)
         now = replace(self._incidents[key], text=text, last=self._seen.at, places=(*told, *new))
         self._incidents[key] = now
         if known is not None and new:
-            text = _clean(about_lags(asset, missed, self._seen.catch_up, new))
+            text = _clean(about(new))
             self._tell(replace(now, title=f"{now.title}, at more places", text=text), Event.CHANGED, now.last)
 
     def source(self, source: Kind, unseen: Unseen | None) -> None:

@@ -24,18 +24,19 @@ REFUSALS = 3
 
 
 class Kind(StrEnum):
-    """What is wrong. SERVER, TABLES: that they cannot be looked at."""
+    """What is wrong. INCOMPLETE: ended days lack values. SERVER, TABLES: that they cannot be looked at."""
 
     FAILED = "failed"
     CRASHED = "crashed"
     LATE = "late"
     FRESHNESS = "freshness"
+    INCOMPLETE = "incomplete"
     SERVER = "server"
     TABLES = "tables"
 
 
 class Event(StrEnum):
-    """Why there is a message. CHANGED: a crash after a failure, or the other way round; or more places lie behind."""
+    """Why there is a message. CHANGED: a crash after a failure, or the other way round; or more places."""
 
     BEGAN = "began"
     CHANGED = "changed"
@@ -47,8 +48,9 @@ class Event(StrEnum):
 class Incident:
     """Something that is wrong. key: one per deployment, asset or source. since: when it began.
 
-    last: the newest evidence of it. told: the kinds that people know of. places: likewise, of a table that lies behind.
-    runs: by id the end that was seen, of the newest runs that did not complete: Prefect may yet give them another.
+    last: the newest evidence of it. told: the kinds that people know of. places: likewise, of a table that lies behind
+    or lacks values. runs: by id the end that was seen, of the newest runs that did not complete: Prefect may yet give
+    them another. partitions: that have lacked values since it began.
     """
 
     key: str
@@ -60,6 +62,7 @@ class Incident:
     told: tuple[Kind, ...]
     places: tuple[str, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "since": self.since.isoformat(), "last": self.last.isoformat()}
@@ -70,7 +73,8 @@ class Incident:
         since, last = (datetime.fromisoformat(data[name]) for name in ("since", "last"))
         told = tuple(Kind(kind) for kind in data["told"])
         known = (data["key"], Kind(data["kind"]), data["title"], data["text"])
-        return cls(*known, since, last, told, tuple(data["places"]), dict(data["runs"]))
+        partitions = tuple(data.get("partitions", ()))  # states of format 2 were without, at first
+        return cls(*known, since, last, told, tuple(data["places"]), dict(data["runs"]), partitions)
 
 
 @dataclass(frozen=True, slots=True)

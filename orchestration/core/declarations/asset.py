@@ -24,6 +24,20 @@ _TAG = re.compile(r"[A-Za-z0-9._-]+")  # what `tag:` of the selection language c
 
 
 @dataclass(frozen=True, slots=True)
+class HourlyRows:
+    """What is kept of a fetched asset's rows, hour by hour, against later answers.
+
+    instant: the column with the first instant of the hour. essential: columns whose values no answer takes away
+    unasked; settings may name others. judged_by: the asset whose contract's row rules tell which rows are not worth
+    keeping.
+    """
+
+    instant: str
+    essential: tuple[str, ...]
+    judged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A table, declared.
 
@@ -34,6 +48,8 @@ class Asset:
     fresh_within_hours: how far behind now the table may lie at every location; None where nobody minds.
     identifiers: columns that are made of the row's key alone, with the expression (a Spark Column) that makes each.
     engine: ``spark`` where only Spark makes its rows; None where either engine does.
+    hours: of a fetched asset, how its rows are kept against later answers; None where each answer takes the place of
+    the one before.
     """
 
     key: str
@@ -49,6 +65,7 @@ class Asset:
     fresh_within_hours: float | None = None
     identifiers: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     engine: Literal["spark"] | None = None
+    hours: HourlyRows | None = None
 
     @property
     def layer(self) -> str:
@@ -84,6 +101,7 @@ def asset(
     fresh_within_hours: float | None = None,
     identifiers: Mapping[str, Callable[[], Any]] | None = None,
     engine: Literal["spark"] | None = None,
+    hours: HourlyRows | None = None,
 ) -> Callable[[Callable[..., Any]], Asset]:
     """Declare the decorated function as the asset ``layer.<function name>``.
 
@@ -125,6 +143,11 @@ def asset(
                 f"asset {key}: engine must be 'spark', or left out (got {engine!r})",
                 "Left out, either engine makes its rows.",
             )
+        if hours is not None and source is None:
+            raise DeclarationError(
+                f"asset {key}: hours are of a fetched asset, and it has no source",
+                "Leave out hours, or name its source.",
+            )
         for tag in tagged:
             if not _TAG.fullmatch(tag):
                 raise DeclarationError(
@@ -145,6 +168,7 @@ def asset(
             fresh_within_hours=fresh_within_hours,
             identifiers=dict(identifiers or {}),
             engine=engine,
+            hours=hours,
         )
 
     return declare

@@ -1,30 +1,41 @@
 """The hourly window: which days a run looks at that is started every hour, and after a gap.
 
 Today and the days that the provider may still revise; and, for every location, the days before them that are not fresh
-in every selected asset, up to a bound. Days are UTC days.
+in every selected asset, up to a bound, and those of which a source did not have everything (``asking_again``). Days are
+UTC days.
 
 Pure: table states, versions and the clock come in as values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from orchestration.core.calendar import DAY, day_of
+from orchestration.core.calendar import DAY, day_of, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
+from orchestration.core.planning.asking_again import is_due
+from orchestration.core.state.completeness import last_asked
 from orchestration.core.state.freshness import Current, Judge, Judgement, Tables, Way
 from orchestration.core.state.table_state import TableState
+
+Moments = Callable[[str], Mapping[PartitionKey, str]]
+"""Gives, of an asset, when partitions were asked for (ISO 8601, UTC) although nothing new came: no record says so."""
+
+
+def no_moments(_asset: str) -> Mapping[PartitionKey, str]:
+    """Where every question brought something new."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
 class HourlyWindow:
     """What an hourly run is about.
 
-    revisable: those of ``partitions`` that the provider may still revise. beyond: some gaps reach farther back than is
-    caught up; of each location with such a gap, the last day that stays as it is.
+    revisable: those of ``partitions`` that the provider may still revise, or fill in. beyond: some gaps reach farther
+    back than is caught up; of each location with such a gap, the last day that stays as it is.
     """
 
     partitions: PartitionSet
@@ -40,8 +51,10 @@ def hourly_window(
     *,
     revisable_days: int,
     catch_up_days: int,
+    moments: Moments = no_moments,
 ) -> HourlyWindow:
-    """The window of ``assets`` at ``locations``, by the clock of ``current``.
+    """The window of ``assets`` at ``locations``, by the clock of ``current``, which also says how old an incomplete day
+    may be. moments: asked only of assets that have such days.
 
     An asset that was never made at a location has no gap there; days before its first one are none either.
 
@@ -75,7 +88,41 @@ def hourly_window(
             if known.first < bound and _is_gap(judge(before)):
                 beyond.append(before)
     revisable = PartitionSet.of(Days.of(first, today), locations)
+    for asset in assets:
+        revisable |= _to_fill_in(asset, locations, tables, current, first, moments)
     return HourlyWindow(revisable | PartitionSet.from_keys(gaps), revisable, PartitionSet.from_keys(beyond))
+
+
+def _to_fill_in(
+    asset: Asset,
+    locations: Collection[str],
+    tables: Tables,
+    current: Current,
+    before: date,
+    moments: Moments,
+) -> PartitionSet:
+    """The incomplete partitions of a fetched asset that are to be asked for again now, of days ahead of ``before``."""
+    own = tables.get(asset.key, TableState())
+    completeness = current.completeness_of(asset, own)
+    if completeness is None:
+        return PartitionSet.empty()
+    first = day_of(current.now) - current.incomplete_days * DAY
+    lacking: dict[PartitionKey, str] = {}
+    for location in locations:
+        for key in _keys(location, first, before):
+            record = own.trusted(key)
+            hours = None if record is None else completeness(key, record)
+            if record is not None and hours is not None and not hours.whole:
+                lacking[key] = last_asked(record)
+    in_vain = moments(asset.key) if lacking else {}
+    due = []
+    for key, recorded in lacking.items():
+        known = [instant_of(text) for text in (recorded, in_vain.get(key, "")) if text]
+        believed = (min(at, current.now) for at in known if at <= current.now + current.clock_tolerance)
+        asked = max(believed, default=None)
+        if key.day is not None and is_due(key.day, asked, current.now, current.incomplete_days):
+            due.append(key)
+    return PartitionSet.from_keys(due)
 
 
 def _is_gap(judgement: Judgement) -> bool:

@@ -44,7 +44,7 @@ class Step:
     after: the plan's step before this one that may write the same partitions. chunk: the one that it belongs to alone.
     force: make ``partitions`` even where they are fresh. verify: first see whether the table's rows are those that were
     recorded last, and adopt them if so. stored: of a fetched asset, those of ``partitions`` whose stored rows go
-    through its function again, without the network.
+    through its function again, without the network. raw: those that are folded anew from the answers that are kept.
     """
 
     id: str
@@ -59,11 +59,12 @@ class Step:
     force: bool = False
     verify: bool = False
     stored: PartitionSet = field(default_factory=PartitionSet.empty)
+    raw: PartitionSet = field(default_factory=PartitionSet.empty)
 
     @property
     def fetched(self) -> PartitionSet:
         """Of a fetched asset: what its source is asked for."""
-        return self.all_partitions - self.stored
+        return self.all_partitions - self.stored - self.raw
 
     @property
     def all_partitions(self) -> PartitionSet:

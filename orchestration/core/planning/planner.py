@@ -113,8 +113,10 @@ class _Planning:
             asked &= self.tables.get(asset.key, TableState()).unrecorded
         if self.request.changed:
             asked &= self.tables.get(asset.key, TableState()).present
-        stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
-        needed = asked if self.request.force else self._needed(asset, stale)
+        from_raw = self.request.from_raw and asset.hours is not None
+        forced = self.request.force or from_raw
+        stale = {} if forced else not_fresh(asset, asked, self.tables, self.current)
+        needed = asked if forced else self._needed(asset, stale)
         stored = PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REWRITE)
         rewrite = NOTHING
         for mapping in asset.upstream:
@@ -138,6 +140,7 @@ class _Planning:
         stored &= needed
         if stored:
             inputs = (Input(asset.key, base_version, None, stored),)
+        why = {why.in_short: found for why, found in stale.items()}
         self.steps.append(
             Step(
                 id=name,
@@ -146,12 +149,13 @@ class _Planning:
                 may_rewrite=rewrite,
                 inputs=inputs,
                 base_version=base_version,
-                reason=_reason(needed, rewrite, {why.in_short: found for why, found in stale.items()}, self.request),
+                reason=_reason(needed, rewrite, why, self.request, from_raw=from_raw),
                 after=None if chunk else self.last.get(asset.key),
                 chunk=chunk,
                 force=self.request.force,
                 verify=self.request.repair,
                 stored=stored,
+                raw=needed if from_raw else NOTHING,
             )
         )
         self.last[asset.key] = name
@@ -249,10 +253,12 @@ def _outdated(asset: str, why: str) -> str:
     )
 
 
-def _reason(needed: PartitionSet, rewrite: PartitionSet, kinds: Mapping[str, PartitionSet], request: Request) -> str:
+def _reason(
+    needed: PartitionSet, rewrite: PartitionSet, kinds: Mapping[str, PartitionSet], request: Request, *, from_raw: bool
+) -> str:
     """Why a step is there, in counts: ``2 missing, 1 stale (its contract changed)``."""
-    if request.force:
-        parts = [f"{len(needed)} forced"] if needed else []
+    if request.force or from_raw:
+        parts = [f"{len(needed)} {'from kept answers' if from_raw else 'forced'}"] if needed else []
     else:
         counts = {kind: len(found & needed) for kind, found in kinds.items()}
         parts = [

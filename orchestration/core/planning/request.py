@@ -28,7 +28,8 @@ class Request:
     compare: of these, sources are asked what they send now; what they send as it is recorded is not fetched again.
     beyond: what an hourly request does not catch up with, see ``HourlyWindow``.
     refetch: only what lies behind its question is fetched, and what follows from it made. changed: only what is there
-    and would come out otherwise by a change of code, contracts or configuration.
+    and would come out otherwise by a change of code, contracts or configuration. from_raw: what sources sent is not
+    asked for, but folded anew from the answers that are kept.
     """
 
     assets: frozenset[str]
@@ -42,3 +43,4 @@ class Request:
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
     refetch: bool = False
     changed: bool = False
+    from_raw: bool = False

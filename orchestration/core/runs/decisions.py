@@ -7,22 +7,24 @@ Pure: what was computed comes in as ``PartitionFacts``, what tables hold as ``Ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from orchestration.core.calendar import instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.checks import STANDARD_CHECKS
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
 from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs.fold import Folded
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from orchestration.core.state.freshness import Current, Tables, not_fresh
 from orchestration.core.state.partition_record import nothing
-from orchestration.core.state.provenance import Answer, PartitionRecord, Provenance, Question, Shape
+from orchestration.core.state.provenance import PartitionRecord, Provenance, Question
 from orchestration.core.state.table_state import TableState
 
+FROZEN, FADED = "frozen_hours", "optional_values_withdrawn"
+"""What is counted of a fetched partition beside its asset's checks: hours of a feed that stands still, and values of
+columns that are not essential which turned null with a new row."""
 EMPTY = "empty"
 """The fingerprint of a partition without rows."""
 
@@ -99,10 +101,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Made(Generic[Frame]):
-    """Evaluated rows, and what is to be known of them."""
+    """Evaluated rows, and what is to be known of them.
+
+    folded: of a fetched asset that keeps hours, what each partition rests on. frozen: the hours, as a mask, in which
+    its feed stands still.
+    """
 
     frame: Frame
     facts: Mapping[PartitionKey, PartitionFacts]
+    folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
+    frozen: Mapping[PartitionKey, int] = field(default_factory=dict)
 
     @property
     def held(self) -> PartitionSet:
@@ -141,7 +149,7 @@ def skipped(
 
 def to_make(step: Step, asset: Asset, partitions: PartitionSet, tables: Tables, current: Current) -> PartitionSet:
     """Those of ``partitions`` (of the step) that are not fresh, now that its upstream steps are done, or are forced."""
-    forced = partitions & step.partitions if step.force else PartitionSet.empty()
+    forced = (partitions & step.partitions if step.force else PartitionSet.empty()) | (partitions & step.raw)
     return forced | PartitionSet.union_of(not_fresh(asset, partitions - forced, tables, current).values())
 
 
@@ -192,135 +200,6 @@ def warned(
     return {name: total for name, total in totals.items() if total}
 
 
-def records_of(
-    asset: Asset,
-    partitions: Iterable[PartitionKey],
-    facts: Mapping[PartitionKey, PartitionFacts],
-    tables: Tables,
-    current: Current,
-    flagged: FlagsBehind,
-    sourced: Mapping[PartitionKey, Sourced],
-) -> dict[PartitionKey, PartitionRecord]:
-    """What is to be recorded of ``partitions``: they were made from the tables as ``tables`` has them."""
-    warnings = {check.name for check in asset.checks if not check.blocking}
-    own = tables.get(asset.key, TableState())
-    versions = {name: current.check_version(asset, name) for name in warnings} if current.check_version else {}
-    lacking = {
-        mapping.of: lru_cache(maxsize=None)(
-            partial(current.columns_lacking, mapping.of, tables.get(mapping.of, TableState()))
-        )
-        for mapping in asset.upstream
-    }
-    records = {}
-    for key in partitions:
-        fact = facts.get(key, PartitionFacts())
-        inputs: dict[str, dict[str, str]] = {}
-        for mapping in asset.upstream:
-            state = tables.get(mapping.of, TableState())
-            consulted = mapping.consulted_by(key, flagged(mapping))
-            inputs[mapping.of] = {str(one): state.consulted(one, lacking[mapping.of]) for one in consulted}
-        record = PartitionRecord(
-            rows=fact.rows,
-            fingerprint=fact.fingerprint,
-            inputs=inputs,
-            code=current.code(asset, key.location),
-            contract=current.contracts[asset.key],
-            checks={name: n for name, n in judged(asset, key, fact, current).items() if name in warnings} or nothing(),
-            check_versions=versions,
-            also=_also(fact, current.contracts[asset.key], own.trusted(key)),
-        )
-        brought = sourced.get(key)
-        if asset.source is not None and brought is not None:
-            record = _from_source(record, asset, key, fact, brought, own.trusted(key))
-        records[key] = record
-    return records
-
-
-def _also(fact: PartitionFacts, contract: str, before: PartitionRecord | None) -> Mapping[str, str]:
-    """The fingerprints over earlier columns: of rows that came out as they were, also those that were known before, of
-    columns that are no more."""
-    if before is None or (before.contract, before.rows, before.fingerprint) != (contract, fact.rows, fact.fingerprint):
-        return fact.also
-    return {**before.also, **fact.also}
-
-
-def _from_source(
-    record: PartitionRecord,
-    asset: Asset,
-    key: PartitionKey,
-    fact: PartitionFacts,
-    brought: Sourced,
-    before: PartitionRecord | None,
-) -> PartitionRecord:
-    """The record of a fetched partition: which answers own its hours, and what was asked.
-
-    An answer that brought nothing else than the one before leaves that in place: it was there first.
-    """
-    assert asset.source is not None, "only fetched assets come here"
-    record = replace(record, values=fact.values)
-    if brought.stored is not None:
-        then = brought.stored
-        return replace(
-            record,
-            inputs=then.inputs,
-            as_of=then.as_of,
-            answers=then.answers,
-            turned_away=then.turned_away,
-            question=then.question or (brought.question.id if brought.question else ""),
-        )
-    answers: tuple[Answer, ...] = (Answer(brought.asked, brought.digest, brought.forced),)
-    if before is not None and [answer.digest for answer in before.answers] == [brought.digest]:
-        answers = before.answers
-    return replace(
-        record,
-        inputs={asset.source: {str(key): brought.digest}},
-        as_of="" if brought.whole else as_of(asset, key, brought.asked),
-        answers=answers,
-        question="" if brought.question is None else brought.question.id,
-    )
-
-
-def as_of(asset: Asset, key: PartitionKey, asked: str) -> str:
-    """When a source was asked for a partition whose period was not over then; empty where it was."""
-    over = asset.partitions is None or not asked or asset.partitions.is_over(key, instant_of(asked))
-    return "" if over else asked
-
-
-def provenance_of(
-    run_id: str,
-    asset: Asset,
-    at: str,
-    records: Mapping[PartitionKey, PartitionRecord],
-    state: TableState,
-    shapes: Mapping[str, Shape],
-    *,
-    questions: Iterable[Question] = (),
-    wiped: PartitionSet | None = None,
-    past: tuple[Mapping[str, Any], ...] = (),
-    by: str = "",
-) -> Provenance:
-    """What a commit says: ``records``, and what they refer to by a digest.
-
-    state: of the table before; shapes, questions: those of now, besides those that the table knows already.
-    """
-    known = {**state.questions, **{question.id: question for question in questions}}
-    used = {record.question for record in records.values()}
-    contracts = {record.contract for record in records.values()}
-    contracts |= {digest for record in records.values() for digest in record.also}
-    said = {**state.shapes, **shapes}
-    return Provenance(
-        run_id,
-        asset.key,
-        at,
-        records,
-        PartitionSet.empty() if wiped is None else wiped,
-        questions={name: known[name] for name in sorted(used) if name in known},
-        shapes={digest: said[digest] for digest in sorted(contracts) if digest in said},
-        past=past,
-        by=by,
-    )
-
-
 def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Current) -> dict[str, int]:
     """The violations of a partition, without checks that say nothing of a day that is not over."""
     if not fact.violations:
@@ -361,6 +240,24 @@ def not_outdone(
         for key, record in records.items()
         if (there := found[key]) is None or _last_asked(there) <= _last_asked(record)
     }
+
+
+def moved(records: Iterable[PartitionKey], base: TableState, state: TableState, run_id: str) -> PartitionSet:
+    """Those partitions of which another run than ``run_id`` has committed something since ``base``."""
+
+    def by_another(key: PartitionKey) -> bool:
+        there = state.trusted(key)
+        return there is None or there.run_id != run_id
+
+    return PartitionSet.from_keys(key for key in records if not is_as_it_was(key, base, state) and by_another(key))
+
+
+def is_as_it_was(key: PartitionKey, then: TableState, now: TableState) -> bool:
+    """Whether nobody has recorded a partition, or changed its rows, between two states."""
+    before, after = then.records.get(key), now.records.get(key)
+    if (key in then.unrecorded) != (key in now.unrecorded) or (before is None) != (after is None):
+        return False
+    return before is None or after is None or (before.version, before.run_id) == (after.version, after.run_id)
 
 
 def _last_asked(record: PartitionRecord) -> str:

@@ -48,7 +48,8 @@ class StepOutcome:
 
     written, unchanged: partitions that are right now. rewritten: those of ``written`` that were not asked for.
     problems: what failed or was skipped. rows: rows of written partitions. version: of the table afterwards.
-    warnings: violations per warning check, summed over the partitions.
+    warnings: violations per warning check, summed over the partitions. notes: what else people have to know, a
+    sentence each. incomplete: by partition key, how many of its hours have values: ``0 of 24 hours``.
     """
 
     step: Step
@@ -59,6 +60,8 @@ class StepOutcome:
     version: int | None = None
     seconds: float = 0.0
     warnings: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    incomplete: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def good(self) -> PartitionSet:
@@ -107,6 +110,8 @@ class StepOutcome:
             "version": self.version,
             "seconds": round(self.seconds, 3),
             "warnings": self.warnings,
+            "notes": list(self.notes),
+            "incomplete": dict(self.incomplete),
         }
 
 
@@ -219,9 +224,11 @@ class RunSummary:
 
 
 def steps_table(
-    outcomes: Iterable[StepOutcome], lag_hours: Mapping[str, float | None] = MappingProxyType({})
+    outcomes: Iterable[StepOutcome],
+    lag_hours: Mapping[str, float | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
-    """A row per step: asset, state, seconds, rows (written), the partitions of each outcome as counts, and its lag.
+    """A row per step: asset, state, seconds, rows (written), the partitions of each outcome as counts, how many of them
+    are incomplete now, and its lag.
 
     lag_hours: by asset key.
     """
@@ -235,6 +242,7 @@ def steps_table(
             "unchanged": len(outcome.unchanged),
             "failed": len(outcome.failed),
             "skipped": len(outcome.skipped),
+            "incomplete": len(outcome.incomplete),
             "lag_hours": None if (lag := lag_hours.get(outcome.step.asset)) is None else round(lag, 3),
         }
         for outcome in outcomes

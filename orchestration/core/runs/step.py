@@ -15,8 +15,8 @@ runs this code. Pure, and safe to call from several threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Generic
 
 from orchestration.core.declarations.asset import Asset
@@ -26,25 +26,20 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, nothing_flagged
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs import decisions
+from orchestration.core.runs import records as recording
 from orchestration.core.runs.decisions import Change, Fetched, FlagsBehind, Frame, Made, Proposal, Sourced
+from orchestration.core.runs.notes import notes_of
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
+from orchestration.core.runs.step_parts import COMMIT_ATTEMPTS, Anew, KeptOutput, SoFar, all_of, others_came_first
 from orchestration.core.runs.step_world import CommitHistory, Reading, StepWorld
 from orchestration.core.state.freshness import Current, Tables
+from orchestration.core.state.incomplete_days import incomplete_hours
 from orchestration.core.state.provenance import PartitionRecord, Provenance
 from orchestration.core.state.table_state import TableState
 
-COMMIT_ATTEMPTS = 5
 CHUNKS_IN_MEMORY = 16
 """So many chunks of an asset are read from memory; more are read from the table, with less planning."""
 NOTHING = PartitionSet.empty()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept(Generic[Frame]):
-    """What a step made, for those that read its asset. written: the partitions whose rows it put into the table."""
-
-    made: Made[Frame]
-    written: PartitionSet
 
 
 class Steps(Generic[Frame]):
@@ -72,7 +67,7 @@ class Steps(Generic[Frame]):
         self._history = history
         self._run_id = run_id
         self._by = by
-        self._kept: dict[str, list[_Kept[Frame]]] = {}
+        self._kept: dict[str, list[KeptOutput[Frame]]] = {}
         self.tables: dict[str, TableState] = dict(tables)
         self.outcomes: dict[str, StepOutcome] = {}
 
@@ -84,7 +79,7 @@ class Steps(Generic[Frame]):
             problems = self._skipped(step, view)
             outcome = self._outcome(step, view, problems)
         except Exception as error:  # whatever happens in a step is reported on that step  # noqa: BLE001
-            failed = Problem(Outcome.FAILED, step.all_partitions - _all(problems), self._world.explain(error))
+            failed = Problem(Outcome.FAILED, step.all_partitions - all_of(problems), self._world.explain(error))
             outcome = StepOutcome(step, problems=(*problems, failed))
         self.outcomes[step.id] = outcome
         self._release(step)
@@ -108,13 +103,16 @@ class Steps(Generic[Frame]):
 
     def _outcome(self, step: Step, view: Tables, problems: tuple[Problem, ...]) -> StepOutcome:
         asset, own = self._catalog[step.asset], view.get(step.asset, TableState())
-        targets = step.all_partitions - _all(problems)
+        targets = step.all_partitions - all_of(problems)
         needed = decisions.to_make(step, asset, targets, view, self._current)
         unchanged = targets - needed
         if needed and step.verify:
             adopted = self._adopt(step, asset, needed)
             unchanged |= adopted
             needed = needed - adopted
+        if asset.hours is not None and needed & own.unrecorded:  # rows that nobody changed are kept, like others
+            self._adopt(step, asset, needed & own.unrecorded)
+            view = {**view, asset.key: (own := self._state(asset))}
         stored = needed & step.stored
         fetched = Fetched()
         if asset.source is not None:
@@ -124,30 +122,65 @@ class Steps(Generic[Frame]):
             needed = needed - left
         if not needed:
             return StepOutcome(step, unchanged=unchanged, problems=problems, version=self._state(asset).version)
+        made_all, planned = SoFar(), step
+        for _ in range(COMMIT_ATTEMPTS):
+            anew = self._make_and_commit(step, asset, needed, view, own, stored, fetched, made_all)
+            if not anew:
+                break
+            # What another run put there meanwhile is folded in; what it put there unseen, from what is kept of it.
+            own = self._state(asset)
+            view, needed = {**view, asset.key: own}, anew.all
+            step, stored = replace(step, raw=(step.raw - needed) | anew.overrun), stored & needed
+        else:
+            raise others_came_first(asset)
+        good = targets - unchanged - all_of(problems) - all_of(made_all.problems)
+        return StepOutcome(
+            planned,
+            written=made_all.written,
+            unchanged=unchanged | (good - made_all.written),
+            problems=problems + made_all.problems,
+            rows=made_all.rows,
+            version=self._state(asset).version,
+            warnings=made_all.warnings,
+            notes=tuple(made_all.notes),
+            incomplete=made_all.incomplete,
+        )
+
+    def _make_and_commit(
+        self,
+        step: Step,
+        asset: Asset,
+        needed: PartitionSet,
+        view: Tables,
+        own: TableState,
+        stored: PartitionSet,
+        fetched: Fetched,
+        done: SoFar,
+    ) -> Anew:
+        """Make ``needed``, and commit it; gives what has to be made anew because another run committed to it."""
         made = self._world.make(step, asset, needed, lambda part: self.readings(asset, part, view), own)
         kept = False
         try:
             broken = self._checked(asset, made, needed, stored, own)
-            problems += broken
-            needed = needed - _all(broken)
+            done.problems += broken
+            needed = needed - all_of(broken)
             sourced = self._sourced(step, asset, stored, fetched, own)
-            records = decisions.records_of(asset, needed, made.facts, view, self._current, self._flags(view), sourced)
-            written, rows = self._commit(asset, made, records)
+            records = recording.records_of(
+                asset, needed, made.facts, view, self._current, self._flags(view), sourced, made
+            )
+            written, rows, left = self._commit(asset, made, records, own)
             kept = self._is_kept(asset)
             if kept:
-                self._kept.setdefault(asset.key, []).append(_Kept(made, written))
+                self._kept.setdefault(asset.key, []).append(KeptOutput(made, written))
         finally:
             if not kept:
                 self._world.let_go(made.frame)
-        return StepOutcome(
-            step,
-            written=written,
-            unchanged=unchanged | (needed - written),
-            problems=problems,
-            rows=rows,
-            version=self._state(asset).version,
-            warnings=decisions.warned(asset, needed, made.facts, self._current),
-        )
+        done.written, done.rows = done.written | written, done.rows + rows
+        for name, count in decisions.warned(asset, needed - left.all, made.facts, self._current).items():
+            done.warnings[name] = done.warnings.get(name, 0) + count
+        done.notes += notes_of(asset, needed - left.all, made, self._state(asset), self._current)
+        done.incomplete |= incomplete_hours(asset, needed - left.all, self._state(asset), self._current)
+        return left
 
     def _skipped(self, step: Step, view: Tables) -> tuple[Problem, ...]:
         asset = self._catalog[step.asset]
@@ -175,7 +208,7 @@ class Steps(Generic[Frame]):
                 there = PartitionSet.from_keys(key for key, one in records.items() if self._is_there(asset, key, one))
                 if there:
                     return there
-        raise _others_came_first(asset)
+        raise others_came_first(asset)
 
     def _checked(
         self, asset: Asset, made: Made[Frame], needed: PartitionSet, stored: PartitionSet, own: TableState
@@ -187,7 +220,7 @@ class Steps(Generic[Frame]):
                 "Every row must lie in the partition of the upstream rows that it is made from.",
             )
         broken = decisions.broken(asset, needed, made.facts, self._current)
-        if stored := stored - _all(broken):
+        if stored := stored - all_of(broken):
             altered, why = self._world.altered(asset, made, stored, own)
             if altered:
                 message = (
@@ -217,16 +250,17 @@ class Steps(Generic[Frame]):
     # The commit ---------------------------------------------------------------------------------------------------
 
     def _commit(
-        self, asset: Asset, made: Made[Frame], records: Mapping[PartitionKey, PartitionRecord]
-    ) -> tuple[PartitionSet, int]:
-        """Replace the partitions whose content changed, and record all; gives what was written and its rows.
+        self, asset: Asset, made: Made[Frame], records: Mapping[PartitionKey, PartitionRecord], base: TableState
+    ) -> tuple[PartitionSet, int, Anew]:
+        """Replace the partitions whose content changed, and record all; gives what was written and its rows, and what
+        has to be made anew first. base: the state of the table that it was made on.
 
         Where other runs may commit meanwhile this takes two commits: the storage looks after the partitions that one
         replaces. What is only recorded goes into another, which is refused if anybody committed since the table was
         looked at.
         """
         self._world.reached("before-write")
-        written, rows, failures = NOTHING, 0, 0
+        written, rows, failures, left = NOTHING, 0, 0, Anew()
         with self._world.committing(asset):  # chunks are computed side by side, and committed one after the other
             if records and self._state(asset).version is None:
                 self._world.create(asset)  # before it is decided what to replace: another run may have filled it
@@ -234,17 +268,37 @@ class Steps(Generic[Frame]):
             while failures < COMMIT_ATTEMPTS:
                 if not self._world.alone:  # another run may have committed since this one began
                     self._look(asset)
-                    records = decisions.not_outdone(asset, records, self._state(asset))
+                    if asset.hours is None:
+                        records = decisions.not_outdone(asset, records, self._state(asset))
+                    else:
+                        moved = decisions.moved(records, base, self._state(asset), self._run_id)
+                        left = Anew(left.moved | moved, left.overrun)
+                        records = {key: record for key, record in records.items() if key not in moved}
                 change = decisions.change_of(records, self._state(asset))
                 if not change.news:
-                    return written, rows
+                    return written, rows, left
                 if change.replaced and not self._world.alone:
                     change = change.with_files()
+                before = self._state(asset)
                 if self._try_commit(asset, made, change):
                     written, rows = written | change.written, rows + change.rows
+                    left = Anew(left.moved, left.overrun | self._overrun(asset, change, before))
                 else:
                     failures += 1
-        raise _others_came_first(asset)
+        raise others_came_first(asset)
+
+    def _overrun(self, asset: Asset, change: Change, before: TableState) -> PartitionSet:
+        """What another run had committed between our look at the table and our commit, which did not see it.
+
+        Storage looks for conflicts from the moment on at which it began to write; not from our look on.
+        """
+        if asset.hours is None or self._world.alone or before.version is None:
+            return NOTHING
+        version = max(self._state(asset).records[key].version for key in change.news)
+        if version == before.version + 1:
+            return NOTHING
+        then = self._world.state_at(asset, version - 1)
+        return PartitionSet.from_keys(key for key in change.news if not decisions.is_as_it_was(key, before, then))
 
     def _try_commit(self, asset: Asset, made: Made[Frame], change: Change) -> bool:
         """One commit; whether the table says afterwards what it was to say, and not what another run says."""
@@ -270,7 +324,7 @@ class Steps(Generic[Frame]):
         history = self._history
         then = history.questions_of(asset, [key for key in records if key in state.records], state)
         today = {history.question(asset, key.location) for key in records} if asset.source is not None else set()
-        return decisions.provenance_of(
+        return recording.provenance_of(
             self._run_id,
             asset,
             self._world.at(),
@@ -341,14 +395,3 @@ class Steps(Generic[Frame]):
             if makers | readers <= self.outcomes.keys():
                 for output in self._kept.pop(key, ()):
                     self._world.let_go(output.made.frame)
-
-
-def _others_came_first(asset: Asset) -> WarehouseError:
-    return WarehouseError(
-        f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
-        "Call the same command again when they are done.",
-    )
-
-
-def _all(problems: Iterable[Problem]) -> PartitionSet:
-    return PartitionSet.union_of(problem.partitions for problem in problems)

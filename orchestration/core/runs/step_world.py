@@ -55,6 +55,10 @@ class StepWorld(Protocol[Frame]):
         """The state of an asset's table as it is now; ``known``: an earlier one, to go on from."""
         ...
 
+    def state_at(self, asset: Asset, version: int) -> TableState:
+        """The state of an asset's table as it was at an earlier version."""
+        ...
+
     def flagged(self, window: RunWindow, state: TableState) -> FlaggedHours:
         """The flagged hours behind a window, in its upstream table as ``state`` has it."""
         ...

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache, partial
 from typing import Protocol
 
-from orchestration.core.calendar import instant_of
+from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.state.completeness import Completeness, CompletenessOf, hours_withdrawn, not_yet
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
@@ -49,6 +50,9 @@ NOT_ANSWERED = ""
 """In place of a digest: the source was asked, and did not answer."""
 NO_LONGER_CONFIGURED = "no longer configured"
 """The mark of a partition of a location that was taken out of the configuration."""
+
+INCOMPLETE, GIVEN_UP = "incomplete", "given up"
+"""Words that marks begin with of partitions that have fewer values than hours."""
 
 
 class History(Protocol):
@@ -81,7 +85,9 @@ class Current:
 
     sent: by source, the digests of what it sends now, of the partitions that it was asked about. history: None where
     nothing but what holds now is known. configured: the locations that are; None: any. check_version: of an asset and
-    the name of one of its checks.
+    the name of one of its checks. essential: the essential columns of fetched assets where they are others than
+    declared. values_from: by source, from which day on it has values everywhere. incomplete_days: incomplete days that
+    are older are given up. clock_tolerance: so much later than now may an answer have been asked for.
     """
 
     code: Callable[[Asset, str | None], str]
@@ -91,6 +97,25 @@ class Current:
     history: History | None = None
     configured: frozenset[str] | None = None
     check_version: Callable[[Asset, str], str] | None = None
+    essential: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    values_from: Mapping[str, date] = field(default_factory=dict)
+    incomplete_days: int = 30
+    clock_tolerance: timedelta = timedelta(minutes=5)
+
+    def essential_of(self, asset: Asset) -> tuple[str, ...]:
+        """The columns whose values count as an hour of a fetched asset; none of an asset without hours."""
+        return () if asset.hours is None else self.essential.get(asset.key, asset.hours.essential)
+
+    def completeness_of(self, asset: Asset, own: TableState) -> CompletenessOf | None:
+        """Says how complete partitions of an asset are; None of an asset without hours."""
+        if asset.hours is None or asset.partitions is None or asset.source is None:
+            return None
+        values_from = self.values_from.get(asset.source, date.min)
+        return CompletenessOf(asset.partitions, own.records, self.essential_of(asset), values_from)
+
+    def is_given_up(self, key: PartitionKey) -> bool:
+        """Whether an incomplete partition is too old to be asked for again."""
+        return key.day is not None and (day_of(self.now) - key.day).days > self.incomplete_days
 
     def is_configured(self, location: str | None) -> bool:
         """Whether a location is; what has none always is."""
@@ -152,6 +177,7 @@ class Judge:
         self._current = current
         self._same: dict[tuple[str | None, str], bool] = {}
         self._without: dict[str, tuple[str, ...] | None] = {}
+        self._complete = current.completeness_of(asset, self._own)
         self._lacking = {
             key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self._upstream
         }
@@ -167,9 +193,21 @@ class Judge:
         found = next(self._staleness(key, record), _FRESH)
         return replace(found, marks=marks) if marks else found
 
+    def completeness(self, key: PartitionKey) -> Completeness | None:
+        """How complete a partition is; None of an asset without hours, or where that is not known or not offered."""
+        record = self._own.trusted(key)
+        return None if record is None or self._complete is None else self._complete(key, record)
+
     def _marks(self, key: PartitionKey, record: PartitionRecord) -> tuple[str, ...]:
         without = self._lacks(record)
         marks = [f"without {', '.join(without)}"] if without else []
+        hours = self.completeness(key)
+        if hours is not None and not hours.whole:
+            gone = self._current.is_given_up(key)
+            marks.append(f"{GIVEN_UP if gone else INCOMPLETE}: {hours.in_words}")
+        if self._complete is not None and record.turned_away:
+            withdrawn = hours_withdrawn(record)
+            marks.append(f"withdrawn: {withdrawn} hour{'' if withdrawn == 1 else 's'}")
         return tuple(marks if self._current.is_configured(key.location) else [*marks, NO_LONGER_CONFIGURED])
 
     def _staleness(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
@@ -180,6 +218,7 @@ class Judge:
         no question of today.
         """
         if self._current.is_configured(key.location):
+            yield from self._asked_in_the_future(record)
             whys = [self._behind(key, record), self._source_went_on(key, record)]
             if self._asset.source is not None and (record.as_of or not self._outdated(key, record)):
                 whys.reverse()
@@ -200,6 +239,15 @@ class Judge:
                     continue
                 where = upstream if text == "null" else f"{upstream} {text}"
                 yield Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
+
+    def _asked_in_the_future(self, record: PartitionRecord) -> Iterator[Judgement]:
+        """Whether an answer was asked for by a clock that was ahead: hours that it took for past may not be."""
+        if self._complete is None:
+            return
+        latest = self._current.now + self._current.clock_tolerance
+        if moment := not_yet((one.asked for one in record.answers), latest):
+            in_short = "asked for at a moment that has not come"
+            yield Judgement(State.STALE, f"{in_short} ({moment})", in_short)
 
     def _behind(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the partition lies behind its question, its code or its contract."""

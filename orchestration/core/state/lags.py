@@ -1,6 +1,7 @@
 """Lags: up to which instant a table covers what happened at a location, and how far behind now that is.
 
-A fetched partition covers its period up to the moment when the source was asked. What is made from others covers what
+A fetched partition covers its period up to the moment when the source was asked; one that lacks values, as many hours
+from its beginning as have them all, and where none has, nothing. What is made from others covers what
 these covered with the content that was consulted: as they are now, or by their earlier records. So the lag of a table
 does not grow while a run has made only what is upstream of it. Nor does it shrink where the table is made late from old
 content: when it was made says nothing. Where no record is left of what was consulted, nothing of the period is covered.
@@ -19,6 +20,7 @@ from orchestration.core.calendar import HOUR, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.partitions.scheme import PartitionScheme
+from orchestration.core.state.completeness import Completeness
 from orchestration.core.state.provenance import ABSENT, PartitionRecord
 from orchestration.core.state.table_state import TableState
 
@@ -28,6 +30,14 @@ Earlier = Callable[[str, PartitionKey, str], PartitionRecord | None]
 
 def none_left(_asset: str, _key: PartitionKey, _fingerprint: str) -> None:
     """The earlier records of a table of whose log nothing is left."""
+
+
+CompletenessAt = Callable[[str, PartitionKey, PartitionRecord], Completeness | None]
+"""(asset, partition, record) → how complete it was by that record; None where that is not known or nobody minds."""
+
+
+def nobody_minds(_asset: str, _key: PartitionKey, _record: PartitionRecord) -> None:
+    """The completeness of assets whose rows are not hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +66,15 @@ def lags(
     locations: Sequence[str],
     now: datetime,
     earlier: Earlier = none_left,
+    completeness: CompletenessAt = nobody_minds,
 ) -> list[Lag]:
     """The lag of each asset of ``keys`` that has days, at each of ``locations``.
 
     assets: those of ``keys`` and all that is upstream of them; tables: their states. earlier: asked only of upstream
-    partitions that have changed since something was made from them.
+    partitions that have changed since something was made from them. completeness: of fetched assets.
     """
     by_key = {asset.key: asset for asset in assets}
-    coverage = _Coverage(by_key, tables, now, earlier)
+    coverage = _Coverage(by_key, tables, now, earlier, completeness)
     found = []
     for key in keys:
         if by_key[key].partitions is None:
@@ -80,12 +91,18 @@ class _Coverage:
     """Up to which instant partitions and tables cover; remembers what it has found."""
 
     def __init__(
-        self, assets: Mapping[str, Asset], tables: Mapping[str, TableState], now: datetime, earlier: Earlier
+        self,
+        assets: Mapping[str, Asset],
+        tables: Mapping[str, TableState],
+        now: datetime,
+        earlier: Earlier,
+        completeness: CompletenessAt,
     ) -> None:
         self._assets = assets
         self._tables = tables
         self._now = now
         self._earlier = earlier
+        self._completeness = completeness
         self._known: dict[tuple[str, PartitionKey], datetime | None] = {}
 
     def of(self, asset: str, locations: Iterable[str]) -> dict[str, datetime]:
@@ -124,7 +141,8 @@ class _Coverage:
         upstream = [one for one in self._assets[asset].upstream_keys if self._assets[one].partitions is not None]
         if not upstream:
             made = record.as_of if self._assets[asset].source is not None else record.at
-            return min(limit, instant_of(made)) if made else limit
+            limit = min(limit, instant_of(made)) if made else limit
+            return self._with_values(asset, key, record, limit)
         found = []
         for one in upstream:
             consulted = record.inputs.get(one, {}).get(str(key), "")
@@ -137,6 +155,13 @@ class _Coverage:
                 return None
             found.append(until)
         return min(limit, *found)
+
+    def _with_values(self, asset: str, key: PartitionKey, record: PartitionRecord, limit: datetime) -> datetime | None:
+        """``limit``, or where hours lack values, as far as that many hours reach that have them all."""
+        hours = self._completeness(asset, key, record)
+        if hours is None or hours.whole:
+            return limit
+        return min(limit, self._scheme(asset).begins(key) + hours.hours * HOUR) if hours.hours else None
 
     def _as_consulted(self, asset: str, key: PartitionKey, fingerprint: str) -> datetime | None:
         """Up to which instant a partition covered when it had the content of ``fingerprint``, as it has no more."""

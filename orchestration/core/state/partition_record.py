@@ -33,13 +33,16 @@ class Answer:
     """One answer of a source.
 
     asked: when it was asked for (ISO 8601, UTC); empty where format 1 did not keep it. digest: of what was sent for
-    the partition. hours: mask of the partition's hours that it owns (bit 0: 00:00), None for all of them.
+    the partition. hours: mask of the partition's hours that it owns (bit 0: 00:00), None for all of them. question:
+    the id of what was asked, empty for that of the record. broken: mask of its hours whose rows break a row rule.
     """
 
     asked: str
     digest: str
     forced: bool = False
     hours: int | None = None
+    question: str = ""
+    broken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,13 @@ class PartitionRecord:
     def _compared(self) -> tuple[Any, ...]:
         said = (self.rows, self.fingerprint, self.code, self.contract, self.as_of, self.question, self.turned_away)
         more = (self.inputs, self.checks, self.also, self.values, self.check_versions)
-        return said, more, tuple((one.digest, one.hours) for one in self.answers)
+        return said, more, tuple((one.digest, one.hours, one.question, one.broken) for one in self.answers)
 
     def facts(self) -> dict[str, Any]:
         """The recorded facts as JSON values; run, time and version aside. Those that came later only where not empty.
 
-        An answer is ``[asked, digest, forced, hours]``, what was turned away ``[asked, digest, hours, variables]``.
+        An answer is ``[asked, digest, forced, hours, question, broken]``, the last two left out where empty; what was
+        turned away ``[asked, digest, hours, variables]``.
         """
         facts: dict[str, Any] = {
             "rows": self.rows,
@@ -148,13 +152,18 @@ class PartitionRecord:
             "checks": dict(self.checks),
             "as_of": self.as_of,
             "also": dict(self.also),
-            "answers": [[one.asked, one.digest, one.forced, one.hours] for one in self.answers],
+            "answers": [_plain(one) for one in self.answers],
             "turned_away": [[one.asked, one.digest, one.hours, list(one.variables)] for one in self.turned_away],
             "question": self.question,
             "values": dict(self.values),
             "check_versions": dict(self.check_versions),
         }
         return facts | {name: value for name, value in more.items() if value}
+
+
+def _plain(answer: Answer) -> list[Any]:
+    said: list[Any] = [answer.asked, answer.digest, answer.forced, answer.hours]
+    return [*said, answer.question, answer.broken] if answer.question or answer.broken else said
 
 
 def as_items(location: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

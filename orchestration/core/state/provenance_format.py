@@ -10,7 +10,8 @@ Format 2, of the partitions of a commit or of a whole state, in the order of ``k
                     key; null: none recorded of this upstream. Left out: each consulted its own key, [0]
         keys, fp    what was consulted by any, once, and its fingerprints. No keys: those of the partitions
         but         {number of the partition: {key: fingerprint}} where it is another than ``fp`` says
-    answers     {count, asked, digest, forced, hours}: how many each partition has, then those one after the other;
+    answers     {count, asked, digest, forced, hours}: how many each partition has, then those one after the other,
+                with question and broken where any has one;
                 a null digest is the fingerprint in ``in`` of the upstream ``digest_in`` and the partition's own key
     turned_away {count, asked, digest, hours, variables}
     commits, commit     in states: [version, run, at] of the commits, and whose each record is, by number
@@ -46,6 +47,7 @@ Records = Mapping[PartitionKey, PartitionRecord]
 T = TypeVar("T")
 
 _ANSWER = ("asked", "digest", "forced", "hours")
+_MORE = ("question", "broken")
 _TURNED_AWAY = ("asked", "digest", "hours", "variables")
 _MAPPINGS = ("checks", "also", "values", "check_versions")
 
@@ -176,26 +178,33 @@ def _answers_to_json(keys: Sequence[Key], records: Sequence[PartitionRecord]) ->
         ),
         None,
     )
-    if digest_in is None:
-        return _listed([[(a.asked, a.digest, a.forced, a.hours) for a in one.answers] for one in records], _ANSWER)
+    names: tuple[str, ...] = _ANSWER
+    if any(answer.question or answer.broken for record in records for answer in record.answers):
+        names += _MORE
     lists = []
     for key, record in zip(keys, records, strict=True):
-        known = record.inputs.get(digest_in, {}).get(key.text)
-        lists.append([(a.asked, None if a.digest == known else a.digest, a.forced, a.hours) for a in record.answers])
-    return {"digest_in": digest_in, **_listed(lists, _ANSWER)}
+        known = None if digest_in is None else record.inputs.get(digest_in, {}).get(key.text)
+        rows = [(a.asked, None if a.digest == known else a.digest, *_rest(a)) for a in record.answers]
+        lists.append([row[: len(names)] for row in rows])
+    found = _listed(lists, names)
+    return found if digest_in is None else {"digest_in": digest_in, **found}
+
+
+def _rest(answer: Answer) -> tuple[Any, ...]:
+    return answer.forced, answer.hours, answer.question, answer.broken
 
 
 def _answers_from_json(
     data: Mapping[str, Any] | None, keys: Sequence[Key], inputs: Sequence[Inputs]
 ) -> list[tuple[Answer, ...]]:
+    names = _ANSWER if data is None or "broken" not in data else (*_ANSWER, *_MORE)
     if data is None or "digest_in" not in data:
-        return _unlisted(data, _ANSWER, len(keys), Answer)
+        return _unlisted(data, names, len(keys), Answer)
     digest_in = data["digest_in"]
-    lists = lists_from_json(data, _ANSWER, len(keys))
+    lists = lists_from_json(data, names, len(keys))
     return [
         tuple(
-            Answer(asked, of[digest_in][key.text] if digest is None else digest, forced, hours)
-            for asked, digest, forced, hours in one
+            Answer(asked, of[digest_in][key.text] if digest is None else digest, *rest) for asked, digest, *rest in one
         )
         for key, of, one in zip(keys, inputs, lists, strict=True)
     ]

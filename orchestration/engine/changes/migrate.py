@@ -20,7 +20,8 @@ from orchestration.core.declarations.contract_changes import TableDifference, ty
 from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.runs.batches import in_batches
-from orchestration.core.runs.decisions import EMPTY, PartitionFacts, provenance_of
+from orchestration.core.runs.decisions import EMPTY, PartitionFacts
+from orchestration.core.runs.records import provenance_of
 from orchestration.core.state.provenance import PartitionRecord, Shape
 from orchestration.core.state.shapes import hashed, shape_of
 from orchestration.core.state.table_state import TableState

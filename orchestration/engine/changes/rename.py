@@ -21,7 +21,8 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.location import LOCATION_KEY, Location
-from orchestration.core.runs.decisions import PartitionFacts, comes_out_as, provenance_of
+from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
+from orchestration.core.runs.records import provenance_of
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord

@@ -212,6 +212,91 @@ def test_a_place_that_falls_behind_later_is_told_once_in_an_incident() -> None:
     assert (incident.title, incident.places) == (title, ("hue", "vinh", "place-00"))
 
 
+@dataclass(frozen=True)
+class Day:
+    partition: str = "2025-08-10/hanoi"
+    in_words: str = "0 of 24 hours"
+    ended: bool = True
+    given_up: bool = False
+    asset: str = "bronze.feed"
+
+    @property
+    def location(self) -> str:
+        return self.partition.partition("/")[2]
+
+
+LACK = "ended days of bronze.feed lack values"
+WHOLE = ("recovered", "bronze.feed is complete again")
+AGAIN = "They are asked for again by hourly runs, until they are whole or given up."
+
+
+def lacking(*days: Day) -> Observation:
+    return Observation(NOW, incomplete=days)
+
+
+def test_days_that_lack_values_are_told_once_and_when_they_are_filled_in() -> None:
+    one, two = Day(), Day("2025-08-11/hanoi", "23 of 24 hours (pm25 23)")
+    looks = [lacking(), lacking(one), lacking(one, two), Observation(NOW), lacking(two), lacking(), lacking()]
+    messages = fold(*looks)[1]
+    assert [(message.event, message.title) for message in messages] == [("began", LACK), WHOLE]
+    assert messages[0].kind == Kind.INCOMPLETE
+    assert messages[1].text.startswith("Look: aqi status bronze.feed\nIt began 2025-08-20 06:00 UTC: ")
+    assert fold(lacking(two, one))[1][0].text.splitlines() == [
+        "2025-08-10/hanoi: 0 of 24 hours",
+        "2025-08-11/hanoi: 23 of 24 hours (pm25 23)",
+        AGAIN,
+        "Look: aqi status bronze.feed",
+    ]
+    many = [Day(f"2025-07-{day:02}/hanoi") for day in range(1, PLACES + 3)]
+    assert "\nand 2 partitions more\n" in fold(lacking(*many))[1][0].text
+
+
+def test_a_day_that_goes_on_and_one_that_is_given_up_are_no_incident() -> None:
+    assert told(lacking(Day(ended=False), Day(given_up=True))) == []
+
+
+def test_another_place_is_told_and_another_asset_is_another_incident() -> None:
+    hue, other = Day("2025-08-10/hue"), Day(asset="bronze.other")
+    assert told(lacking(Day()), lacking(Day(), hue), lacking(hue)) == [
+        ("began", LACK),
+        ("changed", f"{LACK}, at more places"),
+    ]
+    text = fold(lacking(Day()), lacking(Day(), hue))[1][1].text
+    assert text.startswith("2025-08-10/hue: ")
+    assert told(lacking(Day(), other), lacking(other)) == [
+        ("began", LACK),
+        ("began", "ended days of bronze.other lack values"),
+        WHOLE,
+    ]
+
+
+def test_what_is_given_up_is_told_once_at_the_end() -> None:
+    """Also what was given up while other days were still asked for; not what was given up before it began."""
+    one, two, three = (Day(f"2025-08-1{number}/hanoi") for number in range(3))
+    gone, long_gone = replace(one, given_up=True), replace(three, given_up=True)
+    looks = [lacking(one, two, long_gone), lacking(gone, two, long_gone), lacking(gone, long_gone), lacking(gone)]
+    messages = fold(*looks)[1]
+    assert [(message.event, message.title) for message in messages] == [
+        ("began", LACK),
+        ("recovered", "days of bronze.feed that lack values are given up"),
+    ]
+    assert messages[1].text.splitlines()[:4] == [
+        "Given up, as they are too old to be asked for again (hourly.incomplete_days):",
+        "2025-08-10/hanoi: 0 of 24 hours",
+        "Go on: aqi materialize bronze.feed --force --partitions RANGE",
+        "Look: aqi status bronze.feed",
+    ]
+    later = replace(two, partition="2025-08-15/hanoi")
+    assert told(*looks, lacking(gone, later), lacking(gone))[2:] == [("began", LACK), WHOLE]
+
+
+def test_a_state_from_before_there_were_such_incidents_is_read() -> None:
+    state = fold(lacking(Day()))[0].to_json()
+    for incident in state["incidents"]:
+        del incident["partitions"]
+    assert [one.partitions for one in WatchState.from_json(state).incidents.values()] == [()]
+
+
 @pytest.mark.parametrize(
     ("source", "seen", "titles"),
     [

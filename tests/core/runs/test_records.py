@@ -8,7 +8,8 @@ import pytest
 
 from orchestration.core.partitions.keys import NULL_KEY
 from orchestration.core.partitions.mappings import ALL_DAY, LAST_HOUR, FlaggedHours, PartitionMapping, nothing_flagged
-from orchestration.core.runs.decisions import EMPTY, PartitionFacts, Sourced, judged, records_of
+from orchestration.core.runs.decisions import EMPTY, PartitionFacts, Sourced, judged
+from orchestration.core.runs.records import records_of
 from orchestration.core.state.freshness import judge
 from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord
 from orchestration.core.state.table_state import TableState

@@ -14,7 +14,8 @@ from orchestration.core.errors import SourceError
 from orchestration.core.planning.plan import Input, Plan, Step
 from orchestration.core.runs.decisions import Fetched, Sourced
 from orchestration.core.runs.outcome import Outcome, StepOutcome
-from orchestration.core.runs.step import COMMIT_ATTEMPTS, Steps
+from orchestration.core.runs.step import Steps
+from orchestration.core.runs.step_parts import COMMIT_ATTEMPTS
 from orchestration.core.state.table_state import Commit
 from tests.support.small_assets import CLEAN, CURRENT, FEED, NOTHING, august, clean, feed, key, step_of
 from tests.support.small_world import QUESTION, History, Rows, World

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from assets.variables import VARIABLES
 from orchestration.core.errors import SourceLimited
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import Sourced
-from orchestration.core.source import Answer
+from orchestration.core.source import Reply
 from resources.open_meteo.answers import schema_of
 from resources.open_meteo.source import OpenMeteo
 from resources.simulator.server import HourValues
@@ -178,10 +177,10 @@ def test_forgotten_answers_are_not_kept_anywhere() -> None:
     tables: list[weakref.ref[pa.Table]] = []
 
     class Watched(OpenMeteo):
-        def fetch(self, *arguments: Any) -> Sequence[Answer]:
-            answers = super().fetch(*arguments)
-            tables.extend(weakref.ref(answer.rows) for answer in answers)
-            return answers
+        def fetch(self, *arguments: Any) -> Reply:
+            reply = super().fetch(*arguments)
+            tables.extend(weakref.ref(answer.rows) for answer in reply.answers)
+            return reply
 
     with simulator() as server:
         asked = source(server.url, BY_STEP, kind=Watched)

@@ -8,7 +8,7 @@ import pytest
 
 from assets import CATALOG
 from orchestration.core.partitions.keys import Days, PartitionSet
-from orchestration.core.runs.decisions import as_of as recorded_as_of
+from orchestration.core.runs.records import as_of as recorded_as_of
 from orchestration.engine.fetching import Fetching
 from resources.simulator.server import HourValues, Simulator
 from tests.support import oracle
@@ -87,7 +87,7 @@ def test_as_of_is_before_the_request_was_sent(clock: MovingClock) -> None:
 
 def test_places_of_one_request_have_one_as_of_and_requests_each_their_own(clock: MovingClock) -> None:
     """The clock moves by half an hour with every task; a request for each day, sent when its first task begins."""
-    with Simulator(now=lambda: NOW + timedelta(days=3)) as server:
+    with Simulator(now=lambda: NOW + timedelta(days=3), injected=False) as server:
         days = PartitionSet.of(Days.of(UNFINISHED, date(2025, 8, 10)), KEYS)
         asked = source(server.url, days, max_days=1, now=clock)
         for task in asked.tasks:
@@ -96,8 +96,8 @@ def test_places_of_one_request_have_one_as_of_and_requests_each_their_own(clock:
     assert as_ofs(asked) == {"2025-08-09": {"2025-08-09T10:30:00Z"}, "2025-08-10": {"2025-08-09T12:00:00Z"}}
 
 
-def test_places_that_are_asked_again_one_by_one_keep_the_first_moment(clock: MovingClock) -> None:
-    """Not later than it was: a day is rather fetched once too often."""
+def test_locations_that_are_asked_again_one_by_one_have_each_their_own_moment(clock: MovingClock) -> None:
+    """The first request, for all, is refused: nothing came of it."""
 
     def answer(latitudes: list[str], number: int) -> tuple[int, bytes]:
         clock.pass_(minutes=40)
@@ -105,6 +105,11 @@ def test_places_that_are_asked_again_one_by_one_keep_the_first_moment(clock: Mov
 
     with ScriptedApi(answer) as server:
         asked = source(server.url, now=clock)
-        assert outcomes(asked) == {"hanoi": 35, "hcmc": 35, "danang": 35}
+        assert outcomes(asked) == {"hanoi": 36, "hcmc": 36, "danang": 37}
         assert len(server.asked) == 4
-    assert as_ofs(asked)["2025-08-09"] == {"2025-08-09T10:30:00Z"}
+    moments = {key.location: sent.asked for key, sent in asked.sourced(STEP).items()}
+    assert moments == {
+        "hanoi": "2025-08-09T11:10:00Z",
+        "hcmc": "2025-08-09T11:50:00Z",
+        "danang": "2025-08-09T12:30:00Z",
+    }

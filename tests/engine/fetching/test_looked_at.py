@@ -16,8 +16,7 @@ import pytest
 from orchestration.core.errors import SourceError, SourceUnreachable
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.runs.decisions import Sourced
-from resources.open_meteo.answers import PlaceAnswer
-from resources.open_meteo.client import OpenMeteoClient
+from resources.open_meteo.client import OpenMeteoClient, Sent
 from tests.support.fetches import ENDED, KEYS, STEP, TWO_DAYS, UNFINISHED, outcomes, simulator, source
 
 
@@ -54,7 +53,7 @@ def test_what_goes_wrong_in_any_other_way_is_an_error_of_the_task() -> None:
     """Else its days would be passed over in silence."""
 
     class Broken(OpenMeteoClient):
-        def fetch(self, *_: object, **__: object) -> list[PlaceAnswer]:
+        def fetch(self, *_: object, **__: object) -> Sent:
             raise RuntimeError("a bug")
 
     asked = source("http://127.0.0.1:9", client=Broken)
@@ -71,7 +70,7 @@ def test_a_source_that_is_unreachable_is_asked_once() -> None:
     sent = 0
 
     class Counted(OpenMeteoClient):
-        def fetch(self, *arguments: Any, **named: Any) -> list[PlaceAnswer]:
+        def fetch(self, *arguments: Any, **named: Any) -> Sent:
             nonlocal sent
             sent += 1
             return super().fetch(*arguments, **named)

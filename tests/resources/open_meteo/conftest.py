@@ -19,10 +19,13 @@ def clock() -> SleepingClock:
 
 @pytest.fixture
 def client(clock: SleepingClock) -> Callable[..., OpenMeteoClient]:
-    def make(url: str, **options: Any) -> OpenMeteoClient:
+    def make(url: str, injected_clock: bool = False, **options: Any) -> OpenMeteoClient:
         options = {"attempts": 3, "read_timeout_seconds": 5.0, "backoff_seconds": 1.0} | options
         return OpenMeteoClient(
-            OpenMeteoSettings(base_url=url, **options), sleep=clock.sleep, monotonic=lambda: clock.time
+            OpenMeteoSettings(base_url=url, **options),
+            injected_clock=injected_clock,
+            sleep=clock.sleep,
+            monotonic=lambda: clock.time,
         )
 
     return make

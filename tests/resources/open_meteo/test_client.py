@@ -21,14 +21,14 @@ from resources.open_meteo.client import OpenMeteoClient
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
-from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, TWO_CITIES, VARIABLES, bad, document, good
+from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, TWO_CITIES, VARIABLES, bad, document, good, now
 from tests.support.clocks import SleepingClock
 from tests.support.scripted_api import CannedApi, Reply
 
 
 def test_what_is_sent(client: Any) -> None:
     with CannedApi(good([document(48)] * 2)) as server:
-        client(server.url + "/", api_key="k&y").fetch(TWO_CITIES, NOW)
+        client(server.url + "/", api_key="k&y").fetch(TWO_CITIES, now)
     assert server.asked == [
         "/v1/air-quality?latitude=21.0278%2C10.8231&longitude=105.8342%2C106.6297&hourly="
         + "%2C".join(VARIABLES)
@@ -39,7 +39,7 @@ def test_what_is_sent(client: Any) -> None:
 
 def test_fetches_from_the_simulator(client: Any) -> None:
     with Simulator(now=lambda: NOW) as server:
-        answers = client(server.url).fetch(TWO_CITIES, NOW)
+        answers = client(server.url).fetch(TWO_CITIES, now).answers
     assert [(a.location_key, a.table.num_rows) for a in answers] == [("hanoi", 48), ("hcmc", 48)]
     assert answers[0].digests != answers[1].digests
 
@@ -72,7 +72,7 @@ def test_passing_faults_are_retried(
 ) -> None:
     with Simulator(now=lambda: NOW, faults=[Fault(fault)]) as server:
         with pytest.raises(SourceError, match=message) as caught:
-            client(server.url, read_timeout_seconds=0.1 if fault == "slow" else 5.0).fetch(ONE_DAY, NOW)
+            client(server.url, read_timeout_seconds=0.1 if fault == "slow" else 5.0).fetch(ONE_DAY, now)
         if fault != "slow":
             assert server.requests_served == {fault: 3}
     assert type(caught.value) is kind
@@ -102,7 +102,7 @@ def test_lasting_faults_are_not_retried(
 ) -> None:
     with Simulator(now=lambda: NOW, faults=[Fault(fault)]) as server:
         with pytest.raises(SourceError, match=message) as caught:
-            client(server.url).fetch(ONE_DAY, NOW)
+            client(server.url).fetch(ONE_DAY, now)
         assert server.requests_served.total() == 1
     assert type(caught.value) is kind
     assert clock.waited == 0
@@ -111,7 +111,7 @@ def test_lasting_faults_are_not_retried(
 def test_duplicates_are_harmless_and_bad_values_pass_through(client: Any) -> None:
     def fetch(*faults: Fault) -> Any:
         with Simulator(now=lambda: NOW, faults=faults) as server:
-            return client(server.url).fetch(ONE_DAY, NOW)[0].table
+            return client(server.url).fetch(ONE_DAY, now).answers[0].table
 
     assert fetch(Fault("duplicate", 0.5)) == fetch()
     assert fetch(Fault("nulls"))["pm2_5"].null_count == 24
@@ -121,7 +121,7 @@ def test_duplicates_are_harmless_and_bad_values_pass_through(client: Any) -> Non
 def test_a_fault_that_passes(client: Any, clock: SleepingClock) -> None:
     short = document()
     with CannedApi(bad(502, "Bad gateway"), bad(503, "busy", Retry_After="7"), good(short)) as server:
-        (answer,) = client(server.url).fetch(ONE_DAY, NOW)
+        (answer,) = client(server.url).fetch(ONE_DAY, now).answers
     assert answer.table.num_rows == 24
     assert 7.5 <= clock.waited <= 8.5  # a back-off of 0.5 to 1.5 s, then the 7 s asked for
     assert max(clock.slept) <= 1.0
@@ -140,7 +140,7 @@ def test_a_fault_that_passes(client: Any, clock: SleepingClock) -> None:
 def test_other_answers_are_final(client: Any, status: int, kind: type[SourceError]) -> None:
     with CannedApi((status, {"Location": "/"}, b"<html>")) as server:
         with pytest.raises(SourceError, match=f"answered HTTP {status} to hanoi on 2025-08-08") as caught:
-            client(server.url).fetch(ONE_DAY, NOW)
+            client(server.url).fetch(ONE_DAY, now)
         assert len(server.asked) == 1
     assert type(caught.value) is kind
     assert "base_url" in caught.value.remedy
@@ -152,7 +152,7 @@ def test_nobody_listens(client: Any) -> None:
     with pytest.raises(
         SourceUnreachable, match=r"127\.0\.0\.1:\d+ refused or broke the connection .Connection refused.; "
     ):
-        client(url).fetch(ONE_DAY, NOW)
+        client(url).fetch(ONE_DAY, now)
 
 
 @pytest.mark.parametrize("url", ["air-quality-api.open-meteo.com", "ftp://x", "http://", ""])
@@ -180,11 +180,11 @@ def test_the_key_is_never_told(client: Any, answer: Reply | None) -> None:
         url = server.url
         if answer:
             with pytest.raises(SourceError) as caught:
-                client(url, api_key=KEY).fetch(ONE_DAY, NOW)
+                client(url, api_key=KEY).fetch(ONE_DAY, now)
             assert "apikey=se%2Fcret%3D1" in server.asked[0]
     if not answer:
         with pytest.raises(SourceError) as caught:
-            client(url, api_key=KEY).fetch(ONE_DAY, NOW)
+            client(url, api_key=KEY).fetch(ONE_DAY, now)
     error = caught.value
     assert not error.__cause__ and (error.__suppress_context__ or not error.__context__)
     assert not any(secret in str(error) for secret in (KEY, "se%2Fcret%3D1"))
@@ -193,7 +193,7 @@ def test_the_key_is_never_told(client: Any, answer: Reply | None) -> None:
 def test_cancelling_while_it_waits(client: Any, clock: SleepingClock) -> None:
     with CannedApi(bad(429, MINUTELY)) as server:
         with pytest.raises(FetchCancelled, match=r"hanoi on 2025-08-08 from 127\.0\.0\.1:\d+ was cancelled"):
-            client(server.url).fetch(ONE_DAY, NOW, cancelled=lambda: clock.waited >= 5)
+            client(server.url).fetch(ONE_DAY, now, cancelled=lambda: clock.waited >= 5)
         assert len(server.asked) == 1
     assert clock.waited == 5
 
@@ -202,7 +202,7 @@ def test_one_request_at_a_time() -> None:
     """Four threads share a client; the server's clock is read while a request is in it, and waits there."""
     guard, pause, at_once = threading.Lock(), threading.Event(), [0, 0]  # now, at most
 
-    def now() -> datetime:
+    def read_slowly() -> datetime:
         with guard:
             at_once[0] += 1
             at_once[1] = max(at_once)
@@ -211,9 +211,9 @@ def test_one_request_at_a_time() -> None:
             at_once[0] -= 1
         return NOW
 
-    with Simulator(now=now) as server:
+    with Simulator(now=read_slowly) as server:
         shared = OpenMeteoClient(OpenMeteoSettings(base_url=server.url))
-        threads = [threading.Thread(target=shared.fetch, args=(ONE_DAY, NOW)) for _ in range(4)]
+        threads = [threading.Thread(target=shared.fetch, args=(ONE_DAY, now)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

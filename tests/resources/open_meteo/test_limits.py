@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.core.errors import SourceError, SourceLimited
 from resources.simulator.server import Simulator
-from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, bad, good
+from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, bad, good, now
 from tests.support.clocks import SleepingClock
 from tests.support.scripted_api import CannedApi, Reply
 
@@ -32,7 +32,7 @@ def test_the_minutes_limit_is_waited_out(
     client: Any, clock: SleepingClock, headers: dict[str, str], seconds: float
 ) -> None:
     with CannedApi(bad(429, MINUTELY, **headers), good()) as server:
-        client(server.url).fetch(ONE_DAY, NOW)
+        client(server.url).fetch(ONE_DAY, now)
     assert clock.waited == pytest.approx(seconds)
 
 
@@ -48,14 +48,14 @@ def test_the_minutes_limit_is_waited_out(
 )
 def test_long_limits_fail_at_once(client: Any, clock: SleepingClock, answer: Reply, remedy: str) -> None:
     with CannedApi(answer) as server, pytest.raises(SourceLimited, match="to hanoi on 2025-08-08") as caught:
-        client(server.url).fetch(ONE_DAY, NOW)
+        client(server.url).fetch(ONE_DAY, now)
     assert caught.value.remedy.endswith(remedy)
     assert clock.waited == 0
 
 
 def test_too_many_concurrent_requests_backs_off(client: Any, clock: SleepingClock) -> None:
     with CannedApi(bad(429, "Too many concurrent requests"), good()) as server:
-        client(server.url).fetch(ONE_DAY, NOW)
+        client(server.url).fetch(ONE_DAY, now)
     assert 0.5 <= clock.waited <= 1.5
 
 
@@ -67,7 +67,7 @@ def test_the_pace_stays_under_the_minutes_limit(client: Any, clock: SleepingCloc
     with Simulator(now=lambda: NOW, log=lambda _: moments.append(clock.time)) as server:
         paced = client(server.url, calls_per_minute=4)  # of 1.7 calls each: two a minute
         for _ in range(5):
-            paced.fetch(ONE_DAY, NOW)
+            paced.fetch(ONE_DAY, now)
     assert moments == [1000, 1000, 1060, 1060, 1120]
 
 
@@ -75,20 +75,20 @@ def test_the_pace_stays_under_the_minutes_limit(client: Any, clock: SleepingCloc
 def test_the_hours_and_days_limits_are_refused(client: Any, clock: SleepingClock, limit: str, remedy: str) -> None:
     with Simulator(now=lambda: NOW) as server:
         limited = client(server.url, **{f"calls_per_{limit}": 4})
-        limited.fetch(ONE_DAY, NOW)
-        limited.fetch(ONE_DAY, NOW)
+        limited.fetch(ONE_DAY, now)
+        limited.fetch(ONE_DAY, now)
         with pytest.raises(SourceLimited, match=f"hanoi on 2025-08-08 would exceed the 4 calls a {limit}") as caught:
-            limited.fetch(ONE_DAY, NOW)
+            limited.fetch(ONE_DAY, now)
         assert server.requests_served.total() == 2
         clock.time += 86400 if limit == "day" else 3600
-        limited.fetch(ONE_DAY, NOW)
+        limited.fetch(ONE_DAY, now)
     assert remedy in caught.value.remedy
 
 
 def test_a_request_heavier_than_a_limit_is_refused(client: Any) -> None:
     with Simulator(now=lambda: NOW) as server:
         with pytest.raises(SourceLimited, match=r"weighs 1\.7 calls, more than the 1 calls a minute"):
-            client(server.url, calls_per_minute=1).fetch(ONE_DAY, NOW)
+            client(server.url, calls_per_minute=1).fetch(ONE_DAY, now)
         assert not server.requests_served
 
 
@@ -96,5 +96,5 @@ def test_refused_connections_cost_nothing(client: Any, clock: SleepingClock) -> 
     with CannedApi() as server:
         url = server.url
     with pytest.raises(SourceError, match="asked 9 times"):
-        client(url, attempts=9, backoff_seconds=0, calls_per_minute=2).fetch(ONE_DAY, NOW)
+        client(url, attempts=9, backoff_seconds=0, calls_per_minute=2).fetch(ONE_DAY, now)
     assert clock.waited == 0

@@ -16,8 +16,8 @@ from tests.support.oracle import CONCENTRATIONS
 
 
 SECTIONS = (
-    "alerts, clock, deploy, deployments, embedded, engine, hourly, locations, maintenance, open_meteo, pollutants, "
-    "profile, rules, spark, warehouse, yarn"
+    "alerts, clock, deploy, deployments, embedded, engine, essential, feed, hourly, locations, maintenance, "
+    "open_meteo, pollutants, profile, raw, rules, spark, warehouse, yarn"
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 import requests
 
@@ -134,3 +137,20 @@ def test_overriding_values() -> None:
     assert 12.5 not in hcmc["dust"]
     assert "2025-08-08T05:00" not in hanoi["time"]
     assert len(hanoi["pm10"]) == 23
+
+
+@pytest.mark.parametrize(
+    ("options", "date", "clock"),
+    [
+        ({}, "Mon, 13 Oct 2025 10:30:00 GMT", "injected"),
+        ({"injected": False}, "Mon, 13 Oct 2025 10:30:00 GMT", None),
+        ({"date_offset": timedelta(days=1, hours=-1)}, "Tue, 14 Oct 2025 09:30:00 GMT", "injected"),
+    ],
+)
+def test_answers_say_by_which_clock_they_are_dated(options: dict[str, Any], date: str, clock: str | None) -> None:
+    """Refusals and canned ones too."""
+    with simulator(**options) as server, simulator(Fault("limit"), **options) as limited:
+        for answer in (ask(server), ask(server, latitude="91"), ask(limited)):
+            assert (answer.headers["Date"], answer.headers.get("X-AQI-Clock")) == (date, clock)
+        assert ask(limited).headers["Retry-After"] == "1"
+        assert ask(server).json()["hourly"]["time"][0] == "2025-08-08T00:00"

@@ -11,6 +11,7 @@ from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, nothing_flagged
 from orchestration.core.runs import decisions
+from orchestration.core.runs.records import provenance_of
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
@@ -150,7 +151,7 @@ def _rename_table(storage: Storage, world: World, asset: str, rename: Rename, re
         version = renamed_version(record.code)
         records[renaming.key(key)] = renaming.record(record, fact, code=version, question=record.question)
     gone, known = PartitionSet.from_keys(keys), Known(code)
-    said = decisions.provenance_of("rename", LAKE[asset], "at", records, state, known.shapes(asset, state), wiped=gone)
+    said = provenance_of("rename", LAKE[asset], "at", records, state, known.shapes(asset, state), wiped=gone)
     said = replace(said, equal=renaming.equal(state, renamed_version))
     makings = {renaming.key(key): _renamed(storage, table.makings[key], rename) for key in keys}
     for key, content in rows.items():

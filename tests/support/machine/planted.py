@@ -11,7 +11,7 @@ from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.core.runs import decisions
+from orchestration.core.runs import records
 from orchestration.core.state.provenance import PartitionRecord
 from tests.support.machine.happenings import quickly
 from tests.support.machine.lakehouse import Lakehouse
@@ -66,9 +66,9 @@ def around(patch: pytest.MonkeyPatch, of: type, name: str, change: Callable[...,
 
 def records_changed(patch: pytest.MonkeyPatch, change: Callable[[PartitionRecord], PartitionRecord]) -> None:
     """Put ``change`` between what a step made and what it records of it."""
-    records_of = decisions.records_of
+    records_of = records.records_of
 
     def changed(*arguments: Any) -> dict[PartitionKey, PartitionRecord]:
         return {key: change(record) for key, record in records_of(*arguments).items()}
 
-    patch.setattr(decisions, "records_of", changed)
+    patch.setattr(records, "records_of", changed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from orchestration.core.errors import FetchCancelled, SourceError, SourceNonsens
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
-from orchestration.core.source import Answer
+from orchestration.core.source import Answer, Reply
 from orchestration.core.state.partition_record import Question
 from resources.settings.section import Section
 
@@ -57,6 +57,7 @@ class Gauges:
 
     settings: GaugeSettings
     first_day = date(2020, 1, 1)
+    values_from = date.min
     columns = (("gauge_id", "string"), ("read_at", "timestamp"), ("level_m", "double"), ("flow_m3s", "double"))
 
     @property
@@ -74,13 +75,31 @@ class Gauges:
     def alone(self, request: LevelRequest, location: Location) -> LevelRequest:
         return replace(request, locations=(location,))
 
-    def fetch(self, request: LevelRequest, now: datetime, cancelled: Callable[[], bool]) -> Sequence[Answer]:
+    def fetch(self, request: LevelRequest, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
         if cancelled():
             raise FetchCancelled(f"the fetch of {request} was cancelled")
-        told = self._ask(request)
-        return [_answer(gauge.key, told, request.days, now) for gauge in request.locations]
+        asked = now()
+        body = self._ask(request)
+        return Reply(self.read(self.described(request), body, asked), asked, body)
 
-    def _ask(self, request: LevelRequest) -> dict[str, Any]:
+    def described(self, request: LevelRequest) -> Mapping[str, Any]:
+        gauges = {gauge.key: [gauge.latitude, gauge.longitude] for gauge in request.locations}
+        return {"gauges": gauges, "first": request.days.first.isoformat(), "last": request.days.last.isoformat()}
+
+    def read(self, request: Mapping[str, Any], body: bytes, asked: datetime) -> Sequence[Answer]:
+        gauges, days = request["gauges"], Days.of(*(date.fromisoformat(request[name]) for name in ("first", "last")))
+        try:
+            told = json.loads(body)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict) or set(told) != set(gauges):
+            raise SourceNonsense(f"the gauges answered {', '.join(gauges)} with something else", "Look at the service.")
+        return [_answer(gauge, told, days, asked) for gauge in gauges]
+
+    def asked_then(self, request: Mapping[str, Any], location: str) -> Question:
+        return Question("gauges", "", ("flow_m3s", "level_m"), *request["gauges"][location])
+
+    def _ask(self, request: LevelRequest) -> bytes:
         query = {
             "gauges": ",".join(gauge.key for gauge in request.locations),
             "first": request.days.first.isoformat(),
@@ -94,13 +113,7 @@ class Gauges:
             raise SourceRefused(f"the gauges refused {request}: {reply.text}", "Look whether the gauge is there.")
         if reply.status_code != 200:
             raise SourceError(f"the gauges answered HTTP {reply.status_code} to {request}", "Try later.")
-        try:
-            told = reply.json()
-        except ValueError:
-            told = None
-        if not isinstance(told, dict) or set(told) != {gauge.key for gauge in request.locations}:
-            raise SourceNonsense(f"the gauges answered {request} with something else", "Look at the service.")
-        return told
+        return reply.content
 
     def only(self, rows: pa.Table, days: Days) -> pa.Table:
         return rows.filter(pc.is_in(rows["read_at"].cast(pa.date32()), value_set=pa.array(list(days), pa.date32())))

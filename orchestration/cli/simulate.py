@@ -1,0 +1,62 @@
+"""`aqi simulate`: the API's simulator, or a recorder before the source, until it is interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestration.core.errors import UsageError
+from resources.open_meteo.settings import OpenMeteoSettings
+from resources.settings.load import Settings
+from resources.simulator.faults import parse_faults
+from resources.simulator.recorder import Recorder
+from resources.simulator.server import Simulator
+
+
+def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, record: Path | None) -> int:
+    """Serve on 127.0.0.1. replay: a folder with recorded answers. record: a folder to keep the source's in.
+
+    Raises UsageError where what is asked for cannot be had.
+    """
+    recorder = None if record is None else _recorder(settings, record, bool(replay or faults))
+    server = Simulator(
+        now=settings.now,
+        port=port,
+        replay=replay,
+        faults=parse_faults(faults),
+        injected=settings.clock.now is not None,
+        pass_on=recorder,
+    )
+    try:
+        if recorder is None:
+            click.echo(f"Open-Meteo's API is simulated at {server.url} (Ctrl-C ends it)", err=True)
+        else:
+            _open(recorder, server.url)
+            what = f"Requests to {server.url} are passed on to {recorder.address}; its answers are kept in {record}"
+            click.echo(f"{what} (Ctrl-C ends it)", err=True)
+        click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.stop()
+    return 0
+
+
+def _recorder(settings: Settings, folder: Path, has_others: bool) -> Recorder:
+    if has_others:
+        raise UsageError("--record goes with neither --replay nor --fault", "Leave them out.")
+    api = getattr(settings, "open_meteo", None)
+    if not isinstance(api, OpenMeteoSettings):
+        raise UsageError("this project has no source to record", "Leave out --record.")
+    return Recorder(folder, api, settings.now, lambda line: click.echo(line, err=True))
+
+
+def _open(recorder: Recorder, url: str) -> None:
+    if recorder.leads_to(url):
+        raise UsageError(
+            f"open_meteo.base_url is {recorder.address}, which is where the requests are recorded",
+            "Let it name the source here, and the recorder's address where the run is.",
+        )
+    recorder.open()

@@ -1,0 +1,194 @@
+"""Rows of a fetched asset by partition and hour: which hours they are, as masks, and some of them by masks.
+
+Arrow and numpy, without an engine: what ``core.runs.fold`` decides of hours is done here to rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestration.core.declarations.contract import RowRule
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.runs.fold import HOURS, Hours
+from orchestration.core.source import INGESTED_AT, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MICROSECONDS_AN_HOUR = 3_600_000_000
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class HourlyTable:
+    """rows: with a column of locations, and one with the first instant of the hour. columns: whose values count.
+
+    rules: which rows are not worth keeping.
+    """
+
+    rows: pa.Table
+    location: str
+    instant: str
+    columns: Sequence[str]
+    rules: Sequence[RowRule]
+
+    @cached_property
+    def _places(self) -> tuple[Any, list[PartitionKey], Any]:
+        """Of each row the number of its partition, and its hour; and the partitions by number."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        coded = pc.dictionary_encode(self.rows[self.location].combine_chunks())
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        names = coded.dictionary.to_pylist()
+        hours = _hours(self.rows[self.instant])
+        days = np.floor_divide(hours, HOURS)
+        codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        first = int(days.min()) if len(days) else 0
+        span = int(days.max()) - first + 1 if len(days) else 1
+        found, numbers = np.unique(codes * span + days - first, return_inverse=True)
+        keys = [
+            PartitionKey(date.fromordinal(EPOCH_DAY + first + int(one) % span), names[int(one) // span])
+            for one in found
+        ]
+        return numbers.reshape(-1), keys, hours - days * HOURS
+
+    @property
+    def partitions(self) -> PartitionSet:
+        """Those that have rows."""
+        return PartitionSet.from_keys(self._places[1])
+
+    def hours(self) -> dict[PartitionKey, Hours]:
+        """What the rows of each partition have."""
+        _, keys, _ = self._places
+        there = self._masks(np.ones(self.rows.num_rows, dtype=bool))
+        values = {name: self._masks(_present(self.rows[name])) for name in self.columns}
+        broken = self._masks(self._breaks())
+        return {
+            key: Hours(there[at], {name: masks[at] for name, masks in values.items()}, broken[at])
+            for at, key in enumerate(keys)
+        }
+
+    def only(self, masks: Mapping[PartitionKey, int]) -> pa.Table:
+        """The rows of these hours of these partitions."""
+        import pyarrow as pa
+
+        numbers, keys, hours = self._places
+        wanted = np.array([masks.get(key, 0) for key in keys], dtype=np.int64)
+        if not len(wanted) or not wanted.any():
+            return self.rows.slice(0, 0)
+        if (wanted == (1 << HOURS) - 1).all():
+            return self.rows
+        return self.rows.filter(pa.array((wanted[numbers] >> hours) & 1 == 1))
+
+    def _masks(self, marked: Any) -> list[int]:
+        """Of each partition the hours whose rows are marked."""
+        numbers, keys, hours = self._places
+        bits = np.where(marked, np.left_shift(np.int64(1), hours), 0)
+        found = np.zeros(len(keys), dtype=np.int64)
+        np.bitwise_or.at(found, numbers, bits)
+        return [int(one) for one in found]
+
+    def _breaks(self) -> Any:
+        """Which rows break a row rule, of those rules that are about the source's columns."""
+        broken = np.zeros(self.rows.num_rows, dtype=bool)
+        for rule in self.rules:
+            if rule.column in self.columns:
+                broken |= _breaks(rule, self.rows[rule.column])
+        return broken
+
+    def frozen(self, at_least: int) -> dict[PartitionKey, int]:
+        """Of each partition the hours, as a mask, that stand in a run of so many in which no column changes.
+
+        Hours without any value are none. Runs end with the day.
+        """
+        numbers, keys, hours = self._places
+        if self.rows.num_rows < at_least or at_least < 1:
+            return {}
+        order = np.lexsort((hours, numbers))
+        numbers, hours = numbers[order], hours[order]
+        same = (numbers[1:] == numbers[:-1]) & (hours[1:] == hours[:-1] + 1)
+        some = np.zeros(len(order), dtype=bool)
+        for name in self.columns:
+            values, present = _numbers(self.rows[name])
+            values, present = values[order], present[order]
+            some |= present
+            same &= np.where(present[1:] & present[:-1], values[1:] == values[:-1], present[1:] == present[:-1])
+        same &= some[1:] & some[:-1]
+        starts = np.flatnonzero(np.concatenate([[True], ~same]))
+        lengths = np.diff(np.append(starts, len(order)))
+        found: dict[PartitionKey, int] = {}
+        for start, length in zip(starts[lengths >= at_least], lengths[lengths >= at_least], strict=True):
+            key = keys[int(numbers[start])]
+            found[key] = found.get(key, 0) | ((1 << int(length)) - 1) << int(hours[start])
+        return found
+
+
+def _hours(instants: Any) -> Any:
+    """Hours since 1970 of instants."""
+    import pyarrow as pa
+
+    micros = instants.combine_chunks().cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    return np.floor_divide(micros.to_numpy(zero_copy_only=False), MICROSECONDS_AN_HOUR)
+
+
+def _present(column: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.is_valid(column).to_numpy()
+
+
+def _numbers(column: Any) -> tuple[Any, Any]:
+    """A column as numbers where it has them (text as codes), and where it has a value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        column = pc.dictionary_encode(column.combine_chunks()).indices
+    present = pc.is_valid(column).to_numpy(zero_copy_only=False)
+    return pc.fill_null(column.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False), present
+
+
+def _breaks(rule: RowRule, column: Any) -> Any:
+    """Where a column breaks a rule; null breaks none but ``null``."""
+    values, present = _numbers(column)
+    match rule.kind:
+        case "null":
+            return ~present
+        case "below":
+            return present & (values < rule.bound)
+        case "above":
+            return present & (values > rule.bound)
+        case "not_finite":
+            return present & ~np.isfinite(values)
+        case _:  # of the key, which a source's rows have by what they are
+            return np.zeros(len(present), dtype=bool)
+
+
+def schema_of(source: Source[Any]) -> pa.Schema:
+    """The columns of a fetched asset's rows, with ``_ingested_at``."""
+    import pyarrow as pa
+
+    kinds = {
+        "string": pa.string(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "integer": pa.int32(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "long": pa.int64(),
+        "boolean": pa.bool_(),
+    }
+    return pa.schema([*((name, kinds[kind]) for name, kind in source.columns), (INGESTED_AT, kinds["timestamp"])])
+
+
+def stamped(rows: pa.Table, asked: datetime) -> pa.Table:
+    """Rows with the moment at which they were taken in."""
+    import pyarrow as pa
+
+    return rows.append_column(INGESTED_AT, pa.repeat(pa.scalar(asked, pa.timestamp("us", tz="UTC")), rows.num_rows))

@@ -1,0 +1,148 @@
+"""How many values fetched partitions have that were recorded without saying so, as format 1 did.
+
+They are counted from the rows, once and without a JVM, and kept in a small file beside the tables, by partition and
+fingerprint: ``<warehouse>/_aqi/counts/<asset>.json``. No commit is made, and no state follows from it: where the file
+is gone, or cannot be written, it is counted again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.state.columnar import column_from_json, column_to_json, columns_from_json, columns_to_json
+from orchestration.core.state.completeness import is_counted
+from orchestration.core.state.provenance_inputs import keys_from_json, keys_to_json, sorted_keys
+from orchestration.core.state.table_state import TableState
+from resources.delta.warehouse import Warehouse
+from resources.storage.files import open_files
+from resources.storage.whole_files import write_whole
+
+FORMAT = 1
+FOLDER = "_aqi/counts"
+PARTITIONS_AT_ONCE = 20_000
+"""So many are read at a time: some half a million hourly rows."""
+
+Counts = Mapping[str, int]
+_Known = dict[PartitionKey, tuple[str, Counts]]
+"""The fingerprint that was counted, and how many values each column had."""
+
+
+class ValueCounts:
+    """The counts of a warehouse's tables; remembers what it has read."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._read: dict[tuple[str, tuple[str, ...]], _Known] = {}
+
+    def counted(self, asset: Asset, state: TableState, columns: Sequence[str]) -> TableState:
+        """The state with the counts of ``columns`` in the records that lack them; for looking at, never for commits.
+
+        What cannot be read, or is not there as it was recorded, stays without: the table's trouble is told by others.
+        """
+        lacking = {
+            key: record
+            for key, record in state.records.items()
+            if not is_counted(record) and not (state.unrecorded and key in state.unrecorded)
+        }
+        if not lacking or not columns or asset.partition_columns is None or state.version is None:
+            return state
+        at = asset.key, tuple(columns)
+        known = self._read.get(at)
+        if known is None:
+            known = self._load(asset, columns)
+        new = [key for key, record in lacking.items() if known.get(key, ("", {}))[0] != record.fingerprint]
+        if new:
+            found = self._count(asset, state, columns, new)
+            if found is None:
+                return state
+            known = {key: entry for key, entry in known.items() if key in lacking}
+            known |= {key: (lacking[key].fingerprint, found.get(key, {})) for key in new}
+            self._keep(asset, columns, known)
+        self._read[at] = known
+        counted = {key: replace(record, values=known[key][1]) for key, record in lacking.items()}
+        return replace(state, records={**state.records, **counted})
+
+    def _count(
+        self, asset: Asset, state: TableState, columns: Sequence[str], keys: Iterable[PartitionKey]
+    ) -> dict[PartitionKey, Counts] | None:
+        """The counts of partitions that have rows in the table; None where the rows cannot be read."""
+        import pyarrow as pa
+        from deltalake.exceptions import DeltaError
+
+        of = asset.partition_columns
+        assert of is not None and state.version is not None, "a table with dated records"
+        found: dict[PartitionKey, Counts] = {}
+        alike: dict[tuple[int, ...], Counts] = {}
+        try:
+            fields = {field["name"] for field in self._warehouse.schema(asset.key, state)[0]}
+            there = [name for name in columns if name in fields]
+            if not there:
+                return None
+            for first, last in _spans(keys):
+                filters = [(of.day, ">=", first), (of.day, "<=", last)]
+                rows = self._warehouse.read_arrow(asset.key, state.version, [*of, *there], filters)
+                counts = rows.group_by([of.day, of.location]).aggregate([(name, "count") for name in there])
+                days, places = counts[of.day].to_pylist(), counts[of.location].to_pylist()
+                values = zip(*(counts[f"{name}_count"].to_pylist() for name in there), strict=True)
+                for day, place, numbers in zip(days, places, values, strict=True):
+                    alike.setdefault(numbers, dict(zip(there, numbers, strict=True)))
+                    found[PartitionKey(day, place)] = alike[numbers]
+        except (DeltaError, pa.ArrowException, OSError):
+            return None
+        return found
+
+    def _path(self, asset: Asset) -> tuple[Any, str]:
+        files, root = open_files(self._warehouse.uri)
+        return files, f"{root}/{FOLDER}/{asset.key}.json"
+
+    def _load(self, asset: Asset, columns: Sequence[str]) -> _Known:
+        """What was kept of these columns; nothing where that is not whole."""
+        try:
+            files, path = self._path(asset)
+            data = json.loads(files.cat_file(path))
+            if data["format"] != FORMAT or not set(columns) <= set(data["columns"]):
+                return {}
+            keys = [key.parsed() for key in keys_from_json(data["keys"])]
+            prints = column_from_json(data["fp"], len(keys))
+            values = columns_from_json(data["values"], len(keys))
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return dict(zip(keys, zip(prints, values, strict=True), strict=True))
+
+    def _keep(self, asset: Asset, columns: Sequence[str], known: _Known) -> None:
+        if not known:
+            return
+        by_text = {str(key): entry for key, entry in known.items()}
+        keys = sorted_keys(by_text)
+        data = {
+            "format": FORMAT,
+            "columns": list(columns),
+            "keys": keys_to_json(keys),
+            "fp": column_to_json([by_text[key.text][0] for key in keys]),
+            "values": columns_to_json([by_text[key.text][1] for key in keys]),
+        }
+        with contextlib.suppress(OSError):  # counted again the next time
+            files, path = self._path(asset)
+            write_whole(files, path, json.dumps(data, separators=(",", ":")).encode())
+
+
+def _spans(keys: Iterable[PartitionKey]) -> Iterator[tuple[date, date]]:
+    """Ranges of days that hold all of ``keys``, each with so many of them as are read at once."""
+    per_day = sorted(Counter(key.day for key in keys if key.day is not None).items())
+    first, size = None, 0
+    last = date.min
+    for day, count in per_day:
+        if first is not None and size + count > PARTITIONS_AT_ONCE:
+            yield first, last
+            first, size = None, 0
+        first, last, size = first or day, day, size + count
+    if first is not None:
+        yield first, last

@@ -1,0 +1,298 @@
+"""Raw answers: what sources sent, kept in the warehouse, ``_aqi/raw/<asset>/<day of asking>/``.
+
+A file per request (``files``), and after some days several of them in a pack (``packs``). Who looks finds an answer by
+its name, wherever it is, and once: a kill while files are packed leaves it twice. What is broken is named and in
+nobody's way.
+
+Must not know: which answers are still needed (``core.state.raw_retention``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from orchestration.core.calendar import day_of, instant_of
+from orchestration.core.errors import WarehouseError, in_a_line
+from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.source import RawAnswer
+from resources.raw.files import FileName, RawFile, described, from_file, to_file
+from resources.raw.packs import PackName, index_of, read_pack, total, write_pack
+from resources.storage.files import open_files
+from resources.storage.whole_files import names_in, unfinished, write_whole
+
+FOLDER = "_aqi/raw"
+PACK_BYTES = 64 << 20
+"""A pack has no more, and so no more than that is in memory at once."""
+_LOOKS = 4
+"""So often a day is looked through again where files went away meanwhile, into a pack or for good."""
+
+Wanted = Callable[[FileName], bool]
+"""Says by its name whether a kept answer is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Kept answers in the order of asking, and those that are broken: where they lie, and in which way."""
+
+    files: tuple[RawFile, ...]
+    broken: tuple[str, ...] = ()
+
+
+class RawAnswers:
+    """The raw answers of the warehouse at ``uri`` (a folder, or a URI that fsspec knows)."""
+
+    def __init__(self, uri: str) -> None:
+        self._files, root = open_files(uri)
+        self._root = f"{root}/{FOLDER}"
+
+    def keep(self, answer: RawAnswer) -> str:
+        """Write an answer whole; gives the name of its file. Writing it again changes nothing. Raises OSError."""
+        name, packed = to_file(answer)
+        write_whole(self._files, f"{self._folder(answer.asset, day_of(name.asked))}/{name}", packed)
+        return str(name)
+
+    # Looking ----------------------------------------------------------------------------------------------------
+
+    def look(self, asset: str, partitions: PartitionSet | None = None, since: str = "") -> Found:
+        """What is kept of an asset: all, or what asked for any of ``partitions``, at ``since`` (ISO 8601) or later.
+
+        Reads no file whose name says other days. Raises WarehouseError where a folder cannot be listed.
+        """
+        days = None if partitions is None else partitions.days
+        begin = instant_of(since) if since else None
+        floor = None if begin is None else begin.replace(microsecond=0)
+
+        def wanted(name: FileName) -> bool:
+            return (floor is None or name.asked >= floor) and (days is None or bool(name.days & days))
+
+        found: list[RawFile] = []
+        broken: list[str] = []
+        for day in self._days(asset):
+            if floor is not None and day < day_of(floor):
+                continue
+            there, wrong = self._look_at(asset, day, wanted, days)
+            broken += wrong
+            for file in there:
+                if begin is not None and file.asked_at < begin:
+                    continue
+                if partitions is None or file.partitions & partitions:
+                    found.append(file)
+        return Found(tuple(sorted(found, key=lambda file: (file.asked_at, file.name))), tuple(sorted(broken)))
+
+    def of(self, asset: str, partitions: PartitionSet, since: str = "") -> list[RawFile]:
+        """The kept answers that asked for any of ``partitions``, in the order of asking; without broken ones."""
+        return list(self.look(asset, partitions, since).files)
+
+    def all(self, asset: str) -> Found:
+        """Every kept answer of an asset. Reads every file."""
+        return self.look(asset)
+
+    def broken(self, asset: str) -> tuple[str, ...]:
+        """Where the broken ones lie, and in which way they are. Reads every file."""
+        return self.look(asset).broken
+
+    def read(self, file: RawFile) -> RawAnswer:
+        """A kept answer whole, also where it was packed since it was found. Raises WarehouseError naming the file."""
+        wrong = "it is gone"
+        for _ in range(_LOOKS):
+            gone = False
+            for _, stored in self._stored(self._folder(file.asset, file.day), lambda name: str(name) == file.name):
+                if isinstance(stored, FileNotFoundError):
+                    gone = True
+                    continue
+                try:
+                    return from_file(file.name, _bytes(stored))
+                except ValueError as error:
+                    wrong = str(error)
+            if not gone:
+                break
+        raise WarehouseError(
+            f"{FOLDER}/{file.path or file.name}: the raw answer of {file.asset}, asked at {file.asked}, cannot be read "
+            f"({wrong})",
+            "Restore the file from a copy, or fetch its partitions again with --force.",
+        )
+
+    def _look_at(self, asset: str, day: date, wanted: Wanted, about: Days | None) -> tuple[list[RawFile], list[str]]:
+        """What of a day is wanted, each name once, and what is broken: where no copy of it is sound."""
+        folder, found = self._folder(asset, day), dict[str, RawFile]()
+        wrong: dict[str, str] = {}
+        for _ in range(_LOOKS):
+            wrong = {}
+            gone = False
+            for path, stored in self._stored(folder, wanted, about):
+                name = path.rpartition("/")[2]
+                shown = path.removeprefix(f"{self._root}/")
+                if isinstance(stored, FileNotFoundError):
+                    gone = True
+                elif name not in found:
+                    try:
+                        packed = _bytes(stored)
+                        found[name] = described(from_file(name, packed), name, len(packed), shown)
+                    except ValueError as error:
+                        wrong[name] = f"{shown} ({error})"
+            if not gone:
+                break
+        return list(found.values()), [said for name, said in wrong.items() if name not in found]
+
+    def _stored(
+        self, folder: str, wanted: Wanted, about: Days | None = None
+    ) -> Iterator[tuple[str, bytes | Exception]]:
+        """The wanted files of a day with their bytes, singly or in a pack, or with what is wrong with file or pack.
+
+        about: days of which packs that are about none of them are not opened; None: all are.
+        """
+        names = self._names(folder)
+        for name in names:
+            path = f"{folder}/{name}"
+            if (single := FileName.parse(name)) and wanted(single):
+                try:
+                    yield path, self._files.cat_file(path)
+                except OSError as error:
+                    yield path, error
+        for name in names:
+            path = f"{folder}/{name}"
+            if (pack := PackName.parse(name)) and (about is None or pack.days & about):
+                try:
+                    packed = read_pack(self._files, path, lambda one: _is_wanted(one, wanted))
+                except (OSError, ValueError) as error:
+                    yield path, error
+                    continue
+                yield from ((f"{path}/{one}", of) for one, of in packed.items())
+
+    def _days(self, asset: str) -> list[date]:
+        """The days on which something was asked for."""
+        names, days = self._names(f"{self._root}/{asset}"), set[date]()
+        for name in names:
+            with contextlib.suppress(ValueError):  # nothing of ours
+                days.add(date.fromisoformat(name))
+        return sorted(day for day in days if str(day) in names)
+
+    def _folder(self, asset: str, day: date) -> str:
+        return f"{self._root}/{asset}/{day}"
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            return sorted(names_in(self._files, folder))
+        except OSError as error:
+            raise WarehouseError(
+                f"{folder} cannot be read ({in_a_line(error)})", "Check that this user may read the warehouse."
+            ) from error
+
+    # Upkeep -----------------------------------------------------------------------------------------------------
+
+    def pack(self, asset: str, before: date, *, dry_run: bool = False) -> int:
+        """Put the files of each day of asking before ``before`` into packs; gives how many files.
+
+        A pack is there whole before a file goes. Broken files stay as they are. Raises OSError, and WarehouseError
+        where a folder cannot be listed.
+        """
+        return sum(self._pack_day(self._folder(asset, day), dry_run) for day in self._days(asset) if day < before)
+
+    def _pack_day(self, folder: str, dry_run: bool) -> int:
+        names = self._names(folder)
+        singles = [name for name in names if FileName.parse(name)]
+        if dry_run:
+            return sum(self._sound(folder, name) is not None for name in singles)
+        if any(name.startswith(".") for name in names):  # of writers that were killed, days ago
+            for name in unfinished(self._files, folder):
+                self._remove(f"{folder}/{name}")
+        if not singles:
+            return 0
+        small, packed_already = self._packs_of(folder, names)
+        count, size, together, replaced = 0, 0, dict[str, bytes](), list[str]()
+        for source, held in [*small.items(), *((name, None) for name in singles)]:
+            if held is None:
+                if (packed := self._sound(folder, source)) is None:
+                    continue
+                held, count = ({} if source in packed_already else {source: packed}), count + 1
+            if together and size + total(held.values()) > PACK_BYTES:
+                self._replace(folder, replaced, together)
+                size, together, replaced = 0, {}, []
+            together |= held
+            size += total(held.values())
+            replaced.append(source)
+        self._replace(folder, replaced, together)
+        return count
+
+    def _packs_of(self, folder: str, names: Iterable[str]) -> tuple[dict[str, dict[str, bytes]], set[str]]:
+        """The packs of a day that have room for more, with their files; and the names of the files in the others."""
+        small: dict[str, dict[str, bytes]] = {}
+        packed_already: set[str] = set()
+        for pack in names:
+            held = self._sound_in(folder, pack) if PackName.parse(pack) else None
+            if held is not None and total(held.values()) < PACK_BYTES // 2:
+                small[pack] = held
+            else:
+                packed_already.update(held or ())
+        return small, packed_already
+
+    def _replace(self, folder: str, replaced: Iterable[str], packed: dict[str, bytes]) -> None:
+        """Write a pack, then remove what is in it otherwise."""
+        pack = write_pack(self._files, folder, packed) if packed else ""
+        for name in replaced:
+            if name != pack:
+                self._remove(f"{folder}/{name}")
+
+    def _sound(self, folder: str, name: str) -> bytes | None:
+        """The bytes of a single file; None where it is broken or gone."""
+        try:
+            packed: bytes = self._files.cat_file(f"{folder}/{name}")
+            from_file(name, packed)
+        except (OSError, ValueError):
+            return None
+        return packed
+
+    def _sound_in(self, folder: str, pack: str) -> dict[str, bytes] | None:
+        """The files of a pack; None where one of them, or all, are broken: such a pack is left as it is."""
+        try:
+            held = read_pack(self._files, f"{folder}/{pack}")
+            for name, packed in held.items():
+                from_file(name, packed)
+        except (OSError, ValueError):
+            return None
+        return held
+
+    def remove(self, files: Iterable[RawFile]) -> int:
+        """Remove kept answers, out of packs too; gives how many. Raises OSError, WarehouseError as ``pack``."""
+        by_day: dict[tuple[str, date], set[str]] = {}
+        for file in files:
+            by_day.setdefault((file.asset, file.day), set()).add(file.name)
+        for (asset, day), gone in by_day.items():
+            self._remove_of_day(self._folder(asset, day), gone)
+        return sum(map(len, by_day.values()))
+
+    def _remove_of_day(self, folder: str, gone: set[str]) -> None:
+        for name in self._names(folder):
+            path = f"{folder}/{name}"
+            if name in gone:
+                self._remove(path)
+            elif PackName.parse(name):
+                try:
+                    inside = {one for one, _ in index_of(self._files, path)[1]}
+                    left = read_pack(self._files, path, lambda one: one not in gone) if inside & gone else None
+                except (ValueError, FileNotFoundError):  # broken: nothing of it was found to be removed
+                    continue
+                if left is not None:
+                    self._replace(folder, [name], left)
+        if not self._names(folder):
+            with contextlib.suppress(OSError, RuntimeError):  # a run keeps something there at this moment
+                self._files.rmdir(folder)
+
+    def _remove(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(path)
+
+
+def _is_wanted(name: str, wanted: Wanted) -> bool:
+    parsed = FileName.parse(name)
+    return parsed is not None and wanted(parsed)
+
+
+def _bytes(stored: bytes | Exception) -> bytes:
+    """Raises ValueError, with what is wrong."""
+    if isinstance(stored, Exception):
+        raise ValueError(in_a_line(stored) if isinstance(stored, OSError) else str(stored)) from stored
+    return stored

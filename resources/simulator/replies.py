@@ -1,0 +1,147 @@
+"""Replies of the API of which it is known when they were asked for: what it said then is what it says again.
+
+At an instant of the simulator's clock a day of a place is as the newest reply has it that was asked for by then and was
+about this day: with its nulls, and without the hours that it lacks. Later replies do not exist yet. What a reply says
+of hours after its own moment was a forecast, and is left out.
+
+Must not know: sockets, folders, faults.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from orchestration.core.calendar import instant_of, iso
+from orchestration.core.partitions.days import Days
+from orchestration.core.source import RawAnswer
+from resources.open_meteo.variables import UNITS
+from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused, parse_query
+from resources.simulator.series import AirSeries, Hours
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was said of one place. place: as it was asked about. cell: the answer's coordinates."""
+
+    asked: datetime
+    place: Place
+    cell: tuple[float, float]
+    series: AirSeries
+
+    def hours_of(self, day: date) -> AirSeries:
+        """What it said of a day."""
+        begin = (day - date(1970, 1, 1)).days * 24
+        hours = self.series.hours
+        return self.series.where((hours >= begin) & (hours < begin + 24))
+
+
+class Replies:
+    """All that was said, by place and day."""
+
+    def __init__(self, told: Sequence[Told]) -> None:
+        self._told: dict[tuple[float, float], dict[date, list[Told]]] = {}
+        for said in sorted(told, key=lambda it: it.asked):  # of those of one second the one that came last is last
+            of_place = self._told.setdefault((said.place.latitude, said.place.longitude), {})
+            for day in Days.of(said.place.first, said.place.last):
+                of_place.setdefault(day, []).append(said)
+
+    def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
+        """The days of a place as they were at the clock, and the coordinates of its answer. Raises Refused."""
+        nearest = min(self._told, key=lambda it: place.distance(*it), default=None)
+        if nearest is None or place.distance(*nearest) > NEAR_DEGREES:
+            raise Refused(NO_DATA)
+        there = {day: said[0] for day, said in self._told[nearest].items() if said[0].asked <= clock}
+        if not there:
+            raise Refused(NO_DATA)
+        place.check(min(there), max(there))
+        found = []
+        for day in Days.of(place.first, place.last):
+            if day not in there:
+                raise Refused(f"No answer about {day} was recorded by {iso(clock)}")
+            by_then = [said for said in self._told[nearest][day] if said.asked <= clock]
+            lacking = [name for name in variables if all(name not in said.series.values for said in by_then)]
+            whole = [said for said in by_then if all(name in said.series.values for name in variables)]
+            if not whole:
+                raise Refused(f"No data is available for {(lacking or list(variables))[0]}")
+            found.append((whole[-1], day))
+        parts = [said.hours_of(day) for said, day in found]
+        values = {name: np.concatenate([part.values[name] for part in parts]) for name in variables}
+        return AirSeries(np.concatenate([part.hours for part in parts]), values), found[-1][0].cell
+
+
+# As they are kept ---------------------------------------------------------------------------------
+
+
+def kept_reply(asked: datetime, query: Mapping[str, str], status: int, body: bytes) -> bytes:
+    """A reply as the text of a JSON file, in which the body stands as it was sent. query: without the key.
+
+    Raises ValueError for a body that is no answer to the query: what cannot be replayed is not kept.
+    """
+    head, text = {"asked": iso(asked), "query": dict(query), "status": status}, body.decode("utf-8-sig")
+    try:
+        read_kept_reply(head | {"body": json.loads(text)})
+    except RecursionError:
+        raise ValueError("it is no JSON of the API's") from None
+    return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "body": {text}}}\n'.encode()
+
+
+def is_kept_reply(content: Any) -> bool:
+    """Whether the JSON of a file says when it was asked for."""
+    return isinstance(content, dict) and "asked" in content
+
+
+def read_kept_reply(content: Mapping[str, Any]) -> list[Told]:
+    """What was said, by place, of the JSON of ``kept_reply``. Raises ValueError."""
+    try:
+        asked, body = instant_of(content["asked"]), content["body"]
+        places, _ = parse_query(urlencode(content["query"]))
+    except Refused as refusal:
+        raise ValueError(f"its query would be refused: {refusal}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it lacks something ({error!r})") from None
+    return _told(asked, places, body)
+
+
+def of_raw_answer(answer: RawAnswer) -> list[Told]:
+    """What was said, by place, of a raw answer of Open-Meteo. Raises ValueError for one of another source."""
+    request = answer.request
+    try:
+        first, last = (date.fromisoformat(request[name]) for name in ("first", "last"))
+        places = [Place(float(it["latitude"]), float(it["longitude"]), first, last) for it in request["locations"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a request that lacks {error}") from None
+    return _told(instant_of(answer.asked), places, json.loads(answer.body))
+
+
+def _told(asked: datetime, places: Sequence[Place], body: Any) -> list[Told]:
+    documents = body if isinstance(body, list) else [body]
+    if len(documents) != len(places):
+        raise ValueError(f"{len(documents)} answers to a request for {len(places)} places")
+    return [_of_place(asked, place, document) for place, document in zip(places, documents, strict=True)]
+
+
+def _of_place(asked: datetime, place: Place, document: Any) -> Told:
+    """One element of the API's array, without what was still to come."""
+    try:
+        if document.get("error"):
+            raise ValueError(f"it is an error: {document.get('reason')}")
+        if document.get("utc_offset_seconds"):
+            raise ValueError("its hours are not in UTC")
+        hourly = document["hourly"]
+        times = np.array(hourly["time"], dtype="datetime64[m]")
+        values = {name: np.array(cells, dtype=np.float64) for name, cells in hourly.items() if name in UNITS}
+        cell = (float(document["latitude"]), float(document["longitude"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it lacks something ({error!r})") from None
+    hours: Hours = times.astype("datetime64[h]").astype(np.int64)
+    if any(cells.shape != hours.shape for cells in values.values()) or (times != times.astype("datetime64[h]")).any():
+        raise ValueError("it has not a value for each full hour")
+    had_begun = hours <= asked.astimezone(UTC).timestamp() // 3600
+    return Told(asked, place, cell, AirSeries(hours, values).where(had_begun))
