@@ -16,6 +16,7 @@ from assets.parameters import Parameters
 from assets.scheme1 import Scheme1
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Column, Contract
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.partitions.location import Location
 from orchestration.core.state.equivalence import SCHEME_1, parts
@@ -87,7 +88,7 @@ class BeforeRecords:
         self._locations_of, self._locations_in, self._rows = locations_of, locations_in, rows
         self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
         self._asked: dict[tuple[str, str | None, str], Question] = {}
-        self._rows_say: dict[str, dict[PartitionKey, tuple[float, float, str]]] = {}
+        self._rows_say: dict[str, dict[PartitionKey, tuple[float, float, str]] | str] = {}
 
     @cached_property
     def scheme1(self) -> Scheme1:
@@ -105,7 +106,10 @@ class BeforeRecords:
         return None if found is None else found.version
 
     def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
-        """What the source was asked for: what the version was made of, or else what the rows say."""
+        """What the source was asked for: what the version was made of, or else what the rows say.
+
+        Raises WarehouseError where only the rows could say it, and they cannot be read.
+        """
         at = (asset.key, key.location, record.code)
         if at in self._asked:
             return self._asked[at]
@@ -144,18 +148,30 @@ class BeforeRecords:
     def _said_by_rows(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float, str]]:
         """What rows of a fetched asset say that was asked: read once, and only if nothing else tells."""
         if asset.key not in self._rows_say:
-            found: dict[PartitionKey, tuple[float, float, str]] = {}
-            scheme, said = asset.partitions, ("latitude", "longitude", "model_domain")
-            names = {column.name for column in self._contracts[asset.key].columns}
-            if scheme is not None and own.version is not None and names.issuperset(said):
-                columns = scheme.columns
-                wanted = [columns.day, columns.location, *said]
-                rows = self._rows(asset.key, own.version, wanted)
-                for row in rows.group_by(wanted).aggregate([]).to_pylist():
-                    key = PartitionKey(row[columns.day], row[columns.location])
-                    found[key] = (row["latitude"], row["longitude"], row["model_domain"])
-            self._rows_say[asset.key] = found
-        return self._rows_say[asset.key]
+            try:
+                self._rows_say[asset.key] = self._read_rows(asset, own)
+            except (OSError, ValueError) as error:  # a file is gone, or is none
+                self._rows_say[asset.key] = (str(error) or repr(error)).splitlines()[0]
+        said = self._rows_say[asset.key]
+        if isinstance(said, str):
+            raise WarehouseError(
+                f"what its source was asked is not known: rows of {asset.key} cannot be read ({said})",
+                "Restore the file from a copy.",
+            )
+        return said
+
+    def _read_rows(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float, str]]:
+        found: dict[PartitionKey, tuple[float, float, str]] = {}
+        scheme, said = asset.partitions, ("latitude", "longitude", "model_domain")
+        names = {column.name for column in self._contracts[asset.key].columns}
+        if scheme is not None and own.version is not None and names.issuperset(said):
+            columns = scheme.columns
+            wanted = [columns.day, columns.location, *said]
+            rows = self._rows(asset.key, own.version, wanted)
+            for row in rows.group_by(wanted).aggregate([]).to_pylist():
+                key = PartitionKey(row[columns.day], row[columns.location])
+                found[key] = (row["latitude"], row["longitude"], row["model_domain"])
+        return found
 
     def _explained(self, asset: Asset, location: str | None, version: str) -> _Explained | None:
         if parts(version) is not None or asset.key not in self._of_scheme1:

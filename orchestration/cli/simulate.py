@@ -24,6 +24,7 @@ def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, re
         now=settings.now,
         port=port,
         replay=replay,
+        warn=lambda line: click.echo(f"note: {line}", err=True),
         faults=parse_faults(faults),
         injected=settings.clock.now is not None,
         pass_on=recorder,

@@ -13,6 +13,8 @@ LakehouseError                     message, and a remedy: what to do next
     │   ├── SourceNonsense     an answer came, but not one to the request (HTML, another unit, …)
     │   ├── SourceUnreachable  no connection, no answer in time, or a part of one, at every attempt
     │   ├── SourceLimited      a limit of calls is used up; a later request may pass
+    │   ├── SourceClock        its clock and the run's are too far apart
+    │   ├── AnswerNotKept      it answered, and the answer could not be kept
     │   └── FetchCancelled     the caller ended the fetch while it waited
     ├── CheckFailed          a blocking check failed; the table is as it was
     ├── WarehouseError       a table could not be read or committed
@@ -21,6 +23,8 @@ LakehouseError                     message, and a remedy: what to do next
 """
 
 from __future__ import annotations
+
+import re
 
 
 class LakehouseError(Exception):
@@ -123,6 +127,8 @@ class WarehouseLocked(RunError):
 
 _MOST = 600
 """Characters of a line."""
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+"""What deltalake colours the causes of its errors with."""
 _TRACE = ("at ", "JVM stacktrace", "==", "'")
 """How lines begin that are a stack trace, or the query that an engine repeats below its message."""
 
@@ -141,6 +147,7 @@ def in_a_line(error: BaseException) -> str:
         return error.message
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    first, *rest = [line for line in map(str.strip, str(error).splitlines()) if line] or [""]
+    lines = map(str.strip, _COLOURS.sub("", str(error)).splitlines())
+    first, *rest = [line for line in lines if line] or [""]
     said = [first, *(line for line in rest if not line.startswith(_TRACE))]
     return f"{type(error).__name__}: {' '.join(said[:2])}".removesuffix(": ")[:_MOST]

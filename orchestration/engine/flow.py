@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from orchestration.core.errors import RunError
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
 from orchestration.engine.fetching import FETCHES_AT_ONCE, Fetching, FetchTask
@@ -100,9 +101,11 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
             return Failed(message=bad or "steps did not run")
         return Completed(message=f"{len(work.plan.steps)} steps")
 
-    materialization(return_state=True)
+    state = materialization(return_state=True)
     if ids:
         wait_for_history(ids[0], work.tasks)
+    if not work.runner.outcomes and work.plan.steps:  # no step says why
+        raise RunError(f"the run ended before its first step: {state.message or state.name}", "See its log.")
     return ids[0] if ids else ""
 
 

@@ -39,17 +39,21 @@ class HourlyTable:
     rules: Sequence[RowRule]
 
     @cached_property
-    def _places(self) -> tuple[Any, list[PartitionKey], Any]:
-        """Of each row the number of its partition, and its hour; and the partitions by number."""
+    def _coded(self) -> tuple[Any, Any, list[str]]:
+        """Of each row the number of its location, and its hour since 1970; and the locations by number."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         coded = pc.dictionary_encode(self.rows[self.location].combine_chunks())
         coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        names = coded.dictionary.to_pylist()
-        hours = _hours(self.rows[self.instant])
-        days = np.floor_divide(hours, HOURS)
         codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        return codes, _hours(self.rows[self.instant]), coded.dictionary.to_pylist()
+
+    @cached_property
+    def _places(self) -> tuple[Any, list[PartitionKey], Any]:
+        """Of each row the number of its partition, and its hour; and the partitions by number."""
+        codes, hours, names = self._coded
+        days = np.floor_divide(hours, HOURS)
         first = int(days.min()) if len(days) else 0
         span = int(days.max()) - first + 1 if len(days) else 1
         found, numbers = np.unique(codes * span + days - first, return_inverse=True)
@@ -103,17 +107,20 @@ class HourlyTable:
                 broken |= _breaks(rule, self.rows[rule.column])
         return broken
 
-    def frozen(self, at_least: int) -> dict[PartitionKey, int]:
+    def frozen(self, at_least: int, *, over_midnight: bool = False) -> dict[PartitionKey, int]:
         """Of each partition the hours, as a mask, that stand in a run of so many in which no column changes.
 
-        Hours without any value are none. Runs end with the day.
+        Hours without any value are none. Runs end with the day, unless they may go on ``over_midnight``: then they
+        depend on which days are together here.
         """
-        numbers, keys, hours = self._places
         if self.rows.num_rows < at_least or at_least < 1:
             return {}
-        order = np.lexsort((hours, numbers))
-        numbers, hours = numbers[order], hours[order]
-        same = (numbers[1:] == numbers[:-1]) & (hours[1:] == hours[:-1] + 1)
+        (numbers, keys, _), (codes, hours, _) = self._places, self._coded
+        order = np.lexsort((hours, codes))
+        numbers, codes, hours = numbers[order], codes[order], hours[order]
+        same = (codes[1:] == codes[:-1]) & (hours[1:] == hours[:-1] + 1)
+        if not over_midnight:
+            same &= numbers[1:] == numbers[:-1]
         some = np.zeros(len(order), dtype=bool)
         for name in self.columns:
             values, present = _numbers(self.rows[name])
@@ -125,8 +132,9 @@ class HourlyTable:
         lengths = np.diff(np.append(starts, len(order)))
         found: dict[PartitionKey, int] = {}
         for start, length in zip(starts[lengths >= at_least], lengths[lengths >= at_least], strict=True):
-            key = keys[int(numbers[start])]
-            found[key] = found.get(key, 0) | ((1 << int(length)) - 1) << int(hours[start])
+            for row in range(int(start), int(start + length)):
+                key = keys[int(numbers[row])]
+                found[key] = found.get(key, 0) | 1 << int(hours[row] % HOURS)
         return found
 
 

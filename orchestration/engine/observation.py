@@ -41,7 +41,9 @@ class Look:
         """Keep when sources were asked for what they had nothing new of: what no step of ``plan`` makes."""
         for asset in self.assets:
             steps = PartitionSet.union_of(step.all_partitions for step in plan.steps_of(asset))
-            asked = {key: one.asked for key, one in self.source.sourced(asset).items() if key not in steps}
+            left = {item.partitions for item in plan.left_out if item.asset == asset}
+            made = steps | PartitionSet.union_of(left)
+            asked = {key: one.asked for key, one in self.source.sourced(asset).items() if key not in made}
             if asked:
                 with contextlib.suppress(OSError):  # losing it costs a question, never a state
                     workspace.moments.keep(asset, run_id, asked)

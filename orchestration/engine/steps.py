@@ -213,6 +213,7 @@ class EngineWorld:
             facts: dict[PartitionKey, PartitionFacts] = {}
             folded: dict[PartitionKey, Folded] = {}
             frozen: dict[PartitionKey, int] = {}
+            frozen_over: dict[PartitionKey, int] = {}
             try:
                 for part in self._batches(targets, whole_locations=whole_locations):
                     hours = self._folded(step, asset, part, own)
@@ -222,7 +223,8 @@ class EngineWorld:
                     if hours is not None:
                         folded |= hours.folded
                         frozen |= hours.frozen
-                return Made(engine.together(kept), facts, folded, frozen)
+                        frozen_over |= hours.frozen_over
+                return Made(engine.together(kept), facts, folded, frozen, frozen_over)
             except BaseException:
                 for _, rows in kept:
                     rows.let_go()

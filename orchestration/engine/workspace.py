@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
@@ -31,7 +31,6 @@ from orchestration.engine.changes.tables import table_changes
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.essential import essential_columns
 from orchestration.engine.flagged_hours import flags_of_tables
-from orchestration.engine.folding import Folding
 from orchestration.engine.project import Project
 from resources.delta.value_counts import ValueCounts
 from resources.delta.warehouse import Warehouse
@@ -39,6 +38,9 @@ from resources.raw.answers import RawAnswers
 from resources.raw.moments import Moments
 from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
+
+if TYPE_CHECKING:
+    from orchestration.engine.folding import Folding
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class Workspace:
 
     def folding(self, current: Current) -> Folding:
         """What folds answers into the rows of fetched assets."""
+        from orchestration.engine.folding import Folding
+
         return Folding(
             self.warehouse,
             self.raw,

@@ -16,6 +16,7 @@ from orchestration.core.source import Answer, Source
 from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.engine.workspace import Workspace
 from resources.raw.files import RawFile
+from resources.raw.renames import under_names_of_today
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,11 +99,13 @@ def read_raw_answers(
     found = workspace.raw.look(key, partitions)
     notes = [f"the raw answer {path} is broken" for path in found.broken]
     source = workspace.sources[asset.source]
+    column = None if asset.partition_columns is None else asset.partition_columns.location
 
     def answers(file: RawFile) -> Mapping[str, Answer]:
         try:
             raw = workspace.raw.read(file)
-            return {one.location: one for one in source.read(raw.request, raw.body, file.asked_at)}
+            sent = source.read(raw.request, raw.body, file.asked_at)
+            return {one.location: one for one in under_names_of_today(sent, file.names, column)}
         except (SourceError, WarehouseError) as error:
             notes.append(f"the answer asked at {file.asked} cannot be read: {in_a_line(error)}")
             return {}

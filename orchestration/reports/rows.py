@@ -26,6 +26,7 @@ def read_rows(
 
     Raises UsageError where the asset has no table yet, or a place is not configured.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     asset = workspace.catalog[key]
@@ -37,13 +38,13 @@ def read_rows(
         )
     filters: list[tuple[str, str, Any]] = []
     columns = asset.partition_columns
-    if columns is not None:
-        if partitions is not None:
-            filters.append((columns.day, ">=", partitions.days.first))
-            filters.append((columns.day, "<=", partitions.days.last))
-        if locations:
-            filters.append((columns.location, "in", list(locations)))
+    if columns is not None and partitions is not None:
+        filters.append((columns.day, ">=", partitions.days.first))
+        filters.append((columns.day, "<=", partitions.days.last))
     rows = workspace.warehouse.read_arrow(key, state.version, filters=filters or None)
+    if columns is not None and locations:  # not by a filter: see ``Warehouse.read_partitions``
+        here = pa.array(list(locations), pa.string())
+        rows = rows.filter(pc.is_in(rows[columns.location].cast(pa.string()), value_set=here))
     contract = workspace.contracts[key]
     order = [(name, "ascending") for name in contract.key]
     positions = pc.sort_indices(rows.select(contract.key), sort_keys=order)

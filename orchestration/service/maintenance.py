@@ -7,7 +7,7 @@ No partition's state changes by it. What fails is named per table, and the other
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +18,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import LakehouseError, WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.core.state.raw_retention import RetentionRules, Told, retention_of
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
@@ -26,6 +27,7 @@ from resources.delta.pending import Pending
 from resources.delta.step_history import FOLDER as STEP_HISTORY
 from resources.delta.step_history import StepHistory
 from resources.delta.upkeep import TableFiles
+from resources.raw.files import RawFile
 
 _SHOWN = 3
 """So many files are named in words; all of them in JSON."""
@@ -40,7 +42,9 @@ class TableUpkeep:
     commits: removed from its log. provenance_files: removed from beside it.
     Of what its source sent: raw_packed: files put into packs. raw_removed: answers that nothing needs any more.
     moments_packed: runs whose moments were put together. orphans: answers that no commit names. broken: files that
-    cannot be read. missing: partitions some of whose rows have no answer any more. None of these three is a failure.
+    cannot be read. missing: partitions some of whose rows have no answer any more; only rows that were asked for when
+    the first answer was that is kept of the table, or later: before it none may have been kept. None of these three is
+    a failure.
     error: what failed; the rest was not tried.
     """
 
@@ -195,33 +199,45 @@ def _steps_of_raw(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bo
     yield {"raw_packed": raw.pack(asset.key, yesterday, dry_run=dry_run)}
     found = raw.all(asset.key)
     rules = RetentionRules(settings.retention_days, settings.retention_bytes, settings.keep_owned)
-    retention = retention_of(found.files, told, rules, now)
+    retention = retention_of(found.files, told, rules, now, found.since)
     if not dry_run:
-        raw.remove(retention.remove)
+        raw.remove(retention.remove, _owners(retention.remove, told.records))
     yield {
         "raw_removed": len(retention.remove),
         "orphans": tuple(f"{file.day}/{file.name}" for file in retention.orphans),
-        "broken": (*found.broken, *moments.broken(asset.key)),
+        "broken": (*found.broken, *raw.broken_index(asset.key), *moments.broken(asset.key)),
         "missing": len(retention.missing),
     }
     since = iso(now - timedelta(days=settings.retention_days))
     yield {"moments_packed": moments.pack(asset.key, yesterday, since, dry_run=dry_run)}
 
 
+def _owners(files: Iterable[RawFile], records: Mapping[PartitionKey, PartitionRecord]) -> set[str]:
+    """The names of those that have rows in the table."""
+    return {
+        file.name
+        for file in files
+        if any(one.asked == file.asked for key in file.partitions if key in records for one in records[key].answers)
+    }
+
+
 def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
-    """What the table, the commits that are left in its log, and the moments say of answers."""
+    """What the table, the commits that are left in its log, and the moments say of answers; under the keys of today."""
     named = {asked: [partitions] for asked, partitions in workspace.moments.named(asset.key).items()}
     removed: list[tuple[PartitionSet, str]] = []
-    versions, first = log.versions(), ""
-    for version in versions:
+    names = workspace.raw.names(asset.key)
+    versions, first, mark = log.versions(), "", names.last
+    for version in reversed(versions):
         try:
             said = log.commit(version).provenance
         except FileNotFoundError:  # removed since it was listed
             continue
         if said is None:
             continue
-        first = first or said.at
-        removed += [(said.wiped, said.at)] if said.wiped else []
+        first, is_renaming = said.at, said.run_id in names.marks
+        mark = said.run_id if is_renaming else mark
+        if said.wiped and not is_renaming:
+            removed.append((names.partitions(said.wiped, mark), said.at))
         keys: dict[str, list[PartitionKey]] = {}
         for key, record in said.records.items():
             answers = {one.asked for one in record.answers} | {one.asked for one in record.turned_away}
@@ -229,7 +245,8 @@ def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
                 keys.setdefault(asked, []).append(key)
         for asked, of in keys.items():
             if asked:
-                named.setdefault(asked, []).append(PartitionSet.from_keys(of))
+                named.setdefault(asked, []).append(names.partitions(PartitionSet.from_keys(of), mark))
+        mark = names.before(mark) if is_renaming else mark
     whole = versions[:1] == [0]
     return Told(
         workspace.warehouse.state(asset).records,

@@ -2,7 +2,7 @@
 
 A file per request (``files``), and after some days several of them in a pack (``packs``). Who looks finds an answer by
 its name, wherever it is, and once: a kill while files are packed leaves it twice. What is broken is named and in
-nobody's way.
+nobody's way; what is gone, the ``index`` knows. Locations are told by their keys of today (``renames``).
 
 Must not know: which answers are still needed (``core.state.raw_retention``).
 """
@@ -10,20 +10,21 @@ Must not know: which answers are still needed (``core.state.raw_retention``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from orchestration.core.calendar import day_of, instant_of
+from orchestration.core.calendar import day_of, instant_of, iso, midnight
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.source import RawAnswer
 from resources.raw.files import FileName, RawFile, described, from_file, to_file
+from resources.raw.index import Asked, KeptIndex
 from resources.raw.packs import PackName, index_of, read_pack, total, write_pack
+from resources.raw.renames import FOLDER, Names, Renamed, Renames
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, unfinished, write_whole
 
-FOLDER = "_aqi/raw"
 PACK_BYTES = 64 << 20
 """A pack has no more, and so no more than that is in memory at once."""
 _LOOKS = 4
@@ -35,10 +36,18 @@ Wanted = Callable[[FileName], bool]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Kept answers in the order of asking, and those that are broken: where they lie, and in which way."""
+    """Kept answers in the order of asking, and those that are broken: where they lie, and in which way.
+
+    since: when the first of all of them was asked for, by the day for a broken pack; None where there is none.
+    """
 
     files: tuple[RawFile, ...]
     broken: tuple[str, ...] = ()
+
+    @property
+    def since(self) -> datetime | None:
+        moments = [file.asked_at for file in self.files[:1]]
+        return min([*moments, *(_asked_of(said) for said in self.broken)], default=None)
 
 
 class RawAnswers:
@@ -47,11 +56,21 @@ class RawAnswers:
     def __init__(self, uri: str) -> None:
         self._files, root = open_files(uri)
         self._root = f"{root}/{FOLDER}"
+        self._renames = Renames(uri)
+        self._index = KeptIndex(uri)
 
     def keep(self, answer: RawAnswer) -> str:
-        """Write an answer whole; gives the name of its file. Writing it again changes nothing. Raises OSError."""
-        name, packed = to_file(answer)
+        """Write an answer whole, then name it in the index; gives the name of its file.
+
+        Writing it again changes nothing. Raises OSError.
+        """
+        try:
+            names = self._renames.of(answer.asset)
+        except WarehouseError as error:  # whose answer it is would not be known
+            raise OSError(str(error)) from error
+        name, packed = to_file(answer, names.last)
         write_whole(self._files, f"{self._folder(answer.asset, day_of(name.asked))}/{name}", packed)
+        self._index.add(answer.asset, answer.run_id, name, Asked(answer.locations, names.last))
         return str(name)
 
     # Looking ----------------------------------------------------------------------------------------------------
@@ -59,7 +78,8 @@ class RawAnswers:
     def look(self, asset: str, partitions: PartitionSet | None = None, since: str = "") -> Found:
         """What is kept of an asset: all, or what asked for any of ``partitions``, at ``since`` (ISO 8601) or later.
 
-        Reads no file whose name says other days. Raises WarehouseError where a folder cannot be listed.
+        Reads no file whose name says other days. Raises WarehouseError where a folder cannot be listed, and where it is
+        not known which keys locations have today.
         """
         days = None if partitions is None else partitions.days
         begin = instant_of(since) if since else None
@@ -68,12 +88,13 @@ class RawAnswers:
         def wanted(name: FileName) -> bool:
             return (floor is None or name.asked >= floor) and (days is None or bool(name.days & days))
 
+        names = self.names(asset)
         found: list[RawFile] = []
         broken: list[str] = []
         for day in self._days(asset):
             if floor is not None and day < day_of(floor):
                 continue
-            there, wrong = self._look_at(asset, day, wanted, days)
+            there, wrong = self._look_at(asset, day, wanted, days, names)
             broken += wrong
             for file in there:
                 if begin is not None and file.asked_at < begin:
@@ -94,8 +115,31 @@ class RawAnswers:
         """Where the broken ones lie, and in which way they are. Reads every file."""
         return self.look(asset).broken
 
+    def lost(
+        self, asset: str, partitions: PartitionSet, found: Iterable[RawFile] = ()
+    ) -> list[tuple[str, PartitionSet]]:
+        """What was kept of any of ``partitions``, was not removed as not needed, and is gone or broken.
+
+        When each was asked for (ISO 8601, whole seconds) and the partitions, in the order of asking. found: kept
+        answers that were found already, and need not be read again. Raises WarehouseError as ``look``, and where the
+        index cannot be read.
+        """
+        there = {file.name for file in found}
+        named = self._index.read(asset, self.names(asset))
+        gone = {name: of for name in sorted(named) if str(name) not in there and (of := named[name] & partitions)}
+        if gone:  # or it was kept since, or nobody looked
+            there |= {file.name for file in self.of(asset, PartitionSet.union_of(gone.values()))}
+        return [(iso(name.asked), of) for name, of in gone.items() if str(name) not in there]
+
+    def broken_index(self, asset: str) -> tuple[str, ...]:
+        """Where files of the index lie that cannot be read, and why."""
+        return self._index.broken(asset)
+
     def read(self, file: RawFile) -> RawAnswer:
-        """A kept answer whole, also where it was packed since it was found. Raises WarehouseError naming the file."""
+        """A kept answer whole, word for word, so under the keys of then; also where it was packed since it was found.
+
+        Raises WarehouseError naming the file.
+        """
         wrong = "it is gone"
         for _ in range(_LOOKS):
             gone = False
@@ -104,7 +148,7 @@ class RawAnswers:
                     gone = True
                     continue
                 try:
-                    return from_file(file.name, _bytes(stored))
+                    return from_file(file.name, _bytes(stored)).answer
                 except ValueError as error:
                     wrong = str(error)
             if not gone:
@@ -115,7 +159,9 @@ class RawAnswers:
             "Restore the file from a copy, or fetch its partitions again with --force.",
         )
 
-    def _look_at(self, asset: str, day: date, wanted: Wanted, about: Days | None) -> tuple[list[RawFile], list[str]]:
+    def _look_at(
+        self, asset: str, day: date, wanted: Wanted, about: Days | None, names: Names
+    ) -> tuple[list[RawFile], list[str]]:
         """What of a day is wanted, each name once, and what is broken: where no copy of it is sound."""
         folder, found = self._folder(asset, day), dict[str, RawFile]()
         wrong: dict[str, str] = {}
@@ -130,7 +176,7 @@ class RawAnswers:
                 elif name not in found:
                     try:
                         packed = _bytes(stored)
-                        found[name] = described(from_file(name, packed), name, len(packed), shown)
+                        found[name] = described(from_file(name, packed), names, name, len(packed), shown)
                     except ValueError as error:
                         wrong[name] = f"{shown} ({error})"
             if not gone:
@@ -181,14 +227,29 @@ class RawAnswers:
                 f"{folder} cannot be read ({in_a_line(error)})", "Check that this user may read the warehouse."
             ) from error
 
+    # Renamed locations -------------------------------------------------------------------------------------------
+
+    def names(self, asset: str) -> Names:
+        """Which keys the locations of its answers have today. Raises WarehouseError where that cannot be read."""
+        return self._renames.of(asset)
+
+    def rename(self, asset: str, renamed: Renamed) -> None:
+        """What is kept of a location is from now on that of another key; again it changes nothing.
+
+        Raises OSError, WarehouseError as ``names``.
+        """
+        self._renames.add(asset, renamed)
+
     # Upkeep -----------------------------------------------------------------------------------------------------
 
     def pack(self, asset: str, before: date, *, dry_run: bool = False) -> int:
-        """Put the files of each day of asking before ``before`` into packs; gives how many files.
+        """Put the files of each day of asking before ``before`` into packs; gives how many files. The index too.
 
         A pack is there whole before a file goes. Broken files stay as they are. Raises OSError, and WarehouseError
         where a folder cannot be listed.
         """
+        if not dry_run:
+            self._index.pack(asset, before)
         return sum(self._pack_day(self._folder(asset, day), dry_run) for day in self._days(asset) if day < before)
 
     def _pack_day(self, folder: str, dry_run: bool) -> int:
@@ -255,11 +316,18 @@ class RawAnswers:
             return None
         return held
 
-    def remove(self, files: Iterable[RawFile]) -> int:
-        """Remove kept answers, out of packs too; gives how many. Raises OSError, WarehouseError as ``pack``."""
+    def remove(self, files: Iterable[RawFile], owners: Container[str] = ()) -> int:
+        """Remove kept answers, out of packs too; gives how many. owners: names of those that have rows in the table.
+
+        Others leave the index first: killed in between, one is there that is not in it, which is harmless. An owner
+        stays in it: without it the table cannot be made anew. Raises OSError, WarehouseError as ``pack``.
+        """
         by_day: dict[tuple[str, date], set[str]] = {}
         for file in files:
             by_day.setdefault((file.asset, file.day), set()).add(file.name)
+        for asset in sorted({asset for asset, _ in by_day}):
+            names = {name for (of, _), some in by_day.items() if of == asset for name in some}
+            self._index.forget(asset, {name for name in names if name not in owners})
         for (asset, day), gone in by_day.items():
             self._remove_of_day(self._folder(asset, day), gone)
         return sum(map(len, by_day.values()))
@@ -278,12 +346,19 @@ class RawAnswers:
                 if left is not None:
                     self._replace(folder, [name], left)
         if not self._names(folder):
-            with contextlib.suppress(OSError, RuntimeError):  # a run keeps something there at this moment
+            with contextlib.suppress(OSError):  # a run keeps something there at this moment
                 self._files.rmdir(folder)
 
     def _remove(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(path)
+
+
+def _asked_of(broken: str) -> datetime:
+    """When what lies at a path below ``asset/day/`` was asked for, as far as that says so."""
+    _, day, name = broken.partition(" (")[0].split("/")[:3]
+    parsed = FileName.parse(name)
+    return midnight(date.fromisoformat(day)) if parsed is None else parsed.asked
 
 
 def _is_wanted(name: str, wanted: Wanted) -> bool:

@@ -21,6 +21,7 @@ from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.source import RawAnswer
 from orchestration.core.state.provenance import dumps
+from resources.raw.renames import Names
 
 FORMAT = 1
 DIGITS = 16
@@ -63,6 +64,7 @@ class FileName(NamedTuple):
 class RawFile:
     """A kept answer without its body; the fields of ``RawAnswer``, and of its file.
 
+    locations: under their keys of today; then: under those that they had in ``request``, in the same order.
     digest: SHA-256 of the body, 64 hex digits. name: of the file. size: in bytes, compressed. path: below the folder of
     all raw answers, where it was found; packing moves it.
     """
@@ -80,6 +82,12 @@ class RawFile:
     name: str
     size: int
     path: str = field(default="", compare=False)
+    then: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The keys of its locations then → today."""
+        return dict(zip(self.then or self.locations, self.locations, strict=True))
 
     @property
     def partitions(self) -> PartitionSet:
@@ -97,10 +105,18 @@ class RawFile:
         return day_of(self.asked_at)
 
 
-def to_file(answer: RawAnswer) -> tuple[FileName, bytes]:
-    """The name and the bytes of an answer's file."""
+class Kept(NamedTuple):
+    """What is in a file. renamed: the mark of the last renaming of a location by then; empty where there was none."""
+
+    answer: RawAnswer
+    renamed: str
+
+
+def to_file(answer: RawAnswer, renamed: str = "") -> tuple[FileName, bytes]:
+    """The name and the bytes of an answer's file. renamed: see ``Kept``."""
     header = dumps(
         {
+            **({"renamed": renamed} if renamed else {}),
             "format": FORMAT,
             "asset": answer.asset,
             "source": answer.source,
@@ -119,8 +135,8 @@ def to_file(answer: RawAnswer) -> tuple[FileName, bytes]:
     return name, compressed(content)
 
 
-def from_file(name: str, packed: bytes) -> RawAnswer:
-    """The answer in a file. Raises ValueError for what is damaged, or not what its name says."""
+def from_file(name: str, packed: bytes) -> Kept:
+    """What is in a file. Raises ValueError for what is damaged, or not what its name says."""
     parsed = FileName.parse(name)
     content = decompressed(packed)
     if parsed is None or hashlib.sha256(content).hexdigest()[:DIGITS] != parsed.digest:
@@ -130,7 +146,7 @@ def from_file(name: str, packed: bytes) -> RawAnswer:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"it is not of format {FORMAT}: a newer version wrote it")
     try:
-        return RawAnswer(
+        answer = RawAnswer(
             data["asset"],
             data["source"],
             data["asked"],
@@ -142,6 +158,7 @@ def from_file(name: str, packed: bytes) -> RawAnswer:
             data["request"],
             body,
         )
+        return Kept(answer, data.get("renamed", ""))
     except (KeyError, TypeError) as error:
         raise ValueError(f"its header lacks something ({error!r})") from error
 
@@ -165,8 +182,9 @@ def decompressed(packed: bytes) -> bytes:
     return content
 
 
-def described(answer: RawAnswer, name: str, size: int, path: str) -> RawFile:
+def described(kept: Kept, names: Names, name: str, size: int, path: str) -> RawFile:
     """An answer that was read, without its body."""
+    answer = kept.answer
     return RawFile(
         answer.asset,
         answer.source,
@@ -175,10 +193,11 @@ def described(answer: RawAnswer, name: str, size: int, path: str) -> RawFile:
         answer.forced,
         answer.first,
         answer.last,
-        answer.locations,
+        tuple(names.now(key, kept.renamed) for key in answer.locations),
         answer.request,
         hashlib.sha256(answer.body).hexdigest(),
         name,
         size,
         path,
+        answer.locations,
     )

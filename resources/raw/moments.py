@@ -1,6 +1,7 @@
 """Moments: when partitions were asked for although nothing new came, ``_aqi/moments/<asset>/<run id>.json``.
 
-Such a question makes no commit. Where its moment is lost, it is asked once more; no state rests on it.
+Such a question makes no commit. Where its moment is lost, it is asked once more; no state rests on it. Locations are
+told by their keys of today (``renames``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from resources.raw.renames import Names, Renames
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, unfinished, write_whole
 
@@ -33,10 +35,11 @@ Asked = dict[str, PartitionSet]
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The files of an asset that can be read, by name, and what is wrong with the others."""
+    """The files of an asset that can be read, by name, and what is wrong with the others. names: of today."""
 
     files: Mapping[str, Asked]
     broken: tuple[str, ...]
+    names: Names
 
     @property
     def asked(self) -> Asked:
@@ -49,6 +52,7 @@ class Moments:
     def __init__(self, uri: str) -> None:
         self._files, root = open_files(uri)
         self._root = f"{root}/{FOLDER}"
+        self._renames = Renames(uri)
 
     def keep(self, asset: str, run_id: str, asked: Mapping[PartitionKey, str]) -> None:
         """Add to what a run asked for in vain. asked: moments (ISO 8601, UTC). Raises OSError."""
@@ -59,11 +63,12 @@ class Moments:
             keys.setdefault(moment, []).append(key)
         new = {moment: PartitionSet.from_keys(of) for moment, of in keys.items()}
         path = f"{self._root}/{asset}/{run_id}{_ENDING}"
+        names = self._names(asset)
         with _KEEPING:
             before: Asked = {}
             with suppress(FileNotFoundError, ValueError):  # ValueError: it is broken, and worth no more than a question
-                before = _from_json(self._files.cat_file(path))
-            write_whole(self._files, path, _to_json(_together([before, new])))
+                before = _from_json(self._files.cat_file(path), names)
+            write_whole(self._files, path, _to_json(_together([before, new]), names))
 
     def read(self, asset: str) -> dict[PartitionKey, str]:
         """When each partition was last asked for in vain. What is broken is passed over.
@@ -101,7 +106,7 @@ class Moments:
                 partitions = PartitionSet.from_keys(key for key in partitions if last[key] == moment)
             if partitions:
                 needed[moment] = partitions
-        content = _to_json(needed)
+        content = _to_json(needed, read.names)
         packed = f"{_PACKED}{hashlib.sha256(content).hexdigest()[:16]}{_ENDING}"
         write_whole(self._files, f"{self._root}/{asset}/{packed}", content)
         for name in old:
@@ -121,35 +126,47 @@ class Moments:
             raise WarehouseError(
                 f"{folder} cannot be read ({in_a_line(error)})", "Check that this user may read the warehouse."
             ) from error
-        files, broken = dict[str, Asked](), list[str]()
+        files, broken, now = dict[str, Asked](), list[str](), self._names(asset)
         for name in sorted(names):
             if name.startswith(".") or not name.endswith(_ENDING):
                 continue
             try:
-                files[name] = _from_json(self._files.cat_file(f"{folder}/{name}"))
+                files[name] = _from_json(self._files.cat_file(f"{folder}/{name}"), now)
             except FileNotFoundError:  # packed since it was listed: lost to this look alone
                 continue
             except (OSError, ValueError) as error:
                 why = in_a_line(error) if isinstance(error, OSError) else str(error)
                 broken.append(f"{FOLDER}/{asset}/{name} ({why})")
-        return _Read(files, tuple(broken))
+        return _Read(files, tuple(broken), now)
+
+    def _names(self, asset: str) -> Names:
+        """What cannot be read is told of raw answers; here it costs a question."""
+        try:
+            return self._renames.of(asset)
+        except WarehouseError:
+            return Names()
 
 
-def _to_json(asked: Asked) -> bytes:
-    items = [{"asked": moment, "partitions": asked[moment].to_json()} for moment in sorted(asked)]
+def _to_json(asked: Asked, names: Names) -> bytes:
+    mark = {"renamed": names.last} if names.last else {}
+    items = [{"asked": moment, "partitions": asked[moment].to_json(), **mark} for moment in sorted(asked)]
     return json.dumps(items, separators=(",", ":")).encode("utf-8")
 
 
-def _from_json(content: bytes) -> Asked:
+def _from_json(content: bytes, names: Names) -> Asked:
     """Raises ValueError for what is none."""
     try:
         data: list[Any] = json.loads(content)
-        read = _together([{str(item["asked"]): PartitionSet.from_json(item["partitions"])} for item in data])
+        read = _together([{str(item["asked"]): _partitions(item, names)} for item in data])
         for moment in read:
             instant_of(moment)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"it is no list of moments ({error!r})") from error
     return read
+
+
+def _partitions(item: Mapping[str, Any], names: Names) -> PartitionSet:
+    return names.partitions(PartitionSet.from_json(item["partitions"]), str(item.get("renamed", "")))
 
 
 def _together(all_asked: Iterable[Asked]) -> Asked:

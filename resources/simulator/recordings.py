@@ -6,7 +6,7 @@ With moments (``replies``) they are served as they were at the clock; without, a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ import numpy as np
 
 from orchestration.core.errors import UsageError
 from resources.open_meteo.variables import UNITS
-from resources.raw.answers import FOLDER, RawAnswers
+from resources.raw.answers import RawAnswers
+from resources.raw.renames import FOLDER
 from resources.simulator.replies import Replies, Told, is_kept_reply, of_raw_answer, read_kept_reply
 from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused
 from resources.simulator.series import AirSeries
@@ -60,14 +61,15 @@ class Joined:
         return found.series.where(is_there), (found.latitude, found.longitude)
 
 
-def load_recordings(folder: Path) -> Recorded:
+def load_recordings(folder: Path, warn: Callable[[str], None] = lambda _line: None) -> Recorded:
     """The answers in ``folder/*.json``, or in the raw answers of an asset (``WAREHOUSE/_aqi/raw/ASSET``).
 
+    warn: told of each raw answer that is broken, which is passed over.
     Without moments files of the same coordinates are joined. Raises UsageError for a folder without answers, for a file
     that is none, and for a folder where some have moments and some have not.
     """
     if folder.resolve().parent.as_posix().endswith(f"/{FOLDER}"):
-        return Replies(_raw_answers(folder.resolve()))
+        return Replies(_raw_answers(folder.resolve(), warn))
     files = {path: _read(path) for path in sorted(folder.glob("*.json"))}
     if not files:
         raise UsageError(f"there is no *.json to replay in {folder}", "Name a folder with answers of the API.")
@@ -96,10 +98,13 @@ def _told(path: Path, content: Any) -> list[Told]:
         raise UsageError(f"{path} is not an answer that was kept ({error})", "Take it out of the folder.") from None
 
 
-def _raw_answers(folder: Path) -> list[Told]:
-    """What a warehouse keeps of an asset; what is broken is of no use, and said by `aqi show --raw`."""
+def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[Told]:
+    """What a warehouse keeps of an asset."""
     raw, asset = RawAnswers(str(folder.parents[2])), folder.name
-    kept = [raw.read(file) for file in raw.all(asset).files]
+    found = raw.all(asset)
+    for broken in found.broken:
+        warn(f"the raw answer {broken} is broken: it is not replayed")
+    kept = [raw.read(file) for file in found.files]
     if not kept:
         raise UsageError(f"no raw answers of {asset} are kept in {folder}", "Name WAREHOUSE/_aqi/raw/ASSET.")
     try:

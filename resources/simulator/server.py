@@ -49,8 +49,9 @@ class Simulator:
 
     now: the clock (aware UTC); what lies more than seven days ahead of it does not exist. injected: it is not the time
     of day, and the header of every answer says so. date_offset: by how much the Date of answers is off that clock.
-    replay: a folder with recorded answers to give instead of made-up values. pass_on: called with the query and the
-    User-Agent of every request; what it returns is answered instead.
+    replay: a folder with recorded answers to give instead of made-up values; warn: called with a line for each of them
+    that is broken, and left out. pass_on: called with the query and the User-Agent of every request; what it returns is
+    answered instead.
     faults: how to misbehave. refuse_locations: (latitude, longitude) for which there is no data.
     override: called with latitude, longitude and each hour's values (``time`` and the API's variables); what
     it returns is answered instead, None for an hour that does not exist.
@@ -68,6 +69,7 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
         replay: Path | None = None,
+        warn: Callable[[str], None] = lambda _line: None,
         pass_on: Callable[[str, str], Reply] | None = None,
         faults: Sequence[Fault] = (),
         refuse_locations: Collection[tuple[float, float]] = (),
@@ -81,7 +83,7 @@ class Simulator:
         self.injected, self.date_offset = injected, date_offset
         self.slow_seconds = slow_seconds
         self.requests_served: Counter[str] = Counter()
-        self._recordings = load_recordings(replay) if replay else None
+        self._recordings = load_recordings(replay, warn) if replay else None
         self._pass_on = pass_on
         self._faults = tuple(faults)
         self._last_request = min((fault.rate for fault in faults if fault.name == "die"), default=float("inf"))

@@ -17,7 +17,7 @@ _PATIENCE = {
     "dfs.client.failover.sleep.max.millis": "2000",
 }
 """Hadoop's own defaults wait for three minutes for a NameNode that is gone."""
-_METHODS = ("info", "ls", "mkdir", "makedirs", "mv", "rm", "rm_file", "cat_file", "pipe_file")
+_METHODS = ("info", "ls", "mkdir", "makedirs", "mv", "rm", "rm_file", "rmdir", "cat_file", "pipe_file")
 
 
 def open_files(uri: str) -> tuple[Any, str]:

@@ -19,6 +19,7 @@ from resources.simulator.server import Simulator
 from tests.support.alert_sinks import free_port
 from tests.support.aqi_process import AQI
 from tests.support.cli_calls import Aqi
+from tests.support.raw_bronze import BRONZE, RawBronze, ago
 from tests.support.this_machine import taken_port
 
 
@@ -44,6 +45,17 @@ def test_a_port_that_is_taken(aqi: Aqi) -> None:
         place, remedy = aqi.refusal("simulate", "--port", str(port))
     assert place.startswith(f"cannot listen on 127.0.0.1:{port} (")
     assert "--port" in remedy
+
+
+def test_broken_raw_answers_are_said_at_the_start(aqi: Aqi) -> None:
+    bronze = RawBronze(aqi.folder / "lake")
+    bronze.keep(ago(1))
+    (file,) = bronze.raw.all(BRONZE).files
+    (bronze.folder / "_aqi/raw" / file.path).write_bytes(b"")
+    done = aqi("simulate", "--replay", str(bronze.folder / "_aqi/raw" / BRONZE), "--port", "0")
+    assert done.exit_code == 2, "there is no other"
+    assert done.stderr.startswith(f"note: the raw answer {file.path} (")
+    assert "is broken: it is not replayed" in done.stderr.splitlines()[0]
 
 
 def test_a_folder_without_recordings(aqi: Aqi) -> None:

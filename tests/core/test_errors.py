@@ -27,6 +27,7 @@ and more"""
         (OSError("no NameNode"), "OSError: no NameNode"),
         (ValueError("one\n\n  two\nthree"), "ValueError: one two"),
         (KeyError("name"), "KeyError: 'name'"),
+        (ValueError("not found\n\x1b[31m\u21b3\x1b[0m no such file"), "ValueError: not found \u21b3 no such file"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
         (ValueError(" \n "), "ValueError"),
         (

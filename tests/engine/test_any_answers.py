@@ -4,158 +4,42 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.runs.outcome import RunSummary
 from tests.support import oracle
-from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
-from tests.support.oracle.answers import ESSENTIAL, Folded, fold
-from tests.support.provider import COLUMNS, Provider, full_rows
-from tests.support.small_lake import DATED, Lake
+from tests.support.oracle.answers import ESSENTIAL
+from tests.support.story import (
+    DAYS,
+    FETCHED,
+    FIRST,
+    HOUR,
+    KINDS,
+    LOCATIONS,
+    MINUTE,
+    Story,
+    mend,
+    overtake,
+    spoil,
+    story,
+)
 
 pytestmark = pytest.mark.engine
-
-LOCATIONS = ("hanoi", "danang")
-FIRST, DAYS = date(2025, 3, 3), 3
-LAST = FIRST + timedelta(days=DAYS - 1)
-RANGE = f"{FIRST}..{LAST}"
-FETCHED = "bronze.open_meteo_hourly+"
-NOON = datetime(2025, 3, 5, 12, 10, tzinfo=UTC)
-"""Of the last day."""
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-
-
-@dataclass
-class Story:
-    """A provider, a warehouse, a clock, and what was asked and answered so far."""
-
-    folder: Path
-    shared: Any
-    provider: Provider
-    clock: MovingClock
-    told: list[str] = field(default_factory=list)
-
-    @property
-    def lake(self) -> KeepingLake:
-        flags = {
-            "hourly": {"revisable_days": DAYS + 1},
-            "locations": [place for place in _places() if place["key"] in LOCATIONS],
-        }
-        return KeepingLake(self.folder, self.shared, self.provider.url, flags, now=self.clock())
-
-    def hourly(self) -> RunSummary:
-        self.told.append(f"{self.clock()} hourly")
-        return self.lake.hourly(FETCHED)
-
-    def materialize(self, days: str = RANGE, *, force: bool = False) -> RunSummary:
-        self.told.append(f"{self.clock()} {days}{' --force' if force else ''}")
-        self.provider.forced = force
-        try:
-            return self.lake.materialize(days, FETCHED, force=force)
-        finally:
-            self.provider.forced = False
-
-    def backfill(self) -> RunSummary:
-        self.told.append(f"{self.clock()} backfill")
-        return self.lake.backfill(str(FIRST), str(LAST), "daily", FETCHED)
-
-    def from_raw(self, *, lost: bool) -> RunSummary:
-        """Everything from the answers that were kept. lost: bronze is gone before."""
-        self.told.append(f"{self.clock()} --from-raw{' of a lost table' if lost else ''}")
-        if lost:
-            shutil.rmtree(self.folder / "bronze" / "open_meteo_hourly")
-        asked = len(self.provider.requests)
-        workspace = self.lake.workspace
-        days = f"{FIRST}..{max(LAST, *(said.last for said in self.provider.said))}"
-        summary = self.lake.run(workspace.requested(workspace.select(FETCHED), days, from_raw=True))
-        assert len(self.provider.requests) == asked, "nobody is asked"
-        return summary
-
-    @property
-    def wanted(self) -> Folded:
-        return fold(self.provider.said)
-
-    def check(self) -> Folded:
-        """All dated tables are those of the fold."""
-        want, have = self.wanted, self.lake.tables()
-        tables = oracle.dated_tables(want.rows)
-        for key in DATED:
-            right = oracle.canonical(tables[key], oracle.COLUMNS[key])
-            if have[key] != right:
-                lacking = [row for row in right if row not in have[key]]
-                more = [row for row in have[key] if row not in right]
-                lines = "\n".join(self.told)
-                pytest.fail(f"{key} differs after\n{lines}\nlacking {lacking[:2]}\nmore than wanted {more[:2]}")
-        return want
-
-
-def _places() -> list[dict[str, Any]]:
-    return [
-        {
-            "key": row["location_key"],
-            "name": row["location_name"],
-            "latitude": row["latitude"],
-            "longitude": row["longitude"],
-            "timezone": row["timezone"],
-        }
-        for row in oracle.dim_location()
-    ]
-
-
-@contextmanager
-def story(folder: Path, shared: Any) -> Iterator[Story]:
-    clock = MovingClock(NOON)
-    with Provider(clock, full_rows(LOCATIONS, FIRST, DAYS + 2)) as provider:
-        yield Story(folder, shared, provider, clock)
 
 
 @pytest.fixture
 def told(tmp_path: Path, embedded: Any) -> Iterator[Story]:
     with story(tmp_path / "lake", embedded) as made:
         yield made
-
-
-# --- what providers did ---------------------------------------------------------------------------
-
-KINDS: Mapping[str, Mapping[str, Any] | None] = {
-    "revised": {"pm25": 61.5, "aqi": 140},
-    "revised again": {"pm25": 62.5, "dust": 7.0},
-    "nulls": dict.fromkeys(COLUMNS),
-    "one null": {"pm25": None},
-    "index null": {"aqi": None, "aqi_pm25": None},
-    "optional null": {"dust": None, "uv_index": None},
-    "implausible": {"pm25": 5000.5},
-    "negative, and nulls": {"co": -1.0, "o3": None},
-    "not finite": {"no2": float("nan")},
-    "left out": None,
-}
-"""What is sent of an hour, beside what is right."""
-
-
-def spoil(told: Story, kind: str, location: str, day: int, first: int = 0, last: int = 23) -> None:
-    """From now on hours ``first`` to ``last`` of a day (from 0) are sent like this."""
-    midnight = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC) + timedelta(days=day)
-    told.told.append(f"{kind}: {location}, day {day}, hours {first}..{last}")
-    change = KINDS[kind]
-    for number in range(first, last + 1):
-        hour = (location, midnight + number * HOUR)
-        told.provider.instead[hour] = None if change is None else told.provider.rows[hour] | dict(change)
-
-
-def mend(told: Story) -> None:
-    told.told.append("all is right again")
-    told.provider.instead.clear()
-    told.provider.down, told.provider.refused = False, frozenset()
 
 
 @pytest.mark.pipeline
@@ -190,6 +74,25 @@ def test_the_first_answer_again_takes_back_what_a_second_one_brought(told: Story
     told.check()
 
 
+@pytest.mark.parametrize("kind", ["nulls", "left out"])
+def test_a_regression_is_recorded_once_and_adds_no_file(told: Story, kind: str) -> None:
+    """The same answer again is not new: no session, no commit."""
+    assert told.hourly().ok
+    told.clock.pass_(minutes=10)
+    files, versions = sorted(told.folder.rglob("*/*/*.parquet")), told.lake.versions()
+    spoil(told, kind, "hanoi", 1)
+    assert told.hourly().ok
+    assert sorted(told.folder.rglob("*/*/*.parquet")) == files
+    recorded = told.lake.versions()
+    assert {key for key, version in recorded.items() if version != versions[key]} == {oracle.BRONZE}
+    told.clock.pass_(minutes=10)
+    lake = told.lake
+    summary = lake.hourly(FETCHED)
+    assert (summary.ok, summary.outcomes, lake.sessions_wanted) == (True, (), 0)
+    assert told.lake.versions() == recorded
+    told.check()
+
+
 @pytest.mark.parametrize("kind", ["nulls", "one null", "left out", "implausible"])
 def test_an_answer_that_another_run_overtook_is_put_where_it_belongs(told: Story, kind: str) -> None:
     """Asked first, taken in last: of a run that was on its way while another one asked, and ended."""
@@ -212,7 +115,6 @@ def test_an_answer_that_another_run_overtook_is_put_where_it_belongs(told: Story
     told.check()
 
 
-@pytest.mark.xfail(reason="what was asked without bringing anything new is not looked at when an answer lands late")
 def test_an_answer_is_late_too_after_one_that_only_said_what_was_there(told: Story) -> None:
     """The run that overtook it made no commit: its moment is known from the answers that are kept."""
     assert told.materialize().ok
@@ -221,22 +123,6 @@ def test_an_answer_is_late_too_after_one_that_only_said_what_was_there(told: Sto
     overtake(told, lambda: mend(told))
     assert told.hourly().ok
     told.check()
-
-
-def overtake(told: Story, change: Callable[[], object]) -> None:
-    """While the next answer is on its way, another run asks three minutes later, after ``change``, and ends."""
-
-    def another_run() -> None:
-        begun, instead, forced = told.clock.instant, dict(told.provider.instead), told.provider.forced
-        told.provider.forced = False
-        told.clock.pass_(minutes=3)
-        change()
-        summary = told.hourly()
-        assert summary.ok, summary.in_words()
-        told.check()
-        told.provider.instead, told.provider.forced, told.clock.instant = instead, forced, begun
-
-    told.provider.meanwhile = another_run
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1), 4 * MINUTE])
@@ -258,10 +144,9 @@ def test_a_clock_that_was_ahead_is_not_believed_afterwards(told: Story, back: ti
     told.check()
 
 
-@pytest.mark.xfail(reason="kept answers are folded by the moments that they say, also by those that have not come")
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_clock_that_was_ahead_is_not_believed_by_those_who_read_what_was_kept(told: Story, lost: bool) -> None:
-    """What was sent at a moment that has not come is older than all that was sent since."""
+@pytest.mark.parametrize("later", [30 * MINUTE, 21 * HOUR])
+def test_a_clock_that_was_ahead_is_not_believed_by_those_who_read_what_was_kept(told: Story, later: timedelta) -> None:
+    """What was sent at a moment that had not come is older than all that was sent since, also once it has come."""
     told.clock.pass_(hours=20)
     spoil(told, "revised", "hanoi", 2)
     assert told.materialize().ok
@@ -269,36 +154,143 @@ def test_a_clock_that_was_ahead_is_not_believed_by_those_who_read_what_was_kept(
     mend(told)
     assert told.hourly().ok
     told.check()
-    told.clock.pass_(minutes=30)
-    summary = told.from_raw(lost=lost)
+    told.clock.instant += later
+    summary = told.from_raw(lost=False)
     assert summary.ok, summary.in_words()
     told.check()
+
+
+def test_an_answer_that_was_kept_and_not_used_is_harmless(told: Story) -> None:
+    """Its run was killed before the commit, and the next one brought worse: tables are what they are from then on."""
+    spoil(told, "one null", "hanoi", 1, 0, 5)
+    assert told.materialize().ok
+    told.clock.pass_(minutes=30)
+    nulls = dict(told.provider.instead)
+    mend(told)
+    assert told.killed("before-commit", 1, told.hourly)
+    told.check()
+    told.clock.pass_(minutes=30)
+    told.provider.instead = nulls
+    assert told.hourly().ok
+    before = told.lake.tables()
+    told.clock.pass_(minutes=30)
+    summary = told.from_raw(lost=False)
+    assert summary.ok, summary.in_words()
+    assert told.lake.tables() == before
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("mended_by", ["hourly", "repair"])
+def test_rows_that_somebody_else_changed_are_folded_anew(told: Story, mended_by: str, kept: bool) -> None:
+    """From the answers that are kept, whatever is sent by now; without those, what is sent is all there is."""
+    assert told.materialize().ok
+    told.clock.pass_(minutes=30)
+    spoil(told, "revised", "hanoi", 1, 0, 11)
+    spoil(told, "nulls", "hanoi", 1, 12, 23)
+    assert told.hourly().ok
+    table = DeltaTable(told.lake.uri(oracle.BRONZE))
+    table.update({"pm25": "1.0"}, predicate="location_key = 'hanoi' AND date_utc = '2025-03-04' AND pm25 > 50.0")
+    spoil(told, "nulls", "hanoi", 1)
+    told.clock.pass_(minutes=5)
+    if not kept:
+        shutil.rmtree(told.folder / "_aqi" / "raw")
+    summary = told.hourly() if mended_by == "hourly" else told.lake.repair(FETCHED)
+    assert summary.ok, summary.in_words()
+    if kept:
+        told.check()
+        return
+    rows = [row for row in told.lake.rows(oracle.BRONZE) if row["location_key"] == "hanoi"]
+    assert all((row["pm25"] is None) == (row["date_utc"].day == 4) for row in rows)
+
+
+@pytest.mark.parametrize("sent", ["nulls", "left out"])
+def test_rows_of_another_question_are_not_kept_against_todays(told: Story, sent: str) -> None:
+    assert told.materialize().ok
+    told.clock.pass_(minutes=30)
+    ask_another_domain(told)
+    spoil(told, sent, "hanoi", 1, 0, 11)
+    workspace = told.lake.workspace
+    assert told.lake.run(workspace.repair(workspace.select(FETCHED), None, refetch=True)).ok
+    assert not told.check().standing
+    told.clock.pass_(minutes=30)
+    spoil(told, sent, "hanoi", 1, 0, 17)
+    assert told.hourly().ok
+    assert told.check().standing, "rows of this question are kept again"
+
+
+def test_days_behind_their_question_stay_so_when_kept_answers_are_read(told: Story) -> None:
+    """They were looked at by an hourly run, and left as they are until somebody says --refetch."""
+    assert told.materialize().ok
+    told.clock.pass_(minutes=30)
+    ask_another_domain(told)
+    assert told.hourly().ok
+    before = told.lake.tables()
+    told.clock.pass_(minutes=30)
+    assert told.from_raw(lost=False).ok
+    assert told.lake.tables() == before
+
+
+def ask_another_domain(told: Story) -> None:
+    """Which has other values."""
+    told.told.append("another domain")
+    told.domain = told.provider.domain = "cams_europe"
+    told.provider.rows = {hour: values | {"pm25": values["pm25"] + 0.5} for hour, values in told.provider.rows.items()}
+
+
+def test_a_late_answer_takes_what_is_less_where_those_between_are_gone(told: Story) -> None:
+    """It cannot be put where it belongs: hours of which it has all that is there, and more, are its own."""
+    spoil(told, "one null", "hanoi", 1, 0, 11)
+    assert told.materialize().ok
+    told.clock.pass_(minutes=10)
+    mend(told)
+    spoil(told, "revised", "hanoi", 1, 6, 17)
+
+    def otherwise() -> None:
+        mend(told)
+        spoil(told, "one null", "hanoi", 1, 0, 11)
+        spoil(told, "revised again", "hanoi", 1, 12, 12)
+
+    overtake(told, otherwise, then=lambda: shutil.rmtree(told.folder / "_aqi" / "raw"))
+    assert told.hourly().ok
+    day = [row for row in told.lake.rows(oracle.BRONZE) if (row["location_key"], row["date_utc"].day) == ("hanoi", 4)]
+    level = {row["ts_utc"].hour: row["pm25"] for row in day}
+    assert level == {hour: 61.5 if 6 <= hour < 12 else 62.5 if hour == 12 else 54.0 + hour for hour in range(24)}
 
 
 # --- any answers in any runs ----------------------------------------------------------------------
 
 
-def act(told: Story, chance: random.Random) -> RunSummary:
-    """A few hours are spoiled or mended, some time goes by, and a run of some kind."""
+def act(told: Story, chance: random.Random, *, kills: bool) -> RunSummary:
+    """A few hours are spoiled or mended, some time goes by, and a run of some kind.
+
+    kills: runs are killed; else they are overtaken, and kept answers are read again.
+    """
     if chance.random() < 0.35:
         mend(told)
     spoil_some(told, chance)
     trouble = chance.random()
     told.provider.down = trouble < 0.1
     told.provider.refused = frozenset({chance.choice(LOCATIONS)}) if 0.1 < trouble < 0.2 else frozenset()
-    if trouble > 0.85:
+    if trouble > 0.85 and not kills:
         overtake(told, lambda: spoil_some(told, chance))
-    told.clock.instant += chance.choice((4 * MINUTE, 30 * MINUTE, HOUR, 5 * HOUR))
+    told.clock.instant += chance.choice((4 * MINUTE, 30 * MINUTE, HOUR, 5 * HOUR, -3 * MINUTE))
     first, last = sorted(chance.choice(range(DAYS)) for _ in range(2))
     days = f"{FIRST + timedelta(days=first)}..{FIRST + timedelta(days=last)}"
     kind = chance.random()
+    if kills and kind < 0.5:
+        point = chance.choice(("before-write", "before-commit", "after-commit"))
+        told.killed(point, chance.randint(1, 4), told.hourly)
+        told.provider.down, told.provider.refused = False, frozenset()
+        spoil_some(told, chance)
+        told.clock.pass_(minutes=4)
+        return told.hourly()  # finishes the work
     if kind < 0.6:
         return told.hourly()
     if kind < 0.75:
         return told.materialize(days, force=True)
     if kind < 0.8:
         return told.materialize(days)
-    if kind < 0.85:
+    if kind < 0.85 or kills:
         return told.backfill()
     told.provider.meanwhile = None
     return told.from_raw(lost=kind > 0.95)
@@ -317,13 +309,14 @@ def any_story(told: Story, chance: random.Random, runs: int) -> None:
     A row that broke a row rule may lose values: it is not a good one.
     """
     good: dict[tuple[str, datetime], set[str]] = {}
+    kills = chance.random() < 0.4
     for number in range(runs):
         forced = sum(said.forced for said in told.provider.said)
         if number == 0:
             spoil(told, chance.choice(sorted(KINDS)), chance.choice(LOCATIONS), chance.randrange(DAYS), 0, 20)
             summary = told.materialize()
         else:
-            summary = act(told, chance)
+            summary = act(told, chance, kills=kills)
             told.provider.meanwhile = None
         is_well = not told.provider.down and not told.provider.refused
         assert summary.ok or not is_well, (told.told, summary.in_words())
@@ -339,7 +332,7 @@ def any_story(told: Story, chance: random.Random, runs: int) -> None:
     assert summary.ok, summary.in_words()
     assert not told.check().standing
     days = f"{FIRST}..{told.clock().date()}"
-    clean = Lake(told.folder.parent / "clean", told.shared, told.provider.url, told.lake.flags, now=told.clock())
+    clean = KeepingLake(told.folder.parent / "clean", told.shared, told.provider.url, told.lake.flags, now=told.clock())
     assert clean.materialize(days, FETCHED).ok
     assert told.lake.tables() == clean.tables()
 
@@ -352,27 +345,23 @@ few = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.explicit, Phase.generate],  # a story says itself what is to be tried again
+    phases=[Phase.explicit, Phase.generate],  # a smaller seed is no simpler story
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 
 @pytest.mark.timeout(600)
 @settings(few, max_examples=4)
-@given(st.randoms(use_true_random=False))
-def test_any_answers_in_any_runs(
-    tmp_path_factory: pytest.TempPathFactory, embedded: Any, chance: random.Random
-) -> None:
+@given(st.integers(0, 2**32 - 1))
+def test_any_answers_in_any_runs(tmp_path_factory: pytest.TempPathFactory, embedded: Any, seed: int) -> None:
     with story(tmp_path_factory.mktemp("story") / "lake", embedded) as told:
-        any_story(told, chance, runs=5)
+        any_story(told, random.Random(seed), runs=5)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @settings(few, max_examples=40)
-@given(st.randoms(use_true_random=False))
-def test_many_answers_in_many_runs(
-    tmp_path_factory: pytest.TempPathFactory, embedded: Any, chance: random.Random
-) -> None:
+@given(st.integers(0, 2**32 - 1))
+def test_many_answers_in_many_runs(tmp_path_factory: pytest.TempPathFactory, embedded: Any, seed: int) -> None:
     with story(tmp_path_factory.mktemp("story") / "lake", embedded) as told:
-        any_story(told, chance, runs=10)
+        any_story(told, random.Random(seed), runs=10)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.conftest import SHARED
 from tests.support import oracle
@@ -237,16 +238,25 @@ def test_a_clock_an_hour_back_takes_no_hour_away(
     machine: Machine, serve: Callable[..., FieldServer], field: Path, tmp_path: Path, call: str
 ) -> None:
     revised = with_added(field, FILLED, tmp_path / "revised.json", "pm2_5", 100.0)
-    with serve(FILLED, revised) as api:
+    with serve(FILLED) as api:
         machine.at(RIGHT).asks(api.url).run(*CALLS[call])
-        machine.at(RIGHT - timedelta(hours=1)).run(*CALLS[call])
+    with serve(revised) as api:
+        machine.at(RIGHT - timedelta(hours=1)).asks(api.url).run(*CALLS[call])
         values = [float(text) for text in machine.hours("2025-09-10", "pm25")]
         assert values == [*(130.0 + hour for hour in range(6)), 36.0]
         machine.at(RIGHT + timedelta(hours=1)).run(*CALLS[call])
     assert [float(text) for text in machine.hours("2025-09-10", "pm25")] == [130.0 + hour for hour in range(8)]
 
 
-@pytest.mark.parametrize("off", [timedelta(days=1), timedelta(hours=1), timedelta(hours=-1), timedelta(minutes=4)])
+@pytest.mark.parametrize(
+    "off",
+    [
+        timedelta(days=1),
+        pytest.param(timedelta(hours=1), marks=pytest.mark.slow),
+        pytest.param(timedelta(hours=-1), marks=pytest.mark.slow),
+        timedelta(minutes=4),
+    ],
+)
 def test_a_clock_that_the_source_contradicts_is_refused(machine: Machine, off: timedelta) -> None:
     """Where the source's Date is compared: both moments are named, and nothing is committed; minutes are let pass."""
     with Simulator(now=lambda: RIGHT) as simulator:
@@ -260,3 +270,16 @@ def test_a_clock_that_the_source_contradicts_is_refused(machine: Machine, off: t
         assert machine.versions().get(BRONZE.partition(".")[2], 0) <= (0 if refused else 2)
     if refused:
         assert not machine.commands.json("status", BRONZE, *HANOI)
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-1), pytest.param(timedelta(days=1), marks=pytest.mark.slow)])
+def test_a_clock_of_the_day_that_the_source_contradicts_is_refused(machine: Machine, off: timedelta) -> None:
+    """As the time of day and a provider's Date are compared, which no header says are made up."""
+    machine.commands.environment.pop("AQI_CLOCK__NOW", None)
+    with Simulator(now=system_clock, injected=False, date_offset=off) as simulator:
+        begun = system_clock()
+        said = machine.asks(simulator.url).run("materialize", BRONZE, "--partitions", "last:1", *HANOI, status=1)
+    for moment in (begun, begun + off):
+        assert f"{moment:%Y-%m-%dT}" in said
+    assert "max_clock_difference" in said or "min apart" in said
+    assert not machine.commands.json("status", BRONZE, *HANOI)

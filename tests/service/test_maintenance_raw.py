@@ -9,7 +9,9 @@ import pytest
 
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.project import load
+from resources.raw.renames import Renamed
 from tests.support.cli_calls import Aqi, tree
 from tests.support.raw_bronze import ALL_HOURS, BRONZE, RawBronze, ago, key, record
 
@@ -64,7 +66,7 @@ def test_where_owners_need_not_stay(tmp_path: Path) -> None:
     bronze.commit({key("2025-08-18"): record((ago(31), 1)), key("2025-08-17"): record((ago(20), 1))})
     assert bronze.upkeep().raw_removed == 1
     assert bronze.kept == [ago(20)]
-    assert bronze.upkeep().missing == 1
+    assert bronze.upkeep().missing == 0, "it went by its age, before all that are kept"
 
 
 def test_orphans_broken_and_missing_ones_are_named_and_harmless(bronze: RawBronze) -> None:
@@ -75,8 +77,9 @@ def test_orphans_broken_and_missing_ones_are_named_and_harmless(bronze: RawBronz
     bronze.commit(
         {
             key("2025-08-18"): record((ago(3), 1), (ago(2), 2)),
-            key("2025-08-17"): record((ago(9), 1)),
+            key("2025-08-17"): record((ago(2.5), 1)),
             key("2025-08-16"): record(("", None)),
+            key("2025-08-15"): record((ago(3.1), 1)),
         }
     )
     bronze.moments.keep(BRONZE, "run-7", {key("2025-08-18"): ago(0)})
@@ -89,7 +92,7 @@ def test_orphans_broken_and_missing_ones_are_named_and_harmless(bronze: RawBronz
     assert [name.partition("/")[2] for name in done.orphans] == [orphan]
     assert current not in "".join(done.orphans), "the moments name it"
     assert [path.partition(" (")[0].rpartition("/")[2] for path in done.broken] == [broken.name, "run-8.json"]
-    assert done.missing == 2, "the broken one's, and one that was never there; format 1 kept no moment"
+    assert done.missing == 2, "the broken one's, and one that is gone; none was kept before that, or by format 1"
     words = summary.in_words()
     assert f"raw answers that no commit names: 2025-08-18/{orphan}" in words
     assert f"broken: {BRONZE}/2025-08-17/{broken.name} (" in words
@@ -97,6 +100,26 @@ def test_orphans_broken_and_missing_ones_are_named_and_harmless(bronze: RawBronz
     (told,) = summary.to_json()["tables"]
     assert [told[name] for name in RAW] == [asdict(done)[name] for name in RAW]
     assert broken.exists()
+
+
+def test_a_table_from_before_answers_were_kept_misses_none(bronze: RawBronze) -> None:
+    first = {key("2025-08-17"): record((ago(9), None)), key("2025-08-18"): record((ago(5), 1), (ago(9), 2))}
+    bronze.commit(first, at=ago(9))
+    assert bronze.upkeep().missing == 0
+    bronze.keep(ago(5))
+    assert bronze.upkeep().missing == 0
+    bronze.commit({key("2025-08-16"): record((ago(4), None))}, at=ago(4))
+    assert bronze.upkeep().missing == 1
+
+
+def test_in_a_broken_pack_answers_were_kept_from_its_day_on(bronze: RawBronze) -> None:
+    bronze.keep(ago(5), "2025-08-14")
+    bronze.commit({key("2025-08-14"): record((ago(5), None)), key("2025-08-18"): record((ago(6), None))}, at=ago(4))
+    assert bronze.upkeep().raw_packed == 1
+    (pack,) = (bronze.folder / "_aqi/raw" / BRONZE).rglob("pack_*")
+    pack.write_bytes(b"")
+    done = bronze.upkeep()
+    assert (done.missing, len(done.broken)) == (1, 1)
 
 
 def test_what_an_earlier_commit_named_is_no_orphan(bronze: RawBronze) -> None:
@@ -116,6 +139,55 @@ def test_what_was_wiped_lately_stays(bronze: RawBronze) -> None:
     bronze.commit({}, at=ago(20), wiped=PartitionSet.one(key("2025-08-18")))
     bronze.upkeep()
     assert [file.first.day for file in bronze.raw.all(BRONZE).files] == [18]
+
+
+def renamed(
+    bronze: RawBronze, records: dict[str, PartitionRecord], at: str, old: str = "hanoi", new: str = "hue"
+) -> None:
+    """The commit of a renaming, and what is said of it to kept answers. records: by day."""
+    gone = PartitionSet.from_keys(key(day, old) for day in records)
+    bronze.commit({key(day, new): one for day, one in records.items()}, at, gone, run_id=f"to-{new}")
+    bronze.raw.rename(BRONZE, Renamed(old, new, f"to-{new}"))
+
+
+def test_across_renamings(bronze: RawBronze) -> None:
+    """What commits before them said is said of today's keys; a renaming is no removal."""
+    for days, day in (
+        (60, "2025-08-18"),
+        (50, "2025-08-18"),
+        (50, "2025-08-17"),
+        (50, "2025-08-16"),
+        (40, "2025-08-18"),
+    ):
+        bronze.keep(ago(days), day)
+    orphan = bronze.keep(ago(9), "2025-08-15")
+    there = {key(day): record((ago(50), None)) for day in ("2025-08-16", "2025-08-17", "2025-08-18")}
+    bronze.commit({key("2025-08-18"): record((ago(60), None))}, at=ago(60))
+    bronze.commit(there, at=ago(50))
+    bronze.commit({key("2025-08-18"): record((ago(40), None))}, at=ago(40))
+    bronze.commit({}, at=ago(20), wiped=PartitionSet.one(key("2025-08-16")))
+    bronze.commit({}, at=ago(35), wiped=PartitionSet.one(key("2025-08-17")))
+    renamed(bronze, {"2025-08-18": record((ago(40), None))}, ago(5))
+    renamed(bronze, {"2025-08-18": record((ago(40), None))}, ago(4), "hue", "vinh")
+    done = bronze.upkeep()
+    assert [name.partition("/")[2] for name in done.orphans] == [orphan]
+    assert (done.missing, done.broken) == (0, ())
+    left = [(file.asked, file.first.day, file.locations) for file in bronze.raw.all(BRONZE).files]
+    assert left == [(ago(50), 16, ("vinh",)), (ago(40), 18, ("vinh",)), (ago(9), 15, ("vinh",))]
+    assert done.raw_removed == 3, "replaced 40 days ago, and wiped 35 days ago"
+
+
+def test_another_location_has_the_old_key_since(bronze: RawBronze) -> None:
+    """Its removal is not that of the renamed one, whose key it has."""
+    bronze.keep(ago(50))
+    bronze.commit({key("2025-08-18"): record((ago(50), None))}, at=ago(50))
+    renamed(bronze, {"2025-08-18": record((ago(40), None))}, ago(40))
+    bronze.keep(ago(40), run_id="run-2")
+    bronze.commit({key("2025-08-18"): record((ago(40), None))}, at=ago(40))
+    bronze.commit({}, at=ago(2), wiped=PartitionSet.one(key("2025-08-18")))
+    done = bronze.upkeep()
+    assert (done.orphans, done.missing) == ((), 1), "the table says of the renamed one what nobody kept"
+    assert [(file.asked, file.locations) for file in bronze.raw.all(BRONZE).files] == [(ago(40), ("hanoi",))]
 
 
 def test_answers_of_a_table_that_is_lost_stay(bronze: RawBronze) -> None:

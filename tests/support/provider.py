@@ -22,8 +22,9 @@ class Provider(Simulator):
     """Answers at the moment of ``clock`` with ``rows`` (bronze rows), and of ``instead`` with what is there.
 
     instead: location and hour → values by column, None for an hour that is left out. down: no request is answered.
-    refused: locations for which there is no data. forced: whether the run that asks is. said: all answers, in order.
-    meanwhile: called once, when an answer is found and not sent yet. requests: days and locations of each.
+    refused: locations for which there is no data. forced: whether the run that asks is; domain: what it asks for. said:
+    all answers, in order. meanwhile: called once, when an answer is found and not sent yet. requests: days and
+    locations of each.
     """
 
     def __init__(self, clock: MovingClock, rows: Iterable[Mapping[str, Any]], **options: Any) -> None:
@@ -32,6 +33,7 @@ class Provider(Simulator):
         self.rows = {(row["location_key"], row["ts_utc"]): {name: row[name] for name in COLUMNS} for row in rows}
         self.instead: dict[tuple[str, datetime], Mapping[str, Any] | None] = {}
         self.down = self.forced = False
+        self.domain = "cams_global"
         self.refused: frozenset[str] = frozenset()
         self.said: list[Said] = []
         self.meanwhile: Callable[[], None] | None = None
@@ -57,7 +59,8 @@ class Provider(Simulator):
         for key, document in zip(keys, documents, strict=True):
             hours |= sent_of(key, json.loads(json.dumps(document)))
         spots = {key: (place.latitude, place.longitude) for key, place in zip(keys, places, strict=True)}
-        said = Said(asked.replace(microsecond=0), spots, places[0].first, places[0].last, hours, forced, clock=asked)
+        days = (places[0].first, places[0].last)
+        said = Said(asked.replace(microsecond=0), spots, *days, hours, forced, self.domain, clock=asked)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             meanwhile()

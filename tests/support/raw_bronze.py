@@ -112,12 +112,13 @@ class RawBronze:
         records: Mapping[PartitionKey, PartitionRecord],
         at: str = "2025-08-20T05:00:00Z",
         wiped: PartitionSet | None = None,
+        run_id: str = "run-1",
     ) -> None:
         """A commit of a run, without rows."""
         warehouse = self.workspace.warehouse
         if warehouse.state(self.asset).version is None:
             warehouse.create(self.asset, self.workspace.contracts[BRONZE])
-        said = Provenance("run-1", BRONZE, at, records, wiped or PartitionSet.empty())
+        said = Provenance(run_id, BRONZE, at, records, wiped or PartitionSet.empty())
         warehouse.record(self.asset, said)
 
     def maintain(self, *, dry_run: bool = False) -> MaintenanceSummary:

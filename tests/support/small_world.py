@@ -42,6 +42,7 @@ class World:
     """Tables as lists of commits, and their rows; what is asked of it is written down in ``calls``.
 
     makes: what functions make. comes_between: is done before a commit of ours, and what is in the way refuses it.
+    comes_unseen: the same, but the commit that follows does not see it, and is made.
     """
 
     def __init__(self, *, alone: bool = True) -> None:
@@ -54,6 +55,7 @@ class World:
         self.brought = Fetched()
         self.alters = NOTHING
         self.comes_between: list[Callable[[], None]] = []
+        self.comes_unseen: list[Callable[[], None]] = []
         self.read: list[tuple[Reading[Rows], ...]] = []
         self.gone: list[Rows] = []
 
@@ -87,6 +89,10 @@ class World:
         self.calls.append("state")
         return self.now(asset.key)
 
+    def state_at(self, asset: Asset, version: int) -> TableState:
+        self.calls.append(f"state at {version}")
+        return fold(self.commits[asset.key][: version + 1])
+
     def flagged(self, window: Any, state: TableState) -> Any:
         raise AssertionError("no window here")
 
@@ -105,7 +111,11 @@ class World:
         self.calls.append("commit")
         if self.comes_between:
             self.comes_between.pop(0)()
-        if self.now(asset.key).version == proposal.before.version:
+        seen = proposal.before.version
+        if self.comes_unseen and proposal.change.replaced:
+            self.comes_unseen.pop(0)()
+            seen = self.now(asset.key).version
+        if self.now(asset.key).version == seen:
             rows = {one: proposal.made.frame.get(one, []) for one in proposal.change.replaced}
             self._say(asset.key, proposal.said, rows)
 

@@ -114,9 +114,10 @@ class _Planning:
         if self.request.changed:
             asked &= self.tables.get(asset.key, TableState()).present
         from_raw = self.request.from_raw and asset.hours is not None
-        forced = self.request.force or from_raw
-        stale = {} if forced else not_fresh(asset, asked, self.tables, self.current)
-        needed = asked if forced else self._needed(asset, stale)
+        stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
+        needed = asked if self.request.force else self._needed(asset, stale)
+        if from_raw:  # but what answers another question than today's is told, and stays
+            needed = asked - PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REFETCH)
         stored = PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REWRITE)
         rewrite = NOTHING
         for mapping in asset.upstream:

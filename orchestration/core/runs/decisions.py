@@ -22,9 +22,6 @@ from orchestration.core.state.partition_record import nothing
 from orchestration.core.state.provenance import PartitionRecord, Provenance, Question
 from orchestration.core.state.table_state import TableState
 
-FROZEN, FADED = "frozen_hours", "optional_values_withdrawn"
-"""What is counted of a fetched partition beside its asset's checks: hours of a feed that stands still, and values of
-columns that are not essential which turned null with a new row."""
 EMPTY = "empty"
 """The fingerprint of a partition without rows."""
 
@@ -104,13 +101,14 @@ class Made(Generic[Frame]):
     """Evaluated rows, and what is to be known of them.
 
     folded: of a fetched asset that keeps hours, what each partition rests on. frozen: the hours, as a mask, in which
-    its feed stands still.
+    its feed stands still; frozen_over: where runs of them go on over midnight too, as far as days are made together.
     """
 
     frame: Frame
     facts: Mapping[PartitionKey, PartitionFacts]
     folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
     frozen: Mapping[PartitionKey, int] = field(default_factory=dict)
+    frozen_over: Mapping[PartitionKey, int] = field(default_factory=dict)
 
     @property
     def held(self) -> PartitionSet:
@@ -214,7 +212,7 @@ def change_of(records: Mapping[PartitionKey, PartitionRecord], state: TableState
     news, written, replaced, rows = {}, [], [], 0
     for key, record in records.items():
         before = state.trusted(key)
-        if before is not None and before.says_the_same_as(record):
+        if before is not None and before.says_the_same_as(record) and _last_asked(record) >= _last_asked(before):
             continue
         news[key] = record
         if before is None or not before.has_content_of(record):

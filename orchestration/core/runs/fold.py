@@ -22,14 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from orchestration.core.calendar import HOUR, instant_of
+from orchestration.core.calendar import HOUR
 from orchestration.core.state.partition_record import Answer, PartitionRecord, TurnedAway
 
 HOURS = 24
 ALL = (1 << HOURS) - 1
 """Every hour of a UTC day."""
+LAST = "9999"
+"""Later than every moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +110,21 @@ def begun_by(midnight: datetime, asked: datetime) -> int:
     return (1 << max(0, min(HOURS, passed))) - 1
 
 
-def standing(source: str, key: str, record: PartitionRecord, hours: Hours) -> Folded:
-    """What is recorded of a partition, as the beginning of a fold. hours: of its rows.
+def standing(source: str, key: str, record: PartitionRecord, hours: Hours, latest: str = LAST) -> Folded:
+    """What is recorded of a partition, as the beginning of a fold.
 
-    Format 1 has no moment for a day that had ended: the commit's time stands for it.
+    hours: of its rows; which of them break a row rule was judged when their answers were folded, where that is
+    recorded. latest: what was asked for later has not come. Format 1 has no moment for a day that had ended: the
+    commit's time stands for it, if that has come.
     """
     digest = record.inputs.get(source, {}).get(key, "")
     told = [*(one.asked for one in record.answers), *(one.asked for one in record.turned_away)]
-    asked = max([record.as_of, *told])
-    answers = record.answers or (Answer(record.as_of or record.at, digest),)
-    return Folded(hours, answers, record.turned_away, asked or record.at, digest, record.question)
+    asked = max([record.as_of, *told]) or (record.at if record.at <= latest else "")
+    answers = record.answers or (Answer(asked, digest),)
+    judged = 0
+    for one in answers:
+        judged |= _owned(one, hours) & (hours.broken if one.broken is None else one.broken)
+    return Folded(replace(hours, broken=judged), answers, record.turned_away, asked, digest, record.question)
 
 
 def fold(
@@ -125,20 +132,28 @@ def fold(
     answer: Arrived,
     essential: Iterable[str],
     *,
-    is_elsewhere: Callable[[str], bool] = lambda _question: False,
+    is_elsewhere: Callable[[str, str], bool] = lambda _then, _now: False,
+    latest: str = LAST,
 ) -> Folded:
-    """``before`` after one more answer. is_elsewhere: of a question's id, whether its rows are of another question.
+    """``before`` after one more answer.
 
-    The same answer again brings nothing, unless it is forced.
+    is_elsewhere: of the ids of two questions, whether rows of the first are of another question than the second.
+    latest: what was asked for later has not come, and is not believed. The same answer again brings nothing, unless it
+    is forced, or the one before is not believed.
     """
     if before is None:
         before = Folded()
-    elif answer.digest == before.digest and not answer.forced and not is_elsewhere(before.question):
+    elif (
+        answer.digest == before.digest
+        and not answer.forced
+        and before.last_asked <= latest
+        and not is_elsewhere(before.question, answer.question)
+    ):
         return replace(before, asked=answer.asked, question=answer.question, taken=0, faded={})
     there, sent = before.hours, answer.hours.only(answer.begun)
     free = ALL if answer.forced else there.broken
     for one in before.answers:
-        if is_elsewhere(one.question or before.question):
+        if is_elsewhere(one.question or before.question, answer.question):
             free |= _owned(one, there)
     lost = {
         name: there.values.get(name, 0) & answer.begun & ~sent.values.get(name, 0) & ~free & there.rows
@@ -147,7 +162,7 @@ def fold(
     regress = _any(lost.values())
     taken, gone = sent.rows & ~regress, there.rows & answer.begun & ~sent.rows & ~regress
     kept = there.rows & ~taken & ~gone
-    owners = [replace(one, hours=_owned(one, there) & kept, broken=one.broken & kept) for one in before.answers]
+    owners = [_keeps(one, there, kept) for one in before.answers]
     owners = [
         replace(one, question=one.question or _other(before.question, answer.question)) for one in owners if one.hours
     ]
@@ -184,7 +199,7 @@ def late(before: Folded, answer: Arrived, essential: Sequence[str]) -> Folded:
     if not taken:
         return replace(before, taken=0, faded={})
     kept = there.rows & ~taken
-    owners = [replace(one, hours=_owned(one, there) & kept, broken=one.broken & kept) for one in before.answers]
+    owners = [_keeps(one, there, kept) for one in before.answers]
     own = Answer(answer.asked, answer.digest, answer.forced, taken, broken=sent.broken & taken)
     owners = sorted([own, *(one for one in owners if one.hours)], key=lambda one: one.asked)
     hours = there.only(kept).beside(sent.only(taken))
@@ -198,14 +213,14 @@ def late(before: Folded, answer: Arrived, essential: Sequence[str]) -> Folded:
     )
 
 
-def is_late(before: Folded, asked: str, now: datetime, tolerance: timedelta) -> bool:
-    """Whether an answer was asked for earlier than one that is recorded; a moment that has not come is not believed."""
-    last = before.last_asked
-    return bool(last) and asked < last and instant_of(last) <= now + tolerance
-
-
 def _owned(answer: Answer, there: Hours) -> int:
     return there.rows if answer.hours is None else answer.hours & there.rows
+
+
+def _keeps(answer: Answer, there: Hours, kept: int) -> Answer:
+    """An answer with those of its hours that are kept."""
+    broken = None if answer.broken is None else answer.broken & kept
+    return replace(answer, hours=_owned(answer, there) & kept, broken=broken)
 
 
 def _other(then: str, now: str) -> str:

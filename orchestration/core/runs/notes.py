@@ -24,7 +24,7 @@ def notes_of(asset: Asset, partitions: PartitionSet, made: Made[Any], state: Tab
     return [
         *_turned_away(partitions, made),
         *_faded(partitions, made),
-        *_frozen({key: mask for key, mask in made.frozen.items() if key in partitions}),
+        *_frozen({key: mask for key, mask in made.frozen_over.items() if key in partitions}),
         *incomplete_notes(asset, partitions, state, current),
     ]
 
@@ -48,12 +48,12 @@ def _turned_away(partitions: PartitionSet, made: Made[Any]) -> list[str]:
 
 def _faded(partitions: PartitionSet, made: Made[Any]) -> list[str]:
     """Columns that are not essential and turned null with a new row."""
-    found: dict[str, list[PartitionKey]] = {}
+    found: dict[tuple[str, ...], list[PartitionKey]] = {}
     for key in partitions:
         folded = made.folded.get(key)
-        for name in sorted(folded.faded) if folded is not None else ():
-            found.setdefault(name, []).append(key)
-    return [f"{name} turned null in hours of {PartitionSet.from_keys(keys)}" for name, keys in found.items()]
+        if folded is not None and folded.faded:
+            found.setdefault(tuple(sorted(folded.faded)), []).append(key)
+    return [f"{_named(names)} turned null in hours of {PartitionSet.from_keys(keys)}" for names, keys in found.items()]
 
 
 def _frozen(frozen: Mapping[PartitionKey, int]) -> list[str]:

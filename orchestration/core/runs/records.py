@@ -13,10 +13,10 @@ from typing import Any
 from orchestration.core.calendar import instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.runs.decisions import FADED, FROZEN, FlagsBehind, Made, PartitionFacts, Sourced, judged
+from orchestration.core.runs.decisions import FlagsBehind, Made, PartitionFacts, Sourced, judged
 from orchestration.core.runs.fold import Folded
 from orchestration.core.state.freshness import Current, Tables
-from orchestration.core.state.partition_record import nothing
+from orchestration.core.state.partition_record import FADED, FROZEN, nothing
 from orchestration.core.state.provenance import Answer, PartitionRecord, Provenance, Question, Shape
 from orchestration.core.state.table_state import TableState
 
@@ -117,8 +117,10 @@ def _from_source(
     record = replace(record, values=fact.values)
     if brought.stored is not None:
         then = brought.stored
+        counted = {name: then.checks[name] for name in (FROZEN, FADED) if name in then.checks}
         return replace(
             record,
+            checks={**record.checks, **counted} or nothing(),
             inputs=then.inputs,
             as_of=then.as_of,
             answers=then.answers,
@@ -162,6 +164,7 @@ def provenance_of(
     """
     known = {**state.questions, **{question.id: question for question in questions}}
     used = {record.question for record in records.values()}
+    used |= {answer.question for record in records.values() for answer in record.answers if answer.question}
     contracts = {record.contract for record in records.values()}
     contracts |= {digest for record in records.values() for digest in record.also}
     said = {**state.shapes, **shapes}

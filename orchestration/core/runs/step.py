@@ -122,20 +122,20 @@ class Steps(Generic[Frame]):
             needed = needed - left
         if not needed:
             return StepOutcome(step, unchanged=unchanged, problems=problems, version=self._state(asset).version)
-        made_all, planned = SoFar(), step
+        made_all, parts = SoFar(), [(needed, own)]
         for _ in range(COMMIT_ATTEMPTS):
-            anew = self._make_and_commit(step, asset, needed, view, own, stored, fetched, made_all)
-            if not anew:
+            found = [
+                self._make_and_commit(step, asset, part, {**view, asset.key: on}, on, stored & part, fetched, made_all)
+                for part, on in parts
+            ]
+            # What others put there meanwhile is gone on from; where it was run over, from the version before that.
+            if not (parts := [one for anew in found for one in anew.on(self._state(asset))]):
                 break
-            # What another run put there meanwhile is folded in; what it put there unseen, from what is kept of it.
-            own = self._state(asset)
-            view, needed = {**view, asset.key: own}, anew.all
-            step, stored = replace(step, raw=(step.raw - needed) | anew.overrun), stored & needed
         else:
             raise others_came_first(asset)
         good = targets - unchanged - all_of(problems) - all_of(made_all.problems)
         return StepOutcome(
-            planned,
+            step,
             written=made_all.written,
             unchanged=unchanged | (good - made_all.written),
             problems=problems + made_all.problems,
@@ -171,7 +171,7 @@ class Steps(Generic[Frame]):
             written, rows, left = self._commit(asset, made, records, own)
             kept = self._is_kept(asset)
             if kept:
-                self._kept.setdefault(asset.key, []).append(KeptOutput(made, written))
+                self._kept.setdefault(asset.key, []).append(KeptOutput(made, written - left.all))
         finally:
             if not kept:
                 self._world.let_go(made.frame)
@@ -272,7 +272,7 @@ class Steps(Generic[Frame]):
                         records = decisions.not_outdone(asset, records, self._state(asset))
                     else:
                         moved = decisions.moved(records, base, self._state(asset), self._run_id)
-                        left = Anew(left.moved | moved, left.overrun)
+                        left = replace(left, moved=left.moved | moved)
                         records = {key: record for key, record in records.items() if key not in moved}
                 change = decisions.change_of(records, self._state(asset))
                 if not change.news:
@@ -280,32 +280,34 @@ class Steps(Generic[Frame]):
                 if change.replaced and not self._world.alone:
                     change = change.with_files()
                 before = self._state(asset)
-                if self._try_commit(asset, made, change):
-                    written, rows = written | change.written, rows + change.rows
-                    left = Anew(left.moved, left.overrun | self._overrun(asset, change, before))
-                else:
-                    failures += 1
+                ours = self._try_commit(asset, made, change)
+                written |= change.written & ours
+                rows += sum(change.news[key].rows for key in change.written & ours)
+                left = self._with_overrun(left, asset, ours, before)
+                failures += len(ours) < len(change.news)
         raise others_came_first(asset)
 
-    def _overrun(self, asset: Asset, change: Change, before: TableState) -> PartitionSet:
-        """What another run had committed between our look at the table and our commit, which did not see it.
+    def _with_overrun(self, left: Anew, asset: Asset, ours: PartitionSet, before: TableState) -> Anew:
+        """``left``, and what another run had committed between our look at the table and our commit, which ran it over.
 
         Storage looks for conflicts from the moment on at which it began to write; not from our look on.
+        ours: what we have just committed. before: the table when we looked at it.
         """
-        if asset.hours is None or self._world.alone or before.version is None:
-            return NOTHING
-        version = max(self._state(asset).records[key].version for key in change.news)
+        if asset.hours is None or self._world.alone or before.version is None or not ours:
+            return left
+        version = max(self._state(asset).records[key].version for key in ours)
         if version == before.version + 1:
-            return NOTHING
+            return left
         then = self._world.state_at(asset, version - 1)
-        return PartitionSet.from_keys(key for key in change.news if not decisions.is_as_it_was(key, before, then))
+        overrun = PartitionSet.from_keys(key for key in ours if not decisions.is_as_it_was(key, before, then))
+        return replace(left, overrun=overrun, then=then) if overrun else left
 
-    def _try_commit(self, asset: Asset, made: Made[Frame], change: Change) -> bool:
-        """One commit; whether the table says afterwards what it was to say, and not what another run says."""
+    def _try_commit(self, asset: Asset, made: Made[Frame], change: Change) -> PartitionSet:
+        """One commit; the partitions of which the table says afterwards what it was to say, and not what others say."""
         self._propose(asset, made, change)
         self._world.reached("after-commit")
         self._look(asset)
-        return all(self._is_there(asset, key, record) for key, record in change.news.items())
+        return PartitionSet.from_keys(key for key, record in change.news.items() if self._is_there(asset, key, record))
 
     def _propose(self, asset: Asset, made: Made[Frame], change: Change) -> None:
         """A commit on the table as it is known; whether it came first, the table tells."""

@@ -11,6 +11,7 @@ from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.decisions import Frame, Made
 from orchestration.core.runs.outcome import Problem
+from orchestration.core.state.table_state import TableState
 
 COMMIT_ATTEMPTS = 5
 NOTHING = PartitionSet.empty()
@@ -18,18 +19,21 @@ NOTHING = PartitionSet.empty()
 
 @dataclass(frozen=True, slots=True)
 class Anew:
-    """What is made anew. moved: another run committed first; overrun: another run did, and this one put its own over
-    it."""
+    """What is made anew. moved: another run committed first. overrun: another run did, unseen, and this one put its own
+    over it; then: the table before that, with the other's rows.
+    """
 
     moved: PartitionSet = NOTHING
     overrun: PartitionSet = NOTHING
+    then: TableState = field(default_factory=TableState)
 
     @property
     def all(self) -> PartitionSet:
         return self.moved | self.overrun
 
-    def __bool__(self) -> bool:
-        return bool(self.all)
+    def on(self, now: TableState) -> list[tuple[PartitionSet, TableState]]:
+        """In parts, each with the state of the table that it is made on. now: the table's."""
+        return [(part, on) for part, on in ((self.moved, now), (self.overrun - self.moved, self.then)) if part]
 
 
 @dataclass(slots=True)

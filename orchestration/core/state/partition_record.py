@@ -16,6 +16,10 @@ ABSENT = "absent"
 UNRECORDED = "unrecorded"
 """The fingerprint of an upstream partition that somebody else changed: what was read of it is not known."""
 
+FROZEN, FADED = "frozen_hours", "optional_values_withdrawn"
+"""What is counted of a fetched partition beside its asset's checks: hours of a feed that stands still, and values of
+columns that are not essential which turned null with the answer that was folded in last."""
+
 _NOTHING: dict[str, Any] = {}
 
 
@@ -34,7 +38,8 @@ class Answer:
 
     asked: when it was asked for (ISO 8601, UTC); empty where format 1 did not keep it. digest: of what was sent for
     the partition. hours: mask of the partition's hours that it owns (bit 0: 00:00), None for all of them. question:
-    the id of what was asked, empty for that of the record. broken: mask of its hours whose rows break a row rule.
+    the id of what was asked, empty for that of the record. broken: mask of its hours whose rows broke a row rule when
+    it was folded; None where that was not judged.
     """
 
     asked: str
@@ -42,7 +47,7 @@ class Answer:
     forced: bool = False
     hours: int | None = None
     question: str = ""
-    broken: int = 0
+    broken: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,8 @@ class PartitionRecord:
         """Whether both record the same facts, whoever committed them and when.
 
         When the same answer was asked for, and whether it was forced, is none: who forces a fetch of what has not
-        changed must not make a commit. What it says (digest) and which hours it owns does count.
+        changed must not make a commit. What it says (digest) and which hours it owns does count. Nor is
+        what turned null with an answer: the same one, forced again, does not say it any more.
         """
         return self._compared() == other._compared()
 
@@ -132,8 +138,9 @@ class PartitionRecord:
 
     def _compared(self) -> tuple[Any, ...]:
         said = (self.rows, self.fingerprint, self.code, self.contract, self.as_of, self.question, self.turned_away)
-        more = (self.inputs, self.checks, self.also, self.values, self.check_versions)
-        return said, more, tuple((one.digest, one.hours, one.question, one.broken) for one in self.answers)
+        checks = {name: count for name, count in self.checks.items() if name != FADED}
+        more = (self.inputs, checks, self.also, self.values, self.check_versions)
+        return said, more, tuple((one.digest, one.hours, one.question, one.broken or 0) for one in self.answers)
 
     def facts(self) -> dict[str, Any]:
         """The recorded facts as JSON values; run, time and version aside. Those that came later only where not empty.
@@ -163,7 +170,7 @@ class PartitionRecord:
 
 def _plain(answer: Answer) -> list[Any]:
     said: list[Any] = [answer.asked, answer.digest, answer.forced, answer.hours]
-    return [*said, answer.question, answer.broken] if answer.question or answer.broken else said
+    return said if not answer.question and answer.broken is None else [*said, answer.question, answer.broken]
 
 
 def as_items(location: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

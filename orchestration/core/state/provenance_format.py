@@ -179,7 +179,7 @@ def _answers_to_json(keys: Sequence[Key], records: Sequence[PartitionRecord]) ->
         None,
     )
     names: tuple[str, ...] = _ANSWER
-    if any(answer.question or answer.broken for record in records for answer in record.answers):
+    if any(answer.question or answer.broken is not None for record in records for answer in record.answers):
         names += _MORE
     lists = []
     for key, record in zip(keys, records, strict=True):

@@ -78,23 +78,27 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class Retention(Generic[K]):
     """remove: those that may go. orphans: those that nothing names; some may go. missing: partitions some of whose rows
-    are of answers that are not there."""
+    are of answers that are not there, though answers were kept when they were asked for."""
 
     remove: tuple[K, ...]
     orphans: tuple[K, ...]
     missing: PartitionSet
 
 
-def retention_of(files: Iterable[K], told: Told, rules: RetentionRules, now: datetime) -> Retention[K]:
-    """What becomes of the kept answers of a table. files: all that are there. now: aware.
+def retention_of(
+    files: Iterable[K], told: Told, rules: RetentionRules, now: datetime, since: datetime | None = None
+) -> Retention[K]:
+    """What becomes of the kept answers of a table. files: all that are there, and sound. now: aware.
 
-    Rows whose answer is not there may be of a location that was renamed since: all answers of that moment and day count
-    as owned.
+    since: from which moment on answers were kept; None: from that of the first of ``files`` on.
+
+    Rows whose answer is not there may be of a location whose renaming is not known any more: all answers of that moment
+    and day count as owned.
     """
     ordered = sorted(files, key=lambda file: (instant_of(file.asked), file.name))
     owners = _owners(told.records)
     named = _named(told, owners)
-    missing = _missing(ordered, owners)
+    missing = _missing(ordered, owners, since)
     lost = PartitionSet.union_of(missing.values())
     owned = {id(file) for file in ordered if _owns(file, owners, missing)}
     orphans = [file for file in ordered if id(file) not in owned and not _is_named(file, named, told.since)]
@@ -153,12 +157,14 @@ def _by_moment(asked: Iterable[tuple[str, PartitionKey]]) -> _ByMoment:
     return {instant: PartitionSet.union_of(of) for instant, of in sets.items()}
 
 
-def _missing(files: Sequence[Kept], owners: _ByMoment) -> _ByMoment:
-    """The partitions with rows of an answer that is not there."""
+def _missing(files: Sequence[Kept], owners: _ByMoment, since: datetime | None) -> _ByMoment:
+    """The partitions with rows of an answer that is not there, though answers were kept by then. files: by moment."""
     there: dict[datetime, list[PartitionSet]] = {}
     for file in files:
         there.setdefault(instant_of(file.asked), []).append(file.partitions)
-    left = {moment: of - PartitionSet.union_of(there.get(moment, ())) for moment, of in owners.items()}
+    since = min(there, default=None) if since is None else since
+    known = {moment: of for moment, of in owners.items() if since is not None and moment >= since}
+    left = {moment: of - PartitionSet.union_of(there.get(moment, ())) for moment, of in known.items()}
     return {moment: of for moment, of in left.items() if of}
 
 

@@ -17,7 +17,7 @@ import yaml
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.errors import DeclarationError
+from orchestration.core.errors import DeclarationError, WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Source
@@ -112,7 +112,10 @@ class WarehouseHistory:
         today = self._question_today(asset, key.location)
         if today is None or (record.question and record.question == today[1]):
             return ""
-        then = self.question_of(asset, key, record, own)
+        try:
+            then = self.question_of(asset, key, record, own)
+        except WarehouseError as error:  # the table's trouble: told of its partitions, and of no other's
+            return in_a_line(error)
         if then is None:
             return ""
         source, location = self._sources[str(asset.source)], str(key.location)

@@ -3,7 +3,8 @@
 A commit a table, upstream first: the rows of OLD become rows of NEW, with the identifiers that the new key makes, and
 their records go with them. What was begun is written down first (``delta.pending``), so that a rename that was
 broken off is gone on with by the same call, and nothing else writes these tables meanwhile. A table says by itself
-whether it is done: it has no partitions of OLD any more.
+whether it is done: it has no partitions of OLD any more. What sources sent stays as it was kept; it is told of the new
+key last, when everything that was kept under the old one has been.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
 from resources.machine import crash_points
 from resources.machine.package import package_version
+from resources.raw.renames import Renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def run_rename(
                     crash_points.reach("between-tables")
         crash_points.reach("before-rename-ends")
         _check_done(workspace, old, found)
+        _tell_kept_answers(workspace, Renamed(old, new, begun.run_id), before)
         pending.end()
     return found
 
@@ -231,6 +234,19 @@ def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
                 f"{key}: another run has committed partitions of {old!r} meanwhile",
                 f"Call `{command(found.old, found.new)}` again when no run is going on.",
             )
+
+
+def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[str, TableState]) -> None:
+    """What was kept of the old key is of the new one from now on. before: states before the rename.
+
+    Not where nothing was renamed, as in a second call; nor of a table that had the new key, of another location then.
+    Also of one that was lost: its answers can bring it back.
+    """
+    named = {key: {one.location for one in state.records} for key, state in before.items()}
+    if any(renamed.old in locations for locations in named.values()):
+        for asset in workspace.project.fetched:
+            if renamed.new not in named.get(asset.key, ()):
+                workspace.raw.rename(asset.key, renamed)
 
 
 def _place(workspace: Workspace, key: str) -> dict[str, Any] | None:

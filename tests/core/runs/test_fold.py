@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.core.runs.fold import ALL, Arrived, Folded, Hours, begun_by, fold, is_late, late, standing
+from orchestration.core.runs.fold import ALL, Arrived, Folded, Hours, begun_by, fold, late, standing
 from orchestration.core.state.partition_record import Answer, PartitionRecord, TurnedAway
 
 ESSENTIAL = ("aqi", "pm25")
@@ -37,7 +37,7 @@ def nulls(hours: int, *names: str, broken: int = 0) -> Hours:
 
 def test_the_first_answer_owns_what_it_has() -> None:
     found = folded(answer("1", FULL))
-    assert (found.answers, found.turned_away) == ((Answer("1", "digest 1"),), ())
+    assert (found.answers, found.turned_away) == ((Answer("1", "digest 1", broken=0),), ())
     assert (found.taken, found.hours) == (0b111, FULL)
 
 
@@ -68,8 +68,11 @@ def test_a_second_answer_takes_no_essential_value_away(
 
 def test_who_owns_an_hour_is_recorded() -> None:
     found = folded(answer("1", FULL), answer("2", nulls(0b010, "aqi")))
-    assert found.answers == (Answer("1", "digest 1", hours=0b010), Answer("2", "digest 2", hours=0b101))
-    assert folded(answer("1", FULL), answer("2", FULL)).answers == (Answer("2", "digest 2"),)
+    assert found.answers == (
+        Answer("1", "digest 1", hours=0b010, broken=0),
+        Answer("2", "digest 2", hours=0b101, broken=0),
+    )
+    assert folded(answer("1", FULL), answer("2", FULL)).answers == (Answer("2", "digest 2", broken=0),)
 
 
 def test_an_optional_value_may_turn_null_and_is_told() -> None:
@@ -88,7 +91,7 @@ def test_a_row_that_broke_a_rule_is_replaced_by_anything() -> None:
 def test_force_replaces_everything() -> None:
     found = folded(answer("1", FULL), answer("2", nulls(0b111, "aqi").only(0b011), forced=True))
     assert (found.hours.rows, found.hours.values["aqi"], found.turned_away) == (0b011, 0, ())
-    assert found.answers == (Answer("2", "digest 2", forced=True),)
+    assert found.answers == (Answer("2", "digest 2", forced=True, broken=0),)
 
 
 def test_an_hour_without_essential_values_is_not_kept_against_one_that_is_left_out() -> None:
@@ -118,7 +121,7 @@ def test_what_was_turned_away_is_forgotten_once_the_source_has_it_again() -> Non
 def test_a_row_of_another_question_is_not_kept() -> None:
     first = fold(None, answer("1", FULL, question="there"), ESSENTIAL)
     here = answer("2", nulls(0b001, "aqi").only(0b011), question="here")
-    found = fold(first, here, ESSENTIAL, is_elsewhere=lambda question: question == "there")
+    found = fold(first, here, ESSENTIAL, is_elsewhere=lambda then, now: (then, now) == ("there", "here"))
     assert (found.hours.rows, found.hours.values["aqi"], found.turned_away) == (0b011, 0b010, ())
     kept = fold(first, here, ESSENTIAL)
     assert kept.hours.rows == 0b111
@@ -126,8 +129,10 @@ def test_a_row_of_another_question_is_not_kept() -> None:
 
 
 def test_an_answer_without_rows_is_recorded() -> None:
-    assert folded(answer("1", Hours())).answers == (Answer("1", "digest 1"),)
-    assert folded(answer("1", nulls(0b111, "aqi", "pm25")), answer("2", Hours())).answers == (Answer("2", "digest 2"),)
+    assert folded(answer("1", Hours())).answers == (Answer("1", "digest 1", broken=0),)
+    assert folded(answer("1", nulls(0b111, "aqi", "pm25")), answer("2", Hours())).answers == (
+        Answer("2", "digest 2", broken=0),
+    )
 
 
 def test_what_is_recorded_is_where_a_fold_goes_on() -> None:
@@ -145,14 +150,22 @@ def test_hours_that_had_begun(hours: float, result: int) -> None:
     assert begun_by(MIDNIGHT, MIDNIGHT + timedelta(hours=hours)) == result
 
 
-def test_late_is_what_was_asked_for_before_what_is_recorded_unless_that_has_not_come() -> None:
-    before = Folded(FULL, (Answer("2025-09-10T06:00:00Z", "d"),), (), "2025-09-10T06:00:00Z", "d")
-    five = timedelta(minutes=5)
-    at = datetime(2025, 9, 10, 6, tzinfo=UTC)
-    assert is_late(before, "2025-09-10T05:59:59Z", at, five)
-    assert is_late(before, "2025-09-10T05:50:00Z", at - five, five)
-    assert not is_late(before, "2025-09-10T05:50:00Z", at - five - timedelta(seconds=1), five)
-    assert not is_late(before, "2025-09-10T06:00:00Z", at, five)
+def test_a_moment_that_has_not_come_is_not_believed() -> None:
+    """The same answer again takes the place of one that was asked for later than now."""
+    ahead = folded(answer("2025-09-12", FULL))
+    again = replace(answer("2025-09-11", FULL), digest=ahead.digest)
+    assert fold(ahead, again, ESSENTIAL, latest="2025-09-11").answers == (Answer("2025-09-11", ahead.digest, broken=0),)
+    assert fold(ahead, again, ESSENTIAL, latest="2025-09-12").answers == ahead.answers
+    old = PartitionRecord(3, "f", {"api": {"k": "d"}}, "c", "c", at="2025-09-12")
+    assert standing("api", "k", old, FULL, latest="2025-09-11").answers == (Answer("", "d"),)
+
+
+def test_whether_a_row_broke_a_rule_was_judged_when_it_was_folded() -> None:
+    rows = replace(FULL, broken=0b011)
+    record = PartitionRecord(3, "f", {}, "c", "c", answers=(Answer("1", "d", broken=0b110),))
+    assert standing("api", "k", record, rows).hours.broken == 0b110
+    unjudged = replace(record, answers=(Answer("1", "d"),))
+    assert standing("api", "k", unjudged, rows).hours.broken == 0b011
 
 
 @pytest.mark.parametrize(

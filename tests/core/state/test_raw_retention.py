@@ -168,13 +168,22 @@ def test_a_table_that_was_lost_and_made_anew() -> None:
 
 
 def test_rows_whose_answer_is_not_there() -> None:
-    there = file(40)
+    there = [file(60, keys(9), "first"), file(40)]
     records = {key(1): record(40, 50), key(2): record(40), key(3): record(40, 60), key(4): record()}
-    found = judged([there], records)
+    found = judged(there, records)
     assert found.missing == keys(1, 2, 3)
 
 
-def test_a_location_was_renamed() -> None:
+def test_what_was_asked_before_any_answer_was_kept_is_not_missed() -> None:
+    """Nor anything where none is kept; what is broken was kept, too."""
+    there, records = file(40), {key(1): record(40, 50), key(2): record(41), key(3): record(39), key(4): record(40)}
+    assert judged([there], records).missing == keys(3, 4)
+    assert judged([], records).missing == NOTHING
+    broken_since = retention_of([there], Told(records), RULES, NOW, datetime.fromisoformat(ago(41)))
+    assert broken_since.missing == keys(2, 3, 4)
+
+
+def test_a_location_was_renamed_and_nobody_knows() -> None:
     """The table's records have its new name, the kept answers the old one: none of them goes."""
     one, other, another_day = file(400), file(401), file(400, keys(2), "b")
     records = {key(1, "hue-2"): record(400)}

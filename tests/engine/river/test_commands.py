@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from orchestration.cli.app import main
 from orchestration.reports.lineage import FORMATS
+from resources.raw.files import decompressed
 from tests.support.engines import SharedEmbedded
 from tests.support.river.filled import DAYS, ENDED, NOW, TODAY, fill
 from tests.support.river.lake import RiverLake, Rivers
@@ -31,7 +32,7 @@ OF_OURS = (
     r'\\?"aqi\\?":',  # the mark of our commits: what an old warehouse has cannot be renamed
     r"\b_aqi\b",  # the folder of our own files beside the tables
     r"\.aqi\.lock\b",  # the lock of a warehouse, which old versions take too
-    r"\baqi_(?=partitions|lag|step|runs?)",  # the names of metrics begin with the command's
+    r"\baqi_(?=partitions|hours|lag|step|runs?)",  # the names of metrics begin with the command's
 )
 """Forms of the command's name in what it keeps, beside those that people read."""
 CALLED = ("backfill", "lineage", "materialize", "plan", "repair", "show", "status", "wipe")
@@ -217,6 +218,8 @@ def test_no_word_of_air_stands_in_what_is_said_and_kept(site: Site) -> None:
             schema = pq.read_schema(path)
             told = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
             text = "\n".join([*schema.names, *map(str, told.items()), str(pq.read_metadata(path))])
+        elif path.suffix == ".zst":  # what sources sent
+            text = decompressed(path.read_bytes()).decode("utf-8")
         elif path.is_file():
             text = path.read_bytes().decode("utf-8", errors="replace")
         else:

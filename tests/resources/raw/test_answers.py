@@ -20,8 +20,11 @@ from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.source import RawAnswer
 from resources.raw import answers as module
+from resources.raw import packs
 from resources.raw.answers import Found, RawAnswers
 from resources.raw.files import RawFile, compressed, decompressed
+from resources.raw.index import NAME
+from resources.storage import whole_files
 from tests.support.records import keys
 
 quick = settings(max_examples=40, deadline=None)
@@ -54,7 +57,9 @@ def answer(
 
 
 def files_of(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """But for those of the index."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != NAME]
+    return sorted(str(path.relative_to(folder)) for path in files)
 
 
 def raw_of(folder: Path, *kept: RawAnswer) -> RawAnswers:
@@ -311,7 +316,7 @@ def test_a_kill_while_files_are_removed(tmp_path: Path, monkeypatch: pytest.Monk
 def test_another_maintenance_packs_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between what it read and what it removes, the other packs too, and one more answer comes."""
     raw = raw_of(tmp_path, answer(0), answer(1))
-    write = module.write_pack
+    write = packs.write_pack
 
     def meanwhile(*arguments: Any) -> str:
         monkeypatch.setattr(module, "write_pack", write)
@@ -327,7 +332,7 @@ def test_another_maintenance_packs_at_the_same_time(tmp_path: Path, monkeypatch:
 def test_files_that_are_packed_while_they_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = raw_of(tmp_path, answer(0), answer(1))
     before = raw.all(FEED)
-    names_in = module.names_in
+    names_in = whole_files.names_in
 
     def meanwhile(files: Any, folder: str) -> list[str]:
         names: list[str] = names_in(files, folder)

@@ -37,8 +37,10 @@ def test_no_secret_is_kept(tmp_path: Path) -> None:
     )
     raw = RawAnswers(str(tmp_path))
     raw.keep(answer)
-    (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-    content = decompressed(path.read_bytes()).decode("utf-8")
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in paths} == {".zst", ".json"}, "the answer, and its name in the index"
+    texts = [path.read_bytes() if path.suffix == ".json" else decompressed(path.read_bytes()) for path in paths]
+    content = b"".join(texts).decode("utf-8")
     for secret in (KEY, KEY.replace("/", "%2F"), json.dumps(KEY)[1:-1], PASSWORD):
         assert secret not in content
     (file,) = raw.all("bronze.feed").files

@@ -213,6 +213,30 @@ def test_the_raw_answers_of_a_warehouse(tmp_path: Path) -> None:
         Simulator(now=lambda: at(0), replay=tmp_path / "warehouse/_aqi/raw/bronze.c")
 
 
+def test_broken_raw_answers_are_passed_over_and_said(tmp_path: Path) -> None:
+    raw = RawAnswers(str(tmp_path / "warehouse"))
+    request = {
+        "locations": [{"key": "hanoi", "latitude": HANOI[0], "longitude": HANOI[1]}],
+        "first": str(DAY),
+        "last": str(DAY),
+    }
+    for clock, value in ((at(6, 11), 1.0), (at(9, 11), 2.0)):
+        body = json.dumps(document(day_of(value))).encode()
+        raw.keep(RawAnswer("bronze.a", "open_meteo", iso(clock), "run", False, DAY, DAY, ("hanoi",), request, body))
+    folder, said = tmp_path / "warehouse/_aqi/raw/bronze.a", list[str]()
+    first, second = (folder.parent / file.path for file in raw.all("bronze.a").files)
+    second.write_bytes(b"")
+    with Simulator(now=lambda: at(0), replay=folder, warn=said.append) as server:
+        assert told_at(server, at(9, 11)) == day_of(1.0)
+    (line,) = said
+    assert line.startswith(f"the raw answer bronze.a/2025-09-11/{second.name} (")
+    assert line.endswith(" is broken: it is not replayed")
+    first.write_bytes(b"")
+    with pytest.raises(UsageError, match=r"no raw answers of bronze\.a are kept"):
+        Simulator(now=lambda: at(0), replay=folder, warn=said.append)
+    assert len(said) == 3
+
+
 def test_what_is_kept_stands_as_it_was_sent() -> None:
     query = kept(at(6, 11), document({}))["query"]
     body = b'\n{ "latitude":21.20, "longitude":1.06e2,\t"hourly": {"time":["2025-09-10T00:00"], "dust":[ 1.50 ]}}'

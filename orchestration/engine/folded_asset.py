@@ -1,0 +1,106 @@
+"""What a fold of one fetched asset goes by: its rules, its essential columns, its questions, what is recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestration.core.calendar import instant_of, midnight
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.contract import Contract, RowRule
+from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.runs.decisions import Sourced
+from orchestration.core.runs.fold import Arrived, Folded, Hours, begun_by, standing
+from orchestration.core.source import INGESTED_AT, Source
+from orchestration.core.state.partition_record import Question
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.hourly_rows import HourlyTable, schema_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Questions(Protocol):
+    """What sources are asked, and were asked."""
+
+    def question(self, asset: Asset, location: str | None) -> Question | None: ...
+
+    def question_of(self, asset: Asset, key: PartitionKey, record: Any, own: TableState) -> Question | None: ...
+
+
+class FoldedAsset:
+    """A fetched asset that keeps hours, and its table.
+
+    own: the state of the table. columns: of the rows, as the source has them. contracts: by asset key. latest: what was
+    asked for later has not come (ISO 8601, UTC).
+    """
+
+    def __init__(
+        self,
+        asset: Asset,
+        own: TableState,
+        columns: Sequence[str],
+        source: Source[Any],
+        essential: Sequence[str],
+        contracts: Mapping[str, Contract],
+        questions: Questions,
+        latest: str,
+    ) -> None:
+        assert asset.hours is not None and asset.partition_columns is not None, "it keeps hours of days"
+        self.asset, self.own, self.source, self.latest = asset, own, source, latest
+        self.essential = tuple(essential)
+        self.location = asset.partition_columns.location
+        self.asked: dict[str, Question] = {}
+        self._instant, self._questions = asset.hours.instant, questions
+        judge = asset.hours.judged_by
+        self._rules: tuple[RowRule, ...] = contracts[judge].rules if judge else ()
+        self._values = [name for name in columns if name not in (self.location, self._instant, INGESTED_AT)]
+        self._schema = schema_of(source)
+
+    def table(self, rows: pa.Table) -> HourlyTable:
+        return HourlyTable(rows, self.location, self._instant, self._values, self._rules)
+
+    def together(self, tables: Sequence[pa.Table]) -> pa.Table:
+        """Rows one after the other, in the source's columns and types, in one chunk."""
+        import pyarrow as pa
+
+        parts = [one.select(self._schema.names).cast(self._schema) for one in tables if one.num_rows]
+        return pa.concat_tables(parts).combine_chunks() if parts else self._schema.empty_table()
+
+    def standing(self, key: PartitionKey, hours: Hours) -> Folded | None:
+        """What is recorded of a partition, with the question that it answered; None where nothing is."""
+        record = self.own.trusted(key)
+        if record is None:
+            return None
+        found = standing(str(self.asset.source), str(key), record, hours, self.latest)
+        then = self._questions.question_of(self.asset, key, record, self.own)
+        if then is not None:
+            self.asked[then.id] = then
+        return replace(found, question=record.question or ("" if then is None else then.id))
+
+    def arrived(self, key: PartitionKey, came: Sourced, hours: Hours) -> Arrived:
+        """An answer that was fetched. hours: of its rows."""
+        question = came.question or self._questions.question(self.asset, key.location)
+        if question is not None:
+            self.asked[question.id] = question
+        asked = "" if question is None else question.id
+        return Arrived(came.asked, came.digest, hours, begun(key, came.asked), came.forced, asked)
+
+    def is_elsewhere(self, then: str, now: str) -> bool:
+        """Whether rows of the question with the id ``then`` are of another question than ``now``."""
+        if then == now:
+            return False
+        one, other = self._question(then), self._question(now)
+        if one is None or other is None:
+            return False
+        return one.domain != other.domain or self.source.is_elsewhere(one, other)
+
+    def _question(self, name: str) -> Question | None:
+        return self.asked.get(name) or self.own.questions.get(name)
+
+
+def begun(key: PartitionKey, asked: str) -> int:
+    """The hours of a partition that had begun when it was asked for."""
+    assert key.day is not None, "fetched assets have days"
+    return begun_by(midnight(key.day), instant_of(asked))

@@ -1,0 +1,257 @@
+"""Folds partitions anew from the answers that are kept, in the order in which they were asked for.
+
+Two passes: first what each answer has, as masks; then the rows of those answers alone that own hours in the end. So
+what is in memory are the masks, and the rows that come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.errors import WarehouseError
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.runs.fold import ALL, LAST, Arrived, Folded, Hours, fold
+from orchestration.core.runs.notes import hours_in_words
+from orchestration.core.state.partition_record import PartitionRecord
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.folded_asset import FoldedAsset, begun
+from orchestration.engine.hourly_rows import HourlyTable, stamped
+from resources.raw.answers import RawAnswers
+from resources.raw.files import RawFile
+from resources.raw.renames import under_names_of_today
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Refolded:
+    """Rows that came out, and what each partition rests on."""
+
+    table: pa.Table
+    folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What a kept answer, or the one at hand (file: None), has of partitions. questions: ids, by location."""
+
+    file: RawFile | None
+    asked: str
+    forced: bool
+    hours: Mapping[PartitionKey, Hours]
+    digests: Mapping[PartitionKey, str]
+    questions: Mapping[str, str]
+
+
+class Refolding:
+    """Folds anew. arrived: the answers at hand, also where they are kept; new: their rows."""
+
+    def __init__(
+        self, of: FoldedAsset, raw: RawAnswers, arrived: Mapping[PartitionKey, Arrived], new: HourlyTable | None
+    ) -> None:
+        self._of, self._raw, self._arrived, self._new = of, raw, arrived, new
+
+    def late(self, before: Mapping[PartitionKey, Folded | None]) -> set[PartitionKey]:
+        """The partitions whose answer at hand was asked for earlier than another that is known of it.
+
+        before: what is recorded. Another is one that is recorded or kept, also one that had nothing new; a moment that
+        has not come is not believed.
+        """
+        latest = self._of.latest
+        found = {
+            key
+            for key, state in before.items()
+            if state is not None and self._arrived[key].asked < state.last_asked <= latest
+        }
+        rest = [key for key, state in before.items() if state is not None and key not in found]
+        if rest:
+            since = min(self._arrived[key].asked for key in rest)
+            for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(rest), since):
+                if since < file.asked <= latest:
+                    found.update(
+                        key for key in rest if self._arrived[key].asked < file.asked and key in file.partitions
+                    )
+        return found
+
+    def rows(self, asked: Sequence[PartitionKey], needed: Sequence[PartitionKey]) -> Refolded:
+        """Partitions folded from kept answers, and those at hand.
+
+        asked: from all of them, up to the last one that is recorded: what was asked for later was kept and never used,
+        by a run that was killed, or that only looked. needed: from those that were asked for since the first one that
+        is recorded, or at hand; where one of these is gone, they are left out.
+        """
+        if not asked and not needed:
+            return Refolded(self._of.together([]))
+        wanted = PartitionSet.from_keys([*asked, *needed])
+        since = {key: self._since(key) for key in needed}
+        until = {key: self._until(key) for key in asked}
+        first = "" if asked else min(since.values())
+        replies = [self._reply(file, wanted)[0] for file in self._raw.of(self._of.asset.key, wanted, first)]
+        if self._new is not None:
+            replies += self._at_hand(wanted, replies)
+        replies.sort(key=lambda reply: reply.asked)
+        told: dict[PartitionKey, list[int]] = {}
+        for number, reply in enumerate(replies):
+            for key in reply.digests:
+                if since.get(key, "") <= reply.asked and self._moment(key, reply.asked) <= until.get(key, LAST):
+                    told.setdefault(key, []).append(number)
+        folded: dict[PartitionKey, Folded] = {}
+        owned: list[dict[PartitionKey, int]] = [{} for _ in replies]
+        for key in wanted:
+            numbers = sorted(told.get(key, []), key=lambda number: self._order(key, replies[number].asked))
+            if key in since and not self._are_all_there(key, [replies[number] for number in numbers]):
+                continue
+            state, owners = self._fold(key, {number: replies[number] for number in numbers})
+            if state is not None:
+                folded[key] = state
+                for number, mask in owners.items():
+                    owned[number][key] = mask
+        tables = [self._rows_of(reply, masks) for reply, masks in zip(replies, owned, strict=True) if masks]
+        return Refolded(self._of.together(tables), folded)
+
+    def _fold(self, key: PartitionKey, replies: Mapping[int, _Reply]) -> tuple[Folded | None, dict[int, int]]:
+        """A partition after all replies, and the hours that each of them owns in the end."""
+        of, state, owners = self._of, None, dict[int, int]()
+        for number, reply in replies.items():
+            one = Arrived(
+                reply.asked,
+                reply.digests[key],
+                reply.hours.get(key, Hours()),
+                begun(key, reply.asked),
+                reply.forced,
+                reply.questions.get(str(key.location), ""),
+            )
+            state = fold(state, one, of.essential, is_elsewhere=of.is_elsewhere)
+            left = state.hours.rows & ~state.taken
+            owners = {at: mask & left for at, mask in owners.items() if mask & left}
+            if state.taken:
+                owners[number] = state.taken
+        return state, owners
+
+    def _since(self, key: PartitionKey) -> str:
+        """When the first answer was asked for that counts in a partition that is there."""
+        moments = [] if key not in self._arrived else [self._arrived[key].asked]
+        record = self._of.own.records.get(key)
+        moments += [asked for asked, _ in _told(record) if asked]
+        return min(moments, default="")
+
+    def _until(self, key: PartitionKey) -> str:
+        """When the last answer was asked for that is recorded of a partition; later than all where none is."""
+        told = [asked for asked, _ in _told(self._of.own.trusted(key)) if asked]
+        return max((self._moment(key, asked) for asked in told), default=LAST)
+
+    def _moment(self, key: PartitionKey, asked: str) -> str:
+        """When an answer was asked for by the clocks of those that were folded in after it, which are recorded."""
+        record = self._of.own.trusted(key)
+        owners: list[str] = [] if record is None else [one.asked for one in record.answers]
+        later: list[str] = owners[owners.index(asked) + 1 :] if asked in owners else []
+        return min([asked, *later])
+
+    def _order(self, key: PartitionKey, asked: str) -> tuple[str, bool]:
+        moment = self._moment(key, asked)
+        return moment, moment == asked  # whose clock was ahead came before
+
+    def _are_all_there(self, key: PartitionKey, replies: Iterable[_Reply]) -> bool:
+        """Whether everything that is recorded of a partition is among kept answers."""
+        record = self._of.own.trusted(key)
+        kept = {(reply.asked, reply.digests[key]) for reply in replies}
+        if record is not None and record.rows and not record.answers:
+            return False
+        return kept.issuperset(_told(record))
+
+    def _at_hand(self, wanted: PartitionSet, kept: Sequence[_Reply]) -> list[_Reply]:
+        """The answers at hand, as far as they are not among those that are kept: one for every moment."""
+        known = {(reply.asked, key, digest) for reply in kept for key, digest in reply.digests.items()}
+        left = {
+            key: one
+            for key in wanted
+            if (one := self._arrived.get(key)) is not None and (one.asked, key, one.digest) not in known
+        }
+        found = []
+        for moment, forced in sorted({(one.asked, one.forced) for one in left.values()}):
+            of = {key: one for key, one in left.items() if (one.asked, one.forced) == (moment, forced)}
+            hours = {key: one.hours for key, one in of.items()}
+            digests = {key: one.digest for key, one in of.items()}
+            asked = {str(key.location): one.question for key, one in of.items()}
+            found.append(_Reply(None, moment, forced, hours, digests, asked))
+        return found
+
+    def _rows_of(self, reply: _Reply, masks: Mapping[PartitionKey, int]) -> pa.Table:
+        """The rows of a reply in the hours that it owns."""
+        if reply.file is None:
+            assert self._new is not None, "it is at hand"
+            return self._new.only(masks)
+        return self._reply(reply.file, PartitionSet.from_keys(masks))[1].only(masks)
+
+    def _reply(self, file: RawFile, wanted: PartitionSet) -> tuple[_Reply, HourlyTable]:
+        """What a kept answer says of ``wanted``, and its rows of them."""
+        of, raw = self._of, self._raw.read(file)
+        asked, then = file.asked_at, {now: key for key, now in file.names.items()}
+        sent = under_names_of_today(of.source.read(raw.request, raw.body, asked), file.names, of.location)
+        answers = [one for one in sent if wanted.days_of(one.location)]
+        rows = [of.source.only(answer.rows, wanted.days_of(answer.location)) for answer in answers]
+        table = of.table(of.together([stamped(one, asked) for one in rows]))
+        digests = {
+            key: digest
+            for answer in answers
+            for day, digest in answer.digests.items()
+            if (key := PartitionKey(day, answer.location)) in wanted
+        }
+        questions = {one.location: of.source.asked_then(raw.request, then[one.location]) for one in answers}
+        of.asked |= {question.id: question for question in questions.values()}
+        asked_then = {at: one.id for at, one in questions.items()}
+        return _Reply(file, raw.asked, raw.forced, table.hours(), digests, asked_then), table
+
+
+def lacking(
+    raw: RawAnswers, asset: Asset, partitions: PartitionSet, own: TableState
+) -> tuple[tuple[PartitionSet, Exception], ...]:
+    """Those of ``partitions`` that cannot be folded from kept answers, because some are gone; with the hours.
+
+    Where no record says which hours an answer owned, one that is gone may have owned all that had begun.
+    """
+    gone_in: dict[int, list[PartitionKey]] = {}
+    kept: dict[PartitionKey, set[str]] = {}
+    found = raw.of(asset.key, partitions)
+    for file in found:
+        for key in file.partitions & partitions:
+            kept.setdefault(key, set()).add(file.asked)
+    unrecorded = PartitionSet.from_keys(key for key in partitions if key not in own.records)
+    lost: dict[PartitionKey, int] = {}
+    for asked, of in raw.lost(asset.key, unrecorded, found) if unrecorded else ():
+        for key in of:
+            lost[key] = lost.get(key, 0) | begun(key, asked)
+    for key in partitions:
+        record, gone = own.records.get(key), 0
+        if record is None or (not record.answers and not record.rows):
+            gone = lost.get(key, 0) if key in kept else ALL
+        elif not record.answers:
+            gone = ALL
+        for one in () if record is None else record.answers:
+            if one.asked not in kept.get(key, ()):
+                gone |= ALL if one.hours is None else one.hours
+        if gone:
+            gone_in.setdefault(gone, []).append(key)
+    return tuple(
+        (PartitionSet.from_keys(keys), _gone(asset.key, PartitionSet.from_keys(keys), hours))
+        for hours, keys in gone_in.items()
+    )
+
+
+def _gone(asset: str, partitions: PartitionSet, hours: int) -> WarehouseError:
+    return WarehouseError(
+        f"{asset}: no answer is kept that has the hours {hours_in_words(hours)} of {partitions}.",
+        "Leave out --from-raw to ask the source again.",
+    )
+
+
+def _told(record: PartitionRecord | None) -> list[tuple[str, str]]:
+    """Moment and digest of every answer that is recorded."""
+    if record is None:
+        return []
+    told = [(one.asked, one.digest) for one in record.answers]
+    return told + [(one.asked, one.digest) for one in record.turned_away]
