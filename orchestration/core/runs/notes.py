@@ -48,12 +48,11 @@ def _turned_away(partitions: PartitionSet, made: Made[Any]) -> list[str]:
 
 def _faded(partitions: PartitionSet, made: Made[Any]) -> list[str]:
     """Columns that are not essential and turned null with a new row."""
-    found: dict[tuple[str, ...], list[PartitionKey]] = {}
-    for key in partitions:
-        folded = made.folded.get(key)
-        if folded is not None and folded.faded:
-            found.setdefault(tuple(sorted(folded.faded)), []).append(key)
-    return [f"{_named(names)} turned null in hours of {PartitionSet.from_keys(keys)}" for names, keys in found.items()]
+    faded = {key: made.folded[key].faded for key in partitions if key in made.folded and made.folded[key].faded}
+    if not faded:
+        return []
+    names = sorted({name for masks in faded.values() for name in masks})
+    return [f"{_named(names)} turned null in hours of {PartitionSet.from_keys(faded)}"]
 
 
 def _frozen(frozen: Mapping[PartitionKey, int]) -> list[str]:

@@ -14,7 +14,7 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning import planner
 from orchestration.core.planning.plan import Step
 from orchestration.core.planning.request import Request
-from orchestration.core.runs import decisions
+from orchestration.core.runs import decisions, records
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state import equivalence, shapes
 from orchestration.core.state.equivalence import Equivalences
@@ -143,7 +143,7 @@ def a_rewrite_forgets_the_answer(patch: pytest.MonkeyPatch) -> None:
         said = whole(record, asset, key, fact, brought, before)
         return said if brought.stored is None else replace(said, inputs={str(asset.source): {str(key): ""}})
 
-    in_part(patch, decisions, "_from_source", forgetful)
+    in_part(patch, records, "_from_source", forgetful)
 
 
 @bugs.bug
@@ -154,7 +154,7 @@ def an_answer_to_the_question_of_before(patch: pytest.MonkeyPatch) -> None:
         said = whole(record, asset, key, fact, brought, before)
         return replace(said, question=before.question) if brought.stored is None and before else said
 
-    in_part(patch, decisions, "_from_source", as_before)
+    in_part(patch, records, "_from_source", as_before)
 
 
 @bugs.bug
