@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+TRANSACTION = "aqi"
+"""What replaces rows without a lock is an application to Delta; its version is the one that the commit is to be."""
+
+
 class SparkTables:
     """The tables of a warehouse in a session."""
 
@@ -68,7 +72,9 @@ class SparkTables:
         frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
         base: the state of the table on which this was decided. Partitions that it does not have are appended,
         which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
-        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one.
+        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one. Of two
+        that replace rows that are kept against others, on the same base, Delta takes the first alone, also where the
+        second begins to write after that: it is told that they are one transaction, and makes no commit then.
         """
         warehouse = self._warehouse
         metadata = warehouse.metadata(asset, provenance)
@@ -80,6 +86,8 @@ class SparkTables:
                 frame.write.format("delta").mode("append").option("userMetadata", metadata).save(uri)
             else:
                 writer = frame.writeTo(f"delta.{_quoted(uri)}").option("userMetadata", metadata)
+                if asset.hours is not None and not warehouse.is_local and base.version is not None:
+                    writer = writer.option("txnAppId", TRANSACTION).option("txnVersion", str(base.version + 1))
                 writer.overwrite(condition(asset.partition_columns, partitions))
 
 

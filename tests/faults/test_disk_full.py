@@ -36,7 +36,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def fill(disk: Path, left: int) -> Path:
     """Fill it but for so many bytes; gives the file that does."""
     filler = disk / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(1 << 16))
