@@ -26,6 +26,7 @@ from tests.support.ways_round import WAYS
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).resolve().parents[2]
+OF_A_CLIENT = {"SPARK_CONNECT_MODE_ENABLED", "SPARK_REMOTE", "SPARK_LOCAL_REMOTE", "SPARK_API_MODE"}
 Answers = Mapping[str, Mapping[str, Any]]
 
 
@@ -33,12 +34,14 @@ Answers = Mapping[str, Mapping[str, Any]]
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Answers]:
     """What each engine answers, by call."""
     folder = tmp_path_factory.mktemp("answers")
+    # What pyspark's client leaves in the environment of a process that has it would make the other engine a client too.
+    clean = {name: value for name, value in os.environ.items() if name not in OF_A_CLIENT}
     running = {}
     for engine in SESSIONS:
         command = [sys.executable, "-m", "tests.support.function_values", "--engine", engine]
         with (folder / f"{engine}.log").open("wb") as log:
             running[engine] = subprocess.Popen(
-                [*command, "-o", str(folder / f"{engine}.json")], cwd=ROOT, env={**os.environ, "TZ": "UTC"},
+                [*command, "-o", str(folder / f"{engine}.json")], cwd=ROOT, env={**clean, "TZ": "UTC"},
                 stdout=log, stderr=log,
             )  # fmt: skip
     for engine, process in running.items():

@@ -23,15 +23,12 @@ TESTS = Path(__file__).resolve().parent.parent
 ORDER = (0, 1, 5, 2, 4, 3)
 """Of turns, by which of them says where a module goes that has several: first what takes longest to start."""
 LAST = ORDER[-1]
-LONG = {"tests/faults/test_kill.py"}
-"""Modules that need no server and take minutes all the same."""
 
 
 def turn(item: pytest.Item) -> int:
     """Of the queue's front (a cluster, then servers, then commands), middle (neither) or back (the shared session)."""
     marked = {mark.name for mark in item.iter_markers()}
-    whole = unit(item.nodeid)
-    if "yarn" in marked or whole in LONG or ("prefect" in marked and not whole.endswith(".py")):
+    if "yarn" in marked or ("prefect" in marked and not unit(item.nodeid).endswith(".py")):
         return 0  # what goes to one worker as a whole, and takes minutes, must not be left for the end
     if "prefect" in marked:
         return 1
