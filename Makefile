@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo test test-fast test-long lint lock clean ready ready-cluster
+.PHONY: help setup setup-spark demo test test-fast test-long bench lint lock clean ready ready-cluster
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,11 @@ test-fast: ready ## the core and a few pipelines, without Java and servers: unde
 
 test-long: ready-cluster lint ## lint and every test, slow ones too; needs Java
 	$(BIN)/pytest
+
+bench: ready ## whole commands against others that do the same work, in turn: docs/PERFORMANCE.md; hours; needs Java
+	@$(PYTHON) scripts/setup.py --quiet --spark
+	@$(BIN)/python scripts/class_archive.py
+	@$(BIN)/python scripts/bench.py
 
 lint: ready ## ruff, mypy (strict) and the import contracts
 	$(BIN)/ruff check .

@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.project import load, open_workspace
+from resources.prefect.server import EmbeddedServer
 from resources.simulator.server import Simulator
 from resources.spark.driver import SparkDriver, spark_archive, spark_conf
 from resources.spark.on_yarn import yarn_conf
-from scripts.benchmark import prefect_server
 
 BARE = """
 import sys
@@ -99,9 +99,10 @@ def main() -> None:
     if options.run:
         now = datetime(2026, 1, 1, tzinfo=UTC)
         with tempfile.TemporaryDirectory() as scratch, Simulator(now=lambda: now) as simulator:
-            environment = {**os.environ, "PREFECT_HOME": scratch}
-            with prefect_server(True, Path(scratch) / "server.log", environment):
-                os.environ.update({name: environment[name] for name in ("PREFECT_HOME", "PREFECT_API_URL")})
+            os.environ["PREFECT_HOME"] = scratch
+            with EmbeddedServer(Path(scratch) / "server.log") as server:
+                server.wait()
+                os.environ["PREFECT_API_URL"] = server.api_url
                 for _ in range(options.times):
                     yarn, local = (whole(profile, simulator.url, now) for profile in ("yarn", "local"))
                     print(f"30 days: yarn {yarn:.1f} s / local {local:.1f} s = {yarn / local:.2f}", flush=True)

@@ -2,7 +2,7 @@
 
     python scripts/plain_duckdb.py ANSWERS TABLES FROM TO
 
-ANSWERS is a folder of recorded answers, a file a location. A yardstick for ``scripts/benchmark.py``, nothing else.
+ANSWERS is a folder of recorded answers, a file a location. A yardstick for ``make bench``, nothing else.
 """
 
 from __future__ import annotations

@@ -83,7 +83,6 @@ def show(
     """
     from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json
     from orchestration.reports.json_text import to_json
-    from orchestration.reports.raw_answers import read_raw_answers
     from orchestration.reports.rows import read_rows
 
     workspace = open_workspace(profile)
@@ -92,6 +91,8 @@ def show(
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
     names = place_names(locations)
     if raw:
+        from orchestration.reports.raw_answers import read_raw_answers
+
         found = read_raw_answers(workspace, keys[0], days, names, limit)
         rows = found.table
         for note in found.notes:

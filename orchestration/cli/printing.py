@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,14 @@ from rich.table import Table
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.calendar import iso
 from orchestration.core.planning.plan import LeftOut, Plan
+from orchestration.core.runs.causes import causes_of, shape
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+CAUSES = 20
+"""So many causes of failures are shown; the summary as JSON has every problem of every step."""
 NOTES = 12
 """So many notes of a step are shown; the summary as JSON has all."""
 
@@ -78,14 +82,8 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         _print_chunks(console, summary.chunks)
     if shown:
         console.print(table)
+    _print_causes(console, summary)
     for outcome in summary.outcomes:
-        for problem in outcome.problems:
-            style = STYLE_OF_STATE[problem.outcome]
-            console.print(
-                f"[{style}]{problem.outcome}[/{style}] {outcome.step.asset} {problem.partitions}: "
-                f"{escape(problem.message)}",
-                soft_wrap=True,
-            )
         if outcome.rewritten:
             console.print(f"rewritten too: {outcome.step.asset} {outcome.rewritten}", soft_wrap=True)
         for name, count in outcome.warnings.items():
@@ -107,6 +105,22 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         console.print("Mend the cause and call the same command again: what is right already is left alone.")
 
 
+def _print_causes(console: Console, summary: RunSummary) -> None:
+    """Each once, with what went with it; what the plan left out is told with the plan."""
+    found = causes_of(replace(summary.plan, left_out=()), summary.outcomes)
+    told, more = found.foremost(CAUSES)
+    for cause in told:
+        style = STYLE_OF_STATE[cause.what]
+        console.print(
+            f"[{style}]{cause.what}[/{style}] {cause.asset} {cause.partitions}: {escape(cause.message)}",
+            soft_wrap=True,
+        )
+        for line in cause.consequences:
+            console.print(f"  {line}", soft_wrap=True, highlight=False)
+    for line in [*([f"and {more} more"] if more else []), *found.at_last]:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
 def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("chunk", no_wrap=True)
@@ -114,7 +128,10 @@ def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
     for name in ("partitions", "rows", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("error", overflow="fold")
+    first: dict[str, str] = {}
     for chunk in chunks:
+        kind = shape(chunk.error, "", chunk.partitions.locations)
+        error = chunk.error if first.setdefault(kind, chunk.name) == chunk.name else f"as in {first[kind]}"
         style = STYLE_OF_STATE[chunk.state]
         seconds = "" if chunk.seconds is None else f"{chunk.seconds:.1f}"
         table.add_row(
@@ -123,7 +140,7 @@ def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
             str(len(chunk.partitions)),
             str(chunk.rows or ""),
             seconds,
-            escape(chunk.error),
+            escape(error) if chunk.error else "",
         )
     console.print(table)
     console.print()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +32,18 @@ from resources.prefect.quiet import quiet_prefect
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 
 
+def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a command that runs steps can say of where their time went."""
+    to_file = click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="With --profile-run: write it to a file instead (NAME.json, .svg, .html, .txt).",
+    )
+    said = click.option("--profile-run", is_flag=True, help="Say where the time of the run went.")
+    return said(to_file(function))
+
+
 @main.command()
 @click.argument("selection")
 @partitions_option
@@ -46,6 +60,7 @@ force_option = click.option("--force", is_flag=True, help="Make what is fresh to
     is_flag=True,
     help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
 )
+@profile_run_options
 @engine_option
 @yarn_check_option
 @profile_option
@@ -59,6 +74,8 @@ def materialize(
     dry_run: bool,
     force: bool,
     from_raw: bool,
+    profile_run: bool,
+    output: Path | None,
     engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
@@ -68,11 +85,12 @@ def materialize(
 
     With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
     """
+    _check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     if hourly:
         if days is not None or force or from_raw:
             raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
-        return _hourly(workspace, selection, locations, dry_run, as_json)
+        return _hourly(workspace, selection, locations, dry_run, as_json, profile_run, output)
     if from_raw and force:
         raise UsageError("--from-raw asks no source, and --force does", "Leave out one of them.")
     request = workspace.requested(
@@ -80,10 +98,18 @@ def materialize(
     )
     if dry_run:
         return _show_plan(workspace, request, as_json)
-    return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json)
+    return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output)
 
 
-def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_json: bool) -> int:
+def _hourly(
+    workspace: Any,
+    selection: str,
+    locations: str,
+    dry_run: bool,
+    as_json: bool,
+    profile_run: bool,
+    output: Path | None,
+) -> int:
     request = workspace.hourly(workspace.select(selection), place_names(locations))
     if dry_run:
         if request.beyond:
@@ -95,7 +121,7 @@ def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_js
         for line in [] if looked is None else looked.problems:
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
-    return _run(workspace, request, f"{selection} hourly", "materialize", as_json)
+    return _run(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
 
 
 @main.command()
@@ -113,6 +139,7 @@ def _hourly(workspace: Any, selection: str, locations: str, dry_run: bool, as_js
 @locations_option
 @click.option("--restart", is_flag=True, help="Start over: fetch and make everything anew.")
 @dry_run_option
+@profile_run_options
 @engine_option
 @yarn_check_option
 @profile_option
@@ -126,6 +153,8 @@ def backfill(
     locations: str,
     restart: bool,
     dry_run: bool,
+    profile_run: bool,
+    output: Path | None,
     engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
@@ -138,12 +167,13 @@ def backfill(
     """
     from orchestration.engine.backfill import backfill_request
 
+    _check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
         return _show_plan(workspace, request, as_json)
-    return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json)
+    return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output)
 
 
 @main.command()
@@ -211,6 +241,7 @@ def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
 )
 @dry_run_option
 @yes_option
+@profile_run_options
 @engine_option
 @yarn_check_option
 @profile_option
@@ -223,6 +254,8 @@ def repair(
     refetch: bool,
     dry_run: bool,
     yes: bool,
+    profile_run: bool,
+    output: Path | None,
     engine: str | None,
     no_yarn_check: bool,
     profile: str | None,
@@ -233,6 +266,7 @@ def repair(
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
     Without --partitions: all of them.
     """
+    _check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
@@ -243,7 +277,7 @@ def repair(
         click.echo(f"{step.asset} {step.partitions}: {what}", err=True)
     if made.steps and not yes:
         confirm("Go on?")
-    return _run(workspace, request, f"repair {selection}", "repair", as_json)
+    return _run(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
 
 
 @main.command()
@@ -292,7 +326,27 @@ def wipe(
     return 0
 
 
-def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool) -> int:
+def _check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) -> None:
+    """Raises UsageError for what cannot be said, before any work."""
+    if output is not None and not profile_run:
+        raise UsageError("--output is where the profile of the run goes", "Add --profile-run, or leave out --output.")
+    if profile_run and dry_run:
+        raise UsageError("--dry-run runs nothing that could be measured", "Leave out --profile-run.")
+    if output is not None:
+        from orchestration.reports.run_profile import check_output
+
+        check_output(output)
+
+
+def _run(
+    workspace: Any,
+    request: Any,
+    title: str,
+    flow_name: str,
+    as_json: bool,
+    profile_run: bool,
+    output: Path | None,
+) -> int:
     quiet_prefect()
     from orchestration.cli.printing import print_summary
     from orchestration.cli.progress import Live, Quiet
@@ -305,10 +359,19 @@ def _run(workspace: Any, request: Any, title: str, flow_name: str, as_json: bool
             summary = run(workspace, request, listener, title=title, flow_name=flow_name)
     except KeyboardInterrupt:
         leave_interrupted()
+    profile = summary.profile if profile_run else None
     if as_json:
-        click.echo(to_json(summary.to_json()))
+        click.echo(to_json(summary.to_json() | ({} if profile is None else {"profile": profile.to_json()})))
     else:
         print_summary(console_for_people(), summary)
+    if profile is not None and (output is not None or not as_json):
+        from orchestration.reports.run_profile import print_profile, write_profile
+
+        if output is not None:
+            write_profile(profile, output)
+        else:
+            click.echo()
+            print_profile(console_for_people(), profile)
     return summary.exit_status
 
 

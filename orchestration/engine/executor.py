@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +16,7 @@ from orchestration.core.planning.hourly import gap_in_words
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
+from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.places import check_ready
@@ -26,9 +26,11 @@ from orchestration.engine.exclusive import RunListener, locked, log_folder, new_
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.flow import MATERIALIZE, Work, run_flow, submit_tasks
 from orchestration.engine.observation import Look, look
+from orchestration.engine.profiling import Spans
+from orchestration.engine.run_context import RunContext
 from orchestration.engine.run_record import RunRecord
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
-from orchestration.engine.steps import ROWS_A_PARTITION, RunContext, StepRunner
+from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
@@ -52,57 +54,63 @@ def materialize(
     Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
     flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
     """
-    started = time.perf_counter()
+    spans = Spans()
     economize()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
-    check_ready(workspace, request)
-    if request.beyond:
-        listener.warned(gap_in_words(request.beyond))
-    looked = look(workspace, request, run_id)
-    current = workspace.current(None if looked is None else looked.sent)
-    plan, states = workspace.plan(request, current)
-    if looked is not None:
-        looked.keep_moments(workspace, plan, run_id)
+    with spans.span(Phase.PLAN):
+        check_ready(workspace, request)
+        if request.beyond:
+            listener.warned(gap_in_words(request.beyond))
+        looked = look(workspace, request, run_id, spans)
+        current = workspace.current(None if looked is None else looked.sent)
+        plan, states = workspace.plan(request, current)
+        if looked is not None:
+            looked.keep_moments(workspace, plan, run_id)
+        if plan.steps and make_engine is None:
+            check_engine(workspace, plan.steps)
     if plan.is_empty:
         listener.planned(plan)
-        return _summary(request, run_id, plan, (), states, started, flow_run_id)
-    if plan.steps and make_engine is None:
-        check_engine(workspace, [workspace.catalog[step.asset] for step in plan.steps])
+        return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
     make_engine = make_engine or own_engine(settings, listener)
-    with locked(workspace, run_id, listener) as inherited:
-        Pending(workspace.warehouse.uri).check(request.assets)
-        before, (plan, states) = states, workspace.plan(request, current)
-        if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
-            looked = look(workspace, request, run_id)
-            current = workspace.current(None if looked is None else looked.sent)
-            plan, states = workspace.plan(request, current)
-        listener.planned(plan)
-        for line in foreign_columns(workspace, request.assets, states):
-            listener.warned(line)
-        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id)
+    with spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
+        with spans.span(Phase.PLAN):
+            Pending(workspace.warehouse.uri).check(request.assets)
+            before, (plan, states) = states, workspace.plan(request, current)
+            if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
+                looked = look(workspace, request, run_id, spans)
+                current = workspace.current(None if looked is None else looked.sent)
+                plan, states = workspace.plan(request, current)
+            listener.planned(plan)
+            for line in foreign_columns(workspace, request.assets, states):
+                listener.warned(line)
+        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
         record.begin()
         with contextlib.ExitStack() as changing:
             changing.push(record.end)
-            change_tables(workspace, plan, states, run_id)
+            with spans.span(Phase.TABLES):
+                change_tables(workspace, plan, states, run_id)
             if plan.steps:
                 changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
-            return _summary(request, run_id, plan, (), states, started, flow_run_id)
+            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
-        engine = make_engine(workspace.warehouse, run_id, largest, inherited)
+        with spans.span(Phase.SESSION):
+            engine = make_engine(workspace.warehouse, run_id, largest, inherited)
         with contextlib.ExitStack() as ending:
             ending.push(record.end)
-            session = Session(engine, ending.enter_context(ThreadPoolExecutor(1, "engine-start")))
-            ending.callback(engine.stop)
-            ending.callback(session.settle)
+            session = Session(engine, ending.enter_context(ThreadPoolExecutor(1, "engine-start")), spans)
+            ending.callback(spans.timed(Phase.STOP, engine.stop))
+            ending.callback(spans.timed(Phase.STOP, session.settle))
             if looked is None or looked.brought:
                 listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()
             if not flow_run_id:
-                ending.enter_context(prefect_api(log_folder() / f"{run_id}-prefect.log"))
-            runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked)
+                served = prefect_api(log_folder() / f"{run_id}-prefect.log")
+                ending.enter_context(spans.around(Phase.SERVER, served))
+            with spans.span(Phase.PLAN):
+                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans)
             record.runner = runner
             work = Work(
                 plan,
@@ -112,6 +120,7 @@ def materialize(
                 settings.spark.max_parallel_steps,
                 chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
                 lag_hours=record.lag_hours,
+                spans=spans,
             )
 
             def cancel() -> None:
@@ -120,7 +129,7 @@ def materialize(
                 engine.cancel()
 
             try:
-                with first_on_interrupt(cancel):
+                with first_on_interrupt(cancel), spans.span(Phase.PREFECT):
                     if flow_run_id:
                         submit_tasks(work, title)
                     else:
@@ -129,7 +138,8 @@ def materialize(
                 cancel()
                 raise
             application_id = engine.application_id
-    return _summary(request, run_id, plan, _outcomes(plan, runner), runner.tables, started, flow_run_id, application_id)
+    outcomes = _outcomes(plan, runner)
+    return _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
@@ -146,13 +156,17 @@ def _summary(
     plan: Plan,
     outcomes: tuple[StepOutcome, ...],
     tables: Mapping[str, TableState],
-    started: float,
+    spans: Spans,
+    title: str,
     flow_run_id: str = "",
     application_id: str = "",
 ) -> RunSummary:
-    chunks = chunk_outcomes(request, plan, outcomes, tables)
-    seconds = time.perf_counter() - started
-    return RunSummary(run_id, plan, outcomes, seconds, flow_run_id, application_id, chunks, request.beyond)
+    with spans.span(Phase.END):
+        chunks = chunk_outcomes(request, plan, outcomes, tables)
+    profile = spans.profile(run_id, title, plan)
+    return RunSummary(
+        run_id, plan, outcomes, profile.seconds, flow_run_id, application_id, chunks, request.beyond, profile
+    )
 
 
 def prepare(
@@ -163,11 +177,13 @@ def prepare(
     engine: Callable[[], Engine],
     current: Current | None = None,
     looked: Look | None = None,
+    spans: Spans | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
     """What runs a plan's steps, and what fetches for them (None where nothing is fetched).
 
-    current, looked: with which the plan was made, if sources were asked before.
+    current, looked: with which the plan was made, if sources were asked before. spans: measure it.
     """
+    spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
     for step in plan.steps:  # read from source now, before threads would do it side by side
         for place in step.all_partitions.locations or (None,):
@@ -187,6 +203,7 @@ def prepare(
         sources=workspace.sources,
         folding=workspace.folding(current),
         moments=workspace.moments,
+        spans=spans,
     )
     fetched = {
         step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
@@ -196,9 +213,15 @@ def prepare(
     asked = None if looked is None else looked.source
     source = None
     if fetched:
-        keep = workspace.raw.keep
         source = Fetching(
-            workspace.sources, fetched, settings.places, settings.now, earlier=asked, keep=keep, run_id=run_id
+            workspace.sources,
+            fetched,
+            settings.places,
+            settings.now,
+            earlier=asked,
+            keep=workspace.raw.keep,
+            run_id=run_id,
+            spans=spans,
         )
     return StepRunner(context, source), source
 

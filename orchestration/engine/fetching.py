@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +30,10 @@ from orchestration.core.errors import (
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.runs.decisions import Sourced
+from orchestration.core.runs.profile import Phase
 from orchestration.core.source import INGESTED_AT, Answer, FetchRequest, RawAnswer, Reply, Source
 from orchestration.core.state.freshness import NOT_ANSWERED
+from orchestration.engine.profiling import Spans
 from resources.machine.clock import Clock
 
 if TYPE_CHECKING:
@@ -81,7 +85,7 @@ class FetchTask:
 class SharedFetch:
     """A request whose locations are asked for one by one, by several threads; sent once.
 
-    wanted: what it is for. keep: gets every reply, before its answers are given to anybody.
+    wanted: what it is for. keep: gets every reply, before its answers are given to anybody. measured: what it takes.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class SharedFetch:
         now: Clock,
         cancelled: Callable[[], bool],
         keep: Callable[[Wanted, FetchRequest, Reply], None],
+        measured: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.name, self.source = wanted.source, source
         self._wanted = wanted
@@ -99,6 +104,7 @@ class SharedFetch:
         self._now = now
         self._cancelled = cancelled
         self._keep = keep
+        self._measured = measured
         self._lock = threading.Lock()
         self._answers: dict[str, Answer | SourceError] = {}
         self._asked: dict[str, datetime] = {}
@@ -107,7 +113,8 @@ class SharedFetch:
         """The answer for a location. Raises SourceError, also for one whose request failed before."""
         with self._lock:
             if not self._answers:
-                self._answers = self._ask()
+                with self._measured():
+                    self._answers = self._ask()
         found = self._answers[location]
         if isinstance(found, SourceError):
             raise found
@@ -159,7 +166,7 @@ class Fetching:
 
     sources: by name. wanted: by the id of the step that it is for, in the steps' order. locations: the configured ones.
     earlier: what was asked for already is not asked for again. keep: gets every reply; None: they are not kept.
-    run_id: of the run that asks.
+    run_id: of the run that asks. spans: measure what that takes.
     """
 
     def __init__(
@@ -172,7 +179,9 @@ class Fetching:
         earlier: Fetching | None = None,
         keep: Keep | None = None,
         run_id: str = "",
+        spans: Spans | None = None,
     ) -> None:
+        spans = spans or Spans()
         self._now = now
         self._keep, self._run_id, self._sources = keep, run_id, sources
         self._wanted = dict(wanted)
@@ -192,7 +201,8 @@ class Fetching:
             left = what.partitions - PartitionSet.union_of(task.partitions for task in there)
             for request in source.requests(left, locations):
                 tasks += [FetchTask(len(self._fetches), at.key, request.days, step) for at in request.locations]
-                self._fetches.append(SharedFetch(what, source, request, now, is_cancelled, self._kept))
+                measured = partial(spans.span, Phase.FETCH, step)
+                self._fetches.append(SharedFetch(what, source, request, now, is_cancelled, self._kept, measured))
         self.tasks: tuple[FetchTask, ...] = tuple(tasks)
         self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 

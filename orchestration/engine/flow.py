@@ -12,13 +12,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orchestration.core.errors import RunError
 from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs.causes import alike_once
 from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
+from orchestration.core.runs.profile import Phase
 from orchestration.engine.fetching import FETCHES_AT_ONCE, Fetching, FetchTask
+from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import StepRunner, explain
 from resources.prefect.client import open_api
 
@@ -48,7 +51,7 @@ class Work:
     """What a flow does: the steps of a plan. Outcomes are left on ``runner``.
 
     chunks: what became of the chunks of a backfill; lag_hours: how far assets lie behind, by key. Both are asked when
-    all steps are done, and kept as artifacts.
+    all steps are done, and kept as artifacts. spans: measure it.
     """
 
     plan: Plan
@@ -58,6 +61,7 @@ class Work:
     parallel_steps: int
     chunks: Callable[[], Sequence[ChunkOutcome]] = tuple
     lag_hours: Callable[[Sequence[StepOutcome]], Mapping[str, float | None]] = lambda _outcomes: {}
+    spans: Spans = field(default_factory=Spans)
 
     @property
     def tasks(self) -> int:
@@ -103,7 +107,8 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
 
     state = materialization(return_state=True)
     if ids:
-        wait_for_history(ids[0], work.tasks)
+        with work.spans.span(Phase.HISTORY):
+            wait_for_history(ids[0], work.tasks)
     if not work.runner.outcomes and work.plan.steps:  # no step says why
         raise RunError(f"the run ended before its first step: {state.message or state.name}", "See its log.")
     return ids[0] if ids else ""
@@ -133,7 +138,8 @@ def submit_tasks(work: Work, name: str) -> None:
                     failed.append(explain(error) if len(group) == 1 else f"{item}: {explain(error)}")
                 else:
                     listener.fetched(item, None)
-        return Failed(message="; ".join(failed)) if failed else Completed(message=f"{rows} hours")
+        told = alike_once(failed, "", [item.location for item in group])
+        return Failed(message="; ".join(told)) if told else Completed(message=f"{rows} hours")
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def materialize(step_id: str) -> State[Any]:
@@ -160,18 +166,19 @@ def submit_tasks(work: Work, name: str) -> None:
     fetches: dict[str, list[Any]] = {}
     steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
     fetched = [step for step in steps if runner.needs_source(step)]
-    for item in steps:
-        if runner.needs_source(item):
-            number = fetched.index(item)
-            for ahead in range(len(fetches), min(number + CHUNKS_AHEAD, len(fetched) - 1) + 1):
-                written = [futures[fetched[ahead - CHUNKS_AHEAD - 1].id]] if ahead > CHUNKS_AHEAD else []
-                fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
-        before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
-        futures[item.id] = _named(materialize, item).submit(
-            item.id, wait_for=[allow_failure(future) for future in before]
-        )
-    for future in [*(one for some in fetches.values() for one in some), *futures.values()]:
-        future.wait()
+    with work.spans.span(Phase.STEPS):
+        for item in steps:
+            if runner.needs_source(item):
+                number = fetched.index(item)
+                for ahead in range(len(fetches), min(number + CHUNKS_AHEAD, len(fetched) - 1) + 1):
+                    written = [futures[fetched[ahead - CHUNKS_AHEAD - 1].id]] if ahead > CHUNKS_AHEAD else []
+                    fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
+            before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
+            futures[item.id] = _named(materialize, item).submit(
+                item.id, wait_for=[allow_failure(future) for future in before]
+            )
+        for future in [*(one for some in fetches.values() for one in some), *futures.values()]:
+            future.wait()
     outcomes = [runner.outcomes[step.id] for step in plan.steps if step.id in runner.outcomes]
     for key, table in (
         (STEPS_ARTIFACT, steps_table(outcomes, work.lag_hours(outcomes))),
@@ -206,7 +213,7 @@ def wait_for_history(flow_run_id: str, tasks: int) -> bool:
 
 
 def _in_short(group: Sequence[FetchTask]) -> str:
-    return str(group[0]) if len(group) == 1 else f"{len(group)} locations {group[0].days}"
+    return str(group[0]) if len(group) == 1 else f"{len(group)} locations {group[0].days.in_short()}"
 
 
 def _named(task: Any, step: Step) -> Any:
@@ -224,5 +231,6 @@ def _in_words(outcome: StepOutcome) -> str:
         )
         if partitions
     ]
-    why = "".join(f"; {problem.message}" for problem in outcome.problems)
+    told = (problem.message for problem in outcome.problems)
+    why = "".join(f"; {line}" for line in alike_once(told, outcome.step.asset, outcome.step.all_partitions.locations))
     return f"{outcome.step.asset}: {', '.join(parts) or 'nothing to do'}{why}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
@@ -64,6 +65,19 @@ class Frames:
             # By its contract: without columns that others added, with null in those that it does not have yet.
             frames.append(conform(table, upstream, self._contracts[reading.of], missing_is_null=True))
         return self._engine().union(frames)
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows of a table, which need not be kept."""
+
+    rows: DataFrame
+
+    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
+        return self.rows
+
+    def let_go(self) -> None:
+        pass
 
 
 def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_null: bool = False) -> DataFrame:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.request import Request
+from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.fetching import Fetching, Wanted
+from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import explain
 from orchestration.engine.workspace import Workspace
 
@@ -54,10 +56,10 @@ class Look:
         return any(one.version != other.version for one, other in states)
 
 
-def look(workspace: Workspace, request: Request, run_id: str = "") -> Look | None:
+def look(workspace: Workspace, request: Request, run_id: str = "", spans: Spans | None = None) -> Look | None:
     """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset.
 
-    run_id: of the run that goes on with it, and keeps the answers; empty where none does.
+    run_id: of the run that goes on with it, and keeps the answers; empty where none does. spans: measure it.
     """
     if not request.compare:
         return None
@@ -67,9 +69,13 @@ def look(workspace: Workspace, request: Request, run_id: str = "") -> Look | Non
     wanted = {asset.key: Wanted(str(asset.source), request.compare, asset.key) for asset in fetched}
     keep = workspace.raw.keep if run_id else None
     settings = workspace.settings
-    source = Fetching(workspace.sources, wanted, settings.places, settings.now, keep=keep, run_id=run_id)
-    source.fetch_all()
+    spans = spans or Spans()
     sent: dict[str, dict[PartitionKey, str]] = {}
-    for asset in fetched:
-        sent.setdefault(str(asset.source), {}).update(source.sent(asset.key))
+    with spans.span(Phase.LOOK):
+        source = Fetching(
+            workspace.sources, wanted, settings.places, settings.now, keep=keep, run_id=run_id, spans=spans
+        )
+        source.fetch_all()
+        for asset in fetched:
+            sent.setdefault(str(asset.source), {}).update(source.sent(asset.key))
     return Look(tuple(wanted), source, sent)

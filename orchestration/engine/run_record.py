@@ -16,19 +16,23 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import StepOutcome
+from orchestration.core.runs.profile import Phase
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags, worst_lag_hours
+from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
 from resources.machine import crash_points
 from resources.storage.journal import Journal
+from resources.storage.run_profiles import RunProfiles
 
 
 class RunRecord:
     """Written when a run begins, and when it ends, however it ends. warn: told what could not be written.
 
     flow_run_id: of the run of a deployment that it belongs to. runner: of the run, once there is one.
+    spans: what the run is measured by; None: from now on.
     """
 
     def __init__(
@@ -39,10 +43,12 @@ class RunRecord:
         plan: Plan,
         warn: Callable[[str], None],
         flow_run_id: str = "",
+        spans: Spans | None = None,
     ) -> None:
         self._workspace = workspace
         self._plan = plan
         self._warn = warn
+        self._spans = spans or Spans()
         self._started = time.perf_counter()
         attempts = {asset: Attempt(planned=planned) for asset, planned in _by_asset(plan.steps).items()}
         self._entry = RunEntry(
@@ -57,10 +63,17 @@ class RunRecord:
         self.runner: StepRunner | None = None
 
     def begin(self) -> None:
-        self._write(self._entry)
+        with self._spans.span(Phase.END):
+            self._write(self._entry)
 
     def end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Write down what became of the run, however it ended."""
+        with self._spans.span(Phase.END):
+            self._end(interrupted=kind is not None and not issubclass(kind, Exception))
+            self._keep_profile()
+
+    def _end(self, *, interrupted: bool) -> None:
+        """interrupted: by Ctrl-C, or by a worker that ends the run."""
         crash_points.reach("before-journal")
         outcomes = {} if self.runner is None else dict(self.runner.outcomes)
         attempts = {}
@@ -71,7 +84,6 @@ class RunRecord:
                 attempt, good=PartitionSet.union_of(outcome.good for outcome in done), problems=problems
             )
         bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
-        interrupted = kind is not None and not issubclass(kind, Exception)  # Ctrl-C, or a worker that ends the run
         self._write(
             replace(
                 self._entry,
@@ -127,6 +139,13 @@ class RunRecord:
                 self._workspace.warehouse.keep_state(self._workspace.catalog[asset], self.runner.tables[asset])
             except OSError as error:
                 self._warn(f"no snapshot of the provenance of {asset} could be written ({error})")
+
+    def _keep_profile(self) -> None:
+        profile = self._spans.profile(self._entry.run_id, self._entry.title, self._plan)
+        try:
+            RunProfiles(self._workspace.warehouse.uri).write(profile)
+        except OSError as error:
+            self._warn(f"the profile of the run could not be written ({error})")
 
     def _write(self, entry: RunEntry) -> None:
         try:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from orchestration.core.declarations.asset import Asset
-from orchestration.core.errors import CommitConflict, LakehouseError, WarehouseError
-from orchestration.engine.engines.embedded import EmbeddedEngine
+from orchestration.core.errors import CommitConflict, ConfigurationError, LakehouseError, WarehouseError
+from orchestration.core.planning.plan import Step
+from orchestration.core.runs.profile import Phase
+from orchestration.engine.engines.embedded import BYTES_A_ROW, EmbeddedEngine
 from orchestration.engine.engines.engine import Engine, MakeEngine
-from orchestration.engine.engines.spark import SparkEngine
+from orchestration.engine.engines.spark import SparkEngine, rows_at_once
 from orchestration.engine.engines.spark_child import SparkChild
 from orchestration.engine.exclusive import RunListener, log_folder
-from orchestration.engine.steps import explain
+from orchestration.engine.profiling import Spans
+from orchestration.engine.steps import ROWS_A_PARTITION, explain
 from orchestration.engine.workspace import Workspace
 from resources.delta.warehouse import Warehouse, is_conflict
 from resources.embedded.process import EmbeddedProcess, check_installed
 from resources.machine.memory import economize
-from resources.settings.load import VALUE_SETTINGS, Settings
+from resources.settings.load import VALUE_SETTINGS, Settings, bytes_of
 from resources.spark.driver import (
     SparkDriver,
     check_java,
@@ -32,11 +34,12 @@ from resources.spark.on_yarn import check_cluster, check_master, yarn_conf
 
 
 class Session:
-    """The engine of a run: started when it is told to, or when it is wanted."""
+    """The engine of a run: started when it is told to, or when it is wanted. spans: measure that, and who waits."""
 
-    def __init__(self, engine: Engine, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, pool: ThreadPoolExecutor, spans: Spans) -> None:
         self._engine = engine
         self._pool = pool
+        self._spans = spans
         self._lock = threading.Lock()
         self._started: Future[None] | None = None
 
@@ -44,12 +47,16 @@ class Session:
         """Start it, if nobody has."""
         with self._lock:
             if self._started is None:
-                self._started = self._pool.submit(self._engine.start)
+                self._started = self._pool.submit(self._spans.timed(Phase.SESSION, self._engine.start))
             return self._started
 
     def get(self) -> Engine:
         """Wait until it is ready."""
-        self.begin().result()
+        started = self.begin()
+        if not started.done():
+            with self._spans.span(Phase.SESSION):
+                started.result()
+        started.result()
         return self._engine
 
     def settle(self) -> None:
@@ -98,23 +105,45 @@ def engine_session(
 ENGINE_TITLES = {"spark": "Spark", "embedded": "the embedded engine"}
 
 
-def check_engine(workspace: Workspace, assets: Iterable[Asset] = ()) -> None:
-    """Raises EnvironmentError_ where this machine, or the cluster, cannot give the engine of the settings.
+def check_engine(workspace: Workspace, steps: Sequence[Step] = ()) -> None:
+    """Raises UsageError where this machine, the cluster or the memory of the settings cannot give what is needed.
 
-    assets: that are to be made; some may be for Spark alone.
+    steps: that are to be run; some may be for Spark alone.
     """
     settings = workspace.settings
+    check_memory(settings, max((len(step.all_partitions.locations) for step in steps), default=0))
     if settings.engine == "embedded":
         check_installed()
-        for asset in assets:
-            if asset.engine == "spark":
-                check_java()
-                check_java_libraries()
+        if any(workspace.catalog[step.asset].engine == "spark" for step in steps):
+            check_java()
+            check_java_libraries()
     elif not is_submitted():
         check_java()
         check_java_libraries()
         if settings.on_yarn:
             check_cluster(settings, workspace.warehouse.uri)
+
+
+def check_memory(settings: Settings, locations: int) -> None:
+    """Raises ConfigurationError where a day of so many locations, which is the smallest batch, has no room."""
+    key, memory, most = _room(settings)
+    rows = locations * ROWS_A_PARTITION
+    if rows > most:
+        enough = -(-rows * (bytes_of(memory) // most) >> 20)
+        raise ConfigurationError(
+            f"a day of {locations} locations is {rows} rows, and {key} ({memory}) has room for {most}",
+            f"Set {key} to {enough}m or more, or make fewer locations at once (--locations).",
+        )
+
+
+def _room(settings: Settings) -> tuple[str, str, int]:
+    """The setting that bounds what is made at once, its value, and the rows that it has room for."""
+    if settings.engine == "embedded":
+        return "embedded.memory", settings.embedded.memory, settings.embedded.memory_bytes // BYTES_A_ROW
+    driver, executor = settings.spark.driver_memory, settings.yarn.executor_memory
+    of_driver = settings.heap_bytes == bytes_of(driver)
+    key, memory = ("spark.driver_memory", driver) if of_driver else ("yarn.executor_memory", executor)
+    return key, memory, rows_at_once(settings.heap_bytes)
 
 
 def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
@@ -126,7 +155,8 @@ def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
             archive = spark_archive(settings, warehouse.uri, listener.starting)
             on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
         conf = spark_conf(settings, run_id, rows_expected, on_yarn)
-        return SparkEngine(warehouse, SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited))
+        driver = SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited)
+        return SparkEngine(warehouse, driver, rows_at_once(settings.heap_bytes))
 
     def embedded(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
         assert warehouse.folder is not None, "settings were validated"

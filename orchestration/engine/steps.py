@@ -8,73 +8,43 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.declarations.catalog import Catalog
-from orchestration.core.declarations.contract import Contract
-from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.errors import CheckFailed, LakehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
-from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.plan import Step
 from orchestration.core.runs.batches import in_batches
 from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal, Sourced
 from orchestration.core.runs.fold import Folded
 from orchestration.core.runs.outcome import StepOutcome
+from orchestration.core.runs.profile import Phase
 from orchestration.core.runs.step import Steps
 from orchestration.core.runs.step_world import Reading, Readings
-from orchestration.core.source import Source
-from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.differences import first_difference
-from orchestration.engine.changes.history import WarehouseHistory
-from orchestration.engine.engines.engine import Engine, KeptRows
+from orchestration.engine.engines.engine import KeptRows
 from orchestration.engine.fetching import Fetching, stored_columns
 from orchestration.engine.fingerprints import aggregate, contents
 from orchestration.engine.flagged_hours import flags_of_tables
-from orchestration.engine.folding import Folding, Rows
-from orchestration.engine.frames import Frames, conform
-from resources.delta.warehouse import Warehouse, condition, is_conflict
+from orchestration.engine.folding import Rows
+from orchestration.engine.frames import Frames, StoredRows, conform
+from orchestration.engine.run_context import RunContext
+from resources.delta.warehouse import condition, is_conflict
 from resources.machine import crash_points
 from resources.machine.memory import give_back
 from resources.machine.package import package_version
-from resources.raw.moments import Moments
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 ROWS_A_PARTITION = 24
 """So many rows of a dated partition an engine is set up for: those of hours."""
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What all steps of a run share.
-
-    engine: gives it, waits until it is ready. tables: the states on which the plan was made; current: the code,
-    contracts and moment of the run. history: of the warehouse. arguments: what an asset's function gets by keyword.
-    sources: by name. folding: folds what they send into the tables. moments: when they were asked in vain.
-    """
-
-    run_id: str
-    plan: Plan
-    catalog: Catalog
-    contracts: Mapping[str, Contract]
-    parameters: Parameters
-    warehouse: Warehouse
-    tables: Mapping[str, TableState]
-    current: Current
-    engine: Callable[[], Engine]
-    history: WarehouseHistory
-    arguments: Callable[[Asset], dict[str, Any]]
-    sources: Mapping[str, Source[Any]]
-    folding: Folding
-    moments: Moments
 
 
 class StepRunner:
@@ -85,6 +55,7 @@ class StepRunner:
 
     def __init__(self, context: RunContext, source: Fetching | None) -> None:
         self._catalog = context.catalog
+        self._spans = context.spans
         self._world = EngineWorld(context, source)
         self._steps = Steps(
             self._world,
@@ -101,11 +72,13 @@ class StepRunner:
     def run(self, step: Step) -> StepOutcome:
         """Run a step. Failures are contained: they end up in the outcome, with the partitions concerned."""
         started = time.perf_counter()
-        self._world.asked.pop(step.id, None)
-        outcome = replace(self._steps.run(step), seconds=time.perf_counter() - started)
-        self._world.keep_moments(step, outcome)
-        self.outcomes[step.id] = outcome
-        give_back()
+        with self._spans.span(Phase.STEP, step.id):
+            self._world.asked.pop(step.id, None)
+            outcome = replace(self._steps.run(step), seconds=time.perf_counter() - started)
+            with self._spans.span(Phase.END):
+                self._world.keep_moments(step, outcome)
+                self.outcomes[step.id] = outcome
+                give_back()
         return outcome
 
     @property
@@ -142,6 +115,7 @@ class EngineWorld:
 
     def __init__(self, context: RunContext, source: Fetching | None) -> None:
         self._context = context
+        self._spans = context.spans
         self._source = source
         self._assets = {asset.key: asset for asset in context.catalog}
         self._frames = Frames(self._assets, context.contracts, context.engine)
@@ -153,32 +127,37 @@ class EngineWorld:
     # Tables -----------------------------------------------------------------------------------------------------
 
     def state(self, asset: Asset, known: TableState) -> TableState:
-        return self._context.warehouse.state(asset, None if known.version is None else known)
+        with self._spans.span(Phase.COMMIT):
+            return self._context.warehouse.state(asset, None if known.version is None else known)
 
     def state_at(self, asset: Asset, version: int) -> TableState:
-        return self._context.warehouse.state_at(asset, version)
+        with self._spans.span(Phase.COMMIT):
+            return self._context.warehouse.state_at(asset, version)
 
     def flagged(self, window: RunWindow, state: TableState) -> FlaggedHours:
         context, at = self._context, (window, state.version)
         if at not in self._flags:
-            self._flags[at] = flags_of_tables(context.warehouse, self._assets, context.parameters, window, state)
+            with self._spans.span(Phase.READ):
+                self._flags[at] = flags_of_tables(context.warehouse, self._assets, context.parameters, window, state)
         return self._flags[at]
 
     def committing(self, asset: Asset) -> contextlib.AbstractContextManager[Any]:
-        return self._committing[asset.key]
+        return self._spans.around(Phase.WAIT, self._committing[asset.key])
 
     def create(self, asset: Asset) -> None:
-        self._context.engine().create(asset, self._context.contracts[asset.key])
+        with self._spans.span(Phase.COMMIT):
+            self._context.engine().create(asset, self._context.contracts[asset.key])
 
     def commit(self, asset: Asset, proposal: Proposal[KeptRows]) -> None:
         warehouse, made, said, before = self._context.warehouse, proposal.made, proposal.said, proposal.before
         replaced = proposal.change.replaced
         try:
-            if not replaced:
-                warehouse.record(asset, said, before)
-            else:
-                engine, only = self._context.engine(), None if made.held <= replaced else replaced
-                engine.replace(made.frame, only, asset, replaced, proposal.change.rows, said, before)
+            with self._spans.span(Phase.COMMIT):
+                if not replaced:
+                    warehouse.record(asset, said, before)
+                else:
+                    engine, only = self._context.engine(), None if made.held <= replaced else replaced
+                    engine.replace(made.frame, only, asset, replaced, proposal.change.rows, said, before)
         except Exception as error:
             if not is_conflict(error):
                 raise
@@ -216,10 +195,13 @@ class EngineWorld:
             frozen_over: dict[PartitionKey, int] = {}
             try:
                 for part in self._batches(targets, whole_locations=whole_locations):
-                    hours = self._folded(step, asset, part, own)
-                    rows = engine.evaluate(self.transform(step, asset, part, readings(part), own, hours))
+                    with self._spans.span(Phase.READ):
+                        hours = self._folded(step, asset, part, own)
+                    with self._spans.span(Phase.COMPUTE):
+                        rows = engine.evaluate(self.transform(step, asset, part, readings(part), own, hours))
                     kept.append((part, rows))
-                    facts |= self._distinct(asset, facts, self.facts(asset, rows.frame(), own))
+                    with self._spans.span(Phase.AGGREGATE):
+                        facts |= self._distinct(asset, facts, self.facts(asset, rows.frame(), own))
                     if hours is not None:
                         folded |= hours.folded
                         frozen |= hours.frozen
@@ -262,10 +244,11 @@ class EngineWorld:
 
         hours: of a fetched asset that keeps hours, the rows after the fold.
         """
-        if asset.source is not None:
-            frames = [self._sources_rows(step, asset, targets, own, hours)]
-        else:
-            frames = [self._frames.read(reading) for reading in inputs]
+        with self._spans.span(Phase.READ):
+            if asset.source is not None:
+                frames = [self._sources_rows(step, asset, targets, own, hours)]
+            else:
+                frames = [self._frames.read(reading) for reading in inputs]
         frame = self._context.engine().call(asset, frames, self._context.arguments(asset))
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
@@ -282,11 +265,14 @@ class EngineWorld:
 
     def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[KeptRows]:
         engine = self._context.engine()
-        with engine.working(step.id):
+        with engine.working(step.id), self._spans.span(Phase.AGGREGATE):
             facts: dict[PartitionKey, PartitionFacts] = {}
             for part in self._batches(partitions):
                 facts |= self.facts(asset, self._frames.stored(asset, part, own), own)
-            return Made(_Stored(self._frames.stored(asset, partitions, own)), facts)
+            return Made(StoredRows(self._frames.stored(asset, partitions, own)), facts)
+
+    def checking(self) -> contextlib.AbstractContextManager[None]:
+        return self._spans.span(Phase.CHECK)
 
     def altered(
         self, asset: Asset, made: Made[KeptRows], partitions: PartitionSet, own: TableState
@@ -368,19 +354,6 @@ class EngineWorld:
 
     def reached(self, point: str) -> None:
         crash_points.reach(point)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """Rows of a table, which need not be kept."""
-
-    rows: DataFrame
-
-    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
-        return self.rows
-
-    def let_go(self) -> None:
-        pass
 
 
 def explain(error: BaseException) -> str:

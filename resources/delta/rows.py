@@ -25,6 +25,9 @@ MOST_TERMS = 64
 
 More are put into one that covers them, and the rows that it covers besides are written back as they are.
 """
+PLAIN_FEATURES = frozenset({"appendOnly", "checkConstraints", "invariants", "timestampNtz"})
+CHECKS_AND_INVARIANTS, BY_FEATURES = 3, 7
+"""Versions of Delta's protocol for writers: up to the one all is known, from the other on features are listed."""
 BATCH_ROWS = 65_536
 ROW_GROUP_ROWS = 131_072
 FILE_BYTES = 64 << 20
@@ -171,6 +174,14 @@ def check_mapping(table: Any) -> None:
         )
 
 
+def takes_commits(table: Any) -> bool:
+    """Whether deltalake can answer for a commit of rows to a deltalake table, whatever others did to it."""
+    protocol, mapping = table.protocol(), table.metadata().configuration.get("delta.columnMapping.mode", "none")
+    features = {*(protocol.writer_features or ()), *(protocol.reader_features or ())}
+    known = protocol.min_writer_version <= CHECKS_AND_INVARIANTS or protocol.min_writer_version == BY_FEATURES
+    return known and features <= PLAIN_FEATURES and mapping.lower() in ("none", "")
+
+
 def _next_commit(uri: str, table: Any) -> Path:
     return Path(uri) / "_delta_log" / f"{table.version() + 1:020}.json"
 
@@ -182,21 +193,29 @@ def _committed_once(metadata: str) -> Any:
     return CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0)
 
 
-def batches_of(files: Sequence[Path], number: int) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
+def batches_of(
+    files: Sequence[Path], number: int, columns: PartitionColumns | None = None, only: PartitionSet | None = None
+) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
     """The rows of Parquet files, batch by batch, in any schema that is asked for: by name, null where they lack it.
 
-    Raises WarehouseError where they are not as many as ``number``.
+    only: those of these partitions, which ``columns`` tell; None: all. Raises WarehouseError where they are not as many
+    as ``number``.
     """
 
     def read(schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
+        names = None if only is None or columns is None else _names(only)
         count = 0
         for path in files:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(BATCH_ROWS):
+                    if names is not None and columns is not None:
+                        batch = batch.filter(pc.is_in(_partition_of(batch, columns), value_set=names))
                     count += batch.num_rows
-                    yield _as(batch, schema)
+                    if batch.num_rows:
+                        yield _as(batch, schema)
         if count != number:
             raise WarehouseError(f"{count} rows are there to be committed, and must be {number}")
 

@@ -8,9 +8,10 @@ also rows are; Spark's reads and commits are in ``resources.spark.tables``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
 from orchestration.core.state.table_state import TableState
 from resources.delta.log import DeltaLog
-from resources.delta.rows import few_terms, replace_rows
+from resources.delta.rows import few_terms, replace_rows, takes_commits
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -75,8 +76,13 @@ class Warehouse:
 
     def state(self, asset: Asset, start: TableState | None = None) -> TableState:
         """The state of an asset's table, from its log; ``start``: an earlier state to go on from."""
-        try:
+        with self._readable():
             return self._log(asset).state(start)
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise EnvironmentError_(
                 f"the warehouse {self.uri} cannot be read ({error})",
@@ -105,7 +111,8 @@ class Warehouse:
 
     def newest(self, asset: Asset) -> int | None:
         """The newest version of an asset's table; None where there is none."""
-        return self._log(asset).newest()
+        with self._readable():
+            return self._log(asset).newest()
 
     def schema(self, key: str, state: TableState) -> tuple[list[dict[str, Any]], str | None]:
         """A table's fields, as Delta's schema JSON has them, and its description; None where that is not known.
@@ -173,6 +180,13 @@ class Warehouse:
             )
             wanted = mask if wanted is None else pc.or_(wanted, mask)
         return rows if wanted is None else rows.filter(wanted)
+
+    def takes_rows(self, asset: Asset) -> bool:
+        """Whether ``replace_rows`` can commit to an asset's table: a lock keeps others out, and no feature that others
+        gave the table is one that only Delta itself can answer for."""
+        from deltalake import DeltaTable
+
+        return self.folder is not None and takes_commits(DeltaTable(self.table_uri(asset.key)))
 
     def replace_rows(
         self,

@@ -11,9 +11,14 @@ import fcntl
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resources.embedded.server import LOCK_SUFFIX
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FOLDER = "_aqi/scratch"
 ATTEMPTS = 10
@@ -33,23 +38,27 @@ class Scratch:
             try:
                 root.mkdir(parents=True, exist_ok=True)
                 sweep(root)
-                self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:  # another one that closed has removed the empty root
                 if attempt + 1 == ATTEMPTS:
                     raise
                 continue
-            fcntl.flock(self._held, fcntl.LOCK_EX)
+            fcntl.flock(held, fcntl.LOCK_EX)
             if self._lock.exists():  # or a sweep came between
                 self.folder.mkdir()
+                self._held: int | None = held
                 return
-            os.close(self._held)
+            os.close(held)
         raise OSError(errno.EBUSY, "others sweep it all the time", str(root))
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove it; again is nothing."""
+        if self._held is None:
+            return
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.unlink(missing_ok=True)
         os.close(self._held)
+        self._held = None
         with contextlib.suppress(OSError):  # others are there
             self.folder.parent.rmdir()
 
@@ -68,3 +77,19 @@ def sweep(root: Path) -> None:
     for folder in root.iterdir():
         if folder.is_dir() and not Path(f"{folder}{LOCK_SUFFIX}").exists():  # its lock is there before it is
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_parquet(rows: tuple[pa.Schema, Iterable[pa.RecordBatch]], folder: Path) -> None:
+    """Write rows as one Parquet file in a new folder, batch by batch; also where there are none."""
+    import pyarrow.parquet as pq
+
+    schema, batches = rows
+    folder.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(folder / "rows.parquet", schema, compression="lz4", store_schema=False) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a folder of rows that nobody reads any more. Never fails."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -34,8 +34,8 @@ from resources.settings.section import Section, a_time_zone
 ENVIRONMENT_PREFIX = "AQI_"
 MEMORY = r"^[0-9]+[kmgt]$"
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 64 << 40
-"""With less, the embedded engine has no room for the batches of a few steps at once; more than the most is a slip of
-the pen: no machine has it."""
+"""With less, the embedded engine has no room for the batches of a few steps at once, and Spark refuses to start (its
+least is 450 MiB of what a JVM counts as its heap). More than the most is a slip of the pen: no machine has it."""
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
@@ -94,13 +94,31 @@ _ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETT
 }
 
 
+def bytes_of(memory: str) -> int:
+    """``512m`` in bytes."""
+    return int(memory[:-1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[memory[-1]]
+
+
+def _check_memory(key: str, memory: str) -> None:
+    """Raises ValueError for one that is out of bounds."""
+    if bytes_of(memory) < LEAST_MEMORY:
+        raise ValueError(f"{key} must be at least {LEAST_MEMORY >> 20}m (got {memory})")
+    if bytes_of(memory) > MOST_MEMORY:
+        raise ValueError(f"{key} must be at most {MOST_MEMORY >> 40}t (got {memory})")
+
+
 class SparkSettings(Section):
-    """max_parallel_steps: so many steps at once, on either engine."""
+    """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
 
     master: str = "local[2]"
     driver_memory: str = Field("1g", pattern=MEMORY)
     max_parallel_steps: int = Field(4, ge=1)
     conf: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _in_bounds(self) -> Self:
+        _check_memory("driver_memory", self.driver_memory)
+        return self
 
     @model_validator(mode="after")
     def _same_values(self) -> Self:
@@ -120,14 +138,11 @@ class EmbeddedSettings(Section):
     @property
     def memory_bytes(self) -> int:
         """``memory`` in bytes."""
-        return int(self.memory[:-1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[self.memory[-1]]
+        return bytes_of(self.memory)
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
-        if self.memory_bytes < LEAST_MEMORY:
-            raise ValueError(f"memory must be at least {LEAST_MEMORY >> 20}m (got {self.memory})")
-        if self.memory_bytes > MOST_MEMORY:
-            raise ValueError(f"memory must be at most {MOST_MEMORY >> 40}t (got {self.memory})")
+        _check_memory("memory", self.memory)
         return self
 
 
@@ -147,6 +162,11 @@ class YarnSettings(Section):
     python: str | None = None
     principal: str | None = None
     keytab: str | None = None
+
+    @model_validator(mode="after")
+    def _in_bounds(self) -> Self:
+        _check_memory("executor_memory", self.executor_memory)
+        return self
 
     @model_validator(mode="after")
     def _both_or_none(self) -> YarnSettings:
@@ -207,8 +227,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _a_folder_for_the_engine(self) -> Self:
-        if self.engine == "embedded" and self.warehouse.uri is not None:
-            _check_folder(self.warehouse.uri)
+        uri = self.warehouse.uri
+        if uri is not None and (self.engine == "embedded" or "://" not in uri or uri.startswith("file://")):
+            _check_folder(uri, self.engine)
         return self
 
     @model_validator(mode="after")
@@ -227,6 +248,12 @@ class Settings(Section):
         return _needs_spark(self.model_dump(include={"profile", "spark", "warehouse"}))
 
     @property
+    def heap_bytes(self) -> int:
+        """The heap in which engine Spark makes rows: the driver's, on YARN the smaller one of it and an executor's."""
+        driver = bytes_of(self.spark.driver_memory)
+        return min(driver, bytes_of(self.yarn.executor_memory)) if self.on_yarn else driver
+
+    @property
     def on_yarn(self) -> bool:
         """Whether the session is an application on YARN."""
         return self.spark.master == "yarn"
@@ -237,17 +264,17 @@ class Settings(Section):
         return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
 
 
-def _check_folder(uri: str) -> None:
-    """Raises Refused for a folder that the embedded engine takes for another one, or for many."""
+def _check_folder(uri: str, engine: str) -> None:
+    """Raises Refused for a folder that an engine, or deltalake on either, takes for another one, or for many."""
     key = ("warehouse", "uri")
     try:
         folder = str(Path(uri.removeprefix("file://")).expanduser().resolve())
     except (OSError, RuntimeError, ValueError) as error:  # a user who is not there, links in a circle
         raise Refused(key, f"is no folder ({error})", "Use another folder.") from error
-    signs = [sign for sign in PATTERNS + UNREADABLE if sign in folder]
+    signs = [sign for sign in (PATTERNS if engine == "embedded" else "") + UNREADABLE if sign in folder]
     if signs:
         remedy = "Use another folder" + (", or --engine spark." if set(signs) <= set(PATTERNS) else ".")
-        raise Refused(key, f"the embedded engine takes no folder with {' '.join(signs)} in its path ({folder})", remedy)
+        raise Refused(key, f"the engine {engine} takes no folder with {' '.join(signs)} in its path ({folder})", remedy)
 
 
 def _needs_spark(values: Mapping[str, Any]) -> str:

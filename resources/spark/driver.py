@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
 from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS, Settings
+from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 JARS_FOLDER = Path(sys.prefix) / "java"
 ROWS_PER_SHUFFLE_PARTITION = 500_000
 JVM_END_SECONDS = 20
+DEATH_SECONDS = 3
+"""So long after the connection was lost it is waited for a JVM that may be ending."""
+LOG_BYTES = 1 << 20
+"""So much of the end of a JVM's log is looked through for why it ended."""
 
 _BASE_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -43,6 +48,14 @@ _BASE_CONF: dict[str, str] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Larger tables of Arrow go to tasks as they are, and not as boxed rows into the plan.
+    "spark.sql.execution.arrow.localRelationThreshold": "1MB",
+    # What is remembered of jobs that are done, for a page that nobody serves.
+    "spark.ui.retainedJobs": "20",
+    "spark.ui.retainedStages": "20",
+    "spark.ui.retainedTasks": "100",
+    "spark.sql.ui.retainedExecutions": "20",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
 
@@ -204,6 +217,7 @@ class SparkDriver:
         self._process: Any = None
         self._session: SparkSession | None = None
         self._application_id = ""
+        self._log_begins = 0
 
     def start(self) -> SparkSession:
         """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
@@ -217,6 +231,7 @@ class SparkDriver:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._log.open("ab") as log:
+                self._log_begins = log.tell()
                 pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
                 gateway = launch_gateway(conf, pipes)  # type: ignore[no-untyped-call]
             self._process = getattr(gateway, "proc", None)
@@ -228,10 +243,51 @@ class SparkDriver:
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
         except Exception as error:
+            text = text_of(error)
+            status = self._ended() if is_gone(text) else None
+            if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
+                raise RunError(*told) from error
             raise RunError(
                 f"the Spark session did not start: {_of_the_jvm(error)}", f"The JVM's log is {self._log}."
             ) from error
         return self._session
+
+    def explained(self, error: Exception) -> RunError | None:
+        """What to tell instead of ``error``, where memory is the reason or the JVM has ended; None for any other."""
+        text = text_of(error)
+        if not is_gone(text):
+            told = told_of_memory(text, "", None, self._heaps)
+            return None if told is None else RunError(*told)
+        status = self._ended()
+        if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
+            return RunError(*told)
+        if status is None:
+            return None
+        how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        return RunError(f"Spark's driver JVM ended in mid-run: {how}; its log is {self._log}", AGAIN)
+
+    @property
+    def _heaps(self) -> Heaps:
+        names = ("spark.driver.memory", "spark.executor.memory", "spark.executor.memoryOverhead")
+        return Heaps(*(self._conf.get(name, "") for name in names))
+
+    def _ended(self) -> int | None:
+        """The exit status of the JVM; None where it lives, or is not our child."""
+        if self._process is None:
+            return None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DEATH_SECONDS)
+        status: int | None = self._process.returncode
+        return status
+
+    def _said(self) -> str:
+        """The end of what the JVM has said."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(self._log_begins, self._log.stat().st_size - LOG_BYTES))
+                return log.read().decode(errors="replace")
+        except OSError:
+            return ""
 
     @property
     def application_id(self) -> str:

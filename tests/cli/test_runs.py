@@ -76,7 +76,7 @@ def test_a_backfill_of_a_selection_and_of_places(aqi: Aqi) -> None:
     call = ("backfill", *MARCH, "--select", "bronze.*", "--locations", "hanoi", "--dry-run")
     [step] = aqi.json(*call)["steps"]
     assert (len(step["partitions"]), step["partitions"][0]) == (31, "2025-03-01/hanoi")
-    assert "2025-03-01..2025-03-31 × hanoi" in aqi.text(*call)
+    assert "2025-03 × hanoi" in aqi.text(*call)
     assert "Did you mean 'hanoi'" in aqi.refusal("backfill", *MARCH, "--locations", "hanoy")[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,6 +83,9 @@ class _SharedSession:
     def stop(self) -> None:
         pass
 
+    def explained(self, error: Exception) -> None:
+        pass
+
 
 class SharedSpark:
     """Spark."""
@@ -94,6 +98,8 @@ class SharedSpark:
     def engine(self, warehouse: Warehouse) -> Engine:
         made = SparkEngine(warehouse, _SharedSession(self.session))
         made.start()
+        assert made.scratch is not None
+        weakref.finalize(made, made.scratch.close)  # nobody stops it: the session goes on
         return made
 
     def make(self, warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:

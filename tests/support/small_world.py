@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
@@ -101,6 +101,9 @@ class World:
         self.calls.append("lock")
         yield
         self.calls.append("unlock")
+
+    def checking(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def create(self, asset: Asset) -> None:
         self.calls.append("create")

@@ -17,6 +17,7 @@ from typing import Literal
 
 from orchestration.core.calendar import DAY
 from orchestration.core.errors import PartitionRangeError
+from orchestration.core.partitions.in_words import days_in_words
 
 ChunkMode = Literal["monthly", "weekly", "daily"]
 
@@ -94,6 +95,10 @@ class Days:
     def __str__(self) -> str:
         """For instance ``2025-08-08..2025-08-14, 2025-08-20``; ``no days`` where there are none."""
         return ", ".join(f"{a}" if a == b else f"{a}..{b}" for a, b in self.pieces) or "no days"
+
+    def in_short(self) -> str:
+        """For people, short: whole months and years as such, and the ends of many that do not touch."""
+        return days_in_words(self.pieces)
 
     @property
     def first(self) -> date:

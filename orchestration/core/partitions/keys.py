@@ -22,6 +22,7 @@ from typing import Any
 
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.days import ChunkMode, Days, chunks, first_and_last_day, parse_range
+from orchestration.core.partitions.in_words import set_in_words
 from orchestration.core.partitions.location import LOCATION_KEY
 
 __all__ = [
@@ -184,12 +185,20 @@ class PartitionSet:
                     yield PartitionKey(day, location)
 
     def __str__(self) -> str:
-        """For instance ``2025-08-08..2025-09-20 × east, north, west``; ``null``; ``nothing``."""
+        """For people, short: ``2025-08 × east, north``, ``2025 × 50 locations: p000 … p049``, ``null``, ``nothing``."""
+        return set_in_words(self.has_null, [(days.pieces, at) for days, at in self._groups()])
+
+    def in_full(self) -> str:
+        """All of it, for instance ``2025-08-08..2025-09-20 × east, north, west``; ``null``; ``nothing``."""
+        groups = [f"{days} × {', '.join(at)}" for days, at in self._groups()]
+        return "; ".join(["null"] * self.has_null + groups) or "nothing"
+
+    def _groups(self) -> list[tuple[Days, list[str]]]:
+        """Locations that have the same days, by these days."""
         together: dict[Days, list[str]] = {}
         for location, days in self.parts:
             together.setdefault(days, []).append(location)
-        groups = sorted((days.pieces, f"{days} × {', '.join(at)}") for days, at in together.items())
-        return "; ".join(["null"] * self.has_null + [text for _, text in groups]) or "nothing"
+        return sorted(together.items(), key=lambda group: group[0].pieces)
 
     @property
     def locations(self) -> tuple[str, ...]:

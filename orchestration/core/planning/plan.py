@@ -30,7 +30,7 @@ class Input:
             "asset": self.asset,
             "version": self.version,
             "step": self.step,
-            "partitions": str(self.partitions),
+            "partitions": self.partitions.in_full(),
         }
 
 

@@ -140,7 +140,8 @@ def skipped(
         bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
-            problems.append(Problem(Outcome.SKIPPED, concerned, f"upstream {mapping.of} failed: {bad}"))
+            why = f"upstream {mapping.of} failed: {bad}"
+            problems.append(Problem(Outcome.SKIPPED, concerned, why, mapping.of))
             left = left - concerned
     return tuple(problems)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +12,8 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.hourly import gap_in_words
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.runs.causes import causes_of
+from orchestration.core.runs.profile import Profile
 from orchestration.core.state.table_state import TableState
 
 
@@ -28,11 +28,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream)."""
+    """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
+
+    upstream: the asset whose failure is the reason; it is in the message too, and kept nowhere else.
+    """
 
     outcome: Outcome
     partitions: PartitionSet
     message: str
+    upstream: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -174,7 +178,7 @@ def _chunk_outcome(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What became of a run. beyond: see ``HourlyWindow``."""
+    """What became of a run. beyond: see ``HourlyWindow``. profile: where its time went."""
 
     run_id: str
     plan: Plan
@@ -184,6 +188,7 @@ class RunSummary:
     application_id: str = ""
     chunks: tuple[ChunkOutcome, ...] = ()
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
+    profile: Profile | None = None
 
     @property
     def ok(self) -> bool:
@@ -257,25 +262,15 @@ TOLD_AT_MOST = 20
 
 
 def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
-    """What failed, was skipped or is lacking: a line each, with asset, partitions and why; empty where all is well.
+    """What failed, was skipped or is lacking: each cause once, with asset, partitions and why, and below it what went
+    with it; empty where all is well.
 
-    Of many lines the first of each asset are told before others.
+    Of many causes the first of each asset are told before others.
     """
-    found = [
-        (outcome.step.asset, str(problem.outcome), problem.message, problem.partitions)
-        for outcome in outcomes
-        for problem in outcome.problems
-    ]
-    found += [(item.asset, "left out", item.reason, item.partitions) for item in plan.left_out if item.lacking]
-    merged: dict[tuple[str, str, str], PartitionSet] = {}
-    for asset, what, why, partitions in found:
-        if partitions:
-            merged[asset, what, why] = merged.get((asset, what, why), PartitionSet.empty()) | partitions
-    seen: Counter[str] = Counter()
+    found = causes_of(plan, outcomes)
+    told, more = found.foremost(TOLD_AT_MOST)
     lines = []
-    for (asset, what, why), partitions in merged.items():
-        lines.append((seen[asset], f"{asset} {partitions} {what}: {why}"))
-        seen[asset] += 1
-    told = [line for _, line in sorted(lines, key=itemgetter(0))[:TOLD_AT_MOST]]
-    more = len(lines) - len(told)
-    return "\n".join([*told, *([f"and {more} more"] if more else [])])
+    for cause in told:
+        lines.append(f"{cause.asset} {cause.partitions} {cause.what}: {cause.message}")
+        lines += [f"  {line}" for line in cause.consequences]
+    return "\n".join([*lines, *([f"and {more} more"] if more else []), *found.at_last])

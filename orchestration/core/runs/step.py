@@ -161,13 +161,14 @@ class Steps(Generic[Frame]):
         made = self._world.make(step, asset, needed, lambda part: self.readings(asset, part, view), own)
         kept = False
         try:
-            broken = self._checked(asset, made, needed, stored, own)
-            done.problems += broken
-            needed = needed - all_of(broken)
-            sourced = self._sourced(step, asset, stored, fetched, own)
-            records = recording.records_of(
-                asset, needed, made.facts, view, self._current, self._flags(view), sourced, made
-            )
+            with self._world.checking():
+                broken = self._checked(asset, made, needed, stored, own)
+                done.problems += broken
+                needed = needed - all_of(broken)
+                sourced = self._sourced(step, asset, stored, fetched, own)
+                records = recording.records_of(
+                    asset, needed, made.facts, view, self._current, self._flags(view), sourced, made
+                )
             written, rows, left = self._commit(asset, made, records, own)
             kept = self._is_kept(asset)
             if kept:

@@ -103,6 +103,10 @@ class StepWorld(Protocol[Frame]):
         """Those of ``partitions`` whose rows in ``made`` are not what was fetched and stored; and where they differ."""
         ...
 
+    def checking(self) -> AbstractContextManager[None]:
+        """Within it a step checks what it made, and puts down what that was made of."""
+        ...
+
     def let_go(self, frame: Frame) -> None:
         """Nobody reads the frame any more. Never fails."""
         ...

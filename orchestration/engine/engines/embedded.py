@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
@@ -23,12 +23,14 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.engines.engine import KeptRows
+from orchestration.engine.engines.parquet_rows import LocalCommits, ParquetRows, Part
 from orchestration.engine.engines.spark_child import SparkChild
+from resources.delta.plain_files import Files, PlainTables, unreadable
 from resources.delta.rows import batches_of, rewrite_rows
 from resources.delta.table_schema import check_features, fields_of, grow
 from resources.delta.warehouse import Warehouse, condition
 from resources.embedded.process import EmbeddedProcess
-from resources.embedded.tables import EmbeddedTables, Files, unreadable, write_parquet
+from resources.embedded.scratch import remove_folder, write_parquet
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -42,42 +44,6 @@ MOST_PIECES = 256
 """So many pieces of partitions are a condition; more are joined."""
 
 
-class Part(NamedTuple):
-    """Rows in the Parquet files of a folder. partitions: that they can be of; None where nobody knows."""
-
-    folder: Path
-    files: tuple[Path, ...]
-    partitions: PartitionSet | None = None
-
-    def may_have(self, wanted: PartitionSet | None) -> bool:
-        """Whether it can have rows of what is wanted (None: anything)."""
-        return wanted is None or self.partitions is None or bool(self.partitions & wanted)
-
-
-class EmbeddedRows:
-    """Rows in Parquet files; a session of a later process reads them too."""
-
-    def __init__(self, process: EmbeddedProcess, parts: Sequence[Part], schema: StructType) -> None:
-        self._process, self.parts, self.schema = process, tuple(parts), schema
-
-    @property
-    def files(self) -> list[Path]:
-        """As they were written."""
-        return [file for part in self.parts for file in part.files]
-
-    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
-        parts = [part for part in self.parts if part.may_have(partitions)]
-        files = [file for part in parts or self.parts[:1] for file in part.files]
-        session = self._process.session()
-        if gone := [file for file in files if not file.exists()]:
-            raise RunError(f"rows that this run evaluated are gone ({gone[0]})", "Call the same command again.")
-        return session.read.schema(self.schema).parquet(*map(str, files))
-
-    def let_go(self) -> None:
-        for part in self.parts:
-            shutil.rmtree(part.folder, ignore_errors=True)
-
-
 class EmbeddedEngine:
     """See ``engine.Engine``."""
 
@@ -89,9 +55,9 @@ class EmbeddedEngine:
         self._warehouse, self._process = warehouse, process
         self._spark: SparkChild | None = None
         self._on_spark = None if on_spark is None else self._started_once(on_spark)
-        self._tables = EmbeddedTables(warehouse)
+        self._tables = PlainTables(warehouse)
         self._work = threading.local()
-        self._committing = threading.Lock()
+        self._commits = LocalCommits(warehouse)
 
     @property
     def rows_at_once(self) -> int:
@@ -112,7 +78,7 @@ class EmbeddedEngine:
     def stop(self) -> None:
         if self._spark is not None:
             self._spark.end()
-        with self._committing:  # what is being committed lies in the scratch that goes now
+        with self._commits.one_at_a_time:  # what is being committed lies in the scratch that goes now
             self._process.stop()
 
     def _started_once(self, make: Callable[[], SparkChild]) -> Callable[[], SparkChild]:
@@ -169,16 +135,17 @@ class EmbeddedEngine:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return EmbeddedRows(self._process, [Part(folder, tuple(sorted(folder.glob("*.parquet"))))], schema)
+        files = tuple(sorted(map(str, folder.glob("*.parquet"))))
+        return ParquetRows([Part(str(folder), files)], schema, self._read, remove_folder)
+
+    def _read(self, schema: StructType, paths: Sequence[str]) -> DataFrame:
+        session = self._process.session()
+        if gone := [path for path in paths if not Path(path).exists()]:
+            raise RunError(f"rows that this run evaluated are gone ({gone[0]})", "Call the same command again.")
+        return session.read.schema(schema).parquet(*paths)
 
     def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:
-        made = [
-            (part._replace(partitions=of), rows.schema)
-            for of, rows in parts
-            if isinstance(rows, EmbeddedRows)
-            for part in rows.parts
-        ]
-        return EmbeddedRows(self._process, [part for part, _ in made], made[0][1])
+        return ParquetRows.together(parts)
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
         made: DataFrame
@@ -192,9 +159,9 @@ class EmbeddedEngine:
         folders = []
         for frame in frames:
             rows = self.evaluate(frame)
-            assert isinstance(rows, EmbeddedRows)
-            self._work.folders += [part.folder for part in rows.parts]
-            folders += [part.folder for part in rows.parts]
+            assert isinstance(rows, ParquetRows)
+            self._work.folders += [Path(part.folder) for part in rows.parts]
+            folders += [Path(part.folder) for part in rows.parts]
         output = self._folder(passing=True)
         child = self._on_spark()
         timer = threading.Timer(self._process.timeout, child.kill)
@@ -219,17 +186,7 @@ class EmbeddedEngine:
         provenance: Provenance,
         base: TableState,
     ) -> None:
-        part = rows
-        if only is not None:
-            with self.working(asset.key):
-                part = self.evaluate(self._of(rows.frame(only), asset, only))
-        assert isinstance(part, EmbeddedRows)
-        try:
-            with self._committing:  # each takes what it needs of both, memory and processors
-                self._warehouse.replace_rows(batches_of(part.files, number), asset, partitions, provenance, base)
-        finally:
-            if part is not rows:
-                part.let_go()
+        self._commits.replace(rows, only, asset, partitions, number, provenance, base)
 
     def rewrite(
         self, frame: DataFrame, asset: Asset, contract: Contract, number: int, commit_metadata: str, base_version: int
@@ -238,13 +195,13 @@ class EmbeddedEngine:
         fields = fields_of(uri, frame, contract)
         check_features(uri)
         rows = self.evaluate(frame)
-        assert isinstance(rows, EmbeddedRows)
+        assert isinstance(rows, ParquetRows)
         import pyarrow.parquet as pq
 
         crash_points.reach("before-commit")
         try:
             number = sum(pq.read_metadata(file).num_rows for file in rows.files)
-            with self._committing:
+            with self._commits.one_at_a_time:
                 rewrite_rows(uri, fields, batches_of(rows.files, number), commit_metadata, base_version)
                 grow(uri, fields, contract.description, "")  # deltalake leaves what the table is described as
         finally:

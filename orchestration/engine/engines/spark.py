@@ -1,28 +1,41 @@
-"""The engine ``spark``: a driver JVM on this machine or an application on YARN, Delta's own commits."""
+"""The engine ``spark``: a driver JVM on this machine, or an application on YARN and Delta's own commits."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import LakehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.engines.engine import KeptRows
+from orchestration.engine.engines.parquet_rows import LocalCommits, ParquetRows, Part
+from resources.delta.plain_files import PlainTables
 from resources.delta.table_schema import rewrite
 from resources.delta.warehouse import Warehouse, condition
 from resources.embedded.process import CONNECT_MODE
+from resources.embedded.scratch import Scratch, remove_folder
 from resources.spark.tables import SparkTables, laid_out
+from resources.storage.remote_scratch import RemoteScratch
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+PATTERNS = frozenset("*?{}")
+"""Signs that Spark takes for patterns in a path, and that a folder's name may hold."""
+AS_IT_IS = "__globPaths__"
+"""Spark's own option: whether it does so."""
 
 
 class SparkProvider(Protocol):
@@ -37,30 +50,40 @@ class SparkProvider(Protocol):
 
     def stop(self) -> None: ...
 
+    def explained(self, error: Exception) -> LakehouseError | None:
+        """What to tell instead of ``error``, where that only says what came of something else."""
 
-class SparkRows:
-    """A frame that Spark keeps, once it is evaluated."""
 
-    def __init__(self, frame: DataFrame) -> None:
-        self._frame = frame.persist()
+ROWS_AT_ONCE = (1 << 30) // 4096
+"""For the default heap, see ``rows_at_once``."""
 
-    def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
-        return self._frame
 
-    def let_go(self) -> None:
-        with contextlib.suppress(Exception):  # a JVM that is gone has forgotten it
-            self._frame.unpersist()
+def rows_at_once(heap_bytes: int) -> int:
+    """So many rows a heap can bear at once: 4 KiB for each.
+
+    A wide one is 200 bytes, and not much more than what two tasks have in their hands is in memory; the sets of keys of
+    the aggregation, and Arrow's batches on their way in, are.
+    """
+    return heap_bytes // 4096
 
 
 class SparkEngine:
-    """See ``engine.Engine``."""
+    """See ``engine.Engine``.
+
+    What is evaluated lies in Parquet files in scratch, beside the warehouse, and not in Spark's memory. A local
+    warehouse is committed to by deltalake, as that of the engine ``embedded``, but for tables whose features only Delta
+    itself knows.
+    """
 
     name = "spark"
-    rows_at_once = sys.maxsize
 
-    def __init__(self, warehouse: Warehouse, provider: SparkProvider) -> None:
+    def __init__(self, warehouse: Warehouse, provider: SparkProvider, rows_at_once: int = ROWS_AT_ONCE) -> None:
         self._warehouse, self._provider = warehouse, provider
         self._spark: SparkSession | None = None
+        self.scratch: Scratch | RemoteScratch | None = None
+        self._plain = PlainTables(warehouse, old_instants=True)
+        self._commits = LocalCommits(warehouse)
+        self.rows_at_once = rows_at_once
 
     @property
     def application_id(self) -> str:
@@ -68,6 +91,8 @@ class SparkEngine:
 
     def start(self) -> None:
         os.environ.pop(CONNECT_MODE, None)
+        folder = self._warehouse.folder
+        self.scratch = RemoteScratch(self._warehouse.uri) if folder is None else Scratch(folder)
         self._spark = self._provider.start()
 
     def cancel(self) -> None:
@@ -75,18 +100,34 @@ class SparkEngine:
 
     def stop(self) -> None:
         self._provider.stop()
+        with self._commits.one_at_a_time:  # what is being committed lies in the scratch that goes now
+            if self.scratch is not None:
+                self.scratch.close()
+                self.scratch = None
 
     @contextlib.contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """Gives this thread's jobs a name, and a fair share beside those of other steps."""
+        """Gives this thread's jobs a name, and a fair share beside those of other steps.
+
+        Where Spark has no memory left in it, or ends, RunError says so.
+        """
         os.environ.pop(CONNECT_MODE, None)  # or an asset's functions would make expressions of Connect
-        context = self._session.sparkContext
-        context.setLocalProperty("spark.scheduler.pool", what)
-        context.setJobDescription(what)
-        yield
+        try:
+            context = self._session.sparkContext
+            context.setLocalProperty("spark.scheduler.pool", what)
+            context.setJobDescription(what)
+            yield
+        except LakehouseError:
+            raise
+        except Exception as error:
+            if (known := self._provider.explained(error)) is not None:
+                raise known from error
+            raise
 
     def table(self, asset: Asset, version: int, partitions: PartitionSet | None = None) -> DataFrame:
-        rows = self._tables.read(asset.key, version)
+        rows = self._files(asset, version, partitions)
+        if rows is None:
+            rows = self._tables.read(asset.key, version)
         return rows if partitions is None else rows.where(condition(asset.partition_columns, partitions))
 
     def rows(self, table: pa.Table) -> DataFrame:
@@ -97,17 +138,27 @@ class SparkEngine:
         return together.coalesce(self._session.sparkContext.defaultParallelism) if len(frames) > 1 else together
 
     def evaluate(self, frame: DataFrame) -> KeptRows:
-        return SparkRows(frame)
+        assert self.scratch is not None, "the engine was started"
+        folder = f"{self.scratch.folder}/{uuid.uuid4().hex}"
+        try:
+            frame.write.parquet(folder)
+        except BaseException:
+            self._remove(folder)
+            raise
+        paths = [folder] if self._warehouse.folder is None else sorted(map(str, Path(folder).glob("*.parquet")))
+        return ParquetRows([Part(folder, tuple(paths))], frame.schema, self._read, self._remove)
 
     def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:
-        assert len(parts) == 1, "Spark evaluates everything at once"
-        return parts[0][1]
+        return ParquetRows.together(parts)
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
         made: DataFrame = asset.function(*frames, **arguments)
         return made
 
     def create(self, asset: Asset, contract: Contract) -> None:
+        if self._warehouse.folder is not None:
+            self._warehouse.create(asset, contract)
+            return
         with self.working(asset.key):
             self._tables.create(asset, contract)
 
@@ -121,8 +172,11 @@ class SparkEngine:
         provenance: Provenance,
         base: TableState,
     ) -> None:
+        if self._warehouse.takes_rows(asset):
+            self._commits.replace(rows, only, asset, partitions, number, provenance, base)
+            return
         with self.working(asset.key):
-            frame = rows.frame()
+            frame = rows.frame(only)
             part = frame if only is None else frame.where(condition(asset.partition_columns, only))
             self._tables.replace(part, asset, partitions, number, provenance, base)
 
@@ -131,6 +185,32 @@ class SparkEngine:
     ) -> None:
         uri = self._warehouse.table_uri(asset.key)
         rewrite(self._session, uri, laid_out(frame, asset, number), contract, commit_metadata, base_version)
+
+    def _files(self, asset: Asset, version: int, partitions: PartitionSet | None) -> DataFrame | None:
+        """The files of a table of a local warehouse that can have rows of ``partitions``; None where Delta's own reader
+        is needed for it."""
+        if self._warehouse.folder is None:
+            return None
+        from pyspark.sql.types import StructType
+
+        found = self._plain.plain(self._plain.open(asset, version), asset, partitions)
+        if found is None:
+            return None
+        schema = StructType.fromJson(json.loads(found.schema))
+        return self._read(schema, found.paths) if found.paths else self._session.createDataFrame([], schema)
+
+    def _read(self, schema: StructType, paths: Sequence[str]) -> DataFrame:
+        reader = self._session.read.schema(schema)
+        if not PATTERNS & set(self._warehouse.uri):
+            return reader.parquet(*paths)
+        reader = reader.option(AS_IT_IS, "false")  # of several files at once it would give each row several times
+        return self.union([reader.parquet(path) for path in paths])
+
+    def _remove(self, folder: str) -> None:
+        if isinstance(self.scratch, RemoteScratch):
+            self.scratch.remove(folder)
+        else:
+            remove_folder(folder)
 
     @property
     def _session(self) -> SparkSession:

@@ -133,7 +133,8 @@ def main() -> None:
             try:
                 session = session or driver.start()
                 _do(session, work)
-            except Exception as error:  # told to who asked  # noqa: BLE001
+            except Exception as raised:  # told to who asked  # noqa: BLE001
+                error = driver.explained(raised) or raised
                 wrong = (
                     f"{in_a_line(error)} {error.remedy}".strip()
                     if isinstance(error, LakehouseError)

@@ -183,7 +183,7 @@ def test_what_is_no_set_as_json(data: Any) -> None:
 @quick
 @given(key_sets)
 def test_a_printed_set_says_all_of_it(keys: frozenset[PartitionKey]) -> None:
-    text = str(PartitionSet.from_keys(keys))
+    text = PartitionSet.from_keys(keys).in_full()
     read = PartitionSet.empty()
     groups = [] if text == "nothing" else text.split("; ")
     for group in groups:
@@ -232,6 +232,9 @@ def test_sets_print() -> None:
         "null; 2025-08-08, 2025-08-10 × hanoi"
     )
     assert (str(PartitionSet.null()), str(PartitionSet.empty())) == ("null", "nothing")
+    assert (PartitionSet.null().in_full(), PartitionSet.empty().in_full()) == ("null", "nothing")
+    assert everywhere.in_full() == str(everywhere)
+    assert PartitionSet.of(days("2025-08-01..2025-08-31"), ["hue"]).in_full() == "2025-08-01..2025-08-31 × hue"
 
 
 def test_a_set_of_no_days_or_no_locations_is_empty() -> None:

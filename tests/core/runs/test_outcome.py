@@ -228,10 +228,10 @@ def test_a_summary_has_chunks_only_for_a_backfill() -> None:
 
 
 def test_what_failed_in_words_names_every_table() -> None:
-    """The same reason at many places is one line; of many lines, each table has one."""
+    """The same reason at many locations is one line; of many lines, each table has one."""
     places = [f"p{number:03}" for number in range(200)]
     feed = step(FEED, PartitionSet.union_of(at(place, 1) for place in places))
-    problems = tuple(Problem(Outcome.FAILED, at(place, 1), f"{place} did not answer") for place in places)
+    problems = tuple(Problem(Outcome.FAILED, at(place, 1), f"error {place[1:]}") for place in places)
     both = StepOutcome(step(CLEAN, at("p000", 1) | at("p001", 1)))
     same = tuple(Problem(Outcome.SKIPPED, at(place, 1), "upstream failed") for place in places[:2])
     left_out = LeftOut(DAILY, august(1), "it needs more", lacking=True)
@@ -239,7 +239,7 @@ def test_what_failed_in_words_names_every_table() -> None:
     told = in_words(plan, [StepOutcome(feed, problems=problems), replace(both, problems=same)]).splitlines()
     assert len(told) == 21
     assert told[:3] == [
-        f"{FEED} 2025-08-01 × p000 failed: p000 did not answer",
+        f"{FEED} 2025-08-01 × p000 failed: error 000",
         f"{CLEAN} 2025-08-01 × p000, p001 skipped: upstream failed",
         f"{DAILY} 2025-08-01 × hue left out: it needs more",
     ]

@@ -35,7 +35,7 @@ OF_OURS = (
     r"\baqi_(?=partitions|hours|lag|step|runs?)",  # the names of metrics begin with the command's
 )
 """Forms of the command's name in what it keeps, beside those that people read."""
-CALLED = ("backfill", "lineage", "materialize", "plan", "repair", "show", "status", "wipe")
+CALLED = ("backfill", "lineage", "materialize", "plan", "repair", "runs", "show", "status", "wipe")
 SAID = [
     ("plan", "*", "--partitions", "2025-02-27..2025-03-05"),
     ("plan", "*", "--partitions", "2025-02-27..2025-03-05", "--force", "--json"),
@@ -55,6 +55,10 @@ SAID = [
     ("freshness", "--json"),
     ("metrics",),
     ("metrics", "--json"),
+    ("runs",),
+    ("runs", "--json"),
+    ("runs", "last"),
+    ("runs", "last", "--json"),
     ("maintenance", "--dry-run"),
     *[(name, "--help") for name in CALLED],
     *[("show", key, "--format", form, "--limit", "1000") for key in COLUMNS for form in ("table", "csv", "json")],

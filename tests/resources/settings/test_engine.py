@@ -57,14 +57,25 @@ def test_a_timeout_at_the_bounds(seconds: str) -> None:
 @pytest.mark.parametrize(
     ("memory", "bound"), [("511m", "at least 512m"), ("65t", "at most 64t"), ("9" * 40 + "k", "at most 64t")]
 )
-def test_memory_out_of_bounds(memory: str, bound: str) -> None:
-    message = f"the command line: embedded: memory must be {bound} (got {memory})"
-    assert refusal({"embedded": {"memory": memory}}) == (message, CORRECT)
+@pytest.mark.parametrize("key", ["embedded.memory", "spark.driver_memory", "yarn.executor_memory"])
+def test_memory_out_of_bounds(key: str, memory: str, bound: str) -> None:
+    section, name = key.split(".")
+    message = f"the command line: {section}: {name} must be {bound} (got {memory})"
+    assert refusal({section: {name: memory}}) == (message, CORRECT)
 
 
 @pytest.mark.parametrize(("memory", "size"), [("512m", 1 << 29), ("64t", 1 << 46)])
 def test_memory_at_the_bounds(memory: str, size: int) -> None:
     assert given({"embedded": {"memory": memory}}).embedded.memory_bytes == size
+    spark = given({"spark": {"driver_memory": memory}, "yarn": {"executor_memory": memory}})
+    assert (spark.spark.driver_memory, spark.yarn.executor_memory, spark.heap_bytes) == (memory, memory, size)
+
+
+@pytest.mark.parametrize(("driver", "executor", "heap"), [("1g", "2g", 1 << 30), ("4g", "2g", 2 << 30)])
+def test_the_heap_on_yarn_is_the_smaller_one(driver: str, executor: str, heap: int) -> None:
+    memory = {"spark": {"driver_memory": driver}, "yarn": {"executor_memory": executor}}
+    assert given(memory, "yarn").heap_bytes == heap
+    assert given(memory).heap_bytes == int(driver[0]) << 30
 
 
 @pytest.mark.parametrize(
@@ -108,12 +119,18 @@ def test_the_embedded_session_is_not_told_what_only_spark_knows() -> None:
 def test_a_folder_that_would_be_taken_for_a_pattern(tmp_path: Path, name: str, signs: str, remedy: str) -> None:
     folder = tmp_path / name / "warehouse"
     message = (
-        f"the environment (AQI_WAREHOUSE__URI): warehouse.uri: the embedded engine takes no folder with {signs} in its "
+        f"the environment (AQI_WAREHOUSE__URI): warehouse.uri: the engine embedded takes no folder with {signs} in its "
         f"path ({folder})"
     )
+    of_either = [sign for sign in signs.split() if sign not in "*?{}"]
     for uri in (str(folder), f"file://{folder}"):
         assert refusal(AQI_WAREHOUSE__URI=uri) == (message, remedy)
-        assert given(AQI_WAREHOUSE__URI=uri, AQI_ENGINE="spark").warehouse.uri == uri
+        if of_either:
+            said = f"the engine spark takes no folder with {' '.join(of_either)} in its path ({folder})"
+            found = refusal(AQI_WAREHOUSE__URI=uri, AQI_ENGINE="spark")
+            assert found == (f"the environment (AQI_WAREHOUSE__URI): warehouse.uri: {said}", "Use another folder.")
+        else:
+            assert given(AQI_WAREHOUSE__URI=uri, AQI_ENGINE="spark").warehouse.uri == uri
 
 
 def test_the_folder_is_the_one_that_a_relative_path_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

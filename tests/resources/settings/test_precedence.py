@@ -74,7 +74,6 @@ def test_variables_of_others_and_those_that_are_no_settings_are_left_alone() -> 
         "'quoted'",
         "- a",
         "@x",
-        "%",
     ],
 )
 def test_text_of_the_environment_stays_text(text: str) -> None:
@@ -82,6 +81,12 @@ def test_text_of_the_environment_stays_text(text: str) -> None:
     settings = given(AQI_OPEN_METEO__API_KEY=text, AQI_WAREHOUSE__URI=text, AQI_ENGINE="spark")
     assert settings.open_meteo.api_key is not None
     assert settings.open_meteo.api_key.get_secret_value() == settings.warehouse.uri == text
+
+
+def test_a_sign_that_no_folder_may_have_stays_text_too() -> None:
+    settings = given(AQI_OPEN_METEO__API_KEY="%", AQI_YARN__QUEUE="%")
+    assert settings.open_meteo.api_key is not None
+    assert settings.open_meteo.api_key.get_secret_value() == settings.yarn.queue == "%"
 
 
 def test_values_of_the_environment_become_what_the_setting_is() -> None:

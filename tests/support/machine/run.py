@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -178,6 +178,9 @@ class Run:
             yield
         finally:
             self._committing.discard(asset.key)
+
+    def checking(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def create(self, asset: Asset) -> None:
         self._pause()

@@ -1,13 +1,12 @@
-"""What of Delta tables the embedded engine cannot read by itself: it is read by deltalake, through Arrow.
+"""The Parquet files of local Delta tables, for engines that read them without Delta's own reader.
 
-Spark's default before this project wrote instants of tables as UTC microseconds was INT96, which Sail cannot read; it
-is found in the footers of the files. Features that tables got from others are deltalake's affair too, which knows them
-or says so.
+What cannot be read so is left to others: features that tables got from somebody else, and, for who does not know them
+(Sail), the instants of Spark's old default (INT96), which are found in the footers of the files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -31,11 +30,15 @@ class Files(NamedTuple):
     paths: list[str]
 
 
-class EmbeddedTables:
-    """The tables of a local warehouse, as an engine reads them that knows plain Delta and plain Parquet."""
+class PlainTables:
+    """The tables of a local warehouse, as an engine reads them that knows plain Delta and plain Parquet.
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    old_instants: whether it reads those, too.
+    """
+
+    def __init__(self, warehouse: Warehouse, *, old_instants: bool = False) -> None:
         self._warehouse = warehouse
+        self._old_instants = old_instants
         self._plain: set[str] = set()
 
     def read(self, asset: Asset, version: int, partitions: PartitionSet | None) -> Files | Any:
@@ -47,19 +50,32 @@ class EmbeddedTables:
         Raises WarehouseError where the table cannot be read, or a file is not as the log says: Sail would pass over it.
         """
         import pyarrow as pa
-        from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
         try:
-            table = DeltaTable(self._warehouse.table_uri(asset.key), version=version)
+            table = self.open(asset, version)
             check_mapping(table)
-            if table.protocol().min_reader_version > 1:
-                return table
-            files = [] if partitions is not None and not partitions else self._files(table, asset, partitions)
-            plain = "timestamp" not in table.schema().to_json() or all(self._is_plain(path) for path in files)
-            return Files(table.schema().to_json(), files) if plain else table
+            return self.plain(table, asset, partitions) or table
         except (DeltaError, OSError, pa.ArrowException) as error:
             raise unreadable(asset, version, error) from error
+
+    def open(self, asset: Asset, version: int) -> Any:
+        """The deltalake table at a version. Raises as deltalake."""
+        from deltalake import DeltaTable
+
+        return DeltaTable(self._warehouse.table_uri(asset.key), version=version)
+
+    def plain(self, table: Any, asset: Asset, partitions: PartitionSet | None) -> Files | None:
+        """The files of a deltalake table that may have rows of ``partitions`` (None: all); None where they are not
+        all that makes its rows. Raises WarehouseError where a file is not as the log says, OSError where it is gone."""
+        mapping = table.metadata().configuration.get("delta.columnMapping.mode", "none").lower()
+        if table.protocol().min_reader_version > 1 or table.metadata().partition_columns or mapping not in ("none", ""):
+            return None
+        files = [] if partitions is not None and not partitions else self._files(table, asset, partitions)
+        instants = not self._old_instants and "timestamp" in table.schema().to_json()
+        if instants and not all(self._is_plain(path) for path in files):
+            return None
+        return Files(table.schema().to_json(), files)
 
     def _files(self, table: Any, asset: Asset, partitions: PartitionSet | None) -> list[str]:
         import pyarrow as pa
@@ -108,14 +124,3 @@ def unreadable(asset: Asset, version: int, error: Exception) -> WarehouseError:
         "Restore it from a copy, or move its folder away and materialize it again; what only Spark can read, "
         "`--engine spark` does.",
     )
-
-
-def write_parquet(rows: tuple[pa.Schema, Iterable[pa.RecordBatch]], folder: Path) -> None:
-    """Write rows as one Parquet file in a new folder, batch by batch; also where there are none."""
-    import pyarrow.parquet as pq
-
-    schema, batches = rows
-    folder.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(folder / "rows.parquet", schema, compression="lz4", store_schema=False) as writer:
-        for batch in batches:
-            writer.write_batch(batch)

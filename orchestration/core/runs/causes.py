@@ -1,0 +1,224 @@
+"""What went wrong in a run, each cause once: with where it was, and how much went with it.
+
+A source that fails, an engine that dies, a disk that is full: each is the reason of a hundred problems in a summary,
+which has them all as JSON. People read the first of a kind, and counts of the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from orchestration.core.partitions.keys import PartitionSet
+
+if TYPE_CHECKING:
+    from orchestration.core.planning.plan import Plan
+    from orchestration.core.runs.outcome import Problem, StepOutcome
+
+FAILED, SKIPPED, LEFT_OUT = "failed", "skipped", "left out"
+TABLES_NAMED = 12
+"""So many tables are named in a count."""
+_VARYING = re.compile(
+    r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?(\.\.[0-9-]+)?"  # days and months
+    r"|[0-9]{4}(\.\.[0-9]{4})?(?= ×)"  # years
+    r"|[0-9a-f]{8}-?[0-9a-f-]{23,}"  # names of files
+    r"|(?<=task )[0-9.]+|(?<=Task )[0-9.]+|(?<=stage )[0-9.]+|(?<=TID )[0-9]+"  # of Spark
+)
+_WORD = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_SEVERAL = re.compile("§(, §)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What went wrong, once.
+
+    what: ``failed``, ``skipped`` or ``left out``. asset, partitions: where, of the first asset that it happened to.
+    message: as it was said first; others: so many messages more say the same of other days, locations or files.
+    alike: by asset, steps of other assets with the same words. skipped: by asset, steps skipped because of it; partly:
+    some of them made a part of their partitions.
+    """
+
+    what: str
+    asset: str
+    partitions: PartitionSet
+    message: str
+    others: int = 0
+    alike: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    partly: bool = False
+
+    @property
+    def consequences(self) -> list[str]:
+        """What went with it, a line each."""
+        return [
+            *([f"and {self.others} more like it"] if self.others else []),
+            *([f"{_steps(self.alike)} {self.what} alike ({_named(self.alike)})"] if self.alike else []),
+            *([_skipped(self.skipped, self.partly, "it")] if self.skipped else []),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """All that went wrong. of_several: by asset, steps skipped because of more than one cause; partly: see Cause."""
+
+    causes: tuple[Cause, ...]
+    of_several: Counter[str] = field(default_factory=Counter)
+    partly: bool = False
+
+    @property
+    def at_last(self) -> list[str]:
+        """What is to be said after the causes, a line each."""
+        return [_skipped(self.of_several, self.partly, "several of these")] if self.of_several else []
+
+    def foremost(self, most: int) -> tuple[list[Cause], int]:
+        """At most so many of the causes, the first of each asset before others; and how many more there are."""
+        seen: Counter[str] = Counter()
+        turns = []
+        for cause in self.causes:
+            turns.append(seen[cause.asset])
+            seen[cause.asset] += 1
+        order = sorted(range(len(turns)), key=turns.__getitem__)
+        return [self.causes[at] for at in order[:most]], max(0, len(turns) - most)
+
+
+def causes_of(plan: Plan, outcomes: Iterable[StepOutcome]) -> Causes:
+    """What failed, was skipped or is lacking, in the order of the steps."""
+    outcomes = tuple(outcomes)
+    found = _Found(outcomes)
+    for outcome in outcomes:
+        for problem in outcome.problems:
+            if problem.partitions and not found.roots(outcome.step.id, problem):
+                found.add(outcome, problem)
+    for item in plan.left_out:
+        if item.lacking and item.partitions:
+            found.add_cause(LEFT_OUT, item.asset, item.partitions, item.reason, item.reason)
+    return found.with_skipped()
+
+
+class _Found:
+    """Collects the causes by their kind: what happened, and its words without the names in them."""
+
+    def __init__(self, outcomes: Sequence[StepOutcome]) -> None:
+        self._outcomes = outcomes
+        self._of_asset: dict[str, list[StepOutcome]] = {}
+        for outcome in outcomes:
+            self._of_asset.setdefault(outcome.step.asset, []).append(outcome)
+        self._causes: dict[tuple[str, str], Cause] = {}
+        self._messages: dict[tuple[str, str], set[str]] = {}
+        self._alike: dict[tuple[str, str], set[str]] = {}
+        self._failed = {outcome.step.id: self._kinds(outcome) for outcome in outcomes}
+        self._roots: dict[tuple[str, str, PartitionSet], frozenset[tuple[str, str]]] = {}
+
+    def _kinds(self, outcome: StepOutcome) -> Mapping[tuple[str, str], PartitionSet]:
+        """What failed in a step, by kind."""
+        names = frozenset(outcome.step.all_partitions.locations)
+        kinds: dict[tuple[str, str], list[PartitionSet]] = {}
+        for problem in outcome.problems:
+            if problem.outcome == FAILED and problem.partitions:
+                kind = (FAILED, shape(problem.message, outcome.step.asset, names))
+                kinds.setdefault(kind, []).append(problem.partitions)
+        return {kind: PartitionSet.union_of(of) for kind, of in kinds.items()}
+
+    def roots(self, step: str, problem: Problem) -> frozenset[tuple[str, str]]:
+        """The kinds of failures upstream because of which something was skipped; none of what is no consequence."""
+        if not problem.upstream:
+            return frozenset()
+        at = (step, problem.upstream, problem.partitions)
+        if at not in self._roots:
+            self._roots[at] = frozenset()  # no step is upstream of itself
+            near, far = set[tuple[str, str]](), set[tuple[str, str]]()
+            for outcome in self._of_asset.get(problem.upstream, ()):
+                for kind, partitions in self._failed[outcome.step.id].items():
+                    (near if partitions & problem.partitions else far).add(kind)
+                for other in outcome.problems:
+                    if other.outcome == SKIPPED:
+                        side = near if other.partitions & problem.partitions else far
+                        side |= self.roots(outcome.step.id, other)
+            self._roots[at] = frozenset(near or far)
+        return self._roots[at]
+
+    def add(self, outcome: StepOutcome, problem: Problem) -> None:
+        step, names = outcome.step, frozenset(outcome.step.all_partitions.locations)
+        kind = shape(problem.message, step.asset, names)
+        self.add_cause(str(problem.outcome), step.asset, problem.partitions, problem.message, kind, step.id)
+
+    def add_cause(
+        self, what: str, asset: str, partitions: PartitionSet, message: str, kind: str, step: str = ""
+    ) -> None:
+        at = (what, f"{asset} {kind}" if what == LEFT_OUT else kind)
+        cause = self._causes.get(at)
+        if cause is None:
+            self._causes[at] = Cause(what, asset, partitions, message)
+            self._messages[at], self._alike[at] = {message}, set()
+        elif cause.asset != asset:
+            cause.alike[asset] += step not in self._alike[at]
+            self._alike[at].add(step)
+        else:
+            self._messages[at].add(message)
+            others = len(self._messages[at]) - 1
+            self._causes[at] = replace(cause, partitions=cause.partitions | partitions, others=others)
+
+    def with_skipped(self) -> Causes:
+        """All of it, with what was skipped counted where the reason is told."""
+        several, partly = Counter[str](), False
+        for outcome in self._outcomes:
+            kinds = frozenset[tuple[str, str]]().union(
+                *(self.roots(outcome.step.id, problem) for problem in outcome.problems)
+            )
+            if not kinds:
+                continue
+            in_part = bool(outcome.good)
+            if len(kinds) > 1:
+                several[outcome.step.asset] += 1
+                partly |= in_part
+            else:
+                (kind,) = kinds
+                cause = self._causes[kind]
+                cause.skipped[outcome.step.asset] += 1
+                self._causes[kind] = replace(cause, partly=cause.partly or in_part)
+        return Causes(tuple(self._causes.values()), several, partly)
+
+
+def shape(message: str, asset: str, locations: Collection[str]) -> str:
+    """A message without what differs from one to the next of a kind: days, locations, the table, names of files.
+
+    ===============================================  ===================================
+    HTTP 500; asked for hue, vinh on 2025-08-08      HTTP 500; asked for § on §
+    silver.clean: 3 rows of 2025-08-08 × hue         §: 3 rows of § × §
+    No space left: /data/silver/clean/part-0c1f….    No space left: /data/§/part-§.
+    ===============================================  ===================================
+
+    asset: empty where the table matters.
+    """
+    for name in (asset, asset.replace(".", "/", 1)) if asset else ():
+        message = message.replace(name, "§")
+    message = _VARYING.sub("§", message)
+    message = _WORD.sub(lambda word: "§" if word[0] in locations else word[0], message)
+    return _SEVERAL.sub("§", message)
+
+
+def alike_once(messages: Iterable[str], asset: str, locations: Iterable[str]) -> list[str]:
+    """The first message of each kind, with how many more there are of it."""
+    names, kinds = frozenset(locations), dict[str, list[str]]()
+    for message in messages:
+        kinds.setdefault(shape(message, asset, names), []).append(message)
+    return [
+        first if not more else f"{first} (and {len(more)} more like it)" for first, *more in map(list, kinds.values())
+    ]
+
+
+def _skipped(steps: Counter[str], partly: bool, because: str) -> str:
+    """``37 steps skipped because of it (gold.a 12, gold.b 12, gold.c 13)``."""
+    return f"{_steps(steps)} skipped{', wholly or in part,' if partly else ''} because of {because} ({_named(steps)})"
+
+
+def _steps(count: Counter[str]) -> str:
+    return "1 step" if count.total() == 1 else f"{count.total()} steps"
+
+
+def _named(count: Counter[str]) -> str:
+    named = [f"{asset} {number}" for asset, number in list(count.items())[:TABLES_NAMED]]
+    return ", ".join([*named, *(["…"] if len(count) > TABLES_NAMED else [])])

@@ -1,0 +1,192 @@
+"""Where the time of a run went, for people: tables on a terminal, JSON, a picture, a page.
+
+What the numbers mean, ``core.runs.profile`` says.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from html import escape as in_html
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.core.errors import RunError, UsageError
+from orchestration.core.runs.journal import RunEntry
+from orchestration.core.runs.profile import OF_STEP, Phase, Profile, StepTimes, by_asset
+from orchestration.engine.workspace import Workspace
+from orchestration.reports.json_text import to_json
+from orchestration.reports.run_picture import in_svg
+from resources.storage.journal import Journal
+from resources.storage.run_profiles import RunProfiles
+
+STEPS_SHOWN = 40
+"""So many steps are shown each by itself; of more, those of an asset together."""
+LINKS_SHOWN = 12
+WORDS = {
+    Phase.LOOK: "look (sources are asked)",
+    Phase.SESSION: "session start",
+    Phase.SERVER: "Prefect's server",
+    Phase.PREFECT: "Prefect's flow",
+    Phase.HISTORY: "Prefect's history",
+}
+LAST = "last"
+"""Names the newest run that has a profile."""
+
+
+def last_runs(workspace: Workspace, limit: int) -> list[tuple[RunEntry, bool]]:
+    """The last runs, newest first, and whether each has a profile."""
+    measured = set(RunProfiles(workspace.warehouse.uri).run_ids())
+    return [(entry, entry.run_id in measured) for entry in Journal(workspace.warehouse.uri).entries(limit)]
+
+
+def run_as_json(entry: RunEntry, measured: bool) -> dict[str, Any]:
+    """A run in a list of runs. profile: whether it has one."""
+    names = ("run_id", "started_at", "ended_at", "seconds", "title", "flow_run_id")
+    said = {name: getattr(entry, name) for name in names}
+    return said | {"seconds": round(entry.seconds, 3), "state": str(entry.state), "profile": measured}
+
+
+def print_runs(console: Console, runs: Sequence[tuple[RunEntry, bool]]) -> None:
+    """Runs as a table, newest first."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "started", "state"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("seconds", justify="right")
+    table.add_column("profile")
+    table.add_column("what", overflow="fold")
+    for entry, measured in runs:
+        seconds = f"{entry.seconds:.1f}" if entry.ended_at else ""
+        cells = (entry.run_id, entry.started_at, str(entry.state), seconds, "yes" if measured else "")
+        table.add_row(*cells, escape(entry.title))
+    console.print(table if runs else "No run is known.")
+
+
+def read_profile(workspace: Workspace, name: str) -> Profile:
+    """The profile of a run that is named by its id, the beginning of it, or ``last``. Raises UsageError."""
+    profiles = RunProfiles(workspace.warehouse.uri)
+    known = profiles.run_ids()
+    found = known[-1:] if name == LAST else [name] if name in known else [id for id in known if id.startswith(name)]
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")
+    if not found:
+        near = get_close_matches(name, known, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else "`aqi runs` lists those that have one."
+        raise UsageError(f"no run {name!r} has a profile", remedy)
+    try:
+        return profiles.read(found[0])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the profile of {found[0]} cannot be read ({error})", "Name another run.") from error
+
+
+def print_profile(console: Console, profile: Profile) -> None:
+    """The phases of the run, those of each step, and what decided when the last one was done."""
+    console.print(f"Where the time of run {profile.run_id} went, in seconds:", highlight=False)
+    console.print(_phases(profile))
+    if beside := profile.beside:
+        told = ", ".join(f"{_word(phase)} {seconds:.2f}" for phase, seconds in beside.items())
+        console.print(f"beside these: {told}", highlight=False)
+    times = profile.step_times
+    if times:
+        console.print()
+        console.print(_steps(times))
+    if path := profile.critical_path:
+        console.print()
+        whole = path[-1].end - path[0].begin
+        console.print(f"What the last step waited for, {whole:.2f} in all:", highlight=False)
+        for link in path[-LINKS_SHOWN:]:
+            what = "fetch " if link.phase is Phase.FETCH else ""
+            text = f"  {link.begin:8.2f} … {link.end:8.2f}  {link.end - link.begin:7.2f}  {what}{escape(link.step)}"
+            console.print(text, highlight=False, soft_wrap=True)
+
+
+def as_text(profile: Profile, *, width: int = 160) -> str:
+    """What ``print_profile`` prints, without colours."""
+    out = io.StringIO()
+    print_profile(Console(file=out, width=width, color_system=None), profile)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def as_page(profile: Profile) -> str:
+    """A self-contained page: the picture, and the tables below it."""
+    title = in_html(f"Run {profile.run_id}")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<style>\n:root { color-scheme: light dark }\nbody { margin: 0 }\n"
+        "pre { margin: 12px; overflow-x: auto; font: 13px/1.4 ui-monospace, monospace }\n</style>\n</head>\n<body>\n"
+        f"{in_svg(profile)}<pre>{in_html(as_text(profile))}</pre>\n</body>\n</html>\n"
+    )
+
+
+FORMS: Mapping[str, Callable[[Profile], str]] = {
+    ".json": lambda profile: f"{to_json(profile.to_json())}\n",
+    ".svg": in_svg,
+    ".html": as_page,
+    ".txt": as_text,
+}
+"""What is written to a file, by the end of its name."""
+
+
+def check_output(output: Path) -> None:
+    """Raises UsageError where a profile cannot be written to a file of that name; before any work."""
+    if output.suffix not in FORMS:
+        raise UsageError(
+            f"{output}: a profile is written as {', '.join(FORMS)} (got {output.suffix!r})",
+            f"Name such a file, for instance {output.stem or 'run'}.svg.",
+        )
+    if not output.parent.is_dir():
+        raise UsageError(f"{output} cannot be written: {output.parent} is no folder", "Make it first.")
+
+
+def write_profile(profile: Profile, output: Path) -> None:
+    """Write it in the form that the end of the name says. Raises RunError: by now the run is done."""
+    try:
+        output.write_text(FORMS[output.suffix](profile), encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"{output} cannot be written ({error.strerror})",
+            f"The run is done, and its profile kept: aqi runs {profile.run_id} -o FILE.",
+        ) from error
+
+
+def _phases(profile: Profile) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("phase")
+    table.add_column("seconds", justify="right")
+    table.add_column("share", justify="right")
+    for phase, seconds in profile.phases.items():
+        table.add_row(_word(phase), f"{seconds:.2f}", _share(seconds, profile.seconds))
+    table.add_row("total", f"{profile.seconds:.2f}", _share(profile.seconds, profile.seconds))
+    return table
+
+
+def _steps(times: tuple[StepTimes, ...]) -> Table:
+    rows = [(1, of) for of in times] if len(times) <= STEPS_SHOWN else by_asset(times)
+    together = len(rows) < len(times)
+    shown = [phase for phase in OF_STEP if phase is Phase.OTHER or any(of.phases.get(phase, 0) for _, of in rows)]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("asset" if together else "step", no_wrap=True)
+    for name in (*(["steps"] if together else []), "seconds", *map(str, shown), "fetching"):
+        table.add_column(name, justify="right")
+    for count, of in rows:
+        cells = [f"{of.phases.get(phase, 0):.2f}" for phase in shown]
+        fetching = f"{of.fetching:.2f}" if of.fetching else ""
+        table.add_row(of.step.id, *([str(count)] if together else []), f"{of.seconds:.2f}", *cells, fetching)
+    sums = [f"{sum(of.phases.get(phase, 0) for of in times):.2f}" for phase in shown]
+    whole = f"{sum(of.seconds for of in times):.2f}"
+    table.add_row("all, one beside another", *([str(len(times))] if together else []), whole, *sums, "")
+    return table
+
+
+def _word(phase: Phase) -> str:
+    return WORDS.get(phase, str(phase))
+
+
+def _share(seconds: float, whole: float) -> str:
+    return f"{seconds / whole:.0%}" if whole else ""

@@ -1,0 +1,165 @@
+"""Why Spark failed, where memory is the reason: told as that, and not by what came of it. Text in, words out."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+OUT_OF_MEMORY_EXIT = 52
+"""Spark's own exit status of a JVM in which a task ran out of memory."""
+ENDED_ITSELF = frozenset({3, OUT_OF_MEMORY_EXIT, 128 + 15})
+"""Exit statuses of executors that ran out of memory: by Java's option, by Spark, by the ``kill`` Spark tells Java."""
+KILLED = 9
+"""The signal that cannot be refused."""
+AGAIN = "Call the same command again: what is committed stays."
+
+_OUT_OF_MEMORY = re.compile(r"OutOfMemoryError(?:: ([^\n\r]+))?")
+_NO_THREAD = re.compile("OutOfMemoryError: [^\n]*native thread")
+_MACHINE = re.compile("insufficient memory for the Java Runtime Environment|Could not reserve enough space")
+_BROADCAST = "Not enough memory to build and broadcast"
+_IN_TASK = re.compile(r"Lost task [^\n]*\([^()\n]*executor (\w+)\): ([^\n]*)")
+_LIMIT = re.compile(r"killed by YARN for exceeding|running beyond (?:the )?(?:'\w+' )?(?:physical|virtual)")
+_LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(executor \w+ [^)]*\)(?: Reason: ([^.\n]*))?")
+_EXIT_STATUS = re.compile(r"[Ee]xit (?:status|code):? ([0-9]+)|exited with code ([0-9]+)")
+_GONE = re.compile(
+    "SparkContext was shut down|stopped SparkContext|Answer from Java side is empty|while sending or receiving"
+    "|while trying to connect to the Java server|Py4JNetworkError|ConnectionError|JAVA_GATEWAY_EXITED"
+)
+
+
+class Heaps(NamedTuple):
+    """How much memory the settings give: to the driver; on YARN to an executor, and to it besides its heap."""
+
+    driver: str
+    executor: str = ""
+    overhead: str = ""
+
+
+class Told(NamedTuple):
+    """What a person is told."""
+
+    message: str
+    remedy: str
+
+
+def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Told | None:
+    """What is told of a failure of Spark; None where it has nothing to do with memory.
+
+    ===========================================================  ==============================================
+    a container that YARN killed, with executors on YARN         the container; ``yarn.executor_memory_overhead``
+    OutOfMemoryError in a task of such an executor, exit 143     the executor; ``yarn.executor_memory``
+    OutOfMemoryError anywhere else in the chain                  the driver; ``spark.driver_memory``
+    no connection, and the log or the exit status say it         the driver; ``spark.driver_memory``
+    no connection, and Java got no memory of the machine         the machine
+    no connection, and the JVM was killed by signal 9            that, and who may have been it
+    ===========================================================  ==============================================
+
+    text: the error, with its causes. log: of the JVM. status: with which the JVM ended, as Python has it (minus the
+    signal); None where it lives, or nobody knows.
+    """
+    if heaps.executor and (told := _of_executors(text, heaps)):
+        return told
+    if _OUT_OF_MEMORY.search(text) or _BROADCAST in text:
+        return _driver(text, heaps)
+    if status is None and not is_gone(text):
+        return None
+    if status is None and heaps.executor and (told := _of_executors(log, heaps)):
+        return told
+    if _OUT_OF_MEMORY.search(log) or status == OUT_OF_MEMORY_EXIT:
+        return _driver(log, heaps)
+    if _MACHINE.search(log):
+        return Told(
+            f"this machine has not the memory that Spark's driver wants: spark.driver_memory is {heaps.driver}.",
+            f"End what else needs memory here, or lower spark.driver_memory. {AGAIN}",
+        )
+    if status == -KILLED:
+        return Told(
+            "Spark's driver JVM ended in mid-run: killed by signal 9, as the kernel does where memory runs out "
+            f"(spark.driver_memory is {heaps.driver}).",
+            f"If nobody killed it: end what else needs memory here, or lower spark.driver_memory. {AGAIN}",
+        )
+    return None
+
+
+def is_gone(text: str) -> bool:
+    """Whether an error says that there is no driver any more, or no connection to it."""
+    return _GONE.search(text) is not None
+
+
+def _of_executors(text: str, heaps: Heaps) -> Told | None:
+    """What is told where executors on YARN lacked memory."""
+    lost = _LOST_EXECUTOR.search(text)
+    statuses = {int(one or other) for one, other in _EXIT_STATUS.findall(text)} if lost else set()
+    if _LIMIT.search(text) or 128 + KILLED in statuses:
+        more = doubled(heaps.overhead)
+        return Told(
+            "YARN or the kernel killed an executor that took more memory than its container has "
+            f"(yarn.executor_memory is {heaps.executor}, yarn.executor_memory_overhead {heaps.overhead}).",
+            f"Set yarn.executor_memory_overhead to {more}, or yarn.executor_cores lower. {AGAIN}",
+        )
+    tasks = _IN_TASK.findall(text)
+    in_task = any(executor != "driver" and "OutOfMemoryError" in said for executor, said in tasks)
+    if in_task or ENDED_ITSELF & statuses:
+        return Told(
+            f"an executor of Spark ran out of memory{_what(text)}: yarn.executor_memory is {heaps.executor}.",
+            f"Set yarn.executor_memory to {doubled(heaps.executor)}, or yarn.executor_cores lower. {AGAIN}",
+        )
+    if lost:
+        reason = f": {lost[1].strip()}" if lost[1] else ""
+        return Told(
+            f"Spark lost its executors{reason}. Mostly they lacked memory: yarn.executor_memory is {heaps.executor}, "
+            f"yarn.executor_memory_overhead {heaps.overhead}.",
+            f"Look into the application's logs (yarn logs -applicationId …), or set them higher. {AGAIN}",
+        )
+    return None
+
+
+def _driver(text: str, heaps: Heaps) -> Told:
+    if _NO_THREAD.search(text):
+        return Told(
+            "Spark's driver could start no more threads.",
+            f"Raise the limit of processes of this user (ulimit -u), or lower spark.max_parallel_steps. {AGAIN}",
+        )
+    return Told(
+        f"Spark's driver ran out of memory{_what(text)}: spark.driver_memory is {heaps.driver}.",
+        f"Set spark.driver_memory to {doubled(heaps.driver)}, or spark.max_parallel_steps lower. {AGAIN}",
+    )
+
+
+def _what(text: str) -> str:
+    """`` (Java heap space)``, where Java says what there was too little of."""
+    said = next((found[1].strip() for found in _OUT_OF_MEMORY.finditer(text) if found[1]), "")
+    return f" ({said})" if said and len(said) <= 60 else ""
+
+
+def doubled(memory: str) -> str:
+    """Twice as much: ``512m`` becomes ``1g``, ``768m`` ``1536m``; ``more`` than what is written otherwise."""
+    if not re.fullmatch("[0-9]+[kmgt]", memory):
+        return "more"
+    number, unit = 2 * int(memory[:-1]), memory[-1]
+    for smaller, larger in zip("kmg", "mgt", strict=True):
+        if unit == smaller and number % 1024 == 0:
+            number, unit = number // 1024, larger
+    return f"{number}{unit}"
+
+
+def text_of(error: BaseException) -> str:
+    """All that an error says, and those that it came from: types, messages, stacks of the JVM as far as it answers."""
+    said, seen, left = list[str](), set[int](), [error]
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        said += [f"{type(one).__name__}: {_said_by(one)}", str(getattr(one, "_stackTrace", ""))]
+        if isinstance(one, ConnectionError):
+            said.append("ConnectionError")
+        left += [other for other in (one.__cause__, one.__context__) if other is not None]
+    return "\n".join(said)
+
+
+def _said_by(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as other:  # what a JVM said that does not answer any more  # noqa: BLE001
+        return f"{type(other).__name__}: {other}"
