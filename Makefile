@@ -31,10 +31,10 @@ test-fast: ready ## the core and a few pipelines, without Java and servers: unde
 test-long: ready-cluster lint ## lint and every test, slow ones too; needs Java
 	$(BIN)/pytest
 
-bench: ready ## whole commands against others that do the same work, in turn: docs/PERFORMANCE.md; hours; needs Java
+bench: ready ## whole commands against others that do the same work (ARGS='--only yardstick'); over an hour; needs Java
 	@$(PYTHON) scripts/setup.py --quiet --spark
 	@$(BIN)/python scripts/class_archive.py
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python scripts/bench.py $(ARGS)
 
 lint: ready ## ruff, mypy (strict) and the import contracts
 	$(BIN)/ruff check .

@@ -21,7 +21,8 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.warehouse import Warehouse, is_conflict
 from resources.embedded.process import EmbeddedProcess, check_installed
 from resources.machine.memory import economize
-from resources.settings.load import VALUE_SETTINGS, Settings, bytes_of
+from resources.settings.load import VALUE_SETTINGS, Settings
+from resources.settings.memory import bytes_of
 from resources.spark.driver import (
     SparkDriver,
     check_java,

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
+from resources.settings.memory import MEMORY, bytes_of, check_memory
 from resources.settings.operations import (
     AlertSettings,
     DeploymentSettings,
@@ -32,10 +33,6 @@ from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
 
 ENVIRONMENT_PREFIX = "AQI_"
-MEMORY = r"^[0-9]+[kmgt]$"
-LEAST_MEMORY, MOST_MEMORY = 512 << 20, 64 << 40
-"""With less, the embedded engine has no room for the batches of a few steps at once, and Spark refuses to start (its
-least is 450 MiB of what a JVM counts as its heap). More than the most is a slip of the pen: no machine has it."""
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
@@ -94,19 +91,6 @@ _ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETT
 }
 
 
-def bytes_of(memory: str) -> int:
-    """``512m`` in bytes."""
-    return int(memory[:-1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[memory[-1]]
-
-
-def _check_memory(key: str, memory: str) -> None:
-    """Raises ValueError for one that is out of bounds."""
-    if bytes_of(memory) < LEAST_MEMORY:
-        raise ValueError(f"{key} must be at least {LEAST_MEMORY >> 20}m (got {memory})")
-    if bytes_of(memory) > MOST_MEMORY:
-        raise ValueError(f"{key} must be at most {MOST_MEMORY >> 40}t (got {memory})")
-
-
 class SparkSettings(Section):
     """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
 
@@ -117,7 +101,7 @@ class SparkSettings(Section):
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
-        _check_memory("driver_memory", self.driver_memory)
+        check_memory("driver_memory", self.driver_memory)
         return self
 
     @model_validator(mode="after")
@@ -142,7 +126,7 @@ class EmbeddedSettings(Section):
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
-        _check_memory("memory", self.memory)
+        check_memory("memory", self.memory)
         return self
 
 
@@ -165,7 +149,7 @@ class YarnSettings(Section):
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
-        _check_memory("executor_memory", self.executor_memory)
+        check_memory("executor_memory", self.executor_memory)
         return self
 
     @model_validator(mode="after")

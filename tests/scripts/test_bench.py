@@ -17,11 +17,13 @@ import psutil
 import pytest
 
 from scripts import bench
-from scripts.benches.declared import Bench, Ratio, Side
+from scripts.benches import peers
+from scripts.benches.declared import Bench, Ratio, Side, Skipped
 from scripts.benches.page import BEGIN, END, NoMarkers, filled
 from scripts.benches.picture import in_words, is_over, picture
 from scripts.benches.processes import Failed, kind_of, run, what_failed
 from scripts.benches.rounds import measure, not_made
+from scripts.benches.site import site
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -151,6 +153,15 @@ def test_a_side_that_fails_has_no_figure_and_is_not_called_again(tmp_path: Path)
 def test_what_commands_say_of_themselves_is_kept_as_medians(tmp_path: Path) -> None:
     code = 'print(\'noise\'); print(\'bench details: {"commits": 3, "word": "x"}\')'
     assert measured(python("a", code), folder=tmp_path)["sides"][0]["details"] == {"commits": 3, "word": "x"}
+
+
+def test_where_dagster_cannot_be_installed_its_benches_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with site(tmp_path, smoke=True) as here, pytest.raises(Skipped, match="Dagster cannot be installed here"):
+        peers.dagster_empty(here)
+    assert not list(tmp_path.rglob("made"))
 
 
 # --- processes -----------------------------------------------------------------------------------
