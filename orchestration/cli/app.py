@@ -41,7 +41,7 @@ __all__ = ["changes", "deploy", "main", "run", "runs", "upkeep", "verify", "watc
 @command
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
-    from orchestration.reports.json_text import to_json
+    from orchestration.reports.json_text import list_to_json
     from orchestration.reports.status import print_status, read_status, told_of_pending
 
     workspace = open_workspace(profile)
@@ -50,7 +50,9 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)
     if as_json:
-        click.echo(to_json([item.to_json() for item in found]))
+        for part in list_to_json(item.to_json() for item in found):
+            click.echo(part, nl=False)
+        click.echo()
     else:
         print_status(console_for_people(), found)
     return 0

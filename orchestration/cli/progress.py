@@ -7,13 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome
-from orchestration.engine.fetching import FetchTask
+
+if TYPE_CHECKING:
+    from orchestration.engine.fetching import FetchTask
 
 STYLE_OF_STATE = {"written": "green", "unchanged": "blue", "fresh": "blue", "skipped": "yellow", "failed": "red"}
 

@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+AT_ONCE = 1000
+"""So many items of a list are written at a time."""
+
+_FLAT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",\n    ", ": "))
 
 
 def to_json(value: Any) -> str:
     """The text of a value. Raises ValueError for NaN and infinities, which JSON does not have."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def list_to_json(items: Iterable[Any]) -> Iterator[str]:
+    """The text of ``to_json`` of a list, in parts that are made as its items are.
+
+    Raises ValueError as that, once it has given the parts before.
+    """
+    before, part = "[", list[str]()
+    for item in items:
+        part.append(f"{before}\n  {_inside(item)}")
+        before = ","
+        if len(part) == AT_ONCE:
+            yield "".join(part)
+            part.clear()
+    yield "".join([*part, "[]" if before == "[" else "\n]"])
+
+
+def _inside(item: Any) -> str:
+    """The text of an item as it stands in a list. Where nothing is nested, nothing is to be indented: far faster."""
+    if isinstance(item, dict) and item and not any(isinstance(of, list | dict | tuple) and of for of in item.values()):
+        return f"{{\n    {_FLAT.encode(item)[1:-1]}\n  }}"
+    return to_json(item).replace("\n", "\n  ")

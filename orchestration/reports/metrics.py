@@ -15,7 +15,7 @@ from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags
 from orchestration.engine.workspace import Workspace
-from orchestration.reports.status import PartitionStatus, read_status
+from orchestration.reports.status import StatusGroup, read_status
 from resources.delta.step_history import StepHistory, StepRow
 from resources.storage.journal import KEPT, Journal
 
@@ -37,7 +37,7 @@ def read_metrics(workspace: Workspace) -> CollectorRegistry:
     """All metrics of a warehouse, from its tables, its journal and its history of steps."""
     keys = workspace.catalog.keys
     return metrics(
-        read_status(workspace, keys),
+        read_status(workspace, keys).groups,
         read_lags(workspace, keys),
         Journal(workspace.warehouse.uri).entries(KEPT),
         step_rows(workspace),
@@ -45,7 +45,7 @@ def read_metrics(workspace: Workspace) -> CollectorRegistry:
 
 
 def metrics(
-    statuses: Iterable[PartitionStatus],
+    statuses: Iterable[StatusGroup],
     lags: Iterable[Lag],
     entries: Sequence[RunEntry],
     steps: Sequence[StepRow],
@@ -74,7 +74,7 @@ def write_text(registry: CollectorRegistry, output: Path) -> None:
         raise UsageError(f"{output} cannot be written ({error.strerror})", "Name a file that can.") from error
 
 
-def _partitions(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]) -> None:
+def _partitions(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> None:
     """Those of locations that are no longer configured are counted apart: nobody waits for them."""
     gauge = Gauge("aqi_partitions", "Partitions of an asset in a state", ["asset", "state"], registry=registry)
     apart = Gauge(
@@ -85,18 +85,18 @@ def _partitions(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]
     )
     counts: Counter[tuple[str, State]] = Counter()
     gone: Counter[str] = Counter()
-    for item in statuses:
-        if NO_LONGER_CONFIGURED in item.marks:
-            gone[item.asset] += 1
+    for group in statuses:
+        if NO_LONGER_CONFIGURED in group.marks:
+            gone[group.asset] += len(group.partitions)
         else:
-            counts[item.asset, item.state] += 1
+            counts[group.asset, group.state] += len(group.partitions)
     for asset in dict.fromkeys([*(asset for asset, _ in counts), *gone]):
         for state in State:
             gauge.labels(asset, str(state)).set(counts[asset, state])
         apart.labels(asset).set(gone[asset])
 
 
-def _values(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]) -> None:
+def _values(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> None:
     """Of assets whose rows are hours, at locations that are configured."""
     labels = ["asset", "location"]
     gauges = {
@@ -108,13 +108,15 @@ def _values(registry: CollectorRegistry, statuses: Iterable[PartitionStatus]) ->
         )
     }
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for item in statuses:
-        if NO_LONGER_CONFIGURED in item.marks or not (item.completeness or item.withdrawn):
+    for group in statuses:
+        if NO_LONGER_CONFIGURED in group.marks:
             continue
-        of = counts.setdefault((item.asset, str(item.partition.location)), Counter())
-        of["aqi_hours_withdrawn"] += item.withdrawn
-        if item.lacks_values:
-            of["aqi_partitions_given_up" if item.given_up else "aqi_partitions_incomplete"] += 1
+        for location in group.partitions.locations if group.completeness else group.withdrawn:
+            of = counts.setdefault((group.asset, location), Counter())
+            of["aqi_hours_withdrawn"] += group.withdrawn.get(location, 0)
+            if group.lacks_values:
+                name = "aqi_partitions_given_up" if group.given_up else "aqi_partitions_incomplete"
+                of[name] += len(group.partitions.days_of(location))
     for (asset, location), of in sorted(counts.items()):
         for name, gauge in gauges.items():
             gauge.labels(asset, location).set(of[name])

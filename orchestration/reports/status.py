@@ -5,23 +5,32 @@ The journal of runs adds why the last attempt at something that is not fresh fai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.partitions.arrays import as_arrays
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
-from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, Judge, Judgement, State
+from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
+from orchestration.core.state.judged import Alike, judged
+from orchestration.core.state.record_texts import Numbers
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
 
+AT_ONCE = 10_000
+"""So many partitions are at hand at a time when they are gone through."""
 STYLES = {
     State.FRESH: "green",
     State.STALE: "yellow",
@@ -35,28 +44,18 @@ STYLES = {
 class PartitionStatus:
     """The state of one partition. rows, version, run_id: as its last commit of ours recorded them.
 
-    in_short: the reason in the form that many partitions share. marks: what else is to be known, beside the state.
-    completeness: of a partition whose rows are hours, where it is known; given_up: nobody asks for what it lacks.
-    withdrawn: hours of which a later answer lacked what the partition has.
+    marks: what else is to be known, beside the state. completeness: where rows are hours, and it is known.
     """
 
     asset: str
     partition: PartitionKey
     state: State
     reason: str
-    in_short: str
+    marks: tuple[str, ...] = ()
     rows: int | None = None
     version: int | None = None
     run_id: str | None = None
-    marks: tuple[str, ...] = ()
     completeness: Completeness | None = None
-    given_up: bool = False
-    withdrawn: int = 0
-
-    @property
-    def lacks_values(self) -> bool:
-        """Whether it is known to have fewer values than hours."""
-        return self.completeness is not None and not self.completeness.whole
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -71,12 +70,52 @@ class PartitionStatus:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class StatusGroup:
+    """Partitions of an asset that have a state for the same reason, in short, and the same marks.
+
+    rows: of all of them; None where none is recorded. completeness: of each of them. withdrawn: by location, hours of
+    which a later answer lacked what they have.
+    """
+
+    asset: str
+    state: State
+    in_short: str
+    marks: tuple[str, ...]
+    partitions: PartitionSet
+    rows: int | None = None
+    completeness: Completeness | None = None
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def lacks_values(self) -> bool:
+        """Whether they are known to have fewer values than hours."""
+        return self.completeness is not None and not self.completeness.whole
+
+    @property
+    def given_up(self) -> bool:
+        """Whether nobody asks for what they lack."""
+        return any(mark.startswith(GIVEN_UP) for mark in self.marks)
+
+
+class Statuses:
+    """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time."""
+
+    def __init__(self, assets: Sequence[_OfAsset]) -> None:
+        self._assets = assets
+        self.groups = tuple(part.group for asset in assets for part in asset.parts)
+
+    def __iter__(self) -> Iterator[PartitionStatus]:
+        for asset in self._assets:
+            yield from asset
+
+
 def read_status(
     workspace: Workspace,
     keys: Sequence[str],
     days: str | None = None,
     locations: Sequence[str] = (),
-) -> list[PartitionStatus]:
+) -> Statuses:
     """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has.
 
     What is there of locations that are no longer configured is among them.
@@ -96,40 +135,131 @@ def read_status(
     found = []
     for key in keys:
         asset = workspace.catalog[key]
-        asked = asset.asked_by(partitions)
-        judge = Judge(asset, tables, current)
-        judgements = {partition: judge(partition) for partition in asked}
-        lagging = PartitionSet.from_keys(one for one, judgement in judgements.items() if not judgement.fresh)
-        last_attempt = attempts.at(key, lagging)
-        for partition, judgement in judgements.items():
-            record = tables[key].records.get(partition) if key in tables else None
-            told = f"made {record.at}" if judgement.fresh and record is not None else judgement.reason
-            attempt = last_attempt(partition)
-            if attempt is not None and record is not None and attempt.at < record.at:
-                attempt = None  # made since
-            state, reason, in_short = explained(judgement, told, attempt)
-            if record is None and judgement.state is State.MISSING and not current.is_configured(partition.location):
-                continue  # nobody wants it
-            if NO_LONGER_CONFIGURED in judgement.marks:
-                in_short = in_short or NO_LONGER_CONFIGURED
-                reason = f"{reason}; its location is no longer configured: it is kept as it is"
-            found.append(
-                PartitionStatus(
-                    key,
-                    partition,
-                    state,
-                    reason,
-                    in_short,
-                    rows=None if record is None else record.rows,
-                    version=None if record is None else record.version,
-                    run_id=None if record is None else record.run_id,
-                    marks=judgement.marks,
-                    completeness=judge.completeness(partition),
-                    given_up=current.is_given_up(partition),
-                    withdrawn=0 if asset.hours is None or record is None else hours_withdrawn(record),
-                )
-            )
-    return found
+        alike = judged(Judge(asset, tables, current), asset.asked_by(partitions))
+        found.append(_OfAsset(asset, tables.get(key, TableState()), alike, current, attempts))
+    return Statuses(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A group with what is told of each of its partitions."""
+
+    group: StatusGroup
+    alike: Alike
+    attempt: LastAttempt | None
+
+    def reason(self, key: PartitionKey, made: str) -> str:
+        """Why a partition of the group is what it is. made: when its record was made."""
+        judgement = self.alike.told(key)
+        _, reason, _ = explained(
+            judgement, f"made {made}" if made and judgement.fresh else judgement.reason, self.attempt
+        )
+        if NO_LONGER_CONFIGURED in judgement.marks:
+            return f"{reason}; its location is no longer configured: it is kept as it is"
+        return reason
+
+
+class _OfAsset:
+    """The states of the partitions of one asset."""
+
+    def __init__(
+        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: _LastAttempts
+    ) -> None:
+        self._asset, self._records = asset, own.records
+        found = list(found)
+        lagging = PartitionSet.union_of(alike.partitions for alike in found if not alike.judgement.fresh)
+        known = attempts.at(asset.key, lagging)
+        self.parts = [
+            self._part(alike, partitions, attempt)
+            for alike in found
+            for partitions, attempt in self._by_attempt(self._wanted(alike, current), known)
+        ]
+
+    def _wanted(self, alike: Alike, current: Current) -> Alike:
+        """Without what is missing of locations that are no longer configured: nobody wants it."""
+        if alike.judgement.state is not State.MISSING:
+            return alike
+        here = [one for one in alike.partitions.locations if current.is_configured(one)]
+        return replace(alike, partitions=alike.partitions.restrict(locations=here))
+
+    def _by_attempt(
+        self, alike: Alike, known: Iterable[tuple[PartitionSet, LastAttempt]]
+    ) -> Iterator[tuple[PartitionSet, LastAttempt | None]]:
+        """The group, cut by the last attempts at its partitions; an attempt before they were made does not count."""
+        records, left = self._records, alike.partitions
+        for concerned, attempt in known if not alike.judgement.fresh else ():
+            tried = left & concerned
+            if tried and alike.recorded:
+                at = records.index(tried)
+                made = np.array([attempt.at < stamp.at for stamp in records.stamps], dtype=bool)[records.stamp[at]]
+                tried = records.set_of(at[~made])
+            if tried:
+                yield tried, attempt
+                left -= tried
+        if left:
+            yield left, None
+
+    def _part(self, alike: Alike, partitions: PartitionSet, attempt: LastAttempt | None) -> _Part:
+        judgement, at = alike.judgement, self._records.index(partitions)
+        state, _, in_short = explained(judgement, judgement.reason, attempt)
+        if NO_LONGER_CONFIGURED in judgement.marks:
+            in_short = in_short or NO_LONGER_CONFIGURED
+        group = StatusGroup(
+            self._asset.key,
+            state,
+            in_short,
+            judgement.marks,
+            partitions,
+            int(self._records.rows[at].sum()) if alike.recorded else None,
+            alike.completeness,
+            {} if self._asset.hours is None else self._withdrawn(at),
+        )
+        return _Part(group, alike, attempt)
+
+    def _withdrawn(self, positions: Numbers) -> dict[str, int]:
+        """Hours that were withdrawn, by location."""
+        records = self._records
+        kinds = enumerate(records.columns.kinds)
+        by_kind = np.array([hours_withdrawn(records.kinds[at]) if kind.turned_away else 0 for at, kind in kinds])
+        hours = by_kind[records.kind[positions]]
+        some = positions[hours > 0]
+        counts = np.bincount(records.location[some], hours[hours > 0], len(records.locations)).astype(int).tolist()
+        return {name: count for name, count in zip(records.locations, counts, strict=True) if count}
+
+    def __iter__(self) -> Iterator[PartitionStatus]:
+        """The partitions in the order of their keys."""
+        records, names = self._records, sorted({one for part in self.parts for one in part.group.partitions.locations})
+        columns = [as_arrays(part.group.partitions, names) for part in self.parts]
+        if not columns:
+            return
+        location, day = (np.concatenate(of) for of in zip(*columns, strict=True))
+        number = np.repeat(np.arange(len(self.parts)), [len(part.group.partitions) for part in self.parts])
+        at = records.find(names, location, day)
+        in_order = np.lexsort((location, day))
+        for start in range(0, len(in_order), AT_ONCE):
+            some = in_order[start : start + AT_ONCE]
+            of = (column[some].tolist() for column in (number, at, location, day))
+            for part, record, where, ordinal in zip(*of, strict=True):
+                key = NULL_KEY if where < 0 else PartitionKey(date.fromordinal(ordinal), names[where])
+                yield self._status(self.parts[part], key, record)
+
+    def _status(self, part: _Part, key: PartitionKey, position: int) -> PartitionStatus:
+        """The state of one partition of a group. position: of its record, -1 where it has none."""
+        group, records = part.group, self._records
+        if position < 0:
+            return PartitionStatus(group.asset, key, group.state, part.reason(key, ""), group.marks)
+        stamp = records.stamps[records.stamp[position]]
+        return PartitionStatus(
+            group.asset,
+            key,
+            group.state,
+            part.reason(key, stamp.at),
+            group.marks,
+            int(records.rows[position]),
+            stamp.version,
+            stamp.run_id,
+            group.completeness,
+        )
 
 
 def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
@@ -151,10 +281,9 @@ class _LastAttempts:
     def _entries(self) -> list[RunEntry]:
         return self._journal.entries()
 
-    def at(self, asset: str, partitions: PartitionSet) -> Callable[[PartitionKey], LastAttempt | None]:
-        """Finds the last attempt at each of ``partitions`` of an asset."""
-        known = last_attempts(self._entries, asset, partitions) if partitions else []
-        return lambda key: next((attempt for concerned, attempt in known if key in concerned), None)
+    def at(self, asset: str, partitions: PartitionSet) -> list[tuple[PartitionSet, LastAttempt]]:
+        """The last attempts at those of ``partitions`` of an asset of which one is known."""
+        return last_attempts(self._entries, asset, partitions) if partitions else []
 
 
 def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
@@ -173,23 +302,23 @@ def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> t
     return judgement.state, told, judgement.in_short
 
 
-def print_status(console: Console, found: Sequence[PartitionStatus]) -> None:
+def print_status(console: Console, found: Statuses) -> None:
     """A line per asset, state and reason, with the partitions that it holds for and their rows."""
-    groups: dict[tuple[str, State, str], list[PartitionStatus]] = {}
-    for item in found:
-        why = "; ".join(dict.fromkeys([part for part in (item.in_short, *item.marks) if part]))
-        groups.setdefault((item.asset, item.state, why), []).append(item)
+    lines: dict[tuple[str, State, str], list[StatusGroup]] = {}
+    for group in found.groups:
+        why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
+        lines.setdefault((group.asset, group.state, why), []).append(group)
     table = Table(box=None, pad_edge=False)
     for name in ("asset", "state", "partitions"):
         table.add_column(name, overflow="fold")
     table.add_column("count", justify="right")
     table.add_column("rows", justify="right")
     table.add_column("why", overflow="fold")
-    for (asset, state, why), items in groups.items():
-        partitions = PartitionSet.from_keys(item.partition for item in items)
-        rows = sum(item.rows or 0 for item in items)
+    for (asset, state, why), groups in lines.items():
+        partitions = PartitionSet.union_of(group.partitions for group in groups)
+        rows = [group.rows for group in groups if group.rows is not None]
         style = STYLES[state]
-        shown = "" if all(item.rows is None for item in items) else str(rows)
+        shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
-        table.add_row(asset, f"[{style}]{state}[/{style}]", str(partitions), str(len(items)), shown, words)
-    console.print(table if found else "There is nothing yet.")
+        table.add_row(asset, f"[{style}]{state}[/{style}]", str(partitions), str(len(partitions)), shown, words)
+    console.print(table if found.groups else "There is nothing yet.")

@@ -13,17 +13,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.partitions.keys import PartitionKey
-from orchestration.core.state.columnar import column_from_json, column_to_json, columns_from_json, columns_to_json
-from orchestration.core.state.completeness import is_counted
-from orchestration.core.state.provenance_inputs import keys_from_json, keys_to_json, sorted_keys
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.table_state import TableState
 from resources.delta.warehouse import Warehouse
 from resources.storage.files import open_files
 from resources.storage.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from orchestration.core.state.counted_values import CountedValues
 
 FORMAT = 1
 FOLDER = "_aqi/counts"
@@ -31,8 +31,6 @@ PARTITIONS_AT_ONCE = 20_000
 """So many are read at a time: some half a million hourly rows."""
 
 Counts = Mapping[str, int]
-_Known = dict[PartitionKey, tuple[str, Counts]]
-"""The fingerprint that was counted, and how many values each column had."""
 
 
 class ValueCounts:
@@ -40,38 +38,36 @@ class ValueCounts:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        self._read: dict[tuple[str, tuple[str, ...]], _Known] = {}
+        self._read: dict[tuple[str, tuple[str, ...]], CountedValues] = {}
 
     def counted(self, asset: Asset, state: TableState, columns: Sequence[str]) -> TableState:
         """The state with the counts of ``columns`` in the records that lack them; for looking at, never for commits.
 
         What cannot be read, or is not there as it was recorded, stays without: the table's trouble is told by others.
         """
-        lacking = {
-            key: record
-            for key, record in state.records.items()
-            if not is_counted(record) and not (state.unrecorded and key in state.unrecorded)
-        }
-        if not lacking or not columns or asset.partition_columns is None or state.version is None:
+        if not columns or asset.partition_columns is None or state.version is None:
+            return state
+        from orchestration.core.state.counted_values import uncounted
+
+        lacking = uncounted(state.records, state.unrecorded)
+        if not len(lacking):
             return state
         at = asset.key, tuple(columns)
         known = self._read.get(at)
         if known is None:
             known = self._load(asset, columns)
-        new = [key for key, record in lacking.items() if known.get(key, ("", {}))[0] != record.fingerprint]
+        new = known.lacks(state.records, lacking)
         if new:
             found = self._count(asset, state, columns, new)
             if found is None:
                 return state
-            known = {key: entry for key, entry in known.items() if key in lacking}
-            known |= {key: (lacking[key].fingerprint, found.get(key, {})) for key in new}
+            known = known.with_more(state.records, lacking, found)
             self._keep(asset, columns, known)
         self._read[at] = known
-        counted = {key: replace(record, values=known[key][1]) for key, record in lacking.items()}
-        return replace(state, records={**state.records, **counted})
+        return replace(state, records=known.told(state.records, lacking))
 
     def _count(
-        self, asset: Asset, state: TableState, columns: Sequence[str], keys: Iterable[PartitionKey]
+        self, asset: Asset, state: TableState, columns: Sequence[str], partitions: PartitionSet
     ) -> dict[PartitionKey, Counts] | None:
         """The counts of partitions that have rows in the table; None where the rows cannot be read."""
         import pyarrow as pa
@@ -86,7 +82,7 @@ class ValueCounts:
             there = [name for name in columns if name in fields]
             if not there:
                 return None
-            for first, last in _spans(keys):
+            for first, last in _spans(partitions):
                 filters = [(of.day, ">=", first), (of.day, "<=", last)]
                 rows = self._warehouse.read_arrow(asset.key, state.version, [*of, *there], filters)
                 counts = rows.group_by([of.day, of.location]).aggregate([(name, "count") for name in there])
@@ -103,32 +99,21 @@ class ValueCounts:
         files, root = open_files(self._warehouse.uri)
         return files, f"{root}/{FOLDER}/{asset.key}.json"
 
-    def _load(self, asset: Asset, columns: Sequence[str]) -> _Known:
+    def _load(self, asset: Asset, columns: Sequence[str]) -> CountedValues:
         """What was kept of these columns; nothing where that is not whole."""
+        from orchestration.core.state.counted_values import CountedValues
+
         try:
             files, path = self._path(asset)
             data = json.loads(files.cat_file(path))
             if data["format"] != FORMAT or not set(columns) <= set(data["columns"]):
-                return {}
-            keys = [key.parsed() for key in keys_from_json(data["keys"])]
-            prints = column_from_json(data["fp"], len(keys))
-            values = columns_from_json(data["values"], len(keys))
+                return CountedValues.none()
+            return CountedValues.from_json(data)
         except (OSError, ValueError, KeyError, TypeError):
-            return {}
-        return dict(zip(keys, zip(prints, values, strict=True), strict=True))
+            return CountedValues.none()
 
-    def _keep(self, asset: Asset, columns: Sequence[str], known: _Known) -> None:
-        if not known:
-            return
-        by_text = {str(key): entry for key, entry in known.items()}
-        keys = sorted_keys(by_text)
-        data = {
-            "format": FORMAT,
-            "columns": list(columns),
-            "keys": keys_to_json(keys),
-            "fp": column_to_json([by_text[key.text][0] for key in keys]),
-            "values": columns_to_json([by_text[key.text][1] for key in keys]),
-        }
+    def _keep(self, asset: Asset, columns: Sequence[str], known: CountedValues) -> None:
+        data = {"format": FORMAT, "columns": list(columns), **known.to_json()}
         with contextlib.suppress(OSError):  # counted again the next time
             files, path = self._path(asset)
             write_whole(files, path, json.dumps(data, separators=(",", ":")).encode())

@@ -47,7 +47,7 @@ def workspace_of(folder: Path) -> Workspace:
 
 
 def statuses(folder: Path) -> list[PartitionStatus]:
-    return read_status(workspace_of(folder), [BRONZE, SILVER])
+    return list(read_status(workspace_of(folder), [BRONZE, SILVER]))
 
 
 @pytest.mark.parametrize("harm", [lose, spoil])

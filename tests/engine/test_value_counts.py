@@ -148,11 +148,11 @@ def test_an_hourly_run_asks_for_them_again_with_a_pause(lake: Path) -> None:
 def test_a_warehouse_of_format_1_stays_fresh_and_is_whole(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     folder = unpack(tmp_path / "kept")
     before = commits(folder)
-    found = read_status(opened(folder), [oracle.BRONZE])
+    found = list(read_status(opened(folder), [oracle.BRONZE]))
     assert {(str(one.state), one.marks, of(one)) for one in found} == {("fresh", (), 24)}
     assert commits(folder) == before
     request.getfixturevalue("no_reads")
-    assert read_status(opened(folder), [oracle.BRONZE]) == found
+    assert list(read_status(opened(folder), [oracle.BRONZE])) == found
     shutil.rmtree(folder / "_aqi" / "counts")
     workspace = opened(folder)
     assert workspace.plan(workspace.requested(workspace.select("*"), "2025-08-08..2025-08-21"))[0].is_empty

@@ -17,7 +17,7 @@ from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, steps_table
 from orchestration.core.state.completeness import Completeness
-from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
+from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
@@ -25,7 +25,7 @@ from orchestration.engine.run_record import RunRecord
 from orchestration.engine.steps import StepRunner
 from orchestration.project import load, open_workspace
 from orchestration.reports.metrics import as_text, metrics
-from orchestration.reports.status import PartitionStatus
+from orchestration.reports.status import StatusGroup
 from resources.delta.step_history import FOLDER, StepHistory, StepRow
 from resources.storage.journal import Journal
 from tests.support import oracle
@@ -150,10 +150,13 @@ def samples(**of: Any) -> dict[str, float]:
     return found
 
 
+def group(state: State = State.FRESH, partitions: PartitionSet | None = None, **more: Any) -> StatusGroup:
+    given: dict[str, Any] = {"asset": "gold.x", "in_short": "", "marks": ()} | more
+    return StatusGroup(state=state, partitions=partitions or days(20, 20), **given)
+
+
 def test_partitions_by_state() -> None:
-    key = PartitionKey(date(2025, 8, 20), "hanoi")
-    states = [State.FRESH, State.FRESH, State.FAILED]
-    found = samples(statuses=[PartitionStatus("gold.x", key, state, "", "") for state in states])
+    found = samples(statuses=[group(partitions=days(18, 19)), group(State.FAILED)])
     assert {name: value for name, value in found.items() if name.startswith("aqi_partitions")} == {
         "aqi_partitions{gold.x,fresh}": 2,
         "aqi_partitions{gold.x,stale}": 0,
@@ -165,26 +168,25 @@ def test_partitions_by_state() -> None:
 
 
 def test_partitions_of_a_location_that_is_gone_are_counted_apart() -> None:
-    key = PartitionKey(date(2025, 8, 20), "hanoi")
-    gone = PartitionStatus("gold.x", key, State.FRESH, "", "", marks=(NO_LONGER_CONFIGURED,))
-    found = samples(statuses=[gone, PartitionStatus("gold.x", key, State.FRESH, "", "")])
+    found = samples(statuses=[group(marks=(NO_LONGER_CONFIGURED,), partitions=days(1, 3)), group()])
     assert found["aqi_partitions{gold.x,fresh}"] == 1
-    assert found["aqi_partitions_no_longer_configured{gold.x}"] == 1
+    assert found["aqi_partitions_no_longer_configured{gold.x}"] == 3
 
 
 def test_values_that_are_lacking() -> None:
     """By location; of what is given up apart; not of assets whose rows are no hours, nor of locations that are gone."""
-    hanoi, hue = (PartitionKey(date(2025, 8, 20), place) for place in ("hanoi", "hue"))
+    both = days(1, 2) | PartitionSet.of(Days.of(date(2025, 8, 1)), ["hue"])
+    hue = PartitionSet.of(Days.of(date(2025, 8, 20)), ["hue"])
     whole, holes = Completeness(24, {"aqi": 24}), Completeness(24, {"aqi": 3})
-    item = PartitionStatus("bronze.x", hanoi, State.FRESH, "", "", completeness=whole)
+    item = group(asset="bronze.x", completeness=whole)
     found = samples(
         statuses=[
-            item,
-            replace(item, completeness=holes, withdrawn=3),
-            replace(item, completeness=holes),
-            replace(item, completeness=holes, given_up=True),
-            replace(item, partition=hue, given_up=True, withdrawn=2),
-            replace(item, partition=hue, completeness=holes, marks=(NO_LONGER_CONFIGURED,)),
+            replace(item, partitions=both),
+            replace(item, completeness=holes, partitions=days(5, 6), withdrawn={"hanoi": 3}),
+            replace(item, completeness=holes, marks=(f"{GIVEN_UP}: 3 of 24 hours",)),
+            replace(item, marks=("withdrawn: 2 hours",), partitions=hue, withdrawn={"hue": 2}),
+            replace(item, completeness=None, partitions=both, withdrawn={"hue": 1}),
+            replace(item, completeness=holes, partitions=hue, marks=(NO_LONGER_CONFIGURED,)),
             replace(item, asset="gold.y", completeness=None),
         ]
     )
@@ -194,7 +196,7 @@ def test_values_that_are_lacking() -> None:
         "aqi_hours_withdrawn{bronze.x,hanoi}": 3,
         "aqi_partitions_incomplete{bronze.x,hue}": 0,
         "aqi_partitions_given_up{bronze.x,hue}": 0,
-        "aqi_hours_withdrawn{bronze.x,hue}": 2,
+        "aqi_hours_withdrawn{bronze.x,hue}": 3,
     }
 
 

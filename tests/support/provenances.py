@@ -31,7 +31,8 @@ def stamped(provenance: Provenance, version: int = 7) -> Provenance:
 
 
 words = st.text(alphabet="abcdef0123456789", min_size=1, max_size=4)
-fingerprints = words | st.sampled_from(["absent", "unrecorded", "empty", "f without a,b", "", "-", "Huế", "ff" * 10])
+odd_texts = ["absent", "unrecorded", "empty", "f without a,b", "", "-", "Huế", "ff" * 10, "f" * 200, "f\0"]
+fingerprints = words | st.sampled_from(odd_texts)
 some_keys = st.builds(key, st.integers(1, 9), st.sampled_from(["hanoi", "hcmc", "hue"])) | st.just(NULL_KEY)
 odd_keys = st.sampled_from(
     ["", "0", "-1", "2025-08", "2025-08/hue", "2025-08-08", "2025-13-01/hue", "2025-W32-5/hue", "2025-08-08/", "x/y"]

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from orchestration.core.calendar import DAY, HOUR, day_of, hour_of, midnight
 from orchestration.core.errors import PartitionRangeError
@@ -35,6 +35,9 @@ class PartitionScheme(ABC):
     """
 
     __slots__ = ()
+
+    is_even: ClassVar[bool] = False
+    """Whether every period is as long as every other."""
 
     @property
     @abstractmethod
@@ -152,6 +155,8 @@ class DailyByLocation(PartitionScheme):
     |--------------------|------------------|------------------|
     | 2025-08-08/north   | 2025-08-08 00:00 | 2025-08-09 00:00 |
     """
+
+    is_even: ClassVar[bool] = True
 
     day_column: str = "date_utc"
     location_column: str = "location_key"

@@ -19,7 +19,8 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
 from orchestration.core.planning.request import Chunk, Request
-from orchestration.core.state.freshness import Current, Judgement, Way, not_fresh
+from orchestration.core.state.freshness import Current, Judgement, Way
+from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
 FlagsOf = Callable[[RunWindow, TableState], FlaggedHours]

@@ -17,7 +17,8 @@ from orchestration.core.partitions.mappings import FlaggedHours, PartitionMappin
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.fold import Folded
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
-from orchestration.core.state.freshness import Current, Tables, not_fresh
+from orchestration.core.state.freshness import Current, Tables
+from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.partition_record import nothing
 from orchestration.core.state.provenance import PartitionRecord, Provenance, Question
 from orchestration.core.state.table_state import TableState

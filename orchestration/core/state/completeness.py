@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from orchestration.core.calendar import HOUR, instant_of
+from orchestration.core.calendar import DAY, HOUR, instant_of
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.state.partition_record import PartitionRecord
+
+if TYPE_CHECKING:
+    from orchestration.core.state.record_columns import Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,11 @@ class CompletenessOf:
         values_from: date = date.min,
     ) -> None:
         self._scheme, self._essential, self._values_from = scheme, tuple(essential), values_from
-        self._first: dict[tuple[str, str], date] = {}
-        for key, record in records.items():
-            if key.day is not None and key.location is not None and key.day < values_from:
-                for name in self._essential:
-                    at = key.location, name
-                    if record.values.get(name) and key.day < self._first.get(at, values_from):
-                        self._first[at] = key.day
+        self._first: Mapping[tuple[str, str], date] = {}
+        if values_from > date.min:
+            from orchestration.core.state.record_values import first_values
+
+            self._first = first_values(records, self._essential, values_from)
 
     def __call__(self, key: PartitionKey, record: PartitionRecord) -> Completeness | None:
         """How complete a partition is with ``record``; None where that is not known, or nothing of it is offered."""
@@ -89,6 +91,22 @@ class CompletenessOf:
         if day is None or location is None or day >= self._values_from:
             return self._essential
         return [name for name in self._essential if day > self._first.get((location, name), date.max)]
+
+    def may_lack(self, records: Records) -> Iterable[PartitionKey]:
+        """The partitions that may lack values; of all others it is known that they do not, or are not counted."""
+        from orchestration.core.state.record_values import after_the_first, with_fewer
+
+        dated = records.partitions.without_null()
+        if not dated or not self._scheme.is_even:
+            return records
+        one = next(iter(dated))
+        hours = (self._scheme.ends(one) - self._scheme.begins(one)) // HOUR
+        fewer = with_fewer(records, self._essential, hours)
+        return map(records.key, after_the_first(records, fewer, self._first, self._values_from).tolist())
+
+    def changes_at(self, location: str | None) -> set[date]:
+        """The days from which on other columns are offered at a location than before."""
+        return {self._values_from, *(day + DAY for (at, _), day in self._first.items() if at == location)}
 
     def _begun(self, key: PartitionKey, record: PartitionRecord) -> int:
         """How many hours of the period had begun when it was asked for last."""

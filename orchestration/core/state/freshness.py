@@ -18,7 +18,7 @@ from typing import Protocol
 
 from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.completeness import Completeness, CompletenessOf, hours_withdrawn, not_yet
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
@@ -51,6 +51,8 @@ NOT_ANSWERED = ""
 NO_LONGER_CONFIGURED = "no longer configured"
 """The mark of a partition of a location that was taken out of the configuration."""
 
+CHANGED, DOUBTED = "changed", "was changed by somebody else"
+"""What became of an upstream partition."""
 INCOMPLETE, GIVEN_UP = "incomplete", "given up"
 """Words that marks begin with of partitions that have fewer values than hours."""
 
@@ -75,7 +77,10 @@ class History(Protocol):
         ...
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
-        """Why what the source was asked for is not what it would be asked for today; empty where it is."""
+        """Why what the source was asked for is not what it would be asked for today; empty where it is.
+
+        The same for all records of a location that name the same question.
+        """
         ...
 
 
@@ -167,26 +172,31 @@ _UNRECORDED = Judgement(State.UNRECORDED, "somebody else changed the table's dat
 
 
 class Judge:
-    """Says of each partition of ``asset`` what it is; the journal aside, so never FAILED."""
+    """Says of each partition of ``asset`` what it is; the journal aside, so never FAILED.
+
+    Of many partitions see ``judged``: what a judgement rests on is said there once more.
+    lacking: by upstream asset, what a reader has to do without of rows that were made under a contract.
+    complete: how complete partitions are; None of an asset without hours.
+    """
 
     def __init__(self, asset: Asset, tables: Tables, current: Current) -> None:
-        self._asset = asset
+        self.asset = asset
         self._scheme = asset.partitions
-        self._own = tables.get(asset.key, TableState())
-        self._upstream = [(key, tables.get(key, TableState())) for key in asset.upstream_keys]
-        self._current = current
+        self.own = tables.get(asset.key, TableState())
+        self.upstream = [(key, tables.get(key, TableState())) for key in asset.upstream_keys]
+        self.current = current
+        self.lacking = {
+            key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self.upstream
+        }
         self._same: dict[tuple[str | None, str], bool] = {}
         self._without: dict[str, tuple[str, ...] | None] = {}
-        self._complete = current.completeness_of(asset, self._own)
-        self._lacking = {
-            key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self._upstream
-        }
+        self.complete = current.completeness_of(asset, self.own)
 
     def __call__(self, key: PartitionKey) -> Judgement:
-        if self._own.unrecorded and key in self._own.unrecorded:
-            gone = not self._current.is_configured(key.location)
+        if self.own.unrecorded and key in self.own.unrecorded:
+            gone = not self.current.is_configured(key.location)
             return replace(_UNRECORDED, marks=(NO_LONGER_CONFIGURED,)) if gone else _UNRECORDED
-        record = self._own.records.get(key)
+        record = self.own.records.get(key)
         if record is None:
             return _MISSING
         marks = self._marks(key, record)
@@ -195,20 +205,20 @@ class Judge:
 
     def completeness(self, key: PartitionKey) -> Completeness | None:
         """How complete a partition is; None of an asset without hours, or where that is not known or not offered."""
-        record = self._own.trusted(key)
-        return None if record is None or self._complete is None else self._complete(key, record)
+        record = self.own.trusted(key)
+        return None if record is None or self.complete is None else self.complete(key, record)
 
     def _marks(self, key: PartitionKey, record: PartitionRecord) -> tuple[str, ...]:
         without = self._lacks(record)
         marks = [f"without {', '.join(without)}"] if without else []
         hours = self.completeness(key)
         if hours is not None and not hours.whole:
-            gone = self._current.is_given_up(key)
+            gone = self.current.is_given_up(key)
             marks.append(f"{GIVEN_UP if gone else INCOMPLETE}: {hours.in_words}")
-        if self._complete is not None and record.turned_away:
+        if self.complete is not None and record.turned_away:
             withdrawn = hours_withdrawn(record)
             marks.append(f"withdrawn: {withdrawn} hour{'' if withdrawn == 1 else 's'}")
-        return tuple(marks if self._current.is_configured(key.location) else [*marks, NO_LONGER_CONFIGURED])
+        return tuple(marks if self.current.is_configured(key.location) else [*marks, NO_LONGER_CONFIGURED])
 
     def _staleness(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Why the partition is stale: a judgement per reason, the plainest first.
@@ -217,14 +227,14 @@ class Judge:
         a day that it had answered whole to another question. A location that is no longer configured has no code and
         no question of today.
         """
-        if self._current.is_configured(key.location):
+        if self.current.is_configured(key.location):
             yield from self._asked_in_the_future(record)
             whys = [self._behind(key, record), self._source_went_on(key, record)]
-            if self._asset.source is not None and (record.as_of or not self._outdated(key, record)):
+            if self.asset.source is not None and (record.as_of or not self._outdated(key, record)):
                 whys.reverse()
             for whole in whys:
                 yield from whole
-        for upstream, state in self._upstream:
+        for upstream, state in self.upstream:
             consulted = record.inputs.get(upstream)
             if consulted is None:
                 yield _stale(f"{upstream} was not among its upstream assets")
@@ -232,26 +242,22 @@ class Judge:
             for text, fingerprint in consulted.items():
                 one = _parse(text)
                 if state.unrecorded and one in state.unrecorded:
-                    why = "was changed by somebody else"
-                elif not state.holds(one, fingerprint, self._lacking[upstream]):
-                    why = "changed"
-                else:
-                    continue
-                where = upstream if text == "null" else f"{upstream} {text}"
-                yield Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
+                    yield moved_upstream(upstream, text, DOUBTED)
+                elif not state.holds(one, fingerprint, self.lacking[upstream]):
+                    yield moved_upstream(upstream, text, CHANGED)
 
     def _asked_in_the_future(self, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether an answer was asked for by a clock that was ahead: hours that it took for past may not be."""
-        if self._complete is None:
+        if self.complete is None:
             return
-        latest = self._current.now + self._current.clock_tolerance
+        latest = self.current.now + self.current.clock_tolerance
         if moment := not_yet((one.asked for one in record.answers), latest):
             in_short = "asked for at a moment that has not come"
             yield Judgement(State.STALE, f"{in_short} ({moment})", in_short)
 
     def _behind(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
         """Whether the partition lies behind its question, its code or its contract."""
-        if self._asset.source is not None:
+        if self.asset.source is not None:
             why = self._outdated(key, record)
             if why:
                 yield replace(_stale(f"behind its question: refetch ({why})"), way=Way.REFETCH)
@@ -261,11 +267,11 @@ class Judge:
             yield self._behind_its_code("its contract changed")
 
     def _outdated(self, key: PartitionKey, record: PartitionRecord) -> str:
-        history = self._current.history
-        return "" if history is None else history.outdated(self._asset, key, record, self._own)
+        history = self.current.history
+        return "" if history is None else history.outdated(self.asset, key, record, self.own)
 
     def _behind_its_code(self, why: str) -> Judgement:
-        if self._asset.source is None:
+        if self.asset.source is None:
             return _stale(why)
         return replace(_stale(f"behind its code: rewrite ({why})"), way=Way.REWRITE)
 
@@ -275,13 +281,13 @@ class Judge:
         A source that still sends what is recorded has nothing more of a period that goes on. A period that has ended is
         fetched once more, so that its end is recorded.
         """
-        source = self._asset.source
-        sent = None if source is None else self._current.sent.get(source, {}).get(key)
+        source = self.asset.source
+        sent = None if source is None else self.current.sent.get(source, {}).get(key)
         if source is not None and sent == NOT_ANSWERED:
             yield _stale(f"{source} was asked whether it is still the same, and did not answer")
         elif source is not None and sent is not None and sent != record.inputs.get(source, {}).get(str(key)):
             yield _stale(f"{source} sends something else now")
-        scheme, now = self._scheme, self._current.now
+        scheme, now = self._scheme, self.current.now
         if scheme is None or not record.as_of or (sent is not None and not scheme.is_over(key, now)):
             return
         if scheme.more_has_passed(key, instant_of(record.as_of), now):
@@ -292,37 +298,28 @@ class Judge:
     def _is_same(self, location: str | None, recorded: str) -> bool:
         at = (location, recorded)
         if at not in self._same:
-            self._same[at] = self._current.same(self._asset, location, recorded, self._own)
+            self._same[at] = self.current.same(self.asset, location, recorded, self.own)
         return self._same[at]
 
     def _lacks(self, record: PartitionRecord) -> tuple[str, ...] | None:
         if record.contract not in self._without:
-            self._without[record.contract] = self._current.lacking(self._asset.key, record.contract, self._own)
+            self._without[record.contract] = self.current.lacking(self.asset.key, record.contract, self.own)
         return self._without[record.contract]
 
 
+def moved_upstream(upstream: str, text: str, why: str) -> Judgement:
+    """Of a partition that consulted the partition ``text`` of ``upstream``, which is, or may be, another now."""
+    where = upstream if text == "null" else f"{upstream} {text}"
+    return Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
+
+
 def judge(asset: Asset, key: PartitionKey, tables: Tables, current: Current) -> Judgement:
-    """The state of one partition; for many of them make one ``Judge``."""
+    """The state of one partition; of many of them see ``judged``."""
     return Judge(asset, tables, current)(key)
-
-
-def not_fresh(
-    asset: Asset, partitions: PartitionSet, tables: Tables, current: Current
-) -> dict[Judgement, PartitionSet]:
-    """Those of ``partitions`` that are not fresh, by the judgement of the first partition of each kind."""
-    firsts: dict[str, Judgement] = {}
-    keys: dict[str, list[PartitionKey]] = {}
-    of = Judge(asset, tables, current)
-    for key in partitions:
-        judgement = of(key)
-        if not judgement.fresh:
-            firsts.setdefault(judgement.in_short, judgement)
-            keys.setdefault(judgement.in_short, []).append(key)
-    return {judgement: PartitionSet.from_keys(keys[in_short]) for in_short, judgement in firsts.items()}
 
 
 def _stale(why: str) -> Judgement:
     return Judgement(State.STALE, why, why)
 
 
-_parse = lru_cache(maxsize=1 << 18)(PartitionKey.parse)
+_parse = lru_cache(maxsize=1 << 12)(PartitionKey.parse)

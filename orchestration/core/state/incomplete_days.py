@@ -49,7 +49,7 @@ def incomplete(
     completeness = current.completeness_of(asset, own)
     if completeness is None or asset.partitions is None:
         return
-    for key in own.records if keys is None else keys:
+    for key in completeness.may_lack(own.records) if keys is None else keys:
         record = own.trusted(key)
         hours = None if record is None else completeness(key, record)
         if hours is None or hours.whole or not current.is_configured(key.location):

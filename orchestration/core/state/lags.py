@@ -12,13 +12,13 @@ Pure: table states, earlier records and the moment come in as values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from orchestration.core.calendar import HOUR, instant_of
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.keys import Days, PartitionKey
 from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.state.completeness import Completeness
 from orchestration.core.state.provenance import ABSENT, PartitionRecord
@@ -107,14 +107,11 @@ class _Coverage:
 
     def of(self, asset: str, locations: Iterable[str]) -> dict[str, datetime]:
         """Up to which instant ``asset`` covers each of ``locations``; those where it was never made are left out."""
-        days: dict[str, list[date]] = {location: [] for location in locations}
-        for key in self._table(asset).records:
-            if key.day is not None and key.location in days:
-                days[key.location].append(key.day)
-        latest = {location: self._latest(asset, location, sorted(at, reverse=True)) for location, at in days.items()}
+        there = self._table(asset).present
+        latest = {one: self._latest(asset, one, _newest_first(there.days_of(one))) for one in dict.fromkeys(locations)}
         return {location: until for location, until in latest.items() if until is not None}
 
-    def _latest(self, asset: str, location: str, days: Sequence[date]) -> datetime | None:
+    def _latest(self, asset: str, location: str, days: Iterable[date]) -> datetime | None:
         """The latest instant that any of ``days`` covers, which come newest first."""
         best: datetime | None = None
         ends = self._scheme(asset).ends
@@ -179,6 +176,11 @@ class _Coverage:
 
     def _table(self, asset: str) -> TableState:
         return self._tables.get(asset, _NO_TABLE)
+
+
+def _newest_first(days: Days) -> Iterator[date]:
+    for first, last in reversed(days.pieces):
+        yield from map(date.fromordinal, range(last.toordinal(), first.toordinal() - 1, -1))
 
 
 _NO_TABLE = TableState()

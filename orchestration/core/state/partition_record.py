@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 ABSENT = "absent"
 """The fingerprint of an upstream partition that does not exist."""
@@ -30,6 +30,14 @@ def nothing() -> dict[str, Any]:
 
 Inputs = Mapping[str, Mapping[str, str]]
 """Upstream asset (or source) → partition key consulted → its fingerprint (see ``TableState.consulted``)."""
+
+
+class Stamp(NamedTuple):
+    """Which commit a record is of: the version that it became, the run, and when (ISO 8601, UTC)."""
+
+    version: int
+    run_id: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from orchestration.core.state.partition_record import (
     PartitionRecord,
     Question,
     Shape,
+    Stamp,
     TurnedAway,
     as_items,
 )
-from orchestration.core.state.provenance_format import Stamp, records_from_json, records_from_json_1, records_to_json
 from orchestration.core.state.versions import Equal
 
 __all__ = [
@@ -80,6 +80,8 @@ class Provenance:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values in format 2; what is empty is left out."""
+        from orchestration.core.state.provenance_format import records_to_json
+
         said: dict[str, Any] = {
             "by": self.by,
             "partitions": records_to_json(self.records),
@@ -96,6 +98,8 @@ class Provenance:
 
         Raises ValueError, KeyError or TypeError, among others, for what is neither.
         """
+        from orchestration.core.state.provenance_format import records_from_json, records_from_json_1
+
         stamp = Stamp(version, data["run"], data["at"])
         wiped = PartitionSet.from_json(data.get("wiped", ()))
         if data[MARK] == 1:

@@ -21,43 +21,48 @@ What is empty is left out; names that are not known are passed over. Must not kn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
 
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.core.state.columnar import (
-    column_from_json,
-    column_to_json,
-    columns_from_json,
-    columns_to_json,
-    lists_from_json,
-    lists_to_json,
+from orchestration.core.state.column_arrays import (
+    Coded,
+    coded_by,
+    coded_from_json,
+    coded_to_json,
+    combined,
+    inside,
+    interned,
+    lists_of,
+    mappings_from_json,
+    mappings_to_json,
+    numbers_from_json,
+    numbers_to_json,
+    texts_from_json,
+    texts_to_json,
 )
-from orchestration.core.state.partition_record import Answer, Inputs, PartitionRecord, TurnedAway
-from orchestration.core.state.provenance_inputs import (
-    Key,
-    inputs_from_json,
-    inputs_to_json,
+from orchestration.core.state.columnar import column_from_json, column_to_json
+from orchestration.core.state.partition_record import PartitionRecord, Stamp, TurnedAway
+from orchestration.core.state.provenance_arrays import (
     keys_from_json,
     keys_to_json,
-    sorted_keys,
+    own_texts,
+    upstream_from_json,
+    upstream_to_json,
 )
-
-Records = Mapping[PartitionKey, PartitionRecord]
-T = TypeVar("T")
+from orchestration.core.state.record_arrays import ALSO, DIGESTS, Columns
+from orchestration.core.state.record_building import sorted_columns
+from orchestration.core.state.record_columns import Records
+from orchestration.core.state.record_kinds import Kind
+from orchestration.core.state.record_texts import Numbers, Texts, as_list, same, spread, taken, texts_of
 
 _ANSWER = ("asked", "digest", "forced", "hours")
 _MORE = ("question", "broken")
 _TURNED_AWAY = ("asked", "digest", "hours", "variables")
-_MAPPINGS = ("checks", "also", "values", "check_versions")
-
-
-class Stamp(NamedTuple):
-    """Which commit a record is of: the version that it became, the run, and when (ISO 8601, UTC)."""
-
-    version: int
-    run_id: str
-    at: str
+_MAPPINGS = ("checks", "values", "check_versions")
 
 
 # --- format 1 ---------------------------------------------------------------------------------------------------
@@ -86,140 +91,192 @@ def records_from_json_1(data: Mapping[str, Any], stamp: Stamp) -> dict[Partition
 # --- format 2 ---------------------------------------------------------------------------------------------------
 
 
-def records_to_json(records: Records, stamped: bool = False) -> dict[str, Any]:
+def records_to_json(records: Mapping[PartitionKey, PartitionRecord], stamped: bool = False) -> dict[str, Any]:
     """Records as JSON values. stamped: with the commits that they are of."""
     if not records:
         return {}
-    by_text = {str(key): record for key, record in records.items()}
-    keys = sorted_keys(by_text)
-    told = [by_text[key.text] for key in keys]
+    columns = Records.of(records).columns
+    kinds, kind = columns.kinds, columns.kind
+    dated = columns.location >= 0
+    keys = keys_to_json(columns.locations, columns.location[dated], columns.day[dated])
+    upstream = sorted({name for one in kinds for name, _ in one.inputs})
     data: dict[str, Any] = {
-        "keys": keys_to_json(keys),
-        "rows": column_to_json([one.rows for one in told]),
-        "fp": column_to_json([one.fingerprint for one in told]),
-        "code": column_to_json([one.code for one in told]),
-        "contract": column_to_json([one.contract for one in told]),
-        "as_of": column_to_json([one.as_of for one in told]),
-        "question": column_to_json([one.question for one in told]),
-        "in": inputs_to_json(keys, [one.inputs for one in told]),
-        "answers": _answers_to_json(keys, told),
-        "turned_away": _listed(
-            [[(t.asked, t.digest, t.hours, t.variables) for t in one.turned_away] for one in told], _TURNED_AWAY
+        "keys": keys if dated.all() else ["null", *keys],
+        "rows": numbers_to_json(columns.rows),
+        "fp": texts_to_json(columns.fingerprint),
+        "in": {name: upstream_to_json(columns, name) for name in upstream},
+        "answers": _answers_to_json(columns, upstream),
+        "turned_away": _lists_to_json(
+            kind,
+            [[(t.asked, t.digest, t.hours, t.variables) for t in one.turned_away] for one in kinds],
+            _TURNED_AWAY,
         ),
+        "also": _also_to_json(columns),
     }
+    for name in ("code", "contract", "as_of", "question"):
+        data[name] = coded_to_json(coded_by(kind, [getattr(one, name) for one in kinds]))
     for name in _MAPPINGS:
-        data[name] = columns_to_json([getattr(one, name) for one in told])
-    for name in ("as_of", "question", "in", "answers", "turned_away", *_MAPPINGS):
+        data[name] = mappings_to_json(coded_by(kind, [getattr(one, name) for one in kinds]))
+    for name in ("as_of", "question", "in", "answers", "turned_away", "also", *_MAPPINGS):
         if not data[name]:
             del data[name]
     if stamped:
-        stamps = [Stamp(one.version, one.run_id, one.at) for one in told]
-        numbers = {stamp: number for number, stamp in enumerate(sorted(set(stamps)))}
-        data |= {"commits": list(numbers), "commit": column_to_json([numbers[stamp] for stamp in stamps])}
+        numbers = {stamp: number for number, stamp in enumerate(sorted(columns.stamps))}
+        commit = np.array([numbers[stamp] for stamp in columns.stamps])[columns.stamp]
+        data |= {"commits": list(numbers), "commit": numbers_to_json(commit)}
     return data
 
 
-def records_from_json(data: Mapping[str, Any], stamp: Stamp | None = None) -> dict[PartitionKey, PartitionRecord]:
+def records_from_json(data: Mapping[str, Any], stamp: Stamp | None = None) -> Records:
     """The inverse of ``records_to_json``. stamp: of all of them, None where they are stamped one by one.
 
     Raises ValueError, KeyError or TypeError, among others, for what is no such data.
     """
     if not data:
-        return {}
+        return Records.empty()
     keys = keys_from_json(data["keys"])
-    count = len(keys)
-    inputs = inputs_from_json(data.get("in", {}), keys)
+    for text in keys.texts:
+        PartitionKey.parse(text)
+    count = len(keys.day)
+    stamps, commits = np.zeros(count, dtype=np.int64), [] if stamp is None else [stamp]
     if stamp is None:
         commits = [Stamp(*commit) for commit in data["commits"]]
-        stamps = [commits[number] for number in column_from_json(data["commit"], count)]
-    else:
-        stamps = [stamp] * count
-    columns = [column_from_json(data[name], count) for name in ("rows", "fp", "code", "contract")]
-    columns += [column_from_json(data.get(name, ""), count) for name in ("as_of", "question")]
-    columns += [columns_from_json(data.get(name, {}), count) for name in _MAPPINGS]
-    answers = _answers_from_json(data.get("answers"), keys, inputs)
-    turned_away = _unlisted(data.get("turned_away"), _TURNED_AWAY, count, TurnedAway)
-    records = {}
-    rows = zip(keys, inputs, stamps, answers, turned_away, *columns, strict=True)
-    for key, of, by, answered, turned, n, fingerprint, code, contract, as_of, question, *mappings in rows:
-        checks, also, values, check_versions = mappings
-        records[key.parsed()] = PartitionRecord(
-            rows=n,
-            fingerprint=fingerprint,
-            inputs=of,
-            code=code,
-            contract=contract,
-            checks=checks,
-            as_of=as_of,
-            run_id=by.run_id,
-            at=by.at,
-            version=by.version,
-            also=also,
-            answers=answered,
-            turned_away=turned,
-            question=question,
-            values=values,
-            check_versions=check_versions,
+        stamps = inside(numbers_from_json(data["commit"], count), len(commits))
+    inputs = {name: upstream_from_json(of, keys) for name, of in sorted(data.get("in", {}).items())}
+    also, earlier = _also_from_json(data.get("also", {}), count)
+    answers, digests = _answers_from_json(data.get("answers"), count, inputs)
+    parts = {
+        "code": coded_from_json(data["code"], count),
+        "contract": coded_from_json(data["contract"], count),
+        "as_of": coded_from_json(data.get("as_of", ""), count),
+        "question": coded_from_json(data.get("question", ""), count),
+        "also": also,
+        "answers": answers,
+        "turned_away": _turned_away_from_json(data.get("turned_away"), count),
+    }
+    parts |= {name: mappings_from_json(data.get(name, {}), count) for name in _MAPPINGS}
+    kind, rows = combined([*parts.values(), *(which for which, _ in inputs.values())], count)
+    kinds = []
+    for row in rows:
+        which = zip(inputs, row[len(parts) :], strict=True)
+        consulted = tuple((name, one) for name, one in which if one is not None)
+        kinds.append(Kind(**dict(zip(parts, row, strict=False)), inputs=consulted))
+    return Records(
+        sorted_columns(
+            keys.locations,
+            keys.location,
+            keys.day,
+            numbers_from_json(data["rows"], count),
+            texts_from_json(data["fp"], count),
+            (commits, stamps),
+            (kinds, kind),
+            {("in", name): column for name, (_, column) in inputs.items()} | {ALSO: earlier, DIGESTS: digests},
         )
-    return records
+    )
 
 
 # Answers --------------------------------------------------------------------------------------------------------
 
 
-def _answers_to_json(keys: Sequence[Key], records: Sequence[PartitionRecord]) -> dict[str, Any]:
-    digest_in = next(
-        (
-            name
-            for key, record in zip(keys, records, strict=True)
-            for answer in record.answers
-            for name in sorted(record.inputs)
-            if record.inputs[name].get(key.text) == answer.digest
-        ),
-        None,
-    )
+def _answers_to_json(columns: Columns, upstream: Sequence[str]) -> dict[str, Any]:
+    kinds = columns.kinds
+    if not any(one.answers for one in kinds):
+        return {}
+    digests, counts = columns.texts[DIGESTS], columns.counts(DIGESTS)[columns.kind]
+    of, known = np.repeat(np.arange(len(counts)), counts), dict[str, Numbers]()
+    for name in upstream:
+        which = [one.consulted(name) for one in kinds]
+        at = own_texts(columns.kind, which, columns.starts(("in", name)))[of]
+        is_known = np.zeros(len(of), dtype=bool)
+        is_known[at >= 0] = same(digests[at >= 0], columns.texts["in", name][at[at >= 0]])
+        if is_known.any():
+            known[name] = is_known
     names: tuple[str, ...] = _ANSWER
-    if any(answer.question or answer.broken is not None for record in records for answer in record.answers):
+    if any(question or broken is not None for one in kinds for *_, question, broken in one.answers):
         names += _MORE
-    lists = []
-    for key, record in zip(keys, records, strict=True):
-        known = None if digest_in is None else record.inputs.get(digest_in, {}).get(key.text)
-        rows = [(a.asked, None if a.digest == known else a.digest, *_rest(a)) for a in record.answers]
-        lists.append([row[: len(names)] for row in rows])
-    found = _listed(lists, names)
-    return found if digest_in is None else {"digest_in": digest_in, **found}
-
-
-def _rest(answer: Answer) -> tuple[Any, ...]:
-    return answer.forced, answer.hours, answer.question, answer.broken
+    lists = [[(asked, None, *rest)[: len(names)] for asked, *rest in one.answers] for one in kinds]
+    data = _lists_to_json(columns.kind, lists, names)
+    if not known:
+        return data | {"digest": texts_to_json(digests)}
+    digest_in = min(known, key=lambda name: (int(known[name].argmax()), name))
+    if not known[digest_in].all():
+        told = zip(as_list(digests), known[digest_in].tolist(), strict=True)
+        data["digest"] = column_to_json([None if is_known else text for text, is_known in told])
+    return {"digest_in": digest_in, **data}
 
 
 def _answers_from_json(
-    data: Mapping[str, Any] | None, keys: Sequence[Key], inputs: Sequence[Inputs]
-) -> list[tuple[Answer, ...]]:
-    names = _ANSWER if data is None or "broken" not in data else (*_ANSWER, *_MORE)
-    if data is None or "digest_in" not in data:
-        return _unlisted(data, names, len(keys), Answer)
-    digest_in = data["digest_in"]
-    lists = lists_from_json(data, names, len(keys))
-    return [
-        tuple(
-            Answer(asked, of[digest_in][key.text] if digest is None else digest, *rest) for asked, digest, *rest in one
-        )
-        for key, of, one in zip(keys, inputs, lists, strict=True)
-    ]
-
-
-def _listed(lists: Sequence[Sequence[tuple[Any, ...]]], names: Sequence[str]) -> dict[str, Any]:
-    return lists_to_json(lists, names) if any(lists) else {}
-
-
-def _unlisted(
-    data: Mapping[str, Any] | None, names: Sequence[str], count: int, make: Callable[..., T]
-) -> list[tuple[T, ...]]:
-    """Tuples of what ``make`` makes of each; equal ones are one object."""
+    data: Mapping[str, Any] | None, count: int, inputs: Mapping[str, tuple[Coded, Texts]]
+) -> tuple[Coded, Texts]:
+    """The answers of each without their digests, and these."""
     if data is None:
-        return [()] * count
-    seen: dict[tuple[Any, ...], tuple[T, ...]] = {}
-    lists = lists_from_json(data, names, count)
-    return [seen.get(one) or seen.setdefault(one, tuple(make(*values) for values in one)) for one in lists]
+        return (np.zeros(count, dtype=np.int64), [()]), texts_of([])
+    sizes = _sizes(data, count)
+    total = int(sizes.sum())
+    columns = [coded_from_json(data[name], total) for name in ("asked", "forced", "hours")]
+    more = [(data[name] for name in _MORE)] if "broken" in data else [iter(("", None))]
+    columns += [coded_from_json(column, total) for column in more[0]]
+    answers = lists_of(sizes, combined(columns, total))
+    if "digest_in" not in data:
+        return answers, texts_from_json(data["digest"], total)
+    (kind, which), texts = inputs[data["digest_in"]]
+    lengths = np.array([len(one or ()) for one in which], dtype=np.int64)[kind]
+    at = own_texts(kind, which, np.append(0, np.cumsum(lengths)))[np.repeat(np.arange(count), sizes)]
+    told = None if data["digest"] is None else column_from_json(data["digest"], total)
+    if (at[[one is None for one in told] if told else slice(None)] < 0).any():
+        raise KeyError(data["digest_in"])
+    if told is None:
+        return answers, texts if np.array_equal(at, np.arange(len(texts))) else taken(texts, at)
+    known = as_list(texts)
+    return answers, texts_of([known[own] if one is None else one for one, own in zip(told, at.tolist(), strict=True)])
+
+
+# Lists and mappings ---------------------------------------------------------------------------------------------
+
+
+def _lists_to_json(kind: Numbers, lists: Sequence[Sequence[tuple[Any, ...]]], names: Sequence[str]) -> dict[str, Any]:
+    """As ``lists_to_json``, for the lists of each kind."""
+    if not any(lists):
+        return {}
+    sizes = np.array([len(one) for one in lists], dtype=np.int64)
+    at = spread((np.cumsum(sizes) - sizes)[kind], sizes[kind])
+    columns = zip(*chain.from_iterable(lists), strict=True)
+    told = {name: coded_to_json(coded_by(at, column)) for name, column in zip(names, columns, strict=True)}
+    return {"count": numbers_to_json(sizes[kind]), **told}
+
+
+def _turned_away_from_json(data: Mapping[str, Any] | None, count: int) -> Coded:
+    if data is None:
+        return np.zeros(count, dtype=np.int64), [()]
+    sizes = _sizes(data, count)
+    total = int(sizes.sum())
+    numbers, rows = combined([coded_from_json(data[name], total) for name in _TURNED_AWAY], total)
+    return lists_of(sizes, (numbers, [TurnedAway(*row) for row in rows]))
+
+
+def _sizes(data: Mapping[str, Any], count: int) -> Numbers:
+    sizes = numbers_from_json(data["count"], count)
+    if sizes.min() < 0:
+        raise ValueError(f"a list must have 0 values or more (got {sizes.min()})")
+    return sizes
+
+
+def _also_to_json(columns: Columns) -> dict[str, Any]:
+    data = {}
+    for name in sorted({name for one in columns.kinds for name in one.also}):
+        within = np.array([one.also.index(name) if name in one.also else -1 for one in columns.kinds])[columns.kind]
+        at = columns.starts(ALSO)[:-1] + within
+        texts = as_list(columns.texts[ALSO])
+        data[name] = column_to_json(
+            [texts[one] if there >= 0 else None for one, there in zip(at.tolist(), within.tolist(), strict=True)]
+        )
+    return data
+
+
+def _also_from_json(data: Mapping[str, Any], count: int) -> tuple[Coded, Texts]:
+    if not data:
+        return (np.zeros(count, dtype=np.int64), [()]), texts_of([])
+    names = sorted(data)
+    rows = list(zip(*(column_from_json(data[name], count) for name in names), strict=True))
+    told = [tuple(name for name, text in zip(names, row, strict=True) if text is not None) for row in rows]
+    return interned(told), texts_of([text for row in rows for text in row if text is not None])

@@ -14,7 +14,7 @@ Pure: where answers, commits and moments are kept is the business of ``resources
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -105,7 +105,7 @@ def retention_of(
     stay = {id(file) for file in orphans if now - instant_of(file.asked) < ORPHANS_STAY}
     stay |= owned if rules.keep_owned else set()
     may_go = [file for file in ordered if id(file) not in stay]
-    newest, unnamed = _newest(told.records), set(map(id, orphans))
+    newest, unnamed = _Newest(told.records), set(map(id, orphans))
 
     def is_past(file: K) -> bool:
         moments = [_lost_at(file, told, newest)]
@@ -129,14 +129,14 @@ _ByMoment = Mapping[datetime, PartitionSet]
 
 def _owners(records: Mapping[PartitionKey, PartitionRecord]) -> _ByMoment:
     """When what has rows in the table was asked for; format 1 did not keep that."""
-    return _by_moment((one.asked, key) for key, record in records.items() for one in record.answers)
+    return _by_moment((one.asked, of) for record, of in _alike(records) for one in record.answers)
 
 
 def _named(told: Told, owners: _ByMoment) -> _ByMoment:
     """What the table's records, earlier commits and the moments name."""
-    records = told.records.items()
-    others = _by_moment([(one.asked, key) for key, of in records for one in of.turned_away])
-    current = _by_moment([(of.as_of, key) for key, of in records])
+    records = list(_alike(told.records))
+    others = _by_moment((one.asked, of) for record, of in records for one in record.turned_away)
+    current = _by_moment((record.as_of, of) for record, of in records)
     named: dict[datetime, list[PartitionSet]] = {}
     for said in (owners, others, current):
         for moment, partitions in said.items():
@@ -146,14 +146,21 @@ def _named(told: Told, owners: _ByMoment) -> _ByMoment:
     return {moment: PartitionSet.union_of(sets) for moment, sets in named.items()}
 
 
-def _by_moment(asked: Iterable[tuple[str, PartitionKey]]) -> _ByMoment:
-    keys: dict[str, list[PartitionKey]] = {}
-    for moment, key in asked:
-        if moment:
-            keys.setdefault(moment, []).append(key)
+def _alike(records: Mapping[PartitionKey, PartitionRecord]) -> Iterator[tuple[PartitionRecord, PartitionSet]]:
+    """The partitions whose records are alike in what was asked when, with one of these."""
+    from orchestration.core.state.record_columns import Records
+
+    of = Records.of(records)
+    return ((of.kinds[number], of.set_of(at)) for number, at in enumerate(of.by_kind()))
+
+
+def _by_moment(asked: Iterable[tuple[str, PartitionSet]]) -> _ByMoment:
+    instants: dict[str, datetime] = {}
     sets: dict[datetime, list[PartitionSet]] = {}
-    for moment, of in keys.items():
-        sets.setdefault(instant_of(moment), []).append(PartitionSet.from_keys(of))
+    for moment, of in asked:
+        if moment:
+            instant = instants.get(moment) or instants.setdefault(moment, instant_of(moment))
+            sets.setdefault(instant, []).append(of)
     return {instant: PartitionSet.union_of(of) for instant, of in sets.items()}
 
 
@@ -183,20 +190,26 @@ def _is_named(file: Kept, named: _ByMoment, since: str) -> bool:
     return bool(named.get(moment, PartitionSet.empty()) & file.partitions)
 
 
-def _newest(records: Mapping[PartitionKey, PartitionRecord]) -> Mapping[PartitionKey, datetime]:
-    """When the newest answer that has rows in a partition was asked for."""
-    moments: dict[str, datetime] = {}
-    newest = {}
-    for key, record in records.items():
-        asked = max((one.asked for one in record.answers), default="")
-        if asked:
-            newest[key] = moments.setdefault(asked, instant_of(asked))
-    return newest
+class _Newest:
+    """When the newest answer that has rows in a partition was asked for, as far as that is recorded."""
+
+    def __init__(self, records: Mapping[PartitionKey, PartitionRecord]) -> None:
+        from orchestration.core.state.record_columns import Records
+
+        self._records = Records.of(records)
+        asked = [max((one.asked for one in record.answers), default="") for record in self._records.kinds]
+        self._moments = [instant_of(one) if one else None for one in asked]
+
+    def of(self, partitions: PartitionSet) -> list[datetime]:
+        """Those of ``partitions``, each once."""
+        moments = {
+            self._moments[number] for number in set(self._records.kind[self._records.index(partitions)].tolist())
+        }
+        return [moment for moment in moments if moment is not None]
 
 
-def _lost_at(file: Kept, told: Told, newest: Mapping[PartitionKey, datetime]) -> datetime:
+def _lost_at(file: Kept, told: Told, newest: _Newest) -> datetime:
     """The latest moment at which an answer can have lost its last row."""
-    partitions, moments = file.partitions, [instant_of(file.asked)]
-    moments += [newest[key] for key in partitions if key in newest]
-    moments += [instant_of(at) for removed, at in told.removed if removed & partitions]
+    moments = [instant_of(file.asked), *newest.of(file.partitions)]
+    moments += [instant_of(at) for removed, at in told.removed if removed & file.partitions]
     return max(moments)

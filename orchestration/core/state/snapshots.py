@@ -13,10 +13,11 @@ from datetime import date
 from typing import Any
 
 from orchestration.core.errors import PartitionRangeError
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.partition_record import as_items
-from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps, said_from_json, said_to_json
+from orchestration.core.state.provenance import Provenance, dumps, said_from_json, said_to_json
 from orchestration.core.state.provenance_format import records_from_json, records_to_json
+from orchestration.core.state.record_columns import Records
 from orchestration.core.state.table_state import FileSpan, TableState
 from orchestration.core.state.versions import Equal
 
@@ -37,7 +38,7 @@ def snapshot_due(
         return state.version is not None
     if state.version - state.snapshot >= commits_apart:
         return True
-    changed = sum(record.version > state.snapshot for record in state.records.values())
+    changed = int((state.records.version > state.snapshot).sum())
     return changed > 0 and changed >= changed_share * len(state.records)
 
 
@@ -47,7 +48,7 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
     commit: digest of the commit that made the version, to tell the table from another that was once in its place.
     Of the records of a supplement's base, ``there`` names those left.
     """
-    records = {key: record for key, record in state.records.items() if since is None or record.version > since}
+    records = state.records if since is None else state.records.since(since)
     past = sorted((dict(items) for items in state.past), key=dumps)
     said = said_to_json(state.questions, state.shapes, sorted(state.equal, key=_in_order), past)
     data: dict[str, Any] = {
@@ -62,7 +63,7 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
         "said": {name: value for name, value in said.items() if value},
     }
     if since is not None:
-        data |= {"since": since, "there": PartitionSet.from_keys(state.records).to_json()}
+        data |= {"since": since, "there": state.records.partitions.to_json()}
     return data
 
 
@@ -82,16 +83,15 @@ def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableS
         raise ValueError(f"a snapshot must have the format 1 or {FORMAT} (got {data['format']!r})")
     if data.get("since") != (None if base is None else base.version):
         raise ValueError(f"a supplement needs its base (version {data.get('since')})")
-    records: dict[PartitionKey, PartitionRecord] = {}
+    records = Records.empty()
     if base is not None:
-        there = PartitionSet.from_json(data["there"])
-        records = {key: record for key, record in base.records.items() if key in there}
+        records = base.records.restricted(PartitionSet.from_json(data["there"]))
     said: dict[str, Any] = {}
     if data["format"] == 1:
         for version, provenance in data["records"]:
-            records |= Provenance.from_json(provenance, version).records
+            records = records.updated(Provenance.from_json(provenance, version).records)
     else:
-        records |= records_from_json(data["records"])
+        records = records.updated(records_from_json(data["records"]))
         said = said_from_json(data["said"])
         said |= {"equal": frozenset(said["equal"]), "past": frozenset(map(as_items, said["past"]))}
     state = TableState(

@@ -19,6 +19,7 @@ from orchestration.core.state.versions import Equal
 
 if TYPE_CHECKING:
     from orchestration.core.state.provenance import Provenance
+    from orchestration.core.state.record_columns import Records
 
 TRUNCATED_AT = 32
 """Delta keeps this many characters of a string in a file's statistics, and may then put a last one behind them."""
@@ -44,13 +45,23 @@ class FileSpan:
         """Whether rows of ``key`` can be in the file."""
         if key.day is None or key.location is None:
             return True
-        last = self.last_location  # where it was cut off, the true one may lie behind it
         return (
             (self.first_day is None or self.first_day <= key.day)
             and (self.last_day is None or key.day <= self.last_day)
-            and (self.first_location is None or self.first_location <= key.location)
-            and (last is None or key.location <= last or len(last) >= TRUNCATED_AT)
+            and self._has(key.location)
         )
+
+    def _has(self, location: str) -> bool:
+        last = self.last_location  # where it was cut off, the true one may lie behind it
+        return (self.first_location is None or self.first_location <= location) and (
+            last is None or location <= last or len(last) >= TRUNCATED_AT
+        )
+
+    def covered(self, partitions: PartitionSet) -> PartitionSet:
+        """Those of ``partitions`` that it covers."""
+        first, last = self.first_day or date.min, self.last_day or date.max
+        days = Days.of(first, last) if first <= last else Days.empty()
+        return partitions.restrict(filter(self._has, partitions.locations), days)
 
     def spanned(self, locations: Iterable[str]) -> PartitionSet:
         """The partitions of ``locations``, and of the file's ends where these are whole, that the file can hold.
@@ -87,6 +98,7 @@ class Commit:
 class TableState:
     """What a table is at a version: a record per partition, and the partitions that others changed since.
 
+    records: may be given as any mapping.
     questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
     had them, each as its sorted items. All that any commit ever said; where two say otherwise, the later one.
     The rest does not say what the table is, and does not count when states are compared; it is there for what comes.
@@ -97,7 +109,7 @@ class TableState:
     """
 
     version: int | None = None
-    records: Mapping[PartitionKey, PartitionRecord] = field(default_factory=dict)
+    records: Records = field(default_factory=lambda: _records({}))
     unrecorded: PartitionSet = field(default_factory=PartitionSet.empty)
     files: Mapping[str, FileSpan] = field(default_factory=dict, compare=False)
     places: frozenset[str] = field(default=frozenset(), compare=False)
@@ -110,28 +122,32 @@ class TableState:
     schema: str | None = field(default=None, compare=False)
     description: str | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "records", _records(self.records))
+
     @property
     def present(self) -> PartitionSet:
         """The partitions that are there, zero rows included."""
-        return PartitionSet.from_keys(self.records) | self.unrecorded
+        return self.records.partitions | self.unrecorded
 
     def fingerprint(self, key: PartitionKey) -> str:
         """The recorded fingerprint; ``absent`` where there is no record, ``unrecorded`` where it holds no more."""
         if key in self.unrecorded:
             return UNRECORDED
-        record = self.records.get(key)
-        return ABSENT if record is None else record.fingerprint
+        found = self.records.content(key)
+        return ABSENT if found is None else found[1]
 
     def consulted(self, key: PartitionKey, lacking: Lacking | None = None) -> str:
         """What a reader of the partition records of it: ``fingerprint``, and the columns that it had to do without.
 
         lacking: of this table, the columns that a contract had not. ``F``; ``F without level,ts_local``; ``absent``.
         """
-        record = self.trusted(key)
-        if record is None:
+        found = None if self.unrecorded and key in self.unrecorded else self.records.content(key)
+        if found is None:
             return self.fingerprint(key)
-        missing = lacking(record.contract) if lacking and record.rows else ()  # no rows lack nothing
-        return f"{record.fingerprint} without {','.join(sorted(missing))}" if missing else record.fingerprint
+        rows, fingerprint, contract = found
+        missing = lacking(contract) if lacking and rows else ()  # no rows lack nothing
+        return f"{fingerprint} without {','.join(sorted(missing))}" if missing else fingerprint
 
     def holds(self, key: PartitionKey, recorded: str, lacking: Lacking | None = None) -> bool:
         """Whether what a reader recorded of the partition is right still: the rows, in the columns that it can know.
@@ -161,22 +177,17 @@ class TableState:
             description=told.description,
         )
         if commit.provenance is not None:
-            wiped = commit.provenance.wiped
-            left = {key: record for key, record in self.records.items() if key not in wiped} if wiped else self.records
-            records = {
-                key: record if record.version == commit.version else replace(record, version=commit.version)
-                for key, record in commit.provenance.records.items()
-            }
-            named = wiped | PartitionSet.from_keys(records)
+            wiped, new = commit.provenance.wiped, _records(commit.provenance.records).at_version(commit.version)
             state = state._with_what_was_said(commit.provenance)
-            return replace(state, records={**left, **records}, unrecorded=self.unrecorded - named)
+            unrecorded = self.unrecorded - (wiped | new.partitions) if self.unrecorded else self.unrecorded
+            return replace(state, records=self.records.updated(new, wiped), unrecorded=unrecorded)
         if not commit.touched:
             return state
-        known = {key.location for key in self.records if key.location is not None}
-        known |= self.places.union(self.unrecorded.locations)
+        there = self.records.partitions
+        known = self.places.union(there.locations, self.unrecorded.locations)
         spans = set(commit.touched)
         open_ended = [span for span in spans if span.first_day is None or span.last_day is None]
-        doubted = PartitionSet.from_keys(key for key in self.records if any(span.covers(key) for span in open_ended))
+        doubted = PartitionSet.union_of(span.covered(there) for span in open_ended)
         spanned = PartitionSet.union_of(span.spanned(known) for span in spans)
         return replace(state, unrecorded=self.unrecorded | doubted | spanned)
 
@@ -186,7 +197,7 @@ class TableState:
         with_rows, files: of the table as it is today. Nothing is trusted of what was known, and what has rows is there.
         Which schema it has is not known.
         """
-        doubted = PartitionSet.from_keys(self.records) | with_rows
+        doubted = self.records.partitions | with_rows
         unrecorded = self.unrecorded | doubted
         return replace(self, version=version, unrecorded=unrecorded, files=files, schema=None, description=None)
 
@@ -203,6 +214,12 @@ class TableState:
             return self.files
         left = {path: span for path, span in self.files.items() if path not in commit.removed}
         return {**left, **commit.added}
+
+
+def _records(records: Mapping[PartitionKey, PartitionRecord]) -> Records:
+    from orchestration.core.state.record_columns import Records  # numpy, which only tables with partitions are worth
+
+    return Records.of(records)
 
 
 def fold(commits: Iterable[Commit], start: TableState | None = None) -> TableState:

@@ -19,6 +19,7 @@ from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.record_columns import Records
 from orchestration.core.state.table_state import TableState
 from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.differences import first_difference
@@ -114,7 +115,7 @@ def _acceptance(workspace: Workspace, key: str, sample: int, tables: Mapping[str
 def _as_if_accepted(asset: Asset, tables: Mapping[str, TableState], current: Any, own: TableState) -> Judge:
     """Judges as if the code of every partition were today's: what is left are other reasons to be stale."""
     records = {one: replace(record, code=current.code(asset, one.location)) for one, record in own.records.items()}
-    return Judge(asset, {**tables, asset.key: replace(own, records=records)}, current)
+    return Judge(asset, {**tables, asset.key: replace(own, records=Records.of(records))}, current)
 
 
 def _sample(keys: Sequence[PartitionKey], with_rows: set[PartitionKey], number: int) -> list[PartitionKey]:

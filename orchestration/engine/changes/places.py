@@ -95,8 +95,4 @@ def swapped(
 
 def _newest(state: TableState) -> dict[str, PartitionKey]:
     """The newest partition of every location."""
-    found: dict[str, PartitionKey] = {}
-    for key in state.records:
-        if key.location is not None and (key.location not in found or found[key.location] < key):
-            found[key.location] = key
-    return found
+    return {location: PartitionKey(days.last, location) for location, days in state.records.partitions.parts}

@@ -14,8 +14,8 @@ from orchestration.core.state.freshness import (
     State,
     Way,
     judge,
-    not_fresh,
 )
+from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from tests.support.judged_tables import (

@@ -13,8 +13,8 @@ from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, Partition
 from orchestration.core.state.freshness import (
     State,
     judge,
-    not_fresh,
 )
+from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord
 from orchestration.core.state.table_state import TableState
 from tests.support.judged_tables import AFTER, BEFORE, CLEAN, CURRENT, DAY, HOURS, PLACES, code, hours

@@ -1,0 +1,27 @@
+"""Sets of partitions as arrays, for whoever goes through a million of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestration.core.partitions.keys import PartitionSet
+
+Numbers = npt.NDArray[np.int64]
+
+
+def as_arrays(partitions: PartitionSet, locations: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """The number of each one's location in ``locations``, and its day as ordinal; ordered by location, then by day.
+
+    The null key comes first: -1 and 0. All locations of ``partitions`` are in ``locations``.
+    """
+    numbers = {at: number for number, at in enumerate(locations)}
+    spans = [(numbers[at], first.toordinal(), last.toordinal() + 1) for at, first, last in partitions.pieces()]
+    if partitions.has_null:
+        spans.insert(0, (-1, 0, 1))
+    ends = np.array(spans, dtype=np.int64).reshape(-1, 3)
+    counts = ends[:, 2] - ends[:, 1]
+    before = np.cumsum(counts) - counts
+    return np.repeat(ends[:, 0], counts), np.arange(counts.sum()) + np.repeat(ends[:, 1] - before, counts)

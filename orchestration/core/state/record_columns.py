@@ -1,0 +1,313 @@
+"""Records of the partitions of a table in columns: a million of them in a hundred megabytes.
+
+What is a partition's own lies in arrays, what many have in common once (``record_kinds``). ``Records`` is a mapping as
+any other; a ``PartitionRecord`` is made where one is asked for. Who has to judge or count them all does so by columns.
+
+Must not know: how records are written (``provenance_format``), and what becomes of them (``table_state``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+import numpy as np
+
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.state.partition_record import PartitionRecord, Stamp
+from orchestration.core.state.record_arrays import Columns
+from orchestration.core.state.record_building import columns_of, put_over
+from orchestration.core.state.record_texts import Numbers, Texts
+
+FEW = 512
+"""So many changed records lie beside the columns; more are put in order with them, if they are an eighth of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What records consulted of one upstream asset or source.
+
+    own, own_fingerprints: the partitions that consulted their own key alone, by position; and with which fingerprint.
+    others: those that consulted anything else, be it nothing, by position. starts: one more than these; what they
+    consulted stands from there on in the other columns: offset, in days from the own key at its location, and text: -1,
+    or the number in ``texts`` of a key that lies elsewhere. fingerprints: with which each was consulted.
+    Partitions of which nothing is recorded of this upstream are in neither.
+    """
+
+    own: Numbers
+    own_fingerprints: Texts
+    others: Numbers
+    starts: Numbers
+    offset: Numbers
+    text: Numbers
+    texts: tuple[str, ...]
+    fingerprints: Texts
+
+
+class Records(Mapping[PartitionKey, PartitionRecord]):
+    """The records of a table's partitions by key, ordered by location, then by day; the null key comes first.
+
+    Immutable. The arrays are of one length, a value a record, and must not be changed; a *position* is an index into
+    them. A few changes lie beside the columns until somebody asks for these, so that a small commit costs little; a
+    mapping that was never put into columns is iterated in its own order.
+    """
+
+    __slots__ = ("_base", "_merged", "_over", "_partitions")
+
+    def __init__(self, base: Columns, over: Mapping[PartitionKey, PartitionRecord] | None = None) -> None:
+        """For ``of``, ``empty`` and ``updated``. over: records that stand in place of those of ``base``."""
+        self._base = base
+        self._over: Mapping[PartitionKey, PartitionRecord] = over or {}
+        self._merged: Columns | None = None if over else base
+        self._partitions: PartitionSet | None = None
+
+    @classmethod
+    def of(cls, records: Mapping[PartitionKey, PartitionRecord]) -> Records:
+        """The same records; those that are in columns stay the same object."""
+        return records if isinstance(records, cls) else cls(Columns.empty(), dict(records))
+
+    @classmethod
+    def empty(cls) -> Records:
+        """No records."""
+        return cls(Columns.empty())
+
+    # as a mapping ---------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: PartitionKey) -> PartitionRecord:
+        found = self._over.get(key)
+        if found is not None:
+            return found
+        at = self._base.find(key)
+        if at < 0:
+            raise KeyError(key)
+        return self._base.record(at)
+
+    def content(self, key: PartitionKey) -> tuple[int, str, str] | None:
+        """Rows, fingerprint and contract of a record, without making it; None where there is none."""
+        found = self._over.get(key)
+        if found is not None:
+            return found.rows, found.fingerprint, found.contract
+        at = self._base.find(key)
+        return None if at < 0 else self._base.content(at)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._over or self._base.find(key) >= 0
+
+    def __len__(self) -> int:
+        if self._merged is not None:
+            return len(self._merged.rows)
+        return len(self._base.rows) + sum(self._base.find(key) < 0 for key in self._over)
+
+    def __bool__(self) -> bool:
+        return bool(self._over) or len(self._base.rows) > 0
+
+    def __iter__(self) -> Iterator[PartitionKey]:
+        if len(self._base.rows) == 0:
+            return iter(self._over)
+        return map(self.columns.key, range(len(self.columns.rows)))
+
+    def items(self) -> ItemsView[PartitionKey, PartitionRecord]:
+        return _Items(self)
+
+    def values(self) -> ValuesView[PartitionRecord]:
+        return _Values(self)
+
+    def pairs(self) -> Iterator[tuple[PartitionKey, PartitionRecord]]:
+        """The same as ``items``."""
+        if len(self._base.rows) == 0:
+            return iter(self._over.items())
+        columns = self.columns
+        return ((columns.key(at), columns.record(at, keep=False)) for at in range(len(columns.rows)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        if isinstance(other, Records) and max(len(self._base.rows), len(other._base.rows)) > 0:
+            return self.columns.says_the_same_as(other.columns)
+        return dict(self.pairs()) == dict(other.items())
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping
+
+    def __repr__(self) -> str:
+        return f"Records.of({dict(self.pairs())!r})"
+
+    # changes --------------------------------------------------------------------------------------------------------
+
+    def updated(self, new: Mapping[PartitionKey, PartitionRecord], without: PartitionSet | None = None) -> Records:
+        """With ``new`` in place of what is there, once the partitions of ``without`` are gone."""
+        base, over = self._base, self._over
+        if without:
+            base = base.without(base.index(without))
+            over = {key: record for key, record in over.items() if key not in without}
+        if isinstance(new, Records) and len(new._base.rows) > FEW:
+            return Records(put_over(Records(base, over).columns, new.columns))
+        if self._merged is not None and not without:
+            base, over = self._merged, {}
+        over = {**over, **new}
+        if len(over) > max(FEW, len(base.rows) // 8) and len(base.rows):
+            return Records(put_over(base, columns_of(over)))
+        return Records(base, over)
+
+    def at_version(self, version: int) -> Records:
+        """The same, of the commit that became ``version``."""
+        over = {
+            key: one if one.version == version else replace(one, version=version) for key, one in self._over.items()
+        }
+        return Records(self._base.at_version(version), over)
+
+    def since(self, version: int) -> Records:
+        """Those of commits after ``version``."""
+        return Records(self.columns.taken(np.flatnonzero(self.version > version)))
+
+    def restricted(self, to: PartitionSet) -> Records:
+        """Those of ``to``."""
+        if len(self._base.rows) == 0:
+            return Records(self._base, {key: record for key, record in self._over.items() if key in to})
+        return Records(self.columns.taken(self.index(to)))
+
+    # as columns -----------------------------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> Columns:
+        """The arrays behind all others."""
+        if self._merged is None:
+            over = columns_of(self._over)
+            self._merged = put_over(self._base, over) if len(self._base.rows) else over
+            if len(self._over) > FEW:  # the objects need not be kept beside them
+                self._base, self._over = self._merged, {}
+        return self._merged
+
+    @property
+    def partitions(self) -> PartitionSet:
+        """The partitions that have a record."""
+        if self._partitions is None:
+            self._partitions = self._base.partitions
+            if self._over:
+                self._partitions |= PartitionSet.from_keys(self._over)
+        return self._partitions
+
+    def index(self, partitions: PartitionSet) -> Numbers:
+        """The positions of those of ``partitions`` that are there, ascending."""
+        return self.columns.index(partitions)
+
+    def find(self, locations: Sequence[str], location: Numbers, day: Numbers) -> Numbers:
+        """Positions of keys given as arrays, -1 where none is there.
+
+        location: numbers in ``locations``, -1 for the null key, of which the day is 0. day: ordinals.
+        """
+        return self.columns.positions(locations, location, day)
+
+    def set_of(self, positions: Numbers) -> PartitionSet:
+        """The partitions at ``positions``, which are ascending (or a mask)."""
+        return self.columns.set_of(positions)
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The locations that have records, in alphabetical order."""
+        return self.columns.locations
+
+    @property
+    def location(self) -> Numbers:
+        """The number of each one's location in ``locations``; -1 of the null key."""
+        return self.columns.location
+
+    @property
+    def day(self) -> Numbers:
+        """Days as ordinals; 0 of the null key."""
+        return self.columns.day
+
+    @property
+    def rows(self) -> Numbers:
+        """Numbers of rows."""
+        return self.columns.rows
+
+    @property
+    def fingerprint(self) -> Texts:
+        """Fingerprints of the content; to be compared by ``record_texts.same``."""
+        return self.columns.fingerprint
+
+    @property
+    def version(self) -> Numbers:
+        """The version that each one's commit became."""
+        return self.columns.version
+
+    @property
+    def kind(self) -> Numbers:
+        """The number of each one's kind in ``kinds``."""
+        return self.columns.kind
+
+    @property
+    def kinds(self) -> Sequence[PartitionRecord]:
+        """The first record of each kind.
+
+        Records of one kind are equal in all but rows, fingerprint, commit, digests of answers and the fingerprints in
+        ``inputs`` and ``also``; and the keys consulted are the same, seen from their own.
+        """
+        return _Kinds(self.columns)
+
+    def by_kind(self) -> list[Numbers]:
+        """The positions of each kind, ascending."""
+        order = np.argsort(self.kind, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.kind))[:-1]) if len(order) else []
+
+    @property
+    def stamp(self) -> Numbers:
+        """The number of each one's commit in ``stamps``."""
+        return self.columns.stamp
+
+    @property
+    def stamps(self) -> Sequence[Stamp]:
+        """The commits that there are records of."""
+        return self.columns.stamps
+
+    def consulted(self, upstream: str) -> Consulted | None:
+        """What was consulted of ``upstream``; None where nothing is recorded of it."""
+        found = self.columns.consulted(upstream)
+        return None if found is None else Consulted(*found)
+
+    def key(self, position: int) -> PartitionKey:
+        """The key at a position."""
+        return self.columns.key(position)
+
+    def record(self, position: int) -> PartitionRecord:
+        """The record at a position."""
+        return self.columns.record(position)
+
+
+class _Items(ItemsView[PartitionKey, PartitionRecord]):
+    def __init__(self, records: Records) -> None:
+        super().__init__(records)
+        self._records = records
+
+    def __iter__(self) -> Iterator[tuple[PartitionKey, PartitionRecord]]:
+        return self._records.pairs()
+
+
+class _Values(ValuesView[PartitionRecord]):
+    def __init__(self, records: Records) -> None:
+        super().__init__(records)
+        self._records = records
+
+    def __iter__(self) -> Iterator[PartitionRecord]:
+        return (record for _, record in self._records.pairs())
+
+
+class _Kinds(Sequence[PartitionRecord]):
+    """Kinds as records, made when they are asked for."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns.kinds)
+
+    @overload
+    def __getitem__(self, at: int) -> PartitionRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[PartitionRecord]: ...
+    def __getitem__(self, at: Any) -> Any:
+        firsts = self._columns.firsts
+        if isinstance(at, slice):
+            return [self._columns.record(int(one)) for one in firsts[at]]
+        return self._columns.record(int(firsts[at]))
