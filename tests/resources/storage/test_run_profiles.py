@@ -49,9 +49,9 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     [
         b"",
         b"no archive",
-        gzip.compress(b"{"),
-        gzip.compress(b"{}"),
-        gzip.compress(json.dumps({"format": 1}).encode())[:-9],
+        gzip.compress(b"{", mtime=0),
+        gzip.compress(b"{}", mtime=0),
+        gzip.compress(json.dumps({"format": 1}).encode(), mtime=0)[:-9],
     ],
 )
 def test_a_damaged_one_is_told(tmp_path: Path, content: bytes) -> None:
