@@ -88,3 +88,12 @@ def test_importing_the_core_loads_nothing_that_it_must_not_know() -> None:
     loaded = set(json.loads(answer.stdout))
     libraries = set(CORE_CONTRACT["forbidden_modules"]) - set(sys.stdlib_module_names)
     assert loaded & {*libraries, "assets", "resources"} == set()
+
+
+def test_the_command_s_help_loads_no_library_that_takes_time() -> None:
+    code = "import json, sys, orchestration.cli.app\nprint(json.dumps(sorted(sys.modules)))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    slow = {"deltalake", "numpy", "pandas", "prefect", "pyarrow", "pydantic", "pyspark"}
+    assert slow & set(json.loads(answer.stdout)) == set()

@@ -22,11 +22,16 @@ from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words,
 from orchestration.core.runs.profile import Phase
 from orchestration.engine.fetching import FETCHES_AT_ONCE, Fetching, FetchTask
 from orchestration.engine.profiling import Spans
+from orchestration.engine.slots import Slots
 from orchestration.engine.steps import StepRunner, explain
 from resources.prefect.client import open_api
 
-CHUNKS_AHEAD = 4
-"""So many chunks are fetched before they are written."""
+CHUNKS_AHEAD, PARTITIONS_AHEAD = 4, 8_000
+"""So many chunks are fetched before they are written, or fewer, where they have so many partitions together: rows that
+were fetched are in memory until then."""
+PARTITIONS_A_SLOT = 2_000
+"""A step with more takes more than one of the slots for steps: what is known of partitions is in memory while it runs.
+"""
 WAITING_THREADS = 24
 """A task takes a thread from when it is submitted, also while it waits for others."""
 HISTORY_SECONDS = 30
@@ -123,7 +128,7 @@ def submit_tasks(work: Work, name: str) -> None:
     from prefect.states import Completed, Failed
 
     plan, runner, source, listener = work.plan, work.runner, work.source, work.listener
-    fetching, working = threading.Semaphore(FETCHES_AT_ONCE), threading.Semaphore(work.parallel_steps)
+    fetching, working = threading.Semaphore(FETCHES_AT_ONCE), Slots(work.parallel_steps)
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def fetch(step_id: str, number: int) -> State[Any]:
@@ -144,7 +149,7 @@ def submit_tasks(work: Work, name: str) -> None:
     @task(cache_policy=NO_CACHE, persist_result=False)
     def materialize(step_id: str) -> State[Any]:
         step = next(step for step in plan.steps if step.id == step_id)
-        with working:
+        with working.taken(-(-len(step.all_partitions) // PARTITIONS_A_SLOT)):
             listener.step_started(step)
             outcome = runner.run(step)
             listener.step_done(outcome)
@@ -166,12 +171,13 @@ def submit_tasks(work: Work, name: str) -> None:
     fetches: dict[str, list[Any]] = {}
     steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
     fetched = [step for step in steps if runner.needs_source(step)]
+    chunks_ahead = ahead_of([len(step.fetched) for step in fetched])
     with work.spans.span(Phase.STEPS):
         for item in steps:
             if runner.needs_source(item):
                 number = fetched.index(item)
-                for ahead in range(len(fetches), min(number + CHUNKS_AHEAD, len(fetched) - 1) + 1):
-                    written = [futures[fetched[ahead - CHUNKS_AHEAD - 1].id]] if ahead > CHUNKS_AHEAD else []
+                for ahead in range(len(fetches), min(number + chunks_ahead, len(fetched) - 1) + 1):
+                    written = [futures[fetched[ahead - chunks_ahead - 1].id]] if ahead > chunks_ahead else []
                     fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
             before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
             futures[item.id] = _named(materialize, item).submit(
@@ -189,6 +195,11 @@ def submit_tasks(work: Work, name: str) -> None:
                 create_table_artifact(table=table, key=key, description=name)
             except Exception as error:  # the work is done: a server that is away does not undo it  # noqa: BLE001
                 get_run_logger().warning("the artifact %s could not be kept (%s)", key, explain(error))
+
+
+def ahead_of(sizes: Sequence[int]) -> int:
+    """How many chunks of these sizes (in partitions) are fetched before they are written; at least one."""
+    return max(1, min(CHUNKS_AHEAD, PARTITIONS_AHEAD // max(sizes, default=1)))
 
 
 def wait_for_history(flow_run_id: str, tasks: int) -> bool:

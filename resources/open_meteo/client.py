@@ -108,6 +108,7 @@ class OpenMeteoClient:
         self._sleep, self._monotonic = sleep, monotonic
         self._sent: list[tuple[float, float]] = []  # (when, weight) of the last day
         self._lock = threading.Lock()
+        self._reading = threading.Lock()  # one at a time: Python's objects of an answer are ten times its text
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "air-quality-lakehouse"
 
@@ -121,7 +122,8 @@ class OpenMeteoClient:
         body, exchange = self._ask(request, now, cancelled)
         body = self._secrets.hidden_in_body(body)  # before it is read: what is kept must read the same
         try:
-            answers = read_answers(body, request, exchange.asked, self._host)
+            with self._reading:
+                answers = read_answers(body, request, exchange.asked, self._host)
         except SourceNonsense as error:
             raise SourceNonsense(self._hide(error.message), error.remedy) from None
         if exchange.apart.total_seconds() > self._most_apart_minutes * 60:

@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from orchestration.core.partitions.keys import PartitionSet
 
-BATCH_PARTITIONS = 80_000
-"""As many day × locations at the most go through one step: some two million hourly rows, a large file."""
+BATCH_PARTITIONS = 25_000
+"""As many day × locations at the most go through one step: some 600,000 hourly rows."""
 
 
 @dataclass(frozen=True, slots=True)

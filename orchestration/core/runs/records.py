@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestration.core.calendar import instant_of
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.decisions import FlagsBehind, Made, PartitionFacts, Sourced, judged
 from orchestration.core.runs.fold import Folded
 from orchestration.core.state.freshness import Current, Tables
@@ -45,13 +45,19 @@ def records_of(
         for mapping in asset.upstream
     }
     records = {}
+    upstream = [(mapping, tables.get(mapping.of, TableState()), flagged(mapping)) for mapping in asset.upstream]
+    undated = {  # the same for all of them, and one object
+        mapping.of: {str(NULL_KEY): state.consulted(NULL_KEY, lacking[mapping.of])} for mapping, state, _ in upstream
+    }
     for key in partitions:
         fact = facts.get(key, PartitionFacts())
         inputs: dict[str, dict[str, str]] = {}
-        for mapping in asset.upstream:
-            state = tables.get(mapping.of, TableState())
-            consulted = mapping.consulted_by(key, flagged(mapping))
-            inputs[mapping.of] = {str(one): state.consulted(one, lacking[mapping.of]) for one in consulted}
+        for mapping, state, flags in upstream:
+            consulted = tuple(mapping.consulted_by(key, flags))
+            if consulted == (NULL_KEY,):
+                inputs[mapping.of] = undated[mapping.of]
+            else:
+                inputs[mapping.of] = {str(one): state.consulted(one, lacking[mapping.of]) for one in consulted}
         record = PartitionRecord(
             rows=fact.rows,
             fingerprint=fact.fingerprint,

@@ -172,7 +172,7 @@ class Steps(Generic[Frame]):
             written, rows, left = self._commit(asset, made, records, own)
             kept = self._is_kept(asset)
             if kept:
-                self._kept.setdefault(asset.key, []).append(KeptOutput(made, written - left.all))
+                self._kept.setdefault(asset.key, []).append(KeptOutput(made.frame, made.held, written - left.all))
         finally:
             if not kept:
                 self._world.let_go(made.frame)
@@ -366,7 +366,7 @@ class Steps(Generic[Frame]):
         for output in list(self._kept.get(of, ())):
             taken = self._as_written(left & output.written, state)
             if taken:
-                kept.append((output.made.frame, None if output.made.held <= taken else taken))
+                kept.append((output.frame, None if output.held <= taken else taken))
                 left = left - taken
         if state.version is None and (left or not kept):
             raise WarehouseError(f"{of} has no table", f"Materialize it first: '+{of}'.")
@@ -397,4 +397,4 @@ class Steps(Generic[Frame]):
             readers = {step.id for step in self._plan.steps if makers & set(step.upstream_steps)}
             if makers | readers <= self.outcomes.keys():
                 for output in self._kept.pop(key, ()):
-                    self._world.let_go(output.made.frame)
+                    self._world.let_go(output.frame)

@@ -9,7 +9,7 @@ from typing import Generic
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.runs.decisions import Frame, Made
+from orchestration.core.runs.decisions import Frame
 from orchestration.core.runs.outcome import Problem
 from orchestration.core.state.table_state import TableState
 
@@ -50,9 +50,13 @@ class SoFar:
 
 @dataclass(frozen=True, slots=True)
 class KeptOutput(Generic[Frame]):
-    """What a step made, for those that read its asset. written: the partitions whose rows it put into the table."""
+    """What a step made, for those that read its asset.
 
-    made: Made[Frame]
+    held: the partitions that it has rows of; written: those whose rows were put into the table.
+    """
+
+    frame: Frame
+    held: PartitionSet
     written: PartitionSet
 
 
