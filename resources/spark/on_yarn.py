@@ -37,8 +37,9 @@ JAVA_OPTIONS = (
     "-Duser.timezone=UTC"
 )
 """Of every JVM of a session, the local driver's too: short runs do not repay the second compiler. With that one alone
-there are 48 MiB for compiled code, which a year of 200 locations fills; nothing is compiled then, and in the end nothing
-runs. One that ran out of memory ends: a scheduler that lost a thread to that would wait for ever, with the lock held."""
+there are 48 MiB for compiled code, which a year of 200 locations fills; nothing is compiled then, and in the end
+nothing runs. One that ran out of memory ends: a scheduler that lost a thread to that would wait for ever, with the
+warehouse's lock held."""
 
 
 def resolve_warehouse(uri: str | None, environment: Mapping[str, str] | None = None) -> str:

@@ -150,7 +150,7 @@ def test_random_kills(server: str, tmp_path: Path, recorded: Path, engine: str, 
                 assert done.returncode == 0, done.stderr
         print(f"kills: {kills}")
         assert len(kills) == 6
-        # The last kill may have come when all was made: a run that has nothing to make starts no engine, and sweeps not.
+        # The last kill may have come when all was made: a run that has nothing to make starts no engine, nor sweeps.
         assert aqi("wipe", "gold.fact_city_daily", "--partitions", "2025-08-20", "--yes").returncode == 0
         last = aqi.json(*call)
         assert last["state"] == "completed"
