@@ -6,8 +6,9 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from orchestration.core.partitions.keys import PartitionSet
 
-BATCH_PARTITIONS = 25_000
-"""As many day × locations at the most go through one step: some 600,000 hourly rows."""
+BATCH_PARTITIONS = 13_000
+"""As many day × locations at the most go through one step: some 300,000 hourly rows. What a commit has in hand, records
+and a file, is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
