@@ -51,7 +51,7 @@ class Frames:
         return rows.select(*columns)
 
     def read(self, reading: Reading[KeptRows]) -> DataFrame:
-        """What is read of an upstream table: what this run wrote comes from memory."""
+        """What is read of an upstream table: what this run wrote comes from what the engine kept."""
         upstream = self._assets[reading.of]
         frames = [
             rows.frame()

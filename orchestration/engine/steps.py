@@ -201,7 +201,7 @@ class EngineWorld:
                         rows = engine.evaluate(self.transform(step, asset, part, readings(part), own, hours))
                     kept.append((part, rows))
                     with self._spans.span(Phase.AGGREGATE):
-                        facts |= self._distinct(asset, facts, self.facts(asset, rows.frame(), own))
+                        facts |= self._distinct(asset, targets - part, self.facts(asset, rows.frame(), own))
                     if hours is not None:
                         folded |= hours.folded
                         frozen |= hours.frozen
@@ -218,15 +218,12 @@ class EngineWorld:
         return in_batches(partitions, at_once, whole_locations=whole_locations)
 
     def _distinct(
-        self,
-        asset: Asset,
-        before: Mapping[PartitionKey, PartitionFacts],
-        more: dict[PartitionKey, PartitionFacts],
+        self, asset: Asset, others: PartitionSet, more: dict[PartitionKey, PartitionFacts]
     ) -> dict[PartitionKey, PartitionFacts]:
-        """``more``. Raises CheckFailed where a batch made rows of a partition that another one has made."""
-        if doubled := before.keys() & more.keys():
+        """``more``, the facts of a batch. Raises CheckFailed where it made rows of partitions that ``others`` make."""
+        if others and (stray := [key for key in more if key in others]):
             raise CheckFailed(
-                f"{asset.key}: the transformation made rows of partitions that it was not asked for: {min(doubled)}",
+                f"{asset.key}: the transformation made rows of partitions that it was not asked for: {min(stray)}",
                 "Every row must lie in the partition of the upstream rows that it is made from.",
             )
         return more

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.core.errors import RunError, UsageError
+from orchestration.core.errors import EnvironmentError_, RunError, UsageError
 from orchestration.core.runs.journal import RunEntry
 from orchestration.core.runs.profile import OF_STEP, Phase, Profile, StepTimes, by_asset
 from orchestration.engine.workspace import Workspace
@@ -41,8 +41,19 @@ LAST = "last"
 
 def last_runs(workspace: Workspace, limit: int) -> list[tuple[RunEntry, bool]]:
     """The last runs, newest first, and whether each has a profile."""
-    measured = set(RunProfiles(workspace.warehouse.uri).run_ids())
+    measured = set(_run_ids(workspace))
     return [(entry, entry.run_id in measured) for entry in Journal(workspace.warehouse.uri).entries(limit)]
+
+
+def _run_ids(workspace: Workspace) -> list[str]:
+    """The runs that have a profile, oldest first. Raises EnvironmentError_ where the warehouse cannot be read."""
+    try:
+        return RunProfiles(workspace.warehouse.uri).run_ids()
+    except OSError as error:
+        raise EnvironmentError_(
+            f"the warehouse {workspace.warehouse.uri} cannot be read ({error})",
+            "Check AQI_WAREHOUSE__URI and that this user may read it.",
+        ) from error
 
 
 def run_as_json(entry: RunEntry, measured: bool) -> dict[str, Any]:
@@ -70,7 +81,7 @@ def print_runs(console: Console, runs: Sequence[tuple[RunEntry, bool]]) -> None:
 def read_profile(workspace: Workspace, name: str) -> Profile:
     """The profile of a run that is named by its id, the beginning of it, or ``last``. Raises UsageError."""
     profiles = RunProfiles(workspace.warehouse.uri)
-    known = profiles.run_ids()
+    known = _run_ids(workspace)
     found = known[-1:] if name == LAST else [name] if name in known else [id for id in known if id.startswith(name)]
     if len(found) > 1:
         raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")

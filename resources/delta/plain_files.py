@@ -117,6 +117,14 @@ class PlainTables:
         return True
 
 
+def lost_file(asset: Asset, error: OSError) -> WarehouseError:
+    """The error of a table of which a data file cannot be looked at."""
+    return WarehouseError(
+        f"{asset.key}: a data file of its table cannot be read ({in_a_line(error)[:300]})",
+        "Restore it from a copy, or materialize the table's partitions again with --force.",
+    )
+
+
 def unreadable(asset: Asset, version: int, error: Exception) -> WarehouseError:
     """The error of a table that cannot be read."""
     return WarehouseError(

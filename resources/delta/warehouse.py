@@ -192,8 +192,14 @@ class Warehouse:
         """Whether ``replace_rows`` can commit to an asset's table: a lock keeps others out, and no feature that others
         gave the table is one that only Delta itself can answer for."""
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
-        return self.folder is not None and takes_commits(DeltaTable(self.table_uri(asset.key)))
+        if self.folder is None:
+            return False
+        try:
+            return takes_commits(DeltaTable(self.table_uri(asset.key)))
+        except DeltaError:  # a feature that it does not even know by name
+            return False
 
     def replace_rows(
         self,

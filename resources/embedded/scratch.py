@@ -1,4 +1,4 @@
-"""The folder for what an embedded engine evaluates: beside the warehouse, on the disk that the tables are on.
+"""The folder for what an engine evaluates: in a local warehouse, on the disk that the tables are on.
 
 Whoever uses it holds a lock on it, so that what a killed one left behind can be told, and removed.
 """

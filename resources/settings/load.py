@@ -91,6 +91,13 @@ _ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETT
 }
 
 
+_SETTINGS_OF = {
+    "spark.driver.memory": "spark.driver_memory",
+    "spark.executor.memory": "yarn.executor_memory",
+    "spark.executor.memoryOverhead": "yarn.executor_memory_overhead",
+}
+
+
 class SparkSettings(Section):
     """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
 
@@ -106,6 +113,10 @@ class SparkSettings(Section):
 
     @model_validator(mode="after")
     def _same_values(self) -> Self:
+        for name in sorted(self.conf.keys() & _SETTINGS_OF.keys()):
+            raise ValueError(
+                f"conf: {name} must not stand there: {_SETTINGS_OF[name]} says it, and what follows from it"
+            )
         for name in sorted(self.conf.keys() & _ALLOWED.keys()):
             if self.conf[name].lower() not in (value.lower() for value in _ALLOWED[name]):
                 allowed = " or ".join(_ALLOWED[name])

@@ -10,7 +10,7 @@ import re
 import socket
 import time
 import uuid
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from resources.machine.processes import Process
@@ -52,14 +52,21 @@ class RemoteScratch:
                     self._remove(name)
 
     def _age_days(self, name: str) -> float:
-        changed: Any = self._files.info(f"{self._root}/{name}").get("mtime", time.time())
-        if isinstance(changed, datetime):
-            changed = changed.timestamp()
-        return (time.time() - float(changed)) / _SECONDS_A_DAY
+        return age_days(self._files.info(f"{self._root}/{name}"), time.time())
 
     def _remove(self, name: str) -> None:
-        with contextlib.suppress(OSError):  # it was never written to, or is removed by maintenance
+        with contextlib.suppress(OSError):  # it was never written to
             self._files.rm(f"{self._root}/{name}", recursive=True)
+
+
+def age_days(info: Mapping[str, Any], now: float) -> float:
+    """How old what fsspec tells of is; 0 where it does not tell. now: seconds since 1970.
+
+    A folder of this machine has ``mtime`` in seconds; one on HDFS, by hdfs-native, ``modification_time`` in
+    milliseconds.
+    """
+    changed = info["mtime"] if "mtime" in info else info.get("modification_time", now * 1000) / 1000
+    return (now - float(changed)) / _SECONDS_A_DAY
 
 
 def is_left(name: str, age_days: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -66,10 +67,11 @@ def row(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def broken(shared: SharedEngine, rows: list[dict[str, Any]]) -> list[list[str]]:
-    engine = shared.engine(Warehouse("nowhere"))
     table = pa.Table.from_pylist([{name: one[name] for name in NAMES} for one in rows], ARROW)
-    with engine.working("row rules"):
-        found = engine.rows(table).select(broken_rules(CONTRACT.rules).alias("broken")).collect()
+    with TemporaryDirectory() as folder:
+        engine = shared.engine(Warehouse(folder))
+        with engine.working("row rules"):
+            found = engine.rows(table).select(broken_rules(CONTRACT.rules).alias("broken")).collect()
     return [list(item["broken"]) for item in found]
 
 

@@ -38,7 +38,7 @@ from orchestration.core.state.provenance import PartitionRecord, Provenance
 from orchestration.core.state.table_state import TableState
 
 CHUNKS_IN_MEMORY = 16
-"""So many chunks of an asset are read from memory; more are read from the table, with less planning."""
+"""So many chunks of an asset are kept as this run made them; more are read from the table, with less planning."""
 NOTHING = PartitionSet.empty()
 
 
@@ -90,7 +90,7 @@ class Steps(Generic[Frame]):
     def readings(self, asset: Asset, targets: PartitionSet, view: Tables) -> tuple[Reading[Frame], ...]:
         """What is read of each upstream table, as ``view`` has it, to make ``targets``.
 
-        What this run wrote is read from memory, unless another run has committed to it since. Raises WarehouseError
+        What this run wrote is read as it was kept, unless another run has committed to it since. Raises WarehouseError
         where something is needed of a table that is not there.
         """
         flagged = self._flags(view)
@@ -382,7 +382,7 @@ class Steps(Generic[Frame]):
     # What is kept -------------------------------------------------------------------------------------------------
 
     def _is_kept(self, asset: Asset) -> bool:
-        """Whether what is made of an asset stays in memory for its dependants; otherwise they read the table.
+        """Whether what is made of an asset is kept for its dependants; otherwise they read the table.
 
         It does where one step makes all of it, or not too many chunks do, which never make the same partition.
         """

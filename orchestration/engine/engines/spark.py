@@ -19,7 +19,7 @@ from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.engines.engine import KeptRows
 from orchestration.engine.engines.parquet_rows import LocalCommits, ParquetRows, Part
-from resources.delta.plain_files import PlainTables
+from resources.delta.plain_files import PlainTables, lost_file
 from resources.delta.table_schema import rewrite
 from resources.delta.warehouse import Warehouse, condition
 from resources.embedded.process import CONNECT_MODE
@@ -193,7 +193,14 @@ class SparkEngine:
             return None
         from pyspark.sql.types import StructType
 
-        found = self._plain.plain(self._plain.open(asset, version), asset, partitions)
+        from deltalake.exceptions import DeltaError
+
+        try:
+            found = self._plain.plain(self._plain.open(asset, version), asset, partitions)
+        except DeltaError:  # a feature that deltalake does not even know by name; or Delta says what is wrong
+            return None
+        except OSError as error:
+            raise lost_file(asset, error) from error
         if found is None:
             return None
         schema = StructType.fromJson(json.loads(found.schema))

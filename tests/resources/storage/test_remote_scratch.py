@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from resources.machine.processes import Process
-from resources.storage.remote_scratch import DAYS_KEPT, RemoteScratch, is_left
+from resources.storage.remote_scratch import DAYS_KEPT, RemoteScratch, age_days, is_left
 
 HERE = socket.gethostname()
 THIS = Process.this()
@@ -42,6 +42,13 @@ def test_what_is_of_a_process_that_is_dead(age_days: float) -> None:
     assert is_left(of("elsewhere.example", THIS.pid, 1), age_days) is old
     assert is_left(of(HERE, 0, 0), age_days) is old
     assert not is_left("somebody's", age_days)
+
+
+def test_how_old_a_folder_is_in_the_words_of_either_file_system() -> None:
+    now = 1_800_000_000.0
+    assert age_days({"mtime": now - 86_400}, now) == 1
+    assert age_days({"modification_time": (now - 2 * 86_400) * 1000}, now) == 2
+    assert age_days({}, now) == 0
 
 
 def test_a_new_one_removes_what_dead_ones_left(tmp_path: Path) -> None:
