@@ -191,9 +191,8 @@ class SparkEngine:
         is needed for it."""
         if self._warehouse.folder is None:
             return None
-        from pyspark.sql.types import StructType
-
         from deltalake.exceptions import DeltaError
+        from pyspark.sql.types import StructType
 
         try:
             found = self._plain.plain(self._plain.open(asset, version), asset, partitions)
