@@ -274,7 +274,7 @@ def repair(
         return _show_plan(workspace, request, as_json)
     for step in made.steps:
         what = step.reason if refetch else "compare with what was recorded, make anew what differs"
-        click.echo(f"{step.asset} {step.partitions}: {what}", err=True)
+        click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
     if made.steps and not yes:
         confirm("Go on?")
     return _run(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)

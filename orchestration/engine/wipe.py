@@ -28,7 +28,8 @@ class Wipe:
     rows: int
 
     def in_words(self) -> str:
-        return f"remove {self.asset} {self.partitions} ({len(self.partitions)} partitions, {self.rows} rows)"
+        told = self.partitions.in_full()  # it is asked for: nothing may be hidden behind two ends of a list
+        return f"remove {self.asset} {told} ({len(self.partitions)} partitions, {self.rows} rows)"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "rows": self.rows}

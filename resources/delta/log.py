@@ -76,7 +76,7 @@ class DeltaLog:
         """
         try:
             return self._commit(version, files or {})
-        except (ValueError, KeyError, TypeError, AttributeError, PartitionRangeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, PartitionRangeError) as error:
             path = self._commit_path(version)
             raise WarehouseError(
                 f"{self.uri}: version {version} of the table's log is damaged ({path}: {error!r})",

@@ -178,6 +178,8 @@ def _but(data: Mapping[str, Any], texts: Texts, starts: Numbers, which: Coded, k
     numbers, values = which
     for number, fingerprints in data.items():
         at = int(number)
+        if not 0 <= at < len(numbers):
+            raise ValueError(f"there is no partition {number} (of {len(numbers)})")
         one = values[numbers[at]] or ()
         for text, fingerprint in fingerprints.items():
             new[int(starts[at]) + one.index(keys.seen_from(at, text))] = fingerprint

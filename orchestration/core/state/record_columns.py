@@ -53,12 +53,12 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
     mapping that was never put into columns is iterated in its own order.
     """
 
-    __slots__ = ("_base", "_merged", "_over", "_partitions")
+    __slots__ = ("_merged", "_partitions", "_parts")
 
     def __init__(self, base: Columns, over: Mapping[PartitionKey, PartitionRecord] | None = None) -> None:
         """For ``of``, ``empty`` and ``updated``. over: records that stand in place of those of ``base``."""
-        self._base = base
-        self._over: Mapping[PartitionKey, PartitionRecord] = over or {}
+        self._parts: tuple[Columns, Mapping[PartitionKey, PartitionRecord]] = (base, over or {})
+        """Columns, and objects over them. Read once by who wants both: another thread may put them together."""
         self._merged: Columns | None = None if over else base
         self._partitions: PartitionSet | None = None
 
@@ -75,37 +75,45 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
     # as a mapping ---------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: PartitionKey) -> PartitionRecord:
-        found = self._over.get(key)
+        base, over = self._parts
+        found = over.get(key)
         if found is not None:
             return found
-        at = self._base.find(key)
+        at = base.find(key)
         if at < 0:
             raise KeyError(key)
-        return self._base.record(at)
+        return base.record(at)
 
     def content(self, key: PartitionKey) -> tuple[int, str, str] | None:
         """Rows, fingerprint and contract of a record, without making it; None where there is none."""
-        found = self._over.get(key)
+        base, over = self._parts
+        found = over.get(key)
         if found is not None:
             return found.rows, found.fingerprint, found.contract
-        at = self._base.find(key)
-        return None if at < 0 else self._base.content(at)
+        at = base.find(key)
+        return None if at < 0 else base.content(at)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._over or self._base.find(key) >= 0
+        base, over = self._parts
+        return key in over or base.find(key) >= 0
 
     def __len__(self) -> int:
-        if self._merged is not None:
-            return len(self._merged.rows)
-        return len(self._base.rows) + sum(self._base.find(key) < 0 for key in self._over)
+        merged = self._merged
+        if merged is not None:
+            return len(merged.rows)
+        base, over = self._parts
+        return len(base.rows) + sum(base.find(key) < 0 for key in over)
 
     def __bool__(self) -> bool:
-        return bool(self._over) or len(self._base.rows) > 0
+        base, over = self._parts
+        return bool(over) or len(base.rows) > 0
 
     def __iter__(self) -> Iterator[PartitionKey]:
-        if len(self._base.rows) == 0:
-            return iter(self._over)
-        return map(self.columns.key, range(len(self.columns.rows)))
+        base, over = self._parts
+        if len(base.rows) == 0:
+            return iter(over)
+        columns = self.columns
+        return map(columns.key, range(len(columns.rows)))
 
     def items(self) -> ItemsView[PartitionKey, PartitionRecord]:
         return _Items(self)
@@ -115,15 +123,16 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
 
     def pairs(self) -> Iterator[tuple[PartitionKey, PartitionRecord]]:
         """The same as ``items``."""
-        if len(self._base.rows) == 0:
-            return iter(self._over.items())
+        base, over = self._parts
+        if len(base.rows) == 0:
+            return iter(over.items())
         columns = self.columns
         return ((columns.key(at), columns.record(at, keep=False)) for at in range(len(columns.rows)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        if isinstance(other, Records) and max(len(self._base.rows), len(other._base.rows)) > 0:
+        if isinstance(other, Records) and max(len(self._parts[0].rows), len(other._parts[0].rows)) > 0:
             return self.columns.says_the_same_as(other.columns)
         return dict(self.pairs()) == dict(other.items())
 
@@ -136,14 +145,15 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
 
     def updated(self, new: Mapping[PartitionKey, PartitionRecord], without: PartitionSet | None = None) -> Records:
         """With ``new`` in place of what is there, once the partitions of ``without`` are gone."""
-        base, over = self._base, self._over
+        merged = self._merged  # before the parts: it says the same as they do, whichever there are by then
+        base, over = self._parts
         if without:
             base = base.without(base.index(without))
             over = {key: record for key, record in over.items() if key not in without}
-        if isinstance(new, Records) and len(new._base.rows) > FEW:
+        if isinstance(new, Records) and len(new._parts[0].rows) > FEW:
             return Records(put_over(Records(base, over).columns, new.columns))
-        if self._merged is not None and not without:
-            base, over = self._merged, {}
+        if merged is not None and not without:
+            base, over = merged, {}
         over = {**over, **new}
         if len(over) > max(FEW, len(base.rows) // 8) and len(base.rows):
             return Records(put_over(base, columns_of(over)))
@@ -151,19 +161,20 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
 
     def at_version(self, version: int) -> Records:
         """The same, of the commit that became ``version``."""
-        over = {
-            key: one if one.version == version else replace(one, version=version) for key, one in self._over.items()
-        }
-        return Records(self._base.at_version(version), over)
+        base, over = self._parts
+        told = {key: one if one.version == version else replace(one, version=version) for key, one in over.items()}
+        return Records(base.at_version(version), told)
 
     def since(self, version: int) -> Records:
         """Those of commits after ``version``."""
-        return Records(self.columns.taken(np.flatnonzero(self.version > version)))
+        columns = self.columns
+        return Records(columns.taken(np.flatnonzero(columns.version > version)))
 
     def restricted(self, to: PartitionSet) -> Records:
         """Those of ``to``."""
-        if len(self._base.rows) == 0:
-            return Records(self._base, {key: record for key, record in self._over.items() if key in to})
+        base, over = self._parts
+        if len(base.rows) == 0:
+            return Records(base, {key: record for key, record in over.items() if key in to})
         return Records(self.columns.taken(self.index(to)))
 
     # as columns -----------------------------------------------------------------------------------------------------
@@ -171,21 +182,25 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
     @property
     def columns(self) -> Columns:
         """The arrays behind all others."""
-        if self._merged is None:
-            over = columns_of(self._over)
-            self._merged = put_over(self._base, over) if len(self._base.rows) else over
-            if len(self._over) > FEW:  # the objects need not be kept beside them
-                self._base, self._over = self._merged, {}
-        return self._merged
+        merged = self._merged
+        if merged is None:
+            base, over = self._parts
+            above = columns_of(over)
+            merged = put_over(base, above) if len(base.rows) else above
+            self._merged = merged
+            if len(over) > FEW:  # the objects need not be kept beside them
+                self._parts = (merged, {})
+        return merged
 
     @property
     def partitions(self) -> PartitionSet:
         """The partitions that have a record."""
-        if self._partitions is None:
-            self._partitions = self._base.partitions
-            if self._over:
-                self._partitions |= PartitionSet.from_keys(self._over)
-        return self._partitions
+        found = self._partitions
+        if found is None:
+            base, over = self._parts
+            found = base.partitions | PartitionSet.from_keys(over) if over else base.partitions
+            self._partitions = found
+        return found
 
     def index(self, partitions: PartitionSet) -> Numbers:
         """The positions of those of ``partitions`` that are there, ascending."""

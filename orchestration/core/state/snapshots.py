@@ -74,7 +74,7 @@ def from_json(data: Mapping[str, Any], base: TableState | None = None) -> tuple[
     """
     try:
         return _from_json(data, base)
-    except (KeyError, TypeError, AttributeError, PartitionRangeError) as error:
+    except (LookupError, TypeError, AttributeError, OverflowError, PartitionRangeError) as error:
         raise ValueError(f"this is no snapshot ({error!r})") from error
 
 

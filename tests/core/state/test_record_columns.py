@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -137,7 +139,7 @@ def test_many_small_commits_on_a_large_state() -> None:
         new = {days[(version * 37 + number) % len(days)]: record(f"{version}") for number in range(35)}
         state, expected = state.updated(new), {**expected, **new}
     assert state == expected
-    assert len(state._over) <= max(record_columns.FEW, len(days) // 8)
+    assert len(state._parts[1]) <= max(record_columns.FEW, len(days) // 8)
 
 
 # --- as columns -----------------------------------------------------------------------------------
@@ -316,3 +318,34 @@ def test_what_a_file_covers(span: FileSpan, some: PartitionSet) -> None:
 def test_what_is_absent_is_no_record() -> None:
     state = TableState(1, {key(1): record()})
     assert [state.fingerprint(at) for at in (key(1), key(2))] == ["f", ABSENT]
+
+
+def made(fingerprint: str) -> PartitionRecord:
+    return PartitionRecord(rows=24, fingerprint=fingerprint, inputs={}, code="c", contract="k")
+
+
+def test_threads_see_all_records_while_another_one_puts_them_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step asks for a set, or goes on from a state, in the moment in which another makes columns of it."""
+    day, more = date(2025, 1, 1), timedelta(days=1)
+    base = {PartitionKey(day + number * more, "hue"): made(f"f{number}") for number in range(3)}
+    new = {PartitionKey(day + number * more, "hue"): made(f"n{number}") for number in range(2, 2000)}
+    wanted = base | new
+    going, put_over, found = threading.Event(), record_columns.put_over, list[object]()
+
+    def slow(*arguments: Any) -> Any:
+        made = put_over(*arguments)
+        going.set()
+        time.sleep(0.05)
+        return made
+
+    records = Records(in_columns(base).columns, new)
+    monkeypatch.setattr(record_columns, "put_over", slow)
+    first = threading.Thread(target=lambda: found.append(records.columns))
+    first.start()
+    going.wait(10)
+    monkeypatch.setattr(record_columns, "put_over", put_over)
+    seen = [len(records.partitions), len(dict(records.pairs())), len(records.updated({})), len(list(records))]
+    seen.append(len(records.updated({}, PartitionSet.one(next(iter(base))))) + 1)
+    first.join(10)
+    assert seen == [len(wanted)] * 5
+    assert records == wanted
