@@ -349,3 +349,20 @@ def test_threads_see_all_records_while_another_one_puts_them_together(monkeypatc
     first.join(10)
     assert seen == [len(wanted)] * 5
     assert records == wanted
+
+
+def test_a_set_of_partitions_is_whole_whoever_asks_while_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, new = {key(1): made("f")}, {key(2): made("n")}
+    records, from_keys, going = Records(in_columns(base).columns, new), PartitionSet.from_keys, threading.Event()
+
+    def slow(keys: Any) -> PartitionSet:
+        going.set()
+        time.sleep(0.2)
+        return from_keys(keys)
+
+    monkeypatch.setattr(PartitionSet, "from_keys", slow)
+    first = threading.Thread(target=lambda: records.partitions)
+    first.start()
+    going.wait(10)
+    assert len(records.partitions) == 2
+    first.join(10)
