@@ -93,7 +93,9 @@ class Site:
 
     def environment(self, name: str, *, engine: str = "embedded", server: bool = False, **more: str) -> dict[str, str]:
         """Variables for `aqi` on the warehouse ``name``, and nothing of whoever calls. server: a running one."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("AQI_", "PREFECT_"))}
+        clean = {
+            key: value for key, value in self.plain_environment.items() if not key.startswith(("AQI_", "PREFECT_"))
+        }
         return {
             **clean,
             "PYTHONPATH": str(ROOT),
@@ -184,8 +186,11 @@ class Site:
 
     @property
     def plain_environment(self) -> Mapping[str, str]:
-        """Of a script that knows nothing of the project."""
-        return {**os.environ, "PYTHONPATH": str(ROOT)}
+        """Of a script that knows nothing of the project. Spark's own variables would make another session of it."""
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith("SPARK_")},
+            "PYTHONPATH": str(ROOT),
+        }
 
 
 @contextlib.contextmanager

@@ -160,7 +160,7 @@ def memory_is_let_go_of_too_early(patch: pytest.MonkeyPatch) -> None:
     def at_once(run: Steps[Any], done: Step) -> None:
         for outputs in run._kept.values():
             for output in outputs:
-                run._world.let_go(output.made.frame)
+                run._world.let_go(output.frame)
 
     patch.setattr(Steps, "_release", at_once)
 
