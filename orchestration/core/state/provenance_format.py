@@ -21,7 +21,7 @@ What is empty is left out; names that are not known are passed over. Must not kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -69,7 +69,10 @@ _MAPPINGS = ("checks", "values", "check_versions")
 
 
 def records_from_json_1(data: Mapping[str, Any], stamp: Stamp) -> dict[PartitionKey, PartitionRecord]:
-    """The records of a commit of format 1: ``partitions`` by key, and in ``all`` what they share."""
+    """The records of a commit of format 1: ``partitions`` by key, and in ``all`` what they share.
+
+    Raises ValueError, KeyError or TypeError, among others, for what is no such data.
+    """
     records = {}
     for text, own in data["partitions"].items():
         facts = {**data["all"], **own}
@@ -85,7 +88,20 @@ def records_from_json_1(data: Mapping[str, Any], stamp: Stamp) -> dict[Partition
             at=stamp.at,
             version=stamp.version,
         )
+    _check_values_1(records.values())
     return records
+
+
+def _check_values_1(records: Collection[PartitionRecord]) -> None:
+    """Raises TypeError or ValueError, as the columns of format 2 do, for values that could not stand in them."""
+    numbers, texts = list[Any](), set[Any]()
+    for one in records:
+        numbers += [one.rows, *one.checks.values()]
+        texts |= {one.fingerprint, one.code, one.contract, one.as_of}
+        for consulted in one.inputs.values():
+            texts.update(consulted.values())
+    numbers_from_json(numbers, len(numbers))
+    texts_of(list(texts))
 
 
 # --- format 2 ---------------------------------------------------------------------------------------------------

@@ -81,6 +81,37 @@ def test_a_commit_of_format_1_from_before_there_were_wipes_is_read() -> None:
     assert Provenance.from_json(data, 1).wiped == PartitionSet.empty()
 
 
+NUMBER, TEXT = "a column of numbers must have nothing but whole ones", "a column of texts must have nothing but texts"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"fp":"aa"', '"fp":null', TEXT),
+        ('"fp":"aa"', '"fp":7', TEXT),
+        ('"fp":"aa"', '"fp":["aa"]', "unhashable"),
+        ('"rows":24', '"rows":null', NUMBER),
+        ('"rows":24', '"rows":"24"', NUMBER),
+        ('"rows":24', '"rows":24.5', NUMBER),
+        ('"rows":24', f'"rows":{1 << 63}', "a number is too large"),
+        ('"late":1', '"late":"1"', NUMBER),
+        ('"code":"c1"', '"code":null', TEXT),
+        ('"contract":"k1"', '"contract":{}', "unhashable"),
+        (f'"as_of":"{AT}"', '"as_of":null', TEXT),
+        ('"null":"x"', '"null":null', TEXT),
+        ('{"null":"x"}', "null", "'NoneType' object has no attribute"),
+        ('{"late":1}', "[1]", "'list' object has no attribute"),
+    ],
+)
+def test_what_is_damaged_is_told_when_it_is_read(old: str, new: str, words: str) -> None:
+    """In the words of format 2: whoever reads the commit says that it is damaged."""
+    damaged = record("aa", inputs={"gold.dim": {"null": "x"}}, checks={"late": 1}, as_of=AT)
+    text = dumps(format_1(Provenance("run-1", "gold.hours", AT, {key(1): damaged, key(2): record("bb")})))
+    assert old in text
+    with pytest.raises((ValueError, TypeError, AttributeError), match=words):
+        Provenance.from_json(json.loads(text.replace(old, new, 1)), 7)
+
+
 plain = st.dictionaries(some_keys, records, max_size=5).map(
     lambda told: {
         at: PartitionRecord(of.rows, of.fingerprint, of.inputs, of.code, of.contract, of.checks, of.as_of)

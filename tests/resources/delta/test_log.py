@@ -23,6 +23,8 @@ from tests.support.records import AT, RECORD, key, keys
 
 COLUMNS = PartitionColumns("date_utc", "location_key")
 OURS = dumps(Provenance("run-1", "gold.hours", AT, {key(1): RECORD}).to_json())
+FACTS_1 = {"2025-08-01/hue": RECORD.facts()}
+OURS_1 = dumps({"aqi": 1, "run": "run-1", "asset": "gold.hours", "at": AT, "all": {}, "partitions": FACTS_1})
 AUGUST_2_TO_3 = stats("2025-08-02", "2025-08-03")
 
 # --- versions -------------------------------------------------------------------------------------
@@ -359,6 +361,8 @@ def test_actions_of_a_commit(table: Table) -> None:
         json.dumps(info('{"aqi":1}')),
         json.dumps(info('{"aqi":2}')),
         json.dumps(info(OURS.replace('"2025-08-01"', '"yesterday"'))),
+        json.dumps(info(OURS_1.replace('"rows":24', '"rows":null'))),
+        json.dumps(info(OURS_1.replace('"fp":"f"', '"fp":null'))),
         json.dumps({"metaData": 1}),
     ],
 )
@@ -372,6 +376,12 @@ def test_a_damaged_commit(damage: str, table: Table) -> None:
         f"{table.folder}: version 1 of the table's log is damaged ({table.commit_file(1)}: "
     )
     assert caught.value.remedy == "Restore that file from a copy, or move the table away and materialize it again."
+
+
+def test_a_commit_of_format_1_is_whole_until_it_is_damaged(table: Table) -> None:
+    assert '"rows":24' in OURS_1 and '"fp":"f"' in OURS_1
+    table.commit(0, info(OURS_1))
+    assert table.log.state().records == {key(1): replace(RECORD, run_id="run-1", at=AT, version=0)}
 
 
 def test_a_commit_that_is_no_text(table: Table) -> None:
