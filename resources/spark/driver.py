@@ -200,6 +200,12 @@ def check_java() -> str:
     return found
 
 
+def _heaps(get: Callable[[str, str], str]) -> Heaps:
+    """By a session's configuration. get: gives a value of it, or what stands in for one."""
+    names = ("spark.driver.memory", "spark.executor.memory", "spark.executor.memoryOverhead")
+    return Heaps(*(get(name, "") for name in names))
+
+
 class SparkDriver:
     """A driver JVM and its session. ``log``: where the JVM's own output goes."""
 
@@ -212,6 +218,7 @@ class SparkDriver:
     ) -> None:
         self._end_seconds = end_seconds
         self._conf = conf
+        self._heaps = _heaps(conf.get)
         self._log = log
         self._inherited_fds = tuple(inherited_fds)
         self._process: Any = None
@@ -239,6 +246,7 @@ class SparkDriver:
                 conf = SparkConf(loadDefaults=True, _jvm=gateway.jvm)
                 for key, value in self._conf.items():
                     conf.setIfMissing(key, value)
+                self._heaps = _heaps(conf.get)
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
@@ -265,11 +273,6 @@ class SparkDriver:
             return None
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         return RunError(f"Spark's driver JVM ended in mid-run: {how}; its log is {self._log}", AGAIN)
-
-    @property
-    def _heaps(self) -> Heaps:
-        names = ("spark.driver.memory", "spark.executor.memory", "spark.executor.memoryOverhead")
-        return Heaps(*(self._conf.get(name, "") for name in names))
 
     def _ended(self) -> int | None:
         """The exit status of the JVM; None where it lives, or is not our child."""

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 OUT_OF_MEMORY_EXIT = 52
 """Spark's own exit status of a JVM in which a task ran out of memory."""
-ENDED_ITSELF = frozenset({3, OUT_OF_MEMORY_EXIT, 128 + 15})
-"""Exit statuses of executors that ran out of memory: by Java's option, by Spark, by the ``kill`` Spark tells Java."""
-KILLED = 9
-"""The signal that cannot be refused."""
+ENDED_ITSELF = frozenset({3, OUT_OF_MEMORY_EXIT})
+"""Exit statuses of executors that ran out of memory: by Java's option, by Spark."""
+KILLED, TERMINATED = 9, 15
+"""The signal that cannot be refused; the one by which YARN ends containers, and Java itself where memory ran out."""
+DEFAULT = "Spark's default"
 AGAIN = "Call the same command again: what is committed stays."
 
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError(?:: ([^\n\r]+))?")
@@ -18,8 +19,12 @@ _NO_THREAD = re.compile("OutOfMemoryError: [^\n]*native thread")
 _MACHINE = re.compile("insufficient memory for the Java Runtime Environment|Could not reserve enough space")
 _BROADCAST = "Not enough memory to build and broadcast"
 _IN_TASK = re.compile(r"Lost task [^\n]*\([^()\n]*executor (\w+)\): ([^\n]*)")
-_LIMIT = re.compile(r"killed by YARN for exceeding|running beyond (?:the )?(?:'\w+' )?(?:physical|virtual)")
-_LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(executor \w+ [^)]*\)(?: Reason: ([^.\n]*))?")
+_LIMIT = re.compile(
+    r"killed by YARN for exceeding|running (?:[0-9]+B )?beyond (?:the )?'?(?:physical|virtual)'? memory", re.IGNORECASE
+)
+_LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(executor (?!driver\b)\w+ [^)]*\)(?: Reason: ([^.\n]*))?")
+_DRIVER_STACK = "Driver stacktrace:"
+"""What comes after it in Spark's text is of the driver."""
 _EXIT_STATUS = re.compile(r"[Ee]xit (?:status|code):? ([0-9]+)|exited with code ([0-9]+)")
 _GONE = re.compile(
     "SparkContext was shut down|stopped SparkContext|Answer from Java side is empty|while sending or receiving"
@@ -28,7 +33,10 @@ _GONE = re.compile(
 
 
 class Heaps(NamedTuple):
-    """How much memory the settings give: to the driver; on YARN to an executor, and to it besides its heap."""
+    """How much memory the settings give: to the driver; to an executor, and to it besides its heap.
+
+    Empty where nothing was set, as of executors in a driver that runs its tasks itself.
+    """
 
     driver: str
     executor: str = ""
@@ -46,24 +54,28 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Tol
     """What is told of a failure of Spark; None where it has nothing to do with memory.
 
     ===========================================================  ==============================================
-    a container that YARN killed, with executors on YARN         the container; ``yarn.executor_memory_overhead``
-    OutOfMemoryError in a task of such an executor, exit 143     the executor; ``yarn.executor_memory``
+    a container that YARN killed for its size, exit 137          the container; ``yarn.executor_memory_overhead``
+    OutOfMemoryError in a task of an executor, exit 3 or 52      the executor; ``yarn.executor_memory``
+    the same by what an executor that was ended (143) had said   the executor; ``yarn.executor_memory``
+    an executor that was ended (143), and no word of memory      that, and who may have been it
     OutOfMemoryError anywhere else in the chain                  the driver; ``spark.driver_memory``
     no connection, and the log or the exit status say it         the driver; ``spark.driver_memory``
     no connection, and Java got no memory of the machine         the machine
     no connection, and the JVM was killed by signal 9            that, and who may have been it
     ===========================================================  ==============================================
 
+    Who it was is what the text says, whatever the settings are: a session that spark-submit started has others.
+
     text: the error, with its causes. log: of the JVM. status: with which the JVM ended, as Python has it (minus the
     signal); None where it lives, or nobody knows.
     """
-    if heaps.executor and (told := _of_executors(text, heaps)):
+    if told := _of_executors(text, heaps):
         return told
     if _OUT_OF_MEMORY.search(text) or _BROADCAST in text:
         return _driver(text, heaps)
     if status is None and not is_gone(text):
         return None
-    if status is None and heaps.executor and (told := _of_executors(log, heaps)):
+    if status is None and (told := _of_executors(log, heaps)):
         return told
     if _OUT_OF_MEMORY.search(log) or status == OUT_OF_MEMORY_EXIT:
         return _driver(log, heaps)
@@ -87,28 +99,33 @@ def is_gone(text: str) -> bool:
 
 
 def _of_executors(text: str, heaps: Heaps) -> Told | None:
-    """What is told where executors on YARN lacked memory."""
+    """What is told where executors were lost, or lacked memory."""
     lost = _LOST_EXECUTOR.search(text)
     statuses = {int(one or other) for one, other in _EXIT_STATUS.findall(text)} if lost else set()
+    heap = f"yarn.executor_memory is {heaps.executor or DEFAULT}"
+    both = f"{heap}, yarn.executor_memory_overhead {heaps.overhead or DEFAULT}"
     if _LIMIT.search(text) or 128 + KILLED in statuses:
-        more = doubled(heaps.overhead)
         return Told(
-            "YARN or the kernel killed an executor that took more memory than its container has "
-            f"(yarn.executor_memory is {heaps.executor}, yarn.executor_memory_overhead {heaps.overhead}).",
-            f"Set yarn.executor_memory_overhead to {more}, or yarn.executor_cores lower. {AGAIN}",
+            f"YARN or the kernel killed an executor that took more memory than its container has ({both}).",
+            f"Set yarn.executor_memory_overhead to {doubled(heaps.overhead)}, or yarn.executor_cores lower. {AGAIN}",
         )
     tasks = _IN_TASK.findall(text)
     in_task = any(executor != "driver" and "OutOfMemoryError" in said for executor, said in tasks)
-    if in_task or ENDED_ITSELF & statuses:
+    said_last = text[lost.start() :].partition(_DRIVER_STACK)[0] if lost else ""
+    if in_task or ENDED_ITSELF & statuses or "OutOfMemoryError" in said_last:
         return Told(
-            f"an executor of Spark ran out of memory{_what(text)}: yarn.executor_memory is {heaps.executor}.",
+            f"an executor of Spark ran out of memory{_what(text)}: {heap}.",
             f"Set yarn.executor_memory to {doubled(heaps.executor)}, or yarn.executor_cores lower. {AGAIN}",
+        )
+    if 128 + TERMINATED in statuses:
+        return Told(
+            "an executor of Spark was ended (signal TERM): preempted or killed by YARN, see its log.",
+            f"Look into the application's logs (yarn logs -applicationId …). {AGAIN}",
         )
     if lost:
         reason = f": {lost[1].strip()}" if lost[1] else ""
         return Told(
-            f"Spark lost its executors{reason}. Mostly they lacked memory: yarn.executor_memory is {heaps.executor}, "
-            f"yarn.executor_memory_overhead {heaps.overhead}.",
+            f"Spark lost its executors{reason}. Mostly they lacked memory: {both}.",
             f"Look into the application's logs (yarn logs -applicationId …), or set them higher. {AGAIN}",
         )
     return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from orchestration.core.errors import EnvironmentError_
-from resources.spark.driver import check_java, spark_conf
+from resources.spark.driver import SparkDriver, check_java, spark_conf
 from tests.support.given_settings import given
 from tests.support.this_machine import fake_java
 
@@ -32,3 +33,42 @@ def test_instants_are_written_as_microseconds(monkeypatch: pytest.MonkeyPatch) -
     assert conf["spark.sql.session.timeZone"] == "UTC"
     assert conf["spark.x"] == "3"
     assert "spark.sql.legacy.timeParserPolicy" not in conf
+
+
+class Submitted:
+    """A gateway to a JVM that spark-submit started, and its configuration."""
+
+    def __init__(self, **told: str) -> None:
+        self.jvm, self._told = self, told
+
+    def SparkConf(self, load_defaults: bool) -> Submitted:
+        assert load_defaults
+        return self
+
+    def contains(self, name: str) -> bool:
+        return name in self._told
+
+    def set(self, name: str, value: str) -> None:
+        self._told[name] = value
+
+    def get(self, name: str, default: str = "") -> str:
+        return self._told.get(name, default)
+
+
+def test_an_executor_is_told_by_what_spark_submit_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own configuration has nothing of executors then."""
+    told = {"spark.driver.memory": "3g", "spark.executor.memory": "2g", "spark.executor.memoryOverhead": "512m"}
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setattr("pyspark.java_gateway.launch_gateway", lambda *_: Submitted(**told))
+    monkeypatch.setattr("pyspark.SparkContext", lambda **_: SimpleNamespace(applicationId="application_1"))
+    monkeypatch.setattr("pyspark.sql.SparkSession", lambda context: context)
+    driver = SparkDriver({"spark.driver.memory": "1g"}, tmp_path / "spark.log")
+    driver.start()
+    of_a_task = "Lost task 1.3 in stage 7.0 (TID 12) (node1 executor 2): java.lang.OutOfMemoryError: Java heap space"
+    for text, words in {
+        of_a_task: "an executor of Spark ran out of memory (Java heap space): yarn.executor_memory is 2g.",
+        "java.lang.OutOfMemoryError": "Spark's driver ran out of memory: spark.driver_memory is 3g.",
+    }.items():
+        found = driver.explained(ValueError(text))
+        assert found is not None
+        assert found.message == words

@@ -12,6 +12,10 @@ DRIVER = ("Spark's driver ran out of memory{}: spark.driver_memory is 1g.",
           f"Set spark.driver_memory to 2g, or spark.max_parallel_steps lower. {AGAIN}")  # fmt: skip
 EXECUTOR = ("an executor of Spark ran out of memory{}: yarn.executor_memory is 2g.",
             f"Set yarn.executor_memory to 4g, or yarn.executor_cores lower. {AGAIN}")  # fmt: skip
+UNSET = ("an executor of Spark ran out of memory{}: yarn.executor_memory is Spark's default.",
+         f"Set yarn.executor_memory to more, or yarn.executor_cores lower. {AGAIN}")  # fmt: skip
+ENDED = ("an executor of Spark was ended (signal TERM): preempted or killed by YARN, see its log.",
+         f"Look into the application's logs (yarn logs -applicationId …). {AGAIN}")  # fmt: skip
 CONTAINER = (
     "YARN or the kernel killed an executor that took more memory than its container has (yarn.executor_memory is 2g, "
     "yarn.executor_memory_overhead 512m).",
@@ -47,6 +51,7 @@ running tasks) Reason: {}
 Driver stacktrace:"""
 BY_LIMIT = """Container killed by YARN for exceeding physical memory limits. 2.6 GB of 2.5 GB physical memory used. \
 Consider boosting spark.executor.memoryOverhead."""
+BEYOND = "Container [pid=7,containerID=c] is running 133627904B beyond the 'PHYSICAL' memory limit."
 BAD_NODE = """Container from a bad node: container_1_0001_01_000005 on host: node1. Exit status: {}. Diagnostics: \
 [2025-11-26 09:00:00.000]Container exited with a non-zero exit code {}."""
 
@@ -69,7 +74,13 @@ BAD_NODE = """Container from a bad node: container_1_0001_01_000005 on host: nod
         (SHUT_DOWN, UNCAUGHT, None, LOCAL, (DRIVER, HEAP)),
         (STOPPED, ENDS, None, LOCAL, (DRIVER, HEAP)),
         (IN_A_TASK.format(4, "node1", "2"), "", None, YARN, (EXECUTOR, HEAP)),
-        (LOST_EXECUTOR.format(BAD_NODE.format(143, 143)), "", None, YARN, (EXECUTOR, "")),
+        (LOST_EXECUTOR.format(f"{BAD_NODE.format(143, 143)} {ENDS}"), "", None, YARN, (EXECUTOR, HEAP)),
+        (LOST_EXECUTOR.format(f"{BAD_NODE.format(143, 143)} {BY_LIMIT}"), "", None, YARN, (CONTAINER, "")),
+        (LOST_EXECUTOR.format(f"{BAD_NODE.format(143, 143)} {BEYOND}"), "", None, YARN, (CONTAINER, "")),
+        (LOST_EXECUTOR.format(BAD_NODE.format(143, 143)), "", None, YARN, (ENDED, "")),
+        (LOST_EXECUTOR.format(BAD_NODE.format(143, 143)) + "\n" + IN_A_CALL, "", None, YARN, (ENDED, "")),
+        (IN_A_TASK.format(4, "node1", "2"), "", None, LOCAL, (UNSET, HEAP)),
+        (LOST_EXECUTOR.format(BAD_NODE.format(3, 3)), "", None, LOCAL, (UNSET, "")),
         (LOST_EXECUTOR.format(BAD_NODE.format(3, 3)), "", None, YARN, (EXECUTOR, "")),
         (LOST_EXECUTOR.format("Command exited with code 52"), "", None, YARN, (EXECUTOR, "")),
         (LOST_EXECUTOR.format(BAD_NODE.format(137, 137)), "", None, YARN, (CONTAINER, "")),
@@ -91,6 +102,11 @@ def test_executors_that_are_lost_for_another_reason() -> None:
         "Spark lost its executors: Executor heartbeat timed out after 125000 ms. Mostly they lacked memory: "
         "yarn.executor_memory is 2g, yarn.executor_memory_overhead 512m."
     )
+
+
+def test_a_driver_that_runs_its_tasks_itself_has_lost_no_executor() -> None:
+    text = LOST_EXECUTOR.replace("executor 4", "executor driver").format("Executor heartbeat timed out after 125000 ms")
+    assert told_of_memory(text, "", None, LOCAL) is None
 
 
 @pytest.mark.parametrize("status", [-15, 1, 3, 143, None])
