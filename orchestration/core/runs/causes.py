@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 FAILED, SKIPPED, LEFT_OUT = "failed", "skipped", "left out"
 TABLES_NAMED = 12
 """So many tables are named in a count."""
+GROUPS_TOLD = 6
+"""So many sets of partitions are told of what failed alike."""
 _VARYING = re.compile(
     r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?(\.\.[0-9-]+)?"  # days and months
     r"|[0-9]{4}(\.\.[0-9]{4})?(?= ×)"  # years
     r"|[0-9a-f]{8}-?[0-9a-f-]{23,}"  # names of files
     r"|(?<=task )[0-9.]+|(?<=Task )[0-9.]+|(?<=stage )[0-9.]+|(?<=TID )[0-9]+"  # of Spark
 )
-_WORD = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_WORD = re.compile(r"(?<![\w-])[a-z0-9][a-z0-9_-]*(?![\w-])")
 _SEVERAL = re.compile("§(, §)*")
 
 
@@ -37,8 +39,8 @@ class Cause:
 
     what: ``failed``, ``skipped`` or ``left out``. asset, partitions: where, of the first asset that it happened to.
     message: as it was said first; others: so many messages more say the same of other days, locations or files.
-    alike: by asset, steps of other assets with the same words. skipped: by asset, steps skipped because of it; partly:
-    some of them made a part of their partitions.
+    alike: by asset, steps of other assets with the same words; alike_at: their partitions. skipped: by asset, steps
+    skipped because of it; partly: some of them made a part of their partitions.
     """
 
     what: str
@@ -47,6 +49,7 @@ class Cause:
     message: str
     others: int = 0
     alike: Counter[str] = field(default_factory=Counter)
+    alike_at: dict[str, PartitionSet] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     partly: bool = False
 
@@ -55,9 +58,20 @@ class Cause:
         """What went with it, a line each."""
         return [
             *([f"and {self.others} more like it"] if self.others else []),
-            *([f"{_steps(self.alike)} {self.what} alike ({_named(self.alike)})"] if self.alike else []),
+            *self._alike(),
             *([_skipped(self.skipped, self.partly, "it")] if self.skipped else []),
         ]
+
+    def _alike(self) -> list[str]:
+        """``2 steps failed alike (silver.clean 2): 2025-03..2025-04 × hue``: a line for tables of the same partitions,
+        one without these for the tables that are left."""
+        together: dict[PartitionSet, Counter[str]] = {}
+        for asset, count in self.alike.items():
+            together.setdefault(self.alike_at[asset], Counter())[asset] = count
+        groups = [(f": {partitions}", count) for partitions, count in together.items()]
+        if rest := groups[GROUPS_TOLD:]:
+            groups = [*groups[:GROUPS_TOLD], ("", sum((count for _, count in rest), Counter[str]()))]
+        return [f"{_steps(count)} {self.what} alike ({_named(count)}){at}" for at, count in groups]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +143,13 @@ class _Found:
         at = (step, problem.upstream, problem.partitions)
         if at not in self._roots:
             self._roots[at] = frozenset()  # no step is upstream of itself
-            near, far = set[tuple[str, str]](), set[tuple[str, str]]()
+            kinds = set[tuple[str, str]]()
             for outcome in self._of_asset.get(problem.upstream, ()):
-                for kind, partitions in self._failed[outcome.step.id].items():
-                    (near if partitions & problem.partitions else far).add(kind)
+                kinds |= {kind for kind, of in self._failed[outcome.step.id].items() if of & problem.because}
                 for other in outcome.problems:
-                    if other.outcome == SKIPPED:
-                        side = near if other.partitions & problem.partitions else far
-                        side |= self.roots(outcome.step.id, other)
-            self._roots[at] = frozenset(near or far)
+                    if other.outcome == SKIPPED and other.partitions & problem.because:
+                        kinds |= self.roots(outcome.step.id, other)
+            self._roots[at] = frozenset(kinds)
         return self._roots[at]
 
     def add(self, outcome: StepOutcome, problem: Problem) -> None:
@@ -155,6 +167,7 @@ class _Found:
             self._messages[at], self._alike[at] = {message}, set()
         elif cause.asset != asset:
             cause.alike[asset] += step not in self._alike[at]
+            cause.alike_at[asset] = cause.alike_at.get(asset, PartitionSet.empty()) | partitions
             self._alike[at].add(step)
         else:
             self._messages[at].add(message)
@@ -191,10 +204,11 @@ def shape(message: str, asset: str, locations: Collection[str]) -> str:
     No space left: /data/silver/clean/part-0c1f….    No space left: /data/§/part-§.
     ===============================================  ===================================
 
-    asset: empty where the table matters.
+    Names are whole words: what is longer is another name. asset: empty where the table matters.
     """
-    for name in (asset, asset.replace(".", "/", 1)) if asset else ():
-        message = message.replace(name, "§")
+    if asset:
+        layer, _, name = map(re.escape, asset.partition("."))
+        message = re.sub(rf"(?<![\w-]){layer}[./]{name}(?![\w-])", "§", message)
     message = _VARYING.sub("§", message)
     message = _WORD.sub(lambda word: "§" if word[0] in locations else word[0], message)
     return _SEVERAL.sub("§", message)

@@ -142,7 +142,8 @@ def skipped(
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
             why = f"upstream {mapping.of} failed: {bad}"
-            problems.append(Problem(Outcome.SKIPPED, concerned, why, mapping.of))
+            because = bad & mapping.upstream_of(concerned, flagged(mapping))
+            problems.append(Problem(Outcome.SKIPPED, concerned, why, mapping.of, because))
             left = left - concerned
     return tuple(problems)
 

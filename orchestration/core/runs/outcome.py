@@ -30,13 +30,15 @@ class Outcome(StrEnum):
 class Problem:
     """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
 
-    upstream: the asset whose failure is the reason; it is in the message too, and kept nowhere else.
+    upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. Both are in
+    the message too, and kept nowhere else.
     """
 
     outcome: Outcome
     partitions: PartitionSet
     message: str
     upstream: str = field(default="", compare=False)
+    because: PartitionSet = field(default_factory=PartitionSet.empty, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -10,8 +10,10 @@ import pytest
 
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step
-from orchestration.core.runs.causes import TABLES_NAMED, alike_once, causes_of, shape
+from orchestration.core.runs.causes import GROUPS_TOLD, TABLES_NAMED, alike_once, causes_of, shape
+from orchestration.core.runs.decisions import skipped
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, in_words
+from tests.support.small_assets import august, flags, hours, runs, step_of
 
 FEED, CLEAN, NULL = "bronze.feed", "silver.clean", PartitionSet.null()
 GOLD = [f"gold.{letter}" for letter in "abcdefgh"]
@@ -50,7 +52,8 @@ def ran(plan: Plan, failing: dict[str, Sequence[Problem]]) -> list[StepOutcome]:
             bad = PartitionSet.union_of(outcome.bad for outcome in outcomes if outcome.step.asset == upstream)
             if bad & step.partitions:
                 message = f"upstream {upstream} failed: {bad}"
-                problems.append(Problem(Outcome.SKIPPED, bad & step.partitions, message, upstream))
+                because = bad & step.partitions
+                problems.append(Problem(Outcome.SKIPPED, because, message, upstream, because))
         left = step.partitions - PartitionSet.union_of(one.partitions for one in problems)
         outcomes.append(StepOutcome(step, written=left, problems=tuple(problems)))
     return outcomes
@@ -97,7 +100,7 @@ def test_an_engine_that_dies_in_mid_run() -> None:
     told = in_words(plan, ran(plan, dead)).splitlines()
     assert told == [
         f"bronze.feed 2025-05..2025-12 × 50 locations: p000 … p049 failed: {JVM}",
-        "  2 steps failed alike (silver.clean 2)",
+        "  2 steps failed alike (silver.clean 2): 2025-03..2025-04 × 50 locations: p000 … p049",
         f"  16 steps skipped, wholly or in part, because of it (silver.clean 8, {EACH_1})",
     ]
 
@@ -116,7 +119,7 @@ def test_a_full_disk_is_one_cause() -> None:
     rest = ", ".join(f"{gold} 1" for gold in GOLD[1:])
     assert told == [
         "gold.a 2025 × 50 locations: p000 … p049 failed: No space left on device: /data/gold/a",
-        f"  7 steps failed alike ({rest})",
+        f"  7 steps failed alike ({rest}): 2025 × 50 locations: p000 … p049",
     ]
 
 
@@ -150,7 +153,9 @@ def test_an_unpartitioned_table_downstream_counts_though_it_has_no_day() -> None
     towns = Step("gold.towns", "gold.towns", NULL, PartitionSet.empty(), (), None, "")
     outcomes = [
         StepOutcome(feed, problems=(failed(month(1), "HTTP 400"),)),
-        StepOutcome(towns, problems=(Problem(Outcome.SKIPPED, NULL, "upstream bronze.feed failed: …", FEED),)),
+        StepOutcome(
+            towns, problems=(Problem(Outcome.SKIPPED, NULL, "upstream bronze.feed failed: …", FEED, month(1)),)
+        ),
     ]
     (cause,) = causes_of(Plan((feed, towns), ()), outcomes).causes
     assert cause.consequences == ["1 step skipped because of it (gold.towns 1)"]
@@ -164,7 +169,7 @@ def test_what_never_ran_is_no_consequence_and_told_once() -> None:
     ]
     assert in_words(plan, outcomes).splitlines() == [
         "bronze.feed 2025 × 50 locations: p000 … p049 skipped: the run ended before this step",
-        f"  20 steps skipped alike (silver.clean 12, {EACH_1})",
+        f"  20 steps skipped alike (silver.clean 12, {EACH_1}): 2025 × 50 locations: p000 … p049",
     ]
 
 
@@ -182,8 +187,55 @@ def test_of_many_tables_some_are_named() -> None:
     outcomes = [StepOutcome(step, problems=(failed(NULL, JVM),)) for step in steps]
     (cause,) = causes_of(Plan(tuple(steps), ()), outcomes).causes
     (line,) = cause.consequences
-    assert line.startswith("29 steps failed alike (gold.t01 1, ") and line.endswith(", …)")
+    assert line.startswith("29 steps failed alike (gold.t01 1, ") and line.endswith(", …): null")
     assert line.count("gold.") == TABLES_NAMED
+
+
+def test_what_failed_alike_is_told_with_its_partitions() -> None:
+    """Tables of the same partitions together; of many sets of them the first ones."""
+    plan = backfill()
+    failing = {gold: [failed(month(1 + n // 2, ["p000"]), JVM)] for n, gold in enumerate(GOLD)}
+    (cause,) = causes_of(plan, ran(plan, failing)).causes
+    assert cause.consequences == [
+        "1 step failed alike (gold.b 1): 2025-01 × p000",
+        "2 steps failed alike (gold.c 1, gold.d 1): 2025-02 × p000",
+        "2 steps failed alike (gold.e 1, gold.f 1): 2025-03 × p000",
+        "2 steps failed alike (gold.g 1, gold.h 1): 2025-04 × p000",
+    ]
+    failing = {gold: [failed(month(1 + n, ["p000"]), JVM)] for n, gold in enumerate(GOLD)}
+    (cause,) = causes_of(plan, ran(plan, failing)).causes
+    assert len(cause.consequences) == GROUPS_TOLD + 1
+    assert cause.consequences[-2:] == [
+        "1 step failed alike (gold.g 1): 2025-07 × p000",
+        "1 step failed alike (gold.h 1)",
+    ]
+
+
+def test_a_cause_has_what_depends_on_it_and_not_what_is_of_other_locations() -> None:
+    """A run that looks at the hour before its day is skipped for that day; on it, and elsewhere, others failed."""
+    hour, run = step_of(hours, august(7, 9)), step_of(runs, august(8))
+    elsewhere = step_of(hours, august(7, place="vinh"), name="gold.hours#vinh")
+    plan = Plan((hour, elsewhere, run), ())
+    outcomes = {
+        hour.id: StepOutcome(hour, problems=(failed(august(7), "HTTP 400"), failed(august(9), "HTTP 404"))),
+        elsewhere.id: StepOutcome(elsewhere, problems=(failed(elsewhere.partitions, "HTTP 500"),)),
+    }
+    outcomes[run.id] = StepOutcome(run, problems=skipped(run, runs, plan, outcomes, lambda _mapping: flags({})))
+    found = causes_of(plan, outcomes.values())
+    assert {cause.message: cause.consequences for cause in found.causes} == {
+        "HTTP 400": ["1 step skipped because of it (gold.runs 1)"],
+        "HTTP 404": [],
+        "HTTP 500": [],
+    }
+    assert found.at_last == []
+
+
+def test_a_day_that_fails_too_does_not_hide_the_one_before_it() -> None:
+    hour, run = step_of(hours, august(7, 8)), step_of(runs, august(8))
+    plan = Plan((hour, run), ())
+    outcomes = {hour.id: StepOutcome(hour, problems=(failed(august(7), "HTTP 400"), failed(august(8), "HTTP 404")))}
+    outcomes[run.id] = StepOutcome(run, problems=skipped(run, runs, plan, outcomes, lambda _mapping: flags({})))
+    assert causes_of(plan, outcomes.values()).at_last == ["1 step skipped because of several of these (gold.runs 1)"]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +248,10 @@ def test_of_many_tables_some_are_named() -> None:
          "No space left: /data/§/part-§.parquet"),
         ("Lost task 0.0 in stage 57.0 (TID 83)", "Lost task § in stage § (TID §)"),
         ("the huest of all", "the huest of all"),
+        ("Thue is not hue", "Thue is not §"),
+        ("Đhue, hue-2 and _hue are not hue", "Đhue, hue-2 and _hue are not §"),
+        ("silver.cleaner is not silver.clean", "silver.cleaner is not §"),
+        ("/data/silver/clean_2 is not /data/silver/clean", "/data/silver/clean_2 is not /data/§"),
     ],
 )  # fmt: skip
 def test_the_shape_of_a_message(message: str, expected: str) -> None:

@@ -105,6 +105,13 @@ def test_only_steps_that_are_done_count() -> None:
     assert skipped(step, hours, plan, {}, no_flags) == ()
 
 
+def test_what_is_skipped_says_on_which_failures_it_depends() -> None:
+    """Day 8 looks at the last hour of day 7; that day 12 failed too is nothing to it."""
+    before = step_of(hours, august(7, 8, 9, 10, 11, 12))
+    (found,) = skips(step_of(runs, august(8)), runs, failed(before, august(7, 12)))
+    assert (found.partitions, found.because) == (august(8), august(7))
+
+
 def test_a_run_that_goes_through_a_failed_day_is_skipped_whole() -> None:
     """Day 10 failed. The run that began on day 8 reaches it, and day 11 looks at its last hour."""
     before = step_of(hours, august(10))
