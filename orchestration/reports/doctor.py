@@ -23,6 +23,7 @@ from orchestration.engine.changes.tables import foreign_columns, table_changes
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
+from resources.delta.warehouse import Warehouse
 from resources.embedded.process import check_installed
 from resources.embedded.scratch import FOLDER as SCRATCH
 from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
@@ -71,6 +72,7 @@ def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
     findings += examine_engines(settings.engine)
     if settings.engine == "embedded":
         findings.append(_look("memory", lambda: _memory(settings)))
+    if settings.warehouse.uri is not None and Warehouse(settings.warehouse.uri).is_local:
         findings.append(_look("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
     findings.append(Finding("configuration", True, f"profile {settings.profile}, engine {settings.engine}"))
     findings.append(_look("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
@@ -258,7 +260,7 @@ def _memory(settings: Settings) -> str:
 def _scratch(workspace: Workspace) -> str:
     """Raises UsageError where there is no room for what does not fit into memory."""
     warehouse = workspace.warehouse.folder
-    assert warehouse is not None, "settings were validated"
+    assert warehouse is not None, "it is a folder"
     folder = warehouse / SCRATCH
     free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / 2**30
     if free < FREE_GIB:
