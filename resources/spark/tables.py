@@ -72,9 +72,11 @@ class SparkTables:
         frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
         base: the state of the table on which this was decided. Partitions that it does not have are appended,
         which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
-        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one. Of two
-        that replace rows that are kept against others, on the same base, Delta takes the first alone, also where the
-        second begins to write after that: it is told that they are one transaction, and makes no commit then.
+        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one. Local
+        tables come here where only Delta knows their features; one that others made append-only takes nothing that
+        replaces, be it nothing. Of two that replace rows that are kept against others, on the same base, Delta takes
+        the first alone, also where the second begins to write after that: it is told that they are one transaction,
+        and makes no commit then.
         """
         warehouse = self._warehouse
         metadata = warehouse.metadata(asset, provenance)
