@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, LAST_HOUR
@@ -110,6 +113,21 @@ def test_what_is_skipped_says_on_which_failures_it_depends() -> None:
     before = step_of(hours, august(7, 8, 9, 10, 11, 12))
     (found,) = skips(step_of(runs, august(8)), runs, failed(before, august(7, 12)))
     assert (found.partitions, found.because) == (august(8), august(7))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.integers(1, 9), st.sampled_from([0, 1, LAST_HOUR, ALL_DAY])),
+    st.frozensets(st.integers(1, 9), min_size=1),
+    st.frozensets(st.integers(1, 9), min_size=1),
+)
+def test_each_partition_that_is_skipped_depends_on_what_is_said(
+    flagged: dict[int, int], bad: frozenset[int], wanted: frozenset[int]
+) -> None:
+    before = step_of(hours, august(*range(1, 10)))
+    for problem in skips(step_of(runs, august(*wanted)), runs, failed(before, august(*bad)), flagged=flagged):
+        assert problem.because <= august(*bad)
+        assert all(runs.upstream[0].consulted_by(key, flags(flagged)) & problem.because for key in problem.partitions)
 
 
 def test_a_run_that_goes_through_a_failed_day_is_skipped_whole() -> None:
