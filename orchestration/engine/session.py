@@ -30,6 +30,7 @@ from resources.spark.driver import (
     is_submitted,
     spark_archive,
     spark_conf,
+    submitted_conf,
 )
 from resources.spark.on_yarn import check_cluster, check_master, yarn_conf
 
@@ -151,11 +152,14 @@ def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
     """Makes the engine that the settings name."""
 
     def spark(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
-        on_yarn = None
-        if settings.on_yarn and not is_submitted():
-            archive = spark_archive(settings, warehouse.uri, listener.starting)
-            on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
-        conf = spark_conf(settings, run_id, rows_expected, on_yarn)
+        if is_submitted():
+            conf = submitted_conf(settings, run_id, rows_expected)
+        else:
+            on_yarn = None
+            if settings.on_yarn:
+                archive = spark_archive(settings, warehouse.uri, listener.starting)
+                on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
+            conf = spark_conf(settings, run_id, rows_expected, on_yarn)
         driver = SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited)
         return SparkEngine(warehouse, driver, rows_at_once(settings.heap_bytes))
 

@@ -29,7 +29,8 @@ PLAIN_FEATURES = frozenset({"appendOnly", "checkConstraints", "invariants", "tim
 INVARIANTS = "delta.invariants"
 CHECKS_AND_INVARIANTS, BY_FEATURES = 3, 7
 """Versions of Delta's protocol for writers: up to the one all is known, from the other on features are listed."""
-BATCH_ROWS = 65_536
+BATCH_ROWS = 8_192
+"""deltalake holds some batches beside the row group that it writes: eight times as many rows took 80 MB more."""
 ROW_GROUP_ROWS = 131_072
 FILE_BYTES = 64 << 20
 """A file is in memory until it is written."""

@@ -76,22 +76,31 @@ def spark_conf(
         }
     else:
         jars, place = [f"local:{jar}" for jar in jars], on_yarn
-    return (
-        _BASE_CONF
-        | {
-            "spark.app.name": f"aqi {run_id}",
-            "spark.master": settings.spark.master,
-            "spark.jars": ",".join(jars),
-            "spark.driver.memory": settings.spark.driver_memory,
-            "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {_archive_option()}".strip(),
-            "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
-            "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/aqi-spark-warehouse",
-        }
-        | place
-        | settings.spark.conf
-        | VALUE_SETTINGS
-        | SPARK_VALUE_SETTINGS
-    )
+    return _conf(settings, run_id, rows_expected, {"spark.jars": ",".join(jars), **place})
+
+
+def submitted_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str, str]:
+    """What a run's session has where spark-submit was not told otherwise.
+
+    Where the driver and the Java libraries are is not among it: those are on the cluster, and submit says where.
+    """
+    return _conf(settings, run_id, rows_expected, {})
+
+
+def _conf(settings: Settings, run_id: str, rows_expected: int, place: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **_BASE_CONF,
+        "spark.app.name": f"aqi {run_id}",
+        "spark.master": settings.spark.master,
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {_archive_option()}".strip(),
+        "spark.sql.shuffle.partitions": str(max(1, rows_expected // ROWS_PER_SHUFFLE_PARTITION)),
+        "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/aqi-spark-warehouse",
+        **place,
+        **settings.spark.conf,
+        **VALUE_SETTINGS,
+        **SPARK_VALUE_SETTINGS,
+    }
 
 
 def is_submitted() -> bool:

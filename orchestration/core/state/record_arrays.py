@@ -34,9 +34,9 @@ _AT_HAND = 1024
 
 
 def frozen(values: Sequence[int] | Numbers, kind: npt.DTypeLike = np.int32) -> Numbers:
-    made = np.asarray(values, dtype=kind)
-    if made.flags.owndata:
-        made.flags.writeable = False
+    """The same numbers, through which nobody can change them; an array that is given stays as its owner has it."""
+    made = np.asarray(values, dtype=kind).view()
+    made.flags.writeable = False
     return made
 
 

@@ -6,8 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
+from orchestration.cli.progress import Quiet
 from orchestration.core.errors import EnvironmentError_
+from orchestration.engine.session import own_engine
+from orchestration.project import load
+from resources.delta.warehouse import Warehouse
 from resources.spark.driver import SparkDriver, check_java, spark_conf
 from tests.support.given_settings import given
 from tests.support.this_machine import fake_java
@@ -53,6 +58,29 @@ class Submitted:
 
     def get(self, name: str, default: str = "") -> str:
         return self._told.get(name, default)
+
+
+def test_where_driver_and_libraries_are_is_for_spark_submit_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver at 127.0.0.1 is one that no executor on another node finds; and nodes have no libraries of ours."""
+    told = {"spark.driver.host": "node7", "spark.app.name": "theirs", "spark.jars": "local:/their.jar"}
+    session = Submitted(**told)
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+    monkeypatch.setattr("resources.spark.driver.JARS_FOLDER", tmp_path)
+    monkeypatch.setattr("pyspark.java_gateway.launch_gateway", lambda *_: session)
+    monkeypatch.setattr("pyspark.SparkContext", lambda **_: SimpleNamespace(applicationId="application_1"))
+    monkeypatch.setattr("pyspark.sql.SparkSession", lambda context: context)
+    settings = load("yarn", environment={"AQI_WAREHOUSE__URI": "hdfs://127.0.0.1:1/warehouse"})
+    monkeypatch.setattr("orchestration.engine.session.log_folder", lambda: tmp_path)
+    monkeypatch.setattr("orchestration.engine.session.SparkEngine", lambda _warehouse, driver, _rows: driver)
+    own_engine(settings, Quiet(Console(quiet=True)))(Warehouse(settings.warehouse.uri or ""), "r1", 1, []).start()
+    assert session._told.items() >= told.items()
+    for name in ("spark.driver.bindAddress", "spark.hadoop.fs.defaultFS"):
+        assert name not in session._told
+    assert session._told["spark.sql.session.timeZone"] == "UTC"
+    assert session._told["spark.sql.shuffle.partitions"] == "1"
 
 
 def test_an_executor_is_told_by_what_spark_submit_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
