@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 
 from orchestration.core.errors import LakehouseError, RunError, UsageError
+from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ def run(of: Project | None = None) -> None:
         os._exit(status)
 
     atexit.register(leave)  # the first is called last
+    choose_pool()
     try:
         main(obj=of)
     except SystemExit as ended:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
+import os
 
 YOUNG_OBJECTS = 50_000
 """So many new objects between two collections. A run holds a record for every partition, none of which is garbage: at
@@ -21,8 +21,16 @@ SPARE_BYTES = 16 << 20
 """So much free memory at the end of the heap is kept."""
 
 
+def choose_pool() -> None:
+    """To be called before Arrow is imported, which looks once: its own pools keep what they were given, the system's
+    does not. Programs that this one starts inherit it."""
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+
+
 def economize() -> None:
-    """To be called when a run begins. Arrow's own pools keep what they were given; the system's does not."""
+    """To be called when a run begins."""
+    import ctypes
+
     import pyarrow as pa
 
     with contextlib.suppress(OSError, AttributeError):
@@ -31,10 +39,14 @@ def economize() -> None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, SPARE_BYTES)
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
+    gc.freeze()  # modules and what they hold need not be looked through again
     pa.set_memory_pool(pa.system_memory_pool())
 
 
 def give_back() -> None:
-    """Give freed memory back to the system, where the C library can (glibc)."""
+    """Free what only refers to itself, and give to the system what the C library (glibc) has free."""
+    import ctypes
+
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -169,8 +169,11 @@ def _chunk_outcome(
         if problem.partitions & chunk.partitions
     ]
     errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
-    made = {(outcome.step.asset, key) for outcome in concerned for key in outcome.written & chunk.partitions}
-    rows = sum(record.rows for asset, key in made if (record := tables[asset].records.get(key)) is not None)
+    made: dict[str, PartitionSet] = {}
+    for outcome in concerned:
+        if written := outcome.written & chunk.partitions:
+            made[outcome.step.asset] = made.get(outcome.step.asset, PartitionSet.empty()) | written
+    rows = sum(tables[asset].records.rows_of(partitions) for asset, partitions in made.items())
     state = "failed" if errors else "written" if made else "unchanged" if concerned else "fresh"
     own = [outcome.seconds for outcome in concerned if outcome.step.chunk == chunk.name]
     return ChunkOutcome(

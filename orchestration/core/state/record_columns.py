@@ -206,6 +206,10 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
         """The positions of those of ``partitions`` that are there, ascending."""
         return self.columns.index(partitions)
 
+    def rows_of(self, partitions: PartitionSet) -> int:
+        """How many rows those of ``partitions`` have together that are there."""
+        return int(self.rows[self.index(partitions)].sum())
+
     def find(self, locations: Sequence[str], location: Numbers, day: Numbers) -> Numbers:
         """Positions of keys given as arrays, -1 where none is there.
 
