@@ -121,7 +121,9 @@ class PartitionSet:
 
     @classmethod
     def from_keys(cls, keys: Iterable[PartitionKey]) -> PartitionSet:
-        """The given keys, in any order, repeated or not."""
+        """The given keys, in any order, repeated or not; a set of them is that set."""
+        if isinstance(keys, PartitionSet):
+            return keys
         has_null, dates = False, dict[str, list[date]]()
         for key in keys:
             if key.day is None or key.location is None:

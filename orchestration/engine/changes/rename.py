@@ -20,7 +20,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import UsageError, WarehouseError
-from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.runs.records import provenance_of
@@ -28,6 +28,7 @@ from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.by_code import rows_of
 from orchestration.engine.changes.history import location_of
 from orchestration.engine.changes.tables import differences
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -140,15 +141,14 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
                 )
             partitions = PartitionSet.null() if old in listed else PartitionSet.empty()
         else:
-            partitions = PartitionSet.from_keys(one for one in state.records if one.location == old)
-            taken = PartitionSet.from_keys(one for one in state.records if one.location == new)
+            partitions, taken = _at(old, state), _at(new, state)
             if taken and partitions and pending is None:
                 raise UsageError(
                     f"{key} has {len(taken)} partitions of {new!r} already: a key that exists cannot be renamed onto",
                     _remedy_of_taken(workspace, old, new, taken),
                 )
         if partitions:
-            rows = 1 if asset.partitions is None else sum(state.records[one].rows for one in partitions)
+            rows = 1 if asset.partitions is None else rows_of(state.records, partitions)
             renames.append(TableRename(key, partitions, rows))
     configured = [place.key for place in workspace.settings.locations]
     if old in configured and new in configured and pending is None:
@@ -156,10 +156,14 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
             f"locations: both {old!r} and {new!r} are configured, so they are two locations",
             f"Take one of them out of the configuration: {old!r} if it is called {new!r} from now on.",
         )
-    known = {one.location for state in tables.values() for one in state.records}
-    if not renames and pending is None and new not in known:
+    if not renames and pending is None and not any(_at(new, state) for state in tables.values()):
         raise UsageError(f"location {old!r}: no table has it", "`aqi status` says what there is.")
     return Rename(old, new, tuple(renames), still_named(workspace, old), pending is not None)
+
+
+def _at(location: str, state: TableState) -> PartitionSet:
+    """The recorded partitions of a location."""
+    return state.records.partitions.without_null().restrict(locations=[location])
 
 
 def _remedy_of_taken(workspace: Workspace, old: str, new: str, taken: PartitionSet) -> str:
@@ -229,7 +233,7 @@ def run_rename(
 def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
     """Raises WarehouseError where a run that had begun before has committed the old key again: only without a lock."""
     for key, state in _states(workspace).items():
-        if any(one.location == old for one in state.records):
+        if _at(old, state):
             raise WarehouseError(
                 f"{key}: another run has committed partitions of {old!r} meanwhile",
                 f"Call `{command(found.old, found.new)}` again when no run is going on.",
@@ -242,10 +246,9 @@ def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[s
     Not where nothing was renamed, as in a second call; nor of a table that had the new key, of another location then.
     Also of one that was lost: its answers can bring it back.
     """
-    named = {key: {one.location for one in state.records} for key, state in before.items()}
-    if any(renamed.old in locations for locations in named.values()):
+    if any(_at(renamed.old, state) for state in before.values()):
         for asset in workspace.project.fetched:
-            if renamed.new not in named.get(asset.key, ()):
+            if not _at(renamed.new, before.get(asset.key, TableState())):
                 workspace.raw.rename(asset.key, renamed)
 
 
@@ -302,9 +305,11 @@ class _Renaming:
             earlier = workspace.history.earlier(asset.key, state)
             facts = aggregate(frame, asset, contract, workspace.parameters, earlier)
             self._check_doubted(engine, asset, state, contract, earlier)
-            old_keys = [NULL_KEY] if asset.partitions is None else [k for k in state.records if k.location == self._old]
-            records = {self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in old_keys}
-            gone = PartitionSet.from_keys(key for key in old_keys if key != NULL_KEY)
+            renamed_ones = PartitionSet.null() if asset.partitions is None else _at(self._old, state)
+            records = {
+                self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in renamed_ones
+            }
+            gone = renamed_ones.without_null()
             said = provenance_of(
                 self._begun.run_id,
                 asset,
@@ -312,7 +317,7 @@ class _Renaming:
                 records,
                 state,
                 workspace.history.shapes(asset.key, state),
-                questions=workspace.history.questions_of(asset, old_keys, state),
+                questions=workspace.history.questions_of(asset, renamed_ones, state),
                 wiped=gone,
                 past=workspace.history.past(asset),
                 by=package_version(),
