@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from orchestration.core.calendar import iso
@@ -210,7 +210,9 @@ def run_rename(
             pending.begin(begun)
         crash_points.reach("rename-begun")
         before = {
-            key: workspace.warehouse.state_at(workspace.catalog[key], version)
+            key: tables[key]
+            if key in tables and tables[key].version == version  # as of all where it has just begun
+            else workspace.warehouse.state_at(workspace.catalog[key], version)
             for key, version in begun.versions.items()
             if version is not None
         }
@@ -282,6 +284,7 @@ class _Renaming:
         self._workspace, self._old, self._new, self._begun = workspace, old, new, begun
         self._before, self._now = before, dict(now)
         self._renaming = Renaming(old, new, before, self._now)
+        self._code = cache(self._code_under_the_new_key)
 
     def table(self, engine: Engine, asset: Asset) -> None:
         """One commit: rows and records of the old key become those of the new one."""
@@ -322,7 +325,7 @@ class _Renaming:
                 past=workspace.history.past(asset),
                 by=package_version(),
             )
-            said = replace(said, equal=self._renaming.equal(state, partial(self._code, asset, self._old)))
+            said = replace(said, equal=self._renaming.equal(state, partial(self._code, asset.key, self._old)))
             there = gone | PartitionSet.from_keys(records)
             number = sum(record.rows for record in records.values())
             if number:
@@ -369,11 +372,12 @@ class _Renaming:
             own = self._before[asset.key]
             then = self._workspace.history.question_of(asset, key, record, own)
             question = "" if then is None else then.id
-        code = self._code(asset, key.location, record.code)
+        code = self._code(asset.key, key.location, record.code)
         return self._renaming.record(record, fact, code=code, question=question)
 
-    def _code(self, asset: Asset, location: str | None, code: str) -> str:
+    def _code_under_the_new_key(self, key: str, location: str | None, code: str) -> str:
         """The version that made the rows, as it would be under the new key; what lies behind stays behind."""
+        asset = self._workspace.catalog[key]
         if "locations" not in asset.parameters:
             return code
         split = parts(code) or parts(self._workspace.history.explained_as(asset, location, code) or "")
