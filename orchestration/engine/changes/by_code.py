@@ -1,5 +1,5 @@
-"""The partitions of a table by the code version that made them, and sums over them: from columns, as there may be a
-million of them."""
+"""The recorded partitions of a table by the code version that made them and by location, and sums over them: from
+columns, as there may be a million of them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def by_code(records: Records, partitions: PartitionSet | None = None) -> dict[tu
             number
         ]
     return found
+
+
+def of_location(records: Records, location: str) -> PartitionSet:
+    """What is recorded of a location."""
+    return records.partitions.without_null().restrict(locations=[location])
 
 
 def rows_of(records: Records, partitions: PartitionSet) -> int:

@@ -28,7 +28,7 @@ from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
-from orchestration.engine.changes.by_code import rows_of
+from orchestration.engine.changes.by_code import of_location, rows_of
 from orchestration.engine.changes.history import location_of
 from orchestration.engine.changes.tables import differences
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -141,7 +141,7 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
                 )
             partitions = PartitionSet.null() if old in listed else PartitionSet.empty()
         else:
-            partitions, taken = _at(old, state), _at(new, state)
+            partitions, taken = of_location(state.records, old), of_location(state.records, new)
             if taken and partitions and pending is None:
                 raise UsageError(
                     f"{key} has {len(taken)} partitions of {new!r} already: a key that exists cannot be renamed onto",
@@ -156,14 +156,9 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
             f"locations: both {old!r} and {new!r} are configured, so they are two locations",
             f"Take one of them out of the configuration: {old!r} if it is called {new!r} from now on.",
         )
-    if not renames and pending is None and not any(_at(new, state) for state in tables.values()):
+    if not renames and pending is None and not any(of_location(state.records, new) for state in tables.values()):
         raise UsageError(f"location {old!r}: no table has it", "`aqi status` says what there is.")
     return Rename(old, new, tuple(renames), still_named(workspace, old), pending is not None)
-
-
-def _at(location: str, state: TableState) -> PartitionSet:
-    """The recorded partitions of a location."""
-    return state.records.partitions.without_null().restrict(locations=[location])
 
 
 def _remedy_of_taken(workspace: Workspace, old: str, new: str, taken: PartitionSet) -> str:
@@ -235,7 +230,7 @@ def run_rename(
 def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
     """Raises WarehouseError where a run that had begun before has committed the old key again: only without a lock."""
     for key, state in _states(workspace).items():
-        if _at(old, state):
+        if of_location(state.records, old):
             raise WarehouseError(
                 f"{key}: another run has committed partitions of {old!r} meanwhile",
                 f"Call `{command(found.old, found.new)}` again when no run is going on.",
@@ -248,9 +243,9 @@ def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[s
     Not where nothing was renamed, as in a second call; nor of a table that had the new key, of another location then.
     Also of one that was lost: its answers can bring it back.
     """
-    if any(_at(renamed.old, state) for state in before.values()):
+    if any(of_location(state.records, renamed.old) for state in before.values()):
         for asset in workspace.project.fetched:
-            if not _at(renamed.new, before.get(asset.key, TableState())):
+            if not of_location(before.get(asset.key, TableState()).records, renamed.new):
                 workspace.raw.rename(asset.key, renamed)
 
 
@@ -308,7 +303,7 @@ class _Renaming:
             earlier = workspace.history.earlier(asset.key, state)
             facts = aggregate(frame, asset, contract, workspace.parameters, earlier)
             self._check_doubted(engine, asset, state, contract, earlier)
-            renamed_ones = PartitionSet.null() if asset.partitions is None else _at(self._old, state)
+            renamed_ones = PartitionSet.null() if asset.partitions is None else of_location(state.records, self._old)
             records = {
                 self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in renamed_ones
             }
