@@ -20,6 +20,7 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.core.state.raw_retention import RetentionRules, Told, retention_of
+from orchestration.core.state.record_columns import Records
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
 from resources.delta.log import DeltaLog
@@ -214,10 +215,12 @@ def _steps_of_raw(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bo
 
 def _owners(files: Iterable[RawFile], records: Mapping[PartitionKey, PartitionRecord]) -> set[str]:
     """The names of those that have rows in the table."""
+    of = Records.of(records)
+    asked = [{one.asked for one in record.answers} for record in of.kinds]
     return {
         file.name
         for file in files
-        if any(one.asked == file.asked for key in file.partitions if key in records for one in records[key].answers)
+        if any(file.asked in asked[number] for number in set(of.kind[of.index(file.partitions)].tolist()))
     }
 
 
@@ -238,14 +241,15 @@ def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
         mark = said.run_id if is_renaming else mark
         if said.wiped and not is_renaming:
             removed.append((names.partitions(said.wiped, mark), said.at))
-        keys: dict[str, list[PartitionKey]] = {}
-        for key, record in said.records.items():
+        sets: dict[str, list[PartitionSet]] = {}
+        records = Records.of(said.records)
+        for number, at in enumerate(records.by_kind()):
+            record, of = records.kinds[number], records.set_of(at)
             answers = {one.asked for one in record.answers} | {one.asked for one in record.turned_away}
-            for asked in answers | {record.as_of}:
-                keys.setdefault(asked, []).append(key)
-        for asked, of in keys.items():
-            if asked:
-                named.setdefault(asked, []).append(names.partitions(PartitionSet.from_keys(of), mark))
+            for asked in filter(None, answers | {record.as_of}):
+                sets.setdefault(asked, []).append(of)
+        for asked, several in sets.items():
+            named.setdefault(asked, []).append(names.partitions(PartitionSet.union_of(several), mark))
         mark = names.before(mark) if is_renaming else mark
     whole = versions[:1] == [0]
     return Told(

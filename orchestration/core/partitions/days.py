@@ -57,7 +57,10 @@ class Days:
     @classmethod
     def union_of(cls, sets: Iterable[Days]) -> Days:
         """Every day that is in at least one of ``sets``."""
-        return cls._from_spans(span for days in sets for span in days._spans())
+        several = list({id(days): days for days in sets if days.pieces}.values())
+        if len(several) < 2:
+            return several[0] if several else _NO_DAYS
+        return cls._from_spans(span for days in several for span in days._spans())
 
     @classmethod
     def empty(cls) -> Days:
@@ -65,12 +68,26 @@ class Days:
         return _NO_DAYS
 
     def __or__(self, other: Days) -> Days:
+        if self._holds_by_its_ends(other):
+            return self
+        if other._holds_by_its_ends(self):
+            return other
         return self._sweep(other, lambda mine, theirs: mine or theirs)
 
     def __and__(self, other: Days) -> Days:
+        if other._holds_by_its_ends(self):
+            return self
+        if self._holds_by_its_ends(other):
+            return other
+        if self._lies_apart_from(other):
+            return _NO_DAYS
         return self._sweep(other, lambda mine, theirs: mine and theirs)
 
     def __sub__(self, other: Days) -> Days:
+        if other._holds_by_its_ends(self):
+            return _NO_DAYS
+        if not other.pieces or self._lies_apart_from(other):
+            return self
         return self._sweep(other, lambda mine, theirs: mine and not theirs)
 
     def __le__(self, other: Days) -> bool:
@@ -114,6 +131,18 @@ class Days:
         if not self.pieces:
             raise ValueError("an empty set of days has neither a first nor a last day")
         return self.pieces[0][0], self.pieces[-1][1]
+
+    def _holds_by_its_ends(self, other: Days) -> bool:
+        """Whether ``other`` is inside for reasons that are seen at a glance: no days, the same, or within one piece."""
+        if self is other or not other.pieces:
+            return True
+        if len(self.pieces) == 1:
+            return self.pieces[0][0] <= other.pieces[0][0] and other.pieces[-1][1] <= self.pieces[0][1]
+        return self.pieces == other.pieces
+
+    def _lies_apart_from(self, other: Days) -> bool:
+        """Whether one ends before the other begins; both have days."""
+        return self.pieces[-1][1] < other.pieces[0][0] or other.pieces[-1][1] < self.pieces[0][0]
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """The pieces as ordinals, the end out."""

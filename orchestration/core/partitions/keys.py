@@ -15,10 +15,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, total_ordering
+from functools import total_ordering
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.days import ChunkMode, Days, chunks, first_and_last_day, parse_range
@@ -84,8 +84,9 @@ NULL_KEY = PartitionKey(None, None)
 class PartitionSet:
     """An immutable set of partition keys: the null key or not, and days per location.
 
-    parts: (location, its days), sorted by location, each location once, never without days. Locations mostly
-    have the same days, so an operation computes each distinct pair of days once.
+    parts: (location, its days), sorted by location, each location once, never without days. Locations mostly have the
+    same days: these are one object, and an operation computes each pair of objects once. What comes out as one of its
+    operands is that very object, so that many assets that are asked for the same share one set.
     Iteration is in the order of the keys: ``null``, then by day, then by location.
     """
 
@@ -93,18 +94,18 @@ class PartitionSet:
     parts: tuple[tuple[str, Days], ...] = ()
 
     def __post_init__(self) -> None:
-        if any(a >= b for (a, _), (b, _) in pairwise(self.parts)) or not all(days for _, days in self.parts):
+        if any(a >= b for (a, _), (b, _) in pairwise(self.parts)) or not all(days.pieces for _, days in self.parts):
             raise ValueError(f"locations must be sorted, named once and have days (got {self.parts})")
 
     @classmethod
     def empty(cls) -> PartitionSet:
         """No partition."""
-        return cls()
+        return _NOTHING
 
     @classmethod
     def null(cls) -> PartitionSet:
         """The one partition of an unpartitioned asset."""
-        return cls(has_null=True)
+        return _NULL
 
     @classmethod
     def of(cls, days: Days, locations: Iterable[str]) -> PartitionSet:
@@ -120,7 +121,9 @@ class PartitionSet:
 
     @classmethod
     def from_keys(cls, keys: Iterable[PartitionKey]) -> PartitionSet:
-        """The given keys, in any order, repeated or not."""
+        """The given keys, in any order, repeated or not; a set of them is that set."""
+        if isinstance(keys, PartitionSet):
+            return keys
         has_null, dates = False, dict[str, list[date]]()
         for key in keys:
             if key.day is None or key.location is None:
@@ -132,35 +135,85 @@ class PartitionSet:
     @classmethod
     def union_of(cls, sets: Iterable[PartitionSet]) -> PartitionSet:
         """Every partition that is in at least one of ``sets``, however many these are."""
-        has_null, days = False, dict[str, list[Days]]()
-        for one in sets:
-            has_null |= one.has_null
+        several = list({id(one): one for one in sets if one}.values())
+        if len(several) < 2:
+            return several[0] if several else _NOTHING
+        days: dict[str, list[Days]] = {}
+        for one in several:
             for location, of in one.parts:
                 days.setdefault(location, []).append(of)
-        return cls._from_parts(has_null, ((location, Days.union_of(of)) for location, of in days.items()))
+        known: dict[tuple[int, ...], Days] = {}
+        parts: list[tuple[str, Days]] = []
+        for location, together in days.items():
+            at = tuple(map(id, together))
+            if at not in known:
+                known[at] = Days.union_of(together)
+            parts.append((location, known[at]))
+        return cls._from_parts(any(one.has_null for one in several), parts, several[0])
 
     @classmethod
-    def _from_parts(cls, has_null: bool, parts: Iterable[tuple[str, Days]]) -> PartitionSet:
-        return cls(has_null, tuple(sorted((part for part in parts if part[1]), key=itemgetter(0))))
+    def _from_parts(cls, has_null: bool, parts: Iterable[tuple[str, Days]], *operands: PartitionSet) -> PartitionSet:
+        """Of parts in any order, without those that have no days; one of ``operands`` where it is that set."""
+        ordered = sorted((part for part in parts if part[1].pieces), key=itemgetter(0))
+        same: dict[int, Days] = {}  # by object, which ``ordered`` holds: most are, and the rest is compared
+        known: dict[Days, Days] = {}
+        for _, days in ordered:
+            if id(days) not in same:
+                same[id(days)] = known.setdefault(days, days)
+        alike = tuple(ordered) if len(same) == len(known) else tuple((at, same[id(days)]) for at, days in ordered)
+        return cls._of_them(has_null, alike, *operands)
+
+    @classmethod
+    def _of_them(cls, has_null: bool, parts: tuple[tuple[str, Days], ...], *operands: PartitionSet) -> PartitionSet:
+        """A set of these parts: one of ``operands`` where it is the same."""
+        for one in operands:
+            if one.has_null == has_null and one.parts == parts:
+                return one
+        return cls(has_null, parts) if parts else (_NULL if has_null else _NOTHING)
 
     def __or__(self, other: PartitionSet) -> PartitionSet:
-        mine, theirs = dict(self.parts), dict(other.parts)
-        union = cache(Days.__or__)
+        if self is other or not other:
+            return self
+        if not self:
+            return other
+        has_null = self.has_null or other.has_null
+        if self.parts == other.parts:
+            return self._of_them(has_null, self.parts, self, other)
+        mine, theirs, union = dict(self.parts), dict(other.parts), _once(Days.__or__)
         both = {at: union(mine[at], theirs[at]) for at in mine.keys() & theirs.keys()}
-        return self._from_parts(self.has_null or other.has_null, (mine | theirs | both).items())
+        return self._from_parts(has_null, (mine | theirs | both).items(), self, other)
 
     def __and__(self, other: PartitionSet) -> PartitionSet:
-        theirs, intersection = dict(other.parts), cache(Days.__and__)
-        shared = ((at, intersection(days, theirs[at])) for at, days in self.parts if at in theirs)
-        return self._from_parts(self.has_null and other.has_null, shared)
+        if self is other or not self:
+            return self
+        if not other:
+            return other
+        has_null = self.has_null and other.has_null
+        if self.parts == other.parts:
+            return self._of_them(has_null, self.parts, self, other)
+        theirs, intersection = dict(other.parts), _once(Days.__and__)
+        shared = [(at, intersection(days, theirs[at])) for at, days in self.parts if at in theirs]
+        return self._from_parts(has_null, shared, self, other)
 
     def __sub__(self, other: PartitionSet) -> PartitionSet:
-        theirs, difference = dict(other.parts), cache(Days.__sub__)
-        rest = ((at, difference(days, theirs.get(at, Days.empty()))) for at, days in self.parts)
-        return self._from_parts(self.has_null and not other.has_null, rest)
+        if self is other:
+            return _NOTHING
+        if not self or not other:
+            return self
+        has_null = self.has_null and not other.has_null
+        if self.parts == other.parts:
+            return _NULL if has_null else _NOTHING
+        theirs, difference = dict(other.parts), _once(Days.__sub__)
+        rest = [(at, difference(days, theirs[at]) if at in theirs else days) for at, days in self.parts]
+        return self._from_parts(has_null, rest, self)
 
     def __le__(self, other: PartitionSet) -> bool:
-        return not self - other
+        if self is other or not self:
+            return True
+        if (self.has_null and not other.has_null) or len(self.parts) > len(other.parts):
+            return False
+        theirs, inside = dict(other.parts), _once(Days.__le__)
+        return all(at in theirs and inside(days, theirs[at]) for at, days in self.parts)
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, PartitionKey):
@@ -176,10 +229,13 @@ class PartitionSet:
     def __iter__(self) -> Iterator[PartitionKey]:
         if self.has_null:
             yield NULL_KEY
-        pieces = {piece for _, days in self.parts for piece in days.pieces}
+        distinct = {id(days): days for _, days in self.parts}
+        pieces = {piece for days in distinct.values() for piece in days.pieces}
         edges = {a.toordinal() for a, _ in pieces} | {b.toordinal() + 1 for _, b in pieces}
         for start, end in pairwise(sorted(edges)):  # between two edges the locations are the same every day
-            here = [at for at, days in self.parts if date.fromordinal(start) in days]
+            first = date.fromordinal(start)
+            inside = {at for at, days in distinct.items() if first in days}
+            here = [at for at, days in self.parts if id(days) in inside]
             for day in map(date.fromordinal, range(start, end) if here else ()):
                 for location in here:
                     yield PartitionKey(day, location)
@@ -234,7 +290,9 @@ class PartitionSet:
             else:
                 at, first, last = item
                 pieces.setdefault(at, []).append((date.fromisoformat(first), date.fromisoformat(last)))
-        return cls(has_null, tuple((at, Days(tuple(of))) for at, of in pieces.items()))
+        known: dict[tuple[tuple[date, date], ...], Days] = {}
+        alike = ((at, tuple(of)) for at, of in pieces.items())
+        return cls(has_null, tuple((at, known.get(of) or known.setdefault(of, Days(of))) for at, of in alike))
 
     def keys(self) -> list[str]:
         """The printed keys, in order. As many as there are partitions: for output, not for planning."""
@@ -245,15 +303,37 @@ class PartitionSet:
 
         The null key has neither a day nor a location and stays; see ``without_null``.
         """
-        wanted = set(self.locations if locations is None else locations)
-        cut = cache(lambda of: of if days is None else of & days)
-        inside = ((at, cut(of)) for at, of in self.parts if at in wanted)
-        return self._from_parts(self.has_null, inside)
+        if (locations is None and days is None) or not self.parts:
+            return self
+        wanted = None if locations is None else set(locations)
+        inside = [part for part in self.parts if wanted is None or part[0] in wanted]
+        if days is not None:
+            cut = _once(Days.__and__)
+            inside = [(at, cut(of, days)) for at, of in inside]
+        return self._from_parts(self.has_null, inside, self)
 
     def map_days(self, change: Callable[[str, Days], Days]) -> PartitionSet:
         """With ``change(location, days)`` in place of the days of every location; the null key stays."""
-        return self._from_parts(self.has_null, ((at, change(at, days)) for at, days in self.parts))
+        return self._from_parts(self.has_null, [(at, change(at, days)) for at, days in self.parts], self)
 
     def without_null(self) -> PartitionSet:
         """Without the null key."""
-        return PartitionSet(False, self.parts)
+        return self._of_them(False, self.parts, self)
+
+
+_NOTHING, _NULL = PartitionSet(), PartitionSet(has_null=True)
+
+_Result = TypeVar("_Result")
+
+
+def _once(operation: Callable[[Days, Days], _Result]) -> Callable[[Days, Days], _Result]:
+    """``operation``, called once for the same two objects; for as long as the caller holds them all."""
+    known: dict[tuple[int, int], _Result] = {}
+
+    def of(mine: Days, theirs: Days) -> _Result:
+        pair = id(mine), id(theirs)
+        if pair not in known:
+            known[pair] = operation(mine, theirs)
+        return known[pair]
+
+    return of

@@ -180,6 +180,9 @@ class DailyByLocation(PartitionScheme):
     def asked_by(self, asked: PartitionSet) -> PartitionSet:
         return asked.without_null()
 
+    def begun(self, partitions: PartitionSet, now: datetime) -> PartitionSet:
+        return partitions.restrict(days=Days.of(date.min, day_of(now)))  # everywhere the same days
+
 
 def _dated(key: PartitionKey) -> date:
     assert key.day is not None, "the null key is of no scheme"

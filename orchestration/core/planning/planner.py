@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
+from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
 from orchestration.core.planning.request import Chunk, Request
 from orchestration.core.state.freshness import Current, Judgement, Way
@@ -50,7 +52,8 @@ def make_plan(
     chunks together as one step can bear (``request.batch``): every step costs a commit, and rows hardly anything.
     """
     planning = _Planning(catalog, request, tables, current, flags_of, blocked or {})
-    for number, batch in enumerate(_batches(request)):
+    for number, chunks in enumerate(_batches(request)):
+        batch = _Batch(chunks, PartitionSet.union_of(chunk.partitions for chunk in chunks))
         for key in catalog.keys:
             if key in request.assets and (number == 0 or catalog[key].partitions is not None):
                 planning.plan(catalog[key], batch)
@@ -73,9 +76,27 @@ def _batches(request: Request) -> list[tuple[Chunk, ...]]:
     return [tuple(batch) for batch in batches]
 
 
+class _Batch(NamedTuple):
+    """Chunks that are planned together. together: the partitions of all of them."""
+
+    chunks: tuple[Chunk, ...]
+    together: PartitionSet
+
+
+class _Asked(NamedTuple):
+    """What a request for days means for the assets of a scheme: the partitions that have begun, and those to come."""
+
+    begun: PartitionSet
+    future: PartitionSet
+
+
 @dataclass
 class _Planning:
-    """Steps as they are added. made, changed: what they make of each asset, in all and in the batch at hand."""
+    """Steps as they are added. made, changed: what they make of each asset, in all and in the batch at hand.
+
+    steps_of: the steps of each asset. asked: by scheme and (the object of) a request's partitions, which many assets
+    share. no_table: the state of a table that is not there.
+    """
 
     catalog: Catalog
     request: Request
@@ -87,33 +108,35 @@ class _Planning:
     left_out: list[LeftOut] = field(default_factory=list)
     made: dict[str, PartitionSet] = field(default_factory=dict)
     changed: dict[str, PartitionSet] = field(default_factory=dict)
-    last: dict[str, str] = field(default_factory=dict)
+    steps_of: dict[str, list[Step]] = field(default_factory=dict)
+    asked: dict[tuple[PartitionScheme | None, int], _Asked] = field(default_factory=dict)
+    no_table: TableState = field(default_factory=TableState)
 
     def end_batch(self) -> None:
         self.changed.clear()
+        self.asked.clear()
 
-    def plan(self, asset: Asset, batch: Sequence[Chunk]) -> None:
+    def plan(self, asset: Asset, batch: _Batch) -> None:
         """Add what ``asset`` needs for a batch of chunks."""
         if asset.source is not None and asset.partitions is not None:
-            for chunk in batch:
+            for chunk in batch.chunks:
                 self._add(asset, chunk.partitions, chunk.name, f"{asset.key}#{chunk.name}" if chunk.name else asset.key)
             return
-        together = PartitionSet.union_of(chunk.partitions for chunk in batch)
-        whole = len(batch) == max(1, len(self.request.chunks)) or asset.partitions is None
-        self._add(asset, together, "", asset.key if whole else f"{asset.key}#{batch[0].name}..{batch[-1].name}")
+        chunks = batch.chunks
+        whole = len(chunks) == max(1, len(self.request.chunks)) or asset.partitions is None
+        name = asset.key if whole else f"{asset.key}#{chunks[0].name}..{chunks[-1].name}"
+        self._add(asset, batch.together, "", name)
 
     def _add(self, asset: Asset, partitions: PartitionSet, chunk: str, name: str) -> None:
-        asked = asset.asked_by(partitions)
-        begun = asked if asset.partitions is None else asset.partitions.begun(asked, self.current.now)
-        if future := asked - begun:
+        asked, future = self._asked(asset, partitions)
+        if future:
             today = day_of(self.current.now)
             self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({today}, UTC)."))
-            asked = begun
         own = self._present(asset.key)
         if self.request.repair:
-            asked &= self.tables.get(asset.key, TableState()).unrecorded
+            asked &= self._table(asset.key).unrecorded
         if self.request.changed:
-            asked &= self.tables.get(asset.key, TableState()).present
+            asked &= self._table(asset.key).present
         from_raw = self.request.from_raw and asset.hours is not None
         stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
         needed = asked if self.request.force else self._needed(asset, stale)
@@ -130,7 +153,7 @@ class _Planning:
         if self.current.configured is not None:  # what others are made of by today's code, these are not
             rewrite = rewrite.restrict(locations=self.current.configured)
         needed = self._with_upstream(asset, needed)
-        for mapping in asset.upstream:
+        for mapping in asset.upstream if rewrite else ():
             rewrite = mapping.makeable(rewrite, self._available(mapping.of))
         if not needed and not rewrite:
             return
@@ -138,31 +161,40 @@ class _Planning:
             self.left_out.append(LeftOut(asset.key, needed | rewrite, self.blocked[asset.key], lacking=True))
             return
         inputs = tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite))
-        base_version = self.tables.get(asset.key, TableState()).version
+        base_version = self._table(asset.key).version
         stored &= needed
         if stored:
             inputs = (Input(asset.key, base_version, None, stored),)
         why = {why.in_short: found for why, found in stale.items()}
-        self.steps.append(
-            Step(
-                id=name,
-                asset=asset.key,
-                partitions=needed,
-                may_rewrite=rewrite,
-                inputs=inputs,
-                base_version=base_version,
-                reason=_reason(needed, rewrite, why, self.request, from_raw=from_raw),
-                after=None if chunk else self.last.get(asset.key),
-                chunk=chunk,
-                force=self.request.force,
-                verify=self.request.repair,
-                stored=stored,
-                raw=needed if from_raw else NOTHING,
-            )
+        earlier = self.steps_of.setdefault(asset.key, [])
+        step = Step(
+            id=name,
+            asset=asset.key,
+            partitions=needed,
+            may_rewrite=rewrite,
+            inputs=inputs,
+            base_version=base_version,
+            reason=_reason(needed, rewrite, why, self.request, from_raw=from_raw),
+            after=earlier[-1].id if earlier and not chunk else None,
+            chunk=chunk,
+            force=self.request.force,
+            verify=self.request.repair,
+            stored=stored,
+            raw=needed if from_raw else NOTHING,
         )
-        self.last[asset.key] = name
+        self.steps.append(step)
+        earlier.append(step)
         for sets in (self.made, self.changed):
             sets[asset.key] = sets.get(asset.key, NOTHING) | needed | rewrite
+
+    def _asked(self, asset: Asset, partitions: PartitionSet) -> _Asked:
+        """What is asked for of an asset; the same objects for all assets of its scheme."""
+        at = asset.partitions, id(partitions)
+        if at not in self.asked:
+            asked = asset.asked_by(partitions)
+            begun = asked if asset.partitions is None else asset.partitions.begun(asked, self.current.now)
+            self.asked[at] = _Asked(begun, asked - begun)
+        return self.asked[at]
 
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
@@ -194,30 +226,35 @@ class _Planning:
                 needed = makeable
         return needed
 
+    def _table(self, key: str) -> TableState:
+        return self.tables.get(key, self.no_table)
+
     def _present(self, key: str) -> PartitionSet:
-        return self.tables.get(key, TableState()).present | self.made.get(key, NOTHING)
+        return self._table(key).present | self.made.get(key, NOTHING)
 
     def _available(self, key: str) -> PartitionSet:
         """What can be built upon: partitions that somebody else changed cannot, unless they are made anew first."""
-        state = self.tables.get(key, TableState())
+        state = self._table(key)
         return (state.present - state.unrecorded) | self.made.get(key, NOTHING)
 
     def _flagged(self, mapping: PartitionMapping) -> FlaggedHours:
         """The flagged hours behind a mapping; of days that are made in this plan, any hour may be."""
         if mapping.window is None:
             return nothing_flagged
-        there = self.flags_of(mapping.window, self.tables.get(mapping.of, TableState()))
+        there = self.flags_of(mapping.window, self._table(mapping.of))
         days = dict(self.made.get(mapping.of, NOTHING).parts)
         return lambda location, day: ALL_DAY if day in days.get(location, ()) else there(location, day)
 
     def _inputs(self, mapping: PartitionMapping, partitions: PartitionSet) -> list[Input]:
-        state = self.tables.get(mapping.of, TableState())
+        state = self._table(mapping.of)
         rest = mapping.upstream_of(partitions, self._flagged(mapping))
         inputs: list[Input] = []
-        for step in reversed(self.steps):  # of several steps that make a partition, the last one's is read
-            if step.asset == mapping.of and rest & step.all_partitions:
-                inputs.insert(0, Input(mapping.of, None, step.id, rest & step.all_partitions))
-                rest = rest - step.all_partitions
+        for step in reversed(self.steps_of.get(mapping.of, ())):  # of those that make a partition, the last one is read
+            made = step.all_partitions
+            if read := rest & made:
+                inputs.append(Input(mapping.of, None, step.id, read))
+                rest = rest - made
+        inputs.reverse()
         if rest and (rest & state.present or not inputs):
             inputs.append(Input(mapping.of, state.version, None, rest))
         return inputs

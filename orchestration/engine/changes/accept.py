@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import CheckFailed, UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
-from orchestration.core.state.freshness import Judge, State, Way
-from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.freshness import Current, History, Judge, State, Way
+from orchestration.core.state.judged import judged
+from orchestration.core.state.provenance import PartitionRecord, Provenance
 from orchestration.core.state.record_columns import Records
+from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.table_state import TableState
 from orchestration.core.state.versions import Equal
+from orchestration.engine.changes.by_code import by_code
 from orchestration.engine.changes.differences import first_difference
 from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
@@ -70,62 +75,91 @@ def materialize_call(asset: Asset) -> str:
 def planned_acceptance(workspace: Workspace, key: str, sample: int = SAMPLE) -> Acceptance:
     """What `aqi accept` would prove. Raises UsageError where there is nothing to accept, or nothing to prove it by."""
     Pending(workspace.warehouse.uri).check(frozenset([key]))
-    return _acceptance(workspace, key, sample, workspace.states((key,)))
+    return acceptance(workspace.catalog[key], workspace.states((key,)), workspace.current(), sample)
 
 
-def _acceptance(workspace: Workspace, key: str, sample: int, tables: Mapping[str, TableState]) -> Acceptance:
-    asset, current = workspace.catalog[key], workspace.current()
-    own = tables.get(key, TableState())
-    judge, todays = Judge(asset, tables, current), _as_if_accepted(asset, tables, current, own)
-    by_place = asset.partitions is not None and "locations" in asset.parameters
-    behind: dict[tuple[str | None, str], list[PartitionKey]] = {}
-    for one, record in own.records.items():
-        if not current.is_configured(one.location):
-            continue
-        found = judge(one)
-        is_behind = found.state is State.STALE and not current.same(asset, one.location, record.code, own)
-        if is_behind and found.way is not Way.REFETCH:
-            behind.setdefault((one.location if by_place else None, record.code), []).append(one)
+def acceptance(asset: Asset, tables: Mapping[str, TableState], current: Current, sample: int) -> Acceptance:
+    """What is to be accepted of ``asset``, and the ``sample`` that proves it: as evenly as may be of every version.
+
+    tables: of the asset and of what is upstream of it. Raises UsageError as ``planned_acceptance``.
+    """
+    key, own = asset.key, tables.get(asset.key, TableState())
+    records, by_location = own.records, asset.partitions is not None and "locations" in asset.parameters
+    there = records.partitions
+    there = there.restrict(locations=[one for one in there.locations if current.is_configured(one)])
+    stale = PartitionSet.union_of(
+        alike.partitions
+        for alike in judged(Judge(asset, tables, current), there)
+        if alike.judgement.state is State.STALE and alike.judgement.way is not Way.REFETCH
+    )
+    behind: dict[tuple[str | None, str], list[int]] = {}  # positions among the records
+    for (location, code), at in by_code(records, stale).items():
+        if not current.same(asset, location, code, own):
+            behind.setdefault((location if by_location else None, code), []).extend(at.tolist())
     if not behind:
         raise UsageError(
             f"{key}: nothing lies behind its code",
             "There is nothing to accept; `aqi status` says what each partition is.",
         )
+    found = records.set_of(np.array(sorted(one for of in behind.values() for one in of)))
+    sound = _fresh_if_accepted(asset, tables, current, found)
     chosen: list[PartitionKey] = []
-    for pair, keys in behind.items():
-        sound = [one for one in sorted(keys) if todays(one).fresh]
-        if not sound:
+    for pair, of in behind.items():
+        full, empty = _with_and_without_rows(records, np.intersect1d(of, records.index(sound)))
+        if not (len(full) or len(empty)):
             raise UsageError(
                 f"{key}: no proof can be had for what version {pair[1]} made"
                 + (f" at {pair[0]}" if pair[0] else "")
                 + ": what is upstream of it has changed since, or its columns are others",
                 f"Materialize it instead: {materialize_call(asset)}.",
             )
-        number = max(1, round(sample * len(keys) / sum(map(len, behind.values()))))
-        chosen += _sample(sound, {one for one in sound if own.records[one].rows}, number)
+        number = max(1, round(sample * len(of) / len(found)))
+        chosen += map(records.key, _sample(full, empty, number))
     equal = tuple(Equal(key, location, code, current.code(asset, location)) for (location, code) in behind)
-    return Acceptance(
-        key,
-        equal,
-        PartitionSet.from_keys(one for keys in behind.values() for one in keys),
-        PartitionSet.from_keys(chosen),
-    )
+    return Acceptance(key, equal, found, PartitionSet.from_keys(chosen))
 
 
-def _as_if_accepted(asset: Asset, tables: Mapping[str, TableState], current: Any, own: TableState) -> Judge:
-    """Judges as if the code of every partition were today's: what is left are other reasons to be stale."""
-    records = {one: replace(record, code=current.code(asset, one.location)) for one, record in own.records.items()}
-    return Judge(asset, {**tables, asset.key: replace(own, records=Records.of(records))}, current)
+@dataclass(frozen=True, slots=True)
+class _AsIfAccepted:
+    """``freshness.History`` by which the code of every partition is as good as today's."""
+
+    history: History
+
+    def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
+        return True
+
+    def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
+        return self.history.lacking(asset, recorded, own)
+
+    def absent(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...]:
+        return self.history.absent(asset, recorded, own)
+
+    def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
+        return self.history.outdated(asset, key, record, own)
 
 
-def _sample(keys: Sequence[PartitionKey], with_rows: set[PartitionKey], number: int) -> list[PartitionKey]:
-    """So many of ``keys``: half of them with rows, half without, as far as there are such."""
-    full, empty = [one for one in keys if one in with_rows], [one for one in keys if one not in with_rows]
+def _fresh_if_accepted(
+    asset: Asset, tables: Mapping[str, TableState], current: Current, partitions: PartitionSet
+) -> PartitionSet:
+    """Those of ``partitions`` that have no other reason to be stale than their code."""
+    assert current.history is not None
+    todays = Judge(asset, tables, replace(current, history=_AsIfAccepted(current.history)))
+    return PartitionSet.union_of(alike.partitions for alike in judged(todays, partitions) if alike.judgement.fresh)
+
+
+def _with_and_without_rows(records: Records, at: Numbers) -> tuple[list[int], list[int]]:
+    """Positions of those that have rows, and of those that have none; each by day, then by location."""
+    ordered = at[np.lexsort((records.location[at], records.day[at]))]
+    return ordered[records.rows[ordered] > 0].tolist(), ordered[records.rows[ordered] == 0].tolist()
+
+
+def _sample(full: Sequence[int], empty: Sequence[int], number: int) -> list[int]:
+    """So many of both: half of them with rows, half without, as far as there are such."""
     of_empty = min(len(empty), max(number // 2, number - len(full)))
     return _spread(full, number - of_empty) + _spread(empty, of_empty)
 
 
-def _spread(keys: Sequence[PartitionKey], number: int) -> list[PartitionKey]:
+def _spread(keys: Sequence[int], number: int) -> list[int]:
     """So many of ``keys``, from the first to the last, evenly."""
     if number >= len(keys):
         return list(keys)
@@ -148,7 +182,7 @@ def accept(
     with locked(workspace, run_id, listener) as inherited:
         Pending(workspace.warehouse.uri).check(frozenset([key]))
         tables = workspace.states((key,))
-        found = _acceptance(workspace, key, sample, tables)
+        found = acceptance(asset, tables, workspace.current(), sample)
         with (
             engine_session(workspace, run_id, len(found.sample) * 24, inherited, listener, make_engine) as engine,
             engine.working(key),

@@ -14,6 +14,7 @@ from orchestration.core.errors import UsageError
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.by_code import by_code, rows_of
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
@@ -148,11 +149,10 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
 
 def _cost(step: Step, tables: Mapping[str, TableState], history: Mapping[str, list[StepRow]]) -> StepCost:
     records = tables.get(step.asset, TableState()).records
-    rows = sum(records[key].rows for key in step.all_partitions if key in records)
     return StepCost(
         step,
         "rewrite" if step.stored else "remake",
-        rows,
+        rows_of(records, step.all_partitions),
         seconds(history.get(step.asset, []), len(step.all_partitions)),
     )
 
@@ -183,12 +183,13 @@ def _accepted(
     found = []
     for key in keys:
         asset, own = workspace.catalog[key], tables.get(key, TableState())
-        others: dict[tuple[str | None, str], int] = {}
-        for one, record in own.records.items():
-            if current.is_configured(one.location) and record.code != current.code(asset, one.location):
-                at = (one.location, record.code)
-                others[at] = others.get(at, 0) + 1
-        number = sum(count for (at, code), count in others.items() if current.same(asset, at, code, own))
+        number = sum(
+            len(at)
+            for (location, code), at in by_code(own.records).items()
+            if current.is_configured(location)
+            and code != current.code(asset, location)
+            and current.same(asset, location, code, own)
+        )
         found += [Accepted(key, number)] if number else []
     return tuple(found)
 

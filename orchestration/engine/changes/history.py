@@ -18,7 +18,7 @@ import yaml
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import DeclarationError, WarehouseError, in_a_line
-from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Source
 from orchestration.core.state.equivalence import Equivalences
@@ -164,7 +164,14 @@ class WarehouseHistory:
         """What the source was asked for when partitions were fetched that are recorded, each once."""
         if asset.source is None:
             return []
-        found = {self.question_of(asset, key, own.records[key], own) for key in keys}
+        found: set[Question | None] = set()
+        records = own.records
+        at = records.index(PartitionSet.from_keys(keys))
+        kinds = records.kind[at]
+        for number in set(kinds.tolist()):
+            of_kind = at[kinds == number]
+            some = of_kind[:1] if records.columns.kinds[number].question else of_kind  # else it hangs on the partition
+            found |= {self.question_of(asset, records.key(one), records.record(one), own) for one in some.tolist()}
         return sorted((question for question in found if question is not None), key=lambda question: question.id)
 
     # Locations ----------------------------------------------------------------------------------------------------

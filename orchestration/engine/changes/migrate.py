@@ -18,7 +18,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import TableDifference, type_change, type_name
 from orchestration.core.errors import UsageError, WarehouseError
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.runs.batches import in_batches
 from orchestration.core.runs.decisions import EMPTY, PartitionFacts
 from orchestration.core.runs.records import provenance_of
@@ -26,6 +26,7 @@ from orchestration.core.state.provenance import PartitionRecord, Shape
 from orchestration.core.state.shapes import hashed, shape_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import materialize_call
+from orchestration.engine.changes.by_code import by_code, rows_of
 from orchestration.engine.changes.tables import differences
 from orchestration.engine.engines.engine import MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
@@ -216,8 +217,9 @@ def behind_its_code(workspace: Workspace, key: str) -> int:
     asset, current = workspace.catalog[key], workspace.current()
     own = workspace.warehouse.state(asset)
     return sum(
-        current.is_configured(one.location) and not current.same(asset, one.location, record.code, own)
-        for one, record in own.records.items()
+        len(at)
+        for (location, code), at in by_code(own.records).items()
+        if current.is_configured(location) and not current.same(asset, location, code, own)
     )
 
 
@@ -272,7 +274,7 @@ def run_migration(
         if found.is_empty or state.version is None:
             return found
         contract = workspace.contracts[key]
-        rows = sum(record.rows for record in state.records.values())
+        rows = rows_of(state.records, state.records.partitions)
         with engine_session(workspace, run_id, rows, inherited, listener, make_engine) as engine, engine.working(key):
             frame = engine.table(asset, state.version)
             for old, new in found.renames.items():
@@ -285,7 +287,7 @@ def run_migration(
             shapes, contracts = _shapes(workspace, asset, state, found)
             earlier = {digest: hashed(shape) for digest, shape in shapes.items() if digest != contract.digest}
             facts: dict[PartitionKey, PartitionFacts] = {}
-            for part in in_batches(PartitionSet.from_keys(state.records), engine.rows_at_once // ROWS_A_PARTITION):
+            for part in in_batches(state.records.partitions, engine.rows_at_once // ROWS_A_PARTITION):
                 some = made.where(condition(asset.partition_columns, part))
                 facts |= aggregate(some, asset, contract, workspace.parameters, earlier)
             records = {one: _record(asset, one, record, facts, contracts) for one, record in state.records.items()}
@@ -296,7 +298,7 @@ def run_migration(
                 records,
                 state,
                 {**workspace.history.shapes(key, state), **shapes},
-                questions=workspace.history.questions_of(asset, state.records, state),
+                questions=workspace.history.questions_of(asset, state.records.partitions, state),
                 by=package_version(),
             )
             engine.rewrite(whole, asset, contract, rows, warehouse.metadata(asset, said), state.version)

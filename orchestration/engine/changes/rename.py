@@ -13,14 +13,14 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import UsageError, WarehouseError
-from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.runs.records import provenance_of
@@ -28,6 +28,7 @@ from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.by_code import of_location, rows_of
 from orchestration.engine.changes.history import location_of
 from orchestration.engine.changes.tables import differences
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -140,15 +141,14 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
                 )
             partitions = PartitionSet.null() if old in listed else PartitionSet.empty()
         else:
-            partitions = PartitionSet.from_keys(one for one in state.records if one.location == old)
-            taken = PartitionSet.from_keys(one for one in state.records if one.location == new)
+            partitions, taken = of_location(state.records, old), of_location(state.records, new)
             if taken and partitions and pending is None:
                 raise UsageError(
                     f"{key} has {len(taken)} partitions of {new!r} already: a key that exists cannot be renamed onto",
                     _remedy_of_taken(workspace, old, new, taken),
                 )
         if partitions:
-            rows = 1 if asset.partitions is None else sum(state.records[one].rows for one in partitions)
+            rows = 1 if asset.partitions is None else rows_of(state.records, partitions)
             renames.append(TableRename(key, partitions, rows))
     configured = [place.key for place in workspace.settings.locations]
     if old in configured and new in configured and pending is None:
@@ -156,8 +156,7 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
             f"locations: both {old!r} and {new!r} are configured, so they are two locations",
             f"Take one of them out of the configuration: {old!r} if it is called {new!r} from now on.",
         )
-    known = {one.location for state in tables.values() for one in state.records}
-    if not renames and pending is None and new not in known:
+    if not renames and pending is None and not any(of_location(state.records, new) for state in tables.values()):
         raise UsageError(f"location {old!r}: no table has it", "`aqi status` says what there is.")
     return Rename(old, new, tuple(renames), still_named(workspace, old), pending is not None)
 
@@ -206,7 +205,9 @@ def run_rename(
             pending.begin(begun)
         crash_points.reach("rename-begun")
         before = {
-            key: workspace.warehouse.state_at(workspace.catalog[key], version)
+            key: tables[key]
+            if key in tables and tables[key].version == version  # as of all where it has just begun
+            else workspace.warehouse.state_at(workspace.catalog[key], version)
             for key, version in begun.versions.items()
             if version is not None
         }
@@ -229,7 +230,7 @@ def run_rename(
 def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
     """Raises WarehouseError where a run that had begun before has committed the old key again: only without a lock."""
     for key, state in _states(workspace).items():
-        if any(one.location == old for one in state.records):
+        if of_location(state.records, old):
             raise WarehouseError(
                 f"{key}: another run has committed partitions of {old!r} meanwhile",
                 f"Call `{command(found.old, found.new)}` again when no run is going on.",
@@ -242,10 +243,9 @@ def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[s
     Not where nothing was renamed, as in a second call; nor of a table that had the new key, of another location then.
     Also of one that was lost: its answers can bring it back.
     """
-    named = {key: {one.location for one in state.records} for key, state in before.items()}
-    if any(renamed.old in locations for locations in named.values()):
+    if any(of_location(state.records, renamed.old) for state in before.values()):
         for asset in workspace.project.fetched:
-            if renamed.new not in named.get(asset.key, ()):
+            if not of_location(before.get(asset.key, TableState()).records, renamed.new):
                 workspace.raw.rename(asset.key, renamed)
 
 
@@ -279,6 +279,7 @@ class _Renaming:
         self._workspace, self._old, self._new, self._begun = workspace, old, new, begun
         self._before, self._now = before, dict(now)
         self._renaming = Renaming(old, new, before, self._now)
+        self._code = cache(self._code_under_the_new_key)
 
     def table(self, engine: Engine, asset: Asset) -> None:
         """One commit: rows and records of the old key become those of the new one."""
@@ -302,9 +303,11 @@ class _Renaming:
             earlier = workspace.history.earlier(asset.key, state)
             facts = aggregate(frame, asset, contract, workspace.parameters, earlier)
             self._check_doubted(engine, asset, state, contract, earlier)
-            old_keys = [NULL_KEY] if asset.partitions is None else [k for k in state.records if k.location == self._old]
-            records = {self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in old_keys}
-            gone = PartitionSet.from_keys(key for key in old_keys if key != NULL_KEY)
+            renamed_ones = PartitionSet.null() if asset.partitions is None else of_location(state.records, self._old)
+            records = {
+                self._renaming.key(key): self._record(asset, key, state.records[key], facts) for key in renamed_ones
+            }
+            gone = renamed_ones.without_null()
             said = provenance_of(
                 self._begun.run_id,
                 asset,
@@ -312,12 +315,12 @@ class _Renaming:
                 records,
                 state,
                 workspace.history.shapes(asset.key, state),
-                questions=workspace.history.questions_of(asset, old_keys, state),
+                questions=workspace.history.questions_of(asset, renamed_ones, state),
                 wiped=gone,
                 past=workspace.history.past(asset),
                 by=package_version(),
             )
-            said = replace(said, equal=self._renaming.equal(state, partial(self._code, asset, self._old)))
+            said = replace(said, equal=self._renaming.equal(state, partial(self._code, asset.key, self._old)))
             there = gone | PartitionSet.from_keys(records)
             number = sum(record.rows for record in records.values())
             if number:
@@ -364,11 +367,12 @@ class _Renaming:
             own = self._before[asset.key]
             then = self._workspace.history.question_of(asset, key, record, own)
             question = "" if then is None else then.id
-        code = self._code(asset, key.location, record.code)
+        code = self._code(asset.key, key.location, record.code)
         return self._renaming.record(record, fact, code=code, question=question)
 
-    def _code(self, asset: Asset, location: str | None, code: str) -> str:
+    def _code_under_the_new_key(self, key: str, location: str | None, code: str) -> str:
         """The version that made the rows, as it would be under the new key; what lies behind stays behind."""
+        asset = self._workspace.catalog[key]
         if "locations" not in asset.parameters:
             return code
         split = parts(code) or parts(self._workspace.history.explained_as(asset, location, code) or "")
