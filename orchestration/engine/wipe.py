@@ -13,7 +13,6 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.records import provenance_of
 from orchestration.core.state.table_state import TableState
-from orchestration.engine.changes.by_code import rows_of
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
@@ -47,7 +46,7 @@ def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableSta
     for key in reversed(workspace.catalog.keys):
         if key in tables:
             there = workspace.catalog[key].asked_by(request.partitions) & tables[key].present
-            wipes += [Wipe(key, there, rows_of(tables[key].records, there))] if there else []
+            wipes += [Wipe(key, there, tables[key].records.rows_of(there))] if there else []
     return wipes
 
 

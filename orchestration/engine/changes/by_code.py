@@ -36,8 +36,3 @@ def by_code(records: Records, partitions: PartitionSet | None = None) -> dict[tu
 def of_location(records: Records, location: str) -> PartitionSet:
     """What is recorded of a location."""
     return records.partitions.without_null().restrict(locations=[location])
-
-
-def rows_of(records: Records, partitions: PartitionSet) -> int:
-    """The rows that are recorded of ``partitions``, as far as there are records of them."""
-    return int(records.rows[records.index(partitions)].sum())

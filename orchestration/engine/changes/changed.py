@@ -14,7 +14,7 @@ from orchestration.core.errors import UsageError
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
-from orchestration.engine.changes.by_code import by_code, rows_of
+from orchestration.engine.changes.by_code import by_code
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
@@ -152,7 +152,7 @@ def _cost(step: Step, tables: Mapping[str, TableState], history: Mapping[str, li
     return StepCost(
         step,
         "rewrite" if step.stored else "remake",
-        rows_of(records, step.all_partitions),
+        records.rows_of(step.all_partitions),
         seconds(history.get(step.asset, []), len(step.all_partitions)),
     )
 

@@ -26,7 +26,7 @@ from orchestration.core.state.provenance import PartitionRecord, Shape
 from orchestration.core.state.shapes import hashed, shape_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import materialize_call
-from orchestration.engine.changes.by_code import by_code, rows_of
+from orchestration.engine.changes.by_code import by_code
 from orchestration.engine.changes.tables import differences
 from orchestration.engine.engines.engine import MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
@@ -274,7 +274,7 @@ def run_migration(
         if found.is_empty or state.version is None:
             return found
         contract = workspace.contracts[key]
-        rows = rows_of(state.records, state.records.partitions)
+        rows = state.records.rows_of(state.records.partitions)
         with engine_session(workspace, run_id, rows, inherited, listener, make_engine) as engine, engine.working(key):
             frame = engine.table(asset, state.version)
             for old, new in found.renames.items():

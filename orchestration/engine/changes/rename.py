@@ -28,7 +28,7 @@ from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state.equivalence import parts
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
-from orchestration.engine.changes.by_code import of_location, rows_of
+from orchestration.engine.changes.by_code import of_location
 from orchestration.engine.changes.history import location_of
 from orchestration.engine.changes.tables import differences
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -148,7 +148,7 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
                     _remedy_of_taken(workspace, old, new, taken),
                 )
         if partitions:
-            rows = 1 if asset.partitions is None else rows_of(state.records, partitions)
+            rows = 1 if asset.partitions is None else state.records.rows_of(partitions)
             renames.append(TableRename(key, partitions, rows))
     configured = [place.key for place in workspace.settings.locations]
     if old in configured and new in configured and pending is None:

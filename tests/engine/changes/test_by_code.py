@@ -19,7 +19,7 @@ from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.record_columns import Records
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import acceptance
-from orchestration.engine.changes.by_code import by_code, rows_of
+from orchestration.engine.changes.by_code import by_code
 from tests.support.judged_tables import CURRENT, FEED, PLACES, asset, clean, code, state
 from tests.support.provenances import records, some_keys
 
@@ -36,8 +36,8 @@ def test_by_code(told: dict[PartitionKey, PartitionRecord], some: set[PartitionK
             expected.setdefault((key.location, told[key].code), []).append(key)
         got = {of: [held.key(one) for one in at.tolist()] for of, at in by_code(held, partitions).items()}
         assert list(got.items()) == list(expected.items())
-    assert rows_of(held, asked) == sum(told[key].rows for key in some if key in told)
-    assert rows_of(held, held.partitions) == sum(record.rows for record in told.values())
+    assert held.rows_of(asked) == sum(told[key].rows for key in some if key in told)
+    assert held.rows_of(held.partitions) == sum(record.rows for record in told.values())
 
 
 class History:
