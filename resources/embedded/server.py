@@ -28,6 +28,10 @@ OPERATORS_SHARE = 0.6
 BATCH_ROWS = 2048
 """An aggregate that keeps a value of a batch is counted as keeping all of it: smaller batches, less of that."""
 
+NEVER_SECONDS = 10 * 365 * 24 * 3600
+"""After so long without work a session ends. A run may wait an hour, or a day, until the provider answers again; its
+session ends with this process, and this process with the run."""
+
 
 def options(scratch: Path, memory: int) -> dict[str, str]:
     """The server's settings, as its environment."""
@@ -36,6 +40,7 @@ def options(scratch: Path, memory: int) -> dict[str, str]:
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(int(memory * OPERATORS_SHARE)),
         "SAIL_EXECUTION__BATCH_SIZE": str(BATCH_ROWS),
         "SAIL_RUNTIME__TEMPORARY_FILES__PATHS": json.dumps([str(scratch)]),
+        "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(NEVER_SECONDS),
         "SAIL_PARQUET__COMPRESSION": "lz4_raw",
         "SAIL_PARQUET__SKIP_ARROW_METADATA": "true",
         "SAIL_TELEMETRY__EXPORT_TRACES": "false",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
-from typing import Any
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
@@ -62,9 +60,8 @@ def accept(storage: Storage, world: World, asset: str, sample: int, run_id: str)
     nothing that it says could be believed later; but not where all that lies behind was sampled, and is not alike.
     """
     states, current = storage.states(), world.current()
-    workspace: Any = SimpleNamespace(catalog=LAKE, current=lambda: current)
     try:
-        found = accepting._acceptance(workspace, asset, sample, states)
+        found = accepting.acceptance(LAKE[asset], states, current, sample)
     except UsageError:
         return "nothing to accept"
     own, table, code = states[asset], storage.newest(asset), world.code
