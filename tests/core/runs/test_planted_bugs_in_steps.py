@@ -142,12 +142,6 @@ def records_of_another_run_are_taken_for_ours(patch: pytest.MonkeyPatch) -> None
 
 
 @bugs.rare_bug
-def one_commit_for_what_is_replaced_and_what_is_only_recorded(patch: pytest.MonkeyPatch) -> None:
-    """Without a lock: the storage looks after what is replaced; what another run did to the rest is overlooked."""
-    patch.setattr(Change, "with_files", lambda change: change)
-
-
-@bugs.rare_bug
 def an_older_answer_is_put_over_a_newer_one(patch: pytest.MonkeyPatch) -> None:
     """Another run asked later and committed first; its answer is replaced."""
     patch.setattr(decisions, "not_outdone", lambda asset, records, state: records)

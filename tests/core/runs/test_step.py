@@ -87,6 +87,18 @@ def test_without_a_lock_what_is_replaced_and_what_is_recorded_are_two_commits() 
     assert (outcome.written, outcome.unchanged) == (august(2), august(1))
 
 
+def test_what_is_only_recorded_is_looked_at_once_more_after_what_is_replaced() -> None:
+    """Another run writes it while we replace something else: the storage, which looks after that alone, lets us."""
+    world = with_feed(1, 2, alone=False)
+    run(world, replace(CLEANED, partitions=august(1)))
+    world.record(FEED, {key(1): [8]})  # of which the same rows follow
+    world.comes_unseen = [lambda: world.record(CLEAN, {key(1): [99]})]
+    outcome = run(world, replace(CLEANED, partitions=august(1, 2)))
+    assert (outcome.written, outcome.bad, world.comes_unseen) == (august(1, 2), NOTHING, [])
+    recorded = {one: record.fingerprint for one, record in world.now(CLEAN).records.items()}
+    assert recorded == {one: str(rows) for one, rows in world.rows[CLEAN].items()} == {key(1): "[1]", key(2): "[2]"}
+
+
 def test_with_a_lock_they_are_one() -> None:
     world = with_feed(1, 2)
     run(world, replace(CLEANED, partitions=august(1)))

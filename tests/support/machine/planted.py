@@ -39,7 +39,7 @@ class Bugs:
     def cases(self) -> list[Any]:
         """As parameters of a test."""
         return [
-            pytest.param(plant, id=name, marks=[pytest.mark.slow] if rare else [])
+            pytest.param(plant, id=name, marks=[pytest.mark.slow, pytest.mark.timeout(1200)] if rare else [])
             for name, (plant, rare) in self._plants.items()
         ]
 
