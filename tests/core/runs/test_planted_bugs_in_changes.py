@@ -18,7 +18,7 @@ from orchestration.core.runs import decisions, records
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state import equivalence, shapes
 from orchestration.core.state.equivalence import Equivalences
-from orchestration.core.state.freshness import Current, Judge, Judgement, State, Way
+from orchestration.core.state.freshness import Current, Judge, Judgement, Way
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes import accept
@@ -66,8 +66,7 @@ def an_accept_that_compares_columns_which_were_not_there(patch: pytest.MonkeyPat
 @bugs.rare_bug
 def an_accept_by_partitions_whose_upstream_changed(patch: pytest.MonkeyPatch) -> None:
     """What proves that code makes the same is made of other rows than it was made of then."""
-    fresh = Judgement(State.FRESH, "", "fresh")
-    patch.setattr(accept, "_as_if_accepted", lambda *arguments: lambda key: fresh)
+    patch.setattr(accept, "_fresh_if_accepted", lambda asset, tables, current, partitions: partitions)
 
 
 @bugs.bug
