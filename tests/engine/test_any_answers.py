@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -260,10 +260,10 @@ def test_a_late_answer_takes_what_is_less_where_those_between_are_gone(told: Sto
 # --- any answers in any runs ----------------------------------------------------------------------
 
 
-def act(told: Story, chance: random.Random, *, kills: bool) -> RunSummary:
+def act(told: Story, chance: random.Random, *, kills: bool, look: Callable[[], None]) -> RunSummary:
     """A few hours are spoiled or mended, some time goes by, and a run of some kind.
 
-    kills: runs are killed; else they are overtaken, and kept answers are read again.
+    kills: runs are killed; else they are overtaken, and kept answers are read again. look: is done after such a one.
     """
     if chance.random() < 0.35:
         mend(told)
@@ -280,6 +280,7 @@ def act(told: Story, chance: random.Random, *, kills: bool) -> RunSummary:
     if kills and kind < 0.5:
         point = chance.choice(("before-write", "before-commit", "after-commit"))
         told.killed(point, chance.randint(1, 4), told.hourly)
+        look()
         told.provider.down, told.provider.refused = False, frozenset()
         spoil_some(told, chance)
         told.clock.pass_(minutes=4)
@@ -309,23 +310,29 @@ def any_story(told: Story, chance: random.Random, runs: int) -> None:
     A row that broke a row rule may lose values: it is not a good one.
     """
     good: dict[tuple[str, datetime], set[str]] = {}
+    forced = 0
+
+    def look() -> None:
+        nonlocal good, forced
+        there = {(row["location_key"], row["ts_utc"]): row for row in told.lake.rows(oracle.BRONZE)}
+        before, forced = forced, sum(said.forced for said in told.provider.said)
+        if forced == before:
+            lost = {hour for hour, names in good.items() if not names <= essential_of(there.get(hour))}
+            assert not lost, told.told
+        good = {hour: essential_of(row) for hour, row in there.items() if not oracle.broken_rules(row)}
+
     kills = chance.random() < 0.4
     for number in range(runs):
-        forced = sum(said.forced for said in told.provider.said)
         if number == 0:
             spoil(told, chance.choice(sorted(KINDS)), chance.choice(LOCATIONS), chance.randrange(DAYS), 0, 20)
             summary = told.materialize()
         else:
-            summary = act(told, chance, kills=kills)
+            summary = act(told, chance, kills=kills, look=look)
             told.provider.meanwhile = None
         is_well = not told.provider.down and not told.provider.refused
         assert summary.ok or not is_well, (told.told, summary.in_words())
         told.check()
-        there = {(row["location_key"], row["ts_utc"]): row for row in told.lake.rows(oracle.BRONZE)}
-        if sum(said.forced for said in told.provider.said) == forced:
-            lost = {hour for hour, names in good.items() if not names <= essential_of(there.get(hour))}
-            assert not lost, told.told
-        good = {hour: essential_of(row) for hour, row in there.items() if not oracle.broken_rules(row)}
+        look()
     mend(told)
     told.clock.instant = max(told.clock.instant, datetime(2025, 3, 6, 6, 30, tzinfo=UTC)) + HOUR
     summary = told.hourly()
