@@ -30,13 +30,16 @@ class Outcome(StrEnum):
 class Problem:
     """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
 
-    upstream: the asset whose failure is the reason; it is in the message too, and kept nowhere else.
+    upstream: the asset whose failure is the reason. check, violations: the check that failed, and for how many rows.
+    All of these are in the message too, and kept nowhere else.
     """
 
     outcome: Outcome
     partitions: PartitionSet
     message: str
     upstream: str = field(default="", compare=False)
+    check: str = field(default="", compare=False)
+    violations: int = field(default=0, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
