@@ -75,7 +75,6 @@ def materialize(
         listener.planned(plan)
         return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
     make_engine = make_engine or own_engine(settings, listener)
-    events = RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
         with spans.span(Phase.PLAN):
             Pending(workspace.warehouse.uri).check(request.assets)
@@ -89,7 +88,7 @@ def materialize(
                 listener.warned(line)
         record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
         record.begin()
-        if events is not None:
+        if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
             events.begin(plan)
             telling.push(events.end)  # when the lock is gone: a receiver may be slow
         with contextlib.ExitStack() as changing:
