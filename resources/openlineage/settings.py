@@ -22,7 +22,11 @@ from resources.settings.section import Section, an_http_url
 
 LONGEST_SECONDS = 60
 CONFIG = "OPENLINEAGE_CONFIG"
+_OUR_WAYS = ("AQI_OPENLINEAGE__URL", "AQI_OPENLINEAGE__FILE")
+"""Who says one of these means no other way."""
 _ENDPOINT = "api/v1/lineage"
+_ALONE: dict[str, Any] = {"file": None, "endpoint": _ENDPOINT, "api_key": None}
+"""What is left of what profiles say, where another address is named."""
 _A_KEY = re.compile("[!-~]+")
 _KEYS = {
     "http": {"url", "endpoint", "timeout", "auth"},
@@ -72,7 +76,7 @@ class OpenLineageSettings(Section):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.url is not None and self.file is not None:
-            raise ValueError("url and file must not both be said: events go one way")
+            raise ValueError("url and file must not both be said (set one of them to null): events go one way")
         return self
 
     @model_validator(mode="after")
@@ -108,7 +112,8 @@ class OpenLineageSettings(Section):
 def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     """What the standard variables say: by key of the section, its value and where it is said.
 
-    As OpenLineage's own clients have it, a transport of OPENLINEAGE_CONFIG stands before OPENLINEAGE_URL.
+    As OpenLineage's own clients have it, a transport of OPENLINEAGE_CONFIG stands before OPENLINEAGE_URL; a way that
+    our own variables say stands before both. A key goes to no other address than the one that is said beside it.
     Raises ConfigurationError for a file that cannot be read, or says what is not known here.
     """
     said: dict[str, tuple[Any, str]] = {}
@@ -120,15 +125,18 @@ def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, st
     take("namespace", "OPENLINEAGE_NAMESPACE")
     if environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
         take("disabled", "OPENLINEAGE_DISABLED", True)
-    if path := environment.get(CONFIG, "").strip():
+    ours = any(environment.get(name, "").strip() for name in _OUR_WAYS)
+    if not ours and (path := environment.get(CONFIG, "").strip()):
         of_file = _of_file(Path(path).expanduser())
         if of_file:
             return said | {key: (value, f"{path} ({CONFIG})") for key, value in of_file.items()}
-    if environment.get("OPENLINEAGE_URL", "").strip():
+    theirs = bool(environment.get("OPENLINEAGE_URL", "").strip())
+    if theirs and not ours:
         take("url", "OPENLINEAGE_URL")
+        said |= {key: (value, said["url"][1]) for key, value in _ALONE.items()}
+    if not (theirs and ours):
         take("endpoint", "OPENLINEAGE_ENDPOINT")
         take("api_key", "OPENLINEAGE_API_KEY")
-        said["file"] = (None, said["url"][1])
     return said
 
 
@@ -158,7 +166,7 @@ def _of_file(path: Path) -> dict[str, Any]:
         return {"disabled": True}
     if kind == "file":
         return {"file": transport.get("log_file_path"), "url": None}
-    told = {"url": transport.get("url"), "file": None, "endpoint": transport.get("endpoint", _ENDPOINT)}
+    told = _ALONE | {"url": transport.get("url"), "endpoint": transport.get("endpoint", _ENDPOINT)}
     if "timeout" in transport:
         told["timeout_seconds"] = transport["timeout"]
     if auth := transport.get("auth"):

@@ -44,9 +44,21 @@ def test_the_standard_variables() -> None:
     assert settings.api_key.get_secret_value() == KEY
 
 
-def test_ours_stand_before_the_standard_ones() -> None:
-    settings = of(OPENLINEAGE_URL="http://other.example.org", OPENLINEAGE_NAMESPACE="a", AQI_OPENLINEAGE__URL=URL)
+def test_ours_stand_before_the_standard_ones(tmp_path: Path) -> None:
+    theirs = {"OPENLINEAGE_URL": "http://other.example.org", "OPENLINEAGE_NAMESPACE": "a", "OPENLINEAGE_API_KEY": KEY}
+    settings = of(**theirs, AQI_OPENLINEAGE__URL=URL)
     assert (settings.url, settings.namespace) == (URL, "a")
+    assert settings.api_key is None, "a key goes to no other address than the one beside it"
+    assert of(**theirs, AQI_OPENLINEAGE__FILE="events.jsonl").way == "file"
+    path = config(tmp_path, "transport: {type: file, log_file_path: others.jsonl}")
+    assert of(OPENLINEAGE_CONFIG=path, AQI_OPENLINEAGE__URL=URL).url == URL
+
+
+def test_a_key_of_the_environment_for_an_address_of_ours() -> None:
+    settings = of(AQI_OPENLINEAGE__URL=URL, OPENLINEAGE_API_KEY=KEY, OPENLINEAGE_ENDPOINT="events")
+    assert settings.endpoint == "events"
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == KEY
 
 
 def test_an_address_stands_before_a_file_of_the_profile(tmp_path: Path) -> None:
@@ -59,6 +71,17 @@ def test_an_address_stands_before_a_file_of_the_profile(tmp_path: Path) -> None:
     assert given(profile=profile, OPENLINEAGE_CONFIG=path).openlineage.file == "others.jsonl"
 
 
+def test_a_key_of_the_profile_goes_to_no_other_address(tmp_path: Path) -> None:
+    local = (CONFIG / "local.yml").read_text(encoding="utf-8")
+    said = f"openlineage: {{url: 'http://ours.example.org', api_key: {KEY}, endpoint: events}}"
+    profile = profile_file(tmp_path, f"{local}\n{said}\n")
+    assert given(profile=profile).openlineage.api_key is not None
+    path = config(tmp_path, f"transport: {{type: http, url: '{URL}'}}")
+    for settings in (given(profile=profile, OPENLINEAGE_URL=URL), given(profile=profile, OPENLINEAGE_CONFIG=path)):
+        told = settings.openlineage
+        assert (told.url, told.api_key, told.endpoint) == (URL, None, "api/v1/lineage")
+
+
 @pytest.mark.parametrize(("text", "way"), [("true", "off"), (" TRUE ", "off"), ("false", "http"), ("", "http")])
 def test_the_variable_that_switches_it_off(text: str, way: str) -> None:
     assert of(OPENLINEAGE_URL=URL, OPENLINEAGE_DISABLED=text).way == way
@@ -67,8 +90,6 @@ def test_the_variable_that_switches_it_off(text: str, way: str) -> None:
 @pytest.mark.parametrize(
     "variables",
     [
-        {"OPENLINEAGE_API_KEY": KEY},
-        {"OPENLINEAGE_ENDPOINT": "events"},
         {"OPENLINEAGE_URL": " ", "OPENLINEAGE_CONFIG": ""},
         {"OPENLINEAGE__TRANSPORT__TYPE": "console"},
         {"OPENLINEAGE_CLIENT_LOGGING": "DEBUG"},
