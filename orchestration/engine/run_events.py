@@ -196,11 +196,16 @@ class RunEvents:
         )
 
     def _reads(self, step: Step, asset: Asset, *, ended: bool) -> list[TableFacts]:
-        reads = []
+        read: dict[str, tuple[set[int], PartitionSet]] = {}  # what several chunks wrote is one table all the same
         for item in step.inputs:
             done = self._outcomes.get(item.step or "")
             at = item.version if done is None else done.version
-            reads.append(self._table(self._workspace.catalog[item.asset], at, item.partitions, ended=ended))
+            versions, partitions = read.get(item.asset, (set(), PartitionSet.empty()))
+            read[item.asset] = versions | (set() if at is None else {at}), partitions | item.partitions
+        reads = [
+            self._table(self._workspace.catalog[key], max(versions, default=None), partitions, ended=ended)
+            for key, (versions, partitions) in read.items()
+        ]
         if asset.source is not None:
             if step.fetched:
                 reads.append(self._source(asset.source))

@@ -19,6 +19,7 @@ from orchestration.core.openlineage.naming import run_uuid
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Plan
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome
+from orchestration.engine.backfill import backfill_request
 from orchestration.engine.executor import materialize
 from orchestration.engine.run_events import RunEvents
 from orchestration.engine.workspace import Workspace
@@ -151,6 +152,25 @@ def test_what_is_said_of_partitions_sources_and_code(lake: RiverLake, receiver: 
     [read] = steps[levels.id][1]["inputs"]
     assert read["facets"]["dataQualityMetrics"]["rowCount"] > 0
     assert read["inputFacets"]["dataQualityAssertions"]["assertions"][0]["assertion"] == "not_null"
+
+
+def test_a_backfill_reads_each_table_once_however_many_chunks_wrote_it(lake: RiverLake, receiver: Receiver) -> None:
+    workspace = lake.workspace
+    request = backfill_request(workspace, workspace.select("*"), "2025-03-01", "2025-03-03", "daily", restart=False)
+    summary = materialize(workspace, request, Warned(), title="", flow_name="backfill", make_engine=lake.shared.make)
+    assert summary.ok, summary.in_words()
+    assert receiver.of("backfill") == ["START", "COMPLETE"]
+    assert receiver.of("bronze.gauge_readings").count("COMPLETE") == 3
+    assert [wrong for event in receiver.events for wrong in problems(event)] == []
+    for event in receiver.events:
+        names = [one["name"] for one in event["inputs"]]
+        assert len(names) == len(set(names)), event["job"]["name"]
+    [levels] = [
+        one for one in receiver.events if (one["job"]["name"], one["eventType"]) == ("silver.levels", "COMPLETE")
+    ]
+    [read] = levels["inputs"]
+    assert read["facets"]["version"]["datasetVersion"] == "3"
+    assert len(read["inputFacets"]["subset"]["inputCondition"]["partitions"]) == 9
 
 
 def test_a_second_run_that_has_nothing_to_do_tells_nothing(lake: RiverLake, receiver: Receiver) -> None:
