@@ -55,7 +55,7 @@ def expression_of(said: Any, scope: Scope) -> Expression:
             window = _all((*one.partition_spec, *(order.child for order in one.order_spec), *bounds), scope)
             return Windowed(expression_of(one.window_function, scope), window)
         case "common_inline_user_defined_function":
-            return Unknown(one.WhichOneof("function") or kind)
+            return Unknown("PythonUDF" if one.HasField("python_udf") else kind)
     return CONSTANT if kind in _CONSTANTS else Unknown(kind)
 
 

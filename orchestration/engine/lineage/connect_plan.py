@@ -45,6 +45,8 @@ _PASSED_ON = frozenset(
     {*("limit", "offset", "tail", "sample", "repartition", "repartition_by_expression", "hint"), "collect_metrics"}
 )
 """Relations that take a number of rows, or put them elsewhere."""
+_WIDER = (("tinyint", "smallint", "int", "bigint", "double"), ("float", "double"), ("date", "timestamp"))
+"""Types of which the later one is what a union of both has. Source: Spark's ANSI coercion."""
 _LEFT_ALONE = frozenset({"JOIN_TYPE_LEFT_SEMI", "JOIN_TYPE_LEFT_ANTI"})
 
 
@@ -140,7 +142,7 @@ class ConnectPlan:
             case "join":
                 return self._join(one, below[0], below[1])
             case "set_op":
-                return self._set_operation(one, said, below)
+                return self._set_operation(one, below)
         return None
 
     def _selected(self, child: Scope, columns: Sequence[tuple[str, Expression]]) -> Scope:
@@ -189,13 +191,11 @@ class ConnectPlan:
         others = [(seen.name, Column(seen.attribute)) for seen in both.columns if seen.attribute not in used]
         return self._selected(both, [*zip(one.using_columns, chosen, strict=True), *others])
 
-    def _set_operation(self, one: Any, said: Any, below: Sequence[Scope]) -> Scope:
-        types = [kind for _, kind in self._schema(said)]
+    def _set_operation(self, one: Any, below: Sequence[Scope]) -> Scope:
+        aligned = self._aligned(one, below)
         messages = (one.left_input, one.right_input)
-        sides = [
-            self._cast(aligned, self._types(message, aligned, by_name=one.by_name), types)
-            for aligned, message in zip(self._aligned(one, below), messages, strict=True)
-        ]
+        kinds = [self._types(said, side, by_name=one.by_name) for said, side in zip(messages, aligned, strict=True)]
+        sides = [self._cast(side, own, other) for side, own, other in zip(aligned, kinds, kinds[::-1], strict=True)]
         left, right = sides
         if one.set_op_type != one.SET_OP_TYPE_UNION:
             compared = Made(tuple(Column(seen.attribute) for side in sides for seen in side.columns))
@@ -227,12 +227,30 @@ class ConnectPlan:
         kinds = {name.lower(): kind for name, kind in own}
         return [kinds.get(seen.name.lower()) for seen in side.columns]
 
-    def _cast(self, side: Scope, own: Sequence[str | None], types: Sequence[str]) -> Scope:
-        """A side of a union, cast where its types are not those that come out."""
-        if all(a in (None, b) for a, b in zip(own, types, strict=True)):
+    def _cast(self, side: Scope, own: Sequence[str | None], other: Sequence[str | None]) -> Scope:
+        """A side of a union, cast where the other one has wider types."""
+        how = [_widened(mine, theirs) for mine, theirs in zip(own, other, strict=True)]
+        if all(cast is False for cast in how):
             return side
-        cast = zip(_all(side), own, types, strict=True)
-        return self._selected(side, [(name, made if a in (None, b) else Made((made,))) for (name, made), a, b in cast])
+        return self._selected(
+            side,
+            [
+                (name, made if cast is False else Made((made,)) if cast else Unknown(f"union of {mine} and {theirs}"))
+                for (name, made), cast, mine, theirs in zip(_all(side), how, own, other, strict=True)
+            ],
+        )
+
+
+def _widened(own: str | None, other: str | None) -> bool | None:
+    """Whether a column of a union is cast to the type of the other side; None where that is not known here."""
+    if own == other or own is None or other in (None, "void"):
+        return False
+    if own == "void":
+        return True
+    for wider in _WIDER:
+        if own in wider and other in wider:
+            return wider.index(own) < wider.index(other)
+    return None
 
 
 def _inputs_of(one: Any) -> list[Any]:
@@ -295,7 +313,7 @@ def _seeing(scope: Scope, said: Sequence[Any], make: Callable[[Relation, list[Ex
         return Scope(make(scope.relation, found), scope.columns, hidden=scope.hidden)
     made = make(wider.relation, [expression_of(each, wider) for each in said])
     own = tuple(Named(seen.attribute, seen.name, Column(seen.attribute)) for seen in scope.columns)
-    return Scope(Project(made, own), scope.columns)
+    return Scope(Project(made, own), scope.columns, hidden=scope.hidden)
 
 
 def _is_lost(expression: Expression) -> bool:

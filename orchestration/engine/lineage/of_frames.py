@@ -128,7 +128,9 @@ def _read_by(analyzed: Any) -> list[str]:
 def _files_of(relation: Any) -> str:
     if relation.getClass().getSimpleName() != "HadoopFsRelation":
         return str(relation.toString())
-    return f"{relation.fileFormat().toString().lower()} {relation.location().rootPaths().mkString(' ')}"
+    paths = relation.location().rootPaths()
+    bare = (str(paths.apply(number).toString()).removeprefix("file:") for number in range(paths.size()))
+    return " ".join([str(relation.fileFormat().toString()).lower(), *bare])
 
 
 def _empty(contract: Contract) -> pa.Table:
