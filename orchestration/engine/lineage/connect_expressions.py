@@ -47,9 +47,9 @@ def expression_of(said: Any, scope: Scope) -> Expression:
         case "unresolved_function":
             if one.is_user_defined_function:
                 return Unknown(one.function_name)
-            return called(one.function_name, _all(one.arguments, scope))
+            return called(one.function_name, _arguments(one, scope))
         case "call_function":
-            return called(one.function_name, _all(one.arguments, scope))
+            return called(one.function_name, _arguments(one, scope))
         case "window":
             bounds = [bound.value for bound in (one.frame_spec.lower, one.frame_spec.upper) if bound.HasField("value")]
             window = _all((*one.partition_spec, *(order.child for order in one.order_spec), *bounds), scope)
@@ -67,6 +67,17 @@ def _said(said: Any) -> tuple[str, Any]:
 
 def _all(several: Iterable[Any], scope: Scope) -> tuple[Expression, ...]:
     return tuple(expression_of(one, scope) for one in several)
+
+
+def _arguments(call: Any, scope: Scope) -> tuple[Expression, ...]:
+    """Of a function. A star means all columns; to count, that they are there."""
+    found: list[Expression] = []
+    for one in call.arguments:
+        if one.WhichOneof("expr_type") != "unresolved_star":
+            found.append(expression_of(one, scope))
+        elif call.function_name.lower() != "count":
+            found += [column for _, column in _star(one.unresolved_star, scope)]
+    return tuple(found)
 
 
 def columns_of(said: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:

@@ -64,9 +64,11 @@ _UNREADABLE = frozenset(
     {
         *("ScalarSubquery", "Exists", "InSubquery", "ListQuery", "LateralSubquery", "OuterReference", "DynamicPruning"),
         *("PythonUDF", "PythonUDAF", "PythonUDTF", "ScalaUDF", "With", "CommonExpressionRef", "CommonExpressionDef"),
+        *("TimeWindow", "SessionWindow", "PreciseTimestampConversion"),
     }
 )
-"""Expressions of Catalyst that are more than their children; the value of every other one is made of those alone."""
+"""Expressions of Catalyst that are more than their children, or stand for several rows (windows of time). The value of
+every other one is made of its children alone."""
 _OF_THEIR_OWN = ("objects.", "aggregate.PivotFirst", "aggregate.Scala", "aggregate.Typed")
 
 
