@@ -66,7 +66,7 @@ class Sources:
         return frozenset((edge.of, edge.column) for edge in self.edges if edge.kind.is_direct)
 
     def to_json(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"from": [list(edge) for edge in sorted(self.edges)]}
+        data: dict[str, Any] = {"from": [[of, name, how.value] for of, name, how in sorted(self.edges)]}
         return data | ({"unknown": sorted(self.unknown)} if self.unknown else {})
 
     @classmethod

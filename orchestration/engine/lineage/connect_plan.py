@@ -7,7 +7,7 @@ Works on the messages of the protocol as they are; imports nothing of it. Source
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -47,6 +47,13 @@ _PASSED_ON = frozenset(
 """Relations that take a number of rows, or put them elsewhere."""
 _WIDER = (("tinyint", "smallint", "int", "bigint", "double"), ("float", "double"), ("date", "timestamp"))
 """Types of which the later one is what a union of both has. Source: Spark's ANSI coercion."""
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_FITS: Mapping[str, tuple[str, ...]] = {
+    "boolean": ("boolean",),
+    "string": ("string",),
+    **dict.fromkeys(("byte", "short", "integer", "long", "float", "double"), _NUMBERS),
+}
+"""Value that is put in for nulls → the types of the columns in which it is."""
 _LEFT_ALONE = frozenset({"JOIN_TYPE_LEFT_SEMI", "JOIN_TYPE_LEFT_ANTI"})
 
 
@@ -135,6 +142,8 @@ class ConnectPlan:
                 names = list(one.cols) or [seen.name for seen in below[0].columns]
                 looked_at = Made(tuple(below[0].resolved(f"`{name}`") for name in names))
                 return Scope(Filter(below[0].relation, looked_at), below[0].columns)
+            case "fill_na":
+                return self._selected(below[0], _filled(one, below[0], self._schema(one.input)))
             case "deduplicate" if not one.within_watermark:
                 return _distinct(below[0], None if one.all_columns_as_keys else list(one.column_names))
             case "aggregate":
@@ -284,6 +293,19 @@ def _kept(one: Any, scope: Scope) -> list[tuple[str, Expression]]:
     names = {name.lower() for name in one.column_names}
     found = [expression_of(each, scope) for each in one.columns]
     return [(name, own) for name, own in _all(scope) if name.lower() not in names and own not in found]
+
+
+def _filled(one: Any, scope: Scope, types: Schema) -> list[tuple[str, Expression]]:
+    """All columns, with something else for nulls in those that are named, or are of a type that it fits."""
+    named = {name.lower() for name in one.cols}
+    fits = None if len(one.values) > 1 else _FITS.get(one.values[0].WhichOneof("literal_type"), ())
+    made = []
+    for (name, own), (_, kind) in zip(_all(scope), types, strict=True):
+        is_filled = name.lower() in named if named else True
+        if fits is not None and not kind.startswith(fits):
+            is_filled = False
+        made.append((name, called("coalesce", (own, CONSTANT)) if is_filled else own))
+    return made
 
 
 def _key(pair: tuple[Expression, Expression], how: str) -> Expression:

@@ -202,6 +202,13 @@ CASES: Mapping[str, Case] = {
     "without nulls": Case(
         lambda a, b: a.select("k", "v", "t").na.drop(subset=["v"]).select("k"), {"k": "a.k ="}, "a.v FILTER"
     ),
+    "something else for nulls": Case(
+        lambda a, b: a.select("k", "v", "t").na.fill(0.5).na.fill({"t": "?", "k": 1}).na.fill("!", ["t", "v"]),
+        {"k": "a.k ~, a.k if", "v": "a.v ~, a.v if", "t": "a.t ~, a.t if"},
+    ),
+    "something else for nulls where it fits": Case(
+        lambda a, b: a.select("k", "t").na.fill("?"), {"k": "a.k =", "t": "a.t ~, a.t if"}
+    ),
     "rows of no table": Case(
         lambda a, b: a.sparkSession.range(3).select(F.col("id").alias("i"), F.lit("x").alias("x")), {"i": "", "x": ""}
     ),
@@ -248,6 +255,24 @@ def test_what_is_said_of_it(name: str, either: Any, workspace: Workspace) -> Non
         column: written(text) for column, text in case.columns.items()
     }
     assert said(found.rows) == written(case.rows)
+
+
+def test_what_lies_below_a_frame_that_is_given_is_none_of_it(either: Any, workspace: Workspace, tmp_path: Path) -> None:
+    """Frames as steps have them: files, filtered by partitions, together with what the run kept."""
+    engine, columns = either.engine(workspace.warehouse), tuple(A)
+    with engine.working("a function"):
+        table = pa.schema(list(A.items())).empty_table()
+        kept, files = engine.rows(table).where(F.col("k") > 1), engine.evaluate(engine.rows(table))
+        read = files.frame().withColumn("t", F.lit(None).cast("string")).select(*columns)
+        frame = marked(engine.union([kept, read]).where("v > 0"), 0, columns)
+        found = lineage_of_frame(
+            frame.where(F.col("n") > 1).join(frame.select("k"), "k").select("t"),
+            [Given(columns, (Origin("a", {name: name for name in columns}),))],
+        )
+        files.let_go()
+    assert (found.reads, found.unknown) == ({"a"}, frozenset())
+    assert said(found.columns["t"]) == {"a.t ="}
+    assert said(found.rows) == {"a.n FILTER", "a.k JOIN"}
 
 
 def test_only_what_is_read_is_said_to_be(either: Any, workspace: Workspace) -> None:
