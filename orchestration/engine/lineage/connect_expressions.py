@@ -96,11 +96,13 @@ def columns_of(said: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:
 
 
 def _star(star: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:
+    """All columns, or those of one relation by its alias; fields of a column are not known here."""
     whose = star.unparsed_target.removesuffix(".*").strip("`").lower() if star.HasField("unparsed_target") else ""
     plan = star.plan_id if star.HasField("plan_id") else None
-    for one in scope.columns:
-        if whose and one.qualifier.lower() != whose:
-            continue
+    found = [one for one in scope.columns if not whose or one.qualifier.lower() == whose]
+    if whose and not found:
+        yield star.unparsed_target, Unknown(star.unparsed_target)
+    for one in found:
         yield one.name, Column(one.attribute) if plan is None else scope.resolved(f"`{one.name}`", plan)
 
 

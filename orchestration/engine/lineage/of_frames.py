@@ -71,12 +71,13 @@ def lineage_of_asset(
         return column_lineage(Opaque(ELSEWHERE, (), outputs))
     given = given_to(asset, contracts, source)
     tables = [_empty(contracts[of]) for of in asset.upstream_keys] if source is None else [_sent_by(source)]
-    frames = [
-        marked(engine.rows(table), number, one.columns)
-        for number, (table, one) in enumerate(zip(tables, given, strict=True))
-    ]
-    made = engine.call(asset, frames, arguments)
+    made = engine.call(asset, all_marked([engine.rows(table) for table in tables], given), arguments)
     return lineage_of_frame(conform(made, asset, contract), given)
+
+
+def all_marked(frames: Sequence[DataFrame], given: Sequence[Given]) -> list[DataFrame]:
+    """The frames that a function is given, as inputs; rows and columns are the same."""
+    return [marked(frame, at, one.columns) for at, (frame, one) in enumerate(zip(frames, given, strict=True))]
 
 
 def lineage_of_frame(frame: DataFrame, given: Sequence[Given]) -> ColumnLineage:

@@ -52,18 +52,13 @@ _CHOICES = {
     "If": "if",
     "Coalesce": "coalesce",
     "NaNvl": "nanvl",
-    "Nvl": "nvl",
-    "Nvl2": "nvl2",
-    "NullIf": "nullif",
-    "NullIfZero": "nullifzero",
-    "ZeroIfNull": "zeroifnull",
 }
 """Expression → the function that is the same."""
 _RANKS = frozenset({"RowNumber", "Rank", "DenseRank", "PercentRank", "CumeDist", "NTile"})
 _UNREADABLE = frozenset(
     {
         *("ScalarSubquery", "Exists", "InSubquery", "ListQuery", "LateralSubquery", "OuterReference", "DynamicPruning"),
-        *("PythonUDF", "PythonUDAF", "PythonUDTF", "ScalaUDF", "With", "CommonExpressionRef", "CommonExpressionDef"),
+        *("PythonUDF", "PythonUDAF", "PythonUDTF", "ScalaUDF"),
         *("TimeWindow", "SessionWindow", "PreciseTimestampConversion"),
     }
 )
@@ -98,6 +93,7 @@ class SparkPlan:
     def __init__(self, inputs: Sequence[tuple[Origin, ...]], read: Sequence[str] = ()) -> None:
         self._inputs = inputs
         self._read = iter(read)
+        self._common: list[Expression] = []
 
     def relation(self, plan: Sequence[Mapping[str, Any]]) -> Relation:
         """What ``toJSON`` of a plan says."""
@@ -185,6 +181,10 @@ class SparkPlan:
                 return CONSTANT
             case "Alias" | "SortOrder":
                 return self._expression(node.children[0])
+            case "With":
+                return self._with(node)
+            case "CommonExpressionRef":
+                return self._common[-1] if self._common else Unknown(node.kind)
             case "WindowExpression":
                 function, window = node.children
                 return Windowed(self._expression(function), self._all(window.children))
@@ -192,13 +192,27 @@ class SparkPlan:
                 function, *condition = node.children
                 if self._cannot_be_read(function):
                     return Unknown(function.kind)
-                return Made(self._all(_arguments(function)), self._all(condition), aggregate=True)
+                return Made(self._all(function.children), self._all(condition), aggregate=True)
         if node.kind in _RANKS:
             return CONSTANT
+        if "replacement" in node.fields:  # its own arguments are no children, and keep ids that its children have lost
+            return self._expression(node.children[0])
         if self._cannot_be_read(node):
             return Unknown(node.kind)
-        arguments = self._all(_arguments(node))
+        arguments = self._all(node.children)
         return called(_CHOICES[node.kind], arguments) if node.kind in _CHOICES else Made(arguments)
+
+    def _with(self, node: _Node) -> Expression:
+        """An expression of which a part stands several times. ``toJSON`` has no ids of such parts; but functions
+        that are written so have one each, and do not refer to that of another one around them."""
+        made, *commons = node.children
+        if len(commons) != 1:
+            return Unknown(node.kind)
+        self._common.append(self._expression(commons[0].children[0]))
+        try:
+            return self._expression(made)
+        finally:
+            self._common.pop()
 
     def _all(self, nodes: Sequence[_Node]) -> tuple[Expression, ...]:
         return tuple(self._expression(node) for node in nodes)
@@ -207,21 +221,6 @@ class SparkPlan:
     def _cannot_be_read(node: _Node) -> bool:
         own = node.full.removeprefix(_CATALYST)
         return own == node.full or node.kind in _UNREADABLE or own.startswith(_OF_THEIR_OWN)
-
-
-def _arguments(node: _Node) -> tuple[_Node, ...]:
-    """Of an expression; of one that stands for another one its own, which are none of its children."""
-    if "replacement" not in node.fields:
-        return node.children
-    return tuple(_own_arguments(node.fields))
-
-
-def _own_arguments(fields: Mapping[str, Any]) -> Iterator[_Node]:
-    for name, value in fields.items():
-        if name == "replacement" or not isinstance(value, list) or not value:
-            continue
-        several = value if isinstance(value[0], list) else [value]
-        yield from (_tree(one) for one in several if isinstance(one[0], Mapping) and "num-children" in one[0])
 
 
 def _id(node: _Node) -> int:

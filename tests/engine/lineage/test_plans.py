@@ -155,6 +155,22 @@ CASES: Mapping[str, Case] = {
         {"v": "a.v =", "t": "b.t ="},
         "a.k JOIN, b.k JOIN",
     ),
+    "joined with itself by aliases": Case(
+        lambda a, b: a.alias("x").join(a.alias("y"), F.col("x.k") == F.col("y.n")).select("x.v", F.col("y.t"), "y.k"),
+        {"v": "a.v =", "t": "a.t =", "k": "a.k ="},
+        "a.k JOIN, a.n JOIN",
+    ),
+    "all of one side": Case(
+        lambda a, b: a.alias("x").join(b.alias("y"), F.col("x.k") == F.col("y.k")).select("y.*", F.col("x.v")),
+        {"k": "b.k =", "w": "b.w =", "t": "b.t =", "n": "b.n =", "v": "a.v ="},
+        "a.k JOIN, b.k JOIN",
+    ),
+    "a field": Case(
+        lambda a, b: a.select(F.struct("k", F.col("v").alias("w")).alias("p"), "t").select(
+            "p.w", F.col("p")["k"].alias("q")
+        ),
+        {"w": "a.k ~, a.v ~", "q": "a.k ~, a.v ~"},
+    ),
     "those that have one, those that have none": Case(
         lambda a, b: a.join(b, "k", "left_semi").join(b.select("t"), "t", "left_anti").select("v"),
         {"v": "a.v ="},
