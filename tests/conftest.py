@@ -22,7 +22,8 @@ def _no_settings_of_this_machine() -> Iterator[None]:
     kept = {"AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS"}
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if (name.startswith("AQI_") and name not in kept) or name == "PREFECT_API_URL":
+            ours = name.startswith(("AQI_", "OPENLINEAGE_")) and name not in kept
+            if ours or name == "PREFECT_API_URL":
                 patch.delenv(name)
         yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -95,5 +96,23 @@ def test_the_command_s_help_loads_no_library_that_takes_time() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
-    slow = {"deltalake", "numpy", "pandas", "prefect", "pyarrow", "pydantic", "pyspark"}
+    slow = {"deltalake", "numpy", "openlineage", "pandas", "prefect", "pyarrow", "pydantic", "pyspark"}
     assert slow & set(json.loads(answer.stdout)) == set()
+
+
+def test_what_sends_no_events_does_not_load_what_sends_them(tmp_path: Path) -> None:
+    """Be they wanted: only a run loads OpenLineage's client."""
+    code = (
+        "import json, sys\n"
+        "from click.testing import CliRunner\n"
+        "from orchestration.cli.app import main\n"
+        "for call in (['status'], ['plan', '*', '--partitions', 'last:1'], ['lineage']):\n"
+        "    assert CliRunner().invoke(main, call).exit_code == 0\n"
+        "import orchestration.engine.executor\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    env = {**os.environ, "AQI_WAREHOUSE__URI": str(tmp_path / "lake"), "OPENLINEAGE_URL": "http://127.0.0.1:9"}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not [name for name in json.loads(answer.stdout) if name.partition(".")[0] in ("openlineage", "httpx2")]

@@ -110,6 +110,11 @@ class Source(Protocol[R]):
         """Names and Spark types of the columns of its rows; the asset's own table keeps them by these names."""
         ...
 
+    @property
+    def called(self) -> Mapping[str, str]:
+        """Its own names of columns, where it has others for them: column → name."""
+        ...
+
     def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[R]:
         """The requests that ask for every wanted partition once, in the order in which they are sent.
 

@@ -28,6 +28,7 @@ from orchestration.engine.flow import MATERIALIZE, Work, run_flow, submit_tasks
 from orchestration.engine.observation import Look, look
 from orchestration.engine.profiling import Spans
 from orchestration.engine.run_context import RunContext
+from orchestration.engine.run_events import Listeners, RunEvents
 from orchestration.engine.run_record import RunRecord
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
@@ -58,6 +59,7 @@ def materialize(
     economize()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
+    settings.openlineage.check()
     with spans.span(Phase.PLAN):
         check_ready(workspace, request)
         if request.beyond:
@@ -73,7 +75,7 @@ def materialize(
         listener.planned(plan)
         return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
     make_engine = make_engine or own_engine(settings, listener)
-    with spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
+    with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
         with spans.span(Phase.PLAN):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
@@ -86,6 +88,9 @@ def materialize(
                 listener.warned(line)
         record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
         record.begin()
+        if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
+            events.begin(plan)
+            telling.push(events.end)  # when the lock is gone: a receiver may be slow
         with contextlib.ExitStack() as changing:
             changing.push(record.end)
             with spans.span(Phase.TABLES):
@@ -112,11 +117,13 @@ def materialize(
             with spans.span(Phase.PLAN):
                 runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans)
             record.runner = runner
+            if events is not None:
+                events.runner = runner
             work = Work(
                 plan,
                 runner,
                 source,
-                listener,
+                listener if events is None else Listeners(listener, events),
                 settings.spark.max_parallel_steps,
                 chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
                 lag_hours=record.lag_hours,

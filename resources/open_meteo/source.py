@@ -75,6 +75,11 @@ class OpenMeteo:
         kinds = [(column, "integer" if UNITS[name] == INDEX else "double") for name, column in self._variables.items()]
         return [("location_key", "string"), ("ts_utc", "timestamp"), *kinds]
 
+    @property
+    def called(self) -> Mapping[str, str]:
+        """The API's variables; the start of an hour it calls ``time``."""
+        return {"ts_utc": "time"} | {column: name for name, column in self._variables.items()}
+
     def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[Request]:
         places = [place for place in locations if place.key in wanted.locations]
         days = {place.key: wanted.days_of(place.key).pieces for place in places}

@@ -1,7 +1,7 @@
 """Settings: the YAML of a profile, then the environment, then flags; validated whole before anything starts.
 
-``AQI_<SECTION>__<KEY>`` overrides a key of a section, for instance ``AQI_WAREHOUSE__URI``. An unknown or mistyped
-key is refused with the place and the nearest known name.
+``AQI_<SECTION>__<KEY>`` overrides a key of a section, for instance ``AQI_WAREHOUSE__URI``, and OpenLineage's standard
+variables those of ``openlineage``. An unknown or mistyped key is refused with the place and the nearest known name.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
+from resources.openlineage.settings import OpenLineageSettings, standard_settings
 from resources.settings.memory import MEMORY, bytes_of, check_memory
 from resources.settings.operations import (
     AlertSettings,
@@ -89,8 +90,6 @@ SPARK_VALUE_SETTINGS = {
 _ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETTINGS).items()} | {
     "spark.sql.legacy.timeParserPolicy": ("CORRECTED", "EXCEPTION"),
 }
-
-
 _SETTINGS_OF = {
     "spark.driver.memory": "spark.driver_memory",
     "spark.executor.memory": "yarn.executor_memory",
@@ -205,6 +204,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     raw: RawSettings = RawSettings()
+    openlineage: OpenLineageSettings = OpenLineageSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -315,6 +315,8 @@ def load(
     origins: dict[tuple[str, ...], str] = {}
     for path in [*(folder / file for file in files), _profile_path(name, folder, files)]:
         _merge(values, _read_yaml(path), str(path), origins)
+    for key, (value, origin) in standard_settings(environment).items():
+        _merge(values, {"openlineage": {key: value}}, origin, origins)
     for variable, text in sorted(environment.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
             if "__" not in variable and variable != ENGINE_VARIABLE:

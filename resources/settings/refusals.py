@@ -39,7 +39,7 @@ def as_configuration_error(
         return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
     message = first["msg"].removeprefix("Value error, ")
     got = first.get("input")
-    secret = path[:1] == ("alerts",)  # addresses of webhooks and passwords
+    secret = path[:1] in (("alerts",), ("openlineage",))  # addresses of webhooks and receivers, passwords, keys
     shown = f" (got {got!r})" if isinstance(got, str | int | float | bool | None) and path and not secret else ""
     remedy = refused.remedy if isinstance(refused, Refused) else "Correct the value."
     return ConfigurationError(f"{where}: {place}: {message}{shown}", remedy)

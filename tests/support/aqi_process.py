@@ -25,7 +25,8 @@ class Commands:
 
     @property
     def env(self) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AQI_", "PREFECT_"))}
+        ours = ("AQI_", "PREFECT_", "OPENLINEAGE_")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {
             **clean,
             "PREFECT_HOME": str(self.home / "prefect"),

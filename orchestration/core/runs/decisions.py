@@ -184,8 +184,9 @@ def broken(
         counts = {key: violations[name] for key, violations in found.items() if violations.get(name)}
         if counts:
             bad = PartitionSet.from_keys(counts)
-            message = f"{asset.key}: check {name} failed for {sum(counts.values())} rows of {bad}. {remedy}"
-            problems.append(Problem(Outcome.FAILED, bad, message))
+            rows = sum(counts.values())
+            message = f"{asset.key}: check {name} failed for {rows} rows of {bad}. {remedy}"
+            problems.append(Problem(Outcome.FAILED, bad, message, check=name, violations=rows))
             found = {key: violations for key, violations in found.items() if key not in counts}
     return tuple(problems)
 

@@ -30,8 +30,8 @@ class Outcome(StrEnum):
 class Problem:
     """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
 
-    upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. Both are in
-    the message too, and kept nowhere else.
+    upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. check,
+    violations: the check that failed, and for how many rows. All of these are in the message too, and kept nowhere else.
     """
 
     outcome: Outcome
@@ -39,6 +39,8 @@ class Problem:
     message: str
     upstream: str = field(default="", compare=False)
     because: PartitionSet = field(default_factory=PartitionSet.empty, compare=False)
+    check: str = field(default="", compare=False)
+    violations: int = field(default=0, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {

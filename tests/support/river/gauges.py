@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,6 +59,7 @@ class Gauges:
     first_day = date(2020, 1, 1)
     values_from = date.min
     columns = (("gauge_id", "string"), ("read_at", "timestamp"), ("level_m", "double"), ("flow_m3s", "double"))
+    called: ClassVar[Mapping[str, str]] = {"gauge_id": "gauge"}
 
     @property
     def address(self) -> str:

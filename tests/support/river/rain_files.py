@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,6 +57,7 @@ class RainFiles:
     first_day = date(2019, 1, 1)
     values_from = date.min
     columns = (("station_id", "string"), ("fell_on", "date"), ("bucket", "integer"), ("rain_mm", "double"))
+    called: ClassVar[Mapping[str, str]] = {"rain_mm": "rain"}
 
     @property
     def address(self) -> str:

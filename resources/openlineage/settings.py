@@ -1,0 +1,185 @@
+"""The section ``openlineage`` of the settings, and the standard variables of the environment that say the same.
+
+Of these are read: OPENLINEAGE_DISABLED, OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY,
+OPENLINEAGE_NAMESPACE, and OPENLINEAGE_CONFIG, the path of a file in the form of OpenLineage's clients. All others, and
+files that clients look for by themselves, change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from orchestration.core.errors import ConfigurationError
+from resources.settings.section import Section, an_http_url
+
+LONGEST_SECONDS = 60
+CONFIG = "OPENLINEAGE_CONFIG"
+_OUR_WAYS = ("AQI_OPENLINEAGE__URL", "AQI_OPENLINEAGE__FILE")
+"""Who says one of these means no other way."""
+_ENDPOINT = "api/v1/lineage"
+_ALONE: dict[str, Any] = {"file": None, "endpoint": _ENDPOINT, "api_key": None}
+"""What is left of what profiles say, where another address is named."""
+_A_KEY = re.compile("[!-~]+")
+_KEYS = {
+    "http": {"url", "endpoint", "timeout", "auth"},
+    "file": {"log_file_path", "append"},
+    "noop": set[str](),
+}
+"""What a file of OPENLINEAGE_CONFIG may say of a transport, by its type."""
+
+
+def _a_receiver(url: str) -> str:
+    url = an_http_url(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises for one that is no number, or out of bounds
+    except ValueError as error:
+        raise ValueError("must be an address like http://lineage.example.org:5000") from error
+    if not parts.hostname or port == 0 or re.search(r"\s", url):
+        raise ValueError("must be an address like http://lineage.example.org:5000")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must have no user, password, query or fragment: a key goes into api_key")
+    return url
+
+
+def _a_path(endpoint: str) -> str:
+    if "://" in endpoint or not endpoint.strip("/") or re.search(r"[\s?#]", endpoint):
+        raise ValueError("must be a path, as api/v1/lineage")
+    return endpoint.strip("/")
+
+
+class OpenLineageSettings(Section):
+    """Where runs tell what they read and wrote; nowhere unless url or file is given.
+
+    url, endpoint: of a receiver; api_key: what it wants as a bearer token. file: an event a line is appended to it.
+    namespace: of jobs. timeout_seconds: how long a receiver may take for an event, and what it may delay a run by, in
+    all. disabled: nothing is sent, whatever else is said. source_url: of the code, with ``{path}`` and ``{version}``.
+    """
+
+    url: Annotated[str, AfterValidator(_a_receiver)] | None = None
+    endpoint: Annotated[str, AfterValidator(_a_path)] = _ENDPOINT
+    api_key: SecretStr | None = None
+    file: str | None = Field(None, min_length=1)
+    namespace: str = Field("default", min_length=1)
+    timeout_seconds: float = Field(5, gt=0, le=LONGEST_SECONDS)
+    disabled: bool = False
+    source_url: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.url is not None and self.file is not None:
+            raise ValueError("url and file must not both be said (set one of them to null): events go one way")
+        return self
+
+    @model_validator(mode="after")
+    def _a_template(self) -> Self:
+        if self.source_url is not None:
+            an_http_url(self.source_url)
+            if "{path}" not in self.source_url or set(re.findall("{.*?}", self.source_url)) - {"{path}", "{version}"}:
+                raise ValueError("source_url must have {path}, and may have {version}, where they stand in an address")
+        return self
+
+    @property
+    def way(self) -> Literal["off", "http", "file"]:
+        """How events are sent."""
+        if self.disabled or (self.url is None and self.file is None):
+            return "off"
+        return "http" if self.url is not None else "file"
+
+    def check(self) -> None:
+        """Raises ConfigurationError where events cannot be sent as they should, for a cause on this side."""
+        if self.way == "http" and self.api_key is not None and not _A_KEY.fullmatch(self.api_key.get_secret_value()):
+            raise ConfigurationError(
+                "openlineage.api_key has characters that no header can have", "Look for spaces and line breaks."
+            )
+        if self.way == "file":
+            assert self.file is not None
+            path = Path(self.file).expanduser()
+            there = path if path.exists() else path.parent
+            if path.is_dir() or not there.exists() or not os.access(there, os.W_OK):
+                why = "is a folder" if path.is_dir() else "cannot be written" if there.exists() else "has no folder"
+                raise ConfigurationError(f"openlineage.file: {path} {why}", "Name a file that can be written.")
+
+
+def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    """What the standard variables say: by key of the section, its value and where it is said.
+
+    As OpenLineage's own clients have it, a transport of OPENLINEAGE_CONFIG stands before OPENLINEAGE_URL; a way that
+    our own variables say stands before both. A key goes to no other address than the one that is said beside it.
+    Raises ConfigurationError for a file that cannot be read, or says what is not known here.
+    """
+    said: dict[str, tuple[Any, str]] = {}
+
+    def take(key: str, variable: str, value: Any = None) -> None:
+        if text := environment.get(variable, "").strip():
+            said[key] = (text if value is None else value, f"the environment ({variable})")
+
+    take("namespace", "OPENLINEAGE_NAMESPACE")
+    if environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        take("disabled", "OPENLINEAGE_DISABLED", True)
+    ours = any(environment.get(name, "").strip() for name in _OUR_WAYS)
+    if not ours and (path := environment.get(CONFIG, "").strip()):
+        of_file = _of_file(Path(path).expanduser())
+        if of_file:
+            return said | {key: (value, f"{path} ({CONFIG})") for key, value in of_file.items()}
+    theirs = bool(environment.get("OPENLINEAGE_URL", "").strip())
+    if theirs and not ours:
+        take("url", "OPENLINEAGE_URL")
+        said |= {key: (value, said["url"][1]) for key, value in _ALONE.items()}
+    if not (theirs and ours):
+        take("endpoint", "OPENLINEAGE_ENDPOINT")
+        take("api_key", "OPENLINEAGE_API_KEY")
+    return said
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    """The transport that a file in the form of OpenLineage's clients names, as keys of the section."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{CONFIG}: {path} cannot be read ({error.strerror})", "Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError):  # whose messages repeat lines of the file, and with them the key
+        raise ConfigurationError(f"{CONFIG}: {path} is not YAML", "Correct the file.") from None
+    transport = data.get("transport") if isinstance(data, dict) else None
+    if transport is None:
+        return {}
+    kind = transport.get("type") if isinstance(transport, dict) else None
+    if kind not in _KEYS:
+        raise ConfigurationError(
+            f"{CONFIG}: {path}: transport.type must be {', '.join(_KEYS)} (got {kind!r})",
+            "Send events to a file or over HTTP, and from there where they should go.",
+        )
+    if unknown := sorted(map(str, transport.keys() - _KEYS[kind] - {"type"})):
+        raise ConfigurationError(
+            f"{CONFIG}: {path}: transport.{unknown[0]} is not known here",
+            f"Known are {', '.join(sorted(_KEYS[kind])) or 'no keys'}; leave it out.",
+        )
+    if kind == "noop":
+        return {"disabled": True}
+    if kind == "file":
+        return {"file": transport.get("log_file_path"), "url": None}
+    told = _ALONE | {"url": transport.get("url"), "endpoint": transport.get("endpoint", _ENDPOINT)}
+    if "timeout" in transport:
+        told["timeout_seconds"] = transport["timeout"]
+    if auth := transport.get("auth"):
+        told["api_key"] = _key(auth, path)
+    return told
+
+
+def _key(auth: Any, path: Path) -> Any:
+    known = isinstance(auth, dict) and auth.get("type") == "api_key"
+    key = next((auth[name] for name in ("apiKey", "apikey", "api_key") if auth.get(name)), None) if known else None
+    if key is None:
+        raise ConfigurationError(
+            f"{CONFIG}: {path}: transport.auth must be of type api_key, with apiKey",
+            "Other kinds of authentication are not known here.",
+        )
+    return str(key)

@@ -1,0 +1,116 @@
+"""The ways that events go: over HTTP by OpenLineage's client, or into a file, a line each.
+
+Not the whole client: it would look for settings of its own in the environment and in files, and may send an event six
+times. Imports it: only for who sends events.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import requests
+from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport, TokenProvider
+from urllib3.exceptions import NewConnectionError
+
+from resources.openlineage.settings import OpenLineageSettings
+
+_LATER = frozenset({429, 500, 502, 503, 504})
+
+
+class NotTaken(Exception):
+    """An event did not arrive, or nobody says so. Its text has no secret.
+
+    again: it may arrive later. nobody: nobody was there at all, so the next one would fare alike.
+    """
+
+    def __init__(self, message: str, *, again: bool = False, nobody: bool = False) -> None:
+        super().__init__(message)
+        self.again, self.nobody = again, nobody
+
+
+class Transport(Protocol):
+    """One way."""
+
+    def emit(self, event: Mapping[str, Any]) -> None:
+        """Send an event. Raises NotTaken."""
+
+    def close(self) -> None: ...
+
+
+class OverHttp:
+    """To a receiver, each event once. Knows no proxy of the environment, and follows no redirect."""
+
+    def __init__(self, settings: OpenLineageSettings) -> None:
+        assert settings.url is not None
+        session = requests.Session()
+        session.trust_env = False
+        session.max_redirects = 0  # a redirect would make a GET of it, without the event
+        key = settings.api_key
+        self._seconds = settings.timeout_seconds
+        self._transport = HttpTransport(
+            HttpConfig(
+                url=f"{settings.url}/",
+                endpoint=settings.endpoint,
+                timeout=settings.timeout_seconds,
+                session=session,
+                auth=TokenProvider({}) if key is None else ApiKeyTokenProvider({"apiKey": key.get_secret_value()}),
+                retry={"total": 0},
+            )
+        )
+
+    def emit(self, event: Mapping[str, Any]) -> None:
+        try:
+            self._transport.emit(event)  # type: ignore[arg-type]  # it makes JSON of what is given
+        except requests.HTTPError as error:
+            status = error.response.status_code
+            raise NotTaken(f"it answers {status}", again=status in _LATER) from None
+        except requests.ConnectTimeout:
+            raise NotTaken(f"no connection within {self._seconds:g} s", again=True, nobody=True) from None
+        except requests.Timeout:
+            raise NotTaken(f"no answer within {self._seconds:g} s") from None
+        except requests.TooManyRedirects:
+            raise NotTaken("it answers with a redirect") from None
+        except requests.exceptions.SSLError:
+            raise NotTaken("its certificate is not accepted, or it speaks no TLS", nobody=True) from None
+        except requests.ConnectionError as error:
+            nobody = isinstance(getattr(error.args[0], "reason", None) if error.args else None, NewConnectionError)
+            what = "it cannot be reached" if nobody else "it broke the connection off"
+            raise NotTaken(what, again=True, nobody=nobody) from None
+        except (requests.RequestException, ValueError) as error:  # whose texts repeat headers
+            raise NotTaken(type(error).__name__) from None
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class IntoFile:
+    """Into a file: by one call of the system a line, so that runs side by side do not mix theirs."""
+
+    def __init__(self, settings: OpenLineageSettings) -> None:
+        assert settings.file is not None
+        self._path = Path(settings.file).expanduser().resolve()
+
+    def emit(self, event: Mapping[str, Any]) -> None:
+        line = (json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+        try:
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                written = os.write(file, line)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise NotTaken(f"{error.strerror}") from None
+        if written < len(line):
+            raise NotTaken("no space left")
+
+    def close(self) -> None:
+        pass
+
+
+def transport_of(settings: OpenLineageSettings) -> Transport:
+    """The way that settings name, which is not ``off``."""
+    return OverHttp(settings) if settings.way == "http" else IntoFile(settings)

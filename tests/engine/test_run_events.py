@@ -1,0 +1,390 @@
+"""What a receiver on 127.0.0.1 is told by real runs, of the rivers on the embedded engine; and one that is not well."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from orchestration.cli.progress import Quiet
+from orchestration.core.errors import ConfigurationError
+from orchestration.core.openlineage.events import ColumnLineage, SourceField
+from orchestration.core.openlineage.naming import run_uuid
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.plan import Plan
+from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome
+from orchestration.engine.backfill import backfill_request
+from orchestration.engine.executor import materialize
+from orchestration.engine.run_events import RunEvents
+from orchestration.engine.workspace import Workspace
+from resources.openlineage.facets import complete
+from resources.openlineage.sender import Sent
+from tests.support.lineage_receiver import Receiver
+from tests.support.openlineage_schemas import problems
+from tests.support.river.filled import NOW, RANGE, fill
+from tests.support.river.lake import RiverLake, Rivers
+
+pytestmark = [pytest.mark.engine, pytest.mark.prefect]
+
+SLACK_SECONDS = 3.0
+KEY = "s3cret-of-the-receiver"
+
+
+class Warned(Quiet):
+    """Keeps what a run warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True))
+        self.told: list[str] = []
+
+    def warned(self, message: str) -> None:
+        self.told.append(message)
+
+
+@pytest.fixture
+def rivers(tmp_path: Path) -> Iterator[Rivers]:
+    found = fill(tmp_path)
+    with found.service:
+        yield found
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def lake(tmp_path: Path, embedded: Any, rivers: Rivers, receiver: Receiver) -> RiverLake:
+    made = RiverLake(tmp_path / "lake", embedded, rivers.service.url, now=NOW, rain=rivers.folder)
+    made.flags = {"openlineage": {"url": receiver.url, "api_key": KEY, "namespace": "rivers"}}
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _prefect(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from prefect.context import refresh_global_settings_context
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", server)
+        refresh_global_settings_context()
+        yield
+    refresh_global_settings_context()
+
+
+def run(lake: RiverLake, listener: Quiet, selection: str = "*", days: str = RANGE) -> RunSummary:
+    """As the command does it, with Prefect and the lock."""
+    workspace = lake.workspace
+    request = workspace.requested(workspace.select(selection), days)
+    return materialize(workspace, request, listener, title=f"{selection} {days}", make_engine=lake.shared.make)
+
+
+def by_step(receiver: Receiver, summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
+    """The events of each step, by its id."""
+    ids = {run_uuid(summary.run_id, step.id): step.id for step in summary.plan.steps}
+    found: dict[str, list[dict[str, Any]]] = {step.id: [] for step in summary.plan.steps}
+    for event in receiver.events:
+        if event["run"]["runId"] in ids:
+            found[ids[event["run"]["runId"]]].append(event)
+    return found
+
+
+def test_a_run_tells_of_itself_and_of_each_of_its_steps_in_order(lake: RiverLake, receiver: Receiver) -> None:
+    listener = Warned()
+    summary = run(lake, listener)
+    assert summary.ok, summary.in_words()
+    assert listener.told == []
+    assert [wrong for event in receiver.events for wrong in problems(event)] == []
+    assert set(receiver.keys) == {f"Bearer {KEY}"}
+
+    first, *others, last = receiver.events
+    assert (first["eventType"], last["eventType"]) == ("START", "COMPLETE")
+    assert first["run"]["runId"] == last["run"]["runId"] == run_uuid(summary.run_id)
+    assert first["job"]["name"] == "materialize"
+    assert len(others) == 2 * len(summary.plan.steps)
+    times = [event["eventTime"] for event in receiver.events]
+    assert times == sorted(times)
+
+    steps, told = by_step(receiver, summary), receiver.events.index
+    outcomes = {outcome.step.id: outcome for outcome in summary.outcomes}
+    for step in summary.plan.steps:
+        start, done = steps[step.id]
+        assert (start["eventType"], done["eventType"]) == ("START", "COMPLETE")
+        assert start["run"]["facets"]["parent"]["run"]["runId"] == run_uuid(summary.run_id)
+        for upstream in step.upstream_steps:
+            assert told(steps[upstream][1]) < told(start), "what it reads was told of before"
+        [output] = done["outputs"]
+        outcome = outcomes[step.id]
+        assert output["name"] == str(lake.folder / step.asset.replace(".", "/"))
+        assert output["outputFacets"]["outputStatistics"]["rowCount"] == outcome.rows
+        assert output["facets"]["version"]["datasetVersion"] == str(outcome.version)
+        assert output["facets"]["dataQualityMetrics"]["rowCount"] == outcome.rows
+        tests = done["run"]["facets"]["test"]["tests"]
+        assert {one["name"] for one in tests if one["status"] == "fail"} == set(outcome.warnings)
+        versions = {one["name"]: one["facets"].get("version", {}).get("datasetVersion") for one in done["inputs"]}
+        for item in step.inputs:
+            name = lake.uri(item.asset)
+            wanted = item.version if item.step is None else outcomes[item.step].version
+            assert versions[name] == str(wanted)
+
+
+def test_what_is_said_of_partitions_sources_and_code(lake: RiverLake, receiver: Receiver) -> None:
+    summary = run(lake, Warned())
+    steps = by_step(receiver, summary)
+    [fetched] = [step for step in summary.plan.steps if step.asset == "bronze.gauge_readings"]
+    event = steps[fetched.id][1]
+    [source] = event["inputs"]
+    assert (source["namespace"], source["name"]) == (lake.base_url, "gauges")
+    listed = event["outputs"][0]["outputFacets"]["subset"]["outputCondition"]["partitions"]
+    assert {one["identifier"] for one in listed} == set(fetched.all_partitions.keys())
+    nominal = event["run"]["facets"]["nominalTime"]
+    assert nominal["nominalStartTime"] == "2025-03-01T00:00:00.000Z"
+    assert nominal["nominalEndTime"] == "2025-03-05T00:00:00.000Z"
+    code = event["job"]["facets"]["sourceCodeLocation"]
+    assert code["path"] == "tests/support/river/tables.py"
+    [levels] = [step for step in summary.plan.steps if step.asset == "silver.levels"]
+    [read] = steps[levels.id][1]["inputs"]
+    assert read["facets"]["dataQualityMetrics"]["rowCount"] > 0
+    assert read["inputFacets"]["dataQualityAssertions"]["assertions"][0]["assertion"] == "not_null"
+
+
+def test_a_backfill_reads_each_table_once_however_many_chunks_wrote_it(lake: RiverLake, receiver: Receiver) -> None:
+    workspace = lake.workspace
+    request = backfill_request(workspace, workspace.select("*"), "2025-03-01", "2025-03-03", "daily", restart=False)
+    summary = materialize(workspace, request, Warned(), title="", flow_name="backfill", make_engine=lake.shared.make)
+    assert summary.ok, summary.in_words()
+    assert receiver.of("backfill") == ["START", "COMPLETE"]
+    assert receiver.of("bronze.gauge_readings").count("COMPLETE") == 3
+    assert [wrong for event in receiver.events for wrong in problems(event)] == []
+    for event in receiver.events:
+        names = [one["name"] for one in event["inputs"]]
+        assert len(names) == len(set(names)), event["job"]["name"]
+    [levels] = [
+        one for one in receiver.events if (one["job"]["name"], one["eventType"]) == ("silver.levels", "COMPLETE")
+    ]
+    [read] = levels["inputs"]
+    assert read["facets"]["version"]["datasetVersion"] == "3"
+    assert len(read["inputFacets"]["subset"]["inputCondition"]["partitions"]) == 9
+
+
+def test_a_second_run_that_has_nothing_to_do_tells_nothing(lake: RiverLake, receiver: Receiver) -> None:
+    run(lake, Warned())
+    before = len(receiver.events)
+    assert run(lake, Warned()).plan.is_empty
+    assert len(receiver.events) == before
+
+
+def test_a_source_that_fails_is_told_as_the_summary_has_it(lake: RiverLake, rivers: Rivers, receiver: Receiver) -> None:
+    lake.base_url = "http://127.0.0.1:9"
+    summary = run(lake, Warned())
+    assert not summary.ok
+    assert [wrong for event in receiver.events for wrong in problems(event)] == []
+    steps = by_step(receiver, summary)
+    for outcome in summary.outcomes:
+        start, end = steps[outcome.step.id]
+        assert (start["eventType"], end["eventType"]) == ("START", "FAIL" if outcome.bad else "COMPLETE")
+        assert ("errorMessage" in end["run"]["facets"]) is bool(outcome.bad)
+    last = receiver.events[-1]
+    assert (last["eventType"], last["job"]["name"]) == ("FAIL", "materialize")
+    assert "bronze.gauge_readings" in last["run"]["facets"]["errorMessage"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("down", "it cannot be reached"),
+        ("slow", "no answer within 1 s"),
+        ("500", "it answers 500"),
+        ("endless", "no answer within 1 s"),
+    ],
+)
+def test_a_receiver_that_is_not_well_fails_no_run_and_holds_none_up(
+    lake: RiverLake, receiver: Receiver, how: str, why: str
+) -> None:
+    receiver.status = 500 if how == "500" else 201
+    receiver.delay_seconds = 30 if how == "slow" else 0
+    receiver.endless = how == "endless"
+    if how == "down":
+        receiver.stop()
+    told, flags = Warned(), {"url": receiver.url, "timeout_seconds": 1}
+    lake.flags = {}
+    began = time.monotonic()
+    assert run(lake, told, days="2025-03-01").ok
+    without = time.monotonic() - began
+    lake.flags = {"openlineage": flags}
+    began = time.monotonic()
+    summary = run(lake, told, days="2025-03-02")
+    assert summary.ok
+    assert time.monotonic() - began < without + 1 + SLACK_SECONDS
+    count = 2 * len(summary.plan.steps) + 2
+    assert told.told == [f"{count} of {count} events of lineage did not arrive: {why}"]
+    assert receiver.events == []
+
+
+def test_into_a_file(lake: RiverLake, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    lake.flags = {"openlineage": {"file": str(file)}}
+    summary = run(lake, Warned(), days="2025-03-01")
+    events = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert len(events) == 2 * len(summary.plan.steps) + 2
+    assert [wrong for event in events for wrong in problems(event)] == []
+
+
+def test_what_is_wrong_on_this_side_is_told_before_work(lake: RiverLake, tmp_path: Path) -> None:
+    lake.flags = {"openlineage": {"file": str(tmp_path / "no" / "events.jsonl")}}
+    with pytest.raises(ConfigurationError, match=r"openlineage\.file: .* has no folder"):
+        run(lake, Warned())
+    assert not lake.folder.exists()
+
+
+# --- without a run ---------------------------------------------------------------------------------------------------
+
+
+class Kept:
+    """Keeps what is sent."""
+
+    def __init__(self, lost: int = 0) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.lost = lost
+
+    def send(self, event: Any) -> None:
+        self.events.append(complete(event))
+
+    def close(self) -> Sent:
+        return Sent(len(self.events) - self.lost, self.lost, "it answers 500")
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return [(event["job"]["name"], event["eventType"]) for event in self.events]
+
+
+@pytest.fixture
+def workspace(lake: RiverLake) -> Workspace:
+    return lake.workspace
+
+
+def planned(workspace: Workspace, selection: str = "bronze.gauge_readings or silver.levels") -> Plan:
+    plan, _ = workspace.plan(workspace.requested(workspace.select(selection), "2025-03-01"))
+    return plan
+
+
+def events_of(workspace: Workspace, kept: Kept, **more: Any) -> tuple[RunEvents, list[str]]:
+    told: list[str] = []
+    return RunEvents(workspace, "run-1", "a title", "materialize", kept, told.append, **more), told
+
+
+def ended(events: RunEvents, error: BaseException | None) -> None:
+    events.end(None if error is None else type(error), error, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "why"),
+    [
+        (KeyboardInterrupt(), "ABORT", "the run was interrupted"),
+        (SystemExit(1), "ABORT", "the run was interrupted"),
+        (RuntimeError("no engine"), "FAIL", "RuntimeError: no engine"),
+    ],
+)
+def test_a_run_that_is_broken_off(workspace: Workspace, error: BaseException, kind: str, why: str) -> None:
+    """A step that was under way and one that never ran are told as aborted, and what comes late is not told at all."""
+    kept, plan = Kept(), planned(workspace)
+    events, warned = events_of(workspace, kept)
+    readings, levels = plan.steps
+    events.begin(plan)
+    events.step_started(readings)
+    ended(events, error)
+    events.step_done(StepOutcome(readings))
+    assert kept.told == [
+        ("materialize", "START"),
+        ("bronze.gauge_readings", "START"),
+        ("bronze.gauge_readings", "ABORT"),
+        ("silver.levels", "START"),
+        ("silver.levels", "ABORT"),
+        ("materialize", kind),
+    ]
+    assert [event["run"]["facets"]["errorMessage"]["message"] for event in (kept.events[2], *kept.events[4:])] == [
+        why
+    ] * 3
+    assert kept.events[4]["run"]["runId"] == run_uuid("run-1", levels.id)
+    assert [wrong for event in kept.events for wrong in problems(event)] == []
+    assert warned == []
+
+
+def test_a_run_whose_steps_did_not_all_run_has_failed(workspace: Workspace) -> None:
+    kept, plan = Kept(), planned(workspace)
+    events, _ = events_of(workspace, kept)
+    events.begin(plan)
+    ended(events, None)
+    assert kept.told[-1] == ("materialize", "FAIL")
+    assert kept.events[2]["run"]["facets"]["errorMessage"]["message"] == "the run ended before this step"
+
+
+def test_a_step_that_was_skipped_has_failed(workspace: Workspace) -> None:
+    kept, plan = Kept(), planned(workspace)
+    events, _ = events_of(workspace, kept)
+    events.begin(plan)
+    for step in plan.steps:
+        events.step_started(step)
+        why = Problem(Outcome.SKIPPED, step.all_partitions, "its source failed", upstream="bronze.gauge_readings")
+        events.step_done(StepOutcome(step, problems=(why,)))
+    ended(events, None)
+    assert [kind for _, kind in kept.told] == ["START", "START", "FAIL", "START", "FAIL", "FAIL"]
+
+
+def test_what_is_lost_is_said_once(workspace: Workspace) -> None:
+    events, warned = events_of(workspace, Kept(lost=1))
+    events.begin(Plan((), ()))
+    ended(events, None)
+    assert warned == ["1 of 2 events of lineage did not arrive: it answers 500"]
+
+
+def test_what_cannot_be_told_fails_nothing_and_is_said_once(workspace: Workspace) -> None:
+    def no(_asset: str, _names: Any) -> ColumnLineage | None:
+        raise KeyError("columns")
+
+    kept, plan = Kept(), planned(workspace)
+    events, warned = events_of(workspace, kept, columns=no)
+    events.begin(plan)
+    for step in plan.steps:
+        events.step_started(step)
+        events.step_done(StepOutcome(step, written=PartitionSet.empty()))
+    ended(events, None)
+    assert warned == ["events of lineage could not be made (KeyError: 'columns')"]
+    assert kept.told == [("materialize", "START"), ("materialize", "COMPLETE")]
+
+
+def test_lineage_of_columns_that_is_handed_in(workspace: Workspace) -> None:
+    def columns(asset: str, names: Any) -> ColumnLineage | None:
+        if asset != "silver.levels":
+            return None
+        source = names("bronze.gauge_readings")
+        return ColumnLineage({"level": [SourceField(*source, "level", "DIRECT", "IDENTITY")]})
+
+    kept, plan = Kept(), planned(workspace)
+    at = datetime(2025, 8, 20, 6, tzinfo=UTC)
+    events, _ = events_of(workspace, kept, columns=columns, now=lambda: at)
+    events.begin(plan)
+    for step in plan.steps:
+        events.step_started(step)
+    [bronze], [silver] = (event["outputs"] for event in kept.events[1:])
+    assert "columnLineage" not in bronze["facets"]
+    [field] = silver["facets"]["columnLineage"]["fields"]["level"]["inputFields"]
+    assert field["name"] == bronze["name"]
+    assert {event["eventTime"] for event in kept.events} == {"2025-08-20T06:00:00.000Z"}
+
+
+def test_where_code_is_said_to_be(workspace: Workspace, lake: RiverLake) -> None:
+    lake.flags = {"openlineage": {"file": "x", "source_url": "https://git.example.org/lake/blob/{version}/{path}"}}
+    kept = Kept()
+    events, _ = events_of(lake.workspace, kept)
+    plan = planned(workspace)
+    events.begin(plan)
+    events.step_started(plan.steps[0])
+    code = kept.events[1]["job"]["facets"]["sourceCodeLocation"]
+    assert code["url"] == f"https://git.example.org/lake/blob/{code['version']}/tests/support/river/tables.py"
