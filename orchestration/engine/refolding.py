@@ -59,7 +59,7 @@ class Refolding:
         """The partitions whose answer at hand was asked for earlier than another that is known of it.
 
         before: what is recorded. Another is one that is recorded or kept, also one that had nothing new; a moment that
-        has not come is not believed.
+        has not come is not believed, and what is asked for after such a one is later than all that there is.
         """
         latest = self._of.latest
         found = {
@@ -67,7 +67,11 @@ class Refolding:
             for key, state in before.items()
             if state is not None and self._arrived[key].asked < state.last_asked <= latest
         }
-        rest = [key for key, state in before.items() if state is not None and key not in found]
+        rest = [
+            key
+            for key, state in before.items()
+            if state is not None and key not in found and state.last_asked <= latest
+        ]
         if rest:
             since = min(self._arrived[key].asked for key in rest)
             for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(rest), since):

@@ -31,7 +31,7 @@ class Problem:
     """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
 
     upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. check,
-    violations: the check that failed, and for how many rows. All of these are in the message too, and kept nowhere else.
+    violations: the check that failed, and for how many rows. All that is in the message too, and kept nowhere else.
     """
 
     outcome: Outcome
