@@ -62,24 +62,14 @@ class Refolding:
         has not come is not believed, and what is asked for after such a one is later than all that there is.
         """
         latest = self._of.latest
-        found = {
-            key
-            for key, state in before.items()
-            if state is not None and self._arrived[key].asked < state.last_asked <= latest
-        }
-        rest = [
-            key
-            for key, state in before.items()
-            if state is not None and key not in found and state.last_asked <= latest
-        ]
-        if rest:
-            since = min(self._arrived[key].asked for key in rest)
-            for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(rest), since):
-                if since < file.asked <= latest:
-                    found.update(
-                        key for key in rest if self._arrived[key].asked < file.asked and key in file.partitions
-                    )
-        return found
+        there = {key: state.last_asked for key, state in before.items() if state is not None}
+        found = {key for key, told in there.items() if self._arrived[key].asked < told <= latest}
+        last = {key for key, told in there.items() if told > latest}
+        since = min((self._arrived[key].asked for key in there), default=LAST)
+        for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(there), since) if there else ():
+            about = [key for key in there if self._arrived[key].asked < file.asked and key in file.partitions]
+            (found if file.asked <= latest else last).update(about)
+        return found - last
 
     def rows(self, asked: Sequence[PartitionKey], needed: Sequence[PartitionKey]) -> Refolded:
         """Partitions folded from kept answers, and those at hand.
