@@ -96,7 +96,7 @@ class Refolding:
         folded: dict[PartitionKey, Folded] = {}
         owned: list[dict[PartitionKey, int]] = [{} for _ in replies]
         for key in wanted:
-            numbers = sorted(told.get(key, []), key=lambda number: self._order(key, replies[number].asked))
+            numbers = sorted(told.get(key, []), key=lambda number: self._order(key, replies[number]))
             if key in since and not self._are_all_there(key, [replies[number] for number in numbers]):
                 continue
             state, owners = self._fold(key, {number: replies[number] for number in numbers})
@@ -145,9 +145,14 @@ class Refolding:
         later: list[str] = owners[owners.index(asked) + 1 :] if asked in owners else []
         return min([asked, *later])
 
-    def _order(self, key: PartitionKey, asked: str) -> tuple[str, bool]:
-        moment = self._moment(key, asked)
-        return moment, moment == asked  # whose clock was ahead came before
+    def _order(self, key: PartitionKey, reply: _Reply) -> tuple[str, bool, int]:
+        """Of two in the same second, who is at hand came last, and who is recorded after who is not any more."""
+        moment, own = self._moment(key, reply.asked), (reply.asked, reply.digests[key])
+        told, arrived = _told(self._of.own.trusted(key)), self._arrived.get(key)
+        place = told.index(own) if own in told else -1
+        if arrived is not None and own == (arrived.asked, arrived.digest):
+            place = len(told)
+        return moment, moment == reply.asked, place  # whose clock was ahead came before
 
     def _are_all_there(self, key: PartitionKey, replies: Iterable[_Reply]) -> bool:
         """Whether everything that is recorded of a partition is among kept answers."""
