@@ -30,7 +30,12 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def commands(tmp_path: Path, server: str, receiver: Receiver) -> Iterator[Commands]:
     """With the variables that OpenLineage's clients have, too."""
-    said = {"PREFECT_API_URL": server, "OPENLINEAGE_URL": receiver.url, "OPENLINEAGE_API_KEY": KEY}
+    said = {
+        "PREFECT_API_URL": server,
+        "OPENLINEAGE_URL": receiver.url,
+        "OPENLINEAGE_API_KEY": KEY,
+        "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60",
+    }
     with Simulator(now=system_clock, injected=False) as source:
         yield Commands(tmp_path, tmp_path / "lake", source.url, said)
 

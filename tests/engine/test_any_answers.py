@@ -307,7 +307,7 @@ def act(told: Story, chance: random.Random, *, kills: bool, look: Callable[[], N
     if kind < 0.85 or kills:
         return told.backfill()
     told.provider.meanwhile = None
-    return told.from_raw(lost=kind > 0.95)
+    return told.from_raw(lost=kind > 0.95 and not told.was_ahead)
 
 
 def spoil_some(told: Story, chance: random.Random) -> None:

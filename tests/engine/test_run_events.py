@@ -63,7 +63,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def lake(tmp_path: Path, embedded: Any, rivers: Rivers, receiver: Receiver) -> RiverLake:
     made = RiverLake(tmp_path / "lake", embedded, rivers.service.url, now=NOW, rain=rivers.folder)
-    made.flags = {"openlineage": {"url": receiver.url, "api_key": KEY, "namespace": "rivers"}}
+    made.flags = {"openlineage": {"url": receiver.url, "api_key": KEY, "namespace": "rivers", "timeout_seconds": 60}}
     return made
 
 

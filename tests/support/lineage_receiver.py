@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -48,12 +49,10 @@ class _Handler(BaseHTTPRequestHandler):
         receiver.keys.append(self.headers["Authorization"])
         status = next(receiver.statuses, receiver.status)
         time.sleep(receiver.delay_seconds)
-        try:
+        if status < 300 and not receiver.endless:
+            receiver.events.append(json.loads(body))  # before the answer: who has that looks for it
+        with suppress(OSError):  # the other side went away
             self._answer(receiver, status)
-        except OSError:  # the other side went away
-            return
-        if status < 300:
-            receiver.events.append(json.loads(body))
 
     def _answer(self, receiver: Receiver, status: int) -> None:
         self.send_response(status)

@@ -38,7 +38,7 @@ def _import_before_the_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(url: str, **more: Any) -> OpenLineageSettings:
-    return OpenLineageSettings.model_validate({"url": url, "timeout_seconds": 5, **more})
+    return OpenLineageSettings.model_validate({"url": url, "timeout_seconds": 60, **more})
 
 
 def sent(of: OpenLineageSettings, *, seconds_before_the_end: float = 0) -> tuple[Sent, float]:
