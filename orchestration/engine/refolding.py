@@ -59,23 +59,17 @@ class Refolding:
         """The partitions whose answer at hand was asked for earlier than another that is known of it.
 
         before: what is recorded. Another is one that is recorded or kept, also one that had nothing new; a moment that
-        has not come is not believed.
+        has not come is not believed, and what is asked for after such a one is later than all that there is.
         """
         latest = self._of.latest
-        found = {
-            key
-            for key, state in before.items()
-            if state is not None and self._arrived[key].asked < state.last_asked <= latest
-        }
-        rest = [key for key, state in before.items() if state is not None and key not in found]
-        if rest:
-            since = min(self._arrived[key].asked for key in rest)
-            for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(rest), since):
-                if since < file.asked <= latest:
-                    found.update(
-                        key for key in rest if self._arrived[key].asked < file.asked and key in file.partitions
-                    )
-        return found
+        there = {key: state.last_asked for key, state in before.items() if state is not None}
+        found = {key for key, told in there.items() if self._arrived[key].asked < told <= latest}
+        last = {key for key, told in there.items() if told > latest}
+        since = min((self._arrived[key].asked for key in there), default=LAST)
+        for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(there), since) if there else ():
+            about = [key for key in there if self._arrived[key].asked < file.asked and key in file.partitions]
+            (found if file.asked <= latest else last).update(about)
+        return found - last
 
     def rows(self, asked: Sequence[PartitionKey], needed: Sequence[PartitionKey]) -> Refolded:
         """Partitions folded from kept answers, and those at hand.
@@ -102,7 +96,7 @@ class Refolding:
         folded: dict[PartitionKey, Folded] = {}
         owned: list[dict[PartitionKey, int]] = [{} for _ in replies]
         for key in wanted:
-            numbers = sorted(told.get(key, []), key=lambda number: self._order(key, replies[number].asked))
+            numbers = sorted(told.get(key, []), key=lambda number: self._order(key, replies[number]))
             if key in since and not self._are_all_there(key, [replies[number] for number in numbers]):
                 continue
             state, owners = self._fold(key, {number: replies[number] for number in numbers})
@@ -151,9 +145,14 @@ class Refolding:
         later: list[str] = owners[owners.index(asked) + 1 :] if asked in owners else []
         return min([asked, *later])
 
-    def _order(self, key: PartitionKey, asked: str) -> tuple[str, bool]:
-        moment = self._moment(key, asked)
-        return moment, moment == asked  # whose clock was ahead came before
+    def _order(self, key: PartitionKey, reply: _Reply) -> tuple[str, bool, int]:
+        """Of two in the same second, who is at hand came last, and who is recorded after who is not any more."""
+        moment, own = self._moment(key, reply.asked), (reply.asked, reply.digests[key])
+        told, arrived = _told(self._of.own.trusted(key)), self._arrived.get(key)
+        place = told.index(own) if own in told else -1
+        if arrived is not None and own == (arrived.asked, arrived.digest):
+            place = len(told)
+        return moment, moment == reply.asked, place  # whose clock was ahead came before
 
     def _are_all_there(self, key: PartitionKey, replies: Iterable[_Reply]) -> bool:
         """Whether everything that is recorded of a partition is among kept answers."""

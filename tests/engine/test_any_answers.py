@@ -125,6 +125,19 @@ def test_an_answer_is_late_too_after_one_that_only_said_what_was_there(told: Sto
     told.check()
 
 
+def test_what_comes_after_a_moment_that_had_not_come_is_the_last_word(told: Story) -> None:
+    """Also where a moment before that, which is believed, lies later than it."""
+    assert told.materialize().ok
+    told.clock.pass_(minutes=10)
+    overtake(told, lambda: spoil(told, "implausible", "hanoi", 1, 0, 1))
+    assert told.hourly().ok
+    told.check()
+    mend(told)
+    told.clock.instant -= 3 * MINUTE  # six minutes before the other run's clock, three before this one's
+    assert told.hourly().ok
+    told.check()
+
+
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1), 4 * MINUTE])
 def test_a_clock_that_was_ahead_is_not_believed_afterwards(told: Story, back: timedelta) -> None:
     assert told.materialize().ok
@@ -294,7 +307,7 @@ def act(told: Story, chance: random.Random, *, kills: bool, look: Callable[[], N
     if kind < 0.85 or kills:
         return told.backfill()
     told.provider.meanwhile = None
-    return told.from_raw(lost=kind > 0.95)
+    return told.from_raw(lost=kind > 0.95 and not told.was_ahead)
 
 
 def spoil_some(told: Story, chance: random.Random) -> None:

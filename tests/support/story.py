@@ -17,7 +17,7 @@ from resources.machine import crash_points
 from tests.support import oracle
 from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
-from tests.support.oracle.answers import Folded, fold
+from tests.support.oracle.answers import TOLERANCE, Folded, fold
 from tests.support.provider import COLUMNS, Provider, full_rows
 from tests.support.small_lake import DATED
 
@@ -108,6 +108,16 @@ class Story:
             del self.provider.said[before:]
             assert bronze == oracle.canonical(self.wanted.rows, oracle.COLUMNS[oracle.BRONZE]), self.told
         return True
+
+    @property
+    def was_ahead(self) -> bool:
+        """Whether a clock was ahead of a later run's: which one it was, records say; with the table they are lost."""
+        said = self.provider.said
+        return any(
+            other.asked > (one.clock or one.asked) + TOLERANCE
+            for number, one in enumerate(said)
+            for other in said[:number]
+        )
 
     @property
     def wanted(self) -> Folded:
