@@ -13,7 +13,7 @@ from tests.support.cluster_calls import YarnCommands
 from tests.support.small_lake import DATED, Lake
 from tests.yarn.conftest import NOW
 
-pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.slow, pytest.mark.timeout(900)]
 
 FIRST, SECOND, BOTH = "2025-08-12", "2025-08-13", "2025-08-12..2025-08-13"
 

@@ -73,7 +73,7 @@ def dependants_of_what_failed_are_made(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decisions, "skipped", lambda *arguments: ())
 
 
-@bugs.bug
+@bugs.rare_bug
 def a_commit_that_is_never_refused(patch: pytest.MonkeyPatch) -> None:
     """Another run's commit in between is overlooked: what was to be kept is recorded, and is not there any more."""
     patch.setattr(Storage, "_overtaken", lambda storage, proposal: False)

@@ -48,7 +48,7 @@ def held(how: str, path: str) -> int:
 def test_what_was_read_is_given_back(tmp_path: object) -> None:
     path = f"{tmp_path}/rows.parquet"
     ours, left_alone = held("ours", path), held("as it is", path)
-    assert ours < 60 << 20 < left_alone
+    assert ours < left_alone / 2  # what stays is mostly code that was loaded: a quarter
 
 
 def test_the_command_chooses_before_anything_has_loaded_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
