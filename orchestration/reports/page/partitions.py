@@ -1,0 +1,14 @@
+"""The page *Partitions*."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestration.reports.page.found import Found
+
+TITLE = "Partitions"
+
+
+def facts(found: Found) -> dict[str, Any]:
+    """JSON values."""
+    return {"keys": list(found.keys)}
