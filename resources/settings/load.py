@@ -29,6 +29,7 @@ from resources.settings.operations import (
     HourlySettings,
     MaintenanceSettings,
     RawSettings,
+    ReportSettings,
 )
 from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
@@ -204,6 +205,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     raw: RawSettings = RawSettings()
+    report: ReportSettings = ReportSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
 
     @model_validator(mode="before")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from orchestration.core.runs.journal import RunEntry
 from orchestration.core.runs.profile import Profile
@@ -13,13 +12,11 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.lags import read_lags
+from orchestration.engine.lineage.recorded import RecordedColumns, recorded_columns
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.status import Statuses, read_status
 from resources.storage.journal import KEPT, Journal
 from resources.storage.run_profiles import RunProfiles
-
-if TYPE_CHECKING:
-    from orchestration.core.lineage.columns import ColumnLineage
 
 
 @dataclass(frozen=True)
@@ -50,14 +47,14 @@ class Found:
         return tuple(read_lags(self.workspace, self.keys, self.states))
 
     @cached_property
-    def columns(self) -> Mapping[str, ColumnLineage]:
-        """Where columns come from, as recorded, by asset key; an asset without a record has none."""
-        return {}
+    def columns(self) -> RecordedColumns:
+        """Where the columns of ``keys`` come from, as the steps that made them recorded it."""
+        return recorded_columns(self.workspace, {key: self.states[key] for key in self.keys if key in self.states})
 
     @cached_property
-    def columns_of_older_code(self) -> frozenset[str]:
-        """The assets whose column lineage was recorded of other code than that of now."""
-        return frozenset()
+    def code_parts(self) -> Mapping[str, str]:
+        """The code parts of the code versions of ``keys`` as they are now."""
+        return self.workspace.code_parts(self.keys)
 
     @cached_property
     def entries(self) -> tuple[RunEntry, ...]:

@@ -6,8 +6,8 @@
 //
 // app is
 //
-//   head: the facts of head.py;  page: whether there is one of a name (app.has("runs"))
-//   go(page, ...path): leads there, as a click on a link does;  link(text, page, ...path): an element that does
+//   head: the facts of head.py;  has(page): whether there is one of that name
+//   go(page, ...path): leads there;  address(page, ...path): for an href;  link(text, page, ...path): an element
 //   say(text): tells those who cannot see what has changed.
 import { count, counted, el, fill, state } from "./dom.js";
 
@@ -23,6 +23,7 @@ export function start(pages) {
     go(page, ...path) {
       location.hash = address(page, path);
     },
+    address: (page, ...path) => address(page, path),
     link: (text, page, ...path) => el("a", { href: address(page, path) }, text),
     say(text) {
       document.getElementById("said").textContent = text;

@@ -65,8 +65,8 @@ export function state(name, text) {
   return el("span", { class: `state ${name}` }, el("span", { class: "mark", "aria-hidden": "true" }, MARKS[name] || "·"), " ", text || name);
 }
 
-// A table that scrolls in its own box. heads: texts, or [text, "number"] for what stands to the right; rows: lists of
-// what `el` takes as children.
+// A table that scrolls in its own box. heads: texts, or [text, kind]: "number" (to the right), "short" (on one line),
+// "words" (needs room). rows: lists of what `el` takes as children.
 export function table(label, heads, rows) {
   const kinds = heads.map((head) => (Array.isArray(head) ? head[1] : null));
   const top = heads.map((head, at) => el("th", { scope: "col", class: kinds[at] }, Array.isArray(head) ? head[0] : head));
