@@ -1,7 +1,225 @@
-// The page "Partitions".
-import { el } from "./dom.js";
+// The page "Partitions": what is not as it should be, a calendar per asset, counts. See partition_facts.py for facts.
+import { calendar, choices, chooser, dayOf, daysOf, swatch, textOf, yearOf } from "./calendar.js";
+import { command, count, counted, el, fill, state, table } from "./dom.js";
+
+const PATTERN = { stale: "p-slant", missing: "p-dots", failed: "p-cross", unrecorded: "p-upright", damaged: "p-level" };
+// How a mark begins: the band that stands for it, and its word.
+const BANDS = [
+  ["given up", "low-given-up"],
+  ["incomplete", "low-incomplete"],
+  ["withdrawn", "low-withdrawn"],
+  ["no longer configured", "top-gone"],
+  ["without", "top-without"],
+];
 
 export function draw(root, facts, app) {
-  root.append(el("p", { class: "dim" }, "Not yet."));
-  return { show(path) {} };
+  const looks = facts.kinds.map(look);
+  const base = dayOf(facts.base);
+  const today = dayOf(facts.today);
+  const rows = facts.rows.map((numbers) => runsOf(numbers, base));
+  const reach = rows.filter((row) => row.length).map((row) => [row[0][0], row[row.length - 1][0] + row[row.length - 1][1] - 1]);
+  const first = yearOf(Math.min(today, ...reach.map(([from]) => from)));
+  const last = yearOf(Math.max(first === yearOf(today) ? today : -Infinity, ...reach.map(([, to]) => to), dayOf(`${first}-01-01`)));
+  const places = facts.locations.map(([key, name, configured]) => ({ key, name, text: name, dim: !configured }));
+  let asset = facts.assets.find((one) => one.dated) || facts.assets[0];
+  let year = last;
+
+  const picture = calendar(
+    {
+      label: (of) => `Partitions of ${asset.key} in ${of}`,
+      rows: places,
+      looks,
+      runs: (row, from, to) => between(runs(row), from, to),
+      told,
+      pick: details,
+      years: () => [first, last],
+      turn: (of, row, day) => {
+        open(asset, of);
+        picture.put(row, day, true);
+      },
+      today,
+    },
+    app,
+  );
+  const assets = chooser("Asset", facts.assets.map((one) => [one.key, one.key]), "", (key) => app.go("partitions", key, year));
+  const years = chooser("Year", [], "", (of) => app.go("partitions", asset.key, of));
+  const legend = el("p", { class: "legend" });
+  const more = el("div", { class: "details" });
+  const alone = el("p", { class: "alone" });
+  const box = el("div", null, picture.element);
+  fill(
+    root,
+    el("h2", null, "What is not as it should be"),
+    attention(),
+    el("h2", { id: "partitions-calendar" }, "Calendar"),
+    el("div", { class: "controls" }, assets.element, years.element),
+    facts.since && el("p", { class: "dim" }, `Days before ${facts.since} are left out here; they are counted below, and \`aqi status\` tells them.`),
+    legend,
+    alone,
+    box,
+    more,
+    el("h2", null, "Counts"),
+    counts(),
+  );
+
+  function runs(row) {
+    const at = asset.at[row];
+    return at === null || at === undefined ? [] : rows[at];
+  }
+
+  function open(one, of) {
+    asset = one;
+    year = of;
+    assets.select.value = asset.key;
+    const some = [];
+    for (let number = last; number >= first; number -= 1) some.push([String(number), String(number)]);
+    choices(years.select, some, String(year));
+    years.element.hidden = box.hidden = !asset.dated;
+    fill(more);
+    fill(alone);
+    if (asset.dated) {
+      picture.draw(year);
+      shown(seen());
+    } else {
+      shown([]);
+      const [kind] = asset.counts.length ? asset.counts[0] : [null];
+      fill(alone, `${asset.key} has no days: it is one partition. `, kind === null ? "Nothing is known of it." : [said(kind), " ", why(kind)]);
+    }
+  }
+
+  // The kinds that the year has, each with the number of its days.
+  function seen() {
+    const found = new Map();
+    const [from, to] = daysOf(year);
+    places.forEach((_, row) => {
+      for (const [start, days, kind] of between(runs(row), from, to)) {
+        const number = asset.whole ? 1 : Math.min(start + days, to) - Math.max(start, from);
+        found.set(kind, (found.get(kind) || 0) + number);
+      }
+    });
+    return [...found];
+  }
+
+  function shown(found) {
+    const together = new Map();
+    for (const [kind, number] of found) {
+      const words = [facts.kinds[kind][0], ...bands(kind).map(([word]) => word)].join(", ");
+      const known = together.get(words) || { kind, number: 0 };
+      together.set(words, { kind: known.kind, number: known.number + number });
+    }
+    const parts = [...together].map(([words, { kind, number }]) => el("span", { class: "key" }, swatch(looks[kind]), " ", `${words} ${count(number)}`));
+    if (asset.dated) parts.push(el("span", { class: "key" }, swatch({ fill: "nothing" }), " no partition"));
+    fill(legend, parts);
+  }
+
+  function at(row, day) {
+    return runs(row).find(([start, days]) => day >= start && day < start + days);
+  }
+
+  function told(row, day) {
+    const place = places[row];
+    const run = at(row, day);
+    const called = run && asset.whole ? run[0] : day;
+    const lines = [`${textOf(called)}/${place.key}${place.name === place.key ? "" : ` (${place.name})`}`];
+    if (!run) return [...lines, "no partition"];
+    const [name, reason, marks] = facts.kinds[run[2]];
+    return [...lines, name, ...[reason, ...marks].filter((text) => text && text !== name)];
+  }
+
+  function details(row, day) {
+    const run = at(row, day);
+    const place = places[row];
+    const called = textOf(run && asset.whole ? run[0] : day);
+    const where = `--partitions ${called} --locations ${place.key}`;
+    const name = run ? facts.kinds[run[2]][0] : "missing";
+    const parts = [el("h3", null, `${asset.key} ${called}/${place.key}`)];
+    parts.push(el("p", null, run ? [said(run[2]), " ", why(run[2])] : "There is no partition."));
+    if (run && name !== "missing") parts.push(command(`aqi show ${asset.key} ${where}`, app));
+    if (!place.dim && (name === "unrecorded" || name === "damaged")) parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
+    else if (!place.dim && name !== "fresh") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
+    parts.push(app.has("assets") && el("p", null, app.link(`What ${asset.key} is`, "assets", asset.key)));
+    fill(more, parts);
+    app.say(told(row, day).join(", "));
+  }
+
+  function said(kind) {
+    return state(facts.kinds[kind][0]);
+  }
+
+  function why(kind) {
+    const [name, reason, marks] = facts.kinds[kind];
+    return [reason, ...marks].filter((text) => text && text !== name).join("; ");
+  }
+
+  function bands(kind) {
+    return facts.kinds[kind][2].map((mark) => BANDS.find(([begins]) => mark.startsWith(begins)) || ["marked", "top-without"]);
+  }
+
+  function look([name, , marks], kind) {
+    const over = PATTERN[name] ? [PATTERN[name]] : [];
+    return { fill: `of-${name}`, over: [...over, ...bands(kind).map(([, band]) => band)] };
+  }
+
+  function attention() {
+    if (!facts.told.length) return el("p", null, state("fresh", "All partitions are fresh, and none has a mark."));
+    const lines = facts.told.map(([number, kind, partitions, from, to, where, several]) => {
+      const one = facts.assets[number];
+      const days = from === null ? "" : from === to ? from : `${from} … ${to}`;
+      const place = where === null ? "" : several === 1 ? facts.locations[where][1] : `${several} locations`;
+      const path = from === null ? [one.key] : [one.key, to, facts.locations[where][0]];
+      return [said(kind), app.link(one.key, "partitions", ...path), count(partitions), days, place, why(kind)];
+    });
+    const heads = ["state", "asset", ["partitions", "number"], ["days", "short"], "where", ["why", "words"]];
+    const rest = facts.more ? el("p", { class: "dim" }, `${counted(facts.more, "line")} more: \`aqi status\` tells them.`) : null;
+    return el("div", { class: "attention" }, table("What is not as it should be", heads, lines), rest);
+  }
+
+  function counts() {
+    const lines = facts.assets.flatMap((one) =>
+      one.counts.map(([kind, partitions, rows]) => [
+        app.link(one.key, "partitions", one.key), said(kind), count(partitions), rows === null ? "" : count(rows), why(kind)]),
+    );
+    const heads = ["asset", "state", ["partitions", "number"], ["rows", "number"], ["why", "words"]];
+    return table("Partitions by asset and state", heads, lines);
+  }
+
+  return {
+    show([key, when, where]) {
+      const one = facts.assets.find((found) => found.key === key) || asset;
+      const day = /^\d{4}-\d{2}-\d{2}$/.test(when || "") ? dayOf(when) : null;
+      const asked = day === null ? Number(when) : yearOf(day);
+      open(one, asked >= first && asked <= last ? asked : year);
+      const row = places.findIndex((place) => place.key === where);
+      if (day === null || row < 0 || !asset.dated || yearOf(day) !== year) return;
+      picture.put(row, day, true);
+      details(row, day);
+      document.getElementById("partitions-calendar").scrollIntoView();
+    },
+  };
+}
+
+// [[first day, days, kind]] of a flat list of (days before, days, kind).
+function runsOf(numbers, base) {
+  const found = [];
+  let at = base;
+  for (let number = 0; number < numbers.length; number += 3) {
+    at += numbers[number];
+    found.push([at, numbers[number + 1], numbers[number + 2]]);
+    at += numbers[number + 1];
+  }
+  return found;
+}
+
+// Those of sorted runs that have days from one on and before another.
+function between(runs, from, to) {
+  let low = 0;
+  let high = runs.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (runs[middle][0] + runs[middle][1] <= from) low = middle + 1;
+    else high = middle;
+  }
+  const found = [];
+  for (; low < runs.length && runs[low][0] < to; low += 1) found.push(runs[low]);
+  return found;
 }
