@@ -97,15 +97,20 @@ export function draw(root, facts, app) {
   }
 
   function shown(found) {
-    const together = new Map();
+    const states = new Map();
+    const marks = new Map();
     for (const [kind, number] of found) {
-      const words = [facts.kinds[kind][0], ...bands(kind).map(([word]) => word)].join(", ");
-      const known = together.get(words) || { kind, number: 0 };
-      together.set(words, { kind: known.kind, number: known.number + number });
+      const [name] = facts.kinds[kind];
+      states.set(name, (states.get(name) || 0) + number);
+      for (const [word, band] of bands(kind)) marks.set(word, { band, number: number + (marks.get(word) || { number: 0 }).number });
     }
-    const parts = [...together].map(([words, { kind, number }]) => el("span", { class: "key" }, swatch(looks[kind]), " ", `${words} ${count(number)}`));
-    if (asset.dated) parts.push(el("span", { class: "key" }, swatch({ fill: "nothing" }), " no partition"));
-    fill(legend, parts);
+    const key = (look, text) => el("span", { class: "key" }, swatch(look), ` ${text}`);
+    fill(
+      legend,
+      [...states].map(([name, number]) => key(plain(name), `${name} ${count(number)}`)),
+      [...marks].map(([word, { band, number }]) => key({ fill: "nothing", over: [band] }, `${word} ${count(number)}`)),
+      asset.dated && key({ fill: "nothing" }, "no partition"),
+    );
   }
 
   function at(row, day) {
@@ -151,9 +156,14 @@ export function draw(root, facts, app) {
     return facts.kinds[kind][2].map((mark) => BANDS.find(([begins]) => mark.startsWith(begins)) || ["marked", "top-without"]);
   }
 
+  // The look of a state without marks.
+  function plain(name) {
+    return { fill: `of-${name}`, over: PATTERN[name] ? [PATTERN[name]] : [] };
+  }
+
   function look([name], kind) {
-    const over = PATTERN[name] ? [PATTERN[name]] : [];
-    return { fill: `of-${name}`, over: [...over, ...bands(kind).map(([, band]) => band)] };
+    const { fill: ground, over } = plain(name);
+    return { fill: ground, over: [...over, ...bands(kind).map(([, band]) => band)] };
   }
 
   function attention() {
