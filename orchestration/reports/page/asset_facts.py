@@ -29,6 +29,7 @@ PARTITIONS = 5
 """So many of the partitions that were made last are told with their fingerprints."""
 CONSULTED = 3
 REASONS = 8
+URGENT = (State.FAILED, State.UNRECORDED, State.MISSING, State.STALE, State.FRESH)
 PLACES = 5
 
 
@@ -75,9 +76,10 @@ def _standing(groups: Iterable[StatusGroup]) -> dict[str, Any]:
         if group.lacks_values:
             lacking[group.given_up] += len(group.partitions)
         withdrawn += sum(group.withdrawn.values())
+    told = sorted(reasons.items(), key=lambda item: (URGENT.index(item[0][0]), -item[1], item[0][1]))
     return {
         "states": {str(state): states[state] for state in State if states[state]},
-        "reasons": [[str(state), why, many] for (state, why), many in reasons.most_common(REASONS)],
+        "reasons": [[str(state), why, many] for (state, why), many in told[:REASONS]],
         "reasons_more": max(len(reasons) - REASONS, 0),
         "lacking": {"incomplete": lacking[False], "given_up": lacking[True], "hours_withdrawn": withdrawn},
     }

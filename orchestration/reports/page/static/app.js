@@ -17,11 +17,13 @@ export function start(pages) {
   const names = Object.keys(pages);
   const head = facts("head");
   const drawn = {};
+  let shown = null;
   const app = {
     head,
     has: (name) => names.includes(name),
     go(page, ...path) {
       location.hash = address(page, path);
+      show();
     },
     address: (page, ...path) => address(page, path),
     link: (text, page, ...path) => el("a", { href: address(page, path) }, text),
@@ -31,6 +33,8 @@ export function start(pages) {
   };
 
   function show() {
+    if (location.hash === shown) return;
+    shown = location.hash;
     const [name, ...path] = location.hash.slice(1).split("/").map(decoded);
     const open = names.includes(name) ? name : names[0];
     for (const one of names) {
@@ -41,6 +45,7 @@ export function start(pages) {
     }
     if (!drawn[open]) drawn[open] = pages[open].draw(document.getElementById(`page-${open}`), facts(open), app);
     drawn[open].show(name === open ? path : []);
+    document.body.dataset.shown = shown;
   }
 
   summary(head);

@@ -22,8 +22,9 @@ export function draw(root, facts, app) {
   let last = null;
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || root.hidden || !last) return;
+    const left = last;
     app.go("assets");
-    graph.focus(last);
+    graph.focus(left);
   });
 
   return {
