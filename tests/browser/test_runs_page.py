@@ -66,7 +66,7 @@ def test_steps_that_ran_at_once_lie_over_each_other(opened: Open, measured: Path
 def test_bars_by_keyboard(opened: Open, measured: Path) -> None:
     page = opened(f"#runs/{run_id(0)}", file=measured)
     page.locator("#page-runs .gantt").focus()
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
         page.keyboard.press(key)
     said = page.locator("#said").text_content()
     assert said.startswith("bronze.open_meteo_hourly") and "from 2.00 s on" in said
@@ -99,9 +99,9 @@ def test_numbers_over_time_with_lags(opened: Open, measured: Path) -> None:
         "2025-08-18 07:00: 2.5 h",
         "2025-08-18 08:00: 3.5 h",
     ]
-    charts.nth(0).locator(".bar .catch").nth(1).click()
+    charts.nth(0).locator(".bar .fill").nth(1).click()
     wait_for(page, f"runs/{run_id(1)}")
-    page.get_by_label("Lag of").select_option("gold.fact_city_daily")
+    page.get_by_role("combobox", name="Lag of").select_option("gold.fact_city_daily")
     assert "gold.fact_city_daily" in charts.nth(3).locator("svg").get_attribute("aria-label")
 
 
