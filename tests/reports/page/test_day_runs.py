@@ -94,6 +94,8 @@ def test_what_is_left_out_lies_before_a_day_and_all_after_it_is_there(
     kept, since = cut_to(most, rows)
     assert sum(map(len, kept)) <= most or since is None
     assert (since is None) == (sum(map(len, rows)) <= most)
+    if since is not None:
+        assert sum(first + length >= since for row in rows for first, length, _ in row) > most, "a day more would fit"
     for before, after in zip(rows, kept, strict=True):
         told, left = read(as_numbers(before, 0), 0), read(as_numbers(after, 0), 0)
         assert left == {day: kind for day, kind in told.items() if since is None or day >= since}
