@@ -32,7 +32,7 @@ def nested(*, rule: Any) -> Any:
 
 
 def deeper(*, rule: Any) -> Any:
-    return [lambda: [rule for _ in rows] for rows in ()]
+    return [lambda rows: [rule for _ in rows] for _ in ()]
 
 
 def handed_on(*, rule: Any) -> Any:
@@ -40,7 +40,8 @@ def handed_on(*, rule: Any) -> Any:
 
 
 def handed_on_with_others(*, rule: Any, other: Any) -> Any:
-    return helper(**{"rule": rule}, others=[other])
+    named = {"rule": rule}
+    return helper(**named, others=[other])
 
 
 def in_a_text(*, rule: Any) -> Any:
