@@ -113,7 +113,7 @@ class RunEvents:
         self._plan = Plan((), ())
         self._period: Period | None = None
         self._lock = threading.Lock()
-        self._open = True
+        self._open, self._broken_off = True, False
         self._failed = False
         self._started: set[str] = set()
         self._outcomes: dict[str, StepOutcome] = {}
@@ -140,9 +140,14 @@ class RunEvents:
                 self._started.add(step.id)
                 self._carefully(lambda: self._step(EventType.START, step))
 
+    def broken_off(self) -> None:
+        """The run is about to end its steps: what fails from now on was aborted, and is told as such at the end."""
+        with self._lock:
+            self._broken_off = True
+
     def step_done(self, outcome: StepOutcome) -> None:
         with self._lock:
-            if self._open:
+            if self._open and not (self._broken_off and outcome.bad):
                 self._outcomes[outcome.step.id] = outcome
                 self._carefully(lambda: self._step(ended_as(outcome), outcome.step, outcome))
 
