@@ -1,4 +1,4 @@
-"""What is told of a run that is only made up: of one that is broken off, of what cannot be told, of columns and code."""
+"""What is told of a run that is only made up: broken off, or of what cannot be told; and of columns and of code."""
 
 from __future__ import annotations
 
