@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from orchestration.core.openlineage.events import ColumnLineage, SourceField
+from orchestration.core.lineage.columns import ColumnLineage, Edge, Sources
+from orchestration.core.lineage.kinds import Kind
 from orchestration.core.openlineage.naming import run_uuid
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Plan
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.run_events import RunEvents
 from orchestration.engine.workspace import Workspace
 from resources.openlineage.facets import complete
@@ -63,6 +67,11 @@ def planned(workspace: Workspace, selection: str = "bronze.gauge_readings or sil
 def events_of(workspace: Workspace, kept: Kept, **more: Any) -> tuple[RunEvents, list[str]]:
     told: list[str] = []
     return RunEvents(workspace, "run-1", "a title", "materialize", kept, told.append, **more), told
+
+
+def with_tables(tables: Mapping[str, TableState]) -> Any:
+    """What events ask of who runs steps."""
+    return SimpleNamespace(tables=tables)
 
 
 def ended(events: RunEvents, error: BaseException | None) -> None:
@@ -150,11 +159,12 @@ def test_what_is_lost_is_said_once(workspace: Workspace) -> None:
 
 
 def test_what_cannot_be_told_fails_nothing_and_is_said_once(workspace: Workspace) -> None:
-    def no(_asset: str, _names: Any) -> ColumnLineage | None:
+    def no(_asset: str, _state: TableState) -> ColumnLineage | None:
         raise KeyError("columns")
 
     kept, plan = Kept(), planned(workspace)
     events, warned = events_of(workspace, kept, columns=no)
+    events.runner = with_tables({key: TableState() for key in workspace.assets})
     events.begin(plan)
     for step in plan.steps:
         events.step_started(step)
@@ -164,24 +174,65 @@ def test_what_cannot_be_told_fails_nothing_and_is_said_once(workspace: Workspace
     assert kept.told == [("materialize", "START"), ("materialize", "COMPLETE")]
 
 
-def test_lineage_of_columns_that_is_handed_in(workspace: Workspace) -> None:
-    def columns(asset: str, names: Any) -> ColumnLineage | None:
-        if asset != "silver.levels":
-            return None
-        source = names("bronze.gauge_readings")
-        return ColumnLineage({"level": [SourceField(*source, "level", "DIRECT", "IDENTITY")]})
+def recorded(*columns: tuple[str, str, str], part: str) -> TableState:
+    """The state of a table of whose columns it is recorded what each is, as it is, of another one."""
+    lineage = ColumnLineage(
+        {name: Sources(frozenset((Edge(of, column, Kind.IDENTITY),))) for name, of, column in columns}
+    )
+    return TableState(columns_of={part: json.dumps(lineage.to_json())})
 
-    kept, plan = Kept(), planned(workspace)
-    at = datetime(2025, 8, 20, 6, tzinfo=UTC)
-    events, _ = events_of(workspace, kept, columns=columns, now=lambda: at)
+
+def columns_told(event: dict[str, Any]) -> dict[str, set[tuple[str, str]]] | None:
+    """Of each column that was written, the dataset and the column that it comes from."""
+    [output] = event["outputs"]
+    if "columnLineage" not in output["facets"]:
+        return None
+    fields = output["facets"]["columnLineage"]["fields"]
+    return {name: {(one["name"], one["field"]) for one in of["inputFields"]} for name, of in fields.items()}
+
+
+def test_where_columns_come_from_is_told_as_it_is_recorded(workspace: Workspace, lake: RiverLake) -> None:
+    """Of the code of now alone; and of a fetched table, from what this step reads: it has no rows yet to keep."""
+    plan, parts = planned(workspace), workspace.code_parts(workspace.assets)
+    bronze, silver = "bronze.gauge_readings", "silver.levels"
+    own, level = ("gauge_id", bronze, "gauge_id"), ("level_m", bronze, "level_m")
+    tables = {
+        bronze: recorded(("gauge_id", "gauges", "gauge"), part=parts[bronze]),
+        silver: recorded(level, part=parts[silver]),
+    }
+    kept, at = Kept(), datetime(2025, 8, 20, 6, tzinfo=UTC)
+    events, warned = events_of(workspace, kept, now=lambda: at)
     events.begin(plan)
-    for step in plan.steps:
-        events.step_started(step)
-    [bronze], [silver] = (event["outputs"] for event in kept.events[1:])
-    assert "columnLineage" not in bronze["facets"]
-    [field] = silver["facets"]["columnLineage"]["fields"]["level"]["inputFields"]
-    assert field["name"] == bronze["name"]
+    readings, levels = plan.steps
+    events.step_started(readings)
+    events.runner = with_tables(tables)
+    events.step_done(StepOutcome(readings))
+    events.step_done(StepOutcome(levels))
+    events.runner = with_tables({bronze: recorded(own, part=parts[bronze]), silver: recorded(level, part="2:old")})
+    events.step_done(StepOutcome(readings))
+    events.step_done(StepOutcome(levels))
+    assert warned == []
+    assert [columns_told(event) for event in kept.events[1:]] == [
+        None,
+        {"gauge_id": {("gauges", "gauge")}},
+        {"level_m": {(lake.uri(bronze), "level_m")}},
+        {"gauge_id": set()},
+        None,
+    ]
     assert {event["eventTime"] for event in kept.events} == {"2025-08-20T06:00:00.000Z"}
+    assert [wrong for event in kept.events for wrong in problems(event)] == []
+
+
+def test_a_source_has_its_own_names_of_columns(workspace: Workspace) -> None:
+    """As lineage ends with them."""
+    kept, plan = Kept(), planned(workspace)
+    events, _ = events_of(workspace, kept)
+    events.begin(plan)
+    events.step_started(plan.steps[0])
+    [source] = kept.events[1]["inputs"]
+    names = [one["name"] for one in source["facets"]["schema"]["fields"]]
+    assert "gauge" in names
+    assert "gauge_id" not in names
 
 
 def test_where_code_is_said_to_be(workspace: Workspace, lake: RiverLake) -> None:
