@@ -1,4 +1,4 @@
-// A calendar of one year: a row per location, a column per day. Drawn as one path for each look, so that a year of
+// A calendar of one year, or a month of it: a row per location, a column per day. Drawn as one path for each look, so that a year of
 // hundreds of locations is a handful of elements; where the pointer is, follows from numbers.
 import { el, fill, svg } from "./dom.js";
 
@@ -6,6 +6,8 @@ const DAY = 86400000;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const LEAST = 2.2;
+const LEAST_OF_MONTH = 19;
+const FEW = 45;
 let made = 0;
 
 // Days since 1970 of "2025-08-08", and back.
@@ -29,9 +31,46 @@ export function monthName(month) {
   return MONTHS[month - 1];
 }
 
-// The days of a year: the first, and the first of the next.
-export function daysOf(year) {
-  return [Date.UTC(year, 0, 1) / DAY, Date.UTC(year + 1, 0, 1) / DAY];
+// The days of a year, or of a month of it: the first, and the first after them. month: 1 to 12; 0: all.
+export function daysOf(year, month) {
+  return month ? [Date.UTC(year, month - 1, 1) / DAY, Date.UTC(year, month, 1) / DAY] : [Date.UTC(year, 0, 1) / DAY, Date.UTC(year + 1, 0, 1) / DAY];
+}
+
+// What "2025", "2025-08" or "2025-08-09" means: {year, month, day}, the month 0 and the day null where it names none.
+export function spanOf(text) {
+  const found = /^(\d{4})(?:-(\d{2})(-\d{2})?)?$/.exec(text || "");
+  if (!found) return null;
+  return { year: Number(found[1]), month: found[3] ? 0 : Number(found[2] || 0), day: found[3] ? dayOf(text) : null };
+}
+
+// "2025", or "2025-08".
+export function spanText(year, month) {
+  return month ? `${year}-${String(month).padStart(2, "0")}` : String(year);
+}
+
+export function monthOf(day) {
+  return new Date(day * DAY).getUTCMonth() + 1;
+}
+
+// What to show first of these days: the last month of few, of more the whole year, 0.
+export function monthAtFirst(first, last) {
+  return last - first < FEW ? monthOf(last) : 0;
+}
+
+// Controls of a year and a month. change(year, month) is called when one of them is used.
+export function spanChooser(first, last, change) {
+  const years = [];
+  for (let year = last; year >= first; year -= 1) years.push([String(year), String(year)]);
+  const now = () => change(Number(year.select.value), Number(month.select.value));
+  const year = chooser("Year", years, String(last), now);
+  const month = chooser("Month", [["0", "all"], ...MONTHS.map((name, at) => [String(at + 1), name])], "0", now);
+  return {
+    element: el("span", { class: "spans" }, year.element, " ", month.element),
+    put(of, some) {
+      year.select.value = String(of);
+      month.select.value = String(some);
+    },
+  };
 }
 
 // A control of a name with options: [value, text].
@@ -47,16 +86,17 @@ export function choices(select, options, value) {
 }
 
 // given:
-//   label(year)          what it shows, in words
+//   label(span)          what it shows, in words; span: "2025", "2025-08"
 //   rows                 [{text, dim}], one a location
-//   looks                name → {fill: class, over: [classes]}, by what runs name
+//   looks                name → {fill: layer, over: [layers]}, by what runs name; see `painted` and `within`
 //   runs(row, from, to)  [[first day, days, name of a look]]: may be parts of days
+//   short(row, day)      what stands in the cell of a day where there is room, {text, ink}; may be left out
 //   told(row, day)       what is said of a day: a list of lines, the first of which is the day itself
 //   pick(row, day)       called for Enter and clicks
 //   years()              [first, last]: how far arrows lead
-//   turn(year, row, day) called where an arrow leads into another year
+//   turn(row, day)       called where an arrow leads to a day that is not drawn: draws it
 //   today                a day, marked by a line
-// Gives {element, draw(year), put(row, day), at()}.
+// Gives {element, draw(year, month), put(row, day, aloud)}.
 export function calendar(given, app) {
   const id = `calendar-${(made += 1)}`;
   const labels = el("div", { class: "rows", "aria-hidden": "true" });
@@ -69,12 +109,12 @@ export function calendar(given, app) {
   let cursor = null;
   let frame = null;
 
-  function draw(year) {
-    const [from, to] = daysOf(year);
-    const high = given.rows.length > 16 ? 13 : 22;
-    const wide = Math.max(LEAST, Math.floor((room() / (to - from)) * 20) / 20);
-    drawn = { year, from, to, high, wide, top: 18 };
-    box.setAttribute("aria-label", `${given.label(year)}. Arrow keys go from day to day and from location to location, Page Up and Page Down by a month, Enter says more.`);
+  function draw(year, month) {
+    const [from, to] = daysOf(year, month);
+    const high = month || given.rows.length <= 16 ? 22 : 13;
+    drawn = { year, month, from, to, high, wide: breadth(from, to, month), top: 18 };
+    const wide = drawn.wide;
+    box.setAttribute("aria-label", `${given.label(spanText(year, month))}. Arrow keys go from day to day and from location to location, Page Up and Page Down by a month, Enter says more.`);
     fill(labels, el("div", { class: "top" }), given.rows.map((row) => el("div", { class: row.dim ? "row dim" : "row", style: { height: `${high}px` } }, row.text)));
     fill(picture, drawing());
     frame = picture.querySelector(".cursor");
@@ -83,9 +123,11 @@ export function calendar(given, app) {
     mark();
   }
 
-  function room() {
-    const wide = element.clientWidth || document.documentElement.clientWidth - 40;
-    return wide - Math.min(150, wide * 0.3) - 4;
+  // Of a day, in pixels.
+  function breadth(from, to, month) {
+    const all = element.clientWidth || document.documentElement.clientWidth - 40;
+    const room = all - Math.min(150, all * 0.3) - 4;
+    return Math.max(month ? LEAST_OF_MONTH : LEAST, Math.floor((room / (to - from)) * 20) / 20);
   }
 
   function drawing() {
@@ -103,26 +145,47 @@ export function calendar(given, app) {
         const length = round((Math.min(first + days, to) - start) * wide);
         const x = round((start - from) * wide);
         if (length <= 0) continue;
-        for (const layer of [look.fill, ...(look.over || [])]) add(layer, x, ...within(layer, y + 1, high - 2), length);
+        for (const layer of layers(look)) add(layer, x, ...within(layer, y + 1, high - 2), length);
       }
     });
     const width = round((to - from) * wide);
     const height = top + given.rows.length * high;
-    const months = MONTHS.map((name, month) => [name, Date.UTC(drawn.year, month, 1) / DAY - from]);
+    const names = drawn.month
+      ? Array.from({ length: to - from }, (_, day) => [String(day + 1), day])
+      : MONTHS.map((name, month) => [name, Date.UTC(drawn.year, month, 1) / DAY - from]);
     const today = given.today >= from && given.today < to ? round((given.today - from) * wide) : null;
     return svg(
       "svg",
       { width, height, viewBox: `0 0 ${width} ${height}`, focusable: "false" },
       patterns(id),
       svg("rect", { class: "nothing", x: 0, y: top, width, height: height - top }),
-      [...paths.keys()].sort(byLayer).map((name) => svg("path", { class: name, ...(patterned(name, id) || {}), d: paths.get(name).join("") })),
-      months.map(([name, day]) => [
+      [...paths.keys()].sort(byLayer).map((name) => svg("path", { ...painted(name, id), d: paths.get(name).join("") })),
+      drawn.month && given.short ? given.rows.map((_, row) => shorts(row)) : null,
+      names.map(([name, day]) => [
         svg("line", { class: "month", x1: round(day * wide), x2: round(day * wide), y1: 4, y2: height }),
         svg("text", { class: "name", x: round(day * wide) + 3, y: 13 }, name),
       ]),
       today === null ? null : svg("line", { class: "today", x1: today + wide / 2, x2: today + wide / 2, y1: top, y2: height }),
       svg("rect", { class: "cursor", width: Math.max(wide, 5), height: high, visibility: "hidden" }),
     );
+  }
+
+  // Where numbers stand in cells, nobody needs patterns.
+  function layers(look) {
+    const over = (look.over || []).filter((name) => !(drawn.month && given.short && PATTERNS[name]));
+    return [look.fill, ...over];
+  }
+
+  // What stands in the cells of a row.
+  function shorts(row) {
+    const found = [];
+    for (let day = drawn.from; day < drawn.to; day += 1) {
+      const short = given.short(row, day);
+      const x = round((day - drawn.from + 0.5) * drawn.wide);
+      const y = drawn.top + row * drawn.high + drawn.high / 2 + 4;
+      if (short) found.push(svg("text", { class: "short", x, y, fill: short.ink, "text-anchor": "middle" }, short.text));
+    }
+    return found;
   }
 
   function mark() {
@@ -206,15 +269,14 @@ export function calendar(given, app) {
     const [first, last] = given.years();
     const next = Math.min(Math.max(to[1], daysOf(first)[0]), daysOf(last)[1] - 1);
     const into = Math.min(Math.max(to[0], 0), given.rows.length - 1);
-    if (yearOf(next) === drawn.year) put(into, next, true);
-    else given.turn(yearOf(next), into, next);
+    if (next < drawn.from || next >= drawn.to) given.turn(into, next);
+    put(into, next, true);
   });
   const watched = typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => {
-    const wide = drawn.year === null ? 0 : Math.max(LEAST, Math.floor((room() / (drawn.to - drawn.from)) * 20) / 20);
-    if (wide && wide !== drawn.wide) draw(drawn.year);
+    if (drawn.year !== null && breadth(drawn.from, drawn.to, drawn.month) !== drawn.wide) draw(drawn.year, drawn.month);
   });
   if (watched) watched.observe(element);
-  return { element, draw, put, at: () => cursor };
+  return { element, draw, put };
 }
 
 // A little square of a look, for a legend.
@@ -228,7 +290,7 @@ export function swatch(look) {
     "svg",
     { class: "swatch", width: 18, height: 14, "aria-hidden": "true" },
     patterns(id),
-    [look.fill, ...(look.over || [])].sort(byLayer).map((name) => svg("path", { class: name, ...(patterned(name, id) || {}), d: d(name) })),
+    [look.fill, ...(look.over || [])].sort(byLayer).map((name) => svg("path", { ...painted(name, id), d: d(name) })),
   );
 }
 
@@ -247,8 +309,10 @@ function within(layer, y, height) {
   return [y, height];
 }
 
-function patterned(name, id) {
-  return PATTERNS[name] ? { fill: `url(#${id}-${name})` } : null;
+// A layer is a pattern, a colour, or a class of a style.
+function painted(name, id) {
+  if (PATTERNS[name]) return { fill: `url(#${id}-${name})` };
+  return name.startsWith("#") ? { fill: name } : { class: name };
 }
 
 function patterns(id) {

@@ -10,7 +10,7 @@ export function chart(title, told, bars, format) {
   const wide = 100 / Math.max(bars.length, 12);
   const parts = bars.map((bar, at) => {
     if (bar.value === null || bar.value === undefined) return null;
-    const height = most ? Math.max(1, (bar.value / most) * HIGH) : 1;
+    const height = bar.value ? Math.max(1, (bar.value / most) * HIGH) : 0;
     const x = `${at * wide}%`;
     const width = `${Math.min(wide * 0.84, 6)}%`;
     return svg(

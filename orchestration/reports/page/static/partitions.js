@@ -1,7 +1,8 @@
 // The page "Partitions": what is not as it should be, a calendar per asset, counts. See partition_facts.py for facts.
-import { calendar, choices, chooser, dayOf, daysOf, swatch, textOf, yearOf } from "./calendar.js";
+import { calendar, chooser, dayOf, daysOf, monthAtFirst, monthOf, spanChooser, spanOf, spanText, swatch, textOf, yearOf } from "./calendar.js";
 import { command, count, counted, el, fill, state, table } from "./dom.js";
 
+const AT_FIRST = 15;
 const PATTERN = { stale: "p-slant", missing: "p-dots", failed: "p-cross", unrecorded: "p-upright", damaged: "p-level" };
 // How a mark begins: the band that stands for it, and its word.
 const BANDS = [
@@ -23,26 +24,24 @@ export function draw(root, facts, app) {
   const places = facts.locations.map(([key, name, configured]) => ({ key, name, text: name, dim: !configured }));
   let asset = facts.assets.find((one) => one.dated) || facts.assets[0];
   let year = last;
+  let month = reach.length ? monthAtFirst(Math.min(...reach.map(([from]) => from)), Math.max(...reach.map(([, to]) => to))) : 0;
 
   const picture = calendar(
     {
-      label: (of) => `Partitions of ${asset.key} in ${of}`,
+      label: (of) => `Partitions of ${asset.key}, ${of}`,
       rows: places,
       looks,
       runs: (row, from, to) => between(runs(row), from, to),
       told,
       pick: details,
       years: () => [first, last],
-      turn: (of, row, day) => {
-        open(asset, of);
-        picture.put(row, day, true);
-      },
+      turn: (_, day) => open(asset, yearOf(day), month && monthOf(day)),
       today,
     },
     app,
   );
-  const assets = chooser("Asset", facts.assets.map((one) => [one.key, one.key]), "", (key) => app.go("partitions", key, year));
-  const years = chooser("Year", [], "", (of) => app.go("partitions", asset.key, of));
+  const assets = chooser("Asset", facts.assets.map((one) => [one.key, one.key]), "", (key) => app.go("partitions", key, spanText(year, month)));
+  const spans = spanChooser(first, last, (of, some) => app.go("partitions", asset.key, spanText(of, some)));
   const legend = el("p", { class: "legend" });
   const more = el("div", { class: "details" });
   const alone = el("p", { class: "alone" });
@@ -52,7 +51,7 @@ export function draw(root, facts, app) {
     el("h2", null, "What is not as it should be"),
     attention(),
     el("h2", { id: "partitions-calendar" }, "Calendar"),
-    el("div", { class: "controls" }, assets.element, years.element),
+    el("div", { class: "controls" }, assets.element, spans.element),
     facts.since && el("p", { class: "dim" }, `Days before ${facts.since} are left out here; they are counted below, and \`aqi status\` tells them.`),
     legend,
     alone,
@@ -67,18 +66,15 @@ export function draw(root, facts, app) {
     return at === null || at === undefined ? [] : rows[at];
   }
 
-  function open(one, of) {
-    asset = one;
-    year = of;
+  function open(one, of, some) {
+    [asset, year, month] = [one, of, some];
     assets.select.value = asset.key;
-    const some = [];
-    for (let number = last; number >= first; number -= 1) some.push([String(number), String(number)]);
-    choices(years.select, some, String(year));
-    years.element.hidden = box.hidden = !asset.dated;
+    spans.put(year, month);
+    spans.element.hidden = box.hidden = !asset.dated;
     fill(more);
     fill(alone);
     if (asset.dated) {
-      picture.draw(year);
+      picture.draw(year, month);
       shown(seen());
     } else {
       shown([]);
@@ -87,10 +83,10 @@ export function draw(root, facts, app) {
     }
   }
 
-  // The kinds that the year has, each with the number of its days.
+  // The kinds that the days shown have, each with the number of its days.
   function seen() {
     const found = new Map();
-    const [from, to] = daysOf(year);
+    const [from, to] = daysOf(year, month);
     places.forEach((_, row) => {
       for (const [start, days, kind] of between(runs(row), from, to)) {
         const number = asset.whole ? 1 : Math.min(start + days, to) - Math.max(start, from);
@@ -101,15 +97,20 @@ export function draw(root, facts, app) {
   }
 
   function shown(found) {
-    const together = new Map();
+    const states = new Map();
+    const marks = new Map();
     for (const [kind, number] of found) {
-      const words = [facts.kinds[kind][0], ...bands(kind).map(([word]) => word)].join(", ");
-      const known = together.get(words) || { kind, number: 0 };
-      together.set(words, { kind: known.kind, number: known.number + number });
+      const [name] = facts.kinds[kind];
+      states.set(name, (states.get(name) || 0) + number);
+      for (const [word, band] of bands(kind)) marks.set(word, { band, number: number + (marks.get(word) || { number: 0 }).number });
     }
-    const parts = [...together].map(([words, { kind, number }]) => el("span", { class: "key" }, swatch(looks[kind]), " ", `${words} ${count(number)}`));
-    if (asset.dated) parts.push(el("span", { class: "key" }, swatch({ fill: "nothing" }), " no partition"));
-    fill(legend, parts);
+    const key = (look, text) => el("span", { class: "key" }, swatch(look), ` ${text}`);
+    fill(
+      legend,
+      [...states].map(([name, number]) => key(plain(name), `${name} ${count(number)}`)),
+      [...marks].map(([word, { band, number }]) => key({ fill: "nothing", over: [band] }, `${word} ${count(number)}`)),
+      asset.dated && key({ fill: "nothing" }, "no partition"),
+    );
   }
 
   function at(row, day) {
@@ -155,9 +156,14 @@ export function draw(root, facts, app) {
     return facts.kinds[kind][2].map((mark) => BANDS.find(([begins]) => mark.startsWith(begins)) || ["marked", "top-without"]);
   }
 
-  function look([name, , marks], kind) {
-    const over = PATTERN[name] ? [PATTERN[name]] : [];
-    return { fill: `of-${name}`, over: [...over, ...bands(kind).map(([, band]) => band)] };
+  // The look of a state without marks.
+  function plain(name) {
+    return { fill: `of-${name}`, over: PATTERN[name] ? [PATTERN[name]] : [] };
+  }
+
+  function look([name], kind) {
+    const { fill: ground, over } = plain(name);
+    return { fill: ground, over: [...over, ...bands(kind).map(([, band]) => band)] };
   }
 
   function attention() {
@@ -169,28 +175,46 @@ export function draw(root, facts, app) {
       const path = from === null ? [one.key] : [one.key, to, facts.locations[where][0]];
       return [said(kind), app.link(one.key, "partitions", ...path), count(partitions), days, place, why(kind)];
     });
-    const heads = ["state", "asset", ["partitions", "number"], ["days", "short"], "where", ["why", "words"]];
-    const rest = facts.more ? el("p", { class: "dim" }, `${counted(facts.more, "line")} more: \`aqi status\` tells them.`) : null;
-    return el("div", { class: "attention" }, table("What is not as it should be", heads, lines), rest);
+    const heads = ["state", "asset", ["partitions", "number"], ["days", "short"], ["where", "short"], ["why", "words"]];
+    const list = el("div");
+    const some = (most) => {
+      const left = lines.length - most;
+      const button = left > 0 && el("button", { type: "button", on: { click: () => some(lines.length) } }, `Show ${counted(left, "line")} more`);
+      const rest = left <= 0 && facts.more ? el("p", { class: "dim" }, `${counted(facts.more, "line")} more: \`aqi status\` tells them.`) : null;
+      fill(list, table("What is not as it should be", heads, lines.slice(0, most)), button, rest);
+    };
+    some(AT_FIRST);
+    return list;
   }
 
+  // What the calendar shows, in numbers: a row per asset.
   function counts() {
-    const lines = facts.assets.flatMap((one) =>
-      one.counts.map(([kind, partitions, rows]) => [
-        app.link(one.key, "partitions", one.key), said(kind), count(partitions), rows === null ? "" : count(rows), why(kind)]),
-    );
-    const heads = ["asset", "state", ["partitions", "number"], ["rows", "number"], ["why", "words"]];
-    return table("Partitions by asset and state", heads, lines);
+    const known = [...new Set([...app.head.states, ...facts.kinds.map(([name]) => name)])];
+    const states = known.filter((name) => facts.assets.some((one) => one.counts.some(([kind]) => facts.kinds[kind][0] === name)));
+    const sum = (one, wanted, at = 1) => one.counts.filter(([kind]) => wanted(facts.kinds[kind])).reduce((all, of) => all + (of[at] || 0), 0);
+    const lines = facts.assets.map((one) => [
+      app.link(one.key, "partitions", one.key),
+      ...states.map((name) => count(sum(one, ([of]) => of === name))),
+      ...BANDS.filter(marked).map(([begins]) => count(sum(one, ([, , marks]) => marks.some((mark) => mark.startsWith(begins))))),
+      count(sum(one, () => true, 2)),
+    ]);
+    const heads = ["asset", ...states.map((name) => [state(name), "number"]), ...BANDS.filter(marked).map(([begins]) => [begins, "number"]), ["rows", "number"]];
+    return table("Partitions by asset, state and mark", heads, lines);
+  }
+
+  function marked([begins]) {
+    return facts.kinds.some(([, , marks]) => marks.some((mark) => mark.startsWith(begins)));
   }
 
   return {
     show([key, when, where]) {
       const one = facts.assets.find((found) => found.key === key) || asset;
-      const day = /^\d{4}-\d{2}-\d{2}$/.test(when || "") ? dayOf(when) : null;
-      const asked = day === null ? Number(when) : yearOf(day);
-      open(one, asked >= first && asked <= last ? asked : year);
+      const span = spanOf(when);
+      const known = span && (span.year >= first && span.year <= last);
+      open(one, known ? span.year : year, known ? span.month : month);
+      const day = known ? span.day : null;
       const row = places.findIndex((place) => place.key === where);
-      if (day === null || row < 0 || !asset.dated || yearOf(day) !== year) return;
+      if (day === null || row < 0 || !asset.dated) return;
       picture.put(row, day, true);
       details(row, day);
       document.getElementById("partitions-calendar").scrollIntoView();
