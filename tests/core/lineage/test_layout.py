@@ -51,9 +51,13 @@ def test_an_edge_over_several_columns_has_a_place_in_each() -> None:
     assert [point.x for point in way] == [0, 1, 2, 3, 4, 5]
 
 
-def test_what_is_joined_to_nothing_stands_below() -> None:
+def test_what_is_joined_to_nothing_stands_below_where_there_is_room() -> None:
     places = layout(SMALL, GROUPS).places
     assert places["alone"].y > places["place"].y
+    alone = layout(
+        SMALL | {"one": [], "two": [], "three": []}, [*GROUPS[:2], [*GROUPS[2], "one", "two", "three"]]
+    ).places
+    assert [alone[name].x for name in ("alone", "one", "two", "three")] == [2, 3, 4, 5]
 
 
 def test_a_chain_is_straight() -> None:
