@@ -63,7 +63,8 @@ class Provenance:
     wiped: the partitions that the commit made as if they had never been made.
     questions: by id, those that the records refer to. shapes: by contract digest. equal: versions that are accepted
     from now on. past: locations as settings once had them, of which code versions of scheme 1 may tell.
-    columns_of: code version → digest of the file with the lineage of its columns. by: version of the package.
+    columns_of: by code part of a code version, the lineage of the columns that it makes (``ColumnLineage``, as compact
+    JSON). by: version of the package.
     """
 
     run_id: str
@@ -86,8 +87,7 @@ class Provenance:
             "by": self.by,
             "partitions": records_to_json(self.records),
             "wiped": self.wiped.to_json(),
-            "columns_of": dict(self.columns_of),
-            **said_to_json(self.questions, self.shapes, self.equal, self.past),
+            **said_to_json(self.questions, self.shapes, self.equal, self.past, self.columns_of),
         }
         named = {MARK: FORMAT, "run": self.run_id, "asset": self.asset, "at": self.at}
         return named | {name: value for name, value in said.items() if value}
@@ -112,7 +112,6 @@ class Provenance:
             at=data["at"],
             records=records_from_json(data.get("partitions", {}), stamp),
             wiped=wiped,
-            columns_of=data.get("columns_of", {}),
             by=data.get("by", ""),
             **said_from_json(data),
         )
@@ -123,6 +122,7 @@ def said_to_json(
     shapes: Mapping[str, Shape],
     equal: Iterable[Equal],
     past: Iterable[Mapping[str, Any]],
+    columns_of: Mapping[str, str],
 ) -> dict[str, Any]:
     """What commits say besides records, as JSON values."""
     return {
@@ -133,6 +133,7 @@ def said_to_json(
         },
         "equal": [[one.asset, one.location, one.one, one.other] for one in equal],
         "past": [dict(one) for one in past],
+        "columns_of": [list(item) for item in columns_of.items()],  # in their order
     }
 
 
@@ -152,7 +153,15 @@ def said_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
         },
         "equal": tuple(Equal(*one) for one in data.get("equal", ())),
         "past": past,
+        "columns_of": _texts(data.get("columns_of", ())),
     }
+
+
+def _texts(pairs: Iterable[Any]) -> dict[str, str]:
+    found: dict[str, str] = dict(pairs)
+    if not all(isinstance(one, str) for item in found.items() for one in item):
+        raise TypeError("texts by text are expected")
+    return found
 
 
 def _questions_to_json(questions: Mapping[str, Question]) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
     """
     records = state.records if since is None else state.records.since(since)
     past = sorted((dict(items) for items in state.past), key=dumps)
-    said = said_to_json(state.questions, state.shapes, sorted(state.equal, key=_in_order), past)
+    equal = sorted(state.equal, key=_in_order)
+    said = said_to_json(state.questions, state.shapes, equal, past, state.columns_of)
     data: dict[str, Any] = {
         "format": FORMAT,
         "version": state.version,

@@ -1,7 +1,8 @@
 """The state of a table: the fold of its commits.
 
 What each partition is, by the last commit of ours that names it and by whatever others committed after it; and what
-these commits said besides: questions, shapes of contracts, versions that count as equal, locations as they once were.
+these commits said besides: questions, shapes of contracts, versions that count as equal, locations as they once were,
+what columns are made of.
 
 Pure: where commits are read from is the business of ``resources``.
 """
@@ -100,7 +101,8 @@ class TableState:
 
     records: may be given as any mapping.
     questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
-    had them, each as its sorted items. All that any commit ever said; where two say otherwise, the later one.
+    had them, each as its sorted items; columns_of: by code part of a code version, the lineage of its columns, newest
+    last. All that any commit ever said; where two say otherwise, the later one.
     The rest does not say what the table is, and does not count when states are compared; it is there for what comes.
     files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
     that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
@@ -119,6 +121,7 @@ class TableState:
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     equal: frozenset[Equal] = frozenset()
     past: frozenset[tuple[tuple[str, Any], ...]] = frozenset()
+    columns_of: Mapping[str, str] = field(default_factory=dict)
     schema: str | None = field(default=None, compare=False)
     description: str | None = field(default=None, compare=False)
 
@@ -207,13 +210,19 @@ class TableState:
         shapes = {**self.shapes, **said.shapes} if said.shapes else self.shapes
         equal = self.equal.union(said.equal) if said.equal else self.equal
         past = self.past.union(map(as_items, said.past)) if said.past else self.past
-        return replace(self, questions=questions, shapes=shapes, equal=equal, past=past)
+        columns_of = put_last(self.columns_of, said.columns_of)
+        return replace(self, questions=questions, shapes=shapes, equal=equal, past=past, columns_of=columns_of)
 
     def _files_after(self, commit: Commit) -> Mapping[str, FileSpan]:
         if not commit.added and not commit.removed:
             return self.files
         left = {path: span for path, span in self.files.items() if path not in commit.removed}
         return {**left, **commit.added}
+
+
+def put_last(known: Mapping[str, str], new: Mapping[str, str]) -> Mapping[str, str]:
+    """Both, ``new`` behind what was known; the same object where nothing is new."""
+    return {**{name: text for name, text in known.items() if name not in new}, **new} if new else known
 
 
 def _records(records: Mapping[PartitionKey, PartitionRecord]) -> Records:

@@ -246,3 +246,12 @@ def test_going_on_from_an_earlier_state_gives_the_same(
 ) -> None:
     commits = as_commits(history)
     assert fold(commits[cut:], fold(commits[:cut])) == fold(commits)
+
+
+def test_what_columns_are_made_of_is_known_by_code_the_newest_last() -> None:
+    def said(version: int, columns_of: dict[str, str]) -> Commit:
+        return Commit(version, Provenance(f"r{version}", "gold.a", AT, {}, columns_of=columns_of))
+
+    first = fold([said(1, {"2:a": "one", "2:b": "two"}), said(2, {})])
+    assert first.columns_of == {"2:a": "one", "2:b": "two"}
+    assert list(fold([said(3, {"2:a": "again"})], first).columns_of.items()) == [("2:b", "two"), ("2:a", "again")]

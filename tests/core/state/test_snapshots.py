@@ -58,6 +58,7 @@ states = st.builds(
     ),
     shapes=st.dictionaries(words, st.builds(Shape, st.just((("a", "long", True),)), words), max_size=2),
     equal=st.frozensets(st.builds(Equal, words, st.none() | words, words, words), max_size=3),
+    columns_of=st.dictionaries(words, words, max_size=3),
     past=st.frozensets(st.dictionaries(words, words, max_size=2).map(lambda of: tuple(sorted(of.items()))), max_size=3),
     schema=st.none() | words,
     description=st.none() | words,
