@@ -33,12 +33,6 @@ def nothing_flagged(_location: str, _day: date) -> int:
     return 0
 
 
-def any_hour_of(partitions: PartitionSet, there: FlaggedHours) -> FlaggedHours:
-    """``there``, but of ``partitions``, which are made anew, any hour may be flagged."""
-    days = dict(partitions.parts)
-    return lambda location, day: ALL_DAY if day in days.get(location, ()) else there(location, day)
-
-
 class PartitionMapping(Protocol):
     """How partitions of an asset depend on those of the upstream asset ``of``."""
 

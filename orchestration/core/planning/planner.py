@@ -17,7 +17,7 @@ from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, RunWindow, any_hour_of, nothing_flagged
+from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
 from orchestration.core.planning.request import Chunk, Request
@@ -242,7 +242,8 @@ class _Planning:
         if mapping.window is None:
             return nothing_flagged
         there = self.flags_of(mapping.window, self._table(mapping.of))
-        return any_hour_of(self.made.get(mapping.of, NOTHING), there)
+        days = dict(self.made.get(mapping.of, NOTHING).parts)
+        return lambda location, day: ALL_DAY if day in days.get(location, ()) else there(location, day)
 
     def _inputs(self, mapping: PartitionMapping, partitions: PartitionSet) -> list[Input]:
         state = self._table(mapping.of)

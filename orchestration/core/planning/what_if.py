@@ -1,6 +1,6 @@
 """What would become stale if partitions of an asset changed, or one of their columns alone.
 
-Which partitions are concerned follows from the mappings, as a plan's do that makes the changed ones anew. Of a column
+Which partitions are concerned follows from the mappings, as *may rewrite* of a plan does. Of a column
 that changed, only what is made of it comes out otherwise: what else reads the table is made again with the same rows,
 and whatever is downstream of that does not become stale.
 
@@ -17,7 +17,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.lineage.columns import ColumnLineage, Sources
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.partitions.mappings import any_hour_of, nothing_flagged
+from orchestration.core.partitions.mappings import FlaggedHours, nothing_flagged
 from orchestration.core.planning.planner import FlagsOf
 from orchestration.core.state.table_state import TableState
 
@@ -79,9 +79,8 @@ def reached_by(
     column: it alone changes; None: anything may. lineages: by asset key; an asset that has none counts as reached.
     """
     walk = _Walk(tables, flags_of, None if column is None else lineages or {})
-    walk.changed[start] = _Changed(changed, (start,), frozenset() if column is None else frozenset((column,)))
-    if column is None:
-        walk.changed[start] = _Changed(changed, (start,), frozenset(), whole=True)
+    columns = frozenset(() if column is None else (column,))
+    walk.changed[start] = _Changed(changed, (start,), columns, whole=column is None)
     return tuple(found for key in catalog.dag.downstream(start) if (found := walk.reach(catalog[key])) is not None)
 
 
@@ -115,8 +114,7 @@ class _Walk:
         partitions = PartitionSet.union_of(by_upstream[of] for of in through)
         same = PartitionSet.union_of(by_upstream.values()) - partitions
         path = (*min((self.changed[of].path for of in through or by_upstream), key=len), asset.key)
-        if partitions:
-            self.changed[asset.key] = _Changed(partitions, path, frozenset(columns), whole)
+        self.changed[asset.key] = _Changed(partitions, path, frozenset(columns), whole)
         return Reached(
             asset.key,
             partitions,
@@ -137,10 +135,9 @@ class _Walk:
             above = self.changed.get(mapping.of)
             if above is None:
                 continue
-            flagged = nothing_flagged
-            if mapping.window is not None:
-                of_table = self._flags_of(mapping.window, self._tables.get(mapping.of, _NO_TABLE))
-                flagged = any_hour_of(above.partitions, of_table)
+            flagged: FlaggedHours = nothing_flagged
+            if mapping.window is not None:  # as stored: what changes is no piece of a way to what changes
+                flagged = self._flags_of(mapping.window, self._tables.get(mapping.of, _NO_TABLE))
             if affected := mapping.affected_by(above.partitions, there, flagged):
                 found[mapping.of] = affected
         return found
@@ -162,8 +159,8 @@ class _Walk:
         lineage = None if self._lineages is None else self._lineages.get(asset)
         if lineage is None:
             return True
-        several = (lineage.rows, *lineage.columns.values())
-        return self._rows_differ(lineage, (upstream,)) or any(self._from_changed(one, (upstream,)) for one in several)
+        only = (upstream,)
+        return self._rows_differ(lineage, only) or any(self._from_changed(of, only) for of in lineage.columns.values())
 
     def _rows_differ(self, lineage: ColumnLineage, upstream: Mapping[str, Any] | tuple[str, ...]) -> bool:
         if lineage.rows.unknown or self._from_changed(lineage.rows, upstream):
