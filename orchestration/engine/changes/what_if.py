@@ -92,12 +92,11 @@ def _start(workspace: Workspace, text: str) -> tuple[str, str | None]:
     key = f"{layer}.{name}"
     if key not in workspace.catalog:
         known = workspace.catalog.keys
-        near = get_close_matches(key if name else layer, known, n=1) or [
-            one for one in known if one.endswith(f".{layer}")
-        ]
+        whole = [f"{one}{text.removeprefix(layer)}" for one in known if one.endswith(f".{layer}")]
+        near = whole or [f"{one}{dot}{column}" for one in get_close_matches(key, known, n=1)]
         raise UsageError(
             f"the asset {key if name else text!r} is unknown",
-            f"Did you mean {near[0]}{dot}{column}?" if near else f"Known are {', '.join(known)}.",
+            f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}.",
         )
     if not dot:
         return key, None
