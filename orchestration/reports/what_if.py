@@ -63,14 +63,16 @@ def _below(found: WhatIf) -> list[str]:
     stale = [one for one in found.reached if one.partitions]
     same = [one for one in found.reached if one.same]
     partitions, rows = sum(len(one.partitions) for one in stale), sum(one.rows for one in stale)
-    lines = [
-        f"In all {_count(partitions, 'partition')} of {_count(len(stale), 'asset')} with {_count(rows, 'row')} would "
-        "be stale, at the most: what comes out the same ends it there."
-    ]
+    lines = []
+    if stale:
+        lines.append(
+            f"In all {_count(partitions, 'partition')} of {_count(len(stale), 'asset')} with {_count(rows, 'row')} "
+            "would be stale and may come out otherwise, at the most: what does not, ends it there."
+        )
     if same:
         also = sum(len(one.same) for one in same)
         lines.append(
-            f"{_count(also, 'partition')} besides would be made again for nothing; nothing after them is stale."
+            f"{_count(also, 'partition')} would be stale and made again for nothing; after them nothing is stale."
         )
     if lacking := [one.asset for one in found.reached if one.unknown and not one.columns]:
         lines.append(

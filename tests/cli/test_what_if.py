@@ -142,8 +142,8 @@ def test_for_people(aqi: Aqi, lake: str) -> None:
     assert "comes out the same" in of_days
     assert "reads it, and none of this column" in of_days
     below = "\n".join(lines[6:])
-    assert "In all 12 partitions of 3 assets with 192 rows would be stale, at the most" in below
-    assert "7 partitions besides would be made again for nothing; nothing after them is stale." in below
+    assert "In all 12 partitions of 3 assets with 192 rows would be stale and may come out otherwise" in below
+    assert "7 partitions would be stale and made again for nothing; after them nothing is stale." in below
     assert f"Of {QUARANTINE} no columns are recorded, so they count as concerned." in below
     assert "`aqi materialize SELECTION --record-columns`" in below
     assert f"Of earlier code than now's are the recorded columns of {DAYS}." in below
