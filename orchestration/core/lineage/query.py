@@ -1,0 +1,46 @@
+"""Which column a SELECTION asks about, and how far its lineage is to be walked.
+
+The language is that of selections (``core.selection.parser``): a column stands where an asset would.
+
+=========================  ================================================
+``gold.days.peak``         what it comes from, to the source
+``gold.days.peak+``        what is made of it
+``+gold.days.peak+``       both
+``2+gold.days.peak``       what it comes from, two hops far at most
+``gold.days.peak+1``       what is made of it, one hop far at most
+=========================  ================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from orchestration.core.selection.expressions import Name, Walk
+from orchestration.core.selection.parser import parse
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnQuery:
+    """column: as it was written. up, down: so many hops at most, None for all the way, 0 for none."""
+
+    column: str
+    up: int | None
+    down: int | None
+
+
+def column_query(selection: str, assets: Collection[str], sources: Collection[str]) -> ColumnQuery | None:
+    """The column that a selection names; None where it means assets, or what should be one.
+
+    A name is that of a column where what stands before its last dot is an asset or a source, or where it has more dots
+    than an asset's. Raises SelectionError for what cannot be read.
+    """
+    expression, up, down = parse(selection).expression, None, 0
+    if isinstance(expression, Walk):
+        expression, up, down = expression.start, expression.up, expression.down
+    if not isinstance(expression, Name) or expression.key in assets:
+        return None
+    of = expression.key.rpartition(".")[0]
+    if of not in assets and of not in sources and "." not in of:
+        return None
+    return ColumnQuery(expression.key, up, down)
