@@ -98,7 +98,10 @@ def by_source(sources: Sources) -> Mapping[Field, tuple[Kind, ...]]:
     for edge in sources.edges:
         kinds.setdefault(Field(edge.of, edge.column), set()).add(edge.kind)
     told = {field: _in_order(of) for field, of in kinds.items()}
-    return dict(sorted(told.items(), key=lambda one: (not one[1][0].is_direct, one[0])))
+    order = list(Kind)
+    return dict(
+        sorted(told.items(), key=lambda one: (not one[1][0].is_direct, one[0].of, order.index(one[1][0]), one[0]))
+    )
 
 
 def _in_order(kinds: Collection[Kind]) -> tuple[Kind, ...]:

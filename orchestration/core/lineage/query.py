@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from orchestration.core.selection.expressions import Name, Walk
 from orchestration.core.selection.parser import parse
@@ -32,15 +33,16 @@ class ColumnQuery:
 def column_query(selection: str, assets: Collection[str], sources: Collection[str]) -> ColumnQuery | None:
     """The column that a selection names; None where it means assets, or what should be one.
 
-    A name is that of a column where what stands before its last dot is an asset or a source, or where it has more dots
-    than an asset's. Raises SelectionError for what cannot be read.
+    A name is that of a column where what stands before its last dot is an asset or a source, or is more like a source
+    than like a layer; and where it has more dots than an asset's. Raises SelectionError for what cannot be read.
     """
-    expression, up, down = parse(selection).expression, None, 0
-    if isinstance(expression, Walk):
-        expression, up, down = expression.start, expression.up, expression.down
+    read = parse(selection).expression
+    expression, up, down = (read.start, read.up, read.down) if isinstance(read, Walk) else (read, None, 0)
     if not isinstance(expression, Name) or expression.key in assets:
         return None
     of = expression.key.rpartition(".")[0]
     if of not in assets and of not in sources and "." not in of:
-        return None
+        near = get_close_matches(of, [*sources, *{key.partition(".")[0] for key in assets}], n=1)
+        if not near or near[0] not in sources:
+            return None
     return ColumnQuery(expression.key, up, down)

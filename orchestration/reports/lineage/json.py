@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.lineage.branches import hops_to_json, rows_downstream, rows_upstream
 from orchestration.core.lineage.columns import Sources
-from orchestration.core.lineage.walk import Walk, ends
+from orchestration.core.lineage.walk import Lineages, Walk, ends
 from orchestration.reports.json_text import to_json
 from orchestration.reports.lineage.facts.assets import AssetFacts, asset_facts
 from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, ColumnWalks, recorded_of
@@ -62,13 +62,11 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
     told = {
         "format": FORMAT,
         "column": found.start._asdict(),
-        "upstream": None if found.up is None else _walk(found.up, rows_upstream(lineages, found.up)),
+        "upstream": None if found.up is None else _upstream(found.up, lineages),
         "downstream": None if found.down is None else _walk(found.down, rows_downstream(lineages, found.down)),
         "not_recorded": [key for key in passed if key in found.recorded.lacking],
         "of_older_code": [key for key in passed if key in found.recorded.of_older_code],
     }
-    if found.up is not None:
-        told["upstream"]["ends"] = [_edge(*edge) for edge in sorted(ends(found.up))]
     return to_json(told) + "\n"
 
 
@@ -142,6 +140,10 @@ def _sources(sources: Sources) -> dict[str, Any]:
 
 def _edge(of: str, column: str, kind: Any) -> dict[str, str]:
     return {"of": of, "column": column, "type": kind.type, "kind": str(kind)}
+
+
+def _upstream(walk: Walk, lineages: Lineages) -> dict[str, Any]:
+    return _walk(walk, rows_upstream(lineages, walk)) | {"ends": [_edge(*edge) for edge in sorted(ends(walk))]}
 
 
 def _walk(walk: Walk, rows: Mapping[str, Sources]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ CLASSES = {
     State.UNRECORDED: "fill:#f4e0ec,stroke:#cc79a7,color:#000,stroke-width:4px,stroke-dasharray:6 3",
     NOTHING: "fill:#fff,stroke:#999,color:#000",
 }
-_ESCAPED = {character: f"#{ord(character)};" for character in "\"#&<>`\\|{}[]();*_~"}
+_ESCAPED = {character: f"#{ord(character)};" for character in '"#&<>`\\|{}[]();*_~'}
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:

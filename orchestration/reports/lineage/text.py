@@ -20,7 +20,9 @@ COLOURS = {"fresh": "green", "stale": "yellow", "missing": "yellow", "failed": "
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
     """A tree from the sources downwards; an asset with several upstream assets stands below its first one, and below
-    the others as a reference. Beside it its states, rows, the last run that wrote it, what it is."""
+    the others as a reference. Beside it its states, rows, the last run that wrote it, what it is.
+
+    Of one table without partitions also what it was made from: it has one partition, which needs no naming."""
     catalog, facts = workspace.catalog, asset_facts(workspace, keys)
     rows: list[tuple[str, ...]] = []
     seen: set[str] = set()
@@ -43,7 +45,12 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
 
     for root in roots:
         draw(root, "", "", "")
-    return "\n".join(in_columns(rows, right=(2,))) + "\n"
+    tree = "\n".join(in_columns(rows, right=(2,))) + "\n"
+    if len(keys) == 1 and catalog[keys[0]].partitions is None and facts[keys[0]].last is not None:
+        from orchestration.reports.lineage.facts.partition import read_audit
+
+        return f"{tree}\n{audit_in_words(read_audit(workspace, keys, None, ()))}"
+    return tree
 
 
 def columns(found: ColumnsOfAssets | ColumnWalks) -> str:

@@ -68,9 +68,12 @@ def walked(workspace: Workspace, query: ColumnQuery) -> ColumnWalks:
     of, _, column = query.column.rpartition(".")
     if of in recorded.lacking:
         _check_contract(workspace, of, column)
-        raise UsageError(f"nothing is recorded of what the columns of {of} are made from", remedy([of]))
-    if of not in catalog and "." in of and not recorded.lineages:  # no asset, nor can it be a source
-        workspace.select(of)
+        raise UsageError(f"nothing is recorded of what the columns of {of} are made from", _sentence(remedy([of])))
+    fetched = [asset.key for asset in workspace.project.fetched if asset.source == of]
+    if lacking := [key for key in fetched if key in recorded.lacking]:
+        raise UsageError(f"nothing is recorded of what the columns of {of} go into", _sentence(remedy(lacking)))
+    if of not in catalog and "." in of:
+        workspace.select(of)  # says which asset is meant
     start = field_of(query.column, recorded.lineages)
     up = down = None
     if query.up != 0:
@@ -107,9 +110,13 @@ def remedy(lacking: Sequence[str]) -> str:
     """How to get records of the columns of these assets."""
     selection = lacking[0] if len(lacking) == 1 else "SELECTION"
     return (
-        f"The next step of an asset records them; `aqi materialize {selection} --record-columns` does so where all is "
-        "fresh."
+        f"the next step of an asset records them; `aqi materialize {selection} --record-columns` does so where all is "
+        "fresh"
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _named(keys: Sequence[str]) -> str:

@@ -51,15 +51,17 @@ def _asset(found: ColumnsOfAssets, key: str) -> Iterator[str]:
 
 
 def _sources(sources: Sources, nothing: str) -> str:
-    """``gold.days.peak AGGREGATION, …``, by asset once: columns of the same asset stand behind it."""
-    told, before = [], ""
+    """``gold.days.peak, mean AGGREGATION; day GROUP_BY``: columns that are used alike together, an asset named once."""
+    alike: dict[tuple[str, tuple[Kind, ...]], list[str]] = {}
     for field, kinds in by_source(sources).items():
-        direct = any(kind.is_direct for kind in kinds)
-        name = field.column if field.of == before else str(field)
-        before = field.of
-        told.append(f"{name} {_kinds(kinds)}" if direct else styled(f"{name} {_kinds(kinds)}", "dim"))
+        alike.setdefault((field.of, kinds), []).append(field.column)
+    told, before = [], ""
+    for (of, kinds), columns in alike.items():
+        text = f"{'' if of == before else f'{of}.'}{', '.join(columns)} {_kinds(kinds)}"
+        told.append(text if kinds[0].is_direct else styled(text, "dim"))
+        before = of
     told += [styled(f"unknown: {one}", "yellow") for one in sorted(sources.unknown)]
-    return ", ".join(told) or styled(nothing, "dim")
+    return "; ".join(told) or styled(nothing, "dim")
 
 
 def _rows(title: str, rows: Mapping[str, Sources]) -> Iterator[str]:

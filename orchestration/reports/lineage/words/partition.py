@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from orchestration.core.lineage.audit import AuditHop, Consulted, Made
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.state.partition_record import Answer, Question
 from orchestration.core.state.freshness import State
+from orchestration.core.state.partition_record import Answer, Question
 from orchestration.reports.lineage.facts.partition import Audited, Place
 from orchestration.reports.lineage.words.ink import styled
 
@@ -110,9 +110,8 @@ def _reads(of: str, made: Sequence[Made]) -> Iterator[str]:
     count = "it has" if len(consulted) == 1 else f"{len(changed)} of {len(consulted)} have"
     yield f"{name}: {styled(f'{count} changed since', 'yellow')}{without}"
     yield from (f"  {_changed(one)}" for one in changed[:SHOWN])
-    if more := len(changed) - SHOWN:
-        if more > 0:
-            yield f"  … and {more} more"
+    if len(changed) > SHOWN:
+        yield f"  … and {len(changed) - SHOWN} more"
 
 
 def _changed(one: Consulted) -> str:
@@ -127,12 +126,14 @@ def _answers(found: Audited, hop: AuditHop, made: Sequence[Made]) -> Iterator[st
             place = found.place_of(hop.asset.key, one.partition, answer)
             owners.setdefault((answer.asked, answer.forced, place), []).append((one, answer))
     if not owners:
-        asked = sorted({one.record.as_of for one in made if one.record.as_of})
-        yield f"{hop.asset.source}, {f'asked at {asked[0]}' if asked else 'asked'}: no answer is recorded to own rows"
+        moments = sorted({one.record.as_of for one in made if one.record.as_of})
+        last = f", asked at {moments[-1]}" if moments else ""
+        yield f"{hop.asset.source}{last}: of no answer it is recorded that it owns rows"
     ordered = sorted(owners.items(), key=lambda item: item[0])
     for (asked, forced, place), several in ordered[:SHOWN] if len(ordered) > SHOWN + 1 else ordered:
-        yield f"{hop.asset.source}, asked at {asked or 'a moment that is not recorded'}{', forced' if forced else ''}: " + (
-            f"owns {_owned(several)}"
+        yield (
+            f"{hop.asset.source}, asked at {asked or 'a moment that is not recorded'}{', forced' if forced else ''}: "
+            + (f"owns {_owned(several)}")
         )
         yield f"  {_lies(place, asked)}"
         questions = dict.fromkeys(hop.question_of(one, answer) for one, answer in several)
