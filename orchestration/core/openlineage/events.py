@@ -14,13 +14,14 @@ Must not know: how they are sent, and the clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.openlineage.columns import ToldColumns
 from orchestration.core.openlineage.naming import Dataset, run_uuid
 from orchestration.core.openlineage.quality import DeclaredCheck, Quality, check_results
 from orchestration.core.openlineage.subsets import condition
@@ -46,24 +47,6 @@ class EventType(StrEnum):
 
 Period = tuple[datetime, datetime]
 """From its first instant to the first one after it."""
-
-
-class SourceField(NamedTuple):
-    """A column that another is made from. type: DIRECT or INDIRECT; subtype: IDENTITY, AGGREGATION, FILTER, …"""
-
-    namespace: str
-    dataset: str
-    field: str
-    type: str
-    subtype: str
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnLineage:
-    """What columns are made from. fields: by output column. whole: what decides about rows, whatever the column."""
-
-    fields: Mapping[str, Sequence[SourceField]] = field(default_factory=dict)
-    whole: Sequence[SourceField] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +103,7 @@ class TableFacts:
     partitions: PartitionSet | None = None
     quality: Quality | None = None
     checks: tuple[DeclaredCheck, ...] = ()
-    lineage: ColumnLineage | None = None
+    lineage: ToldColumns | None = None
 
 
 def run_event(kind: EventType, at: datetime, run: RunFacts, period: Period | None, error: str = "") -> dict[str, Any]:
@@ -263,29 +246,12 @@ def _output(table: TableFacts, outcome: StepOutcome | None, moment: str) -> dict
     if table.partitions is not None and (which := condition(table.partitions, table.columns)):
         of_output["subset"] = {"outputCondition": which}
     if table.lineage is not None:
-        facets["columnLineage"] = column_lineage(table.lineage)
+        facets["columnLineage"] = table.lineage.facet()
     if outcome is not None:
         of_output["outputStatistics"] = {"rowCount": outcome.rows}
         if table.quality is not None and table.quality.partitions:
             facets["dataQualityMetrics"] = table.quality.metrics(moment)
     return {**table.dataset.to_json(), "facets": facets, "outputFacets": of_output}
-
-
-def column_lineage(lineage: ColumnLineage) -> dict[str, Any]:
-    """The facet ``columnLineage``. A source column that is used in several ways is named once, with all of them."""
-    fields = {name: {"inputFields": _fields(sources)} for name, sources in lineage.fields.items()}
-    return {"fields": fields, **({"dataset": _fields(lineage.whole)} if lineage.whole else {})}
-
-
-def _fields(sources: Sequence[SourceField]) -> list[dict[str, Any]]:
-    ways: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    for source in dict.fromkeys(sources):
-        way = {"type": source.type, "subtype": source.subtype}
-        ways.setdefault((source.namespace, source.dataset, source.field), []).append(way)
-    return [
-        {"namespace": namespace, "name": name, "field": column, "transformations": how}
-        for (namespace, name, column), how in ways.items()
-    ]
 
 
 def _results(outcome: StepOutcome, table: TableFacts) -> dict[str, Any] | None:

@@ -91,6 +91,9 @@ def test_what_was_not_counted_everywhere_is_not_told() -> None:
     assert found.values == {}
     assert set(found.violations) == {"not_null", "unique", "short", "open"}
     assert quality(record(24, values={"level": 20}), record(0)).values == {"level": 20}
+    assert quality(record(24, values={"level": 1}), record(0, values={"level": 1})).values == {"level": 1}, (
+        "of one kind"
+    )
 
 
 def test_what_somebody_else_changed_is_not_told() -> None:

@@ -24,7 +24,7 @@ from resources.raw.answers import RawAnswers
 from resources.raw.index import NAME
 from resources.raw.renames import Renamed
 from resources.storage import whole_files
-from tests.resources.raw.test_answers import (
+from tests.support.kept_answers import (
     DAMAGE,
     FEED,
     LATER,
