@@ -28,7 +28,7 @@ CLASSES = {
     State.UNRECORDED: "fill:#f4e0ec,stroke:#cc79a7,color:#000,stroke-width:4px,stroke-dasharray:6 3",
     NOTHING: "fill:#fff,stroke:#999,color:#000",
 }
-_ESCAPED = {character: f"#{ord(character)};" for character in '"#&<>`\\|{}[]();*_~'}
+_ESCAPED = {character: f"#{ord(character)};" for character in '"#&<>%`\\'}
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
@@ -38,12 +38,13 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
     names = _numbered([*(f"{SOURCES}/{name}" for name in sources), *keys])
     layers = {SOURCES: [(names[f"{SOURCES}/{name}"], [name]) for name in sources]} if sources else {}
     for key in keys:
-        told = [catalog[key].name, facts[key].in_words]
-        if (rows := facts[key].rows) is not None:
-            told.append(f"{rows:,} rows")
+        told = [key, facts[key].in_words, *([facts[key].rows_in_words] if facts[key].rows is not None else [])]
         layers.setdefault(catalog[key].layer, []).append((names[key], told))
     lines = ["flowchart LR"]
-    for layer, nodes in layers.items():
+    below = {catalog[key].layer: 0 for key in keys} | {SOURCES: -1}
+    for key in keys:  # a layer stands behind those that its assets are made from
+        below[catalog[key].layer] = max(below[catalog[key].layer], len(catalog.dag.upstream(key)))
+    for layer, nodes in sorted(layers.items(), key=lambda one: below[one[0]]):
         lines += _subgraph(f"layer_{len(lines)}", layer, [_node(name, told) for name, told in nodes])
     for key in keys:
         if source := catalog[key].source:

@@ -68,6 +68,5 @@ def partition(found: Audited) -> str:
 def _cells(facts: AssetFacts) -> tuple[str, str, str, str]:
     worst = facts.worst
     states = styled(facts.in_words, "dim" if worst is None else COLOURS[worst])
-    rows = "" if facts.rows is None else f"{facts.rows:,} rows"
     last = "" if facts.last is None else f"{moment_in_words(facts.last.at)} by {facts.last.run_id}"
-    return states, rows, last, styled(f"— {facts.asset.description.splitlines()[0]}", "dim")
+    return states, facts.rows_in_words, last, styled(f"— {facts.asset.description.splitlines()[0]}", "dim")

@@ -41,6 +41,11 @@ class AssetFacts:
         told = [f"{self.states[state]:,} {state}" for state in reversed(WORST_FIRST) if self.states.get(state)]
         return ", ".join([*told, *(f"{count:,} {mark}" for mark, count in self.marks.items())]) or "nothing yet"
 
+    @property
+    def rows_in_words(self) -> str:
+        """``263,016 rows``; nothing where none are recorded."""
+        return "" if self.rows is None else f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
+
 
 def asset_facts(workspace: Workspace, keys: Sequence[str]) -> dict[str, AssetFacts]:
     """Of each of the assets ``keys``: what is there of it, and of all that any of them has."""
