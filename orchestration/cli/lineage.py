@@ -50,7 +50,8 @@ def lineage(
     that column, gold.days.peak+ downstream, 2+gold.days.peak two hops. --partitions and --locations, of one asset: what
     exactly that one partition was made from, to the answers of the source.
     """
-    from orchestration.reports.output import check_output, write_output
+    from orchestration.reports.lineage.words.ink import plain
+    from orchestration.reports.output import check_writable, write_output
 
     form = "json" if as_json else form
     wanted = _wanted(columns=columns, days=days, locations=locations)
@@ -59,13 +60,13 @@ def lineage(
         option = "--columns" if columns else "--partitions"
         raise UsageError(f"{option} cannot be told as {form}", f"Choose another --format: {able}.")
     if output is not None:
-        check_output(output)
+        check_writable(output)
     workspace = open_workspace(profile)
     text, notes = _told(workspace, selection, form, wanted, days, place_names(locations))
     for note in notes:
         click.echo(f"note: {note}", err=True)
     if output is not None:
-        write_output(output, text)
+        write_output(output, plain(text))
     else:
         _print(text, styled=form == DEFAULT)
     return 0

@@ -7,15 +7,18 @@ from pathlib import Path
 from orchestration.core.errors import UsageError
 
 
-def check_output(output: Path) -> None:
-    """Raises UsageError where a file of that name cannot be written; nothing is written."""
+def check_writable(output: Path, *, replaced: bool = False) -> None:
+    """Raises UsageError where a file of that name cannot be written; nothing is written.
+
+    replaced: it is written beside, and then put in its place.
+    """
     import tempfile
 
     try:
         if output.is_file():
             with output.open("ab"):
                 pass
-        elif not output.exists():
+        if replaced or not output.exists():
             with tempfile.TemporaryFile(dir=output.parent):
                 pass
     except OSError as error:
