@@ -75,8 +75,8 @@ def _the_one(workspace: Workspace, key: str, days: str | None, locations: Sequen
         return NULL_KEY
     if days is None or days == NULL:
         raise UsageError(f"{key} has partitions: say which", "Add --partitions, for instance --partitions 2025-08-08.")
-    there = workspace.states([key])[key].present.locations
-    workspace.check_locations(locations, there)
+    table = workspace.states([key]).get(key)
+    workspace.check_locations(locations, () if table is None else table.present.locations)
     places = locations or [place.key for place in workspace.settings.locations]
     asked = asset.asked_by(PartitionSet.of(workspace.days(days), places))
     if len(asked) != 1:
