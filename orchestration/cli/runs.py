@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
     command,
     confirm,
@@ -25,23 +25,12 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.hourly import gap_in_words
 from resources.prefect.quiet import quiet_prefect
 
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
-
-
-def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a command that runs steps can say of where their time went."""
-    to_file = click.option(
-        "-o",
-        "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="With --profile-run: write it to a file instead (NAME.json, .svg, .html, .txt).",
-    )
-    said = click.option("--profile-run", is_flag=True, help="Say where the time of the run went.")
-    return said(to_file(function))
 
 
 @main.command()
@@ -60,6 +49,7 @@ def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     is_flag=True,
     help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
 )
+@record_columns_option
 @profile_run_options
 @engine_option
 @yarn_check_option
@@ -74,6 +64,7 @@ def materialize(
     dry_run: bool,
     force: bool,
     from_raw: bool,
+    record_columns: bool,
     profile_run: bool,
     output: Path | None,
     engine: str | None,
@@ -85,8 +76,21 @@ def materialize(
 
     With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
     """
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
+    if record_columns:
+        check_alone(
+            {
+                "--partitions": days,
+                "--locations": locations,
+                "--hourly": hourly,
+                "--force": force,
+                "--from-raw": from_raw,
+                "--profile-run": profile_run,
+            }
+        )
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    if record_columns:
+        return record(workspace, selection, dry_run=dry_run, as_json=as_json)
     if hourly:
         if days is not None or force or from_raw:
             raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
@@ -167,7 +171,7 @@ def backfill(
     """
     from orchestration.engine.backfill import backfill_request
 
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
@@ -266,7 +270,7 @@ def repair(
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
     Without --partitions: all of them.
     """
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
@@ -324,18 +328,6 @@ def wipe(
     if as_json:
         click.echo(to_json([item.to_json() for item in wipes]))
     return 0
-
-
-def _check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) -> None:
-    """Raises UsageError for what cannot be said, before any work."""
-    if output is not None and not profile_run:
-        raise UsageError("--output is where the profile of the run goes", "Add --profile-run, or leave out --output.")
-    if profile_run and dry_run:
-        raise UsageError("--dry-run runs nothing that could be measured", "Leave out --profile-run.")
-    if output is not None:
-        from orchestration.reports.run_profile import check_output
-
-        check_output(output)
 
 
 def _run(
