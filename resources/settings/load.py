@@ -28,6 +28,7 @@ from resources.settings.operations import (
     HourlySettings,
     MaintenanceSettings,
     RawSettings,
+    ReportSettings,
 )
 from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
@@ -191,6 +192,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     raw: RawSettings = RawSettings()
+    report: ReportSettings = ReportSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
 
     @model_validator(mode="before")
