@@ -8,6 +8,7 @@ Deterministic; knows nothing of assets.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -48,7 +49,7 @@ def layout(parents: Mapping[str, Sequence[str]], groups: Sequence[Iterable[str]]
     """A drawing of nodes and what is upstream of each.
 
     parents: node → nodes, in topological order. groups: every node in one of them; the columns of a group lie right of
-    those of the group before, unless an edge goes backwards.
+    those of the group before, unless an edge goes backwards. What is joined to nothing stands where there is room.
     """
     group_of = {node: number for number, group in enumerate(groups) for node in group}
     column_of, bands = _columns(parents, group_of, len(groups))
@@ -94,6 +95,13 @@ def _columns(
     for node, upstream in parents.items():
         least = max((found[parent] + 1 for parent in upstream), default=0)
         found[node] = max(begins[group_of[node]], least)
+    joined = {node for child, upstream in parents.items() if upstream for node in (child, *upstream)}
+    many = Counter(found[node] for node in found if node in joined)
+    for node in found:
+        if node not in joined:  # it may stand anywhere in its group: where there is room
+            begin, width = begins[group_of[node]], widths[group_of[node]]
+            found[node] = min(range(begin, begin + width), key=lambda at: (many[at], at))
+            many[found[node]] += 1
     return found, tuple((begin, begin + width - 1) for begin, width in zip(begins, widths, strict=True))
 
 

@@ -32,7 +32,12 @@ def page(found: Found, pages: Sequence[str]) -> str:
     shown = [name for name in pages if name in facts]
     style = "\n".join(static(f"{name}.css") for name in ("style", *shown))
     script = bundle("app.js", [f"{name}.js" for name in shown])
-    environment = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
     return environment.get_template("page.html").render(
         title=f"{told['project']}: report",
         head=told,

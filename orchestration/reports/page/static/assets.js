@@ -12,8 +12,14 @@ export function draw(root, facts, app) {
   const names = [...assets.keys()];
   const found = el("input", { type: "search", id: "find-asset", list: "asset-names", placeholder: "gold.…", autocomplete: "off" });
   found.addEventListener("change", () => assets.has(found.value) && app.go("assets", found.value));
+  const overview = el("button", { type: "button", "aria-pressed": "false" }, "Overview");
+  overview.addEventListener("click", () => {
+    const on = overview.getAttribute("aria-pressed") !== "true";
+    overview.setAttribute("aria-pressed", String(on));
+    graph.overview(on);
+  });
   root.append(
-    el("div", { class: "tools" }, el("label", { for: "find-asset" }, "Open an asset "), found,
+    el("div", { class: "tools" }, el("label", { for: "find-asset" }, "Open an asset "), found, " ", overview,
       el("datalist", { id: "asset-names" }, names.map((name) => el("option", { value: name })))),
     graph.element,
     legend(facts),

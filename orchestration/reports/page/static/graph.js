@@ -3,15 +3,15 @@ import { MARKS, count, scrolling, svg } from "./dom.js";
 
 const ROW = 80;
 const HIGH = 60;
-const GAP = 34;
+const GAP = 28;
 const TOP = 30;
-const LETTER = 6.5;
-const PAD = 12;
+const LETTER = 6.75;
+const PAD = 10;
 
 // Draws the graph. nodes: name → {title, lines: [[class, text]], told, href}. Gives {element, light(lit), focus(name)}.
 export function drawGraph(graph, nodes) {
   const longest = Math.max(...graph.nodes.map(([name]) => nodes[name].title.length), 12);
-  const wide = Math.min(Math.max(Math.ceil(longest * LETTER) + 2 * PAD, 150), 214);
+  const wide = Math.min(Math.max(Math.ceil(longest * LETTER) + 2 * PAD, 150), 216);
   const left = (x) => x * (wide + GAP) + 8;
   const middle = (y) => TOP + y * ROW;
   const size = [left(graph.columns) - GAP + 8, middle(graph.rows) + 10];
@@ -70,6 +70,10 @@ export function drawGraph(graph, nodes) {
         one.badgeBox.setAttribute("width", told ? told.length * 6.6 + 10 : 0);
       }
       for (const { from, to, line } of edges) line.classList.toggle("on", Boolean(lit) && lit.joins.has(`${from} ${to}`));
+    },
+    // All of it as wide as its box, to see where something is; or as large as it can be read.
+    overview(on) {
+      box.classList.toggle("overview", on);
     },
     focus(name) {
       if (drawn.has(name)) drawn.get(name).element.focus();
