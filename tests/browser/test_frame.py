@@ -130,3 +130,5 @@ def test_printed_it_is_light_and_has_no_buttons(opened: Open) -> None:
     assert not page.get_by_role("tab", name="Runs").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.get_by_role("heading", name="gold.fact_episode").is_visible()
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with Chromium's margins
+    assert page.evaluate("document.documentElement.scrollWidth") == 718
