@@ -254,3 +254,14 @@ def test_what_another_process_makes_is_told_as_unknown(lake: Lake) -> None:
     assert found.what == "recorded"
     known = recorded(lake)
     assert known is not None and known.unknown == {ELSEWHERE}
+
+
+@pytest.mark.spark
+def test_spark_records_the_same(lake: Lake, on_spark: Any, tmp_path: Path) -> None:
+    other = replace(lake, folder=tmp_path / "spark", shared=on_spark)
+    assert other.materialize(DAY, locations=["hanoi"]).ok
+    workspaces = [one.workspace for one in (lake, other)]
+    there, here = (of.states(of.select(ALL)) for of in workspaces)
+    assert {key: dict(state.columns_of) for key, state in here.items()} == {
+        key: {part: there[key].columns_of[part]} for key, part in workspaces[0].code_parts(there).items()
+    }
