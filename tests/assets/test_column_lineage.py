@@ -14,8 +14,8 @@ from orchestration.core.lineage.columns import ColumnLineage, Sources
 from orchestration.core.lineage.compare import differences
 from orchestration.core.lineage.walk import downstream, ends, field_of, upstream
 from orchestration.engine.engines.engine import Engine
+from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import lineage_of_asset
-from orchestration.engine.lineage.of_steps import compared
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from tests.assets import lineage_by_hand as by_hand

@@ -23,6 +23,7 @@ from orchestration.core.runs.outcome import RunSummary, StepOutcome
 from orchestration.core.runs.step_parts import SoFar
 from orchestration.engine.changes.record_columns import planned_columns, record_columns
 from orchestration.engine.lineage import of_steps
+from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import ELSEWHERE
 from orchestration.engine.lineage.recorded import recorded_columns
 from orchestration.engine.workspace import Workspace
@@ -91,7 +92,7 @@ def test_the_first_step_of_every_asset_records_its_columns(lake: Lake) -> None:
     for key, lineage in found.lineages.items():
         assert tuple(lineage.columns) == workspace.contracts[key].column_names
         assert not lineage.unknown
-        assert of_steps.compared(workspace.catalog[key], workspace.contracts, lineage) == ()
+        assert compared(workspace.catalog[key], workspace.contracts, lineage) == ()
     assert found.lineages[oracle.BRONZE].reads == {"open_meteo", oracle.BRONZE}
 
 
