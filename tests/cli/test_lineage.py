@@ -109,6 +109,17 @@ def test_a_column_downstream_and_only_so_far(aqi: Aqi, columns: str) -> None:
         f"{DAILY}.aqi_daily_max",
     }
     assert [row["asset"] for row in down["downstream"]["rows"]] == [EPISODE]
+    words = aqi("lineage", "open_meteo.pm2_5+1", "--columns", AQI_WAREHOUSE__URI=columns).stdout
+    assert words.splitlines() == [
+        "open_meteo.pm2_5  goes into",
+        "└─ bronze.open_meteo_hourly.pm25  IDENTITY",
+        "",
+        "has a say in which rows there are:",
+        "  silver.air_quality_hourly_clean  bronze.open_meteo_hourly.pm25 FILTER",
+        "",
+        "may go into these as well, of which not all is known:",
+        f"  {EPISODE}.dominant_pollutant  unknown: some_function",
+    ]
     call = ("lineage", "1+gold.fact_air_quality_hourly.aqi+", "--columns", "--json")
     both = json.loads(aqi(*call, AQI_WAREHOUSE__URI=columns).stdout)
     assert [hop["source"]["of"] for hop in both["upstream"]["hops"]] == ["silver.air_quality_hourly_clean"]
