@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, lineage, runs, upkeep, verify, watch, worker
+from orchestration.cli import changes, deploy, lineage, plans, report, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -28,7 +28,20 @@ from orchestration.cli.common import (
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
-__all__ = ["changes", "deploy", "lineage", "main", "run", "runs", "upkeep", "verify", "watch", "worker"]
+__all__ = [
+    "changes",
+    "deploy",
+    "lineage",
+    "main",
+    "plans",
+    "report",
+    "run",
+    "runs",
+    "upkeep",
+    "verify",
+    "watch",
+    "worker",
+]
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The commands that change tables, or say what would change them: materialize, backfill, plan, wipe, repair."""
+"""The commands that change tables: materialize, backfill, repair, wipe."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from orchestration.cli.common import (
     console_for_people,
     dry_run_option,
     engine_option,
+    force_option,
     json_option,
     leave_interrupted,
     locations_option,
@@ -25,12 +26,11 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.hourly import gap_in_words
 from resources.prefect.quiet import quiet_prefect
-
-force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 
 
 @main.command()
@@ -101,7 +101,7 @@ def materialize(
         workspace.select(selection), days, place_names(locations), force=force, from_raw=from_raw
     )
     if dry_run:
-        return _show_plan(workspace, request, as_json)
+        return show_plan(workspace, request, as_json)
     return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output)
 
 
@@ -121,7 +121,7 @@ def _hourly(
         from orchestration.engine.observation import look
 
         looked = look(workspace, request)
-        status = _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+        status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
         for line in [] if looked is None else looked.problems:
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
@@ -176,62 +176,8 @@ def backfill(
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
-        return _show_plan(workspace, request, as_json)
+        return show_plan(workspace, request, as_json)
     return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output)
-
-
-@main.command()
-@click.argument("selection", required=False)
-@partitions_option
-@locations_option
-@force_option
-@click.option(
-    "--changed",
-    is_flag=True,
-    help="What changes of code, contracts and configuration make of everything that is there, and what that costs.",
-)
-@profile_option
-@json_option
-@command
-def plan(
-    selection: str | None,
-    days: str | None,
-    locations: str,
-    force: bool,
-    changed: bool,
-    profile: str | None,
-    as_json: bool,
-) -> int:
-    """Print what `materialize` would do, and why. Needs no JVM.
-
-    With --changed the exit status is 3 where something can only be brought up to date by fetching it again.
-    """
-    workspace = open_workspace(profile)
-    if changed:
-        if days is not None or locations or force:
-            raise UsageError(
-                "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
-            )
-        return _show_costs(workspace, selection or "*", as_json)
-    if selection is None:
-        raise click.UsageError("Missing argument 'SELECTION'.")
-    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
-    return _show_plan(workspace, request, as_json)
-
-
-def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
-    from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.changed import costs
-    from orchestration.reports.json_text import to_json
-
-    found = costs(workspace, workspace.select(selection))
-    if as_json:
-        click.echo(to_json(found.to_json()))
-    else:
-        print_plan(console_for_people(), found.plan)
-        for line in found.in_words().splitlines():
-            click.echo(line)
-    return found.exit_status
 
 
 @main.command()
@@ -275,7 +221,7 @@ def repair(
     request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
     if dry_run:
-        return _show_plan(workspace, request, as_json)
+        return show_plan(workspace, request, as_json)
     for step in made.steps:
         what = step.reason if refetch else "compare with what was recorded, make anew what differs"
         click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
@@ -365,17 +311,3 @@ def _run(
             click.echo()
             print_profile(console_for_people(), profile)
     return summary.exit_status
-
-
-def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
-    from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.places import check_ready
-    from orchestration.reports.json_text import to_json
-
-    check_ready(workspace, request)
-    made, _ = workspace.plan(request, current)
-    if as_json:
-        click.echo(to_json(made.to_json()))
-    else:
-        print_plan(console_for_people(), made)
-    return 0

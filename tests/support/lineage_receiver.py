@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from orchestration.core.openlineage.naming import run_uuid
 from tests.support.alert_sinks import _Http, _Sink
 
 
@@ -39,6 +41,29 @@ class Receiver(_Sink):
     def of(self, job: str) -> list[str]:
         """What became of a job, as it was told."""
         return [event["eventType"] for event in self.events if event["job"]["name"] == job]
+
+
+def steps_in_order(events: Sequence[dict[str, Any]], run: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the events of a run that completed, as ``--json`` has it; a line each.
+
+    Of the run and of each step a START and a COMPLETE; those of the run are around all others, and what a step reads
+    of the run's own is told of before the step begins.
+    """
+    told = [(event["run"]["runId"], event["eventType"]) for event in events]
+    whole, steps = run_uuid(run["run_id"]), {step["id"]: run_uuid(run["run_id"], step["id"]) for step in run["steps"]}
+    wanted = {(one, kind) for one in (whole, *steps.values()) for kind in ("START", "COMPLETE")}
+    if Counter(told) != Counter(wanted):
+        return [f"{one} is told {told.count(one)} times" for one in sorted({*told} | wanted)]
+    wrong: list[str] = []
+    if (told[0], told[-1]) != ((whole, "START"), (whole, "COMPLETE")):
+        wrong.append("the run's own are not the first and the last")
+    for step in run["steps"]:
+        start, end = (told.index((steps[step["id"]], kind)) for kind in ("START", "COMPLETE"))
+        before = [told.index((steps[item["step"]], "COMPLETE")) for item in step["inputs"] if item["step"]]
+        if not max(before, default=0) < start < end:
+            wrong.append(f"{step['id']}: COMPLETE of what it reads, START and COMPLETE are not in this order")
+    times = [event["eventTime"] for event in events]
+    return wrong + ([] if times == sorted(times) else ["times are not in order"])
 
 
 class _Handler(BaseHTTPRequestHandler):
