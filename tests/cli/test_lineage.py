@@ -58,7 +58,7 @@ def test_every_format_can_be_asked_for_and_text_need_not_be(aqi: Aqi) -> None:
     assert aqi.text("lineage", EPISODE) == printed["text"]
     assert aqi.text("lineage", EPISODE, "--json") == printed["json"]
     assert [name for name, text in printed.items() if EPISODE not in text or not text.endswith("\n")] == []
-    assert {"text", "json", "mermaid", "openlineage"} <= set(NAMES)
+    assert set(NAMES) == {"text", "html", "json", "mermaid", "openlineage"}
 
 
 def test_lineage_into_a_file(aqi: Aqi, lake: str) -> None:
