@@ -243,3 +243,21 @@ def test_a_terminal_gets_colours_and_lines_that_are_not_folded(
 def test_the_folder_of_the_warehouse_is_not_made(aqi: Aqi) -> None:
     aqi.text("lineage")
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("metrics", "-o", "file/x.prom"),
+        ("metrics", "-o", f"{'x' * 300}.prom"),
+        ("runs", "last", "-o", f"{'x' * 300}.svg"),
+        ("materialize", EPISODE, "--partitions", "last:1", "--profile-run", "-o", f"{'x' * 300}.svg"),
+        ("report", "-o", "file/x.html"),
+    ],
+    ids=lambda call: call[0],
+)
+def test_every_command_says_so_before_it_opens_anything(aqi: Aqi, call: tuple[str, ...]) -> None:
+    """Neither the profile, which is not there, nor the run is looked for."""
+    (aqi.folder / "file").touch()
+    profile = () if call[0] == "materialize" else ("--profile", "no/such.yml")
+    assert f"{call[-1]} cannot be written (" in aqi.refusal(*call, *profile)[0]
