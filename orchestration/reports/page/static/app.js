@@ -2,7 +2,7 @@
 //
 //   draw(root, facts, app): draws facts into the element root, once, when the page is first opened; gives
 //   { show(path) }, which is called when the address leads to the page. path: what stands behind its name, in parts:
-//   "#assets/gold.fact_episode/peak_aqi" is ["gold.fact_episode", "peak_aqi"].
+//   "#assets/gold.days/peak" is ["gold.days", "peak"].
 //
 // app is
 //
@@ -124,7 +124,7 @@ function theme(app) {
 // A browser may keep nothing for files: then the choice holds as long as the page is open.
 function remembered() {
   try {
-    return localStorage.getItem("aqi-theme") || "system";
+    return localStorage.getItem("report-theme") || "system";
   } catch {
     return "system";
   }
@@ -132,7 +132,7 @@ function remembered() {
 
 function remember(name) {
   try {
-    localStorage.setItem("aqi-theme", name);
+    localStorage.setItem("report-theme", name);
   } catch {
     // not kept
   }
