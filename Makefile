@@ -26,7 +26,7 @@ test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs; 
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 test-fast: ready ## the core and a few pipelines, without Java and servers: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or planted or slow) and (pipeline or not engine)"
+	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or browser or planted or slow) and (pipeline or not engine)"
 
 test-long: ready-long lint ## lint and every test, slow ones too; needs Java
 	$(BIN)/pytest

@@ -6,32 +6,28 @@ that goes wrong here fails a run: it is warned of, once.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.declarations.contract import Column, Contract
 from orchestration.core.lineage.columns import ColumnLineage
 from orchestration.core.openlineage.columns import ToldColumns, told_columns
 from orchestration.core.openlineage.events import (
     EventType,
     Period,
     RunFacts,
-    SourceCode,
     StepFacts,
     TableFacts,
     ended_as,
     run_event,
     step_event,
 )
-from orchestration.core.openlineage.naming import Dataset, dataset_at, source_dataset
+from orchestration.core.openlineage.naming import Dataset
 from orchestration.core.openlineage.quality import Quality, checks_of
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
@@ -40,19 +36,17 @@ from orchestration.core.runs.profile import Phase
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.fetching import FetchTask
 from orchestration.engine.flow import Listener
+from orchestration.engine.lineage.datasets import code_of, dataset_of, source_facts
 from orchestration.engine.lineage.recorded import recorded_columns
 from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import StepRunner, explain
 from orchestration.engine.workspace import Workspace
-from resources.machine.checkout import checkout_of
 from resources.machine.package import package_version
 from resources.openlineage.sender import Sender, Sent
 
 ENGINES = {"embedded": ("Sail", "pysail"), "spark": ("Spark", "pyspark")}
 """What engines are called, and the packages that they are."""
 
-UNDECLARED = "undeclared"
-"""The namespace of what a plan reads and nobody declared: a file that a function opens by itself."""
 Columns = Callable[[str, TableState], ColumnLineage | None]
 """What the columns of an asset are made from by its code of now, as its table's state has it; None for not known."""
 
@@ -198,7 +192,7 @@ class RunEvents:
 
     def _step(self, kind: EventType, step: Step, outcome: StepOutcome | None = None, error: str = "") -> None:
         asset = self._workspace.catalog[step.asset]
-        facts = StepFacts(step, asset.description, self._period_of(step), self._code(asset))
+        facts = StepFacts(step, asset.description, self._period_of(step), code_of(self._workspace, asset))
         reads = self._reads(step, asset, ended=outcome is not None)
         self._sender.send(
             step_event(
@@ -219,7 +213,7 @@ class RunEvents:
         ]
         if asset.source is not None:
             if step.fetched:
-                reads.append(self._source(asset.source))
+                reads.append(source_facts(self._workspace, asset.source))
             if step.base_version is not None and (asset.hours is not None or step.stored):  # rows that it keeps
                 reads.append(self._table(asset, step.base_version, step.all_partitions))
         return reads
@@ -239,7 +233,7 @@ class RunEvents:
             return None
 
         def named(of: str) -> Dataset | None:
-            dataset = self._name(of)
+            dataset = dataset_of(self._workspace, of)
             return dataset if dataset in read or of not in (asset.key, asset.source) else None
 
         return told_columns(lineage, named)
@@ -255,7 +249,7 @@ class RunEvents:
     ) -> TableFacts:
         state = None if self.runner is None or not ended else self.runner.tables.get(asset.key)
         return TableFacts(
-            dataset=self._name(asset.key),
+            dataset=dataset_of(self._workspace, asset.key),
             contract=self._workspace.contracts.get(asset.key),
             version=version,
             columns=asset.partition_columns,
@@ -264,18 +258,6 @@ class RunEvents:
             checks=checks_of(asset),
             lineage=lineage,
         )
-
-    def _source(self, name: str) -> TableFacts:
-        source = self._workspace.sources[name]
-        columns = tuple(Column(source.called.get(own, own), kind, True, "", "") for own, kind in source.columns)
-        return TableFacts(self._name(name), Contract(name, "", columns, ()), stored=False)
-
-    def _name(self, of: str) -> Dataset:
-        if of in self._workspace.assets:
-            return dataset_at(self._workspace.warehouse.table_uri(of))
-        if of in self._workspace.sources:
-            return source_dataset(of, self._workspace.sources[of].address)
-        return Dataset(UNDECLARED, of)
 
     def _period_of(self, step: Step) -> Period | None:
         scheme = self._workspace.catalog[step.asset].partitions
@@ -286,19 +268,6 @@ class RunEvents:
             min(scheme.begins(PartitionKey(first, location)) for location, first, _ in pieces),
             max(scheme.ends(PartitionKey(last, location)) for location, _, last in pieces),
         )
-
-    def _code(self, asset: Asset) -> SourceCode | None:
-        """Where the asset's function stands, if it is part of a git checkout."""
-        code = getattr(inspect.unwrap(asset.function), "__code__", None)
-        file = None if code is None else Path(code.co_filename)
-        checkout = None if file is None else checkout_of(file)
-        if file is None or checkout is None:
-            return None
-        path, template = file.resolve().relative_to(checkout.root).as_posix(), self._workspace.settings.openlineage
-        url = file.resolve().as_uri()
-        if template.source_url is not None:
-            url = template.source_url.replace("{path}", path).replace("{version}", checkout.commit or "HEAD")
-        return SourceCode(url, path, checkout.commit)
 
 
 def _recorded(workspace: Workspace, key: str, state: TableState) -> ColumnLineage | None:

@@ -33,6 +33,8 @@ OF_OURS = (
     r'\\?"aqi\\?":',  # the mark of our commits: what an old warehouse has cannot be renamed
     r"\b_aqi\b",  # the folder of our own files beside the tables
     r"\.aqi\.lock\b",  # the lock of a warehouse, which old versions take too
+    r"· aqi \d+\.\d+\.\d+,",  # what made a report
+    r"\burn:aqi:",  # who tells of lineage in OpenLineage's form: the package
     r"\baqi_(?=partitions|hours|lag|step|runs?)",  # the names of metrics begin with the command's
 )
 """Forms of the command's name in what it keeps, beside those that people read."""
