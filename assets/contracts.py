@@ -1,13 +1,13 @@
 """The contract of every table, declared once as pandera models: columns, types, nullability, rules, units, meaning.
 
 Delta's schema, NOT NULL and comments, the compiled row rules and docs/TABLES.md all come from here. Limits are
-configuration, so the models are made for given limits. Behind a column's description stands what it is made of: columns
-of the upstream asset, or of the source; those that choose its value, where that is a constant; nothing where it is
-made of none. A run fails where that is not so. Importing this module imports pandera and pandas: whoever must
-answer at once uses the kept form (``engine.contracts``) instead.
+configuration, so the models are made for given limits. ``of`` is what a column is made of: columns of the upstream
+asset, or of the source; those that choose its value, where that is a constant; none. A run fails where that is not so;
+where nothing is said, nothing is looked for. Importing this module imports pandera and pandas: whoever must answer at
+once uses the kept form (``engine.contracts``) instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandera.pyspark as pa
@@ -21,32 +21,32 @@ from assets.variables import CONCENTRATIONS, INDEXES, MEASURED, SUB_INDEXES, US_
 NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 
 
-def _text(description: str, *made_of: str, nullable: bool = False) -> Any:
-    return pa.Field(nullable=nullable, description=description, metadata={"from": [*made_of]})
+Of = Sequence[str] | None
 
 
-def _number(description: str, *made_of: str, unit: str = "", nullable: bool = False) -> Any:
-    return pa.Field(nullable=nullable, description=description, metadata={"unit": unit, "from": [*made_of]})
+def _said(of: Of, unit: str = "") -> dict[str, Any]:
+    """The metadata of a column."""
+    return {"unit": unit} if of is None else {"unit": unit, "from": [*of]}
 
 
-def _degrees(description: str, *made_of: str) -> Any:
-    return _number(description, *made_of, unit="°")
+def _text(description: str, *, of: Of = None, nullable: bool = False) -> Any:
+    return pa.Field(nullable=nullable, description=description, metadata=_said(of))
 
 
-def _hours(description: str, *made_of: str) -> Any:
-    return _number(description, *made_of, unit="h")
+def _number(description: str, unit: str = "", *, of: Of = None, nullable: bool = False) -> Any:
+    return pa.Field(nullable=nullable, description=description, metadata=_said(of, unit))
 
 
-def _instant(description: str, *made_of: str) -> Any:
-    return pa.Field(nullable=False, description=description, metadata={"unit": "UTC", "from": [*made_of]})
+def _instant(description: str, *, of: Of = None) -> Any:
+    return pa.Field(nullable=False, description=description, metadata=_said(of, "UTC"))
 
 
-def _ingested(*made_of: str) -> Any:
+def _ingested(of: Of) -> Any:
     return pa.Field(
         alias="_ingested_at",
         nullable=False,
         description="When the answer was taken in; in no fingerprint",
-        metadata={"unit": "UTC", "from": [*made_of]},
+        metadata=_said(of, "UTC"),
     )
 
 
@@ -97,12 +97,18 @@ class _HourlyValues:
         columns = {
             "location_key": (
                 T.StringType,
-                _text("The place, a key of gold.dim_location", self.made_of("location_key")),
+                _text("The place, a key of gold.dim_location", of=[self.made_of("location_key")]),
             ),
-            "ts_utc": (T.TimestampType, _instant("Start of the hour", self.made_of("ts_utc"))),
-            "date_utc": (T.DateType, _text("UTC day of ts_utc", self.made_of("date_utc"))),
-            "latitude": (T.DoubleType, _degrees("Latitude of the place as configured", self.made_of("latitude"))),
-            "longitude": (T.DoubleType, _degrees("Longitude of the place as configured", self.made_of("longitude"))),
+            "ts_utc": (T.TimestampType, _instant("Start of the hour", of=[self.made_of("ts_utc")])),
+            "date_utc": (T.DateType, _text("UTC day of ts_utc", of=[self.made_of("date_utc")])),
+            "latitude": (
+                T.DoubleType,
+                _number("Latitude of the place as configured", "°", of=[self.made_of("latitude")]),
+            ),
+            "longitude": (
+                T.DoubleType,
+                _number("Longitude of the place as configured", "°", of=[self.made_of("longitude")]),
+            ),
             **{one.column: (T.IntegerType, self.field(one)) for one in INDEXES},
             **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},
         }
@@ -123,9 +129,9 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     class OpenMeteoHourly(sent):
         """What the provider sent, unchanged: an hour of one place a row."""
 
-        model_domain: T.StringType = _text("Model that the provider was asked for")
-        request_timezone: T.StringType = _text("Time zone that was asked for")
-        ingested_at: T.TimestampType = _ingested()
+        model_domain: T.StringType = _text("Model that the provider was asked for", of=[])
+        request_timezone: T.StringType = _text("Time zone that was asked for", of=[])
+        ingested_at: T.TimestampType = _ingested([])
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -141,9 +147,9 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
         def on_its_day(cls, rows: DataFrame) -> bool:
             return bool(rows.where(F.to_date("ts_utc") != F.col("date_utc")).isEmpty())
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", "date_utc")
-        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", "ts_utc")
-        ingested_at: T.TimestampType = _ingested("_ingested_at")
+        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_utc"])
+        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["ts_utc"])
+        ingested_at: T.TimestampType = _ingested(["_ingested_at"])
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -156,10 +162,10 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     class AirQualityHourlyQuarantine(values):
         """Hours that break a row rule, whole, with the names of all rules that they broke."""
 
-        model_domain: T.StringType = _text("Model that the provider was asked for", "model_domain")
-        request_timezone: T.StringType = _text("Time zone that was asked for", "request_timezone")
-        ingested_at: T.TimestampType = _ingested("_ingested_at")
-        broken_rules: T.ArrayType(T.StringType()) = _text("Names of the broken row rules", *RULED)
+        model_domain: T.StringType = _text("Model that the provider was asked for", of=["model_domain"])
+        request_timezone: T.StringType = _text("Time zone that was asked for", of=["request_timezone"])
+        ingested_at: T.TimestampType = _ingested(["_ingested_at"])
+        broken_rules: T.ArrayType(T.StringType()) = _text("Names of the broken row rules", of=RULED)
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -186,7 +192,7 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
 
         time_key: T.IntegerType = _number("Hour as HH00: 0, 100, … 2300")
         time_value: T.StringType = _text("Hour as HH:00")
-        hour: T.IntegerType = _hours("0 to 23")
+        hour: T.IntegerType = _number("0 to 23", "h")
         work_shift: T.StringType = _text("night 0–5, morning 6–11, afternoon 12–17, evening 18–23")
 
         class Config:
@@ -197,8 +203,8 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
 
         location_key: T.StringType = _text("Key of the place")
         location_name: T.StringType = _text("Name of the place")
-        latitude: T.DoubleType = _degrees("Latitude as configured")
-        longitude: T.DoubleType = _degrees("Longitude as configured")
+        latitude: T.DoubleType = _number("Latitude as configured", "°")
+        longitude: T.DoubleType = _number("Longitude as configured", "°")
         timezone: T.StringType = _text("IANA name of the local time")
 
         class Config:
@@ -216,16 +222,16 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
             unique = ["pollutant_code"]
 
     class WithRecordId(pa.DataFrameModel):
-        record_id: T.StringType = _text("UUIDv5 of location_key|ts_utc", "location_key", "ts_utc")
+        record_id: T.StringType = _text("UUIDv5 of location_key|ts_utc", of=["location_key", "ts_utc"])
 
     class FactAirQualityHourly(_HourlyValues().model(columns_before=WithRecordId)):
         """Every clean hour with its id, its dominant pollutant and its completeness."""
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", "date_key")
-        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", "time_key")
-        dominant_pollutant: T.StringType = _text("Pollutant of the highest index", *SUB_INDEXES, nullable=True)
+        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["time_key"])
+        dominant_pollutant: T.StringType = _text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)
         data_completeness: T.DoubleType = _number(
-            "Share of the ten concentrations that are not null", *CONCENTRATIONS, unit="%"
+            "Share of the ten concentrations that are not null", "%", of=CONCENTRATIONS
         )
 
         class Config:
@@ -234,22 +240,22 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     class FactCityDaily(pa.DataFrameModel):
         """A day of one place: the worst hour, the hours per category, the completeness."""
 
-        daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", "location_key", "date_utc")
-        location_key: T.StringType = _text("The place, a key of gold.dim_location", "location_key")
-        date_utc: T.DateType = _text("The UTC day", "date_utc")
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", "date_key")
-        aqi_daily_max: T.IntegerType = _number("Highest hourly index", "aqi", unit=US_AQI, nullable=True)
+        daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", of=["location_key", "date_utc"])
+        location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+        date_utc: T.DateType = _text("The UTC day", of=["date_utc"])
+        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)
         dominant_pollutant_daily: T.StringType = _text(
-            "dominant_pollutant of the earliest hour that reaches aqi_daily_max", *AT_PEAK, nullable=True
+            "dominant_pollutant of the earliest hour that reaches aqi_daily_max", of=AT_PEAK, nullable=True
         )
-        hours_in_cat_good: T.LongType = _hours("Hours with an index of 0–50", "aqi")
-        hours_in_cat_moderate: T.LongType = _hours("Hours with an index of 51–100", "aqi")
-        hours_in_cat_usg: T.LongType = _hours("Hours with an index of 101–150", "aqi")
-        hours_in_cat_unhealthy: T.LongType = _hours("Hours with an index of 151–200", "aqi")
-        hours_in_cat_very_unhealthy: T.LongType = _hours("Hours with an index of 201–300", "aqi")
-        hours_in_cat_hazardous: T.LongType = _hours("Hours with an index of 301 and more", "aqi")
-        hours_measured: T.LongType = _hours("Hours with an index", "aqi")
-        data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "aqi", unit="%")
+        hours_in_cat_good: T.LongType = _number("Hours with an index of 0–50", "h", of=["aqi"])
+        hours_in_cat_moderate: T.LongType = _number("Hours with an index of 51–100", "h", of=["aqi"])
+        hours_in_cat_usg: T.LongType = _number("Hours with an index of 101–150", "h", of=["aqi"])
+        hours_in_cat_unhealthy: T.LongType = _number("Hours with an index of 151–200", "h", of=["aqi"])
+        hours_in_cat_very_unhealthy: T.LongType = _number("Hours with an index of 201–300", "h", of=["aqi"])
+        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])
+        hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])
+        data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "%", of=["aqi"])
 
         class Config:
             unique = ["location_key", "date_utc"]
@@ -257,18 +263,18 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     class FactEpisode(pa.DataFrameModel):
         """A run of adjacent hours at or above the rule's threshold, whole, on the day on which it starts."""
 
-        episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code", "location_key", "ts_utc")
-        location_key: T.StringType = _text("The place, a key of gold.dim_location", "location_key")
-        start_ts_utc: T.TimestampType = _instant("Start of the first hour", "ts_utc")
-        end_ts_utc: T.TimestampType = _instant("Start of the last hour", "ts_utc")
-        start_date_utc: T.DateType = _text("UTC day of start_ts_utc", "ts_utc")
-        duration_hours: T.LongType = _hours("Length of the run")
-        peak_aqi: T.IntegerType = _number("Highest hourly index", "aqi", unit=US_AQI)
-        hours_flagged: T.LongType = _hours("Hours at or above the threshold")
+        episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code", of=["location_key", "ts_utc"])
+        location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+        start_ts_utc: T.TimestampType = _instant("Start of the first hour", of=["ts_utc"])
+        end_ts_utc: T.TimestampType = _instant("Start of the last hour", of=["ts_utc"])
+        start_date_utc: T.DateType = _text("UTC day of start_ts_utc", of=["ts_utc"])
+        duration_hours: T.LongType = _number("Length of the run", "h", of=[])
+        peak_aqi: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"])
+        hours_flagged: T.LongType = _number("Hours at or above the threshold", "h", of=[])
         dominant_pollutant: T.StringType = _text(
-            "dominant_pollutant of the earliest hour that reaches peak_aqi", *AT_PEAK, nullable=True
+            "dominant_pollutant of the earliest hour that reaches peak_aqi", of=AT_PEAK, nullable=True
         )
-        rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h")
+        rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h", of=[])
 
         class Config:
             unique = ["location_key", "start_ts_utc", "rule_code"]

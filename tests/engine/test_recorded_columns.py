@@ -23,6 +23,7 @@ from orchestration.core.runs.outcome import RunSummary, StepOutcome
 from orchestration.core.runs.step_parts import SoFar
 from orchestration.engine.changes.record_columns import planned_columns, record_columns
 from orchestration.engine.lineage import of_steps
+from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import ELSEWHERE
 from orchestration.engine.lineage.recorded import recorded_columns
 from orchestration.engine.workspace import Workspace
@@ -91,7 +92,7 @@ def test_the_first_step_of_every_asset_records_its_columns(lake: Lake) -> None:
     for key, lineage in found.lineages.items():
         assert tuple(lineage.columns) == workspace.contracts[key].column_names
         assert not lineage.unknown
-        assert of_steps.compared(workspace.catalog[key], workspace.contracts, lineage) == ()
+        assert compared(workspace.catalog[key], workspace.contracts, lineage) == ()
     assert found.lineages[oracle.BRONZE].reads == {"open_meteo", oracle.BRONZE}
 
 
@@ -254,3 +255,14 @@ def test_what_another_process_makes_is_told_as_unknown(lake: Lake) -> None:
     assert found.what == "recorded"
     known = recorded(lake)
     assert known is not None and known.unknown == {ELSEWHERE}
+
+
+@pytest.mark.spark
+def test_spark_records_the_same(lake: Lake, on_spark: Any, tmp_path: Path) -> None:
+    other = replace(lake, folder=tmp_path / "spark", shared=on_spark)
+    assert other.materialize(DAY, locations=["hanoi"]).ok
+    workspaces = [one.workspace for one in (lake, other)]
+    there, here = (of.states(of.select(ALL)) for of in workspaces)
+    assert {key: dict(state.columns_of) for key, state in here.items()} == {
+        key: {part: there[key].columns_of[part]} for key, part in workspaces[0].code_parts(there).items()
+    }

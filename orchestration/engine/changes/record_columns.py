@@ -19,8 +19,8 @@ from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import lineage_of_asset
-from orchestration.engine.lineage.of_steps import compared
 from orchestration.engine.lineage.recorded import recorded_columns
 from orchestration.engine.session import engine_session
 from orchestration.engine.steps import explain

@@ -13,25 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.declarations.origins import declared_columns, tables_of
 from orchestration.core.errors import in_a_line
 from orchestration.core.lineage.columns import ColumnLineage
-from orchestration.core.lineage.compare import Difference, all_differences
+from orchestration.core.lineage.compare import Difference
 from orchestration.core.source import Source
+from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import ELSEWHERE, Given, all_marked, given_to, lineage_of_frame, not_known
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 UNREADABLE = "a plan that cannot be read"
-
-
-def compared(
-    asset: Asset, contracts: Mapping[str, Contract], lineage: ColumnLineage, run: Collection[str] | None = None
-) -> tuple[Difference, ...]:
-    """Where an asset's declarations, its lineage, and what a run read do not agree."""
-    columns = declared_columns(asset, contracts[asset.key])
-    return all_differences(asset.key, tables_of(asset), columns, lineage, run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +65,9 @@ class ColumnsOfStep:
         """Read the plan of what the function made, in the columns of the contract. run: the tables that were read for
         it; None for a fetched asset."""
         self._run = run
-        if self._is_known:
-            return
-        if hasattr(frame, "_jdf"):  # a JVM has plans of several threads in hand
+        if not self._is_known:
             self._reading = threading.Thread(target=self._read, args=(frame,), name="columns", daemon=True)
             self._reading.start()
-        else:
-            self._read(frame)
 
     def _read(self, frame: DataFrame) -> None:
         try:
