@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.location import Location
+from orchestration.core.state.freshness import State
+from orchestration.reports.page.html import in_script
+from orchestration.reports.page.partition_facts import partition_facts
+from orchestration.reports.status import StatusGroup
 from tests.browser.opened import Open, wait_for
 from tests.support.cli_calls import DAILY, EPISODE
 from tests.support.report_lake import MARKUP
+from tests.support.river.tables import CATALOG
+from tests.support.schemes import Weeks
 
 BRONZE = "bronze.open_meteo_hourly"
 
@@ -161,13 +171,35 @@ def test_printed_the_calendar_is_whole(opened: Open) -> None:
     assert not page.locator("#page-partitions .controls").is_visible()
 
 
-def test_a_file_without_days_says_so(opened: Open, report: Path, tmp_path: Path) -> None:
-    """What could not be read is named where it would stand."""
+def with_facts(report: Path, file: Path, name: str, facts: Any) -> Path:
+    """The report with other facts of a page."""
     text = report.read_text(encoding="utf-8")
-    start = text.index('id="facts-air">') + len('id="facts-air">')
-    end = text.index("<", start)
-    other = tmp_path / "other.html"
-    facts = '{"daily":null,"spells":null,"locations":[],"categories":[],"trouble":["gold.x cannot be read: \\u003cb>"]}'
-    other.write_text(text[:start] + facts + text[end:], encoding="utf-8")
-    page = opened("#air", file=other)
+    start = text.index(f'id="facts-{name}">') + len(f'id="facts-{name}">')
+    file.write_text(text[:start] + in_script(facts) + text[text.index("<", start) :], encoding="utf-8")
+    return file
+
+
+def test_gaps_are_gaps_and_a_week_is_one_partition(opened: Open, report: Path, tmp_path: Path) -> None:
+    weekly = replace(CATALOG["gold.daily_levels"], key="gold.weekly", partitions=Weeks())
+    monday, place = date(2025, 8, 4), Location("north", "North", 0.0, 0.0, "UTC")
+    of = [PartitionKey(monday, "north"), PartitionKey(monday + timedelta(weeks=2), "north")]
+    group = StatusGroup("gold.weekly", State.STALE, "upstream changed", (), PartitionSet.from_keys(of), 7)
+    facts = partition_facts([weekly], [group], [place], date(2025, 8, 20))
+    page = opened("#partitions", file=with_facts(report, tmp_path / "weeks.html", "partitions", facts))
+    told = page.locator("#page-partitions .tip")
+    for day, lines in {
+        3: ["2025-08-03/north (North)", "no partition"],
+        10: ["2025-08-04/north (North)", "stale", "upstream changed"],
+        17: ["2025-08-17/north (North)", "no partition"],
+        18: ["2025-08-18/north (North)", "stale", "upstream changed"],
+    }.items():
+        over(page, 0, day)
+        assert told.inner_text().splitlines() == lines
+    assert "stale 2" in page.locator("#page-partitions .legend").inner_text()
+
+
+def test_what_could_not_be_read_is_named_where_it_would_stand(opened: Open, report: Path, tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"daily": None, "spells": None, "locations": [], "categories": []}
+    facts = nothing | {"trouble": ["gold.x cannot be read: <b>"]}
+    page = opened("#air", file=with_facts(report, tmp_path / "other.html", "air", facts))
     assert "gold.x cannot be read: <b>" in page.locator("#page-air").inner_text()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.opened import Open, Opened
+from tests.browser.opened import Open, Opened, wait_for
 from tests.support.report_lake import MARKUP
 
 TABS = ["Assets", "Partitions", "Runs", "The air"]
@@ -54,6 +54,15 @@ def test_tabs_by_keyboard(opened: Open) -> None:
     assert chosen(page) == TABS[-1]
     page.go_back()
     page.wait_for_function("document.getElementById('tab-partitions').ariaSelected === 'true'")
+
+
+def test_a_page_is_found_again_as_it_was_left(opened: Open) -> None:
+    page = opened("#assets/gold.fact_episode/peak_aqi")
+    page.get_by_role("tab", name="Runs").click()
+    page.get_by_role("tab", name="Assets").click()
+    wait_for(page, "assets/gold.fact_episode/peak_aqi")
+    page.get_by_role("tab", name="Assets").click()
+    wait_for(page, "assets")
 
 
 def test_an_address_of_nothing_leads_to_the_first_page(opened: Open) -> None:
@@ -121,3 +130,5 @@ def test_printed_it_is_light_and_has_no_buttons(opened: Open) -> None:
     assert not page.get_by_role("tab", name="Runs").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.get_by_role("heading", name="gold.fact_episode").is_visible()
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with Chromium's margins
+    assert page.evaluate("document.documentElement.scrollWidth") == 718

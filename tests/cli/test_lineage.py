@@ -58,7 +58,7 @@ def test_every_format_can_be_asked_for_and_text_need_not_be(aqi: Aqi) -> None:
     assert aqi.text("lineage", EPISODE) == printed["text"]
     assert aqi.text("lineage", EPISODE, "--json") == printed["json"]
     assert [name for name, text in printed.items() if EPISODE not in text or not text.endswith("\n")] == []
-    assert {"text", "json", "mermaid", "openlineage"} <= set(NAMES)
+    assert set(NAMES) == {"text", "html", "json", "mermaid", "openlineage"}
 
 
 def test_lineage_into_a_file(aqi: Aqi, lake: str) -> None:
@@ -109,6 +109,17 @@ def test_a_column_downstream_and_only_so_far(aqi: Aqi, columns: str) -> None:
         f"{DAILY}.aqi_daily_max",
     }
     assert [row["asset"] for row in down["downstream"]["rows"]] == [EPISODE]
+    words = aqi("lineage", "open_meteo.pm2_5+1", "--columns", AQI_WAREHOUSE__URI=columns).stdout
+    assert words.splitlines() == [
+        "open_meteo.pm2_5  goes into",
+        "└─ bronze.open_meteo_hourly.pm25  IDENTITY",
+        "",
+        "has a say in which rows there are:",
+        "  silver.air_quality_hourly_clean  bronze.open_meteo_hourly.pm25 FILTER",
+        "",
+        "may go into these as well, of which not all is known:",
+        f"  {EPISODE}.dominant_pollutant  unknown: some_function",
+    ]
     call = ("lineage", "1+gold.fact_air_quality_hourly.aqi+", "--columns", "--json")
     both = json.loads(aqi(*call, AQI_WAREHOUSE__URI=columns).stdout)
     assert [hop["source"]["of"] for hop in both["upstream"]["hops"]] == ["silver.air_quality_hourly_clean"]
@@ -218,17 +229,39 @@ def test_what_formats_can_tell() -> None:
     assert [name for name in NAMES if can_tell(name, "partition")] == ["text", "json"]
 
 
-def test_a_terminal_gets_colours_and_lines_that_are_not_folded(
-    aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("width", [60, 140])
+def test_a_terminal_gets_colours_and_words_are_cut_before_facts(
+    aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", str(width))
     text = aqi("lineage", AQI_WAREHOUSE__URI=lake).stdout
     assert "\x1b[" in text
-    assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 60 for line in text.splitlines())
-    assert len(text.splitlines()) == 10
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in text.splitlines()]
+    assert len(lines) == 10
+    assert sum(f"{AT[:10]} {AT[11:16]} by run-1" in line for line in lines) == 5
+    assert ("— " in lines[0], lines[0].endswith("…")) == ((False, False) if width == 60 else (True, True))
+    assert width == 60 or max(map(len, lines)) == width
 
 
 def test_the_folder_of_the_warehouse_is_not_made(aqi: Aqi) -> None:
     aqi.text("lineage")
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("metrics", "-o", "file/x.prom"),
+        ("metrics", "-o", f"{'x' * 300}.prom"),
+        ("runs", "last", "-o", f"{'x' * 300}.svg"),
+        ("materialize", EPISODE, "--partitions", "last:1", "--profile-run", "-o", f"{'x' * 300}.svg"),
+        ("report", "-o", "file/x.html"),
+    ],
+    ids=lambda call: call[0],
+)
+def test_every_command_says_so_before_it_opens_anything(aqi: Aqi, call: tuple[str, ...]) -> None:
+    """Neither the profile, which is not there, nor the run is looked for."""
+    (aqi.folder / "file").touch()
+    profile = () if call[0] == "materialize" else ("--profile", "no/such.yml")
+    assert f"{call[-1]} cannot be written (" in aqi.refusal(*call, *profile)[0]

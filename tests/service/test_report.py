@@ -54,3 +54,38 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     report.leave_report(workspace(tmp_path, str(tmp_path / "file" / "air.html")), warnings.append)
     (said,) = warnings
     assert said.startswith(f"the report {tmp_path}/file/air.html was not written: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "left"), [({"hourly": True}, True), ({"partitions": "last:2"}, False)], ids=["hourly", "of a range"]
+)
+def test_only_an_hourly_run_leaves_one_and_ends_as_it_would_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], left: bool
+) -> None:
+    """Of the flow itself: what it runs is made up, and the place cannot be written."""
+    from orchestration.service import flows
+
+    (tmp_path / "file").touch()
+    opened = workspace(tmp_path, str(tmp_path / "file" / "air.html"))
+    warnings: list[str] = []
+
+    class Logger:
+        warning = staticmethod(warnings.append)
+
+    class Summary:
+        ok = True
+
+        def in_words(self) -> str:
+            return "all done"
+
+    monkeypatch.chdir(tmp_path)  # the flow leaves it
+    monkeypatch.setattr(flows, "load", lambda _: None)
+    monkeypatch.setattr(flows, "open_workspace", lambda _: opened)
+    monkeypatch.setattr(flows, "_request", lambda *_: (None, "made up"))
+    monkeypatch.setattr(flows, "run_request", lambda *_, **__: Summary())
+    monkeypatch.setattr(flows, "get_run_logger", Logger)
+    state = flows._run("materialize", {"selection": "*", **given})
+    assert (state.type.value, state.message) == ("COMPLETED", "all done")
+    assert [said.partition(":")[0] for said in warnings] == [
+        f"the report {tmp_path}/file/air.html was not written"
+    ] * left

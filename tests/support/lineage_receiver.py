@@ -17,7 +17,8 @@ from tests.support.alert_sinks import _Http, _Sink
 class Receiver(_Sink):
     """Keeps the events that it answers well, in the order in which they came.
 
-    statuses: of the next answers, in turn; then status. location: of a redirect. endless: it never ends its answer.
+    statuses, delays: of the next answers, in turn; then status, delay_seconds. location: of a redirect.
+    endless: it never ends its answer.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Receiver(_Sink):
         self.keys: list[str | None] = []
         self.status, self.location, self.endless = 201, "", False
         self.statuses: Iterator[int] = iter(())
+        self.delays: Iterator[float] = iter(())
 
     @property
     def url(self) -> str:
@@ -66,6 +68,29 @@ def steps_in_order(events: Sequence[dict[str, Any]], run: Mapping[str, Any]) -> 
     return wrong + ([] if times == sorted(times) else ["times are not in order"])
 
 
+def columns_agree(event: Mapping[str, Any]) -> list[str]:
+    """What is wrong with where columns come from, in a COMPLETE of a step: each column of the table that was written
+    is said to come from something, which is a column of what was read by the same event's schemas."""
+    [output] = event["outputs"]
+    place, facet = f"{event['job']['name']} {event['eventTime']}", output["facets"].get("columnLineage")
+    if facet is None:
+        return [f"{place}: nothing is said of its columns"]
+    known = {
+        (one["namespace"], one["name"], field["name"])
+        for one in event["inputs"]
+        for field in one["facets"]["schema"]["fields"]
+    }
+    told = {name: of["inputFields"] for name, of in facet["fields"].items()} | {"*": facet.get("dataset", [])}
+    wrong = [
+        f"{place}.{name}: {one['name']}.{one['field']} was not read"
+        for name, sources in told.items()
+        for one in sources
+        if (one["namespace"], one["name"], one["field"]) not in known
+    ]
+    written = {field["name"] for field in output["facets"]["schema"]["fields"]}
+    return wrong + [f"{place}.{name}: said or written alone" for name in written ^ facet["fields"].keys()]
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         receiver: Receiver = self.server.sink  # type: ignore[attr-defined]
@@ -73,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         receiver.asked.append((self.command, self.path))
         receiver.keys.append(self.headers["Authorization"])
         status = next(receiver.statuses, receiver.status)
-        time.sleep(receiver.delay_seconds)
+        time.sleep(next(receiver.delays, receiver.delay_seconds))
         if status < 300 and not receiver.endless:
             receiver.events.append(json.loads(body))  # before the answer: who has that looks for it
         with suppress(OSError):  # the other side went away

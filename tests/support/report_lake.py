@@ -83,6 +83,8 @@ def _value(column: Column, day: date, place: str, hour: int) -> Any:
         "timezone": "Asia/Ho_Chi_Minh",
         "end_ts_utc": at + timedelta(hours=4),
         "model_domain": "cams_global",
+        "latitude": 21.0 if place == "hanoi" else 10.8,
+        "longitude": 105.8 if place == "hanoi" else 106.6,
         "dominant_pollutant": "pm25",
         "dominant_pollutant_daily": "pm25",
         "duration_hours": 4,

@@ -11,7 +11,7 @@ from orchestration.core.openlineage.naming import dataset_at
 from resources.hadoop.resource_manager import Application
 from tests.real_data import test_command as local
 from tests.support.cluster_calls import YarnCommands
-from tests.support.lineage_receiver import Receiver, steps_in_order
+from tests.support.lineage_receiver import Receiver, columns_agree, steps_in_order
 from tests.support.openlineage_schemas import problems
 from tests.yarn.conftest import DAYS, FEW
 
@@ -56,6 +56,8 @@ def events_are_told(events: list[dict[str, Any]], run: dict[str, Any], warehouse
     """START and COMPLETE of each step in order; of files on HDFS, made by Spark."""
     assert steps_in_order(events, run) == []
     assert [wrong for event in events for wrong in problems(event)] == []
+    done = [event for event in events if event["eventType"] == "COMPLETE" and event["outputs"]]
+    assert [wrong for event in done for wrong in columns_agree(event)] == []
     assert {event["run"]["facets"]["processing_engine"]["name"] for event in events} == {"Spark"}
     written = {(one["namespace"], one["name"]) for event in events for one in event["outputs"]}
     assert written == {dataset_at(f"{warehouse}/{step['asset'].replace('.', '/')}") for step in run["steps"]}

@@ -15,7 +15,8 @@ class Branch:
     """A column in a tree.
 
     kinds: of the edges between it and the column that it hangs on, the direct ones first; none of the start. below: in
-    the direction of the walk. again: it has been opened elsewhere. unknown: what could not be read of how it is made.
+    the direction of the walk. again: it has been opened elsewhere. unknown: upstream, what could not be read of how it
+    is made.
     """
 
     field: Field
@@ -30,13 +31,18 @@ class Branch:
         return any(kind.is_direct for kind in self.kinds)
 
 
-def limited(walk: Walk, hops: int | None) -> Walk:
-    """The walk, no more than so many hops far; None: all of it."""
+def limited(walk: Walk, hops: int | None, *, down: bool) -> Walk:
+    """The walk, no more than so many hops far; None: all of it. down: it is one downstream.
+
+    What is unknown of a column that the walk upstream does not open any more is left out. Downstream nothing is: any
+    column of which not all is known may be made of this one, however near.
+    """
     if hops is None:
         return walk
     near = tuple(hop for hop in walk.hops if hop.distance <= hops)
-    opened = {walk.start, *(end for hop in walk.hops if hop.distance < hops for end in (hop.source, hop.target))}
-    return replace(walk, hops=near, unknown={field: of for field, of in walk.unknown.items() if field in opened})
+    opened = {walk.start, *(hop.source for hop in walk.hops if hop.distance < hops)}
+    unknown = {field: of for field, of in walk.unknown.items() if down or (hops > 0 and field in opened)}
+    return replace(walk, hops=near, unknown=unknown)
 
 
 def tree_of(walk: Walk, *, down: bool) -> Branch:
@@ -49,7 +55,7 @@ def tree_of(walk: Walk, *, down: bool) -> Branch:
 
     def branch(field: Field, kinds: Collection[Kind]) -> Branch:
         told, beyond = _in_order(kinds), edges.get(field, {})
-        unknown = tuple(sorted(walk.unknown.get(field, ())))
+        unknown = () if down else tuple(sorted(walk.unknown.get(field, ())))
         if field in opened:
             return Branch(field, told, again=bool(beyond or unknown))
         opened.add(field)

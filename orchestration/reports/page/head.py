@@ -24,7 +24,7 @@ def head(found: Found) -> dict[str, Any]:
         lacking += len(group.partitions) if group.lacks_values else 0
     settings = found.workspace.settings
     return {
-        "project": found.workspace.project.title.rstrip("."),
+        "project": found.workspace.project.title.partition(",")[0].rstrip("."),
         "warehouse": without_secrets(found.workspace.warehouse.uri),
         "made": iso(found.current.now),
         "version": VERSION,

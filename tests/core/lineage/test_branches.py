@@ -49,7 +49,7 @@ def test_downstream_each_column_opens_once() -> None:
         "    silver.clean.metres TRANSFORMATION",
         "      gold.peaks.peak AGGREGATION",
         "      gold.twice.x IDENTITY",
-        "      gold.peaks.word CONDITIONALMagic",
+        "      gold.peaks.word CONDITIONAL",
         "    gold.twice.x SORT",
     ]
 
@@ -62,14 +62,19 @@ def test_what_cannot_be_read_is_said_of_its_column() -> None:
 
 @pytest.mark.parametrize(("hops", "found"), [(0, 0), (1, 1), (2, 2), (3, 4), (None, 4)])
 def test_no_farther_than_so_many_hops(hops: int | None, found: int) -> None:
-    assert len(limited(upstream(LINEAGES, PEAK), hops).hops) == found
+    assert len(limited(upstream(LINEAGES, PEAK), hops, down=False).hops) == found
 
 
-def test_what_is_unknown_behind_the_last_hop_is_not_said() -> None:
-    walk = downstream(LINEAGES, Field("bronze.rows", "level"))
-    assert set(limited(walk, None).unknown) == {WORD}
-    assert limited(walk, 1).unknown == {}
-    assert set(limited(upstream(LINEAGES, WORD), 1).unknown) == {WORD}
+def test_what_is_unknown_behind_the_last_hop_is_not_said_upstream() -> None:
+    behind = {**LINEAGES, "gold.last": ColumnLineage({"x": sources("gold.peaks.word IDENTITY")})}
+    walk = upstream(behind, Field("gold.last", "x"))
+    assert [set(limited(walk, hops, down=False).unknown) for hops in (0, 1, 2, None)] == [set(), set(), {WORD}, {WORD}]
+    assert set(limited(upstream(LINEAGES, WORD), 1, down=False).unknown) == {WORD}
+
+
+def test_what_is_unknown_may_be_made_of_any_column_however_near() -> None:
+    walk = downstream(LINEAGES, Field("feed", "time"))
+    assert set(limited(walk, 1, down=True).unknown) == set(walk.unknown) == {WORD}
 
 
 def test_who_decides_which_rows_there_are() -> None:

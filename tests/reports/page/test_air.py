@@ -107,6 +107,14 @@ def test_a_column_that_is_gone_is_told(workspace: Workspace) -> None:
     assert facts(workspace)["trouble"][0].startswith(f"{DAILY} cannot be read: ")
 
 
+def test_a_day_that_no_calendar_has_does_no_more(workspace: Workspace) -> None:
+    write_days(workspace)
+    uri = workspace.warehouse.table_uri(DAILY)
+    rows = pa.table({"location_key": ["hanoi"], "date_utc": pa.array([9_000_000], pa.date32())})
+    write_deltalake(uri, rows, mode="append", schema_mode="merge")
+    assert facts(workspace)["trouble"][0].startswith(f"{DAILY} cannot be read: ")
+
+
 def test_there_is_no_page_without_figures(workspace: Workspace) -> None:
     """Nor where the assets of the report are others."""
     assert RIVERS.figures is None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.reports.page.day_runs import DayRuns, Row, as_numbers, cut_to, day_runs
 from tests.reports.page.day_numbers import read
+from tests.support.days_and_keys import quick
 from tests.support.schemes import LocalDays, Weeks
 
 FIRST = date(2025, 1, 1)
@@ -40,6 +41,7 @@ def sets(kinds: dict[PartitionKey, int]) -> list[tuple[int, PartitionSet]]:
     ]
 
 
+@quick
 @given(judged, st.integers(0, 9))
 def test_each_partition_has_its_kind_and_no_other_has_any(kinds: dict[PartitionKey, int], before: int) -> None:
     """Against the partitions one by one, from a base that lies before them."""
@@ -50,6 +52,7 @@ def test_each_partition_has_its_kind_and_no_other_has_any(kinds: dict[PartitionK
     assert by_key(found, base) == expected
 
 
+@quick
 @given(judged)
 def test_runs_are_as_long_as_they_can_be_and_in_order(kinds: dict[PartitionKey, int]) -> None:
     for row in day_runs(sets(kinds), LocalDays()).rows.values():
@@ -57,6 +60,7 @@ def test_runs_are_as_long_as_they_can_be_and_in_order(kinds: dict[PartitionKey, 
             assert first + length < then or (first + length == then and kind != of)
 
 
+@quick
 @given(st.dictionaries(st.integers(0, 60), st.integers(0, 2), min_size=1))
 def test_a_period_is_one_run_for_as_long_as_it_lasts(kinds: dict[int, int]) -> None:
     monday = date(2025, 1, 6)
@@ -78,8 +82,8 @@ rows_of_runs = st.lists(
 )
 
 
+@quick
 @given(rows_of_runs, st.integers(0, 30))
-@settings(max_examples=200)
 def test_what_is_left_out_lies_before_a_day_and_all_after_it_is_there(
     drawn: list[list[tuple[int, int, int]]], most: int
 ) -> None:
@@ -94,6 +98,8 @@ def test_what_is_left_out_lies_before_a_day_and_all_after_it_is_there(
     kept, since = cut_to(most, rows)
     assert sum(map(len, kept)) <= most or since is None
     assert (since is None) == (sum(map(len, rows)) <= most)
+    if since is not None:
+        assert sum(first + length >= since for row in rows for first, length, _ in row) > most, "a day more would fit"
     for before, after in zip(rows, kept, strict=True):
         told, left = read(as_numbers(before, 0), 0), read(as_numbers(after, 0), 0)
         assert left == {day: kind for day, kind in told.items() if since is None or day >= since}

@@ -17,6 +17,7 @@ from orchestration.core.declarations.figures import Category, Daily, Spells
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.reports.page import figures as module
 from orchestration.reports.page.figures import NO_ROW, NO_VALUE, Places, daily_facts, locations_in, spell_facts
+from tests.support.days_and_keys import quick
 
 AT = PartitionColumns("day", "place")
 CATEGORIES = tuple(Category(name, name[0], low, "#000", name) for name, low in (("calm", 0), ("high", 100)))
@@ -63,6 +64,7 @@ def numbers(text: str, kind: str, *shape: int) -> Any:
     return np.frombuffer(base64.b64decode(text), dtype=kind).reshape(shape or (-1,))
 
 
+@quick
 @given(days, st.sampled_from([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]))
 def test_every_day_has_its_figure_its_word_and_its_hours(
     drawn: dict[tuple[str, int], dict[str, Any]], text: pa.DataType
@@ -130,6 +132,7 @@ spells = st.lists(
 )
 
 
+@quick
 @given(spells, st.integers(1, 12))
 def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
     drawn: list[dict[str, Any]], most: int

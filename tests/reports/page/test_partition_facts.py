@@ -17,6 +17,7 @@ from orchestration.reports.page import partition_facts as module
 from orchestration.reports.page.partition_facts import WORST_FIRST, partition_facts
 from orchestration.reports.status import StatusGroup
 from tests.reports.page.day_numbers import read
+from tests.support.days_and_keys import quick
 from tests.support.river.tables import CATALOG
 
 TODAY = date(2025, 3, 1)
@@ -58,6 +59,7 @@ def kinds_of(facts: dict[str, Any], number: int) -> dict[tuple[str, date], tuple
     return found
 
 
+@quick
 @given(of_asset, of_asset)
 def test_the_page_says_of_each_partition_what_its_group_says(
     daily: dict[PartitionKey, Any], floods: dict[PartitionKey, Any]

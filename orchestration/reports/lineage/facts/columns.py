@@ -77,9 +77,9 @@ def walked(workspace: Workspace, query: ColumnQuery) -> ColumnWalks:
     start = field_of(query.column, recorded.lineages)
     up = down = None
     if query.up != 0:
-        up = limited(upstream(recorded.lineages, start), query.up)
+        up = limited(upstream(recorded.lineages, start), query.up, down=False)
     if query.down != 0:
-        down = limited(downstream(recorded.lineages, start), query.down)
+        down = limited(downstream(recorded.lineages, start), query.down, down=True)
     return ColumnWalks(start, catalog, recorded, up, down)
 
 

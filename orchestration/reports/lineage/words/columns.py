@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from orchestration.core.lineage.branches import Branch, by_source, rows_downstream, rows_upstream, tree_of
 from orchestration.core.lineage.columns import Sources
 from orchestration.core.lineage.kinds import Kind
-from orchestration.core.lineage.walk import Field
+from orchestration.core.lineage.walk import Field, Walk
 from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, ColumnWalks
 from orchestration.reports.lineage.words.ink import in_columns, styled
 
@@ -29,6 +29,7 @@ def walks_in_words(found: ColumnWalks) -> str:
         parts.append([*_tree(found, tree_of(found.down, down=True), "goes into", "nothing is made of it")])
         rows = rows_downstream(found.recorded.lineages, found.down)
         parts.append([*_rows("has a say in which rows there are", rows)])
+        parts.append([*_perhaps(found.down)])
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -68,6 +69,17 @@ def _rows(title: str, rows: Mapping[str, Sources]) -> Iterator[str]:
     if rows:
         yield styled(f"{title}:", "dim")
         yield from in_columns([(f"  {key}", _sources(sources, "")) for key, sources in rows.items()])
+
+
+def _perhaps(walk: Walk) -> Iterator[str]:
+    """Columns of which not all is known may be made of any other."""
+    if walk.unknown:
+        yield styled("may go into these as well, of which not all is known:", "dim")
+        told = [
+            (f"  {field}", styled(f"unknown: {', '.join(sorted(of))}", "yellow"))
+            for field, of in sorted(walk.unknown.items())
+        ]
+        yield from in_columns(told)
 
 
 def _tree(found: ColumnWalks, root: Branch, title: str, nothing: str) -> Iterator[str]:

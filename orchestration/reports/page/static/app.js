@@ -2,13 +2,13 @@
 //
 //   draw(root, facts, app): draws facts into the element root, once, when the page is first opened; gives
 //   { show(path) }, which is called when the address leads to the page. path: what stands behind its name, in parts:
-//   "#assets/gold.fact_episode/peak_aqi" is ["gold.fact_episode", "peak_aqi"].
+//   "#assets/gold.days/peak" is ["gold.days", "peak"].
 //
 // app is
 //
 //   head: the facts of head.py;  has(page): whether there is one of that name
 //   go(page, ...path): leads there;  address(page, ...path): for an href;  link(text, page, ...path): an element
-//   say(text): tells those who cannot see what has changed.
+//   turn(page): leads to a page as it was left;  say(text): tells those who cannot see what has changed.
 import { count, counted, el, fill, state } from "./dom.js";
 
 const THEMES = ["system", "light", "dark"];
@@ -17,10 +17,16 @@ export function start(pages) {
   const names = Object.keys(pages);
   const head = facts("head");
   const drawn = {};
+  const left = {}; // where each page was left
   let shown = null;
   const app = {
     head,
     has: (name) => names.includes(name),
+    // To a page as it was left; to the page that is open: to its beginning.
+    turn(name) {
+      const away = document.getElementById(`page-${name}`).hidden;
+      app.go(name, ...(away && left[name] ? left[name] : []));
+    },
     go(page, ...path) {
       location.hash = address(page, path);
       show();
@@ -44,7 +50,8 @@ export function start(pages) {
       document.getElementById(`page-${one}`).hidden = one !== open;
     }
     if (!drawn[open]) drawn[open] = pages[open].draw(document.getElementById(`page-${open}`), facts(open), app);
-    drawn[open].show(name === open ? path : []);
+    left[open] = name === open ? path : [];
+    drawn[open].show(left[open]);
     document.body.dataset.shown = shown;
   }
 
@@ -82,7 +89,7 @@ function summary(head) {
 function tabs(names, app) {
   document.getElementById("tabs").addEventListener("click", (event) => {
     const tab = event.target.closest("[role=tab]");
-    if (tab) app.go(tab.id.slice("tab-".length));
+    if (tab) app.turn(tab.id.slice("tab-".length));
   });
   document.getElementById("tabs").addEventListener("keydown", (event) => {
     const at = names.findIndex((name) => document.activeElement.id === `tab-${name}`);
@@ -91,7 +98,7 @@ function tabs(names, app) {
     event.preventDefault();
     const name = names[(to + names.length) % names.length];
     document.getElementById(`tab-${name}`).focus();
-    app.go(name);
+    app.turn(name);
   });
 }
 
@@ -117,7 +124,7 @@ function theme(app) {
 // A browser may keep nothing for files: then the choice holds as long as the page is open.
 function remembered() {
   try {
-    return localStorage.getItem("aqi-theme") || "system";
+    return localStorage.getItem("report-theme") || "system";
   } catch {
     return "system";
   }
@@ -125,7 +132,7 @@ function remembered() {
 
 function remember(name) {
   try {
-    localStorage.setItem("aqi-theme", name);
+    localStorage.setItem("report-theme", name);
   } catch {
     // not kept
   }

@@ -6,7 +6,7 @@ const DAY = 86400000;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const LEAST = 2.2;
-const LEAST_OF_MONTH = 19;
+const LEAST_OF_MONTH = 24;
 const FEW = 45;
 let made = 0;
 
@@ -156,7 +156,7 @@ export function calendar(given, app) {
     const today = given.today >= from && given.today < to ? round((given.today - from) * wide) : null;
     return svg(
       "svg",
-      { width, height, viewBox: `0 0 ${width} ${height}`, focusable: "false" },
+      { width, height, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", focusable: "false" },
       patterns(id),
       svg("rect", { class: "nothing", x: 0, y: top, width, height: height - top }),
       [...paths.keys()].sort(byLayer).map((name) => svg("path", { ...painted(name, id), d: paths.get(name).join("") })),
@@ -165,7 +165,7 @@ export function calendar(given, app) {
         svg("line", { class: "month", x1: round(day * wide), x2: round(day * wide), y1: 4, y2: height }),
         svg("text", { class: "name", x: round(day * wide) + 3, y: 13 }, name),
       ]),
-      today === null ? null : svg("line", { class: "today", x1: today + wide / 2, x2: today + wide / 2, y1: top, y2: height }),
+      today === null ? null : svg("line", { class: "today", x1: today + wide / 2, x2: today + wide / 2, y1: drawn.month ? 0 : top, y2: drawn.month ? top : height }),
       svg("rect", { class: "cursor", width: Math.max(wide, 5), height: high, visibility: "hidden" }),
     );
   }
