@@ -101,12 +101,12 @@ def _told(
 
 
 def _of_columns(workspace: Workspace, selection: str, form: str) -> tuple[str, list[str]]:
-    from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, notes, recorded_of, walked
+    from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, notes, recorded_of, walk_of, walked
 
     query = _query(workspace, selection)
     if query is not None:
         found = walked(workspace, query)
-        return told_of(form, "columns", found), notes(found.recorded, found.passed)
+        return told_of(form, "columns", found), notes(found.recorded, found.passed, walk_of(query))
     keys = workspace.select(selection)
     recorded = recorded_of(workspace, keys)
     listed = ColumnsOfAssets(workspace.catalog, keys, recorded)
