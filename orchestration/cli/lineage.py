@@ -13,6 +13,7 @@ from orchestration.cli.common import (
     locations_option,
     main,
     open_workspace,
+    or_printed,
     partitions_option,
     place_names,
     profile_option,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 @click.option("--columns", is_flag=True, help="Of columns: of one (gold.days.peak; peak+ downstream), or of assets.")
 @partitions_option
 @locations_option
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=or_printed,
+    help="Write to a file instead.",
+)
 @profile_option
 @json_option
 @command

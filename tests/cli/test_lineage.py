@@ -67,6 +67,8 @@ def test_lineage_into_a_file(aqi: Aqi, lake: str) -> None:
         written = (aqi.folder / "it.txt").read_text(encoding="utf-8")
         assert written == aqi.text("lineage", *options, AQI_WAREHOUSE__URI=lake)
         assert "\x1b" not in written
+    assert aqi.text("lineage", "-o", "-", AQI_WAREHOUSE__URI=lake) == aqi.text("lineage", AQI_WAREHOUSE__URI=lake)
+    assert not (aqi.folder / "-").exists()
 
 
 @pytest.mark.parametrize("output", ["file/below", "nowhere/lineage.txt", "x" * 300])

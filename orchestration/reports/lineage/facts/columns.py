@@ -68,7 +68,9 @@ def walked(workspace: Workspace, query: ColumnQuery) -> ColumnWalks:
     of, _, column = query.column.rpartition(".")
     if of in recorded.lacking:
         _check_contract(workspace, of, column)
-        raise UsageError(f"nothing is recorded of what the columns of {of} are made from", _sentence(remedy([of], walk_of(query))))
+        raise UsageError(
+            f"nothing is recorded of what the columns of {of} are made from", _sentence(remedy([of], walk_of(query)))
+        )
     fetched = [asset.key for asset in workspace.project.fetched if asset.source == of]
     if lacking := [key for key in fetched if key in recorded.lacking]:
         raise UsageError(f"nothing is recorded of what the columns of {of} go into", _sentence(remedy(lacking, "{}+")))
