@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
 from resources.openlineage.settings import OpenLineageSettings, standard_settings
+from resources.settings.history import HistorySettings
+from resources.settings.layers import merge, nested, read_yaml, value_of
 from resources.settings.memory import MEMORY, bytes_of, check_memory
 from resources.settings.operations import (
     AlertSettings,
@@ -197,6 +198,7 @@ class Settings(Section):
     clock: ClockSettings = ClockSettings()
     locations: list[LocationSettings] = Field(min_length=1)
     hourly: HourlySettings = HourlySettings()
+    history: HistorySettings = HistorySettings()
     feed: FeedSettings = FeedSettings()
     essential: dict[str, list[str]] = Field(default_factory=dict)
     deploy: DeploySettings = DeploySettings()
@@ -229,8 +231,15 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _distinct_locations(self) -> Self:
-        check_distinct("locations", [location.key for location in self.locations])
+        keys = [location.key for location in self.locations]
+        check_distinct("locations", keys)
+        self.history.check(keys)
         return self
+
+    @property
+    def since(self) -> dict[str, date]:
+        """By configured location, of those where that is declared, the first day of the history that is wanted."""
+        return self.history.since_by_location([location.key for location in self.locations])
 
     @property
     def places(self) -> tuple[Location, ...]:
@@ -314,9 +323,9 @@ def load(
     values: dict[str, Any] = {}
     origins: dict[tuple[str, ...], str] = {}
     for path in [*(folder / file for file in files), _profile_path(name, folder, files)]:
-        _merge(values, _read_yaml(path), str(path), origins)
+        merge(values, read_yaml(path), str(path), origins)
     for key, (value, origin) in standard_settings(environment).items():
-        _merge(values, {"openlineage": {key: value}}, origin, origins)
+        merge(values, {"openlineage": {key: value}}, origin, origins)
     for variable, text in sorted(environment.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
             if "__" not in variable and variable != ENGINE_VARIABLE:
@@ -325,8 +334,8 @@ def load(
                     "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
                 )
             section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
-    _merge(values, dict(flags or {}), "the command line", origins)
+            merge(values, nested([section, *keys], value_of(text)), f"the environment ({variable})", origins)
+    merge(values, dict(flags or {}), "the command line", origins)
     try:
         return model.model_validate({**values, "profile": name})
     except ValidationError as error:
@@ -345,54 +354,3 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
             f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
         )
     return folder / f"{name}.yml"
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
-    return data
-
-
-def _value(text: str) -> Any:
-    """The value of a variable: nothing, a list or a mapping as YAML, else the text as it stands.
-
-    The models read numbers and instants from text; YAML would make 83 of the API key 0123, and cut ``/a #b``.
-    """
-    if text in ("", "null"):
-        return None
-    if not text.startswith(("[", "{")):
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _nested(keys: list[str], value: Any) -> dict[str, Any]:
-    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
-
-
-def _merge(
-    into: dict[str, Any],
-    new: Mapping[str, Any],
-    origin: str,
-    origins: dict[tuple[str, ...], str],
-    path: tuple[str, ...] = (),
-) -> None:
-    for key, value in new.items():
-        here = (*path, str(key))
-        origins[here] = origin
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value, origin, origins, here)
-        else:
-            if isinstance(value, dict):
-                _merge({}, value, origin, origins, here)
-            into[key] = value
