@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.calendar import day_of
+from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.commands import fill_commands
+from orchestration.core.planning.request import Request
 from orchestration.core.state.holes import Holes, Wanted, holes
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
@@ -24,12 +26,25 @@ def wanted(workspace: Workspace) -> Wanted:
 
 
 def read_holes(
-    workspace: Workspace, keys: Sequence[str], tables: Mapping[str, TableState] | None = None
+    workspace: Workspace,
+    keys: Sequence[str],
+    tables: Mapping[str, TableState] | None = None,
+    locations: Sequence[str] = (),
 ) -> dict[str, Holes]:
-    """The holes of those of ``keys`` that have days, by key. tables: their states, where these were read already."""
+    """The holes of those of ``keys`` that have days, by key. tables: their states, where these were read already.
+
+    locations: only of these; none: of all that are configured.
+    """
     states = workspace.states(keys) if tables is None else tables
     found = holes(workspace.catalog, states, wanted(workspace))
-    return {key: found[key] for key in keys if key in found}
+    return {key: _at(found[key], locations) for key in keys if key in found}
+
+
+def _at(found: Holes, locations: Sequence[str]) -> Holes:
+    if not locations:
+        return found
+    sets = (part.restrict(locations) for part in (found.wanted, found.missing, found.gaps))
+    return Holes(found.asset, *sets)
 
 
 def all_missing(found: Mapping[str, Holes]) -> PartitionSet:
@@ -42,7 +57,25 @@ def all_gaps(found: Mapping[str, Holes]) -> PartitionSet:
     return PartitionSet.union_of(of.gaps for of in found.values()) - all_missing(found)
 
 
+def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequence[str] = ()) -> Request | None:
+    """All that is wanted of ``keys``, today with it; None where nothing is declared, or nothing that has days selected.
+
+    locations: only these; none: all where something is declared.
+    """
+    workspace.check_locations(locations)
+    places = locations or list(workspace.settings.since)
+    found = read_holes(workspace, keys, None, places) if places else {}
+    begins = {at: days.first for at, days in PartitionSet.union_of(of.wanted for of in found.values()).parts}
+    today = day_of(workspace.settings.now())
+    begins |= {at: day for at, day in workspace.settings.since.items() if at in places and day == today}
+    if not begins or begins.keys() < set(locations):
+        return None
+    days = (PartitionSet.of(Days.of(first, today), [at]) for at, first in begins.items())
+    return Request(frozenset(keys), PartitionSet.union_of(days))
+
+
 def commands(workspace: Workspace, partitions: PartitionSet, keys: Sequence[str] = ()) -> list[str]:
     """What fills ``partitions`` of the assets ``keys`` (none: of all)."""
-    everything = not keys or set(keys) == set(workspace.catalog.keys)
+    dated = {asset.key for asset in workspace.catalog if asset.partitions is not None}
+    everything = not keys or set(keys) >= dated
     return fill_commands(partitions, () if everything else keys, [place.key for place in workspace.settings.locations])

@@ -1,8 +1,8 @@
 """Holes: days of which nothing is there, measured against what is wanted, or against the days around them.
 
-What is wanted is declared: a first day for each location (``history.since``). Where none is declared, days that are not
-there between the first and the last one that is are all that can be told. What goes on still is no hole, whatever the
-scheme; nor is what a source cannot be asked for; nor a location that is not configured.
+What is wanted is declared: a first day for each location (``history.since``). Where none is declared, days that are in
+no table, between the first and the last one that is, are all that can be told. What goes on still is no hole, whatever
+the scheme; nor is what a source cannot be asked for; nor a location that is not configured.
 
 A source has values everywhere from some day on only. Days before that are wanted where earlier ones are there: then
 somebody knew that it has them.
@@ -45,8 +45,8 @@ class Wanted:
 class Holes:
     """What an asset lacks of periods that are over.
 
-    wanted: all that is wanted of it. missing: what of that is not there. gaps: what is not there either, and lies
-    between partitions of its location that are; nobody said that it is wanted.
+    wanted: all that is wanted of it. missing: what of that is not there. gaps: what is in no table, and lies between
+    partitions of its location that are in this one; nobody said that it is wanted.
     """
 
     asset: str
@@ -65,6 +65,12 @@ def holes(assets: Iterable[Asset], tables: Mapping[str, TableState], wanted: Wan
     sources: dict[str, frozenset[str]] = {}
     earliest: dict[str, dict[str, date]] = {}
     available: dict[str, PartitionSet] = {}
+    anywhere: dict[PartitionScheme, PartitionSet] = {}
+    assets = tuple(assets)
+    for asset in assets:
+        if asset.partitions is not None:
+            present = tables.get(asset.key, TableState()).present
+            anywhere[asset.partitions] = anywhere.get(asset.partitions, PartitionSet.empty()) | present
     for asset in assets:
         upstream = [key for key in asset.upstream_keys if key in sources]
         own = frozenset() if asset.source is None else frozenset({asset.source})
@@ -79,7 +85,7 @@ def holes(assets: Iterable[Asset], tables: Mapping[str, TableState], wanted: Wan
             should = mapping.makeable(should, available.get(mapping.of, PartitionSet.empty()))
         available[asset.key] = should | present
         gaps = ended(asset.partitions, between(asset.partitions, present.restrict(wanted.locations)), wanted.now)
-        found[asset.key] = Holes(asset.key, should, should - present, gaps - present - should)
+        found[asset.key] = Holes(asset.key, should, should - present, gaps - anywhere[asset.partitions] - should)
     return found
 
 
