@@ -20,8 +20,10 @@ SHOWN = 3
 def to_json(lag: Lag, holes: Holes | None = None, since: date | None = None) -> dict[str, Any]:
     """JSON values of a lag. An instant is as of the second, hours are as of the thousandth.
 
-    holes: of its asset. since: from when on history is wanted at its location; missing: so many partitions of it.
+    holes: of its asset. since: from when on history is wanted at its location, where that is declared; missing: so many
+    partitions of it.
     """
+    missing = 0 if holes is None else len(holes.missing.days_of(lag.location))
     return {
         "asset": lag.asset,
         "location": lag.location,
@@ -29,8 +31,7 @@ def to_json(lag: Lag, holes: Holes | None = None, since: date | None = None) -> 
         "lag_hours": None if lag.lag_hours is None else round(lag.lag_hours, 3),
         "target_hours": lag.target_hours,
         "missed": lag.missed,
-        "since": None if since is None else since.isoformat(),
-        "missing": 0 if holes is None else len(holes.missing.days_of(lag.location)),
+        **({} if since is None else {"since": since.isoformat(), "missing": missing}),
     }
 
 

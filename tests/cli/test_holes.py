@@ -50,7 +50,7 @@ def test_holes_that_nobody_declared_alarm_nobody(aqi: Aqi, outage: str) -> None:
     assert "aqi_partitions_missing{" not in metrics
     status = aqi("freshness", "--json", AQI_WAREHOUSE__URI=outage)
     lags = {(item["asset"], item["location"]): item for item in json.loads(status.stdout)}
-    assert (lags[BRONZE, "hanoi"]["since"], lags[BRONZE, "hanoi"]["missing"]) == (None, 0)
+    assert "missing" not in lags[BRONZE, "hanoi"]
 
 
 def test_what_another_table_has_is_missing_as_ever(aqi: Aqi, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_metrics_and_freshness_report_against_it(aqi: Aqi, outage: str) -> None:
     assert "Wanted (history.since) and not there: 2025-07-01..2025-07-19 × hanoi (19 partitions)" in done.stdout
     lags = {item["location"]: item for item in aqi.json("freshness", BRONZE, status=1, **env)}
     assert (lags["hanoi"]["since"], lags["hanoi"]["missing"], lags["hanoi"]["missed"]) == ("2025-06-01", 19, False)
-    assert (lags["hcmc"]["missing"], lags["danang"]["since"]) == (0, None)
+    assert (lags["hcmc"]["missing"], lags["danang"].get("since")) == (0, None)
 
 
 def test_freshness_is_good_where_all_is_there(aqi: Aqi, outage: str) -> None:
