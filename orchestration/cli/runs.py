@@ -113,7 +113,7 @@ def _hourly(
     request = workspace.hourly(workspace.select(selection), place_names(locations))
     if dry_run:
         if request.beyond:
-            click.echo(gap_in_words(request.beyond), err=True)
+            click.echo(gap_in_words(request.beyond, request.fill), err=True)
         from orchestration.engine.observation import look
 
         looked = look(workspace, request)

@@ -63,7 +63,7 @@ def materialize(
     with spans.span(Phase.PLAN):
         check_ready(workspace, request)
         if request.beyond:
-            listener.warned(gap_in_words(request.beyond))
+            listener.warned(gap_in_words(request.beyond, request.fill))
         looked = look(workspace, request, run_id, spans)
         current = workspace.current(None if looked is None else looked.sent)
         plan, states = workspace.plan(request, current)
@@ -172,7 +172,16 @@ def _summary(
         chunks = chunk_outcomes(request, plan, outcomes, tables)
     profile = spans.profile(run_id, title, plan)
     return RunSummary(
-        run_id, plan, outcomes, profile.seconds, flow_run_id, application_id, chunks, request.beyond, profile
+        run_id,
+        plan,
+        outcomes,
+        profile.seconds,
+        flow_run_id,
+        application_id,
+        chunks,
+        request.beyond,
+        profile,
+        request.fill,
     )
 
 

@@ -1,4 +1,4 @@
-"""Holes of the tables in a warehouse, against what the settings say is wanted, and the commands that fill them."""
+"""Holes of the tables in a warehouse: what of them people look at, and a request for all that is wanted."""
 
 from __future__ import annotations
 
@@ -6,23 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from orchestration.core.calendar import day_of
 from orchestration.core.partitions.keys import Days, PartitionSet
-from orchestration.core.planning.commands import fill_commands
 from orchestration.core.planning.request import Request
-from orchestration.core.state.holes import Holes, Wanted, holes
+from orchestration.core.state.holes import Holes
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
-
-
-def wanted(workspace: Workspace) -> Wanted:
-    """What history there should be by the settings, and what the sources say of themselves."""
-    settings, sources = workspace.settings, workspace.sources
-    return Wanted(
-        settings.now(),
-        settings.since,
-        frozenset(place.key for place in settings.locations),
-        {name: source.first_day for name, source in sources.items()},
-        {name: source.values_from for name, source in sources.items()},
-    )
 
 
 def read_holes(
@@ -35,9 +22,7 @@ def read_holes(
 
     locations: only of these; none: of all that are configured.
     """
-    states = workspace.states(keys) if tables is None else tables
-    found = holes(workspace.catalog, states, wanted(workspace))
-    return {key: _at(found[key], locations) for key in keys if key in found}
+    return {key: _at(found, locations) for key, found in workspace.holes(keys, tables).items()}
 
 
 def _at(found: Holes, locations: Sequence[str]) -> Holes:
@@ -72,10 +57,3 @@ def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequenc
         return None
     days = (PartitionSet.of(Days.of(first, today), [at]) for at, first in begins.items())
     return Request(frozenset(keys), PartitionSet.union_of(days))
-
-
-def commands(workspace: Workspace, partitions: PartitionSet, keys: Sequence[str] = ()) -> list[str]:
-    """What fills ``partitions`` of the assets ``keys`` (none: of all)."""
-    dated = {asset.key for asset in workspace.catalog if asset.partitions is not None}
-    everything = not keys or set(keys) >= dated
-    return fill_commands(partitions, () if everything else keys, [place.key for place in workspace.settings.locations])

@@ -12,7 +12,7 @@ from orchestration.core.planning.commands import told
 from orchestration.core.state.freshness import Judgement, State
 from orchestration.core.state.holes import HOLE, WANTED, Holes
 from orchestration.core.state.judged import Alike
-from orchestration.engine.holes import all_gaps, all_missing, commands, read_holes
+from orchestration.engine.holes import all_gaps, all_missing, read_holes
 from orchestration.engine.workspace import Workspace
 
 
@@ -60,7 +60,7 @@ def in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
             f"In no table, between days that are there: {_counted(gaps)}. "
             f"Nobody declared whether these are wanted (history.since). Fill them:"
         )
-        lines += [f"  {line}" for line in told(commands(workspace, gaps, _of(found, lambda of: of.gaps)))]
+        lines += [f"  {line}" for line in told(workspace.fill_commands(gaps, _of(found, lambda of: of.gaps)))]
     return lines
 
 
@@ -68,7 +68,7 @@ def missing_in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[s
     """What is wanted and not there, with what fills it; nothing where all is there."""
     if not (missing := all_missing(found)):
         return []
-    fill = told(commands(workspace, missing, _of(found, lambda of: of.missing)))
+    fill = told(workspace.fill_commands(missing, _of(found, lambda of: of.missing)))
     return [f"Wanted (history.since) and not there: {_counted(missing)}. Fill it:", *(f"  {line}" for line in fill)]
 
 

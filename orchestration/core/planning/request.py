@@ -27,7 +27,7 @@ class Request:
     one step bears so many together as have ``batch`` partitions.
     repair: only what somebody else changed, and compare before making it anew.
     compare: of these, sources are asked what they send now; what they send as it is recorded is not fetched again.
-    beyond: what an hourly request does not catch up with, see ``HourlyWindow``.
+    beyond: what an hourly request does not catch up with, see ``HourlyWindow``; fill: the commands that make it.
     refetch: only what lies behind its question is fetched, and what follows from it made. changed: only what is there
     and would come out otherwise by a change of code, contracts or configuration. from_raw: what sources sent is not
     asked for, but folded anew from the answers that are kept.
@@ -42,6 +42,7 @@ class Request:
     repair: bool = False
     compare: PartitionSet = field(default_factory=PartitionSet.empty)
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
+    fill: tuple[str, ...] = ()
     refetch: bool = False
     changed: bool = False
     from_raw: bool = False
