@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from orchestration.cli.again import of_partitions, remember
 from orchestration.cli.common import (
     command,
     confirm,
@@ -121,6 +122,7 @@ def _hourly(
         for line in [] if looked is None else looked.problems:
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
+    remember(of_partitions(request.partitions, [place.key for place in workspace.settings.locations]))
     return _run(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
 
 

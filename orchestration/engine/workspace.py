@@ -176,6 +176,11 @@ class Workspace:
         places = locations or [place.key for place in self.settings.locations]
         return PartitionSet.of(self.days(days), places)
 
+    @property
+    def a_week(self) -> Days:
+        """The seven days that ended last, and today: as an example of a RANGE that means the same tomorrow."""
+        return self.days("last:7")
+
     def days(self, text: str) -> Days:
         """The days of a RANGE. Raises PartitionRangeError."""
         return parse_range(text, day_of(self.settings.now()), self.first_day)
@@ -209,7 +214,7 @@ class Workspace:
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
             raise UsageError(
-                f"{dated[0]} has partitions: say which", "Add --partitions, for instance --partitions last:7."
+                f"{dated[0]} has partitions: say which", f"Add --partitions, for instance --partitions {self.a_week}."
             )
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
         return Request(frozenset(keys), partitions, force=force, from_raw=from_raw)
