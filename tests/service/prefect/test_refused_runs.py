@@ -13,7 +13,6 @@ import yaml
 
 from orchestration.core.alerts.incidents import Observation, ServerView
 from orchestration.core.alerts.watch_state import WatchState
-from orchestration.service import flows
 from resources.storage.lock import WarehouseLock
 from tests.service.prefect.conftest import PrefectServer
 from tests.support.ended_runs import NOW, cancelled, fold
@@ -25,8 +24,9 @@ WAIT = 0.5
 @pytest.fixture
 def profile(prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Of a warehouse that a backfill holds; the provider does not answer."""
-    monkeypatch.setenv("PREFECT_API_URL", prefect_server.api_url)
-    monkeypatch.setenv(flows.WORKER_FOLDER, str(tmp_path))
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("AQI_WORKER_FOLDER", str(tmp_path))
     file = tmp_path / "profile.yml"
     uri = str(tmp_path / "warehouse")
     values = {
@@ -35,12 +35,15 @@ def profile(prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.M
     }
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     here = Path.cwd()
-    with WarehouseLock(Path(uri), "the-backfill", "2025-08-20T06:00:00Z", 0):
+    served = temporary_settings({PREFECT_API_URL: prefect_server.api_url})
+    with served, WarehouseLock(Path(uri), "the-backfill", "2025-08-20T06:00:00Z", 0):
         yield str(file)
     os.chdir(here)
 
 
 def state_of(**parameters: Any) -> Any:
+    from orchestration.service import flows
+
     return flows.materialize("gold.dim_time", **parameters, return_state=True)  # type: ignore[call-overload]
 
 
