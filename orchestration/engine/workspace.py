@@ -293,9 +293,12 @@ class Workspace:
         return {key: found[key] for key in keys if key in found}
 
     def fill_commands(self, partitions: PartitionSet, keys: Sequence[str] = ()) -> list[str]:
-        """What makes ``partitions`` of the assets ``keys`` (none: of all), as far as they are not fresh."""
+        """What makes ``partitions`` of the assets ``keys`` (none: of all) and what these need, as far as it is not
+        fresh."""
         dated = {asset.key for asset in self.catalog if asset.partitions is not None}
-        named = () if not keys or set(keys) >= dated else keys
+        needed = self.catalog.dag.upstream_of_any(keys)
+        ends = [f"+{key}" if self.catalog[key].upstream else key for key in keys if key in dated - needed]
+        named = () if not keys or dated <= {*keys, *needed} else ends
         return fill_commands(partitions, named, [place.key for place in self.settings.locations])
 
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
