@@ -17,7 +17,7 @@ def partitions_of(
 ) -> dict[str, PartitionSet]:
     """By asset, what a run with these parameters was to make that began then, days to come left out.
 
-    Of an hourly run the days that the provider still revised; what else it would have caught up with nobody knows.
+    None where it must have been refused. Of an hourly run the days that the provider still revised; what else it would have caught up with nobody knows.
     Raises UsageError for parameters that are none.
     """
     said = parse_parameters(flow, {key: value for key, value in parameters.items() if value is not None})
@@ -27,9 +27,13 @@ def partitions_of(
     if isinstance(said, Backfill):
         keys, days = workspace.select(said.select), Days.of(said.start_date, said.end_date)
     else:
-        keys = workspace.select(said.selection)
-        revised = Days.of(today - workspace.settings.hourly.revisable_days * DAY, today)
-        days = revised if said.hourly else parse_range(said.partitions or today.isoformat(), today)
+        keys, days = workspace.select(said.selection), Days.empty()
+        if said.hourly:
+            days = Days.of(today - workspace.settings.hourly.revisable_days * DAY, today)
+        elif said.partitions is not None:
+            days = parse_range(said.partitions, today)
+        elif any(workspace.catalog[key].partitions is not None for key in keys):
+            return {}  # such a run is refused
     places = said.locations or [place.key for place in workspace.settings.locations]
     partitions = PartitionSet.of(days, places)
     asked = {}

@@ -100,6 +100,7 @@ def test_an_unpartitioned_table(folder: Path) -> None:
         ("materialize", {"selection": DAILY, "partitions": "last:1"}, days(19, 20)),
         ("backfill", {"select": DAILY, "start_date": "2025-08-01", "end_date": "2025-08-03"}, days(1, 3)),
         ("maintenance", {}, None),
+        ("materialize", {"selection": "*"}, None),
     ],
 )
 def test_what_a_run_was_asked_for(folder: Path, flow: str, parameters: dict[str, Any], expected: Any) -> None:
