@@ -139,7 +139,7 @@ def _hourly(
 )
 @click.option("--select", "selection", metavar="SELECTION", default="*", show_default=True, help="Which assets.")
 @locations_option
-@click.option("--restart", is_flag=True, help="Start over: fetch and make everything anew.")
+@click.option("--restart", is_flag=True, help="Start over: everything anew. Broken off, it goes on.")
 @dry_run_option
 @profile_run_options
 @engine_option

@@ -17,7 +17,8 @@ def partitions_of(
 ) -> dict[str, PartitionSet]:
     """By asset, what a run with these parameters was to make that began then, days to come left out.
 
-    None where it must have been refused. Of an hourly run the days that the provider still revised; what else it would have caught up with nobody knows.
+    None where it must have been refused. Of an hourly run the days that the provider still revised; what else it would
+    have caught up with nobody knows.
     Raises UsageError for parameters that are none.
     """
     said = parse_parameters(flow, {key: value for key, value in parameters.items() if value is not None})
