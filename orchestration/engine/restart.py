@@ -15,14 +15,24 @@ from orchestration.core.planning.plan import Step
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.engine.fetching import FetchTask
+from orchestration.engine.unmade import recorded_since
 from orchestration.engine.workspace import Workspace
 from resources.storage.restarts import Begun, Restarts
 
 
 def restarted(workspace: Workspace, request: Request) -> Request:
-    """``request`` as a restart: all of it anew, but what a restart of the same that was broken off has made."""
-    found = Restarts(workspace.warehouse.uri).read(_name(request))
-    return replace(request, force=True, restart=True, done={} if found is None else found.done)
+    """``request`` as a restart: all of it anew, but what a restart of the same that was broken off has made.
+
+    That is what it wrote down, and what the tables say to be recorded since: it may have been killed in between.
+    """
+    done: dict[str, PartitionSet] = {}
+    if (found := Restarts(workspace.warehouse.uri).read(_name(request))) is not None:
+        states = workspace.states(tuple(request.assets))
+        for key in request.assets:
+            asked = workspace.catalog[key].asked_by(request.partitions)
+            recorded = recorded_since(states[key], asked, found.at) if key in states else PartitionSet.empty()
+            done[key] = found.done.get(key, PartitionSet.empty()) | recorded
+    return replace(request, force=True, restart=True, done=done)
 
 
 class RestartRecord:

@@ -34,7 +34,7 @@ def still_unmade(
         asset, own = workspace.assets[key], tables.get(key, TableState())
         gone = [place for place in partitions.locations if not current.is_configured(place)]
         rest = partitions - partitions.without_null().restrict(locations=gone) - good.get(key, PartitionSet.empty())
-        rest -= _recorded_since(own, rest, after)
+        rest -= recorded_since(own, rest, after)
         if rest and asset.source is not None:
             rest -= _asked_since(workspace.moments.read(key), rest, after)
         if rest and not forced:
@@ -46,7 +46,8 @@ def still_unmade(
     return left
 
 
-def _recorded_since(own: TableState, partitions: PartitionSet, after: str) -> PartitionSet:
+def recorded_since(own: TableState, partitions: PartitionSet, after: str) -> PartitionSet:
+    """Those of ``partitions`` whose record of today was made later than ``after`` (ISO 8601, UTC)."""
     there = (partitions & own.records.partitions) - own.unrecorded
     if not there:
         return there

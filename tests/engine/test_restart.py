@@ -77,7 +77,7 @@ def test_other_days_are_another_restart(tmp_path: Path) -> None:
     record = RestartRecord(workspace, request(workspace), "run-1", print)
     record.step_done(done(BRONZE, days(10, 14)))
     assert request(workspace, last="2025-08-13").done == {}
-    assert request(workspace).done == {BRONZE: days(10, 14)}
+    assert request(workspace).done == {BRONZE: days(10, 14), CLEAN: PartitionSet.empty()}
     assert request(workspace, restart=False).done == {}
     assert not request(workspace, restart=False).force
 

@@ -38,8 +38,11 @@ def test_a_restart_that_was_killed_goes_on_and_one_that_is_done_begins_anew(serv
         run(-signal.SIGKILL, AQI_CRASH_POINT="between-chunks:3")
         folder = tmp_path / "warehouse" / "_aqi" / "restarts"
         assert len(list(folder.glob("*.json"))) == 1
+        made = {item["partition"] for item in aqi.json("status", oracle.BRONZE) if item["state"] == "fresh"}
+        assert 1 < len(made) < DAYS, "chunks are written side by side"
         asked, said = run(0)
-        assert asked == [date(2025, 3, day) for day in (3, 4, 5)]
+        assert {f"{day}/hanoi" for day in asked}.isdisjoint(made)
+        assert len(asked) + len(made) == DAYS
         assert "Goes on with the restart that run " in said
         assert not list(folder.glob("*.json"))
         asked, said = run(0)
