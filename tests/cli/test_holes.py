@@ -151,3 +151,37 @@ def test_a_wrong_declaration_is_refused_before_any_work(aqi: Aqi) -> None:
     assert "AQI_HISTORY__SINCE" in place
     assert "history.since" in place and "must be a day" in place
     assert remedy == "Correct the value."
+
+
+# --- who tells it by himself ----------------------------------------------------------------------
+
+
+def test_the_hourly_run_says_what_it_does_not_catch_up_with_though_later_days_are_fresh(aqi: Aqi, outage: str) -> None:
+    env = {"AQI_WAREHOUSE__URI": outage, "AQI_OPEN_METEO__ATTEMPTS": "1", "AQI_HOURLY__INCOMPLETE_DAYS": "0"}
+    done = aqi("materialize", "*", "--hourly", "--dry-run", **env)
+    assert "Not caught up with: 2025-07-01..2025-07-19 × hanoi (from 2025-07-01 to 2025-07-19, 19 partitions)" in (
+        done.stderr
+    )
+    assert "\n  aqi backfill --start-date 2025-07-01 --end-date 2025-07-19 --locations hanoi\n" in done.stderr
+    wanted = aqi("materialize", BRONZE, "--hourly", "--dry-run", **env, AQI_HISTORY__SINCE="{danang: 2025-08-01}")
+    assert "2025-08-01..2025-08-05 × danang" in wanted.stderr
+    assert f"--end-date 2025-08-05 --select {BRONZE} --locations danang" in wanted.stderr
+
+
+def test_a_watch_tells_what_is_wanted_and_missing(aqi: Aqi, outage: str) -> None:
+    """Nobody answers for the server: that is another look's incident."""
+    env = {"AQI_WAREHOUSE__URI": outage, "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+
+    def missing(**more: str) -> list[dict[str, Any]]:
+        done = aqi("watch", "--once", "--json", **env, **more)
+        assert done.exit_code == 1
+        return [item for item in json.loads(done.stdout) if item["kind"] == "missing"]
+
+    assert missing() == [], "nobody declared anything"
+    incidents = {item["key"]: item for item in missing(AQI_HISTORY__SINCE="{hanoi: 2025-06-01}")}
+    assert len(incidents) == 6, "one for each table"
+    text = incidents[f"missing:{DAILY}"]["text"]
+    assert "2025-07-01..2025-07-19 × hanoi" in text
+    assert (
+        f"Go on: aqi backfill --start-date 2025-07-01 --end-date 2025-07-19 --select +{DAILY} --locations hanoi" in text
+    )
