@@ -170,7 +170,8 @@ class Watch:
             self._told_of_none = True
             self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
-        return Observation(now, server, lags, tuple(unseen), catch_up, environment, incomplete, missing, unmade)
+        days = self._settings.hourly.catch_up_days
+        return Observation(now, server, lags, tuple(unseen), catch_up, environment, incomplete, missing, unmade, days)
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
         """The state after everything was sent that a channel takes, and whether it took everything."""

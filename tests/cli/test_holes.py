@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from orchestration.project import load, open_workspace
+from orchestration.reports.holes import in_words, to_json
 from tests.support.cli_calls import Aqi
 from tests.support.days_there import with_days
 
@@ -185,3 +187,31 @@ def test_a_watch_tells_what_is_wanted_and_missing(aqi: Aqi, outage: str) -> None
     assert (
         f"Go on: aqi backfill --start-date 2025-07-01 --end-date 2025-07-19 --select +{DAILY} --locations hanoi" in text
     )
+
+
+def test_the_same_as_facts_for_a_page(outage: str) -> None:
+    workspace = open_workspace(
+        load(environment={"AQI_WAREHOUSE__URI": outage, "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z"})
+    )
+    found = workspace.holes([BRONZE])
+    [fact] = to_json(found, workspace.settings.since)
+    assert fact == {
+        "asset": BRONZE,
+        "location": "hanoi",
+        "since": None,
+        "wanted": 0,
+        "missing": 0,
+        "missing_days": "",
+        "hole_days": "2025-07-01..2025-07-19",
+    }
+    assert in_words(workspace, found)[1:] == [
+        f"  aqi backfill --start-date 2025-07-01 --end-date 2025-07-19 --select {BRONZE} --locations hanoi"
+    ]
+
+
+def test_what_is_wiped_is_a_hole(aqi: Aqi, tmp_path: Path) -> None:
+    lake = with_days(tmp_path / "lake", {"hanoi": ["2025-08-10..2025-08-20"]})
+    day = ("--partitions", "2025-08-14", "--locations", "hanoi", "--yes")
+    assert aqi("wipe", "*", *day, AQI_WAREHOUSE__URI=lake).exit_code == 0
+    items = {item["partition"]: item for item in found(aqi, lake, DAILY)}
+    assert items["2025-08-14/hanoi"]["marks"] == ["hole"]

@@ -9,6 +9,7 @@ Pure: what is looked at, and how messages are sent, is the business of ``orchest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -73,7 +74,7 @@ class Observation:
 
     lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
     there. unmade: what of partitions is not made; None where nobody can tell.
-    catch_up: the command that makes what is missing.
+    catch_up: the command that makes what is missing, catch_up_days back.
     """
 
     at: datetime
@@ -85,6 +86,7 @@ class Observation:
     incomplete: tuple[Incomplete, ...] | None = None
     missing: tuple[Lacking, ...] | None = None
     unmade: StillUnmade | None = None
+    catch_up_days: float = math.inf
 
 
 def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
@@ -266,7 +268,7 @@ class _Fold:
 
     def _behind(self, asset: str, missed: Sequence[Lag]) -> None:
         def about(new: Container[str]) -> str:
-            return about_lags(asset, missed, self._seen.catch_up, new)
+            return about_lags(asset, missed, self._seen.catch_up, new, self._seen.catch_up_days)
 
         title = f"{asset} lies further behind than it may"
         self._open_at_places(f"freshness:{asset}", Kind.FRESHNESS, title, [lag.location for lag in missed], about)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -222,3 +222,34 @@ def test_what_is_wanted_and_missing_is_an_incident_until_it_is_there() -> None:
     assert events(fold(missing(PartitionSet.empty()), state=state)[1]) == [
         ("recovered", f"{CLEAN} has all days that are wanted")
     ]
+
+
+# --- what lies behind -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A place that lies so many hours behind."""
+
+    location: str
+    lag_hours: float
+    asset: str = GOLD
+    target_hours: float | None = 3.0
+    missed: bool = True
+
+    @property
+    def covered_until(self) -> datetime:
+        return NOW - timedelta(hours=self.lag_hours)
+
+
+def test_what_the_hourly_run_does_not_reach_any_more_has_a_command_that_makes_it() -> None:
+    hourly = "prefect deployment run materialize/aqi-hourly"
+    far = "Go on: aqi backfill --start-date 2025-07-31 --end-date 2025-08-20 --select +gold.days --locations hue"
+
+    def commands(*lags: Behind) -> list[str]:
+        seen = Observation(NOW, lags=lags, catch_up=hourly, catch_up_days=14)
+        return [line for line in fold(seen)[1][0].text.splitlines() if line.startswith("Go on: ")]
+
+    assert commands(Behind("hue", 20 * 24), Behind("vinh", 9)) == [f"Go on: {hourly}", far]
+    assert commands(Behind("hue", 20 * 24)) == [far]
+    assert commands(Behind("hue", 14 * 24)) == [f"Go on: {hourly}"]
