@@ -27,7 +27,7 @@ from orchestration.cli.common import (
     yes_option,
 )
 from orchestration.core.errors import UsageError
-from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.commands import gap_in_words
 from resources.prefect.quiet import quiet_prefect
 
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from orchestration.core.errors import SourceError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes

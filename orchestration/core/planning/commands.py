@@ -31,6 +31,20 @@ def told(commands: Sequence[str]) -> list[str]:
     return [*commands[:COMMANDS], *([f"and {more} more, for other locations"] if more > 0 else [])]
 
 
+def gap_in_words(beyond: PartitionSet, fill: Sequence[str] = ()) -> str:
+    """What a person is told of what is not caught up with. fill: the commands that make it.
+
+    ``Not caught up with: 2025-06 × hue (from 2025-06-01 to 2025-06-30, 30 partitions), as it lies …``
+    """
+    days, count = beyond.days, len(beyond)
+    ends = f"{days.first}" if days.first == days.last else f"from {days.first} to {days.last}"
+    said = (
+        f"Not caught up with: {beyond} ({ends}, {count} partition{'' if count == 1 else 's'}), as it lies before the "
+        f"days that --hourly catches up with (hourly.catch_up_days). Fill it:"
+    )
+    return "\n  ".join([said, *told(fill or fill_commands(beyond))])
+
+
 def _backfill(hull: Hull, select: Sequence[str], configured: Collection[str]) -> str:
     days = ("--start-date", hull.first.isoformat(), "--end-date", hull.last.isoformat())
     named = () if set(hull.locations) == set(configured) else ("--locations", ",".join(hull.locations))

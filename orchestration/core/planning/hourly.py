@@ -18,7 +18,6 @@ from orchestration.core.calendar import DAY, day_of, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.asking_again import is_due
-from orchestration.core.planning.commands import fill_commands, told
 from orchestration.core.state.completeness import last_asked
 from orchestration.core.state.freshness import Current, Judge, Judgement, Tables, Way
 from orchestration.core.state.judged import not_fresh
@@ -146,17 +145,3 @@ def _is_gap(judgement: Judgement) -> bool:
 
 def _keys(location: str, first: date, before: date) -> list[PartitionKey]:
     return [PartitionKey(first + number * DAY, location) for number in range((before - first).days)]
-
-
-def gap_in_words(beyond: PartitionSet, fill: Sequence[str] = ()) -> str:
-    """What a person is told of what is not caught up with. fill: the commands that make it.
-
-    ``Not caught up with: 2025-06 × hue (from 2025-06-01 to 2025-06-30, 30 partitions), as it lies …``
-    """
-    days, count = beyond.days, len(beyond)
-    ends = f"{days.first}" if days.first == days.last else f"from {days.first} to {days.last}"
-    said = (
-        f"Not caught up with: {beyond} ({ends}, {count} partition{'' if count == 1 else 's'}), as it lies before the "
-        f"days that --hourly catches up with (hourly.catch_up_days). Fill it:"
-    )
-    return "\n  ".join([said, *told(fill or fill_commands(beyond))])

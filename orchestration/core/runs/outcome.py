@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.planning.request import Chunk, Request
 from orchestration.core.runs.causes import causes_of

@@ -15,7 +15,8 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import Identity
 from orchestration.core.partitions.scheme import DailyByLocation
-from orchestration.core.planning.hourly import HourlyWindow, gap_in_words, hourly_window
+from orchestration.core.planning.commands import gap_in_words
+from orchestration.core.planning.hourly import HourlyWindow, hourly_window
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
