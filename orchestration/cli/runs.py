@@ -1,20 +1,21 @@
-"""The commands that change tables, or say what would change them: materialize, backfill, plan, wipe, repair."""
+"""The commands that change tables: materialize, backfill, repair, wipe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestration.cli.again import of_partitions, remember
+from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
     command,
     confirm,
     console_for_people,
     dry_run_option,
     engine_option,
+    force_option,
     json_option,
     leave_interrupted,
     locations_option,
@@ -26,23 +27,11 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.plans import show_plan
+from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.commands import gap_in_words
 from resources.prefect.quiet import quiet_prefect
-
-force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
-
-
-def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a command that runs steps can say of where their time went."""
-    to_file = click.option(
-        "-o",
-        "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="With --profile-run: write it to a file instead (NAME.json, .svg, .html, .txt).",
-    )
-    said = click.option("--profile-run", is_flag=True, help="Say where the time of the run went.")
-    return said(to_file(function))
 
 
 @main.command()
@@ -61,6 +50,7 @@ def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     is_flag=True,
     help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
 )
+@record_columns_option
 @profile_run_options
 @engine_option
 @yarn_check_option
@@ -75,6 +65,7 @@ def materialize(
     dry_run: bool,
     force: bool,
     from_raw: bool,
+    record_columns: bool,
     profile_run: bool,
     output: Path | None,
     engine: str | None,
@@ -86,8 +77,21 @@ def materialize(
 
     With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
     """
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
+    if record_columns:
+        check_alone(
+            {
+                "--partitions": days,
+                "--locations": locations,
+                "--hourly": hourly,
+                "--force": force,
+                "--from-raw": from_raw,
+                "--profile-run": profile_run,
+            }
+        )
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    if record_columns:
+        return record(workspace, selection, dry_run=dry_run, as_json=as_json)
     if hourly:
         if days is not None or force or from_raw:
             raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
@@ -98,7 +102,7 @@ def materialize(
         workspace.select(selection), days, place_names(locations), force=force, from_raw=from_raw
     )
     if dry_run:
-        return _show_plan(workspace, request, as_json)
+        return show_plan(workspace, request, as_json)
     return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output)
 
 
@@ -118,7 +122,7 @@ def _hourly(
         from orchestration.engine.observation import look
 
         looked = look(workspace, request)
-        status = _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+        status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
         for line in [] if looked is None else looked.problems:
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
@@ -169,76 +173,13 @@ def backfill(
     """
     from orchestration.engine.backfill import backfill_request
 
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
-        return _show_plan(workspace, request, as_json)
+        return show_plan(workspace, request, as_json)
     return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output)
-
-
-@main.command()
-@click.argument("selection", required=False)
-@partitions_option
-@locations_option
-@force_option
-@click.option(
-    "--changed",
-    is_flag=True,
-    help="What changes of code, contracts and configuration make of everything that is there, and what that costs.",
-)
-@profile_option
-@json_option
-@command
-def plan(
-    selection: str | None,
-    days: str | None,
-    locations: str,
-    force: bool,
-    changed: bool,
-    profile: str | None,
-    as_json: bool,
-) -> int:
-    """Print what `materialize` would do, and why. Needs no JVM.
-
-    Without --partitions: of all that is wanted (history.since).
-    With --changed the exit status is 3 where something can only be brought up to date by fetching it again.
-    """
-    workspace = open_workspace(profile)
-    if changed:
-        if days is not None or locations or force:
-            raise UsageError(
-                "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
-            )
-        return _show_costs(workspace, selection or "*", as_json)
-    if selection is None:
-        raise click.UsageError("Missing argument 'SELECTION'.")
-    from orchestration.engine.holes import wanted_request
-    from orchestration.reports.holes import not_asked_for
-
-    keys, places = workspace.select(selection), place_names(locations)
-    request = wanted_request(workspace, keys, places) if days is None and not force else None
-    request = request or workspace.requested(keys, days, places, force=force)
-    status = _show_plan(workspace, request, as_json)
-    for line in not_asked_for(workspace, keys, request.partitions):
-        click.echo(line, err=True)
-    return status
-
-
-def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
-    from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.changed import costs
-    from orchestration.reports.json_text import to_json
-
-    found = costs(workspace, workspace.select(selection))
-    if as_json:
-        click.echo(to_json(found.to_json()))
-    else:
-        print_plan(console_for_people(), found.plan)
-        for line in found.in_words().splitlines():
-            click.echo(line)
-    return found.exit_status
 
 
 @main.command()
@@ -277,12 +218,12 @@ def repair(
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
     Without --partitions: all of them.
     """
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
     if dry_run:
-        return _show_plan(workspace, request, as_json)
+        return show_plan(workspace, request, as_json)
     for step in made.steps:
         what = step.reason if refetch else "compare with what was recorded, make anew what differs"
         click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
@@ -337,18 +278,6 @@ def wipe(
     return 0
 
 
-def _check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) -> None:
-    """Raises UsageError for what cannot be said, before any work."""
-    if output is not None and not profile_run:
-        raise UsageError("--output is where the profile of the run goes", "Add --profile-run, or leave out --output.")
-    if profile_run and dry_run:
-        raise UsageError("--dry-run runs nothing that could be measured", "Leave out --profile-run.")
-    if output is not None:
-        from orchestration.reports.run_profile import check_output
-
-        check_output(output)
-
-
 def _run(
     workspace: Any,
     request: Any,
@@ -384,17 +313,3 @@ def _run(
             click.echo()
             print_profile(console_for_people(), profile)
     return summary.exit_status
-
-
-def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
-    from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.places import check_ready
-    from orchestration.reports.json_text import to_json
-
-    check_ready(workspace, request)
-    made, _ = workspace.plan(request, current)
-    if as_json:
-        click.echo(to_json(made.to_json()))
-    else:
-        print_plan(console_for_people(), made)
-    return 0

@@ -15,12 +15,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
-from resources.openlineage.settings import OpenLineageSettings, standard_settings
+from resources.openlineage.settings import OpenLineageSettings
 from resources.settings.history import HistorySettings
-from resources.settings.layers import merge, nested, read_yaml, value_of
+from resources.settings.layers import values_of
 from resources.settings.memory import MEMORY, bytes_of, check_memory
 from resources.settings.operations import (
     AlertSettings,
@@ -30,26 +29,15 @@ from resources.settings.operations import (
     HourlySettings,
     MaintenanceSettings,
     RawSettings,
+    ReportSettings,
 )
 from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
 
-ENVIRONMENT_PREFIX = "AQI_"
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
 patterns, escapes or no path at all."""
-ENGINE_VARIABLE = "AQI_ENGINE"
-NOT_SETTINGS = frozenset(
-    {
-        "AQI_PROFILE",
-        "AQI_REQUIRE_SHARED",
-        "AQI_IVY_SETTINGS",
-        "AQI_CRASH_POINT",
-        "AQI_RUN_ID",
-        "AQI_WORKER_FOLDER",
-    }
-)
 
 
 def _a_location_key(key: str) -> str:
@@ -206,6 +194,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     raw: RawSettings = RawSettings()
+    report: ReportSettings = ReportSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
 
     @model_validator(mode="before")
@@ -320,37 +309,8 @@ def load(
     """
     environment = os.environ if environment is None else environment
     name = profile or environment.get("AQI_PROFILE") or "local"
-    values: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], str] = {}
-    for path in [*(folder / file for file in files), _profile_path(name, folder, files)]:
-        merge(values, read_yaml(path), str(path), origins)
-    for key, (value, origin) in standard_settings(environment).items():
-        merge(values, {"openlineage": {key: value}}, origin, origins)
-    for variable, text in sorted(environment.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
-            if "__" not in variable and variable != ENGINE_VARIABLE:
-                raise ConfigurationError(
-                    f"the environment: {variable} is no setting",
-                    "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
-                )
-            section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            merge(values, nested([section, *keys], value_of(text)), f"the environment ({variable})", origins)
-    merge(values, dict(flags or {}), "the command line", origins)
+    values, origins = values_of(folder, files, name, environment, flags or {})
     try:
         return model.model_validate({**values, "profile": name})
     except ValidationError as error:
         raise as_configuration_error(model, error, origins) from error
-
-
-def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
-    if name.endswith((".yml", ".yaml")) or "/" in name:
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigurationError(f"profile: there is no file {name}", "Name a YAML file that exists.")
-        return path
-    known = sorted(path.stem for path in folder.glob("*.yml") if path.name not in files)
-    if name not in known:
-        raise ConfigurationError(
-            f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
-        )
-    return folder / f"{name}.yml"
