@@ -53,6 +53,7 @@ __all__ = [
 @command
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
+    from orchestration.reports.holes import in_words as holes_in_words
     from orchestration.reports.json_text import list_to_json
     from orchestration.reports.status import print_status, read_status, told_of_pending
 
@@ -67,6 +68,8 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
         click.echo()
     else:
         print_status(console_for_people(), found)
+        for line in holes_in_words(workspace, found.holes):
+            click.echo(line)
     return 0
 
 

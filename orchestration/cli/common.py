@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from rich.console import Console
 
+from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
@@ -37,7 +38,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_status)
         except KeyboardInterrupt:
-            click.echo("interrupted; call the same command again to go on", err=True)
+            click.echo(f"interrupted; {how_to_go_on()}", err=True)
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
             sys.stderr.close()
@@ -127,7 +128,12 @@ def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: 
     flags: dict[str, Any] = {"yarn": {"check": False}} if no_yarn_check else {}
     if engine is not None:
         flags["engine"] = engine
-    return Workspace.open(project(), project().load(profile, flags=flags))
+    workspace = Workspace.open(project(), project().load(profile, flags=flags))
+    days = click.get_current_context().params.get("days")
+    if isinstance(days, str) and days.strip().startswith("last:"):  # means other days tomorrow
+        with suppress(LakehouseError):  # which is for the command to tell
+            remember(with_days(workspace.days(days)))
+    return workspace
 
 
 def place_names(locations: str) -> list[str]:
@@ -186,7 +192,7 @@ def run(of: Project | None = None) -> None:
 def leave_interrupted() -> NoReturn:
     """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
     exit would wait for that server until its requests give up."""
-    click.echo("interrupted; call the same command again to go on", err=True)
+    click.echo(f"interrupted; {how_to_go_on()}", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(INTERRUPTED)

@@ -52,6 +52,7 @@ def plan(
 ) -> int:
     """Print what `materialize` would do, and why. Needs no JVM.
 
+    Without --partitions: of all that is wanted (history.since).
     With --changed the exit status is 3 where something can only be brought up to date by fetching it again.
     """
     if changes is not None and (selection is not None or force or changed):
@@ -67,8 +68,16 @@ def plan(
         return _show_costs(workspace, selection or "*", as_json)
     if selection is None:
         raise click.UsageError("Missing argument 'SELECTION'.")
-    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
-    return show_plan(workspace, request, as_json)
+    from orchestration.engine.holes import wanted_request
+    from orchestration.reports.holes import not_asked_for
+
+    keys, places = workspace.select(selection), place_names(locations)
+    request = wanted_request(workspace, keys, places) if days is None and not force else None
+    request = request or workspace.requested(keys, days, places, force=force)
+    status = show_plan(workspace, request, as_json)
+    for line in not_asked_for(workspace, keys, request.partitions):
+        click.echo(line, err=True)
+    return status
 
 
 def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.calendar import iso
 from orchestration.core.planning.plan import LeftOut, Plan
@@ -102,7 +103,7 @@ def print_summary(console: Console, summary: RunSummary) -> None:
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
     console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
     if not summary.ok:
-        console.print("Mend the cause and call the same command again: what is right already is left alone.")
+        console.print(how_to_mend(), soft_wrap=True, highlight=False)
 
 
 def _print_causes(console: Console, summary: RunSummary) -> None:

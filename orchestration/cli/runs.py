@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from orchestration.cli.again import of_partitions, remember
 from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
     command,
@@ -29,7 +30,7 @@ from orchestration.cli.common import (
 from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
-from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.commands import gap_in_words
 from resources.prefect.quiet import quiet_prefect
 
 
@@ -117,7 +118,7 @@ def _hourly(
     request = workspace.hourly(workspace.select(selection), place_names(locations))
     if dry_run:
         if request.beyond:
-            click.echo(gap_in_words(request.beyond), err=True)
+            click.echo(gap_in_words(request.beyond, request.fill), err=True)
         from orchestration.engine.observation import look
 
         looked = look(workspace, request)
@@ -125,6 +126,7 @@ def _hourly(
         for line in [] if looked is None else looked.problems:
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
+    remember(of_partitions(request.partitions, [place.key for place in workspace.settings.locations]))
     return _run(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
 
 
@@ -141,7 +143,7 @@ def _hourly(
 )
 @click.option("--select", "selection", metavar="SELECTION", default="*", show_default=True, help="Which assets.")
 @locations_option
-@click.option("--restart", is_flag=True, help="Start over: fetch and make everything anew.")
+@click.option("--restart", is_flag=True, help="Start over: everything anew. Broken off, it goes on.")
 @dry_run_option
 @profile_run_options
 @engine_option

@@ -24,22 +24,29 @@ from orchestration.core.errors import UsageError
 @json_option
 @command
 def freshness(selection: str, profile: str | None, as_json: bool) -> int:
-    """Print how far the tables lie behind now, and their targets. Needs no JVM.
+    """Print how far the tables lie behind now, their targets, and what they lack of what is wanted. Needs no JVM.
 
-    The exit status is 1 where a target is missed.
+    The exit status is 1 where a target is missed, or something is missing that is wanted (history.since).
     """
+    from orchestration.engine.holes import all_missing, read_holes
     from orchestration.engine.lags import read_lags
     from orchestration.reports.freshness import print_lags
     from orchestration.reports.freshness import to_json as lag_json
+    from orchestration.reports.holes import missing_in_words
     from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
-    found = read_lags(workspace, workspace.select(selection))
+    keys = workspace.select(selection)
+    tables = workspace.states(keys)
+    found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
     if as_json:
-        click.echo(to_json([lag_json(lag) for lag in found]))
+        since = workspace.settings.since
+        click.echo(to_json([lag_json(lag, holes.get(lag.asset), since.get(lag.location)) for lag in found]))
     else:
         print_lags(console_for_people(), found)
-    return 1 if any(lag.missed for lag in found) else 0
+        for line in missing_in_words(workspace, holes):
+            click.echo(line)
+    return 1 if any(lag.missed for lag in found) or all_missing(holes) else 0
 
 
 @main.command()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
 from orchestration.core.planning.request import Chunk, Request
+from orchestration.engine.restart import restarted
 from orchestration.engine.workspace import Workspace
 
 
@@ -21,7 +22,8 @@ def backfill_request(
     *,
     restart: bool = False,
 ) -> Request:
-    """What `aqi backfill` asks for. restart: make everything anew, fresh or not.
+    """What `aqi backfill` asks for. restart: make everything anew, fresh or not, but what a restart of the same days
+    has made that was broken off.
 
     Raises PartitionRangeError where an end is no single day, or they do not make a range.
     """
@@ -29,7 +31,8 @@ def backfill_request(
         if len(day) != len("2025-08-08"):
             raise PartitionRangeError(f"{name} must be a day (got {day!r})", "write it as 2025-08-08")
     request = workspace.requested(keys, f"{start}..{end}", locations)
-    return replace(request, force=restart, chunks=in_chunks(request.partitions, mode))
+    request = replace(request, chunks=in_chunks(request.partitions, mode))
+    return restarted(workspace, request) if restart else request
 
 
 def in_chunks(partitions: PartitionSet, mode: ChunkMode) -> tuple[Chunk, ...]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from orchestration.core.errors import SourceError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
@@ -27,6 +27,7 @@ from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.flow import MATERIALIZE, Work, run_flow, submit_tasks
 from orchestration.engine.observation import Look, look
 from orchestration.engine.profiling import Spans
+from orchestration.engine.restart import RestartRecord
 from orchestration.engine.run_context import RunContext
 from orchestration.engine.run_events import Listeners, RunEvents
 from orchestration.engine.run_record import RunRecord
@@ -63,7 +64,7 @@ def materialize(
     with spans.span(Phase.PLAN):
         check_ready(workspace, request)
         if request.beyond:
-            listener.warned(gap_in_words(request.beyond))
+            listener.warned(gap_in_words(request.beyond, request.fill))
         looked = look(workspace, request, run_id, spans)
         current = workspace.current(None if looked is None else looked.sent)
         plan, states = workspace.plan(request, current)
@@ -71,8 +72,11 @@ def materialize(
             looked.keep_moments(workspace, plan, run_id)
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
+    restart = RestartRecord(workspace, request, run_id, listener.warned) if request.restart else None
     if plan.is_empty:
         listener.planned(plan)
+        if restart is not None:
+            restart.end(ok=not any(item.lacking for item in plan.left_out))
         return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
     make_engine = make_engine or own_engine(settings, listener)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
@@ -86,6 +90,10 @@ def materialize(
             listener.planned(plan)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
+        if restart is not None:
+            restart.begin()
+            if restart.told:
+                listener.warned(restart.told)
         record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
         record.begin()
         if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
@@ -123,7 +131,7 @@ def materialize(
                 plan,
                 runner,
                 source,
-                listener if events is None else Listeners(listener, events),
+                Listeners(listener, *(one for one in (events, restart) if one is not None)),
                 settings.spark.max_parallel_steps,
                 chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
                 lag_hours=record.lag_hours,
@@ -148,7 +156,10 @@ def materialize(
                 raise
             application_id = engine.application_id
     outcomes = _outcomes(plan, runner)
-    return _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
+    summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
+    if restart is not None:
+        restart.end(ok=summary.ok)
+    return summary
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
@@ -174,7 +185,16 @@ def _summary(
         chunks = chunk_outcomes(request, plan, outcomes, tables)
     profile = spans.profile(run_id, title, plan)
     return RunSummary(
-        run_id, plan, outcomes, profile.seconds, flow_run_id, application_id, chunks, request.beyond, profile
+        run_id,
+        plan,
+        outcomes,
+        profile.seconds,
+        flow_run_id,
+        application_id,
+        chunks,
+        request.beyond,
+        profile,
+        request.fill,
     )
 
 

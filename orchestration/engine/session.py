@@ -96,7 +96,7 @@ def engine_session(
         if isinstance(error, LakehouseError):
             raise
         kind = CommitConflict if is_conflict(error) else WarehouseError
-        raise kind(explain(error), "Call the same command again; nothing is half-done.") from error
+        raise kind(explain(error), "Ask for the same days again; nothing is half-done.") from error
     except BaseException:
         engine.cancel()
         raise

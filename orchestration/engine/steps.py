@@ -393,5 +393,5 @@ def explain(error: BaseException) -> str:
     if isinstance(error, LakehouseError):
         return f"{in_a_line(error)} {error.remedy}".strip()
     if isinstance(error, ConnectionError) or type(error).__name__ == "Py4JNetworkError":
-        return "Spark's driver JVM ended in mid-run: it was killed, or ran out of memory. Call the same command again."
+        return "Spark's driver JVM ended in mid-run: it was killed, or ran out of memory. Ask for the same days again."
     return in_a_line(error)

@@ -17,6 +17,7 @@ from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.errors import PartitionRangeError, UsageError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
+from orchestration.core.planning.commands import fill_commands
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.planner import make_plan
@@ -25,6 +26,7 @@ from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
+from orchestration.core.state.holes import Holes, Wanted, holes
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.history import WarehouseHistory
 from orchestration.engine.changes.past import NoPast
@@ -175,6 +177,11 @@ class Workspace:
         places = locations or [place.key for place in self.settings.locations]
         return PartitionSet.of(self.days(days), places)
 
+    @property
+    def a_week(self) -> Days:
+        """The seven days that ended last, and today: as an example of a RANGE that means the same tomorrow."""
+        return self.days("last:7")
+
     def days(self, text: str) -> Days:
         """The days of a RANGE. Raises PartitionRangeError."""
         return parse_range(text, day_of(self.settings.now()), self.first_day)
@@ -208,7 +215,7 @@ class Workspace:
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
             raise UsageError(
-                f"{dated[0]} has partitions: say which", "Add --partitions, for instance --partitions last:7."
+                f"{dated[0]} has partitions: say which", f"Add --partitions, for instance --partitions {self.a_week}."
             )
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
         return Request(frozenset(keys), partitions, force=force, from_raw=from_raw)
@@ -256,16 +263,44 @@ class Workspace:
     def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Request:
         """What an hourly run of ``keys`` asks for."""
         self.check_locations(locations)
+        tables = self.counted_states(keys)
         window = hourly_window(
             [self.catalog[key] for key in keys],
             locations or [place.key for place in self.settings.locations],
-            self.counted_states(keys),
+            tables,
             self.current(),
             revisable_days=self.settings.hourly.revisable_days,
             catch_up_days=self.settings.hourly.catch_up_days,
             moments=self.moments.read,
+            wanted={key: of.wanted for key, of in self.holes(keys, tables).items()},
         )
-        return Request(frozenset(keys), window.partitions, compare=window.revisable, beyond=window.beyond)
+        fill = tuple(self.fill_commands(window.beyond, keys)) if window.beyond else ()
+        return Request(frozenset(keys), window.partitions, compare=window.revisable, beyond=window.beyond, fill=fill)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What history there should be by the settings, and what the sources say of themselves."""
+        return Wanted(
+            self.settings.now(),
+            self.settings.since,
+            frozenset(place.key for place in self.settings.locations),
+            {name: source.first_day for name, source in self.sources.items()},
+            {name: source.values_from for name, source in self.sources.items()},
+        )
+
+    def holes(self, keys: Sequence[str], tables: Mapping[str, TableState] | None = None) -> dict[str, Holes]:
+        """The holes of those of ``keys`` that have days, by key. tables: their states, if they were read already."""
+        found = holes(self.catalog, self.states(keys) if tables is None else tables, self.wanted)
+        return {key: found[key] for key in keys if key in found}
+
+    def fill_commands(self, partitions: PartitionSet, keys: Sequence[str] = ()) -> list[str]:
+        """What makes ``partitions`` of the assets ``keys`` (none: of all) and what these need, as far as it is not
+        fresh."""
+        dated = {asset.key for asset in self.catalog if asset.partitions is not None}
+        needed = self.catalog.dag.upstream_of_any(keys)
+        ends = [f"+{key}" if self.catalog[key].upstream else key for key in keys if key in dated - needed]
+        named = () if not keys or dated <= {*keys, *needed} else ends
+        return fill_commands(partitions, named, [place.key for place in self.settings.locations])
 
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""

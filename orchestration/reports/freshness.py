@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from orchestration.core.calendar import HOURS_A_DAY, iso
+from orchestration.core.state.holes import Holes
 from orchestration.core.state.lags import Lag
 
 SHOWN = 3
 """So many groups of locations of an asset, and so many names in one."""
 
 
-def to_json(lag: Lag) -> dict[str, Any]:
-    """JSON values of a lag. An instant is as of the second, hours are as of the thousandth."""
+def to_json(lag: Lag, holes: Holes | None = None, since: date | None = None) -> dict[str, Any]:
+    """JSON values of a lag. An instant is as of the second, hours are as of the thousandth.
+
+    holes: of its asset. since: from when on history is wanted at its location, where that is declared; missing: so many
+    partitions of it.
+    """
+    missing = 0 if holes is None else len(holes.missing.days_of(lag.location))
     return {
         "asset": lag.asset,
         "location": lag.location,
@@ -25,6 +31,7 @@ def to_json(lag: Lag) -> dict[str, Any]:
         "lag_hours": None if lag.lag_hours is None else round(lag.lag_hours, 3),
         "target_hours": lag.target_hours,
         "missed": lag.missed,
+        **({} if since is None else {"since": since.isoformat(), "missing": missing}),
     }
 
 

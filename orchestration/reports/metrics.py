@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest, write_t
 from orchestration.core.errors import UsageError
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
+from orchestration.core.state.holes import HOLE, Holes
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags
 from orchestration.engine.workspace import Workspace
@@ -36,11 +37,13 @@ def step_rows(workspace: Workspace, limit: int | None = None) -> list[StepRow]:
 def read_metrics(workspace: Workspace) -> CollectorRegistry:
     """All metrics of a warehouse, from its tables, its journal and its history of steps."""
     keys = workspace.catalog.keys
+    statuses = read_status(workspace, keys)
     return metrics(
-        read_status(workspace, keys).groups,
+        statuses.groups,
         read_lags(workspace, keys),
         Journal(workspace.warehouse.uri).entries(KEPT),
         step_rows(workspace),
+        statuses.holes.values(),
     )
 
 
@@ -49,12 +52,14 @@ def metrics(
     lags: Iterable[Lag],
     entries: Sequence[RunEntry],
     steps: Sequence[StepRow],
+    holes: Iterable[Holes] = (),
 ) -> CollectorRegistry:
-    """The metrics of what was read. entries, steps: newest run first."""
+    """The metrics of what was read. entries, steps: newest run first. holes: of assets that have days."""
     registry = CollectorRegistry()
     statuses = tuple(statuses)
     _partitions(registry, statuses)
     _values(registry, statuses)
+    _holes(registry, holes)
     _lags(registry, lags)
     _last_steps(registry, steps)
     _runs(registry, entries)
@@ -75,7 +80,7 @@ def write_text(registry: CollectorRegistry, output: Path) -> None:
 
 
 def _partitions(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> None:
-    """Those of locations that are no longer configured are counted apart: nobody waits for them."""
+    """Those of locations that are no longer configured are counted apart: nobody waits for them; so are holes."""
     gauge = Gauge("aqi_partitions", "Partitions of an asset in a state", ["asset", "state"], registry=registry)
     apart = Gauge(
         "aqi_partitions_no_longer_configured",
@@ -88,7 +93,7 @@ def _partitions(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) ->
     for group in statuses:
         if NO_LONGER_CONFIGURED in group.marks:
             gone[group.asset] += len(group.partitions)
-        else:
+        elif HOLE not in group.marks:
             counts[group.asset, group.state] += len(group.partitions)
     for asset in dict.fromkeys([*(asset for asset, _ in counts), *gone]):
         for state in State:
@@ -120,6 +125,28 @@ def _values(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> Non
     for (asset, location), of in sorted(counts.items()):
         for name, gauge in gauges.items():
             gauge.labels(asset, location).set(of[name])
+
+
+def _holes(registry: CollectorRegistry, holes: Iterable[Holes]) -> None:
+    """Where something is declared, what of it is missing, 0 too; where nothing is, holes: nobody is to be alarmed."""
+    labels = ["asset", "location"]
+    missing = Gauge(
+        "aqi_partitions_missing",
+        "Partitions that are wanted (history.since), over, and not there",
+        labels,
+        registry=registry,
+    )
+    gaps = Gauge(
+        "aqi_partitions_in_holes",
+        "Partitions in no table, between some that are there, of which nobody declared whether they are wanted",
+        labels,
+        registry=registry,
+    )
+    for of in holes:
+        for location in of.wanted.locations:
+            missing.labels(of.asset, location).set(len(of.missing.days_of(location)))
+        for location in of.gaps.locations:
+            gaps.labels(of.asset, location).set(len(of.gaps.days_of(location)))
 
 
 def _lags(registry: CollectorRegistry, lags: Iterable[Lag]) -> None:

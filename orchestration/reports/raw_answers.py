@@ -90,7 +90,9 @@ def read_raw_answers(
         fetched = ", ".join(one.key for one in workspace.project.fetched)
         raise UsageError(f"{key} is made from other tables: no source sent it", f"Fetched are {fetched}.")
     if days is None:
-        raise UsageError("--raw wants to know of which partitions", "Add --partitions, for instance last:7.")
+        raise UsageError(
+            "--raw wants to know of which partitions", f"Add --partitions, for instance {workspace.a_week}."
+        )
     state = workspace.warehouse.state(asset)
     there = state.present.locations
     workspace.check_locations(locations, there)

@@ -22,10 +22,13 @@ from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, Partition
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
+from orchestration.core.state.holes import Holes
 from orchestration.core.state.judged import Alike, judged
 from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.holes import marked
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
 
@@ -99,10 +102,13 @@ class StatusGroup:
 
 
 class Statuses:
-    """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time."""
+    """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time.
 
-    def __init__(self, assets: Sequence[_OfAsset]) -> None:
-        self._assets = assets
+    holes: of the assets that have days, by key.
+    """
+
+    def __init__(self, assets: Sequence[_OfAsset], holes: Mapping[str, Holes]) -> None:
+        self._assets, self.holes = assets, holes
         self.groups = tuple(part.group for asset in assets for part in asset.parts)
 
     def __iter__(self) -> Iterator[PartitionStatus]:
@@ -116,8 +122,8 @@ def read_status(
     days: str | None = None,
     locations: Sequence[str] = (),
 ) -> Statuses:
-    """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has, or lacks because
-    the last attempt at it failed.
+    """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has, lacks because the
+    last attempt at it failed, is wanted (``history.since``), or lies between.
 
     What is there of locations that are no longer configured is among them.
     """
@@ -134,12 +140,16 @@ def read_status(
         partitions |= attempts.failed(keys).restrict(locations=[one.key for one in workspace.settings.locations])
     if locations:
         partitions = partitions.restrict(locations=locations)
+    holes = read_holes(workspace, keys, tables, locations)
     found = []
     for key in keys:
-        asset = workspace.catalog[key]
-        alike = judged(Judge(asset, tables, current), asset.asked_by(partitions))
+        asset, of = workspace.catalog[key], holes.get(key)
+        asked = asset.asked_by(partitions)
+        if of is not None and days is None:
+            asked |= of.missing | of.gaps
+        alike = marked(judged(Judge(asset, tables, current), asked), of, workspace.settings.since)
         found.append(_OfAsset(asset, tables.get(key, TableState()), alike, current, attempts))
-    return Statuses(found)
+    return Statuses(found, holes)
 
 
 @dataclass(frozen=True, slots=True)

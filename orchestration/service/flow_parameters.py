@@ -76,7 +76,7 @@ class Backfill(_Parameters):
     chunk_mode: Literal["monthly", "weekly", "daily"] = Field("monthly", description="How much is done at a time.")
     select: str = Field("*", min_length=1, description="Which assets: *, a key, a glob, +x, x+, layer:gold, …")
     locations: Places = Field([], description="Only these places; none: all configured.")
-    restart: bool = Field(False, description="Begin again, also with what an earlier run of this range has done.")
+    restart: bool = Field(False, description="Make everything anew; broken off, it goes on.")
     profile: Profile = None
 
     @model_validator(mode="after")

@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from orchestration.core.alerts.incident_words import Incomplete, Lag, command_to_run
+from orchestration.core.alerts.incident_words import Incomplete, Lacking, Lag, command_to_run
 from orchestration.core.alerts.incidents import (
     Observation,
     ServerView,
+    StillUnmade,
     Unseen,
     delivered,
     look,
@@ -33,6 +34,7 @@ from orchestration.core.alerts.incidents import (
 from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.core.calendar import iso
 from orchestration.core.errors import LakehouseError, in_a_line
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.engine.exclusive import log_folder
 from orchestration.engine.workspace import Workspace
 from orchestration.project import open_workspace
@@ -56,6 +58,7 @@ SENDING_SECONDS = 30.0
 ReadServer = Callable[[WatchState], ServerView]
 ReadLags = Callable[[], Sequence[Lag]]
 ReadIncomplete = Callable[[], Sequence[Incomplete]]
+ReadMissing = Callable[[], Sequence[Lacking]]
 Say = Callable[[str], None]
 
 
@@ -84,8 +87,9 @@ def state_file(settings: Settings, api_url: str) -> Path:
 class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
-    Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. clock: the real time,
-    also where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
+    Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
+    wanted and not there. unmade: what of partitions is not made; None: nobody can tell. clock: the real time, also
+    where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -97,6 +101,8 @@ class Watch:
         say: Say,
         *,
         read_incomplete: ReadIncomplete = tuple,
+        read_missing: ReadMissing = tuple,
+        unmade: StillUnmade | None = None,
         api_url: str = "",
         clock: Clock = system_clock,
         sending_seconds: float = SENDING_SECONDS,
@@ -105,6 +111,7 @@ class Watch:
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
+        self._read_missing, self._unmade = read_missing, unmade
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -146,7 +153,7 @@ class Watch:
 
     def _observe(self, state: WatchState) -> Observation:
         now, unseen = self._clock(), []
-        server, lags, incomplete = None, None, None
+        server, lags, incomplete, missing, unmade = None, None, None, None, None
         try:
             server = self._read_server(state)
         except Exception as error:  # becomes an incident  # noqa: BLE001
@@ -154,6 +161,7 @@ class Watch:
             unseen.append(Unseen(Kind.SERVER, where, "prefect server start, or see why that one does not answer"))
         try:
             lags, incomplete = tuple(self._read_lags()), tuple(self._read_incomplete())
+            missing, unmade = tuple(self._read_missing()), self._unmade
         except Exception as error:  # becomes an incident  # noqa: BLE001
             unseen.append(Unseen(Kind.TABLES, in_a_line(error), "aqi doctor, then aqi status"))
         for item in unseen:
@@ -162,7 +170,8 @@ class Watch:
             self._told_of_none = True
             self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
-        return Observation(now, server, lags, tuple(unseen), catch_up, environment, incomplete)
+        days = self._settings.hourly.catch_up_days
+        return Observation(now, server, lags, tuple(unseen), catch_up, environment, incomplete, missing, unmade, days)
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
         """The state after everything was sent that a channel takes, and whether it took everything."""
@@ -240,6 +249,8 @@ def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str
         sources.lags,
         say,
         read_incomplete=sources.incomplete,
+        read_missing=sources.missing,
+        unmade=sources.still_unmade,
         api_url=api_url,
     )
 
@@ -293,24 +304,63 @@ class Sources:
             self._page,
         )
 
-    def _unmade(self) -> Unmade:
-        """From the journal, which is read when the first run asks."""
-        read: dict[str, tuple[tuple[str, str], ...]] | None = None
+    def missing(self) -> Sequence[Lacking]:
+        """What is wanted and not there, of each table, and what makes it."""
+        workspace = self._workspace
+        if not self._settings.since:
+            return ()
+        found = workspace.holes(workspace.catalog.keys)
+        return [
+            Lacking(key, of.missing, tuple(workspace.fill_commands(of.missing, [key]))) for key, of in found.items()
+        ]
 
-        def of(flow_run_id: str) -> tuple[tuple[str, str], ...]:
+    def still_unmade(
+        self, unmade: Mapping[str, PartitionSet], since: datetime, forced: bool
+    ) -> Mapping[str, PartitionSet]:
+        """What of partitions nobody has made since; all of it where that cannot be told."""
+        from orchestration.engine.unmade import still_unmade
+
+        try:
+            return still_unmade(self._workspace, unmade, since, forced=forced)
+        except Exception as error:  # it lasts until that is known  # noqa: BLE001
+            self._say(f"whether partitions were made cannot be told ({in_a_line(error)})")
+            return unmade
+
+    def _unmade(self) -> Unmade:
+        """From the journal, which is read when the first run asks; what is not in there, from what was asked for."""
+        read: dict[str, tuple[tuple[str, PartitionSet], ...]] | None = None
+
+        def of(
+            flow_run_id: str, flow: str, parameters: Mapping[str, Any], began: datetime
+        ) -> tuple[tuple[str, PartitionSet], ...]:
             nonlocal read
             if read is None:
                 read = self._from_journal()
-            return read.get(flow_run_id, ())
+            return read.get(flow_run_id) or self._asked_for(flow, parameters, began)
 
         return of
 
-    def _from_journal(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        found: dict[str, tuple[tuple[str, str], ...]] = {}
+    def _asked_for(
+        self, flow: str, parameters: Mapping[str, Any], began: datetime
+    ) -> tuple[tuple[str, PartitionSet], ...]:
+        """What a run was to make that says nothing of itself, as far as it is not right."""
+        from orchestration.engine.unmade import still_unmade
+        from orchestration.service.asked_for import partitions_of
+
+        try:
+            asked = partitions_of(self._workspace, flow, parameters, began)
+            forced = bool(parameters.get("force") or parameters.get("restart"))
+            return tuple(still_unmade(self._workspace, asked, began, forced=forced).items())
+        except Exception as error:  # it explains, no more  # noqa: BLE001
+            self._say(f"what a run was to make cannot be told ({in_a_line(error)})")
+            return ()
+
+    def _from_journal(self) -> dict[str, tuple[tuple[str, PartitionSet], ...]]:
+        found: dict[str, tuple[tuple[str, PartitionSet], ...]] = {}
         try:
             for entry in reversed(Journal(self._workspace.warehouse.uri).entries()):  # the last of a run counts
                 left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
-                found[entry.flow_run_id] = tuple((asset, str(rest)) for asset, rest in left.items() if rest)
+                found[entry.flow_run_id] = tuple((asset, rest) for asset, rest in left.items() if rest)
         except Exception as error:  # it explains, no more  # noqa: BLE001
             self._say(f"the journal of runs cannot be read ({in_a_line(error)})")
         return found

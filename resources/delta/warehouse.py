@@ -252,7 +252,9 @@ class Warehouse:
 
         table = DeltaTable(self.table_uri(asset.key))
         metadata = {"userMetadata": self.metadata(asset, provenance)}
-        conflict = CommitConflict(f"{asset.key}: another run has committed to the table", "Call the command again.")
+        conflict = CommitConflict(
+            f"{asset.key}: another run has committed to the table", "Ask for the same days again."
+        )
         if base is not None and table.version() != base.version:
             raise conflict
         try:

@@ -89,7 +89,7 @@ class EmbeddedProcess:
 
     def _start(self) -> None:
         if self._stopped:
-            raise RunError("the embedded engine was ended", "Call the same command again.")
+            raise RunError("the embedded engine was ended", "Ask for the same days again.")
         check_installed()
         os.environ[CONNECT_MODE] = "1"
         self._let_go()
@@ -167,10 +167,10 @@ class EmbeddedProcess:
             if why is None:
                 if OUT_OF_POOL in str(error):
                     raise RunError(
-                        f"the embedded engine gave up: {self._too_little}", "Call the same command again."
+                        f"the embedded engine gave up: {self._too_little}", "Ask for the same days again."
                     ) from error
                 raise
-            raise RunError(f"the embedded engine ended in mid-run: {why}", "Call the same command again.") from error
+            raise RunError(f"the embedded engine ended in mid-run: {why}", "Ask for the same days again.") from error
         finally:
             timer.cancel()
 

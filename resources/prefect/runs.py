@@ -9,14 +9,17 @@ from typing import Any
 from orchestration.core.alerts.incident_words import EndedRun, LateRun, Result
 from orchestration.core.alerts.incidents import ServerView
 from orchestration.core.alerts.watch_state import WatchState
+from orchestration.core.calendar import day_of
+from orchestration.core.errors import PartitionRangeError
+from orchestration.core.partitions.keys import PartitionSet, parse_range
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PAGE, PrefectApi, open_api
 
 TIMEOUT_SECONDS = 10
 WAITS_FOR_OTHERS = "AwaitingConcurrencySlot"
 
-Unmade = Callable[[str], tuple[tuple[str, str], ...]]
-"""Of a flow run's id: (asset, partitions in words) that it did not make."""
+Unmade = Callable[[str, str, Mapping[str, Any], datetime], tuple[tuple[str, PartitionSet], ...]]
+"""(flow run's id, flow, parameters, when it began) → (asset, partitions) that it did not make."""
 
 Item = Mapping[str, Any]
 """A deployment or a flow run as the API gives it."""
@@ -98,18 +101,32 @@ def _result(run: Item) -> Result:
 
 
 def _ended(run: Item, names: Mapping[str, str], unmade: Unmade) -> EndedRun:
-    result = _result(run)
+    result, name = _result(run), names[run["deployment_id"]]
+    began = _time(run["start_time"] or run["expected_start_time"] or run["end_time"])
+    parameters = _with_days(run["parameters"], began)
+    flow = name.partition("/")[0]
     return EndedRun(
         id=run["id"],
         name=run["name"],
-        deployment=names[run["deployment_id"]],
+        deployment=name,
         result=result,
         ended_at=_ended_at(run),
         message=run["state"]["message"] or "",
         link=_link(run),
-        parameters=run["parameters"],
-        unmade=unmade(run["id"]) if result.bad else (),
+        parameters=parameters,
+        unmade=unmade(run["id"], flow, parameters, began) if result.bad else (),
     )
+
+
+def _with_days(parameters: Mapping[str, Any], began: datetime) -> Mapping[str, Any]:
+    """With the days that ``last:2`` meant when the run began: tomorrow it means others."""
+    days = parameters.get("partitions")
+    if not isinstance(days, str) or not days.strip().startswith("last:"):
+        return parameters
+    try:
+        return {**parameters, "partitions": str(parse_range(days, day_of(began)))}
+    except PartitionRangeError:
+        return parameters
 
 
 def _late(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
 from resources.openlineage.settings import OpenLineageSettings
+from resources.settings.history import HistorySettings
 from resources.settings.layers import values_of
 from resources.settings.memory import MEMORY, bytes_of, check_memory
 from resources.settings.operations import (
@@ -185,6 +186,7 @@ class Settings(Section):
     clock: ClockSettings = ClockSettings()
     locations: list[LocationSettings] = Field(min_length=1)
     hourly: HourlySettings = HourlySettings()
+    history: HistorySettings = HistorySettings()
     feed: FeedSettings = FeedSettings()
     essential: dict[str, list[str]] = Field(default_factory=dict)
     deploy: DeploySettings = DeploySettings()
@@ -218,8 +220,15 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _distinct_locations(self) -> Self:
-        check_distinct("locations", [location.key for location in self.locations])
+        keys = [location.key for location in self.locations]
+        check_distinct("locations", keys)
+        self.history.check(keys)
         return self
+
+    @property
+    def since(self) -> dict[str, date]:
+        """By configured location, of those where that is declared, the first day of the history that is wanted."""
+        return self.history.since_by_location([location.key for location in self.locations])
 
     @property
     def places(self) -> tuple[Location, ...]:

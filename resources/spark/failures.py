@@ -12,7 +12,7 @@ ENDED_ITSELF = frozenset({3, OUT_OF_MEMORY_EXIT})
 KILLED, TERMINATED = 9, 15
 """The signal that cannot be refused; the one by which YARN ends containers, and Java itself where memory ran out."""
 DEFAULT = "Spark's default"
-AGAIN = "Call the same command again: what is committed stays."
+AGAIN = "Ask for the same days again: what is committed stays."
 
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError(?:: ([^\n\r]+))?")
 _NO_THREAD = re.compile("OutOfMemoryError: [^\n]*native thread")

@@ -96,7 +96,7 @@ class WarehouseLock:
                 if time.monotonic() >= deadline:
                     os.close(self._fd)
                     raise WarehouseLocked(
-                        f"the warehouse {self._folder} is in use by {holder}",
+                        f"refused: in use by {holder}; the warehouse is {self._folder}",
                         "Wait until it is done, or end that process; the lock goes with it.",
                     )
                 if not told:

@@ -74,7 +74,7 @@ def test_an_unknown_place(aqi: Aqi, command: str, asset: str) -> None:
 def test_dated_assets_need_a_range(aqi: Aqi, command: str) -> None:
     place, remedy = aqi.refusal(command, "layer:gold")
     assert place == "gold.fact_air_quality_hourly has partitions: say which"
-    assert "--partitions last:7" in remedy
+    assert "--partitions 2025-08-13..2025-08-20" in remedy
 
 
 # --- configuration --------------------------------------------------------------------------------

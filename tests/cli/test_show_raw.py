@@ -144,7 +144,7 @@ def test_an_asset_without_a_source(aqi: Aqi) -> None:
 def test_without_a_range(aqi: Aqi) -> None:
     place, remedy = aqi.refusal("show", BRONZE, "--raw")
     assert place == "--raw wants to know of which partitions"
-    assert remedy == "Add --partitions, for instance last:7."
+    assert remedy == "Add --partitions, for instance 2025-08-13..2025-08-20."
 
 
 def test_an_unknown_location(aqi: Aqi) -> None:

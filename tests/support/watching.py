@@ -119,12 +119,14 @@ class Place:
         self, url: str = "", *, read_lags: ReadLags | None = None, sending_seconds: float = 30, page: int = 200
     ) -> Watch:
         """A watch as a new process has it, over lags that a test sets."""
+        sources = self.sources(url, page)
         return Watch(
             self.settings,
             channels_of(self.settings.alerts),
-            self.sources(url, page).server,
+            sources.server,
             read_lags or (lambda: self.lags),
             self.said.append,
+            unmade=sources.still_unmade,
             api_url=url or self.server.api_url,
             sending_seconds=sending_seconds,
         )

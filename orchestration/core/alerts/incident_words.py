@@ -6,19 +6,31 @@ Pure: values in, text out.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
+
+from orchestration.core.calendar import HOURS_A_DAY, day_of
+from orchestration.core.partitions.hulls import Hull, hulls, hulls_of
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 
 WHY_LENGTH = 4000
 """So much of a run's own report is told, in characters, and of what it did not make; the rest is behind the link."""
 PLACES = 20
 """So many places, or partitions, of an asset are named."""
 TITLE_LENGTH = 200
+COMMANDS = 3
+"""So many commands to go on with are told."""
+DAYS_OF: Mapping[str, Callable[[Hull], Mapping[str, Any]]] = {
+    "materialize": lambda hull: {"partitions": hull.range},
+    "backfill": lambda hull: {"start_date": hull.first.isoformat(), "end_date": hull.last.isoformat()},
+}
+"""By flow, the parameters that say which days."""
 _PLAIN = re.compile(r"[\w .:*+,/()@-]+")
 
 
@@ -74,8 +86,8 @@ class Incomplete(Protocol):
 class EndedRun:
     """A run of a deployment that has ended.
 
-    deployment: ``flow/name``. message: of its last state. unmade: (asset, partitions in words) that it set out to make
-    and did not. link: to its page.
+    deployment: ``flow/name``. message: of its last state. unmade: (asset, partitions) that it set out to make and did
+    not. link: to its page. parameters: with days that mean the same tomorrow.
     """
 
     id: str
@@ -86,7 +98,21 @@ class EndedRun:
     message: str = ""
     link: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    unmade: tuple[tuple[str, str], ...] = ()
+    unmade: tuple[tuple[str, PartitionSet], ...] = ()
+
+    @property
+    def forced(self) -> bool:
+        """Whether it was to make what was fresh, too."""
+        return bool(self.parameters.get("force") or self.parameters.get("restart"))
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What is wanted of an asset, over, and not there. fill: the commands that make it."""
+
+    asset: str
+    partitions: PartitionSet
+    fill: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +149,59 @@ def _as_parameter(value: Any) -> str:
     return json.dumps(value, default=str)
 
 
-def about_run(run: EndedRun) -> str:
-    """What a run says that did not complete."""
+def commands_to_make(run: EndedRun, unmade: Mapping[str, PartitionSet]) -> list[str]:
+    """The commands that make what a deployment did not, for each reach of days; its own, if nothing is known of that.
+
+    unmade: by asset, of this run and of those before it.
+    """
+    reaches = hulls_of(unmade)
+    flow = run.deployment.partition("/")[0]
+    if not unmade or flow not in DAYS_OF:
+        return [command_to_run(run.deployment, run.parameters)]
+    selects = "select" if flow == "backfill" else "selection"
+    everything = run.parameters.get(selects) == "*" or len(unmade) > PLACES
+    known = {**run.parameters, selects: "*" if everything else " or ".join(unmade)}
+    if "hourly" in known:
+        known["hourly"] = False
+    days = [{**DAYS_OF[flow](hull), "locations": list(hull.locations)} for hull in reaches]
+    return [command_to_run(run.deployment, known | of) for of in days or [{}]]
+
+
+def about_run(run: EndedRun, unmade: Mapping[str, PartitionSet] | None = None) -> str:
+    """What a run says that did not complete. unmade: what is not made of it, and of runs before; None: of it alone."""
+    unmade = dict(run.unmade) if unmade is None else unmade
     why = _bounded(run.message.strip() or "it says nothing; its log may")
-    unmade = _bounded("\n".join(f"  {asset}: {partitions}" for asset, partitions in run.unmade))
+    named = _bounded("\n".join(f"  {asset}: {partitions}" for asset, partitions in unmade.items()))
+    commands = commands_to_make(run, unmade)
+    more = len(commands) - COMMANDS
     lines = [
         f"Run: {run.name}, ended {day_and_time(run.ended_at)}",
         "Why:",
         *(f"  {line}" for line in why.splitlines()),
-        *(["Partitions that were not made:", unmade] if unmade else []),
+        *(["Partitions that were not made:", named] if unmade else []),
         *_look(run.link),
-        f"Go on: {command_to_run(run.deployment, run.parameters)}",
+        *(f"Go on: {command}" for command in commands[:COMMANDS]),
+        *([f"and {more} commands more, for other locations: see aqi status"] if more > 0 else []),
     ]
     return "\n".join(lines)
+
+
+def about_made(run_or_deployment: str) -> str:
+    """What is told when all is there that a deployment had not made."""
+    return f"All partitions are there that runs of {run_or_deployment} had not made.\nLook: aqi status"
+
+
+def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
+    """What of an asset is wanted and not there; the same at new places, as sets name all."""
+    more = len(lacking.fill) - COMMANDS
+    return "\n".join(
+        [
+            f"{lacking.partitions} ({len(lacking.partitions)} in all): wanted (history.since), and in no table.",
+            f"Look: aqi status {lacking.asset}",
+            *(f"Go on: {command}" for command in lacking.fill[:COMMANDS]),
+            *([f"and {more} commands more, for other locations: see aqi status"] if more > 0 else []),
+        ]
+    )
 
 
 def about_completed(run: EndedRun) -> str:
@@ -159,19 +225,41 @@ def about_late(runs: Sequence[LateRun]) -> str:
     return "\n".join(lines)
 
 
-def about_lags(asset: str, missed: Sequence[Lag], catch_up: str, new: Container[str] = ()) -> str:
-    """Where an asset lies behind; catch_up: the command that makes what is missing, if there is one.
+def about_lags(
+    asset: str, missed: Sequence[Lag], catch_up: str, new: Container[str] = (), catch_up_days: float = math.inf
+) -> str:
+    """Where an asset lies behind; catch_up: the command that makes what is missing, if there is one; so many days back.
 
     new: places that come first.
     """
+    far = [lag for lag in missed if lag.lag_hours is not None and lag.lag_hours > catch_up_days * HOURS_A_DAY]
+    commands = [catch_up] if catch_up and len(far) < len(missed) else []
+    commands += [
+        shlex.join(
+            [
+                *("aqi", "backfill", "--start-date", hull.first.isoformat(), "--end-date", hull.last.isoformat()),
+                *("--select", f"+{asset}", "--locations", ",".join(hull.locations)),
+            ]
+        )
+        for hull in hulls(PartitionSet.union_of(_behind_days(lag) for lag in far))
+    ]
     named = sorted(missed, key=lambda lag: (lag.location not in new, lag.location))[:PLACES]
     lines = [
         *(f"{lag.location}: {_behind(lag)}" for lag in named),
         *([f"and {len(missed) - PLACES} places more"] if len(missed) > PLACES else []),
         f"Look: aqi status {asset}",
-        *([f"Go on: {catch_up}"] if catch_up else []),
+        *(f"Go on: {command}" for command in commands[:COMMANDS]),
+        *(["and more commands, for other locations: see aqi status"] if len(commands) > COMMANDS else []),
     ]
     return "\n".join(lines)
+
+
+def _behind_days(lag: Lag) -> PartitionSet:
+    """The days that a place lies behind, today with them."""
+    if lag.covered_until is None or lag.lag_hours is None:
+        return PartitionSet.empty()
+    now = lag.covered_until + timedelta(hours=lag.lag_hours)
+    return PartitionSet.of(Days.of(day_of(lag.covered_until), day_of(now)), [lag.location])
 
 
 def about_incomplete(asset: str, lacking: Sequence[Incomplete], new: Container[str] = ()) -> str:
@@ -191,7 +279,14 @@ def about_complete(asset: str, given_up: Sequence[Incomplete]) -> str:
     if not given_up:
         return look
     told = "Given up, as they are too old to be asked for again (hourly.incomplete_days):"
-    return "\n".join([told, *_named(given_up), f"Go on: aqi materialize {asset} --force --partitions RANGE", look])
+    days = PartitionSet.from_keys(PartitionKey.parse(one.partition) for one in given_up).pieces()
+    force = [
+        f"Go on: aqi materialize {asset} --force --partitions {Days.of(first, last)} --locations {location}"
+        for location, first, last in days
+    ]
+    more = len(force) - COMMANDS
+    rest = [f"and {more} commands more, for other days"] if more > 0 else []
+    return "\n".join([told, *_named(given_up), *force[:COMMANDS], *rest, look])
 
 
 def _named(lacking: Sequence[Incomplete]) -> list[str]:

@@ -1,14 +1,16 @@
 """What is wrong now, and whom to tell: `aqi watch`, folded look by look.
 
-Each incident is told once, its recovery once. Of the runs of a deployment the one that ended last decides, in whatever
-order they are seen; a failure and a recovery between two looks are both told.
+Each incident is told once, its recovery once. One that is about partitions ends when these are made, by whatever run
+or command, and not before. Where no partition is known, the run of a deployment that ended last decides, in whatever
+order they are seen. A failure and a recovery between two looks are both told.
 
 Pure: what is looked at, and how messages are sent, is the business of ``orchestration.service.watch``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -16,6 +18,7 @@ from functools import partial
 from orchestration.core.alerts.incident_words import (
     EndedRun,
     Incomplete,
+    Lacking,
     Lag,
     LateRun,
     Result,
@@ -24,12 +27,15 @@ from orchestration.core.alerts.incident_words import (
     about_incomplete,
     about_lags,
     about_late,
+    about_made,
+    about_missing,
     about_run,
     about_unseen,
     day_and_time,
     unsendable,
 )
 from orchestration.core.alerts.watch_state import OVERLAP, REFUSALS, Event, Incident, Kind, Message, WatchState, end_of
+from orchestration.core.partitions.keys import PartitionSet
 
 PATIENCE = 2
 """So many looks in a row must see nothing of the server, or of the tables, before that is an incident."""
@@ -57,12 +63,18 @@ class Unseen:
     remedy: str
 
 
+StillUnmade = Callable[[Mapping[str, PartitionSet], datetime, bool], Mapping[str, PartitionSet]]
+"""(partitions by asset, since, forced) → those that nobody has made since then, nor are they right; the latter does not
+count where they were to be made although they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a look saw at ``at``. server, lags, incomplete: None where they were not seen; ``unseen`` then says why.
+    """What a look saw at ``at``. server, lags, incomplete, missing: None where they were not seen; ``unseen`` says why.
 
-    lags: of all assets with a target. incomplete: all partitions that lack values.
-    catch_up: the command that makes what is missing.
+    lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
+    there. unmade: what of partitions is not made; None where nobody can tell.
+    catch_up: the command that makes what is missing, catch_up_days back.
     """
 
     at: datetime
@@ -72,20 +84,28 @@ class Observation:
     catch_up: str = ""
     environment: str = ""
     incomplete: tuple[Incomplete, ...] | None = None
+    missing: tuple[Lacking, ...] | None = None
+    unmade: StillUnmade | None = None
+    catch_up_days: float = math.inf
 
 
 def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
     """The state after a look, and what is to be told because of it."""
     fold = _Fold(state, seen)
+    fold.made()
     if seen.server is not None:
         for run in sorted(seen.server.ended, key=lambda run: (run.ended_at, run.id)):
             fold.run(run)
+        if seen.server.ended:
+            fold.made()
         fold.late(seen.server.late)
         fold.deployed(seen.server.deployments)
     if seen.lags is not None:
         fold.lags(seen.lags)
     if seen.incomplete is not None:
         fold.incomplete(seen.incomplete)
+    if seen.missing is not None:
+        fold.missing(seen.missing)
     for source in (Kind.SERVER, Kind.TABLES):
         fold.source(source, next((item for item in seen.unseen if item.source is source), None))
     return fold.state(), tuple(fold.messages)
@@ -189,9 +209,12 @@ class _Fold:
         self._newest, self._ends[end] = max(self._newest, run.ended_at), run.ended_at
         key, name = f"run:{run.deployment}", run.deployment
         if run.result.bad:
-            kind = Kind(run.result.value)
-            self._open(key, kind, f"{name} {kind}", about_run(run), run.ended_at)
+            kind, before = Kind(run.result.value), self._incidents.get(key)
+            unmade = _together({} if before is None else before.unmade, run.unmade)
+            self._open(key, kind, f"{name} {kind}", about_run(run, unmade), run.ended_at)
             self._remember(key, run.id, end)
+            forced = run.forced or (before is not None and before.forced)
+            self._incidents[key] = replace(self._incidents[key], unmade=unmade, forced=forced)
         elif run.result is Result.COMPLETED:
             self._completed[name] = max(run.ended_at, self._completed.get(name, run.ended_at))
         else:
@@ -199,9 +222,23 @@ class _Fold:
                 self._remember(key, run.id, end)
             return
         open_now, completed = self._incidents.get(key), self._completed.get(name)
-        if open_now is not None and completed is not None and open_now.last <= completed:
+        if open_now is None or open_now.unmade:  # what is there decides, not what ran
+            return
+        if completed is not None and open_now.last <= completed:
             text = about_completed(run) if run.result is Result.COMPLETED else "A later run has completed."
             self._close(key, f"{name} has completed again", text, completed)
+
+    def made(self) -> None:
+        """What of the partitions that runs did not make is made by now; an incident ends with the last of them."""
+        for key, deployment in self._open_keys("run:"):
+            known = self._incidents[key]
+            if self._seen.unmade is None or not known.unmade:
+                continue
+            left = dict(self._seen.unmade(known.unmade, known.last, known.forced))
+            if left:
+                self._incidents[key] = replace(known, unmade=left)
+            else:
+                self._close(key, f"what {deployment} did not make is there", about_made(deployment))
 
     def late(self, runs: Sequence[LateRun]) -> None:
         late: dict[str, list[LateRun]] = {}
@@ -215,7 +252,7 @@ class _Fold:
 
     def deployed(self, deployments: frozenset[str]) -> None:
         for key, deployment in self._open_keys("run:"):
-            if deployment not in deployments:
+            if deployment not in deployments and not self._incidents[key].unmade:
                 self._close(key, f"{deployment} is no longer deployed", "Its runs are not watched any more.")
 
     def lags(self, lags: Sequence[Lag]) -> None:
@@ -231,7 +268,7 @@ class _Fold:
 
     def _behind(self, asset: str, missed: Sequence[Lag]) -> None:
         def about(new: Container[str]) -> str:
-            return about_lags(asset, missed, self._seen.catch_up, new)
+            return about_lags(asset, missed, self._seen.catch_up, new, self._seen.catch_up_days)
 
         title = f"{asset} lies further behind than it may"
         self._open_at_places(f"freshness:{asset}", Kind.FRESHNESS, title, [lag.location for lag in missed], about)
@@ -251,6 +288,16 @@ class _Fold:
                 gone = [one for one in given_up.get(asset, ()) if one.partition in known]
                 title = f"days of {asset} that lack values are given up" if gone else f"{asset} is complete again"
                 self._close(key, title, about_complete(asset, gone))
+
+    def missing(self, found: Sequence[Lacking]) -> None:
+        """Of what is wanted; it ends when all of it is there, whoever makes it."""
+        lacking = {one.asset: one for one in sorted(found, key=lambda one: one.asset) if one.partitions}
+        for asset, one in lacking.items():
+            title, places = f"days of {asset} that are wanted are missing", one.partitions.locations
+            self._open_at_places(f"missing:{asset}", Kind.MISSING, title, places, partial(about_missing, one))
+        for key, asset in self._open_keys("missing:"):
+            if asset not in lacking:
+                self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
 
     def _lacks_values(self, asset: str, lacking: Sequence[Incomplete]) -> None:
         places = list(dict.fromkeys(one.location for one in lacking))
@@ -322,6 +369,14 @@ class _Fold:
 
     def _tell(self, incident: Incident, event: Event, at: datetime) -> None:
         self.messages.append(Message.of(incident, event, self._seen.environment, at))
+
+
+def _together(known: Mapping[str, PartitionSet], new: Iterable[tuple[str, PartitionSet]]) -> dict[str, PartitionSet]:
+    """Both, by asset."""
+    both = dict(known)
+    for asset, partitions in new:
+        both[asset] = both.get(asset, PartitionSet.empty()) | partitions
+    return both
 
 
 def _clean(text: str) -> str:

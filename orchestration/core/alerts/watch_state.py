@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.partitions.keys import PartitionSet
 
 FORMAT = 2
 OVERLAP = timedelta(minutes=10)
@@ -24,13 +25,15 @@ REFUSALS = 3
 
 
 class Kind(StrEnum):
-    """What is wrong. INCOMPLETE: ended days lack values. SERVER, TABLES: that they cannot be looked at."""
+    """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. SERVER, TABLES:
+    that they cannot be looked at."""
 
     FAILED = "failed"
     CRASHED = "crashed"
     LATE = "late"
     FRESHNESS = "freshness"
     INCOMPLETE = "incomplete"
+    MISSING = "missing"
     SERVER = "server"
     TABLES = "tables"
 
@@ -63,9 +66,13 @@ class Incident:
     places: tuple[str, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
+    unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
+    forced: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "since": self.since.isoformat(), "last": self.last.isoformat()}
+        said = asdict(replace(self, unmade={}))
+        unmade = {asset: partitions.to_json() for asset, partitions in self.unmade.items()}
+        return {**said, "since": self.since.isoformat(), "last": self.last.isoformat(), "unmade": unmade}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Incident:
@@ -73,8 +80,10 @@ class Incident:
         since, last = (datetime.fromisoformat(data[name]) for name in ("since", "last"))
         told = tuple(Kind(kind) for kind in data["told"])
         known = (data["key"], Kind(data["kind"]), data["title"], data["text"])
-        partitions = tuple(data.get("partitions", ()))  # states of format 2 were without, at first
-        return cls(*known, since, last, told, tuple(data["places"]), dict(data["runs"]), partitions)
+        partitions = tuple(data.get("partitions", ()))  # states of format 2 were without these, at first
+        unmade = {asset: PartitionSet.from_json(of) for asset, of in data.get("unmade", {}).items()}
+        runs, forced = dict(data["runs"]), bool(data.get("forced"))
+        return cls(*known, since, last, told, tuple(data["places"]), runs, partitions, unmade, forced)
 
 
 @dataclass(frozen=True, slots=True)

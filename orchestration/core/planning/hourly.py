@@ -2,7 +2,7 @@
 
 Today and the days that the provider may still revise; and, for every location, the days before them that are not fresh
 in every selected asset, up to a bound, and those of which a source did not have everything (``asking_again``). Days are
-UTC days.
+UTC days. What lies before that bound is told at every run, until it is fresh.
 
 Pure: table states, versions and the clock come in as values.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 from orchestration.core.calendar import DAY, day_of, instant_of
 from orchestration.core.declarations.asset import Asset
@@ -19,6 +20,7 @@ from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.asking_again import is_due
 from orchestration.core.state.completeness import last_asked
 from orchestration.core.state.freshness import Current, Judge, Judgement, Tables, Way
+from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
 Moments = Callable[[str], Mapping[PartitionKey, str]]
@@ -34,8 +36,8 @@ def no_moments(_asset: str) -> Mapping[PartitionKey, str]:
 class HourlyWindow:
     """What an hourly run is about.
 
-    revisable: those of ``partitions`` that the provider may still revise, or fill in. beyond: some gaps reach farther
-    back than is caught up; of each location with such a gap, the last day that stays as it is.
+    revisable: those of ``partitions`` that the provider may still revise, or fill in. beyond: what is not fresh farther
+    back than is caught up.
     """
 
     partitions: PartitionSet
@@ -52,11 +54,13 @@ def hourly_window(
     revisable_days: int,
     catch_up_days: int,
     moments: Moments = no_moments,
+    wanted: Mapping[str, PartitionSet] = MappingProxyType({}),
 ) -> HourlyWindow:
     """The window of ``assets`` at ``locations``, by the clock of ``current``, which also says how old an incomplete day
-    may be. moments: asked only of assets that have such days.
+    may be. moments: asked only of assets that have such days. wanted: of an asset, what somebody declared.
 
-    An asset that was never made at a location has no gap there; days before its first one are none either.
+    Of what nobody declared: an asset that was never made at a location has no gap there; days before its first one are
+    none either.
 
     | today | revisable | fresh           | window, with 14 days to catch up |
     |-------|-----------|-----------------|----------------------------------|
@@ -76,21 +80,30 @@ def hourly_window(
     ]
     locations = tuple(locations)
     gaps: list[PartitionKey] = []
-    beyond: list[PartitionKey] = []
     for location in locations:
         for judge, present in judged:
-            known = present.days_of(location)
-            if not known:
-                continue
-            lacking = [key for key in _keys(location, max(bound, known.first), first) if _is_gap(judge(key))]
-            gaps += lacking
-            before = PartitionKey(bound - DAY, location)
-            if known.first < bound and _is_gap(judge(before)):
-                beyond.append(before)
+            known = present.days_of(location) | wanted.get(judge.asset.key, PartitionSet.empty()).days_of(location)
+            if known:
+                gaps += [key for key in _keys(location, max(bound, known.first), first) if _is_gap(judge(key))]
     revisable = PartitionSet.of(Days.of(first, today), locations)
+    beyond = PartitionSet.empty()
     for asset in assets:
         revisable |= _to_fill_in(asset, locations, tables, current, first, moments)
-    return HourlyWindow(revisable | PartitionSet.from_keys(gaps), revisable, PartitionSet.from_keys(beyond))
+        beyond |= _beyond(asset, locations, tables, current, bound, wanted.get(asset.key, PartitionSet.empty()))
+    return HourlyWindow(revisable | PartitionSet.from_keys(gaps), revisable, beyond)
+
+
+def _beyond(
+    asset: Asset, locations: Iterable[str], tables: Tables, current: Current, bound: date, wanted: PartitionSet
+) -> PartitionSet:
+    """What is not fresh of an asset ahead of ``bound``, from the first day at a location that is there or wanted."""
+    if asset.partitions is None:
+        return PartitionSet.empty()
+    present = tables.get(asset.key, TableState()).present.without_null()
+    known = (present | wanted).restrict(locations, Days.of(date.min, bound - DAY))
+    reach = known.map_days(lambda _location, days: Days.of(days.first, bound - DAY))
+    found = not_fresh(asset, asset.partitions.asked_by(reach) & reach, tables, current)
+    return PartitionSet.union_of(of for why, of in found.items() if _is_gap(why))
 
 
 def _to_fill_in(
@@ -132,11 +145,3 @@ def _is_gap(judgement: Judgement) -> bool:
 
 def _keys(location: str, first: date, before: date) -> list[PartitionKey]:
     return [PartitionKey(first + number * DAY, location) for number in range((before - first).days)]
-
-
-def gap_in_words(beyond: PartitionSet) -> str:
-    """What a person is told of a gap that is longer than what is caught up."""
-    return (
-        f"The gap reaches back beyond what --hourly catches up (hourly.catch_up_days): {beyond} and before stay as "
-        f"they are. See `aqi status`, and fill it with `aqi backfill`."
-    )

@@ -138,8 +138,10 @@ class _Planning:
         if self.request.changed:
             asked &= self._table(asset.key).present
         from_raw = self.request.from_raw and asset.hours is not None
-        stale = {} if self.request.force else not_fresh(asset, asked, self.tables, self.current)
-        needed = asked if self.request.force else self._needed(asset, stale)
+        forced = asked - self.request.done.get(asset.key, NOTHING) if self.request.force else NOTHING
+        judged = asked - forced if self.request.force else asked
+        stale = not_fresh(asset, judged, self.tables, self.current) if judged else {}
+        needed = forced | self._needed(asset, stale)
         if from_raw:  # but what answers another question than today's is told, and stays
             needed = asked - PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REFETCH)
         stored = PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REWRITE)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.hourly import gap_in_words
+from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.planning.request import Chunk, Request
 from orchestration.core.runs.causes import causes_of
@@ -185,7 +185,7 @@ def _chunk_outcome(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What became of a run. beyond: see ``HourlyWindow``. profile: where its time went."""
+    """What became of a run. beyond, fill: see ``Request``. profile: where its time went."""
 
     run_id: str
     plan: Plan
@@ -196,6 +196,7 @@ class RunSummary:
     chunks: tuple[ChunkOutcome, ...] = ()
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
     profile: Profile | None = None
+    fill: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -216,7 +217,7 @@ class RunSummary:
             changed = len(self.plan.tables)
             done = f"{_count(changed, 'table')} brought to the contract" if changed else "nothing new"
         told = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
-        return f"{told}\n{gap_in_words(self.beyond)}" if self.beyond else told
+        return f"{told}\n{gap_in_words(self.beyond, self.fill)}" if self.beyond else told
 
     def to_json(self) -> dict[str, Any]:
         """The plan's steps with their outcomes; tables that were changed; for a backfill, its chunks too."""
@@ -231,7 +232,7 @@ class RunSummary:
             "left_out": [item.to_json() for item in self.plan.left_out],
             **({"tables": [change.to_json() for change in self.plan.tables]} if self.plan.tables else {}),
             **chunks,
-            **({"beyond": self.beyond.keys()} if self.beyond else {}),
+            **({"beyond": self.beyond.keys(), "fill": list(self.fill)} if self.beyond else {}),
         }
 
 

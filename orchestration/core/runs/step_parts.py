@@ -113,7 +113,7 @@ def others_came_first(asset: Asset) -> WarehouseError:
     """Other runs committed again and again."""
     return WarehouseError(
         f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
-        "Call the same command again when they are done.",
+        "Ask for the same days again when they are done.",
     )
 
 

@@ -141,7 +141,7 @@ class EmbeddedEngine:
     def _read(self, schema: StructType, paths: Sequence[str]) -> DataFrame:
         session = self._process.session()
         if gone := [path for path in paths if not Path(path).exists()]:
-            raise RunError(f"rows that this run evaluated are gone ({gone[0]})", "Call the same command again.")
+            raise RunError(f"rows that this run evaluated are gone ({gone[0]})", "Ask for the same days again.")
         return session.read.schema(schema).parquet(*paths)
 
     def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:

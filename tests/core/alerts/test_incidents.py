@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
 from orchestration.core.alerts.incident_words import PLACES, WHY_LENGTH, EndedRun, LateRun, Result
 from orchestration.core.alerts.incidents import RUNS_KEPT, Observation, Unseen
 from orchestration.core.alerts.watch_state import FIRST_LOOK, OVERLAP, Kind, WatchState
+from orchestration.core.partitions.keys import Days, PartitionSet
 from tests.support.ended_runs import (
     CHANGED,
     CRASHED,
@@ -29,6 +30,13 @@ from tests.support.ended_runs import (
 )
 
 FACT = "gold.fact_city_daily"
+
+
+def days(location: str, first: int, last: int) -> PartitionSet:
+    """Days of August 2025."""
+    return PartitionSet.of(Days.of(date(2025, 8, first), date(2025, 8, last)), [location])
+
+
 DOWN = Unseen(Kind.SERVER, "Connection refused", "prefect server start")
 
 
@@ -113,7 +121,7 @@ def test_a_deployment_that_is_gone() -> None:
 def test_what_is_told_of_a_run() -> None:
     parameters = {"selection": "*", "hourly": True}
     why = "silver.x: 2 failed\n  no answer for hanoi"
-    unmade = (("silver.x", "2025-08-20 × hanoi"), ("gold.y", "null"))
+    unmade = (("silver.x", days("hanoi", 18, 20)), ("gold.y", PartitionSet.null()))
     link = "http://prefect/runs/flow-run/1"
     [message] = fold(server(crashed(1, message=why, link=link, parameters=parameters, unmade=unmade)))[1]
     assert message.text.splitlines() == [
@@ -122,10 +130,11 @@ def test_what_is_told_of_a_run() -> None:
         "  silver.x: 2 failed",
         "    no answer for hanoi",
         "Partitions that were not made:",
-        "  silver.x: 2025-08-20 × hanoi",
+        "  silver.x: 2025-08-18..2025-08-20 × hanoi",
         "  gold.y: null",
         "Look: http://prefect/runs/flow-run/1",
-        "Go on: prefect deployment run materialize/aqi-hourly --param 'selection=*' --param hourly=true",
+        "Go on: prefect deployment run materialize/aqi-hourly --param 'selection=*' --param hourly=false "
+        "--param partitions=2025-08-18..2025-08-20 --param 'locations=[\"hanoi\"]'",
     ]
     assert (message.kind, message.key, message.at) == ("crashed", f"run:{HOURLY}", "2025-08-20T06:01:00Z")
     [_, message] = fold(server(failed(1), completed(9, link=link)))[1]
@@ -140,7 +149,7 @@ def test_what_is_told_of_a_run_that_says_too_much_or_nothing() -> None:
     [message] = fold(server(failed(1, message="\ud800" * (WHY_LENGTH + 7))))[1]
     assert "(7 characters more)" in message.text
     message.text.encode()
-    unmade = tuple((f"silver.table_{number}", "2025-08-20 × hanoi") for number in range(500))
+    unmade = tuple((f"silver.table_{number}", days("hanoi", 20, 20)) for number in range(500))
     [message] = fold(server(failed(1, unmade=unmade)))[1]
     assert "  silver.table_1: 2025-08-20 × hanoi\n" in message.text
     assert " characters more)\nGo on: " in message.text
@@ -283,7 +292,7 @@ def test_what_is_given_up_is_told_once_at_the_end() -> None:
     assert messages[1].text.splitlines()[:4] == [
         "Given up, as they are too old to be asked for again (hourly.incomplete_days):",
         "2025-08-10/hanoi: 0 of 24 hours",
-        "Go on: aqi materialize bronze.feed --force --partitions RANGE",
+        "Go on: aqi materialize bronze.feed --force --partitions 2025-08-10 --locations hanoi",
         "Look: aqi status bronze.feed",
     ]
     later = replace(two, partition="2025-08-15/hanoi")

@@ -15,7 +15,8 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import Identity
 from orchestration.core.partitions.scheme import DailyByLocation
-from orchestration.core.planning.hourly import HourlyWindow, gap_in_words, hourly_window
+from orchestration.core.planning.commands import gap_in_words
+from orchestration.core.planning.hourly import HourlyWindow, hourly_window
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
@@ -107,11 +108,11 @@ def test_the_days_by_the_clock(local: str, expected: str, gap_hours: int) -> Non
         ("2025-08-12", 2, 14, "2025-08-13..2025-08-20", None),
         ("2025-08-05", 2, 14, "2025-08-06..2025-08-20", None),
         ("2025-08-04", 2, 14, "2025-08-06..2025-08-20", "2025-08-05"),
-        ("2025-01-01", 2, 14, "2025-08-06..2025-08-20", "2025-08-05"),
+        ("2025-01-01", 2, 14, "2025-08-06..2025-08-20", "2025-01-02..2025-08-05"),
         ("2025-08-12", 0, 14, "2025-08-13..2025-08-20", None),
         ("2025-08-19", 0, 14, "2025-08-20", None),
         ("2025-08-19", 5, 14, "2025-08-15..2025-08-20", None),
-        ("2025-08-12", 2, 0, "2025-08-18..2025-08-20", "2025-08-17"),
+        ("2025-08-12", 2, 0, "2025-08-18..2025-08-20", "2025-08-13..2025-08-17"),
     ],
 )
 def test_gaps(newest: str, revisable: int, catch_up: int, expected: str, beyond: str | None) -> None:
@@ -169,10 +170,38 @@ def test_every_place_has_its_own_gap() -> None:
     assert found.days_of(OTHER) == days("2025-08-16..2025-08-20")
 
 
-def test_a_long_gap_is_told_with_a_remedy() -> None:
-    told = gap_in_words(PartitionSet.of(days("2025-08-05"), [PLACE]))
-    assert "2025-08-05 × hue and before" in told
-    assert "hourly.catch_up_days" in told and "aqi backfill" in told
+def test_a_long_gap_is_told_with_both_ends_and_a_remedy() -> None:
+    told = gap_in_words(PartitionSet.of(days("2025-07-03..2025-08-05"), [PLACE]))
+    assert "2025-07-03..2025-08-05 × hue (from 2025-07-03 to 2025-08-05, 34 partitions)" in told
+    assert "hourly.catch_up_days" in told
+    assert told.endswith("\n  aqi backfill --start-date 2025-07-03 --end-date 2025-08-05 --locations hue")
+    assert gap_in_words(PartitionSet.of(days("2025-07-03"), [PLACE]), ["a", "b"]).endswith("Fill it:\n  a\n  b")
+
+
+def test_a_gap_that_lies_behind_is_told_at_every_run() -> None:
+    """Not only while its last day is the one before the bound: the days after it are fresh by now."""
+    outage = days("2025-06-03..2025-07-09")
+    feed = made(day for day in through(TODAY) if day not in outage)
+    for now in (NOW, NOW + timedelta(hours=1), NOW + timedelta(days=60)):
+        later = feed | made(Days.of(TODAY, now.date()))
+        assert window(later, now=now).beyond == PartitionSet.of(outage, [PLACE])
+
+
+def test_a_gap_of_one_table_that_lies_behind_is_told() -> None:
+    clean = made(day for day in through(TODAY) if day != date(2025, 3, 3))
+    assert window(made(through(TODAY)), clean).beyond == PartitionSet.of(days("2025-03-03"), [PLACE])
+
+
+def test_what_is_wanted_is_caught_up_with_where_nothing_is_there() -> None:
+    """As far back as any gap is; what lies before that is told."""
+    wanted = PartitionSet.of(days("2025-07-30..2025-08-19"), [PLACE])
+    tables = {FEED: TableState(5, {}), CLEAN: TableState(5, {})}
+    current = Current(lambda _asset, _place: "code", CONTRACTS, NOW)
+    found = hourly_window(
+        ASSETS, [PLACE], tables, current, revisable_days=2, catch_up_days=14, wanted={FEED: wanted, CLEAN: wanted}
+    )
+    assert found.partitions == PartitionSet.of(days("2025-08-06..2025-08-20"), [PLACE])
+    assert found.beyond == PartitionSet.of(days("2025-07-30..2025-08-05"), [PLACE])
 
 
 @given(
@@ -186,4 +215,5 @@ def test_the_window_by_its_definition(present: set[int], revisable: int, catch_u
     bound, first = max(catch_up, revisable), max(present, default=0)
     lacking = set(range(revisable + 1, min(bound, first) + 1)) - present
     assert {(TODAY - key.day).days for key in found.partitions if key.day} == set(range(revisable + 1)) | lacking
-    assert bool(found.beyond) == (first > bound and bound + 1 not in present)
+    beyond = {(TODAY - key.day).days for key in found.beyond if key.day}
+    assert beyond == set(range(bound + 1, first + 1)) - present

@@ -254,5 +254,5 @@ def test_a_summary_in_words() -> None:
     assert RunSummary("r", Plan((), ()), (), 1.0).in_words() == "nothing new"
     assert RunSummary("r", plan, (), 1.0).in_words() == "steps did not run"
     behind = RunSummary("r", Plan((), ()), (), 1.0, beyond=august(1))
-    assert behind.ok and "2025-08-01 × hue and before stay as they are" in behind.in_words()
+    assert behind.ok and "Not caught up with: 2025-08-01 × hue (2025-08-01, 1 partition)" in behind.in_words()
     assert behind.to_json()["beyond"] == ["2025-08-01/hue"]

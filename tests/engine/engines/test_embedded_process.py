@@ -111,7 +111,7 @@ def test_a_process_that_is_killed_fails_the_piece_of_work_alone(tmp_path: Path, 
             process.session().sql(ENDLESS).collect()
     assert time.monotonic() - started < 10
     assert "the embedded engine ended in mid-run: killed by signal 9; its log is " in caught.value.message
-    assert caught.value.remedy == "Call the same command again."
+    assert caught.value.remedy == "Ask for the same days again."
     with engine.working("after"):
         assert kept.frame().count() == 10
         assert pid_of(process) != first

@@ -16,8 +16,8 @@ from tests.support.oracle import CONCENTRATIONS
 
 
 SECTIONS = (
-    "alerts, clock, deploy, deployments, embedded, engine, essential, feed, hourly, locations, maintenance, "
-    "open_meteo, openlineage, pollutants, profile, raw, rules, spark, warehouse, yarn"
+    "alerts, clock, deploy, deployments, embedded, engine, essential, feed, history, hourly, locations, maintenance, "
+    "open_meteo, openlineage, pollutants, profile, raw, report, rules, spark, warehouse, yarn"
 )
 
 

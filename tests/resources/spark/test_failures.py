@@ -7,7 +7,7 @@ import pytest
 from resources.spark.failures import Heaps, doubled, text_of, told_of_memory
 
 LOCAL, YARN = Heaps("1g"), Heaps("1g", "2g", "512m")
-AGAIN = "Call the same command again: what is committed stays."
+AGAIN = "Ask for the same days again: what is committed stays."
 DRIVER = ("Spark's driver ran out of memory{}: spark.driver_memory is 1g.",
           f"Set spark.driver_memory to 2g, or spark.max_parallel_steps lower. {AGAIN}")  # fmt: skip
 EXECUTOR = ("an executor of Spark ran out of memory{}: yarn.executor_memory is 2g.",

@@ -45,6 +45,6 @@ def test_a_driver_that_runs_out_of_memory(tmp_path: Path) -> None:
     )
     told = (
         "Spark's driver ran out of memory (Java heap space): spark.driver_memory is 100m. Set spark.driver_memory to "
-        "200m, or spark.max_parallel_steps lower. Call the same command again: what is committed stays."
+        "200m, or spark.max_parallel_steps lower. Ask for the same days again: what is committed stays."
     )
     assert done.stdout.splitlines() == [told, told], done.stderr

@@ -37,7 +37,7 @@ def test_a_second_process_is_told_who_holds_the_warehouse(holds: StartHolder, tm
     told: list[str] = []
     with pytest.raises(WarehouseLocked) as caught, mine(tmp_path, on_wait=told.append):
         raise AssertionError("entered although it is held")
-    assert caught.value.message == f"the warehouse {tmp_path} is in use by {described(holder.process.pid)}"
+    assert caught.value.message == f"refused: in use by {described(holder.process.pid)}; the warehouse is {tmp_path}"
     assert caught.value.remedy == "Wait until it is done, or end that process; the lock goes with it."
     assert told == []  # it did not wait
 
@@ -200,13 +200,13 @@ def test_who_writes_its_name_later_is_named_to_one_that_does_not_wait(unnamed: H
         time.sleep(0.3)
         assert not refused.done()
         unnamed.go_on()
-        assert refused.result(20).endswith(f"is in use by {described(unnamed.process.pid)}")
+        assert refused.result(20).startswith(f"refused: in use by {described(unnamed.process.pid)};")
 
 
 def test_who_never_writes_its_name_holds_it_all_the_same(unnamed: Holder, tmp_path: Path) -> None:
     before = (tmp_path / LOCK_NAME).read_text(encoding="utf-8")
     named = f"run {json.loads(before)['run_id']} (process " if before else "another run"
-    assert f"is in use by {named}" in refusal(tmp_path, name_seconds=0.2)
+    assert f"refused: in use by {named}" in refusal(tmp_path, name_seconds=0.2)
     told: list[str] = []
     with pytest.raises(WarehouseLocked), mine(tmp_path, 0.4, told.append):
         raise AssertionError("entered although it is held")
@@ -227,7 +227,7 @@ def test_a_holder_that_has_not_said_who_it_is(text: str, tmp_path: Path) -> None
         (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
         with pytest.raises(WarehouseLocked) as caught, mine(tmp_path):
             raise AssertionError("entered although it is held")
-    assert caught.value.message == f"the warehouse {tmp_path} is in use by another run"
+    assert caught.value.message == f"refused: in use by another run; the warehouse is {tmp_path}"
 
 
 def test_two_warehouses_do_not_wait_for_each_other(tmp_path: Path) -> None:

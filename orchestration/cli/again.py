@@ -1,0 +1,82 @@
+"""How to go on after a failure: the same command, or where it would mean other days tomorrow, one that does not.
+
+A command that is about days says so before it begins (``remember``); whoever tells people how to go on asks here.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from orchestration.core.partitions.hulls import hulls
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.commands import told
+
+_KEY = "orchestration.again"
+
+
+def remember(commands: Sequence[str]) -> None:
+    """The commands that do what this one does, whenever they are called; none where that is this very one."""
+    click.get_current_context().meta[_KEY] = tuple(commands)
+
+
+def how_to_go_on() -> str:
+    """``call the same command again to go on``, or the commands that do it."""
+    commands = _remembered()
+    if not commands:
+        return "call the same command again to go on"
+    return "\n  ".join(["to go on call", *told(commands)])
+
+
+def how_to_mend() -> str:
+    """The same, for the end of a failed run."""
+    commands = _remembered()
+    if not commands:
+        return "Mend the cause and call the same command again: what is right already is left alone."
+    return "\n  ".join(["Mend the cause and call, as what is right already is left alone:", *told(commands)])
+
+
+def with_days(days: object) -> list[str]:
+    """This command with ``days`` for its RANGE."""
+    return [_call({"days": str(days)})]
+
+
+def of_partitions(partitions: PartitionSet, configured: Sequence[str]) -> list[str]:
+    """This command, of ``partitions`` instead of the days that it chooses itself; one for each reach of locations.
+
+    configured: all locations, which need not be named.
+    """
+    return [
+        _call(
+            {
+                "hourly": False,
+                "days": hull.range,
+                "locations": "" if set(hull.locations) == set(configured) else ",".join(hull.locations),
+            }
+        )
+        for hull in hulls(partitions)
+    ]
+
+
+def _remembered() -> tuple[str, ...]:
+    context = click.get_current_context(silent=True)
+    return () if context is None else context.meta.get(_KEY, ())
+
+
+def _call(instead: Mapping[str, Any]) -> str:
+    """The call of this command with other values of some parameters, for a shell."""
+    context = click.get_current_context()
+    words = ["aqi", str(context.info_name)]
+    for parameter in context.command.params:
+        value = {**context.params, **instead}.get(str(parameter.name))
+        if value is None or value is False or value == "" or value == parameter.default:
+            continue
+        if isinstance(parameter, click.Argument):
+            words.append(str(value))
+        else:
+            option = max(parameter.opts, key=len)
+            words += [option] if value is True else [option, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,71 @@
+"""What of partitions that a run was to make is not made yet, by whatever run or command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+
+from orchestration.core.calendar import iso
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.state.freshness import Judge, Way
+from orchestration.core.state.judged import judged
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.workspace import Workspace
+from resources.storage.journal import Journal
+
+
+def still_unmade(
+    workspace: Workspace, unmade: Mapping[str, PartitionSet], since: datetime, *, forced: bool = False
+) -> dict[str, PartitionSet]:
+    """What of ``unmade`` (by asset) nobody has made since then, nor is it right now.
+
+    Made is what was recorded later, what a later run found right, and of what is fetched also what was asked for later
+    and brought nothing new. forced: what is fresh was to be made too, so that it is says nothing. Assets and locations
+    that are no longer configured are nobody's business.
+    """
+    current, after = workspace.current(), iso(since)
+    known = {key: of for key, of in unmade.items() if key in workspace.assets}
+    tables = workspace.counted_states(tuple(known)) if known else {}
+    good = _good_since(workspace, after) if known else {}
+    left: dict[str, PartitionSet] = {}
+    for key, partitions in known.items():
+        asset, own = workspace.assets[key], tables.get(key, TableState())
+        gone = [place for place in partitions.locations if not current.is_configured(place)]
+        rest = partitions - partitions.without_null().restrict(locations=gone) - good.get(key, PartitionSet.empty())
+        rest -= recorded_since(own, rest, after)
+        if rest and asset.source is not None:
+            rest -= _asked_since(workspace.moments.read(key), rest, after)
+        if rest and not forced:
+            for alike in judged(Judge(asset, tables, current), rest):
+                if alike.judgement.fresh or alike.judgement.way is Way.REFETCH:
+                    rest -= alike.partitions
+        if rest:
+            left[key] = rest
+    return left
+
+
+def recorded_since(own: TableState, partitions: PartitionSet, after: str) -> PartitionSet:
+    """Those of ``partitions`` whose record of today was made later than ``after`` (ISO 8601, UTC)."""
+    there = (partitions & own.records.partitions) - own.unrecorded
+    if not there:
+        return there
+    records = own.records
+    at = records.index(there)
+    later = np.array([stamp.at > after for stamp in records.stamps], dtype=bool)
+    return records.set_of(at[later[records.stamp[at]]])
+
+
+def _asked_since(moments: Mapping[PartitionKey, str], partitions: PartitionSet, after: str) -> PartitionSet:
+    return PartitionSet.from_keys(key for key, asked in moments.items() if asked > after) & partitions
+
+
+def _good_since(workspace: Workspace, after: str) -> dict[str, PartitionSet]:
+    """What runs found right, or made, that began later."""
+    good: dict[str, PartitionSet] = {}
+    for entry in Journal(workspace.warehouse.uri).entries():
+        if entry.started_at > after:
+            for asset, attempt in entry.attempts.items():
+                good[asset] = good.get(asset, PartitionSet.empty()) | attempt.good
+    return good

@@ -1,0 +1,110 @@
+"""What people are told of holes: marks beside states, and lines with the commands that fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.planning.commands import told
+from orchestration.core.state.freshness import Judgement, State
+from orchestration.core.state.holes import HOLE, WANTED, Holes
+from orchestration.core.state.judged import Alike
+from orchestration.engine.holes import all_gaps, all_missing, read_holes
+from orchestration.engine.workspace import Workspace
+
+
+def marked(found: Iterable[Alike], of: Holes | None, since: Mapping[str, date]) -> Iterator[Alike]:
+    """``found``, what is missing told apart: what is wanted, and since when; what is a hole; the rest.
+
+    since: by location, what is declared.
+    """
+    for alike in found:
+        if of is None or alike.judgement.state is not State.MISSING:
+            yield alike
+            continue
+        left = alike.partitions
+        wanted = left & of.missing
+        by_day: dict[date, list[str]] = {}
+        for location in wanted.locations:
+            by_day.setdefault(since[location], []).append(location)
+        some = [(f"{WANTED} {day}", wanted.restrict(at)) for day, at in sorted(by_day.items())]
+        for mark, partitions in [*some, (HOLE, left & of.gaps)]:
+            if partitions:
+                yield _with_mark(alike, partitions, mark)
+                left -= partitions
+        if left:
+            yield replace(alike, partitions=left)
+
+
+def _with_mark(alike: Alike, partitions: PartitionSet, mark: str) -> Alike:
+    def add(judgement: Judgement) -> Judgement:
+        return replace(judgement, marks=(*judgement.marks, mark))
+
+    told_before: Callable[[PartitionKey], Judgement] = alike.told
+    return replace(
+        alike,
+        partitions=partitions,
+        judgement=add(alike.judgement),
+        told=lambda key: add(told_before(key)),
+    )
+
+
+def in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
+    """What is wanted and not there, and what lies between days that are there; each with what fills it."""
+    lines = missing_in_words(workspace, found)
+    if gaps := all_gaps(found):
+        lines.append(
+            f"In no table, between days that are there: {_counted(gaps)}. "
+            f"Nobody declared whether these are wanted (history.since). Fill them:"
+        )
+        lines += [f"  {line}" for line in told(workspace.fill_commands(gaps, _of(found, lambda of: of.gaps)))]
+    return lines
+
+
+def missing_in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
+    """What is wanted and not there, with what fills it; nothing where all is there."""
+    if not (missing := all_missing(found)):
+        return []
+    fill = told(workspace.fill_commands(missing, _of(found, lambda of: of.missing)))
+    return [f"Wanted (history.since) and not there: {_counted(missing)}. Fill it:", *(f"  {line}" for line in fill)]
+
+
+def not_asked_for(workspace: Workspace, keys: Sequence[str], asked: PartitionSet) -> list[str]:
+    """What of ``keys`` is wanted, not there, and not among the days that are ``asked`` for, with what fills it."""
+    if not workspace.settings.since:
+        return []
+    found = read_holes(workspace, keys)
+    return missing_in_words(workspace, {key: replace(of, missing=of.missing - asked) for key, of in found.items()})
+
+
+def to_json(found: Mapping[str, Holes], since: Mapping[str, date]) -> list[dict[str, Any]]:
+    """JSON values, for each asset and location that has something to tell: days are ranges, both ends in.
+
+    since: by location, what is declared; null where nothing is. wanted, missing: how many partitions.
+    """
+    return [
+        {
+            "asset": of.asset,
+            "location": location,
+            "since": since[location].isoformat() if location in since else None,
+            "wanted": len(of.wanted.days_of(location)),
+            "missing": len(of.missing.days_of(location)),
+            "missing_days": str(of.missing.days_of(location)) if location in of.missing.locations else "",
+            "hole_days": str(of.gaps.days_of(location)) if location in of.gaps.locations else "",
+        }
+        for of in found.values()
+        for location in (of.wanted | of.gaps).locations
+    ]
+
+
+def _of(found: Mapping[str, Holes], part: Callable[[Holes], PartitionSet]) -> list[str]:
+    return [key for key, of in found.items() if part(of)]
+
+
+def _counted(partitions: PartitionSet) -> str:
+    """``2025-08-08..2025-08-14 × hue (7 partitions)``."""
+    count = len(partitions)
+    return f"{partitions} ({count} partition{'' if count == 1 else 's'})"

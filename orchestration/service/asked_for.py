@@ -1,0 +1,45 @@
+"""Which partitions a run of a deployment was asked to make: from its parameters, where it says nothing of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from orchestration.core.calendar import DAY, day_of
+from orchestration.core.partitions.keys import Days, PartitionSet, parse_range
+from orchestration.engine.workspace import Workspace
+from orchestration.service.flow_parameters import Backfill, Maintenance, parse_parameters
+
+
+def partitions_of(
+    workspace: Workspace, flow: str, parameters: Mapping[str, Any], began: datetime
+) -> dict[str, PartitionSet]:
+    """By asset, what a run with these parameters was to make that began then, days to come left out.
+
+    None where it must have been refused. Of an hourly run the days that the provider still revised; what else it would
+    have caught up with nobody knows.
+    Raises UsageError for parameters that are none.
+    """
+    said = parse_parameters(flow, {key: value for key, value in parameters.items() if value is not None})
+    if isinstance(said, Maintenance):
+        return {}
+    today = day_of(began)
+    if isinstance(said, Backfill):
+        keys, days = workspace.select(said.select), Days.of(said.start_date, said.end_date)
+    else:
+        keys, days = workspace.select(said.selection), Days.empty()
+        if said.hourly:
+            days = Days.of(today - workspace.settings.hourly.revisable_days * DAY, today)
+        elif said.partitions is not None:
+            days = parse_range(said.partitions, today)
+        elif any(workspace.catalog[key].partitions is not None for key in keys):
+            return {}  # such a run is refused
+    places = said.locations or [place.key for place in workspace.settings.locations]
+    partitions = PartitionSet.of(days, places)
+    asked = {}
+    for key in keys:
+        asset = workspace.catalog[key]
+        wanted = asset.asked_by(partitions)
+        asked[key] = wanted if asset.partitions is None else asset.partitions.begun(wanted, began)
+    return asked

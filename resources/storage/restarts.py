@@ -1,0 +1,61 @@
+"""Restarts that are under way, or were broken off: a file each in the warehouse, ``_aqi/restarts/<name>.json``.
+
+Removed when the restart is done. Lost, the restart begins anew; the tables do not need it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.provenance import dumps
+from resources.storage.files import open_files
+from resources.storage.whole_files import write_whole
+
+FOLDER = "_aqi/restarts"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A restart. run_id, at: of the run that began it. done: by asset, what has been made since."""
+
+    run_id: str
+    at: str
+    done: Mapping[str, PartitionSet] = field(default_factory=dict)
+
+
+class Restarts:
+    """The restarts in the warehouse at ``uri``, by name."""
+
+    def __init__(self, uri: str) -> None:
+        self._files, root = open_files(uri)
+        self._folder = f"{root}/{FOLDER}"
+
+    def path(self, name: str) -> str:
+        return f"{self._folder}/{name}.json"
+
+    def read(self, name: str) -> Begun | None:
+        """None where none is under way by that name, or what is known of it cannot be read."""
+        try:
+            data = json.loads(self._files.cat_file(self.path(name)))
+            if data["format"] != FORMAT:
+                return None
+            done = {asset: PartitionSet.from_json(of) for asset, of in data["done"].items()}
+            return Begun(str(data["run_id"]), str(data["at"]), done)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, name: str, begun: Begun) -> None:
+        """Raises OSError."""
+        done = {asset: of.to_json() for asset, of in begun.done.items()}
+        said = {"format": FORMAT, "run_id": begun.run_id, "at": begun.at, "done": done}
+        write_whole(self._files, self.path(name), dumps(said).encode("utf-8"))
+
+    def remove(self, name: str) -> None:
+        """It is done. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self.path(name))
