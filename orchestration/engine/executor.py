@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from orchestration.core.errors import SourceError
+from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.hourly import gap_in_words
 from orchestration.core.planning.plan import Plan
@@ -60,7 +60,11 @@ def materialize(
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
     settings.openlineage.check()
-    with spans.span(Phase.PLAN):
+
+    def record_of(plan: Plan) -> RunRecord:
+        return RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
+
+    with spans.span(Phase.PLAN), _written_down(record_of):
         check_ready(workspace, request)
         if request.beyond:
             listener.warned(gap_in_words(request.beyond))
@@ -73,10 +77,12 @@ def materialize(
             check_engine(workspace, plan.steps)
     if plan.is_empty:
         listener.planned(plan)
+        if any(item.damaged for item in plan.left_out):
+            record_of(plan).refuse()
         return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
     make_engine = make_engine or own_engine(settings, listener)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
-        with spans.span(Phase.PLAN):
+        with spans.span(Phase.PLAN), _written_down(record_of):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
             if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
@@ -86,7 +92,7 @@ def materialize(
             listener.planned(plan)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
-        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
+        record = record_of(plan)
         record.begin()
         if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
             events.begin(plan)
@@ -147,6 +153,16 @@ def materialize(
             application_id = engine.application_id
     outcomes = _outcomes(plan, runner)
     return _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
+
+
+@contextlib.contextmanager
+def _written_down(record_of: Callable[[Plan], RunRecord]) -> Iterator[None]:
+    """Where tables are in the way of a plan, the journal says that a run was refused."""
+    try:
+        yield
+    except WarehouseError:
+        record_of(Plan((), ())).refuse()
+        raise
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:

@@ -27,7 +27,7 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.history import WarehouseHistory
 from orchestration.engine.changes.past import NoPast
-from orchestration.engine.changes.tables import table_changes
+from orchestration.engine.changes.tables import table_changes, with_changes_of_others
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.essential import essential_columns
 from orchestration.engine.flagged_hours import flags_of_tables
@@ -55,7 +55,8 @@ class Workspace:
     def open(cls, project: Project, settings: Settings) -> Workspace:
         """The workspace of ``settings``. Raises ConfigurationError where these do not fit the project."""
         keys = (location.key for location in settings.locations)
-        workspace = cls(project, settings, Warehouse(resolve_warehouse(settings.warehouse.uri), keys))
+        uri, spark = resolve_warehouse(settings.warehouse.uri), settings.engine == "spark"
+        workspace = cls(project, settings, Warehouse(uri, keys, spark=spark))
         if settings.essential:
             _ = workspace.essential  # wrong ones are told before any work
         return workspace
@@ -270,7 +271,8 @@ class Workspace:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""
         needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
         assets = [asset for asset in self.catalog if asset.key in needed]
-        self._known.update(self.warehouse.states(assets, self._known))
+        found = self.warehouse.states(assets, self._known)
+        self._known.update(with_changes_of_others(self, found))
         return {asset.key: self._known[asset.key] for asset in assets if asset.key in self._known}
 
     def counted_states(self, keys: Sequence[str]) -> dict[str, TableState]:

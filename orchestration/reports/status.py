@@ -1,4 +1,4 @@
-"""The state of every partition: fresh, stale, missing, failed or unrecorded, and why; from the tables' logs.
+"""The state of every partition: fresh, stale, missing, failed, unrecorded or damaged, and why; from the tables.
 
 The journal of runs adds why the last attempt at something that is not fresh failed; it decides nothing.
 """
@@ -21,10 +21,12 @@ from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
+from orchestration.core.state.damage import Trouble
 from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
 from orchestration.core.state.judged import Alike, judged
 from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.tables import troubles
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
@@ -37,6 +39,7 @@ STYLES = {
     State.MISSING: "yellow",
     State.FAILED: "red",
     State.UNRECORDED: "red",
+    State.DAMAGED: "bold red",
 }
 
 
@@ -99,10 +102,14 @@ class StatusGroup:
 
 
 class Statuses:
-    """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time."""
+    """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time.
 
-    def __init__(self, assets: Sequence[_OfAsset]) -> None:
+    troubles: by key, of tables that cannot be read or written as they are.
+    """
+
+    def __init__(self, assets: Sequence[_OfAsset], troubles: Mapping[str, Trouble]) -> None:
         self._assets = assets
+        self.troubles = troubles
         self.groups = tuple(part.group for asset in assets for part in asset.parts)
 
     def __iter__(self) -> Iterator[PartitionStatus]:
@@ -137,7 +144,7 @@ def read_status(
         asset = workspace.catalog[key]
         alike = judged(Judge(asset, tables, current), asset.asked_by(partitions))
         found.append(_OfAsset(asset, tables.get(key, TableState()), alike, current, attempts))
-    return Statuses(found)
+    return Statuses(found, {key: trouble for key, trouble in troubles(tables).items() if key in keys})
 
 
 @dataclass(frozen=True, slots=True)

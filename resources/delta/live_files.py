@@ -6,6 +6,7 @@ Needed where commits are missing from the log.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
         table = DeltaTable(uri, version=version)
         files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
         if columns is None:
-            return Live(PartitionSet(has_null=bool(files)), {file["path"]: FileSpan(has_null=True) for file in files})
+            spans = {file["path"]: FileSpan(has_null=True, size=file.get("size_bytes")) for file in files}
+            return Live(PartitionSet(has_null=bool(files)), spans)
         spans = {file["path"]: _span(file, columns) for file in files}
         return Live(_partitions(table.to_pyarrow_dataset(), columns), spans)
     except (DeltaError, pa.ArrowException, OSError) as error:
@@ -54,7 +56,7 @@ def span_of(first_day: Any, last_day: Any, first_location: Any, last_location: A
 
 def _span(file: Mapping[str, Any], columns: PartitionColumns) -> FileSpan:
     ends = (file.get(f"{end}.{column}") for column in columns for end in ("min", "max"))
-    return span_of(*ends)
+    return replace(span_of(*ends), size=file.get("size_bytes"))
 
 
 def _partitions(rows: Any, columns: PartitionColumns) -> PartitionSet:
