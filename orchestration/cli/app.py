@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, runs, upkeep, verify, watch, worker
+from orchestration.cli import changes, deploy, mending, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -29,7 +29,7 @@ from orchestration.core.errors import UsageError
 from orchestration.reports.lineage import FORMATS
 from resources.prefect.quiet import quiet_prefect
 
-__all__ = ["changes", "deploy", "main", "run", "runs", "upkeep", "verify", "watch", "worker"]
+__all__ = ["changes", "deploy", "main", "mending", "run", "runs", "upkeep", "verify", "watch", "worker"]
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The commands that change tables, or say what would change them: materialize, backfill, plan, wipe, repair."""
+"""The commands that change tables, or say what would: materialize, backfill, plan, wipe; repair is in ``mending``."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def materialize(
 
     With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
     """
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     if hourly:
         if days is not None or force or from_raw:
@@ -97,8 +97,10 @@ def materialize(
         workspace.select(selection), days, place_names(locations), force=force, from_raw=from_raw
     )
     if dry_run:
-        return _show_plan(workspace, request, as_json)
-    return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output)
+        return show_plan(workspace, request, as_json)
+    return run_request(
+        workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output
+    )
 
 
 def _hourly(
@@ -117,11 +119,11 @@ def _hourly(
         from orchestration.engine.observation import look
 
         looked = look(workspace, request)
-        status = _show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+        status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
         for line in [] if looked is None else looked.problems:
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
-    return _run(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
+    return run_request(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
 
 
 @main.command()
@@ -167,13 +169,15 @@ def backfill(
     """
     from orchestration.engine.backfill import backfill_request
 
-    _check_profile_run(profile_run, output, dry_run=dry_run)
+    check_profile_run(profile_run, output, dry_run=dry_run)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys = workspace.select(selection)
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
-        return _show_plan(workspace, request, as_json)
-    return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output)
+        return show_plan(workspace, request, as_json)
+    return run_request(
+        workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output
+    )
 
 
 @main.command()
@@ -212,7 +216,7 @@ def plan(
     if selection is None:
         raise click.UsageError("Missing argument 'SELECTION'.")
     request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
-    return _show_plan(workspace, request, as_json)
+    return show_plan(workspace, request, as_json)
 
 
 def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
@@ -228,56 +232,6 @@ def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
         for line in found.in_words().splitlines():
             click.echo(line)
     return found.exit_status
-
-
-@main.command()
-@click.argument("selection", default="*")
-@partitions_option
-@locations_option
-@click.option(
-    "--refetch",
-    is_flag=True,
-    help="Instead, fetch what lies behind its question: coordinates that moved, a variable that was never asked for.",
-)
-@dry_run_option
-@yes_option
-@profile_run_options
-@engine_option
-@yarn_check_option
-@profile_option
-@json_option
-@command
-def repair(
-    selection: str,
-    days: str | None,
-    locations: str,
-    refetch: bool,
-    dry_run: bool,
-    yes: bool,
-    profile_run: bool,
-    output: Path | None,
-    engine: str | None,
-    no_yarn_check: bool,
-    profile: str | None,
-    as_json: bool,
-) -> int:
-    """Mend partitions that somebody else changed (`aqi status`: unrecorded).
-
-    Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
-    Without --partitions: all of them.
-    """
-    _check_profile_run(profile_run, output, dry_run=dry_run)
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
-    request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
-    made, _ = workspace.plan(request)
-    if dry_run:
-        return _show_plan(workspace, request, as_json)
-    for step in made.steps:
-        what = step.reason if refetch else "compare with what was recorded, make anew what differs"
-        click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
-    if made.steps and not yes:
-        confirm("Go on?")
-    return _run(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
 
 
 @main.command()
@@ -326,7 +280,7 @@ def wipe(
     return 0
 
 
-def _check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) -> None:
+def check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) -> None:
     """Raises UsageError for what cannot be said, before any work."""
     if output is not None and not profile_run:
         raise UsageError("--output is where the profile of the run goes", "Add --profile-run, or leave out --output.")
@@ -338,7 +292,7 @@ def _check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool)
         check_output(output)
 
 
-def _run(
+def run_request(
     workspace: Any,
     request: Any,
     title: str,
@@ -375,7 +329,7 @@ def _run(
     return summary.exit_status
 
 
-def _show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
+def show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
     from orchestration.cli.printing import print_plan
     from orchestration.engine.changes.places import check_ready
     from orchestration.reports.json_text import to_json

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -17,6 +17,7 @@ from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
+from resources.delta.rows import BATCH_ROWS
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in
 
@@ -193,3 +194,26 @@ def _is_parquet(files: Any, path: str) -> bool:
     except FileNotFoundError:
         return False
     return head == tail[4:] == PARQUET and int.from_bytes(tail[:4], "little") <= size - 12
+
+
+# Every row ------------------------------------------------------------------------------------------------------------
+
+
+def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> tuple[LostFile, ...]:
+    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files, root = open_files(uri)
+    found = []
+    for path, span in sorted(live.items()):
+        name = unquote(path)
+        if name in known or "://" in path or path.startswith("/"):
+            continue
+        try:
+            with files.open(f"{root}/{name}", "rb") as opened, pq.ParquetFile(opened) as file:
+                for _ in file.iter_batches(BATCH_ROWS):
+                    pass
+        except (OSError, pa.ArrowException) as error:
+            found.append(LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})"))
+    return tuple(found)

@@ -205,7 +205,7 @@ def batches_of(
                         batch = batch.filter(pc.is_in(_partition_of(batch, columns), value_set=names))
                     count += batch.num_rows
                     if batch.num_rows:
-                        yield _as(batch, schema)
+                        yield in_schema(batch, schema)
         if count != number:
             raise WarehouseError(f"{count} rows are there to be committed, and must be {number}")
 
@@ -248,7 +248,7 @@ def stored_batches(
             elif unwanted is not None:
                 batch = batch.filter(pc.invert(pc.is_in(at, value_set=unwanted)))
         if batch.num_rows:
-            yield _as(batch, schema)
+            yield in_schema(batch, schema)
 
 
 def _dataset(table: Any) -> Any:
@@ -323,7 +323,7 @@ def _is_box(partitions: PartitionSet) -> bool:
     return bool(partitions) and _box(partitions) == partitions
 
 
-def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def in_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch in the columns and types of a schema. Raises WarehouseError for a value that has no place in it."""
     import pyarrow as pa
 

@@ -318,13 +318,16 @@ class Warehouse:
         paths = [logged[one.path] for one in lost]
         take_out(self.table_uri(asset.key), paths, self.metadata(asset, provenance), base.version)
 
-    def metadata(self, asset: Asset, provenance: Provenance) -> str:
-        """What a commit has to say; where that is too large, it is written to a file first, which this names."""
+    def metadata(self, asset: Asset, provenance: Provenance, uri: str = "") -> str:
+        """What a commit has to say; where that is too large, it is written to a file first, which this names.
+
+        uri: of the table, where it is not the asset's own place.
+        """
         text = dumps(provenance.to_json())
         if len(text) <= self._inline_characters:
             return text
         digest = hashlib.sha256(text.encode()).hexdigest()
-        self._log(asset).keep_provenance(digest, text)
+        DeltaLog(uri or self.table_uri(asset.key)).keep_provenance(digest, text)
         return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "by": provenance.by, "file": digest})
 
 

@@ -220,13 +220,16 @@ class _Planning:
         return self.request.repair or self.request.force or self.request.refetch or self.request.from_raw
 
     def _from_kept(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
-        """What a repair makes of answers that are kept: what nobody but a disk has changed."""
-        return needed & self._table(asset.key).damaged if self.request.repair and asset.hours is not None else NOTHING
+        """What a repair makes of answers that are kept, and does not ask the source for."""
+        if not self.request.repair or asset.hours is None:
+            return NOTHING
+        return needed & (self._table(asset.key).damaged | self.request.kept.get(asset.key, NOTHING))
 
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
         if self.request.refetch:
-            anew = [of for why, of in stale.items() if why.way is Way.REFETCH or why.state is State.DAMAGED]
+            lost = {State.DAMAGED} if asset.source is None else {State.DAMAGED, State.UNRECORDED}
+            anew = [of for why, of in stale.items() if why.way is Way.REFETCH or why.state in lost]
             return PartitionSet.union_of(anew)
         if not self._mends and asset.key not in self.blocked:
             for why, partitions in stale.items():

@@ -67,6 +67,8 @@ class Damage:
         """The same for all damaged partitions of the table."""
         if self.trouble is not None and not self.trouble.readable:
             return self.trouble.what
+        if not self.lost:
+            return "its rows are not those that were recorded"
         first = self.lost[0].in_words
         return first if len(self.lost) == 1 else f"{first}, and {len(self.lost) - 1} more are not as the log says"
 
@@ -100,6 +102,19 @@ def look_at(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None
     else:
         damaged = damaged_by(state, lost)
     return replace(state, unrecorded=state.unrecorded | damaged, damage=Damage(damaged, lost, trouble))
+
+
+def look_further(state: TableState, lost: Iterable[LostFile] = (), differing: PartitionSet = NOTHING) -> TableState:
+    """A state with what a look at its rows found besides: files that cannot be read, partitions that differ."""
+    folded, before = as_folded(state), state.damage or Damage()
+    differing = (differing & state.records.partitions) - folded.unrecorded
+    known = {one.path for one in before.lost}
+    more = tuple(one for one in lost if one.path in state.files and one.path not in known)
+    if not more and not differing:
+        return state
+    lost = before.lost + more
+    damaged = before.partitions | damaged_by(folded, lost) | differing
+    return replace(folded, unrecorded=folded.unrecorded | damaged, damage=Damage(damaged, lost, before.trouble))
 
 
 def as_folded(state: TableState) -> TableState:
