@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from orchestration.core.errors import WarehouseError
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.table_state import FileSpan
 
@@ -60,15 +60,24 @@ def _span(file: Mapping[str, Any], columns: PartitionColumns) -> FileSpan:
 
 
 def _partitions(rows: Any, columns: PartitionColumns) -> PartitionSet:
-    import pyarrow as pa
-
     keys: set[PartitionKey] = set()
     for batch in rows.to_batches(columns=list(columns)):
-        for row in pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([]).to_pylist():
-            day, location = _day(row[columns.day]), row[columns.location]
-            if day is not None and location is not None:
-                keys.add(PartitionKey(day, location))
+        keys |= partitions_in(batch, columns)
     return PartitionSet.from_keys(keys)
+
+
+def partitions_in(batch: Any, columns: PartitionColumns | None) -> set[PartitionKey]:
+    """The partitions that rows of Arrow are of; columns: None for an unpartitioned table."""
+    import pyarrow as pa
+
+    if columns is None:
+        return {NULL_KEY} if batch.num_rows else set()
+    keys = set()
+    for row in pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([]).to_pylist():
+        day, location = _day(row[columns.day]), row[columns.location]
+        if day is not None and location is not None:
+            keys.add(PartitionKey(day, location))
+    return keys
 
 
 def _day(value: Any) -> date | None:

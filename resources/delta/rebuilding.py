@@ -7,13 +7,16 @@ worth is for others to find out: no row is believed for having been there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import WarehouseError, in_a_line
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.scheme import PartitionColumns
+from resources.delta.live_files import partitions_in
 from resources.delta.rows import BATCH_ROWS, FILE_BYTES, ROW_GROUP_ROWS, in_schema
 from resources.machine import crash_points
 from resources.storage.files import open_files
@@ -33,11 +36,13 @@ def make_beside(
     properties: Mapping[str, str],
     paths: Iterable[str],
     schema: str | None,
-    commit_metadata: str,
+    columns: PartitionColumns | None,
+    metadata_of: Callable[[PartitionSet], str],
 ) -> tuple[int, list[str]]:
-    """A table at ``new`` with the rows of data files of the one at ``uri``, in a commit that says ``commit_metadata``.
+    """A table at ``new`` with the rows of data files of the one at ``uri``.
 
     paths: of the files, as the old log has them. schema: the old table's, for the names that its columns have in files.
+    columns: where the partition of a row is written. metadata_of: what the commit says, by the partitions with rows.
     Gives how many rows there are, and why files were left out. Raises WarehouseError where it cannot be written.
     """
     import pyarrow as pa
@@ -49,12 +54,14 @@ def make_beside(
     files, root = open_files(uri)
     fields = Schema.from_json(json.dumps(contract.delta_schema()))
     wanted, names, left_out = pa.schema(fields), _names_in_files(schema), list[str]()
-    sound = []
+    sound, with_rows = [], set[PartitionKey]()
     for path in paths:
         try:
-            for _ in _rows(files, f"{root}/{unquote(path)}", wanted, names):
-                pass
+            inside = set[PartitionKey]()
+            for batch in _rows(files, f"{root}/{unquote(path)}", wanted, names):
+                inside |= partitions_in(batch, columns)
             sound.append(path)
+            with_rows |= inside
         except (OSError, pa.ArrowException, WarehouseError) as error:
             left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
     count = [0]
@@ -65,6 +72,7 @@ def make_beside(
                 count[0] += batch.num_rows
                 yield batch
 
+    metadata = metadata_of(PartitionSet.from_keys(with_rows))
     try:
         DeltaTable.create(
             new,
@@ -77,7 +85,7 @@ def make_beside(
             new,
             pa.RecordBatchReader.from_batches(wanted, rows()),
             mode="append",
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": commit_metadata}),
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
             post_commithook_properties=no_hooks(),
             target_file_size=FILE_BYTES,
             writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),

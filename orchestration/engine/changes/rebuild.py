@@ -8,11 +8,12 @@ could be read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from orchestration.core.calendar import iso
 from orchestration.core.errors import UsageError
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.damage import as_folded
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
@@ -39,6 +40,8 @@ class Rebuilt:
 
     def in_words(self) -> str:
         told = f"{self.asset}: a new table with {self.rows} rows of the old one, which is kept at {self.kept}"
+        if not self.rows:
+            told += f". What is missing now is made by `aqi materialize {self.asset} --partitions RANGE`"
         return told + "".join(f"\n  left out: {path}" for path in self.left_out)
 
 
@@ -83,15 +86,19 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
     state = workspace.states((key,)).get(key)
     if state is None:
         raise UsageError(f"{key} has no table", f"Make it: aqi materialize '+{key}' --partitions RANGE")
-    at = datetime.now(UTC)
-    new, kept = new_beside(uri, run_id), f"{uri}.kept-{at:%Y%m%dT%H%M%SZ}"
-    said = _said(key, as_folded(state), run_id, iso(at))
+    now = datetime.now(UTC)
+    new, kept = new_beside(uri, run_id), f"{uri}.kept-{now:%Y%m%dT%H%M%SZ}"
+    said = _said(key, as_folded(state), run_id, iso(now))
     lost = set() if state.damage is None else {one.path for one in state.damage.lost}
     paths = [path for path in state.files if path not in lost]
     try:
-        metadata = workspace.warehouse.metadata(workspace.catalog[key], said, new)
-        contract = workspace.contracts[key]
-        rows, left_out = make_beside(uri, new, contract, TABLE_PROPERTIES, paths, state.schema, metadata)
+        asset, contract = workspace.catalog[key], workspace.contracts[key]
+
+        def metadata_of(with_rows: PartitionSet) -> str:
+            return workspace.warehouse.metadata(asset, replace(said, lost=said.lost | with_rows), new)
+
+        at = asset.partition_columns
+        rows, left_out = make_beside(uri, new, contract, TABLE_PROPERTIES, paths, state.schema, at, metadata_of)
     except BaseException:
         remove(new)
         raise
