@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo test test-fast test-long bench lint lock clean ready ready-cluster
+.PHONY: help setup setup-spark demo test test-fast test-long bench lint lock clean ready ready-cluster ready-long
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,9 +26,9 @@ test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs; 
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 test-fast: ready ## the core and a few pipelines, without Java and servers: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or planted or slow) and (pipeline or not engine)"
+	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or browser or planted or slow) and (pipeline or not engine)"
 
-test-long: ready-cluster lint ## lint and every test, slow ones too; needs Java
+test-long: ready-long lint ## lint and every test, slow ones too; needs Java
 	$(BIN)/pytest
 
 bench: ready ## whole commands against others that do the same work (ARGS='--only yardstick'); over an hour; needs Java
@@ -56,4 +56,8 @@ ready: # as setup, but silent where nothing is to be done
 
 ready-cluster: # as setup-spark, with the Hadoop of scripts/cluster.sh
 	@$(PYTHON) scripts/setup.py --quiet --java hadoop
+	@$(BIN)/python scripts/class_archive.py
+
+ready-long: # as ready-cluster, with OpenLineage's listener for Spark, which a test compares with
+	@$(PYTHON) scripts/setup.py --quiet --java hadoop --java listener
 	@$(BIN)/python scripts/class_archive.py

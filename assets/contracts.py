@@ -1,11 +1,13 @@
 """The contract of every table, declared once as pandera models: columns, types, nullability, rules, units, meaning.
 
 Delta's schema, NOT NULL and comments, the compiled row rules and docs/TABLES.md all come from here. Limits are
-configuration, so the models are made for given limits. Importing this module imports pandera and pandas: whoever must
-answer at once uses the kept form (``engine.contracts``) instead.
+configuration, so the models are made for given limits. ``of`` is what a column is made of: columns of the upstream
+asset, or of the source; those that choose its value, where that is a constant; none. A run fails where that is not so;
+where nothing is said, nothing is looked for. Importing this module imports pandera and pandas: whoever must answer at
+once uses the kept form (``engine.contracts``) instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandera.pyspark as pa
@@ -14,37 +16,66 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assets.parameters import Bounds
-from assets.variables import INDEXES, MEASURED, US_AQI, Variable
+from assets.variables import CONCENTRATIONS, INDEXES, MEASURED, SUB_INDEXES, US_AQI, VARIABLES, Variable
 
 NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 
 
-def _text(description: str, *, nullable: bool = False) -> Any:
-    return pa.Field(nullable=nullable, description=description)
+Of = Sequence[str] | None
 
 
-def _number(description: str, unit: str = "", *, nullable: bool = False) -> Any:
-    return pa.Field(nullable=nullable, description=description, metadata={"unit": unit})
+def _said(of: Of, unit: str = "") -> dict[str, Any]:
+    """The metadata of a column."""
+    return {"unit": unit} if of is None else {"unit": unit, "from": [*of]}
 
 
-def _instant(description: str) -> Any:
-    return pa.Field(nullable=False, description=description, metadata={"unit": "UTC"})
+def _text(description: str, *, of: Of = None, nullable: bool = False) -> Any:
+    return pa.Field(nullable=nullable, description=description, metadata=_said(of))
 
 
-def _ingested() -> Any:
+def _number(description: str, unit: str = "", *, of: Of = None, nullable: bool = False) -> Any:
+    return pa.Field(nullable=nullable, description=description, metadata=_said(of, unit))
+
+
+def _instant(description: str, *, of: Of = None) -> Any:
+    return pa.Field(nullable=False, description=description, metadata=_said(of, "UTC"))
+
+
+def _ingested(of: Of) -> Any:
     return pa.Field(
         alias="_ingested_at",
         nullable=False,
         description="When the answer was taken in; in no fingerprint",
-        metadata={"unit": "UTC"},
+        metadata=_said(of, "UTC"),
     )
 
 
-class _HourlyValues:
-    """Makes the fields that bronze, silver and the hourly fact share; with ``limits`` also their row rules."""
+SENT: Mapping[str, str] = {
+    **{column: name for name, column in VARIABLES.items()},
+    "ts_utc": "time",
+    "date_utc": "time",
+    "latitude": "location_key",
+    "longitude": "location_key",
+}
+"""What the provider sends for a column of bronze, where that is called otherwise or is another."""
+RULED = ("location_key", "ts_utc", "date_utc", *(one.column for one in (*INDEXES, *MEASURED)))
+"""The columns of which row rules speak."""
+AT_PEAK = ("dominant_pollutant", "aqi", "ts_utc")
+"""Of the hour with the highest index, the earliest: what it is, and what it is found by."""
 
-    def __init__(self, limits: Mapping[str, Bounds] | None) -> None:
+
+class _HourlyValues:
+    """Makes the fields that bronze, silver and the hourly fact share; with ``limits`` also their row rules.
+
+    made_of: what a column is made of, where that is not the one of its name.
+    """
+
+    def __init__(self, limits: Mapping[str, Bounds] | None = None, made_of: Mapping[str, str] | None = None) -> None:
         self.limits = limits
+        self._made_of = made_of or {}
+
+    def made_of(self, column: str) -> str:
+        return self._made_of.get(column, column)
 
     def field(self, variable: Variable) -> Any:
         """The column of a variable. Its rules: an index is not negative; a measured value neither, and plausible."""
@@ -59,15 +90,25 @@ class _HourlyValues:
                 rules["in_range"] = {"min_value": low, "max_value": float("inf") if high is None else high}
             elif high is not None:
                 rules["le"] = high
-        return pa.Field(nullable=True, description=variable.description, metadata={"unit": variable.unit}, **rules)
+        metadata = {"unit": variable.unit, "from": [self.made_of(variable.column)]}
+        return pa.Field(nullable=True, description=variable.description, metadata=metadata, **rules)
 
     def model(self, columns_before: Any = pa.DataFrameModel) -> Any:
         columns = {
-            "location_key": (T.StringType, _text("The place, a key of gold.dim_location")),
-            "ts_utc": (T.TimestampType, _instant("Start of the hour")),
-            "date_utc": (T.DateType, _text("UTC day of ts_utc")),
-            "latitude": (T.DoubleType, _number("Latitude of the place as configured", "°")),
-            "longitude": (T.DoubleType, _number("Longitude of the place as configured", "°")),
+            "location_key": (
+                T.StringType,
+                _text("The place, a key of gold.dim_location", of=[self.made_of("location_key")]),
+            ),
+            "ts_utc": (T.TimestampType, _instant("Start of the hour", of=[self.made_of("ts_utc")])),
+            "date_utc": (T.DateType, _text("UTC day of ts_utc", of=[self.made_of("date_utc")])),
+            "latitude": (
+                T.DoubleType,
+                _number("Latitude of the place as configured", "°", of=[self.made_of("latitude")]),
+            ),
+            "longitude": (
+                T.DoubleType,
+                _number("Longitude of the place as configured", "°", of=[self.made_of("longitude")]),
+            ),
             **{one.column: (T.IntegerType, self.field(one)) for one in INDEXES},
             **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},
         }
@@ -81,15 +122,16 @@ class _HourlyValues:
 
 def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     """A pandera model per contract name, with the row rules for ``limits``."""
-    values = _HourlyValues(None).model()
+    sent = _HourlyValues(made_of=SENT).model()
+    values = _HourlyValues().model()
     ruled_values = _HourlyValues(limits).model()
 
-    class OpenMeteoHourly(values):
+    class OpenMeteoHourly(sent):
         """What the provider sent, unchanged: an hour of one place a row."""
 
-        model_domain: T.StringType = _text("Model that the provider was asked for")
-        request_timezone: T.StringType = _text("Time zone that was asked for")
-        ingested_at: T.TimestampType = _ingested()
+        model_domain: T.StringType = _text("Model that the provider was asked for", of=[])
+        request_timezone: T.StringType = _text("Time zone that was asked for", of=[])
+        ingested_at: T.TimestampType = _ingested([])
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -105,9 +147,9 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
         def on_its_day(cls, rows: DataFrame) -> bool:
             return bool(rows.where(F.to_date("ts_utc") != F.col("date_utc")).isEmpty())
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date")
-        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time")
-        ingested_at: T.TimestampType = _ingested()
+        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_utc"])
+        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["ts_utc"])
+        ingested_at: T.TimestampType = _ingested(["_ingested_at"])
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -117,10 +159,13 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
                 "on_its_day": ["ts_utc", "date_utc"],
             }
 
-    class AirQualityHourlyQuarantine(OpenMeteoHourly):
+    class AirQualityHourlyQuarantine(values):
         """Hours that break a row rule, whole, with the names of all rules that they broke."""
 
-        broken_rules: T.ArrayType(T.StringType()) = _text("Names of the broken row rules")
+        model_domain: T.StringType = _text("Model that the provider was asked for", of=["model_domain"])
+        request_timezone: T.StringType = _text("Time zone that was asked for", of=["request_timezone"])
+        ingested_at: T.TimestampType = _ingested(["_ingested_at"])
+        broken_rules: T.ArrayType(T.StringType()) = _text("Names of the broken row rules", of=RULED)
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -177,15 +222,17 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
             unique = ["pollutant_code"]
 
     class WithRecordId(pa.DataFrameModel):
-        record_id: T.StringType = _text("UUIDv5 of location_key|ts_utc")
+        record_id: T.StringType = _text("UUIDv5 of location_key|ts_utc", of=["location_key", "ts_utc"])
 
-    class FactAirQualityHourly(_HourlyValues(None).model(columns_before=WithRecordId)):
+    class FactAirQualityHourly(_HourlyValues().model(columns_before=WithRecordId)):
         """Every clean hour with its id, its dominant pollutant and its completeness."""
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date")
-        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time")
-        dominant_pollutant: T.StringType = _text("Pollutant of the highest index", nullable=True)
-        data_completeness: T.DoubleType = _number("Share of the ten concentrations that are not null", "%")
+        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["time_key"])
+        dominant_pollutant: T.StringType = _text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)
+        data_completeness: T.DoubleType = _number(
+            "Share of the ten concentrations that are not null", "%", of=CONCENTRATIONS
+        )
 
         class Config:
             unique = ["location_key", "ts_utc"]
@@ -193,22 +240,22 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     class FactCityDaily(pa.DataFrameModel):
         """A day of one place: the worst hour, the hours per category, the completeness."""
 
-        daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc")
-        location_key: T.StringType = _text("The place, a key of gold.dim_location")
-        date_utc: T.DateType = _text("The UTC day")
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date")
-        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, nullable=True)
+        daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", of=["location_key", "date_utc"])
+        location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+        date_utc: T.DateType = _text("The UTC day", of=["date_utc"])
+        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)
         dominant_pollutant_daily: T.StringType = _text(
-            "dominant_pollutant of the earliest hour that reaches aqi_daily_max", nullable=True
+            "dominant_pollutant of the earliest hour that reaches aqi_daily_max", of=AT_PEAK, nullable=True
         )
-        hours_in_cat_good: T.LongType = _number("Hours with an index of 0–50", "h")
-        hours_in_cat_moderate: T.LongType = _number("Hours with an index of 51–100", "h")
-        hours_in_cat_usg: T.LongType = _number("Hours with an index of 101–150", "h")
-        hours_in_cat_unhealthy: T.LongType = _number("Hours with an index of 151–200", "h")
-        hours_in_cat_very_unhealthy: T.LongType = _number("Hours with an index of 201–300", "h")
-        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h")
-        hours_measured: T.LongType = _number("Hours with an index", "h")
-        data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "%")
+        hours_in_cat_good: T.LongType = _number("Hours with an index of 0–50", "h", of=["aqi"])
+        hours_in_cat_moderate: T.LongType = _number("Hours with an index of 51–100", "h", of=["aqi"])
+        hours_in_cat_usg: T.LongType = _number("Hours with an index of 101–150", "h", of=["aqi"])
+        hours_in_cat_unhealthy: T.LongType = _number("Hours with an index of 151–200", "h", of=["aqi"])
+        hours_in_cat_very_unhealthy: T.LongType = _number("Hours with an index of 201–300", "h", of=["aqi"])
+        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])
+        hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])
+        data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "%", of=["aqi"])
 
         class Config:
             unique = ["location_key", "date_utc"]
@@ -216,18 +263,18 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
     class FactEpisode(pa.DataFrameModel):
         """A run of adjacent hours at or above the rule's threshold, whole, on the day on which it starts."""
 
-        episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code")
-        location_key: T.StringType = _text("The place, a key of gold.dim_location")
-        start_ts_utc: T.TimestampType = _instant("Start of the first hour")
-        end_ts_utc: T.TimestampType = _instant("Start of the last hour")
-        start_date_utc: T.DateType = _text("UTC day of start_ts_utc")
-        duration_hours: T.LongType = _number("Length of the run", "h")
-        peak_aqi: T.IntegerType = _number("Highest hourly index", US_AQI)
-        hours_flagged: T.LongType = _number("Hours at or above the threshold", "h")
+        episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code", of=["location_key", "ts_utc"])
+        location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+        start_ts_utc: T.TimestampType = _instant("Start of the first hour", of=["ts_utc"])
+        end_ts_utc: T.TimestampType = _instant("Start of the last hour", of=["ts_utc"])
+        start_date_utc: T.DateType = _text("UTC day of start_ts_utc", of=["ts_utc"])
+        duration_hours: T.LongType = _number("Length of the run", "h", of=[])
+        peak_aqi: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"])
+        hours_flagged: T.LongType = _number("Hours at or above the threshold", "h", of=[])
         dominant_pollutant: T.StringType = _text(
-            "dominant_pollutant of the earliest hour that reaches peak_aqi", nullable=True
+            "dominant_pollutant of the earliest hour that reaches peak_aqi", of=AT_PEAK, nullable=True
         )
-        rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h")
+        rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h", of=[])
 
         class Config:
             unique = ["location_key", "start_ts_utc", "rule_code"]

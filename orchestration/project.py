@@ -17,6 +17,7 @@ import assets
 from assets.parameters import Bounds, Parameters, Pollutant, Rules
 from assets.variables import VARIABLES
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.figures import Category, Daily, Figures, Spells
 from orchestration.engine.contracts import DeclaredContracts
 from orchestration.engine.project import LocationTable, Project
 from resources.machine.clock import Clock
@@ -108,6 +109,33 @@ def _past(workspace: Workspace) -> Past:
     )
 
 
+FIGURES = Figures(
+    "The air",
+    Daily(
+        "gold.fact_city_daily",
+        value="aqi_daily_max",
+        told="highest hourly US AQI of the day",
+        because=("dominant_pollutant_daily", "dominant pollutant"),
+        categories=(
+            Category("Good", "G", 0, "#00e400", "hours_in_cat_good"),
+            Category("Moderate", "M", 51, "#ffff00", "hours_in_cat_moderate"),
+            Category("Unhealthy for sensitive groups", "S", 101, "#ff7e00", "hours_in_cat_usg"),
+            Category("Unhealthy", "U", 151, "#ff0000", "hours_in_cat_unhealthy"),
+            Category("Very unhealthy", "V", 201, "#8f3f97", "hours_in_cat_very_unhealthy"),
+            Category("Hazardous", "H", 301, "#7e0023", "hours_in_cat_hazardous"),
+        ),
+    ),
+    Spells(
+        "gold.fact_episode",
+        start="start_ts_utc",
+        hours="duration_hours",
+        peak="peak_aqi",
+        because="dominant_pollutant",
+        told=("episode", "episodes"),
+    ),
+)
+"""Names and colours of the categories: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality."""
+
 PROJECT = Project(
     title="An air-quality lakehouse as an asset graph, on Spark or without it, Delta Lake and Prefect.",
     catalog=assets.CATALOG,
@@ -123,6 +151,7 @@ PROJECT = Project(
     past=_past,
     simulated=_simulated,
     insights=_insights,
+    figures=FIGURES,
 )
 
 

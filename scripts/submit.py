@@ -140,6 +140,7 @@ def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | N
     python = settings.yarn.python or str(Path(sys.executable).resolve())
     variables = {
         **{name: value for name, value in os.environ.items() if name.startswith(("AQI_", "PREFECT_API_"))},
+        **settings.openlineage.as_environment(),  # the standard variables, and files that they name, are not there
         "PYTHONPATH": f"{here}/{PACKAGES}",
         "PYSPARK_PYTHON": python,
         "HADOOP_CONF_DIR": f"{here}/__spark_conf__/__hadoop_conf__",

@@ -19,7 +19,7 @@ SHARED = ROOT.parent / "shared"
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_this_machine() -> Iterator[None]:
     """Settings in the environment of whoever runs the tests do not reach them."""
-    kept = {"AQI_REQUIRE_SHARED", "AQI_IVY_SETTINGS"}
+    kept = {"AQI_REQUIRE_SHARED", "AQI_REQUIRE_BROWSER", "AQI_IVY_SETTINGS"}
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             ours = name.startswith(("AQI_", "OPENLINEAGE_")) and name not in kept

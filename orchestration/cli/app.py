@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, mending, runs, upkeep, verify, watch, worker
+from orchestration.cli import changes, deploy, lineage, mending, plans, report, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -26,10 +26,23 @@ from orchestration.cli.common import (
     run,
 )
 from orchestration.core.errors import UsageError
-from orchestration.reports.lineage import FORMATS
 from resources.prefect.quiet import quiet_prefect
 
-__all__ = ["changes", "deploy", "main", "mending", "run", "runs", "upkeep", "verify", "watch", "worker"]
+__all__ = [
+    "changes",
+    "deploy",
+    "lineage",
+    "main",
+    "mending",
+    "plans",
+    "report",
+    "run",
+    "runs",
+    "upkeep",
+    "verify",
+    "watch",
+    "worker",
+]
 
 
 @main.command()
@@ -49,8 +62,6 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
     found = read_status(workspace, keys, days, place_names(locations))
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)
-    for trouble in found.troubles.values():
-        click.echo(trouble.in_words, err=True)
     if as_json:
         for part in list_to_json(item.to_json() for item in found):
             click.echo(part, nl=False)
@@ -110,27 +121,6 @@ def show(
         click.echo(rows_as_csv(rows), nl=False)
     else:
         print_rows(Console(width=400), rows)
-    return 0
-
-
-@main.command()
-@click.argument("selection", default="*")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default=next(iter(FORMATS)), show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
-@profile_option
-@json_option
-@command
-def lineage(selection: str, form: str, output: Path | None, profile: str | None, as_json: bool) -> int:
-    """Print which asset is made from which, from the declarations. Needs no JVM."""
-    workspace = open_workspace(profile)
-    text = FORMATS["json" if as_json else form](workspace, workspace.select(selection))
-    if output is None:
-        click.echo(text, nl=False)
-        return 0
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written ({error.strerror})", "Name a file that can.") from error
     return 0
 
 

@@ -79,6 +79,7 @@ locations_option = click.option(
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

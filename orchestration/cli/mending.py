@@ -24,7 +24,9 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
-from orchestration.cli.runs import check_profile_run, profile_run_options, run_request, show_plan
+from orchestration.cli.plans import show_plan
+from orchestration.cli.run_profiles import check_profile_run, profile_run_options
+from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,19 +1,20 @@
-"""The commands that change tables, or say what would: materialize, backfill, plan, wipe; repair is in ``mending``."""
+"""The commands that change tables: materialize, backfill, wipe; `repair` is in ``mending``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
     command,
     confirm,
     console_for_people,
     dry_run_option,
     engine_option,
+    force_option,
     json_option,
     leave_interrupted,
     locations_option,
@@ -25,23 +26,11 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.plans import show_plan
+from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.hourly import gap_in_words
 from resources.prefect.quiet import quiet_prefect
-
-force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
-
-
-def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a command that runs steps can say of where their time went."""
-    to_file = click.option(
-        "-o",
-        "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="With --profile-run: write it to a file instead (NAME.json, .svg, .html, .txt).",
-    )
-    said = click.option("--profile-run", is_flag=True, help="Say where the time of the run went.")
-    return said(to_file(function))
 
 
 @main.command()
@@ -60,6 +49,7 @@ def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     is_flag=True,
     help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
 )
+@record_columns_option
 @profile_run_options
 @engine_option
 @yarn_check_option
@@ -74,6 +64,7 @@ def materialize(
     dry_run: bool,
     force: bool,
     from_raw: bool,
+    record_columns: bool,
     profile_run: bool,
     output: Path | None,
     engine: str | None,
@@ -86,7 +77,20 @@ def materialize(
     With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
+    if record_columns:
+        check_alone(
+            {
+                "--partitions": days,
+                "--locations": locations,
+                "--hourly": hourly,
+                "--force": force,
+                "--from-raw": from_raw,
+                "--profile-run": profile_run,
+            }
+        )
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    if record_columns:
+        return record(workspace, selection, dry_run=dry_run, as_json=as_json)
     if hourly:
         if days is not None or force or from_raw:
             raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
@@ -184,60 +188,6 @@ def backfill(
 @click.argument("selection", required=False)
 @partitions_option
 @locations_option
-@force_option
-@click.option(
-    "--changed",
-    is_flag=True,
-    help="What changes of code, contracts and configuration make of everything that is there, and what that costs.",
-)
-@profile_option
-@json_option
-@command
-def plan(
-    selection: str | None,
-    days: str | None,
-    locations: str,
-    force: bool,
-    changed: bool,
-    profile: str | None,
-    as_json: bool,
-) -> int:
-    """Print what `materialize` would do, and why. Needs no JVM.
-
-    With --changed the exit status is 3 where something can only be brought up to date by fetching it again.
-    """
-    workspace = open_workspace(profile)
-    if changed:
-        if days is not None or locations or force:
-            raise UsageError(
-                "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
-            )
-        return _show_costs(workspace, selection or "*", as_json)
-    if selection is None:
-        raise click.UsageError("Missing argument 'SELECTION'.")
-    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
-    return show_plan(workspace, request, as_json)
-
-
-def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
-    from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.changed import costs
-    from orchestration.reports.json_text import to_json
-
-    found = costs(workspace, workspace.select(selection))
-    if as_json:
-        click.echo(to_json(found.to_json()))
-    else:
-        print_plan(console_for_people(), found.plan)
-        for line in found.in_words().splitlines():
-            click.echo(line)
-    return found.exit_status
-
-
-@main.command()
-@click.argument("selection", required=False)
-@partitions_option
-@locations_option
 @dry_run_option
 @yes_option
 @profile_option
@@ -280,18 +230,6 @@ def wipe(
     return 0
 
 
-def check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) -> None:
-    """Raises UsageError for what cannot be said, before any work."""
-    if output is not None and not profile_run:
-        raise UsageError("--output is where the profile of the run goes", "Add --profile-run, or leave out --output.")
-    if profile_run and dry_run:
-        raise UsageError("--dry-run runs nothing that could be measured", "Leave out --profile-run.")
-    if output is not None:
-        from orchestration.reports.run_profile import check_output
-
-        check_output(output)
-
-
 def run_request(
     workspace: Any,
     request: Any,
@@ -327,17 +265,3 @@ def run_request(
             click.echo()
             print_profile(console_for_people(), profile)
     return summary.exit_status
-
-
-def show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
-    from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.places import check_ready
-    from orchestration.reports.json_text import to_json
-
-    check_ready(workspace, request)
-    made, _ = workspace.plan(request, current)
-    if as_json:
-        click.echo(to_json(made.to_json()))
-    else:
-        print_plan(console_for_people(), made)
-    return 0

@@ -56,9 +56,12 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
     from orchestration.reports.json_text import to_json
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
+    from orchestration.reports.output import check_writable
 
     if as_json and output is not None:
         raise UsageError("--json goes to standard output", "Leave out --output, or --json.")
+    if output is not None:
+        check_writable(output, replaced=True)
     workspace = open_workspace(profile)
     if as_json:
         click.echo(to_json([row.to_json() for row in step_rows(workspace, limit)]))

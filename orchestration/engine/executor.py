@@ -137,6 +137,8 @@ def materialize(
             )
 
             def cancel() -> None:
+                if events is not None:
+                    events.broken_off()
                 if source is not None:
                     source.cancel()
                 engine.cancel()

@@ -5,6 +5,8 @@ A model says what its row rules need beside the checks of its columns in ``Confi
     key            columns that must not be null in a row that is kept
     on_the_hour    the instant that a check of the model of this name is about
     on_its_day     the instant and the day of such a check
+
+The metadata of a column may say its ``unit``, and in ``from`` what it is made of: see ``Column.made_of``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ def contract_of(name: str, model: Any) -> Contract:
                 nullable=column.nullable,
                 unit=(column.metadata or {}).get("unit", ""),
                 description=column.description,
+                made_of=_made_of(name, column_name, (column.metadata or {}).get("from")),
             )
         )
         for check in column.checks:
@@ -47,6 +50,15 @@ def contract_of(name: str, model: Any) -> Contract:
         columns=tuple(columns),
         key=tuple(schema.unique),
         rules=tuple(rules),
+    )
+
+
+def _made_of(model: str, column: str, said: Any) -> tuple[str, ...] | None:
+    if said is None or (isinstance(said, list | tuple) and all(isinstance(one, str) for one in said)):
+        return None if said is None else tuple(said)
+    raise DeclarationError(
+        f"contract {model}: what column {column!r} is made of must be a list of columns (got {said!r})",
+        'Write metadata={"from": ["column"]}; of other than the first upstream asset ["layer.name.column"].',
     )
 
 

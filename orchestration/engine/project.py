@@ -16,6 +16,7 @@ from typing import Any
 from orchestration.core.declarations.asset import Asset, check_source
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.figures import Figures
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Source
 from orchestration.engine.changes.past import Past
@@ -52,7 +53,8 @@ class Project:
     the same rows. past: of a workspace, what is known of rows that were made before commits recorded it.
     simulated: stands in for the sources, on this machine, by a clock: gives the flags that make settings ask it.
     insights: sentences about what the tables say, from a function that reads an asset's rows.
-    Raises DeclarationError for an asset whose source is unknown.
+    figures: what of its tables people come for, for a page of the report.
+    Raises DeclarationError for an asset whose source is unknown, and for figures of an asset that is.
     """
 
     title: str
@@ -69,10 +71,13 @@ class Project:
     past: Callable[[Any], Past] | None = None
     simulated: Callable[[Clock], AbstractContextManager[Mapping[str, Any]]] | None = None
     insights: Callable[[Callable[[str], list[dict[str, Any]]]], list[str]] | None = None
+    figures: Figures | None = None
 
     def __post_init__(self) -> None:
         for asset in self.catalog:
             check_source(asset, self.sources)
+        if self.figures is not None:
+            self.figures.check({asset.key: asset for asset in self.catalog})
 
     @cached_property
     def fetched(self) -> tuple[Asset, ...]:

@@ -6,51 +6,49 @@ that goes wrong here fails a run: it is warned of, once.
 
 from __future__ import annotations
 
-import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.declarations.contract import Column, Contract
+from orchestration.core.lineage.columns import ColumnLineage
+from orchestration.core.openlineage.columns import ToldColumns, told_columns
 from orchestration.core.openlineage.events import (
-    ColumnLineage,
     EventType,
     Period,
     RunFacts,
-    SourceCode,
     StepFacts,
     TableFacts,
     ended_as,
     run_event,
     step_event,
 )
-from orchestration.core.openlineage.naming import Dataset, dataset_at, source_dataset
+from orchestration.core.openlineage.naming import Dataset
 from orchestration.core.openlineage.quality import Quality, checks_of
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.outcome import StepOutcome, in_words
 from orchestration.core.runs.profile import Phase
+from orchestration.core.state.table_state import TableState
 from orchestration.engine.fetching import FetchTask
 from orchestration.engine.flow import Listener
+from orchestration.engine.lineage.datasets import code_of, dataset_of, source_facts
+from orchestration.engine.lineage.recorded import recorded_columns
 from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import StepRunner, explain
 from orchestration.engine.workspace import Workspace
-from resources.machine.checkout import checkout_of
 from resources.machine.package import package_version
 from resources.openlineage.sender import Sender, Sent
 
 ENGINES = {"embedded": ("Sail", "pysail"), "spark": ("Spark", "pyspark")}
 """What engines are called, and the packages that they are."""
 
-NamesOf = Callable[[str], Dataset]
-"""What a table or a source is called, by asset key or name of the source."""
-Columns = Callable[[str, NamesOf], ColumnLineage | None]
-"""What the columns of an asset are made from; None where that is not known."""
+Columns = Callable[[str, TableState], ColumnLineage | None]
+"""What the columns of an asset are made from by its code of now, as its table's state has it; None for not known."""
 
 
 class Sending(Protocol):
@@ -84,7 +82,7 @@ class RunEvents:
     """A ``Listener`` that tells of a run; ``begin`` before its first step, ``end`` when it is over, however it ended.
 
     job: the name of its flow. warn: told what was lost. spans: measure what it waits for at the end.
-    columns: lineage of columns. now: the machine's clock.
+    columns: lineage of columns; None: as it is recorded. now: the machine's clock.
     """
 
     def __init__(
@@ -96,7 +94,7 @@ class RunEvents:
         sender: Sending,
         warn: Callable[[str], None],
         spans: Spans | None = None,
-        columns: Columns = lambda _asset, _names: None,
+        columns: Columns | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         settings = workspace.settings
@@ -108,12 +106,12 @@ class RunEvents:
         self._sender = sender
         self._warn = warn
         self._spans = spans or Spans()
-        self._columns = columns
+        self._columns = columns or partial(_recorded, workspace)
         self._now = now
         self._plan = Plan((), ())
         self._period: Period | None = None
         self._lock = threading.Lock()
-        self._open = True
+        self._open, self._broken_off = True, False
         self._failed = False
         self._started: set[str] = set()
         self._outcomes: dict[str, StepOutcome] = {}
@@ -140,9 +138,14 @@ class RunEvents:
                 self._started.add(step.id)
                 self._carefully(lambda: self._step(EventType.START, step))
 
+    def broken_off(self) -> None:
+        """The run is about to end its steps: what fails from now on was aborted, and is told as such at the end."""
+        with self._lock:
+            self._broken_off = True
+
     def step_done(self, outcome: StepOutcome) -> None:
         with self._lock:
-            if self._open:
+            if self._open and not (self._broken_off and outcome.bad):
                 self._outcomes[outcome.step.id] = outcome
                 self._carefully(lambda: self._step(ended_as(outcome), outcome.step, outcome))
 
@@ -189,10 +192,12 @@ class RunEvents:
 
     def _step(self, kind: EventType, step: Step, outcome: StepOutcome | None = None, error: str = "") -> None:
         asset = self._workspace.catalog[step.asset]
-        facts = StepFacts(step, asset.description, self._period_of(step), self._code(asset))
+        facts = StepFacts(step, asset.description, self._period_of(step), code_of(self._workspace, asset))
         reads = self._reads(step, asset, ended=outcome is not None)
         self._sender.send(
-            step_event(kind, self._now(), self._run, facts, reads, self._writes(step, asset, outcome), outcome, error)
+            step_event(
+                kind, self._now(), self._run, facts, reads, self._writes(step, asset, reads, outcome), outcome, error
+            )
         )
 
     def _reads(self, step: Step, asset: Asset, *, ended: bool) -> list[TableFacts]:
@@ -208,17 +213,30 @@ class RunEvents:
         ]
         if asset.source is not None:
             if step.fetched:
-                reads.append(self._source(asset.source))
+                reads.append(source_facts(self._workspace, asset.source))
             if step.base_version is not None and (asset.hours is not None or step.stored):  # rows that it keeps
                 reads.append(self._table(asset, step.base_version, step.all_partitions))
         return reads
 
-    def _writes(self, step: Step, asset: Asset, outcome: StepOutcome | None) -> TableFacts:
+    def _writes(self, step: Step, asset: Asset, reads: Sequence[TableFacts], outcome: StepOutcome | None) -> TableFacts:
         version, partitions = None, step.all_partitions
         if outcome is not None:
             version, partitions = outcome.version, outcome.written
-        lineage = self._columns(asset.key, self._name)
+        lineage = self._lineage(asset, {table.dataset for table in reads})
         return self._table(asset, version, partitions, ended=outcome is not None, lineage=lineage)
+
+    def _lineage(self, asset: Asset, read: Collection[Dataset]) -> ToldColumns | None:
+        """Where its columns come from; of its source and of its own table only where it reads them now."""
+        state = None if self.runner is None else self.runner.tables.get(asset.key)
+        lineage = None if state is None else self._columns(asset.key, state)
+        if lineage is None:
+            return None
+
+        def named(of: str) -> Dataset | None:
+            dataset = dataset_of(self._workspace, of)
+            return dataset if dataset in read or of not in (asset.key, asset.source) else None
+
+        return told_columns(lineage, named)
 
     def _table(
         self,
@@ -227,11 +245,11 @@ class RunEvents:
         partitions: PartitionSet,
         *,
         ended: bool = False,
-        lineage: ColumnLineage | None = None,
+        lineage: ToldColumns | None = None,
     ) -> TableFacts:
         state = None if self.runner is None or not ended else self.runner.tables.get(asset.key)
         return TableFacts(
-            dataset=self._name(asset.key),
+            dataset=dataset_of(self._workspace, asset.key),
             contract=self._workspace.contracts.get(asset.key),
             version=version,
             columns=asset.partition_columns,
@@ -240,15 +258,6 @@ class RunEvents:
             checks=checks_of(asset),
             lineage=lineage,
         )
-
-    def _source(self, name: str) -> TableFacts:
-        columns = tuple(Column(column, kind, True, "", "") for column, kind in self._workspace.sources[name].columns)
-        return TableFacts(self._name(name), Contract(name, "", columns, ()), stored=False)
-
-    def _name(self, of: str) -> Dataset:
-        if of in self._workspace.assets:
-            return dataset_at(self._workspace.warehouse.table_uri(of))
-        return source_dataset(of, self._workspace.sources[of].address)
 
     def _period_of(self, step: Step) -> Period | None:
         scheme = self._workspace.catalog[step.asset].partitions
@@ -260,15 +269,8 @@ class RunEvents:
             max(scheme.ends(PartitionKey(last, location)) for location, _, last in pieces),
         )
 
-    def _code(self, asset: Asset) -> SourceCode | None:
-        """Where the asset's function stands, if it is part of a git checkout."""
-        code = getattr(inspect.unwrap(asset.function), "__code__", None)
-        file = None if code is None else Path(code.co_filename)
-        checkout = None if file is None else checkout_of(file)
-        if file is None or checkout is None:
-            return None
-        path, template = file.resolve().relative_to(checkout.root).as_posix(), self._workspace.settings.openlineage
-        url = file.resolve().as_uri()
-        if template.source_url is not None:
-            url = template.source_url.replace("{path}", path).replace("{version}", checkout.commit or "HEAD")
-        return SourceCode(url, path, checkout.commit)
+
+def _recorded(workspace: Workspace, key: str, state: TableState) -> ColumnLineage | None:
+    """Of the code of now alone: that is what the run's step made its rows with."""
+    found = recorded_columns(workspace, {key: state})
+    return None if key in found.of_older_code else found.lineages.get(key)

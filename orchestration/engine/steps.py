@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from orchestration.engine.fingerprints import aggregate, contents
 from orchestration.engine.flagged_hours import flags_of_tables
 from orchestration.engine.folding import Rows
 from orchestration.engine.frames import Frames, StoredRows, conform
+from orchestration.engine.lineage.of_steps import ColumnsOfStep
 from orchestration.engine.run_context import RunContext
 from resources.delta.warehouse import condition, is_conflict
 from resources.machine import crash_points
@@ -183,7 +184,13 @@ class EngineWorld:
                 self._context.moments.keep(step.asset, self._context.run_id, asked)
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[KeptRows], own: TableState
+        self,
+        step: Step,
+        asset: Asset,
+        targets: PartitionSet,
+        readings: Readings[KeptRows],
+        own: TableState,
+        code_part: str = "",
     ) -> Made[KeptRows]:
         engine = self._context.engine()
         with engine.working(step.id):
@@ -193,12 +200,13 @@ class EngineWorld:
             folded: dict[PartitionKey, Folded] = {}
             frozen: dict[PartitionKey, int] = {}
             frozen_over: dict[PartitionKey, int] = {}
+            columns = self._columns_of(asset) if code_part else None
             try:
                 for part in self._batches(targets, whole_locations=whole_locations):
                     with self._spans.span(Phase.READ):
                         hours = self._folded(step, asset, part, own)
                     with self._spans.span(Phase.COMPUTE):
-                        rows = engine.evaluate(self.transform(step, asset, part, readings(part), own, hours))
+                        rows = engine.evaluate(self.transform(step, asset, part, readings(part), own, hours, columns))
                     kept.append((part, rows))
                     with self._spans.span(Phase.AGGREGATE):
                         facts |= self._distinct(asset, targets - part, self.facts(asset, rows.frame(), own))
@@ -206,11 +214,22 @@ class EngineWorld:
                         folded |= hours.folded
                         frozen |= hours.frozen
                         frozen_over |= hours.frozen_over
-                return Made(engine.together(kept), facts, folded, frozen, frozen_over)
+                made = Made(engine.together(kept), facts, folded, frozen, frozen_over)
+                return made if columns is None else self._with_columns(made, code_part, columns)
             except BaseException:
                 for _, rows in kept:
                     rows.let_go()
                 raise
+
+    def _columns_of(self, asset: Asset) -> ColumnsOfStep:
+        source = None if asset.source is None else self._context.sources[asset.source]
+        return ColumnsOfStep(asset, self._context.contracts, source, self._context.engine().name)
+
+    def _with_columns(self, made: Made[KeptRows], code_part: str, columns: ColumnsOfStep) -> Made[KeptRows]:
+        with self._spans.span(Phase.CHECK):
+            told = columns.told()
+        notes = (told.note,) if told.note else ()
+        return replace(made, columns_of={code_part: told.lineage.text}, differences=told.differences, notes=notes)
 
     def _batches(self, partitions: PartitionSet, *, whole_locations: bool = False) -> list[PartitionSet]:
         """In parts that the engine has the memory for."""
@@ -236,20 +255,26 @@ class EngineWorld:
         inputs: tuple[Reading[KeptRows], ...],
         own: TableState,
         hours: Rows | None = None,
+        columns: ColumnsOfStep | None = None,
     ) -> DataFrame:
         """The frame of ``targets``, in the contract's columns and types, not evaluated yet.
 
-        hours: of a fetched asset that keeps hours, the rows after the fold.
+        hours: of a fetched asset that keeps hours, the rows after the fold. columns: is given the frame, to read it.
         """
+        frames: Sequence[DataFrame]
         with self._spans.span(Phase.READ):
             if asset.source is not None:
                 frames = [self._sources_rows(step, asset, targets, own, hours)]
             else:
                 frames = [self._frames.read(reading) for reading in inputs]
+            if columns is not None:
+                frames = columns.marked(frames)
         frame = self._context.engine().call(asset, frames, self._context.arguments(asset))
         if frame is None:
             raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
         frame = conform(frame, asset, self._context.contracts[asset.key])
+        if columns is not None:
+            columns.read(frame, None if asset.source is not None else [reading.of for reading in inputs])
         if any(mapping.window is not None for mapping in asset.upstream):
             frame = frame.where(condition(asset.partition_columns, targets))
         return frame

@@ -16,6 +16,7 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
 from orchestration.core.errors import PartitionRangeError, UsageError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
+from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.planner import make_plan
@@ -346,8 +347,12 @@ class Workspace:
             request,
             states,
             current or self.current(),
-            lambda window, state: flags_of_tables(self.warehouse, self.assets, self.parameters, window, state),
+            self.flags_of,
             changes=changes,
             blocked=blocked,
         )
         return plan, states
+
+    def flags_of(self, window: RunWindow, state: TableState) -> FlaggedHours:
+        """The flagged hours behind ``window`` in its upstream table as ``state`` has it."""
+        return flags_of_tables(self.warehouse, self.assets, self.parameters, window, state)

@@ -61,9 +61,9 @@ class Lane:
 
 def in_svg(profile: Profile) -> str:
     """The picture: its total, what the colours stand for, an axis of seconds, the lanes."""
-    lanes, legend = _lanes(profile), _legend(profile)
+    found, legend = lanes(profile), _legend(profile)
     axis = TOP + LEGEND_ROW * ((len(legend) + 1) // 2) + 24
-    height = axis + LANE * len(lanes) + 16
+    height = axis + LANE * len(found) + 16
     title = f"Run {profile.run_id}: {profile.seconds:.2f} s"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="{height}" role="img" '
@@ -75,29 +75,29 @@ def in_svg(profile: Profile) -> str:
         *_drawn_legend(legend),
         *_axis(profile.seconds, axis, height),
     ]
-    for number, lane in enumerate(lanes):
+    for number, lane in enumerate(found):
         parts += _drawn(lane, profile.seconds, axis + LANE * number + 16)
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _lanes(profile: Profile) -> list[Lane]:
+def lanes(profile: Profile) -> list[Lane]:
     """The run; what went on beside it; steps in the order in which they were ready, or as they followed each other."""
     spans = profile.spans
-    lanes = [_lane("run", profile.seconds, [span for span in spans if span.thread == MAIN and not span.step])]
-    lanes += _packed("session start", [[span] for span in spans if _is_beside(span, Phase.SESSION)])
-    lanes += _packed("fetch", [[span] for span in spans if span.phase is Phase.FETCH])
+    found = [_lane("run", profile.seconds, [span for span in spans if span.thread == MAIN and not span.step])]
+    found += _packed("session start", [[span] for span in spans if _is_beside(span, Phase.SESSION)])
+    found += _packed("fetch", [[span] for span in spans if span.phase is Phase.FETCH])
     of_step: dict[str, list[Span]] = {of.step.id: [] for of in sorted(profile.step_times, key=lambda of: of.ready)}
     for span in [*profile.waits, *spans]:
         if span.step in of_step and span.phase is not Phase.FETCH:
             of_step[span.step].append(span)
     if len(of_step) <= LANES_OF_STEPS:
-        seconds = {of.step.id: of.seconds for of in profile.step_times}
-        lanes += [_lane(step, seconds[step], mine) for step, mine in of_step.items()]
+        took = {of.step.id: of.seconds for of in profile.step_times}
+        found += [_lane(step, took[step], mine) for step, mine in of_step.items()]
     else:
-        lanes += _packed("steps", list(of_step.values()))
+        found += _packed("steps", list(of_step.values()))
     shortest = profile.seconds * SHORTEST
     return [
-        Lane(lane.title, lane.seconds, tuple(span for span in lane.spans if span.seconds >= shortest)) for lane in lanes
+        Lane(lane.title, lane.seconds, tuple(span for span in lane.spans if span.seconds >= shortest)) for lane in found
     ]
 
 

@@ -21,6 +21,7 @@ from orchestration.core.runs.journal import RunEntry
 from orchestration.core.runs.profile import OF_STEP, Phase, Profile, StepTimes, by_asset
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.json_text import to_json
+from orchestration.reports.output import check_writable
 from orchestration.reports.run_picture import in_svg
 from resources.storage.journal import Journal
 from resources.storage.run_profiles import RunProfiles
@@ -153,6 +154,7 @@ def check_output(output: Path) -> None:
         )
     if not output.parent.is_dir():
         raise UsageError(f"{output} cannot be written: {output.parent} is no folder", "Make it first.")
+    check_writable(output)
 
 
 def write_profile(profile: Profile, output: Path) -> None:

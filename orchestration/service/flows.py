@@ -100,6 +100,8 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
             return _maintain(workspace)
         request, title = _request(workspace, parameters)
         summary = run_request(workspace, request, Logged(get_run_logger()), title=title, flow_run_id=str(flow_run.id))
+        if isinstance(parameters, Materialize) and parameters.hourly:
+            _leave_report(workspace)
     except LakehouseError as error:
         return Failed(message=str(error))
     return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
@@ -118,6 +120,12 @@ def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[
         return workspace.hourly(keys, parameters.locations), f"{parameters.selection} hourly"
     request = workspace.requested(keys, parameters.partitions, parameters.locations, force=parameters.force)
     return request, f"{parameters.selection} {parameters.partitions or ''}".strip()
+
+
+def _leave_report(workspace: Workspace) -> None:
+    from orchestration.service.report import leave_report
+
+    leave_report(workspace, get_run_logger().warning)
 
 
 def _maintain(workspace: Workspace) -> State[Any]:

@@ -67,9 +67,10 @@ class StepHistory:
         except (DeltaError, pa.ArrowException, OSError) as error:
             warn(f"the history of steps could not be written ({error})")
 
-    def rows(self, limit: int | None = None) -> list[StepRow]:
+    def rows(self, limit: int | None = None, since: datetime | None = None) -> list[StepRow]:
         """The last ``limit`` steps, newest run first, in the order of their run; none where there is no history.
 
+        since: only of runs that started then or later; files of earlier ones are not read.
         Raises OSError where it cannot be read.
         """
         files, root = open_files(self.uri)
@@ -80,7 +81,10 @@ class StepHistory:
         from deltalake.exceptions import DeltaError
 
         try:
-            table = DeltaTable(self.uri).to_pyarrow_table(columns=[field.name for field in fields(StepRow)])
+            table = DeltaTable(self.uri).to_pyarrow_table(
+                columns=[field.name for field in fields(StepRow)],
+                filters=None if since is None else [("started_at", ">=", since)],
+            )
         except (DeltaError, pa.ArrowException, ValueError) as error:
             raise OSError(f"{self.uri} cannot be read ({error})") from error
         newest = table.sort_by([("started_at", "descending"), ("run_id", "descending")])

@@ -56,18 +56,19 @@ def complete(event: Mapping[str, Any]) -> dict[str, Any]:
         **event,
         "producer": PRODUCER,
         "schemaURL": RunEvent._get_schema(),
-        "run": {**run, "facets": _told(run["facets"], RUN)},
-        "job": {**job, "facets": _told(job["facets"], JOB)},
+        "run": {**run, "facets": told(run["facets"], RUN)},
+        "job": {**job, "facets": told(job["facets"], JOB)},
         "inputs": [_dataset(one, "inputFacets", INPUT) for one in event["inputs"]],
         "outputs": [_dataset(one, "outputFacets", OUTPUT) for one in event["outputs"]],
     }
 
 
 def _dataset(dataset: Mapping[str, Any], place: str, classes: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dataset, "facets": _told(dataset["facets"], DATASET), place: _told(dataset[place], classes)}
+    return {**dataset, "facets": told(dataset["facets"], DATASET), place: told(dataset[place], classes)}
 
 
-def _told(facets: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, Any]:
+def told(facets: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, Any]:
+    """Facets with what every one of them says. classes: of those that may stand there, by name."""
     return {
         name: {"_producer": PRODUCER, "_schemaURL": classes[name]._get_schema(), **facet}
         for name, facet in facets.items()

@@ -94,6 +94,11 @@ class OpenLineageSettings(Section):
             return "off"
         return "http" if self.url is not None else "file"
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables of the environment that say the same of a process elsewhere, the key among them."""
+        said = {**self.model_dump(), "api_key": None if self.api_key is None else self.api_key.get_secret_value()}
+        return {f"AQI_OPENLINEAGE__{key.upper()}": _as_text(value) for key, value in said.items()}
+
     def check(self) -> None:
         """Raises ConfigurationError where events cannot be sent as they should, for a cause on this side."""
         if self.way == "http" and self.api_key is not None and not _A_KEY.fullmatch(self.api_key.get_secret_value()):
@@ -107,6 +112,10 @@ class OpenLineageSettings(Section):
             if path.is_dir() or not there.exists() or not os.access(there, os.W_OK):
                 why = "is a folder" if path.is_dir() else "cannot be written" if there.exists() else "has no folder"
                 raise ConfigurationError(f"openlineage.file: {path} {why}", "Name a file that can be written.")
+
+
+def _as_text(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:

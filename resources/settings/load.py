@@ -13,13 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
-from resources.openlineage.settings import OpenLineageSettings, standard_settings
+from resources.openlineage.settings import OpenLineageSettings
+from resources.settings.layers import values_of
 from resources.settings.memory import MEMORY, bytes_of, check_memory
 from resources.settings.operations import (
     AlertSettings,
@@ -29,26 +28,15 @@ from resources.settings.operations import (
     HourlySettings,
     MaintenanceSettings,
     RawSettings,
+    ReportSettings,
 )
 from resources.settings.refusals import Refused, as_configuration_error
 from resources.settings.section import Section, a_time_zone
 
-ENVIRONMENT_PREFIX = "AQI_"
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
 patterns, escapes or no path at all."""
-ENGINE_VARIABLE = "AQI_ENGINE"
-NOT_SETTINGS = frozenset(
-    {
-        "AQI_PROFILE",
-        "AQI_REQUIRE_SHARED",
-        "AQI_IVY_SETTINGS",
-        "AQI_CRASH_POINT",
-        "AQI_RUN_ID",
-        "AQI_WORKER_FOLDER",
-    }
-)
 
 
 def _a_location_key(key: str) -> str:
@@ -204,6 +192,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     raw: RawSettings = RawSettings()
+    report: ReportSettings = ReportSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
 
     @model_validator(mode="before")
@@ -311,88 +300,8 @@ def load(
     """
     environment = os.environ if environment is None else environment
     name = profile or environment.get("AQI_PROFILE") or "local"
-    values: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], str] = {}
-    for path in [*(folder / file for file in files), _profile_path(name, folder, files)]:
-        _merge(values, _read_yaml(path), str(path), origins)
-    for key, (value, origin) in standard_settings(environment).items():
-        _merge(values, {"openlineage": {key: value}}, origin, origins)
-    for variable, text in sorted(environment.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
-            if "__" not in variable and variable != ENGINE_VARIABLE:
-                raise ConfigurationError(
-                    f"the environment: {variable} is no setting",
-                    "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
-                )
-            section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
-    _merge(values, dict(flags or {}), "the command line", origins)
+    values, origins = values_of(folder, files, name, environment, flags or {})
     try:
         return model.model_validate({**values, "profile": name})
     except ValidationError as error:
         raise as_configuration_error(model, error, origins) from error
-
-
-def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
-    if name.endswith((".yml", ".yaml")) or "/" in name:
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigurationError(f"profile: there is no file {name}", "Name a YAML file that exists.")
-        return path
-    known = sorted(path.stem for path in folder.glob("*.yml") if path.name not in files)
-    if name not in known:
-        raise ConfigurationError(
-            f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
-        )
-    return folder / f"{name}.yml"
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
-    return data
-
-
-def _value(text: str) -> Any:
-    """The value of a variable: nothing, a list or a mapping as YAML, else the text as it stands.
-
-    The models read numbers and instants from text; YAML would make 83 of the API key 0123, and cut ``/a #b``.
-    """
-    if text in ("", "null"):
-        return None
-    if not text.startswith(("[", "{")):
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _nested(keys: list[str], value: Any) -> dict[str, Any]:
-    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
-
-
-def _merge(
-    into: dict[str, Any],
-    new: Mapping[str, Any],
-    origin: str,
-    origins: dict[tuple[str, ...], str],
-    path: tuple[str, ...] = (),
-) -> None:
-    for key, value in new.items():
-        here = (*path, str(key))
-        origins[here] = origin
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value, origin, origins, here)
-        else:
-            if isinstance(value, dict):
-                _merge({}, value, origin, origins, here)
-            into[key] = value

@@ -131,6 +131,13 @@ class RawSettings(Section):
     keep_owned: bool = True
 
 
+class ReportSettings(Section):
+    """The report that an hourly run of a deployment leaves behind. path: of its file, replaced whole each time; a URI
+    as well; None: none is made."""
+
+    path: str | None = Field(None, min_length=1)
+
+
 class MaintenanceSettings(Section):
     """The weekly upkeep. logs_days: logs of runs, on this machine.
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from assets import CATALOG
+from orchestration.core.declarations.origins import declared_columns
 from orchestration.core.lineage.columns import ColumnLineage, Sources
 from orchestration.core.lineage.compare import differences
 from orchestration.core.lineage.walk import downstream, ends, field_of, upstream
 from orchestration.engine.engines.engine import Engine
+from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import lineage_of_asset
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
@@ -112,10 +114,21 @@ def test_a_variable_goes_on_to_all_that_is_made_of_it(lineages: dict[str, Column
     }
 
 
-def test_what_is_declared_is_what_plans_read(lineages: dict[str, ColumnLineage]) -> None:
+def test_what_is_declared_is_what_plans_read(lineages: dict[str, ColumnLineage], workspace: Workspace) -> None:
     for asset in CATALOG:
         own = () if asset.source is None else (asset.source, asset.key)
         assert differences(asset.key, (*asset.upstream_keys, *own), lineages[asset.key].reads) == ()
+        assert compared(asset, workspace.contracts, lineages[asset.key]) == ()
+
+
+def test_contracts_say_of_every_column_of_made_tables_what_it_is_made_of(workspace: Workspace) -> None:
+    for key, contract in workspace.contracts.items():
+        said = {column.name for column in contract.columns if column.made_of is not None}
+        assert said == (set() if ".dim_" in key else set(contract.column_names)), key
+    declared = declared_columns(CATALOG[by_hand.DAYS], workspace.contracts[by_hand.DAYS])
+    assert declared["hours_measured"] == {(by_hand.HOURS, "aqi")}
+    declared = declared_columns(CATALOG[by_hand.BRONZE], workspace.contracts[by_hand.BRONZE])
+    assert {column: {("open_meteo", name)} for column, name in by_hand.API.items()}.items() <= declared.items()
 
 
 def test_lineage_is_the_same_after_it_was_written(lineages: dict[str, ColumnLineage]) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from resources.machine.clock import system_clock
+from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
 from tests.support.aqi_process import AQI, ROOT, Commands
 from tests.support.cli_calls import Aqi
 from tests.support.lineage_receiver import Receiver
 from tests.support.openlineage_schemas import problems
+from tests.support.watching import until
 
 KEY = "s3cret-of-the-receiver"
 CALL = ("materialize", "*", "--partitions", "2025-03-01", "--locations", "hanoi")
@@ -28,29 +29,29 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def commands(tmp_path: Path, server: str, receiver: Receiver) -> Iterator[Commands]:
-    """With the variables that OpenLineage's clients have, too."""
-    said = {
+def said(server: str, receiver: Receiver) -> dict[str, str]:
+    """The variables that OpenLineage's clients have, too."""
+    return {
         "PREFECT_API_URL": server,
         "OPENLINEAGE_URL": receiver.url,
         "OPENLINEAGE_API_KEY": KEY,
         "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60",
     }
-    with Simulator(now=system_clock, injected=False) as source:
-        yield Commands(tmp_path, tmp_path / "lake", source.url, said)
 
 
 @pytest.mark.engine
 @pytest.mark.prefect
-def test_the_key_is_nowhere_but_in_the_request(commands: Commands, receiver: Receiver, tmp_path: Path) -> None:
+def test_the_key_is_nowhere_but_in_the_request(said: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
     """Neither where it arrives, nor where it is refused: not printed, and in no file."""
-    done = commands(*CALL)
+    with Simulator(now=system_clock, injected=False) as source:
+        commands = Commands(tmp_path, tmp_path / "lake", source.url, said)
+        done = commands(*CALL)
+        receiver.status = 401
+        refused = commands(*CALL, "--force", "--json")
     assert done.returncode == 0, done.stderr
     assert (receiver.events[0]["eventType"], receiver.events[-1]["eventType"]) == ("START", "COMPLETE")
     assert [wrong for event in receiver.events for wrong in problems(event)] == []
     assert set(receiver.keys) == {f"Bearer {KEY}"}
-    receiver.status = 401
-    refused = commands(*CALL, "--force", "--json")
     assert refused.returncode == 0, refused.stderr
     assert "events of lineage did not arrive: it answers 401" in refused.stderr
     assert KEY not in done.stdout + done.stderr + refused.stdout + refused.stderr + str(receiver.events)
@@ -59,20 +60,22 @@ def test_the_key_is_nowhere_but_in_the_request(commands: Commands, receiver: Rec
 
 @pytest.mark.engine
 @pytest.mark.prefect
-def test_an_interrupted_run_says_so(commands: Commands, receiver: Receiver) -> None:
-    with subprocess.Popen([AQI, *CALL], env=commands.env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not receiver.events and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+def test_an_interrupted_run_says_so(said: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
+    """It waits for its source, which is overloaded: when it is interrupted, no step can be done but of dimensions."""
+    said["AQI_OPEN_METEO__BACKOFF_SECONDS"] = "60"
+    with Simulator(now=system_clock, injected=False, faults=[Fault("overload")]) as source:
+        commands = Commands(tmp_path, tmp_path / "lake", source.url, said)
+        with subprocess.Popen([AQI, *CALL], env=commands.env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: source.requests_served["overload"] or process.poll() is not None)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
     assert [wrong for event in receiver.events for wrong in problems(event)] == []
     assert receiver.of("materialize") == ["START", "ABORT"]
     jobs = {event["job"]["name"] for event in receiver.events} - {"materialize"}
     assert len(jobs) == 10
     for job in jobs:
-        assert receiver.of(job) in (["START", "ABORT"], ["START", "COMPLETE"], ["START", "FAIL"])
-    assert any(receiver.of(job) == ["START", "ABORT"] for job in jobs)
+        assert receiver.of(job)[0] == "START"
+        assert receiver.of(job)[1:] in (["ABORT"], *([["COMPLETE"]] if ".dim_" in job else [])), job
 
 
 @pytest.mark.parametrize("call", [CALL, ("status",), ("plan", "*", "--partitions", "last:1")], ids=lambda call: call[0])

@@ -16,6 +16,8 @@ import pytest
 from tests.support.alert_sinks import free_port
 from tests.support.aqi_process import AQI
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 SECRETS = ("hunter2", "abc123")
 COMMANDS = (
     ("doctor",),

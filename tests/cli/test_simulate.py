@@ -22,6 +22,8 @@ from tests.support.cli_calls import Aqi
 from tests.support.raw_bronze import BRONZE, RawBronze, ago
 from tests.support.this_machine import taken_port
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 
 @pytest.mark.parametrize(
     ("faults", "place", "remedy"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -39,51 +38,38 @@ FOR_VACUUM = {
 Made = tuple[Lake, Feed, dict[str, Any]]
 
 
-@contextlib.contextmanager
-def making(shared: SharedEngine, folder: Path) -> Iterator[Made]:
+@pytest.fixture(scope="module")
+def made(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """A lake with three days in two steps, what fed it, and its tables."""
     rows = random_bronze(31, days=3, locations=["hanoi", "danang"], first=DAYS[0])
     with Feed(rows) as feed:
-        lake = Lake(folder, shared, feed.server.url)
+        lake = Lake(tmp_path_factory.mktemp("lake"), embedded, feed.server.url)
         assert lake.materialize("2025-03-01").exit_status == 0
         assert lake.materialize(RANGE).exit_status == 0
         yield lake, feed, lake.tables()
 
 
-@pytest.fixture(scope="module")
-def made(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    with making(embedded, tmp_path_factory.mktemp("lake")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def made_by_spark(on_spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    with making(on_spark, tmp_path_factory.mktemp("lake")) as made:
-        yield made
-
-
-def copied(made: Made, folder: Path) -> Lake:
+def copied(made: Made, folder: Path, shared: SharedEngine) -> Lake:
     """A copy of the lake, to be changed by hand."""
     shutil.copytree(made[0].folder, folder)
-    return Lake(folder, made[0].shared, made[0].base_url)
+    return Lake(folder, shared, made[0].base_url)
 
 
 @pytest.fixture
 def lake(made: Made, tmp_path: Path) -> Lake:
-    return copied(made, tmp_path / "lake")
+    return copied(made, tmp_path / "lake", made[0].shared)
 
 
 @pytest.fixture
 def tables(made: Made) -> dict[str, Any]:
-    """The same on either engine."""
     return made[2]
 
 
 @pytest.fixture
-def others(either: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    """A copy of either engine's lake, for others to change by means of their own: Spark, or deltalake."""
-    made: Made = request.getfixturevalue("made" if either.name == "embedded" else "made_by_spark")
-    return copied(made, tmp_path / "lake")
+def others(either: Any, made: Made, tmp_path: Path) -> Lake:
+    """A copy of the lake that goes on with either engine, for others to change by means of their own: Spark, or
+    deltalake."""
+    return copied(made, tmp_path / "lake", either)
 
 
 def by_spark(lake: Lake, statement: str, key: str) -> bool:

@@ -67,7 +67,16 @@ def check_status(aqi: Commands, days: str, want: dict[str, Any]) -> dict[str, se
             for rows in (want[key], have[key])
         )
         assert there == right, key
+    check_columns(aqi)
     return found
+
+
+def check_columns(aqi: Commands) -> None:
+    """What columns are made of is known of every table that has records: it came with the first of them."""
+    workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": str(aqi.warehouse)}}))
+    states = workspace.states(workspace.select("*"))
+    recorded = {key: workspace.code_parts((key,))[key] in state.columns_of for key, state in states.items()}
+    assert recorded == {key: bool(state.records) for key, state in states.items()}
 
 
 def at_noon(server: str) -> dict[str, str]:

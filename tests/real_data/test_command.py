@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ def engine_logs(aqi: Commands) -> dict[str, int]:
 
 @pytest.mark.spark
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_the_engines_plan_and_record_the_same(run: Any, run_on_spark: Any) -> None:
+def test_the_engines_plan_and_record_the_same(run: Any, run_on_spark: Any, server: str) -> None:
     """Steps with partitions and rows; and each warehouse is one that the other engine has nothing to do in."""
     told = ("id", "asset", "partitions", "written", "rows", "state", "warnings")
     one, other = (
@@ -198,54 +199,54 @@ def test_the_engines_plan_and_record_the_same(run: Any, run_on_spark: Any) -> No
     )
     assert one == other
     for made, engine in ((run, "spark"), (run_on_spark, "embedded")):
-        before = files_of_tables(made["aqi"].warehouse)
-        summary = made["aqi"].json("materialize", "*", "--partitions", RANGE, "--engine", engine)
+        aqi = replace(made["aqi"], environment={"PREFECT_API_URL": server})
+        before = files_of_tables(aqi.warehouse)
+        summary = aqi.json("materialize", "*", "--partitions", RANGE, "--engine", engine)
         assert (summary["steps"], summary["application_id"]) == ([], "")
-        forced = made["aqi"].json(
+        forced = aqi.json(
             "materialize", "bronze.open_meteo_hourly+", "--partitions", RANGE, "--force", "--engine", engine
         )
         assert {step["state"] for step in forced["steps"]} == {"unchanged"}
-        assert files_of_tables(made["aqi"].warehouse) == before
+        assert files_of_tables(aqi.warehouse) == before
+
+
+def flow_runs(server: str) -> set[str]:
+    """The ids of the newest flow runs of a server that tests share."""
+    wanted = {"sort": "EXPECTED_START_TIME_DESC", "limit": 200}
+    return {flow["id"] for flow in requests.post(f"{server}/flow_runs/filter", json=wanted, timeout=60).json()}
 
 
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_with_a_server_of_the_users_and_again_nothing_changes(aqi: Commands, run: Any, tmp_path: Path) -> None:
+def test_with_a_server_of_the_users_and_again_nothing_changes(aqi: Commands, run: Any, server: str) -> None:
     """The same command again, on the server that PREFECT_API_URL names: no file, no commit, no id changes."""
-    files = files_of_tables(aqi.warehouse)
+    files, flows = files_of_tables(aqi.warehouse), flow_runs(server)
     before = aqi.csv("gold.fact_episode")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path / "other"))
-        with EmbeddedServer(tmp_path / "server.log") as server:
-            server.wait()
-            theirs = Commands(aqi.home, aqi.warehouse, aqi.base_url, {"PREFECT_API_URL": server.api_url})
-            nothing = theirs.json("materialize", "*", "--partitions", RANGE)
-            assert (nothing["steps"], nothing["application_id"]) == ([], "")
-            summary = theirs.json("materialize", "*", "--partitions", RANGE, "--force")
-            flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
-    assert [flow["id"] for flow in flows] == [summary["flow_run_id"]]
+    theirs = replace(aqi, environment={"PREFECT_API_URL": server})
+    nothing = theirs.json("materialize", "*", "--partitions", RANGE)
+    assert (nothing["steps"], nothing["application_id"]) == ([], "")
+    assert flow_runs(server) == flows
+    summary = theirs.json("materialize", "*", "--partitions", RANGE, "--force")
+    assert flow_runs(server) - flows == {summary["flow_run_id"]}
     assert all(step["state"] == "unchanged" for step in summary["steps"])
     assert files_of_tables(aqi.warehouse) == files
     assert aqi.csv("gold.fact_episode") == before
 
 
 @pytest.mark.timeout(FIRST_RUN_SECONDS)
-def test_a_backfill_is_one_application_and_one_flow(aqi: Commands, tmp_path: Path) -> None:
+def test_a_backfill_is_one_application_and_one_flow(aqi: Commands, server: str, tmp_path: Path) -> None:
     """Four weeks in weekly chunks: one engine, one flow run, the chunks as an artifact; again: nothing, without one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
-        with EmbeddedServer(tmp_path / "server.log") as server:
-            server.wait()
-            theirs = Commands(tmp_path, tmp_path / "warehouse", aqi.base_url, {"PREFECT_API_URL": server.api_url})
-            call = ("backfill", "--start-date", "2025-08-08", "--end-date", "2025-09-04", "--chunk-mode", "weekly")
-            done = theirs(*call, "--json")
-            assert done.returncode == 0, done.stderr
-            summary = json.loads(done.stdout)
-            started = time.monotonic()
-            again = theirs.json(*call)
-            seconds = time.monotonic() - started
-            flows = requests.post(f"{server.api_url}/flow_runs/filter", json={}, timeout=10).json()
-            artifacts = requests.post(f"{server.api_url}/artifacts/filter", json={}, timeout=10).json()
-    assert [flow["id"] for flow in flows] == [summary["flow_run_id"]]
+    flows = flow_runs(server)
+    theirs = Commands(tmp_path, tmp_path / "warehouse", aqi.base_url, {"PREFECT_API_URL": server})
+    call = ("backfill", "--start-date", "2025-08-08", "--end-date", "2025-09-04", "--chunk-mode", "weekly")
+    done = theirs(*call, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    started = time.monotonic()
+    again = theirs.json(*call)
+    seconds = time.monotonic() - started
+    assert flow_runs(server) - flows == {summary["flow_run_id"]}
+    of_this = {"artifacts": {"flow_run_id": {"any_": [summary["flow_run_id"]]}}}
+    artifacts = requests.post(f"{server}/artifacts/filter", json=of_this, timeout=60).json()
     assert engine_logs(theirs) == {"embedded": 1}
     names = ["2025-08-08..2025-08-14", "2025-08-15..2025-08-21", "2025-08-22..2025-08-28", "2025-08-29..2025-09-04"]
     assert [(chunk["chunk"], chunk["state"]) for chunk in summary["chunks"]] == [(name, "written") for name in names]

@@ -25,6 +25,8 @@ from scripts.benches.processes import Failed, kind_of, run, what_failed
 from scripts.benches.rounds import measure, not_made
 from scripts.benches.site import site
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 

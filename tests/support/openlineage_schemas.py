@@ -23,7 +23,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import attr
 from jsonschema import Draft202012Validator
 from openlineage.client import facet_v2 as facets
-from openlineage.client.event_v2 import RunEvent
+from openlineage.client.event_v2 import DatasetEvent, JobEvent, RunEvent
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -60,6 +60,8 @@ FACETS: Mapping[str, Mapping[str, type]] = {
     },
 }
 """Which facet stands where by which name, read from the specification; an entry more is an errand for this table."""
+EVENTS = {kind._get_schema(): kind for kind in (RunEvent, JobEvent, DatasetEvent)}
+"""Of runs, and static metadata."""
 FORMATS = {"isoparse": "date-time", "urlparse": "uri", "UUID(": "uuid"}
 """What validators of the client call, and the format that stands in the schema."""
 CHECKER = Draft202012Validator.FORMAT_CHECKER
@@ -68,7 +70,8 @@ CHECKER = Draft202012Validator.FORMAT_CHECKER
 def problems(event: Mapping[str, Any], published: Path | None = None) -> list[str]:
     """What is wrong with an event, a line each. published: a folder with the schema files of the specification."""
     registry = _registry() if published is None else _published(published)
-    found = list(_told("event", event, RunEvent._get_schema(), registry))
+    url = event.get("schemaURL")
+    found = list(_told("event", event, url if url in EVENTS else RunEvent._get_schema(), registry))
     for where, name, facet in _facets_of(event):
         place = f"{where}.{name}"
         kind = FACETS[where.partition(" ")[0]].get(name)
@@ -91,6 +94,8 @@ def _facets_of(event: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for kind, of in (("run", event.get("run")), ("job", event.get("job"))):
         for name, facet in ((of or {}).get("facets") or {}).items():
             yield kind, name, facet
+    for name, facet in ((event.get("dataset") or {}).get("facets") or {}).items():
+        yield "dataset", name, facet
     for kind in ("input", "output"):
         for number, dataset in enumerate(event.get(f"{kind}s") or []):
             for name, facet in (dataset.get("facets") or {}).items():
@@ -104,11 +109,11 @@ def _facets_of(event: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 @cache
 def _registry() -> Registry[Any]:
-    kinds = [RunEvent, *(kind for names in FACETS.values() for kind in names.values())]
+    kinds = [*EVENTS.values(), *(kind for names in FACETS.values() for kind in names.values())]
     by_file: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         file, _, pointer = kind._get_schema().partition("#/$defs/")
-        made = _of_class(kind, is_facet=kind is not RunEvent)
+        made = _of_class(kind, is_facet=kind not in EVENTS.values())
         by_file.setdefault(file, {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {}})
         by_file[file]["$defs"][pointer] = made
     return Registry().with_resources(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.lineage.compare import Difference
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Step
 from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal
@@ -41,7 +43,8 @@ class History:
 class World:
     """Tables as lists of commits, and their rows; what is asked of it is written down in ``calls``.
 
-    makes: what functions make. comes_between: is done before a commit of ours, and what is in the way refuses it.
+    makes: what functions make; differences: of their columns from what is declared. asked_of_columns: by which code
+    parts. comes_between: is done before a commit of ours, and what is in the way refuses it.
     comes_unseen: the same, but the commit that follows does not see it, and is made.
     """
 
@@ -54,6 +57,8 @@ class World:
         self.violations: dict[PartitionKey, dict[str, int]] = {}
         self.brought = Fetched()
         self.alters = NOTHING
+        self.asked_of_columns: list[str] = []
+        self.differences: tuple[Difference, ...] = ()
         self.comes_between: list[Callable[[], None]] = []
         self.comes_unseen: list[Callable[[], None]] = []
         self.read: list[tuple[Reading[Rows], ...]] = []
@@ -126,11 +131,21 @@ class World:
         return self.brought
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Rows], own: TableState
+        self,
+        step: Step,
+        asset: Asset,
+        targets: PartitionSet,
+        readings: Readings[Rows],
+        own: TableState,
+        code_part: str = "",
     ) -> Made[Rows]:
         self.calls.append("make")
         self.read.append(readings(targets))
-        return self._made(self.makes(targets))
+        made = self._made(self.makes(targets))
+        if not code_part:
+            return made
+        self.asked_of_columns.append(code_part)
+        return replace(made, columns_of={code_part: f"columns by {code_part}"}, differences=self.differences)
 
     def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[Rows]:
         self.calls.append("stored")

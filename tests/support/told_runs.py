@@ -7,12 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from orchestration.core.declarations.contract import Column, Contract
+from orchestration.core.openlineage.columns import SourceField, ToldColumns
 from orchestration.core.openlineage.events import (
-    ColumnLineage,
     EventType,
     RunFacts,
     SourceCode,
-    SourceField,
     StepFacts,
     TableFacts,
     ended_as,
@@ -41,7 +40,7 @@ CONTRACT = Contract(
     ("day",),
 )
 HOURS = dataset_at("/lake/silver/hours")
-LINEAGE = ColumnLineage(
+LINEAGE = ToldColumns(
     {
         "day": [SourceField(*HOURS, "ts", "DIRECT", "TRANSFORMATION")],
         "level": [SourceField(*HOURS, "level", "DIRECT", "AGGREGATION")],

@@ -62,13 +62,13 @@ def aqi(cluster: Cluster, server: str, replay: Simulator, tmp_path: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
-def undisturbed(on_spark: Any, replay: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the tables are after a run with the local profile, by the range of days."""
+def undisturbed(embedded: Any, replay: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the tables are after a run with the local profile, on its embedded engine, by the range of days."""
     made: dict[str, Any] = {}
 
     def tables(days: str) -> Any:
         if days not in made:
-            lake = Lake(tmp_path_factory.mktemp("local"), on_spark, replay.url, now=NOW)
+            lake = Lake(tmp_path_factory.mktemp("local"), embedded, replay.url, now=NOW)
             assert lake.materialize(days).exit_status == 0
             made[days] = tables_of(lake.workspace)
         return made[days]

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from orchestration.core.openlineage.naming import dataset_at
 from resources.hadoop.resource_manager import Application
 from tests.real_data import test_command as local
 from tests.support.cluster_calls import YarnCommands
+from tests.support.lineage_receiver import Receiver, columns_agree, steps_in_order
+from tests.support.openlineage_schemas import problems
 from tests.yarn.conftest import DAYS, FEW
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
@@ -22,7 +25,11 @@ def succeeded(application: Application) -> bool:
 def test_fourteen_days_are_one_application_and_the_rows_of_the_local_profile(
     aqi: YarnCommands, undisturbed: Any
 ) -> None:
-    run = aqi.json("materialize", "*", "--partitions", DAYS)
+    with Receiver() as receiver:
+        aqi.environment |= {"OPENLINEAGE_URL": receiver.url, "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60"}
+        run = aqi.json("materialize", "*", "--partitions", DAYS)
+    del aqi.environment["OPENLINEAGE_URL"]
+    events_are_told(receiver.events, run, str(aqi.warehouse))
     (application,) = aqi.applications()
     assert succeeded(application)
     assert application.id == run["application_id"]
@@ -45,13 +52,28 @@ def test_fourteen_days_are_one_application_and_the_rows_of_the_local_profile(
     assert sorted(map(succeeded, aqi.applications())) == [True, True]
 
 
+def events_are_told(events: list[dict[str, Any]], run: dict[str, Any], warehouse: str) -> None:
+    """START and COMPLETE of each step in order; of files on HDFS, made by Spark."""
+    assert steps_in_order(events, run) == []
+    assert [wrong for event in events for wrong in problems(event)] == []
+    done = [event for event in events if event["eventType"] == "COMPLETE" and event["outputs"]]
+    assert [wrong for event in done for wrong in columns_agree(event)] == []
+    assert {event["run"]["facets"]["processing_engine"]["name"] for event in events} == {"Spark"}
+    written = {(one["namespace"], one["name"]) for event in events for one in event["outputs"]}
+    assert written == {dataset_at(f"{warehouse}/{step['asset'].replace('.', '/')}") for step in run["steps"]}
+    assert {namespace.partition("://")[0] for namespace, _ in written} == {"hdfs"}
+
+
 @pytest.mark.slow
 def test_spark_submit_in_client_and_in_cluster_mode(aqi: YarnCommands, undisturbed: Any) -> None:
     done = aqi.submit("--", "materialize", "layer:bronze", "--partitions", FEW)
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout
-    done = aqi.submit("--deploy-mode", "cluster", "--", "materialize", "*", "--partitions", FEW)
+    with Receiver() as receiver:
+        aqi.environment |= {"OPENLINEAGE_URL": receiver.url, "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60"}
+        done = aqi.submit("--deploy-mode", "cluster", "--", "materialize", "*", "--partitions", FEW)
     assert done.returncode == 0, done.stderr
+    assert receiver.of("materialize") == ["START", "COMPLETE"], "the driver is on the cluster, without our environment"
     assert sorted(map(succeeded, aqi.applications())) == [True, True]
     assert aqi.tables() == undisturbed(FEW)
 

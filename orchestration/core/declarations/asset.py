@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestration.core.declarations.checks import Check
+from orchestration.core.declarations.read_names import unread
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import PartitionMapping
@@ -134,6 +135,11 @@ def asset(
         expected = [source] if source is not None else [mapping.of.partition(".")[2] for mapping in upstream]
         if source is None or len(positional) != 1:  # else see ``check_source``, which knows the sources
             _check_arguments(key, positional, expected)
+        if unused := unread(function, keywords):
+            raise DeclarationError(
+                f"asset {key}: parameter {unused[0]!r} is declared and never used",
+                "Take it out of the function's arguments, or use it: its value would count in the asset's version.",
+            )
         if fresh_within_hours is not None and not (partitions and fresh_within_hours > 0):
             raise DeclarationError(
                 f"asset {key}: fresh_within_hours must be above 0, and is for dated assets (got {fresh_within_hours})"

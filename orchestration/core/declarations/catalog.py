@@ -9,6 +9,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.dag import Dag
 from orchestration.core.declarations.engine_functions import DIFFERENCES, Differences, check_functions
 from orchestration.core.declarations.parameters import kind_at, names_of, numbers_of
+from orchestration.core.declarations.read_names import undeclared
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.scheme import DailyByLocation
 
@@ -18,8 +19,8 @@ class Catalog:
 
     parameters: the dataclass whose fields assets may ask for; None: any names.
     Raises DeclarationError for a key that is declared twice, an upstream asset or a parameter that does not exist, a
-    cycle, and a mapping that does not fit the partitions of the two assets it joins; each names the asset and the
-    remedy.
+    parameter that is used and not declared, a cycle, and a mapping that does not fit the partitions of the two assets
+    it joins; each names the asset and the remedy.
     """
 
     def __init__(self, assets: Iterable[Asset], parameters: type | None = None) -> None:
@@ -63,6 +64,11 @@ class Catalog:
                     f"asset {asset.key}: keyword argument {name!r} is no parameter",
                     f"Parameters are {', '.join(known)}.",
                 )
+        for name in undeclared(asset.function, known):
+            raise DeclarationError(
+                f"asset {asset.key}: parameter {name!r} is used and not declared",
+                f"Take it as an argument: def {asset.name}(…, *, {name}).",
+            )
 
     def _check_number(self, asset: Asset, path: str) -> None:
         """That a parameter path of a mapping leads to a number."""

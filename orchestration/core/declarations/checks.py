@@ -25,6 +25,8 @@ class Check:
     ended_days_only: bool = False
 
 
+LINEAGE = "lineage"
+"""The check that a table is made of what is declared, tables and columns; it is made of a step, not of its rows."""
 NOT_NULL = "not_null"
 UNIQUE = "unique"
 STANDARD_CHECKS = {

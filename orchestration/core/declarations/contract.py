@@ -18,13 +18,18 @@ RuleKind = Literal["null", "below", "above", "not_finite", "off_hour", "other_da
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column. type: the Delta name (``string``, ``integer``, ``double``, ``timestamp``, ``date``,
-    ``boolean`` or ``array<string>``); unit: empty where it has none."""
+    ``boolean`` or ``array<string>``); unit: empty where it has none.
+
+    made_of: the columns of which it is made: ``column`` of the first upstream asset, or of the source; of any other
+    upstream asset ``layer.name.column``. None where the contract says nothing of it.
+    """
 
     name: str
     type: str
     nullable: bool
     unit: str
     description: str
+    made_of: tuple[str, ...] | None = None
 
     @property
     def comment(self) -> str:
@@ -84,10 +89,15 @@ class Contract:
         return cls(
             name=data["name"],
             description=data["description"],
-            columns=tuple(Column(**column) for column in data["columns"]),
+            columns=tuple(_column(column) for column in data["columns"]),
             key=tuple(data["key"]),
             rules=tuple(RowRule(**rule) for rule in data["rules"]),
         )
+
+
+def _column(data: Mapping[str, Any]) -> Column:
+    made_of = data.get("made_of")
+    return Column(**{**data, "made_of": None if made_of is None else tuple(made_of)})
 
 
 def _delta_field(column: Column) -> dict[str, Any]:

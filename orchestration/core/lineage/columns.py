@@ -7,6 +7,7 @@ column: filters, keys of joins and groups, orders.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -65,6 +66,12 @@ class Sources:
         """The columns of which it has its value."""
         return frozenset((edge.of, edge.column) for edge in self.edges if edge.kind.is_direct)
 
+    @property
+    def made_of(self) -> frozenset[tuple[str, str]]:
+        """What a contract says that a column is made of: ``direct``; where constants are chosen from, the columns that
+        choose."""
+        return self.direct or frozenset((edge.of, edge.column) for edge in self.edges)
+
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {"from": [[of, name, how.value] for of, name, how in sorted(self.edges)]}
         return data | ({"unknown": sorted(self.unknown)} if self.unknown else {})
@@ -106,6 +113,11 @@ class ColumnLineage:
             "rows": self.rows.to_json(),
             "reads": sorted(self.reads),
         }
+
+    @property
+    def text(self) -> str:
+        """``to_json`` as compact JSON."""
+        return json.dumps(self.to_json(), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ColumnLineage:

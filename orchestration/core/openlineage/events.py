@@ -14,13 +14,14 @@ Must not know: how they are sent, and the clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.openlineage.columns import ToldColumns
 from orchestration.core.openlineage.naming import Dataset, run_uuid
 from orchestration.core.openlineage.quality import DeclaredCheck, Quality, check_results
 from orchestration.core.openlineage.subsets import condition
@@ -46,24 +47,6 @@ class EventType(StrEnum):
 
 Period = tuple[datetime, datetime]
 """From its first instant to the first one after it."""
-
-
-class SourceField(NamedTuple):
-    """A column that another is made from. type: DIRECT or INDIRECT; subtype: IDENTITY, AGGREGATION, FILTER, …"""
-
-    namespace: str
-    dataset: str
-    field: str
-    type: str
-    subtype: str
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnLineage:
-    """What columns are made from. fields: by output column. whole: what decides about rows, whatever the column."""
-
-    fields: Mapping[str, Sequence[SourceField]] = field(default_factory=dict)
-    whole: Sequence[SourceField] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +103,13 @@ class TableFacts:
     partitions: PartitionSet | None = None
     quality: Quality | None = None
     checks: tuple[DeclaredCheck, ...] = ()
-    lineage: ColumnLineage | None = None
+    lineage: ToldColumns | None = None
 
 
 def run_event(kind: EventType, at: datetime, run: RunFacts, period: Period | None, error: str = "") -> dict[str, Any]:
     """An event of a run as a whole. period: that all its steps cover. error: why it failed, or was broken off."""
     facets = _run_facets(run, period, error)
-    return _event(kind, at, run_uuid(run.run_id), facets, _job(run, run.job, "DAG", {}), [], [])
+    return _event(kind, at, run_uuid(run.run_id), facets, job_of(run.namespace, run.job, "DAG"), [], [])
 
 
 def step_event(
@@ -143,7 +126,7 @@ def step_event(
 
     error: why it was broken off; the problems of the outcome are told anyway.
     """
-    moment = _instant(at)
+    moment = instant(at)
     parent = {
         "run": {"runId": run_uuid(run.run_id)},
         "job": {"namespace": run.namespace, "name": run.job},
@@ -154,15 +137,12 @@ def step_event(
     facets["tags"]["tags"].append(_tag("step", facts.step.id))
     if outcome is not None and (results := _results(outcome, writes)):
         facets["test"] = results
-    told: dict[str, Any] = {"documentation": {"description": facts.description}} if facts.description else {}
-    if facts.code is not None:
-        told["sourceCodeLocation"] = {"type": "git", **_of_code(facts.code)}
     return _event(
         kind,
         at,
         run_uuid(run.run_id, facts.step.id),
         facets,
-        _job(run, facts.step.asset, "TASK", told),
+        job_of(run.namespace, facts.step.asset, "TASK", facts.description, facts.code),
         [_input(table, moment) for table in reads],
         [_output(writes, outcome, moment)],
     )
@@ -184,7 +164,7 @@ def _event(
 ) -> dict[str, Any]:
     return {
         "eventType": str(kind),
-        "eventTime": _instant(at),
+        "eventTime": instant(at),
         "run": {"runId": run_uuid, "facets": run_facets},
         "job": job,
         "inputs": inputs,
@@ -203,7 +183,7 @@ def _run_facets(run: RunFacts, period: Period | None, error: str) -> dict[str, A
     }
     if period is not None:
         first, after = period
-        facets["nominalTime"] = {"nominalStartTime": _instant(first), "nominalEndTime": _instant(after)}
+        facets["nominalTime"] = {"nominalStartTime": instant(first), "nominalEndTime": instant(after)}
     if error:
         facets["errorMessage"] = {"message": error[:MOST_CHARACTERS], "programmingLanguage": "PYTHON"}
     return facets
@@ -213,16 +193,23 @@ def _tag(key: str, value: str) -> dict[str, str]:
     return {"key": key, "value": value, "source": INTEGRATION}
 
 
-def _job(run: RunFacts, name: str, kind: str, more: dict[str, Any]) -> dict[str, Any]:
-    job_type = {"processingType": "BATCH", "integration": INTEGRATION, "jobType": kind}
-    return {"namespace": run.namespace, "name": name, "facets": {"jobType": job_type, **more}}
+def job_of(
+    namespace: str, name: str, kind: str, description: str = "", code: SourceCode | None = None
+) -> dict[str, Any]:
+    """A job with its facets. kind: ``DAG``, or a ``TASK`` of one."""
+    facets: dict[str, Any] = {"jobType": {"processingType": "BATCH", "integration": INTEGRATION, "jobType": kind}}
+    if description:
+        facets["documentation"] = {"description": description}
+    if code is not None:
+        facets["sourceCodeLocation"] = {"type": "git", **_of_code(code)}
+    return {"namespace": namespace, "name": name, "facets": facets}
 
 
 def _of_code(code: SourceCode) -> dict[str, str]:
     return {"url": code.url, "path": code.path, **({"version": code.version} if code.version else {})}
 
 
-def _table(table: TableFacts) -> dict[str, Any]:
+def table_facets(table: TableFacts) -> dict[str, Any]:
     """The facets that say what a dataset is, read or written."""
     facets: dict[str, Any] = {}
     if (contract := table.contract) is not None:
@@ -248,7 +235,7 @@ def _table(table: TableFacts) -> dict[str, Any]:
 
 
 def _input(table: TableFacts, moment: str) -> dict[str, Any]:
-    facets, of_input = _table(table), dict[str, Any]()
+    facets, of_input = table_facets(table), dict[str, Any]()
     if table.partitions is not None and (which := condition(table.partitions, table.columns)):
         of_input["subset"] = {"inputCondition": which}
     if table.quality is not None and table.quality.partitions:
@@ -259,33 +246,16 @@ def _input(table: TableFacts, moment: str) -> dict[str, Any]:
 
 
 def _output(table: TableFacts, outcome: StepOutcome | None, moment: str) -> dict[str, Any]:
-    facets, of_output = _table(table), dict[str, Any]()
+    facets, of_output = table_facets(table), dict[str, Any]()
     if table.partitions is not None and (which := condition(table.partitions, table.columns)):
         of_output["subset"] = {"outputCondition": which}
     if table.lineage is not None:
-        facets["columnLineage"] = column_lineage(table.lineage)
+        facets["columnLineage"] = table.lineage.facet()
     if outcome is not None:
         of_output["outputStatistics"] = {"rowCount": outcome.rows}
         if table.quality is not None and table.quality.partitions:
             facets["dataQualityMetrics"] = table.quality.metrics(moment)
     return {**table.dataset.to_json(), "facets": facets, "outputFacets": of_output}
-
-
-def column_lineage(lineage: ColumnLineage) -> dict[str, Any]:
-    """The facet ``columnLineage``. A source column that is used in several ways is named once, with all of them."""
-    fields = {name: {"inputFields": _fields(sources)} for name, sources in lineage.fields.items()}
-    return {"fields": fields, **({"dataset": _fields(lineage.whole)} if lineage.whole else {})}
-
-
-def _fields(sources: Sequence[SourceField]) -> list[dict[str, Any]]:
-    ways: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    for source in dict.fromkeys(sources):
-        way = {"type": source.type, "subtype": source.subtype}
-        ways.setdefault((source.namespace, source.dataset, source.field), []).append(way)
-    return [
-        {"namespace": namespace, "name": name, "field": column, "transformations": how}
-        for (namespace, name, column), how in ways.items()
-    ]
 
 
 def _results(outcome: StepOutcome, table: TableFacts) -> dict[str, Any] | None:
@@ -301,6 +271,6 @@ def _problems(outcome: StepOutcome) -> list[str]:
     return alike_once(told, outcome.step.asset, outcome.step.all_partitions.locations)
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
     """With milliseconds: events of a step follow each other in less than a second."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

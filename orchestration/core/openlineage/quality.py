@@ -56,9 +56,9 @@ class Quality:
         own = {check.name for check in asset.checks if not check.blocking}
         for positions, kind in zip(records.by_kind(), records.kinds, strict=True):
             count = len(positions)
-            if records.rows[positions].any():  # without rows nothing was counted, and nothing lacks
+            if filled := int((records.rows[positions] > 0).sum()):  # without rows nothing was counted, nothing lacks
                 before = dict.fromkeys(kind.values, 0) if values is None else values
-                values = {name: before[name] + n * count for name, n in kind.values.items() if name in before}
+                values = {name: before[name] + n * filled for name, n in kind.values.items() if name in before}
             violations = {
                 name: n + kind.checks.get(name, 0) * count
                 for name, n in violations.items()

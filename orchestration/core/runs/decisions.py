@@ -6,12 +6,13 @@ Pure: what was computed comes in as ``PartitionFacts``, what tables hold as ``Ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.declarations.checks import STANDARD_CHECKS
+from orchestration.core.declarations.checks import LINEAGE, STANDARD_CHECKS
+from orchestration.core.lineage.compare import REMEDY, Difference
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
 from orchestration.core.planning.plan import Plan, Step
@@ -103,6 +104,8 @@ class Made(Generic[Frame]):
 
     folded: of a fetched asset that keeps hours, what each partition rests on. frozen: the hours, as a mask, in which
     its feed stands still; frozen_over: where runs of them go on over midnight too, as far as days are made together.
+    columns_of: what its columns are made of, where that was asked for, as ``Provenance`` has it. differences: between
+    that, what was read and what is declared. notes: what else people have to know.
     """
 
     frame: Frame
@@ -110,6 +113,9 @@ class Made(Generic[Frame]):
     folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
     frozen: Mapping[PartitionKey, int] = field(default_factory=dict)
     frozen_over: Mapping[PartitionKey, int] = field(default_factory=dict)
+    columns_of: Mapping[str, str] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def held(self) -> PartitionSet:
@@ -189,6 +195,14 @@ def broken(
             problems.append(Problem(Outcome.FAILED, bad, message, check=name, violations=rows))
             found = {key: violations for key, violations in found.items() if key not in counts}
     return tuple(problems)
+
+
+def not_as_declared(asset: Asset, partitions: PartitionSet, found: Sequence[Difference]) -> tuple[Problem, ...]:
+    """What is wrong with ``partitions`` where they are not made of what is declared: all of them, once."""
+    if not found or not partitions:
+        return ()
+    message = f"{asset.key}: check {LINEAGE} failed: {'; '.join(map(str, found))}. {REMEDY}"
+    return (Problem(Outcome.FAILED, partitions, message, check=LINEAGE, violations=len(found)),)
 
 
 def warned(

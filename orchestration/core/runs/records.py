@@ -162,11 +162,13 @@ def provenance_of(
     questions: Iterable[Question] = (),
     wiped: PartitionSet | None = None,
     past: tuple[Mapping[str, Any], ...] = (),
+    columns_of: Mapping[str, str] | None = None,
     by: str = "",
 ) -> Provenance:
     """What a commit says: ``records``, and what they refer to by a digest.
 
-    state: of the table before; shapes, questions: those of now, besides those that the table knows already.
+    state: of the table before; shapes, questions: those of now, besides those that the table knows already; columns_of:
+    what is known of that, of which is said what the table does not know yet.
     """
     known = {**state.questions, **{question.id: question for question in questions}}
     used = {record.question for record in records.values()}
@@ -183,5 +185,6 @@ def provenance_of(
         questions={name: known[name] for name in sorted(used) if name in known},
         shapes={digest: said[digest] for digest in sorted(contracts) if digest in said},
         past=past,
+        columns_of={part: text for part, text in (columns_of or {}).items() if part not in state.columns_of},
         by=by,
     )

@@ -27,18 +27,26 @@ from orchestration.core.partitions.mappings import FlaggedHours, PartitionMappin
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs import decisions
 from orchestration.core.runs import records as recording
-from orchestration.core.runs.decisions import Change, Fetched, FlagsBehind, Frame, Made, Proposal, Sourced
+from orchestration.core.runs.decisions import Change, Fetched, FlagsBehind, Frame, Made, Proposal
 from orchestration.core.runs.notes import notes_of
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
-from orchestration.core.runs.step_parts import COMMIT_ATTEMPTS, Anew, KeptOutput, SoFar, all_of, others_came_first
+from orchestration.core.runs.step_parts import (
+    COMMIT_ATTEMPTS,
+    Anew,
+    KeptOutput,
+    SoFar,
+    all_of,
+    code_part,
+    is_kept,
+    others_came_first,
+    sourced_of,
+)
 from orchestration.core.runs.step_world import CommitHistory, Reading, StepWorld
 from orchestration.core.state.freshness import Current, Tables
 from orchestration.core.state.incomplete_days import incomplete_hours
 from orchestration.core.state.provenance import PartitionRecord, Provenance
 from orchestration.core.state.table_state import TableState
 
-CHUNKS_IN_MEMORY = 16
-"""So many chunks of an asset are kept as this run made them; more are read from the table, with less planning."""
 NOTHING = PartitionSet.empty()
 
 
@@ -158,19 +166,20 @@ class Steps(Generic[Frame]):
         done: SoFar,
     ) -> Anew:
         """Make ``needed``, and commit it; gives what has to be made anew because another run committed to it."""
-        made = self._world.make(step, asset, needed, lambda part: self.readings(asset, part, view), own)
-        kept = False
+        code = done.to_tell(code_part(self._current, asset, needed), self._state(asset))
+        made = self._world.make(step, asset, needed, lambda part: self.readings(asset, part, view), own, code)
+        made, kept = done.with_columns(made), False
         try:
             with self._world.checking():
                 broken = self._checked(asset, made, needed, stored, own)
                 done.problems += broken
                 needed = needed - all_of(broken)
-                sourced = self._sourced(step, asset, stored, fetched, own)
+                sourced = sourced_of(step, asset, stored, fetched, own, self._history)
                 records = recording.records_of(
                     asset, needed, made.facts, view, self._current, self._flags(view), sourced, made
                 )
             written, rows, left = self._commit(asset, made, records, own)
-            kept = self._is_kept(asset)
+            kept = is_kept(self._plan, asset)
             if kept:
                 self._kept.setdefault(asset.key, []).append(KeptOutput(made.frame, made.held, written - left.all))
         finally:
@@ -179,6 +188,7 @@ class Steps(Generic[Frame]):
         done.written, done.rows = done.written | written, done.rows + rows
         for name, count in decisions.warned(asset, needed - left.all, made.facts, self._current).items():
             done.warnings[name] = done.warnings.get(name, 0) + count
+        done.notes += made.notes
         done.notes += notes_of(asset, needed - left.all, made, self._state(asset), self._current)
         done.incomplete |= incomplete_hours(asset, needed - left.all, self._state(asset), self._current)
         return left
@@ -215,6 +225,8 @@ class Steps(Generic[Frame]):
         self, asset: Asset, made: Made[Frame], needed: PartitionSet, stored: PartitionSet, own: TableState
     ) -> tuple[Problem, ...]:
         """What must not be published. Raises CheckFailed where rows are of no partition that was asked for."""
+        if made.differences:
+            return decisions.not_as_declared(asset, needed, made.differences)
         if stray := decisions.astray(made.facts, needed):
             raise CheckFailed(
                 f"{asset.key}: the transformation made rows of partitions that it was not asked for: {stray}",
@@ -230,23 +242,6 @@ class Steps(Generic[Frame]):
                 )
                 broken += (Problem(Outcome.FAILED, altered, message),)
         return broken
-
-    def _sourced(
-        self, step: Step, asset: Asset, stored: PartitionSet, fetched: Fetched, own: TableState
-    ) -> dict[PartitionKey, Sourced]:
-        """Where the rows of a fetched asset come from: answers of this run, or what was stored before it."""
-        found = {
-            key: replace(
-                what,
-                forced=step.force and key in step.partitions,
-                question=self._history.question(asset, key.location),
-            )
-            for key, what in fetched.sourced.items()
-        }
-        for key in stored:
-            record = own.records[key]
-            found[key] = Sourced("", question=self._history.question_of(asset, key, record, own), stored=record)
-        return found
 
     # The commit ---------------------------------------------------------------------------------------------------
 
@@ -277,6 +272,8 @@ class Steps(Generic[Frame]):
                         records = {key: record for key, record in records.items() if key not in moved}
                 change = decisions.change_of(records, self._state(asset))
                 if not change.news:
+                    if records and made.columns_of.keys() - self._state(asset).columns_of:
+                        self._try_commit(asset, made, change)  # once: who comes next can say it as well
                     return written, rows, left
                 if change.replaced and not self._world.alone:
                     change = change.with_files()
@@ -313,7 +310,7 @@ class Steps(Generic[Frame]):
     def _propose(self, asset: Asset, made: Made[Frame], change: Change) -> None:
         """A commit on the table as it is known; whether it came first, the table tells."""
         before = self._state(asset)
-        said = self._provenance(asset, change.news, before)
+        said = self._provenance(asset, change.news, before, made.columns_of)
         self._world.commit(asset, Proposal(made, change, said, before))
 
     def _is_there(self, asset: Asset, key: PartitionKey, record: PartitionRecord) -> bool:
@@ -322,7 +319,11 @@ class Steps(Generic[Frame]):
         return there is not None and there.run_id == self._run_id and there.says_the_same_as(record)
 
     def _provenance(
-        self, asset: Asset, records: Mapping[PartitionKey, PartitionRecord], state: TableState
+        self,
+        asset: Asset,
+        records: Mapping[PartitionKey, PartitionRecord],
+        state: TableState,
+        columns_of: Mapping[str, str],
     ) -> Provenance:
         history = self._history
         then = history.questions_of(asset, [key for key in records if key in state.records], state)
@@ -336,6 +337,7 @@ class Steps(Generic[Frame]):
             history.shapes(asset.key, state),
             questions=[*then, *(question for question in today if question is not None)],
             past=history.past(asset),
+            columns_of=columns_of,
             by=self._by,
         )
 
@@ -380,14 +382,6 @@ class Steps(Generic[Frame]):
         return PartitionSet.from_keys(key for key, of in records if of is not None and of.run_id == self._run_id)
 
     # What is kept -------------------------------------------------------------------------------------------------
-
-    def _is_kept(self, asset: Asset) -> bool:
-        """Whether what is made of an asset is kept for its dependants; otherwise they read the table.
-
-        It does where one step makes all of it, or not too many chunks do, which never make the same partition.
-        """
-        steps = len(self._plan.steps_of(asset.key))
-        return steps == 1 or (asset.source is not None and steps <= CHUNKS_IN_MEMORY)
 
     def _release(self, done: Step) -> None:
         """Forget fetched answers and evaluated frames that no step of the plan needs any more."""

@@ -84,12 +84,19 @@ class StepWorld(Protocol[Frame]):
         ...
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Frame], own: TableState
+        self,
+        step: Step,
+        asset: Asset,
+        targets: PartitionSet,
+        readings: Readings[Frame],
+        own: TableState,
+        code_part: str = "",
     ) -> Made[Frame]:
         """The rows of ``targets``, evaluated: of what is read for them, or of what was fetched and of stored rows.
 
         readings: what is read for a part of ``targets``; they may be made in parts, one after the other.
         Those of ``step.stored`` go through the asset's function as they are stored.
+        code_part: of the asset's code version, if it is to be told what columns are made of by that.
         """
         ...
 

@@ -6,7 +6,7 @@ that is, how long it may take by the history of steps, and who waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,7 +143,7 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
     }
     refetch = any(item.refetch for item in plan.left_out)
     return Costs(
-        plan, steps, _accepted(workspace, keys, tables, current), _deployments(workspace, assets), targets, refetch
+        plan, steps, _accepted(workspace, keys, tables, current), deployments_of(workspace, assets), targets, refetch
     )
 
 
@@ -194,7 +194,7 @@ def _accepted(
     return tuple(found)
 
 
-def _deployments(workspace: Workspace, assets: set[str]) -> tuple[str, ...]:
+def deployments_of(workspace: Workspace, assets: Collection[str]) -> tuple[str, ...]:
     """The declared deployments that materialize one of ``assets``."""
     found = []
     for name, item in workspace.settings.deployments.items():
@@ -205,7 +205,7 @@ def _deployments(workspace: Workspace, assets: set[str]) -> tuple[str, ...]:
             selected = set(workspace.select(str(selection)))
         except UsageError:  # `aqi deploy` says so
             continue
-        found += [name] if selected & assets else []
+        found += [name] if not selected.isdisjoint(assets) else []
     return tuple(found)
 
 

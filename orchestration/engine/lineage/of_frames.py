@@ -40,14 +40,16 @@ class Given:
 def given_to(asset: Asset, contracts: Mapping[str, Contract], source: Source[Any] | None) -> tuple[Given, ...]:
     """What the function of an asset is given, argument by argument. source: the asset's, where it has one.
 
-    A fetched asset's rows are its source's, by the source's own names, and those that its own table has of them.
+    A fetched asset's rows are its source's, by the source's own names; where it keeps hours also those that its own
+    table has of them. Without: what is stored is what its source sent, and goes through the function as that.
     """
     if source is None:
         return tuple(_of_table(of, contracts[of]) for of in asset.upstream_keys)
     fetched = [name for name, _ in source.columns]
     sent = Origin(str(asset.source), {name: source.called.get(name, name) for name in fetched})
     columns = (*fetched, INGESTED_AT)
-    return (Given(columns, (sent, Origin(asset.key, {name: name for name in columns}))),)
+    kept = () if asset.hours is None else (Origin(asset.key, {name: name for name in columns}),)
+    return (Given(columns, (sent, *kept)),)
 
 
 def _of_table(key: str, contract: Contract) -> Given:
@@ -67,12 +69,17 @@ def lineage_of_asset(
     """
     contract = contracts[asset.key]
     if asset.engine is not None and asset.engine != engine.name:  # made by a child, which hands back files
-        outputs = tuple(Output(number, name) for number, name in enumerate(contract.column_names))
-        return column_lineage(Opaque(ELSEWHERE, (), outputs))
+        return not_known(ELSEWHERE, contract)
     given = given_to(asset, contracts, source)
     tables = [_empty(contracts[of]) for of in asset.upstream_keys] if source is None else [_sent_by(source)]
     made = engine.call(asset, all_marked([engine.rows(table) for table in tables], given), arguments)
     return lineage_of_frame(conform(made, asset, contract), given)
+
+
+def not_known(why: str, contract: Contract) -> ColumnLineage:
+    """The lineage of a table of whose plan nothing can be read."""
+    outputs = tuple(Output(number, name) for number, name in enumerate(contract.column_names))
+    return column_lineage(Opaque(why, (), outputs))
 
 
 def all_marked(frames: Sequence[DataFrame], given: Sequence[Given]) -> list[DataFrame]:

@@ -27,7 +27,7 @@ def test_a_right_declaration() -> None:
 
         And more about it.
         """
-        return hours
+        return hours if episode_rule == calendar else places
 
     assert isinstance(best_hours, Asset)
     assert (best_hours.key, best_hours.layer, best_hours.name) == ("gold.best_hours", "gold", "best_hours")
@@ -52,6 +52,7 @@ def test_an_asset_without_upstream_and_source_takes_parameters_alone() -> None:
     @asset(layer="gold", contract="Days")
     def days(*, calendar: Any) -> Any:
         """Days."""
+        return calendar
 
     assert (days.source, days.upstream, days.partitions, days.parameters) == (None, (), None, ("calendar",))
 

@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.openlineage.events import (
-    ColumnLineage,
     EventType,
-    SourceField,
-    column_lineage,
     ended_as,
     run_event,
     step_event,
@@ -90,33 +87,6 @@ def test_what_is_written() -> None:
                 "transformations": [{"type": "DIRECT", "subtype": "AGGREGATION"}],
             }
         ]
-    }
-
-
-def test_a_column_that_is_used_in_two_ways_is_named_once() -> None:
-    ways = [
-        SourceField("file", "/a", "x", "DIRECT", "IDENTITY"),
-        SourceField("file", "/a", "x", "INDIRECT", "CONDITIONAL"),
-        SourceField("file", "/a", "x", "DIRECT", "IDENTITY"),
-    ]
-    made = column_lineage(ColumnLineage({"y": ways, "constant": []}))
-    assert made == {
-        "fields": {
-            "y": {
-                "inputFields": [
-                    {
-                        "namespace": "file",
-                        "name": "/a",
-                        "field": "x",
-                        "transformations": [
-                            {"type": "DIRECT", "subtype": "IDENTITY"},
-                            {"type": "INDIRECT", "subtype": "CONDITIONAL"},
-                        ],
-                    }
-                ]
-            },
-            "constant": {"inputFields": []},
-        }
     }
 
 

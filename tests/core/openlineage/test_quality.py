@@ -91,6 +91,9 @@ def test_what_was_not_counted_everywhere_is_not_told() -> None:
     assert found.values == {}
     assert set(found.violations) == {"not_null", "unique", "short", "open"}
     assert quality(record(24, values={"level": 20}), record(0)).values == {"level": 20}
+    assert quality(record(24, values={"level": 1}), record(0, values={"level": 1})).values == {"level": 1}, (
+        "of one kind"
+    )
 
 
 def test_what_somebody_else_changed_is_not_told() -> None:
@@ -98,12 +101,14 @@ def test_what_somebody_else_changed_is_not_told() -> None:
     assert (found.rows, found.partitions) == (10, 1)
 
 
-kinds = st.builds(
-    record,
-    st.integers(0, 24),
-    st.dictionaries(st.sampled_from(["short", "low"]), st.integers(1, 3)),
-    st.fixed_dictionaries({"level": st.integers(0, 24), "flow": st.integers(0, 24)}),
-)
+def with_values(rows: int) -> st.SearchStrategy[PartitionRecord]:
+    """Records of so many rows; no column has more values than that."""
+    checks = st.dictionaries(st.sampled_from(["short", "low"]), st.integers(1, 3))
+    values = st.fixed_dictionaries({"level": st.integers(0, rows), "flow": st.integers(0, rows)})
+    return st.builds(record, st.just(rows), checks, values)
+
+
+kinds = st.integers(0, 24).flatmap(with_values)
 
 
 @settings(max_examples=50, deadline=None)

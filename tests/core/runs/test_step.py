@@ -11,11 +11,13 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.checks import UNIQUE
 from orchestration.core.errors import SourceError
+from orchestration.core.lineage.compare import Difference
 from orchestration.core.planning.plan import Input, Plan, Step
 from orchestration.core.runs.decisions import Fetched, Sourced
 from orchestration.core.runs.outcome import Outcome, StepOutcome
 from orchestration.core.runs.step import Steps
 from orchestration.core.runs.step_parts import COMMIT_ATTEMPTS
+from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import Commit
 from tests.support.small_assets import CLEAN, CURRENT, FEED, NOTHING, august, clean, feed, key, step_of
 from tests.support.small_world import QUESTION, History, Rows, World
@@ -302,3 +304,74 @@ def test_a_table_that_is_not_there_is_named() -> None:
     assert outcome.failed == august(1, 2, 3)
     assert outcome.problems[0].outcome is Outcome.FAILED
     assert outcome.problems[0].message.startswith("explained: bronze.feed has no table")
+
+
+BY_CODE = replace(CURRENT, code=lambda asset, location: f"2:{asset.name}:{location}")
+
+
+def recorded_columns(world: World) -> list[dict[str, str]]:
+    return [dict(commit.provenance.columns_of) for commit in world.commits[CLEAN] if commit.provenance is not None]
+
+
+def run_by_code(world: World, step: Step, current: Current = BY_CODE) -> StepOutcome:
+    tables = {asset: world.now(asset) for asset, log in world.commits.items() if log}
+    plan, catalog = Plan((step,), ()), Catalog([feed, clean])
+    return Steps(world, plan, catalog, tables, current, History(), "ours", "1.0").run(step)
+
+
+def test_what_columns_are_made_of_is_told_once_for_each_code_part() -> None:
+    world = with_feed(1, 2)
+    run_by_code(world, replace(CLEANED, partitions=august(1)))
+    run_by_code(world, replace(CLEANED, partitions=august(1, 2)))
+    assert world.asked_of_columns == ["2:clean"]
+    assert recorded_columns(world) == [{"2:clean": "columns by 2:clean"}, {}]
+    assert world.now(CLEAN).columns_of == {"2:clean": "columns by 2:clean"}
+
+
+def test_it_is_in_the_commit_that_has_the_rows_with_a_lock_or_without() -> None:
+    for alone in (True, False):
+        world = with_feed(1, 2, alone=alone)
+        run_by_code(world, replace(CLEANED, partitions=august(1, 2)))
+        (said,) = (commit.provenance for commit in world.commits[CLEAN] if commit.provenance is not None)
+        assert set(said.records) == {key(1), key(2)} and said.columns_of
+
+
+def test_where_nothing_else_is_new_it_is_a_commit_without_rows() -> None:
+    """As of a table that was made before anybody recorded columns."""
+    world = with_feed(1)
+    run_by_code(world, replace(CLEANED, partitions=august(1)))
+    old = [replace(one.provenance, columns_of={}) if one.provenance else None for one in world.commits[CLEAN]]
+    world.commits[CLEAN] = [Commit(version, said) for version, said in enumerate(old)]
+    before = world.now(CLEAN)
+    outcome = run_by_code(world, replace(CLEANED, partitions=august(1), force=True))
+    assert (outcome.unchanged, outcome.written, outcome.version) == (august(1), NOTHING, 2)
+    after = world.now(CLEAN)
+    assert after.records[key(1)].says_the_same_as(before.records[key(1)]) and after.columns_of
+    assert run_by_code(world, replace(CLEANED, partitions=august(1), force=True)).version == 2
+    assert len(world.asked_of_columns) == 2
+
+
+def test_another_run_that_comes_first_does_not_take_it_away() -> None:
+    world = with_feed(1, 2, alone=False)
+    world.comes_between = [lambda: world.record(CLEAN, {key(1): [1]})]
+    run_by_code(world, replace(CLEANED, partitions=august(1, 2)))
+    assert world.now(CLEAN).columns_of
+
+
+def test_where_it_is_not_as_declared_nothing_is_published() -> None:
+    world = with_feed(1, 2)
+    world.differences = (
+        Difference(CLEAN, "undeclared", "gold.other", ("its plan",)),
+        Difference(CLEAN, "elsewhere", "aqi", ("bronze.feed.aqi", "bronze.feed.pm25")),
+    )
+    outcome = run_by_code(world, replace(CLEANED, partitions=august(1, 2)))
+    assert (outcome.failed, world.commits[CLEAN]) == (august(1, 2), [])
+    (problem,) = outcome.problems
+    assert (problem.check, problem.violations) == ("lineage", 2)
+    assert problem.message == (
+        "silver.clean: check lineage failed: silver.clean reads gold.other, says its plan, and does not declare it; "
+        "silver.clean.aqi is made of bronze.feed.aqi, says its contract, and of bronze.feed.pm25, says its plan. "
+        "Declare what the function reads and what its columns are made of, or change the function."
+    )
+    world.differences = ()
+    assert run_by_code(world, replace(CLEANED, partitions=august(1, 2))).written == august(1, 2)

@@ -41,7 +41,13 @@ class Shared(World):
         self.brought = Fetched(PartitionSet.from_keys(brings), asked)
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Rows], own: TableState
+        self,
+        step: Step,
+        asset: Asset,
+        targets: PartitionSet,
+        readings: Readings[Rows],
+        own: TableState,
+        code_part: str = "",
     ) -> Made[Rows]:
         self.on.append((own.version, targets))
         before: Rows = {} if own.version is None else self.versions[own.version]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -25,13 +26,15 @@ from tests.support.river.oracle import COLUMNS, DAILY, FLOODS, LEVELS, RAINFALL,
 from tests.support.river.project import PROJECT
 from tests.support.words import words_of_air
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
 OF_OURS = (
     r'\\?"aqi\\?":',  # the mark of our commits: what an old warehouse has cannot be renamed
     r"\b_aqi\b",  # the folder of our own files beside the tables
     r"\.aqi\.lock\b",  # the lock of a warehouse, which old versions take too
+    r"· aqi \d+\.\d+\.\d+,",  # what made a report
+    r"\burn:aqi:",  # who tells of lineage in OpenLineage's form: the package
     r"\baqi_(?=partitions|hours|lag|step|runs?)",  # the names of metrics begin with the command's
 )
 """Forms of the command's name in what it keeps, beside those that people read."""
@@ -136,14 +139,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def runs(site: Site) -> list[subprocess.CompletedProcess[str]]:
+def runs(site: Site, server: str) -> list[subprocess.CompletedProcess[str]]:
+    """The first one starts a server of its own, the others are told of one."""
     site.rivers.service.broken = {"birch"}
     first = site.process("materialize", "*", "--partitions", f"{ENDED[0]}", "--json")
     site.rivers.service.broken = set()
-    second = site.process(
-        "backfill", "--start-date", f"{ENDED[0]}", "--end-date", f"{ENDED[-1]}", "--chunk-mode", "daily"
-    )
-    third = site.process("materialize", "*", "--hourly")
+    call = ("backfill", "--start-date", f"{ENDED[0]}", "--end-date", f"{ENDED[-1]}", "--chunk-mode", "daily")
+    second = site.process(*call, PREFECT_API_URL=server)
+    third = site.process("materialize", "*", "--hourly", PREFECT_API_URL=server)
     return [first, second, third]
 
 
@@ -164,14 +167,14 @@ def test_a_backfill_and_an_hourly_run_end_in_the_tables_of_the_oracle(site: Site
 
 
 @pytest.mark.spark
-def test_spark_is_an_engine_of_it_too(tmp_path: Path) -> None:
+def test_spark_is_an_engine_of_it_too(tmp_path: Path, server: str) -> None:
     rivers = fill(tmp_path)
     with rivers.service:
         site = Site(rivers, tmp_path)
         call = ("materialize", "*", "--partitions", f"{ENDED[0]}..{ENDED[-1]}", "--engine", "spark")
-        done = site.process(*call)
+        done = site.process(*call, PREFECT_API_URL=server)
         assert done.returncode == 0, done.stderr + done.stdout
-        third = site.process("materialize", "*", "--hourly")
+        third = site.process("materialize", "*", "--hourly", PREFECT_API_URL=server)
         assert third.returncode == 0, third.stderr + third.stdout
         assert site.tables() == rivers.expected(DAYS, now=NOW)
 
@@ -224,6 +227,8 @@ def test_no_word_of_air_stands_in_what_is_said_and_kept(site: Site) -> None:
             text = "\n".join([*schema.names, *map(str, told.items()), str(pq.read_metadata(path))])
         elif path.suffix == ".zst":  # what sources sent
             text = decompressed(path.read_bytes()).decode("utf-8")
+        elif path.suffix == ".gz":  # of compressed bytes some are a short word now and then
+            text = gzip.decompress(path.read_bytes()).decode("utf-8")
         elif path.is_file():
             text = path.read_bytes().decode("utf-8", errors="replace")
         else:

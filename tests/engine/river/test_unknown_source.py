@@ -13,6 +13,8 @@ from orchestration.core.errors import DeclarationError
 from tests.support.kept.trees import Tree
 from tests.support.river.project import PROJECT
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 MISSPELT = ('source="open_meteo"', 'source="opnaq_misspelt"')
 
 

@@ -18,6 +18,8 @@ import pytest
 
 from resources.machine import crash_points
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 ROOT = Path(__file__).resolve().parents[3]
 SURVIVED, KILLED = 0, -signal.SIGKILL
 

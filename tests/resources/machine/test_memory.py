@@ -10,6 +10,8 @@ import pytest
 
 from orchestration.cli import common
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 HELD = """
 import sys
 from resources.machine.memory import choose_pool, economize, give_back

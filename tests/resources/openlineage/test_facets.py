@@ -1,10 +1,15 @@
-"""Every event that is sent is one by OpenLineage's schemas, formats included; what is broken on purpose is none."""
+"""Every event that is sent is one by OpenLineage's schemas, formats included; what is broken on purpose is none.
+
+Where the variable OPENLINEAGE_SPEC names a folder with the specification's schema files, by these as well.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +23,14 @@ EVENTS = [complete(event) for event in all_events()]
 FULL = EVENTS[2]
 """A COMPLETE of a step."""
 FAILED = EVENTS[3]
+SCHEMAS = [None, *(Path(folder) for folder in (os.environ.get("OPENLINEAGE_SPEC"),) if folder)]
+
+
+@pytest.fixture(params=SCHEMAS, ids=lambda folder: "of the classes" if folder is None else "as published")
+def published(request: pytest.FixtureRequest) -> Path | None:
+    """The folder with the schemas that events are looked at by; None: those made of the client's classes."""
+    folder: Path | None = request.param
+    return folder
 
 
 def test_formats_are_checked() -> None:
@@ -25,9 +38,9 @@ def test_formats_are_checked() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event['job']['name']} {event['eventType']}")
-def test_events_are_valid(event: dict[str, Any]) -> None:
-    assert problems(event) == []
-    assert problems(json.loads(json.dumps(event))) == []
+def test_events_are_valid(event: dict[str, Any], published: Path | None) -> None:
+    assert problems(event, published) == []
+    assert problems(json.loads(json.dumps(event)), published) == []
 
 
 def test_the_events_of_this_test_have_every_facet_that_there_is() -> None:
@@ -109,10 +122,10 @@ BROKEN: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_found(name: str) -> None:
+def test_what_is_broken_is_found(name: str, published: Path | None) -> None:
     event = copy.deepcopy(FAILED if "errorMessage" in name else FULL)
     BROKEN[name](event)
-    assert problems(event) != []
+    assert problems(event, published) != []
 
 
 def test_every_facet_is_broken_once() -> None:

@@ -18,10 +18,12 @@ from resources.openlineage.settings import OpenLineageSettings
 from tests.support.alert_sinks import MailSink
 from tests.support.lineage_receiver import Receiver
 from tests.support.told_runs import all_events
+from tests.support.watching import until
 
 EVENTS = all_events()
 KEY = "s3cret-of-the-receiver"
-SLACK_SECONDS = 0.5
+SLACK_SECONDS = 5
+"""What a busy machine may add; all that is told apart by time here differs by more."""
 
 
 @pytest.fixture
@@ -81,20 +83,21 @@ def test_one_that_comes_back_gets_all_of_them() -> None:
         sender.send(event)
     time.sleep(0.2)
     with receiver:
-        deadline = time.monotonic() + 10
-        while len(receiver.events) < len(EVENTS) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: len(receiver.events) == len(EVENTS))
         assert sender.close() == Sent(len(EVENTS), 0)
     assert [event["eventType"] for event in receiver.events] == [event["eventType"] for event in EVENTS]
 
 
-def test_one_that_is_slow(receiver: Receiver) -> None:
-    """Each takes half a second: the wait at the end is the time-out, not eight of them."""
-    receiver.delay_seconds = 0.5
-    outcome, seconds = sent(settings(receiver.url, timeout_seconds=1.2))
-    assert 1 <= outcome.taken <= 3
-    assert (outcome.taken + outcome.lost, outcome.why) == (len(EVENTS), "no answer within 1.2 s")
-    assert seconds < 1.2 + SLACK_SECONDS
+def test_one_that_becomes_slow(receiver: Receiver) -> None:
+    """It takes a minute for the third: the wait at the end is the time-out, not a minute for each."""
+    receiver.delays, receiver.delay_seconds = iter((0, 0)), 60
+    sender = Sender(settings(receiver.url, timeout_seconds=2))
+    for event in EVENTS:
+        sender.send(event)
+    until(lambda: len(receiver.events) == 2)
+    began = time.monotonic()
+    assert sender.close() == Sent(2, len(EVENTS) - 2, "no answer within 2 s")
+    assert time.monotonic() - began < 2 + SLACK_SECONDS
 
 
 @pytest.mark.parametrize("seconds_before_the_end", [0, 1])
@@ -116,13 +119,16 @@ def test_one_that_answers_500(receiver: Receiver) -> None:
     receiver.status = 500
     outcome, seconds = sent(settings(receiver.url))
     assert (outcome.taken, outcome.lost, outcome.why) == (0, len(EVENTS), "it answers 500")
-    assert seconds < 2
+    assert seconds < SLACK_SECONDS
 
 
 def test_500_now_and_then_loses_nothing(receiver: Receiver) -> None:
     receiver.statuses = iter([503, 201, 500, 429, 201])
-    assert sent(settings(receiver.url), seconds_before_the_end=1)[0] == Sent(len(EVENTS), 0)
-    assert len(receiver.events) == len(EVENTS)
+    sender = Sender(settings(receiver.url))
+    for event in EVENTS:
+        sender.send(event)
+    until(lambda: len(receiver.events) == len(EVENTS))
+    assert sender.close() == Sent(len(EVENTS), 0)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
@@ -162,9 +168,13 @@ def test_no_proxy_of_the_environment_is_asked(receiver: Receiver, monkeypatch: p
 
 def test_more_than_can_wait_are_lost(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    receiver.delay_seconds = 0.2
-    outcome, _ = sent(settings(receiver.url))
-    assert (outcome.taken, outcome.lost, outcome.why) == (3, len(EVENTS) - 3, "too many of them waited")
+    all_told = threading.Event()
+    receiver.statuses = (201 for _ in iter(lambda: all_told.wait(60), None))
+    sender = Sender(settings(receiver.url))
+    for event in EVENTS:
+        sender.send(event)
+    all_told.set()
+    assert sender.close() == Sent(3, len(EVENTS) - 3, "too many of them waited")
 
 
 def test_what_goes_wrong_here_is_told_as_lost(receiver: Receiver) -> None:

@@ -221,3 +221,15 @@ def test_the_key_is_never_shown() -> None:
     shown = (repr(settings), str(settings.openlineage), str(settings.model_dump()), settings.model_dump_json())
     assert [text for text in shown if KEY in text] == []
     assert KEY not in "".join(refusal(OPENLINEAGE_URL="x", OPENLINEAGE_API_KEY=KEY))
+
+
+def test_a_process_elsewhere_is_told_the_same(tmp_path: Path) -> None:
+    """As the driver on the cluster: it has the profile, and neither the standard variables nor their files."""
+    file = profile_file(tmp_path, "openlineage: {file: /var/log/events.jsonl, timeout_seconds: 7}")
+    here = given(profile=file, OPENLINEAGE_URL=URL, OPENLINEAGE_API_KEY=KEY, OPENLINEAGE_NAMESPACE="a").openlineage
+    assert given(profile=file, **here.as_environment()).openlineage == here
+    assert here.as_environment()["AQI_OPENLINEAGE__API_KEY"] == KEY
+    assert (here.file, here.timeout_seconds) == (None, 7)
+    for section in ({}, {"file": "e.jsonl"}, {"url": URL, "disabled": True, "source_url": "https://x.org/{path}"}):
+        settings = OpenLineageSettings(**section)
+        assert of(**settings.as_environment()) == settings

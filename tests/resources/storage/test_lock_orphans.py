@@ -34,6 +34,8 @@ from tests.support.lock_holders import (
     with_child,
 )
 
+pytestmark = pytest.mark.engine  # processes of their own
+
 
 def test_what_hangs_of_a_dead_run_is_ended_after_the_grace(left: Left, tmp_path: Path) -> None:
     run, child = left(with_child(RUN_WITH_CHILD))

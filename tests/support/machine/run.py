@@ -24,6 +24,7 @@ from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning import planner
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.planning.request import Request
+from orchestration.core.runs import step_parts
 from orchestration.core.runs.decisions import Fetched, Made, Sourced
 from orchestration.core.runs.decisions import Proposal as Commitment
 from orchestration.core.runs.outcome import StepOutcome
@@ -153,6 +154,11 @@ class Run:
         assert good | bad == step.all_partitions, f"{step.id}: nothing is said of {step.all_partitions - good - bad}"
         for key in self._bad[step.id]:
             assert key in failed, f"{step.id}: {key} is bad, and not said to have failed"
+        part = step_parts.code_part(self.current, LAKE[step.asset], step.all_partitions)
+        known = self.storage.state(step.asset, TableState()).columns_of
+        assert not outcome.written or known[part] == _columns(part), (
+            f"{step.id}: what columns are made of is not recorded"
+        )
         for key in outcome.written:
             assert (step.asset, key) in self._landed, f"{step.id}: {key} is said to be written, and was not"
 
@@ -195,6 +201,7 @@ class Run:
             proposed.said,
             proposed.before,
         )
+        assert not said.columns_of.keys() & before.columns_of, f"{asset.key}: columns are recorded once more"
         for key in said.records:
             assert key not in self._bad[step], f"{asset.key} {key} is bad, and committed"
             if key in change.replaced and before.trusted(key) is not None:
@@ -231,7 +238,13 @@ class Run:
         return Fetched(brought, sourced, ((missed, SourceError("made to fail")),) if missed else ())
 
     def make(
-        self, step: Step, asset: Asset, targets: PartitionSet, readings: Readings[Frame], own: TableState
+        self,
+        step: Step,
+        asset: Asset,
+        targets: PartitionSet,
+        readings: Readings[Frame],
+        own: TableState,
+        code_part: str = "",
     ) -> Made[Frame]:
         inputs = readings(targets)
         tables = {reading.of: self._version(reading.of, reading.version) for reading in inputs}
@@ -254,7 +267,7 @@ class Run:
             if at == asset.key and key in facts and key in targets:
                 facts[key] = replace(facts[key], violations={NOT_NULL: 1})
                 self._bad[step.id].add(key)
-        return Made(Frame(made, makings), facts)
+        return Made(Frame(made, makings), facts, columns_of={code_part: _columns(code_part)} if code_part else {})
 
     def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[Frame]:
         version = self._version(asset.key, own.version)
@@ -372,6 +385,10 @@ class Run:
                 continue
             moved = self.request.refetch and has_moved(key, making, self.code)
             assert moved or making.begun != hours_begun(key, self.current.now), f"{key} is recorded, and fetched again"
+
+
+def _columns(code_part: str) -> str:
+    return f"columns by {code_part}"
 
 
 def _as_fetched(rows: Rows) -> Rows:

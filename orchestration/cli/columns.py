@@ -1,0 +1,47 @@
+"""`aqi materialize --record-columns`: what it may be said with, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from orchestration.cli.common import console_for_people
+from orchestration.core.errors import UsageError
+from resources.prefect.quiet import quiet_prefect
+
+record_columns_option = click.option(
+    "--record-columns",
+    is_flag=True,
+    help="Make nothing: record what columns are made of, where that is not known yet. Needs no range.",
+)
+
+
+def check_alone(given: Mapping[str, object]) -> None:
+    """Raises UsageError where more is said that is about partitions. given: values, by the name of their option."""
+    if told := [name for name, value in given.items() if value]:
+        raise UsageError(
+            f"--record-columns makes no partition, and {told[0]} is about partitions",
+            f"Leave out {' and '.join(told)}, or --record-columns.",
+        )
+
+
+def record(workspace: Any, selection: str, *, dry_run: bool, as_json: bool) -> int:
+    """Do it, or say what would be done. Gives the exit status: 1 where an asset failed."""
+    from orchestration.cli.progress import Quiet
+    from orchestration.engine.changes.record_columns import planned_columns, record_columns
+    from orchestration.reports.json_text import to_json
+
+    keys = workspace.select(selection)
+    if dry_run:
+        found = planned_columns(workspace, keys)
+    else:
+        quiet_prefect()
+        found = record_columns(workspace, keys, Quiet(console_for_people(to_stderr=True)))
+    if as_json:
+        click.echo(to_json([one.to_json() for one in found]))
+    else:
+        for one in found:
+            click.echo(str(one))
+    return int(any(one.what == "failed" for one in found))

@@ -1,0 +1,134 @@
+"""`aqi lineage`: what is made from what, down to columns, and from what exactly one partition was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestration.cli.common import (
+    command,
+    json_option,
+    locations_option,
+    main,
+    open_workspace,
+    partitions_option,
+    place_names,
+    profile_option,
+)
+from orchestration.core.errors import SelectionError, UsageError
+from orchestration.reports.lineage import DEFAULT, FORMATS, NAMES, can_tell, told_of
+
+if TYPE_CHECKING:
+    from orchestration.engine.workspace import Workspace
+
+
+@main.command()
+@click.argument("selection", default="*")
+@click.option("--format", "form", type=click.Choice(NAMES), default=DEFAULT, show_default=True)
+@click.option("--columns", is_flag=True, help="Of columns: of one (gold.days.peak; peak+ downstream), or of assets.")
+@partitions_option
+@locations_option
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
+@profile_option
+@json_option
+@command
+def lineage(
+    selection: str,
+    form: str,
+    columns: bool,
+    days: str | None,
+    locations: str,
+    output: Path | None,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Print which asset is made from which, and what is there of each. Needs no JVM.
+
+    --columns: what columns are made from, as the steps that made them recorded it; gold.days.peak walks upstream from
+    that column, gold.days.peak+ downstream, 2+gold.days.peak two hops. --partitions and --locations, of one asset: what
+    exactly that one partition was made from, to the answers of the source.
+    """
+    from orchestration.reports.lineage.words.ink import plain
+    from orchestration.reports.output import check_writable, write_output
+
+    form = "json" if as_json else form
+    wanted = _wanted(columns=columns, days=days, locations=locations)
+    if wanted is not None and not can_tell(form, wanted):
+        able = ", ".join(name for name in NAMES if can_tell(name, wanted))
+        option = "--columns" if columns else "--partitions"
+        raise UsageError(f"{option} cannot be told as {form}", f"Choose another --format: {able}.")
+    if output is not None:
+        check_writable(output)
+    workspace = open_workspace(profile)
+    text, notes = _told(workspace, selection, form, wanted, days, place_names(locations))
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    if output is not None:
+        write_output(output, plain(text))
+    else:
+        _print(text, styled=form == DEFAULT)
+    return 0
+
+
+def _wanted(*, columns: bool, days: str | None, locations: str) -> str | None:
+    """What else than assets is asked for."""
+    if columns and (days is not None or locations):
+        raise UsageError("--columns is about code, --partitions and --locations about rows", "Ask for one of the two.")
+    if locations and days is None:
+        raise UsageError("--locations says of which partition, and no day is named", "Add --partitions DAY.")
+    return "columns" if columns else None if days is None else "partition"
+
+
+def _told(
+    workspace: Workspace, selection: str, form: str, wanted: str | None, days: str | None, locations: list[str]
+) -> tuple[str, list[str]]:
+    """The text, and what is to be known besides."""
+    if wanted == "columns":
+        return _of_columns(workspace, selection, form)
+    try:
+        keys = workspace.select(selection)
+    except SelectionError as error:
+        if _query(workspace, selection) is not None:
+            raise SelectionError(error.message, f"A column? Add --columns; otherwise: {error.remedy}") from error
+        raise
+    if wanted is None:
+        return FORMATS[form](workspace, keys), []
+    from orchestration.reports.lineage.facts.partition import read_audit
+
+    return told_of(form, wanted, read_audit(workspace, keys, days, locations)), []
+
+
+def _of_columns(workspace: Workspace, selection: str, form: str) -> tuple[str, list[str]]:
+    from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, notes, recorded_of, walked
+
+    query = _query(workspace, selection)
+    if query is not None:
+        found = walked(workspace, query)
+        return told_of(form, "columns", found), notes(found.recorded, found.passed)
+    keys = workspace.select(selection)
+    recorded = recorded_of(workspace, keys)
+    listed = ColumnsOfAssets(workspace.catalog, keys, recorded)
+    return told_of(form, "columns", listed), notes(recorded, keys)
+
+
+def _query(workspace: Workspace, selection: str) -> Any:
+    from orchestration.core.lineage.query import column_query
+
+    return column_query(selection, workspace.assets, {str(one.source) for one in workspace.project.fetched})
+
+
+def _print(text: str, *, styled: bool) -> None:
+    """On a terminal styled text keeps its styles, and its lines are cut rather than folded: a tree stays one."""
+    from orchestration.cli.common import console_for_people
+    from orchestration.reports.lineage.words.ink import plain
+
+    console = console_for_people()
+    if styled and console.is_terminal:
+        from rich.text import Text
+
+        for line in text.splitlines():
+            console.print(Text.from_ansi(line), no_wrap=True, overflow="ellipsis", crop=False)
+    else:
+        click.echo(plain(text), nl=False)

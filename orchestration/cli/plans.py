@@ -1,0 +1,114 @@
+"""The command that says what would be done, and of what: plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from orchestration.cli.common import (
+    command,
+    console_for_people,
+    force_option,
+    json_option,
+    locations_option,
+    main,
+    open_workspace,
+    partitions_option,
+    place_names,
+    profile_option,
+)
+from orchestration.core.errors import UsageError
+
+
+@main.command()
+@click.argument("selection", required=False)
+@partitions_option
+@locations_option
+@force_option
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="What changes of code, contracts and configuration make of everything that is there, and what that costs.",
+)
+@click.option(
+    "--if",
+    "changes",
+    metavar="ASSET[.COLUMN]",
+    help="What would become stale if this changed, in --partitions and --locations (default: all that is there).",
+)
+@profile_option
+@json_option
+@command
+def plan(
+    selection: str | None,
+    days: str | None,
+    locations: str,
+    force: bool,
+    changed: bool,
+    changes: str | None,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Print what `materialize` would do, and why. Needs no JVM.
+
+    With --changed the exit status is 3 where something can only be brought up to date by fetching it again.
+    """
+    if changes is not None and (selection is not None or force or changed):
+        raise UsageError("--if names what changes itself", "Leave out SELECTION, --force and --changed.")
+    workspace = open_workspace(profile)
+    if changes is not None:
+        return _show_what_if(workspace, changes, days, locations, as_json)
+    if changed:
+        if days is not None or locations or force:
+            raise UsageError(
+                "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
+            )
+        return _show_costs(workspace, selection or "*", as_json)
+    if selection is None:
+        raise click.UsageError("Missing argument 'SELECTION'.")
+    request = workspace.requested(workspace.select(selection), days, place_names(locations), force=force)
+    return show_plan(workspace, request, as_json)
+
+
+def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
+    from orchestration.cli.printing import print_plan
+    from orchestration.engine.changes.changed import costs
+    from orchestration.reports.json_text import to_json
+
+    found = costs(workspace, workspace.select(selection))
+    if as_json:
+        click.echo(to_json(found.to_json()))
+    else:
+        print_plan(console_for_people(), found.plan)
+        for line in found.in_words().splitlines():
+            click.echo(line)
+    return found.exit_status
+
+
+def _show_what_if(workspace: Any, changes: str, days: str | None, locations: str, as_json: bool) -> int:
+    from orchestration.engine.changes.what_if import what_if
+    from orchestration.reports.json_text import to_json
+    from orchestration.reports.what_if import print_what_if
+
+    found = what_if(workspace, changes, days, place_names(locations))
+    if as_json:
+        click.echo(to_json(found.to_json()))
+    else:
+        print_what_if(console_for_people(), found)
+    return 0
+
+
+def show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
+    """Print the plan for a request. current: None for what holds without asking a source."""
+    from orchestration.cli.printing import print_plan
+    from orchestration.engine.changes.places import check_ready
+    from orchestration.reports.json_text import to_json
+
+    check_ready(workspace, request)
+    made, _ = workspace.plan(request, current)
+    if as_json:
+        click.echo(to_json(made.to_json()))
+    else:
+        print_plan(console_for_people(), made)
+    return 0

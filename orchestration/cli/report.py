@@ -1,0 +1,47 @@
+"""The command that writes all that is known into one file for a browser: report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from orchestration.cli.common import command, json_option, main, open_workspace, profile_option
+from orchestration.core.errors import RunError
+
+
+@main.command()
+@click.argument("selection", default="*")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file, NAME.html: whole or not at all, in place of what was there.",
+)
+@profile_option
+@json_option
+@command
+def report(selection: str, output: Path, profile: str | None, as_json: bool) -> int:
+    """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
+    from orchestration.reports.json_text import to_json
+    from orchestration.reports.page import render_page
+    from orchestration.reports.page.output import check_output, write_output
+
+    check_output(output)
+    begin = time.perf_counter()
+    workspace = open_workspace(profile)
+    keys = workspace.select(selection)
+    click.echo(f"reads {len(keys)} assets of {workspace.warehouse.uri}", err=True)
+    text = render_page(workspace, keys)
+    try:
+        size = write_output(str(output), text)
+    except OSError as error:
+        raise RunError(f"{output} cannot be written ({error})", "Name another file.") from error
+    seconds = time.perf_counter() - begin
+    if as_json:
+        click.echo(to_json({"path": str(output), "bytes": size, "assets": len(keys), "seconds": round(seconds, 3)}))
+    else:
+        click.echo(f"{output}: {size / 1e6:.1f} MB, in {seconds:.1f} s")
+    return 0

@@ -1,0 +1,130 @@
+"""``aqi plan --if``: what would become stale if an asset's rows changed, or one of its columns.
+
+What is reached, by mappings and by recorded columns, says ``core/planning/what_if.py``; beside it how much that is, and
+who waits for it. Nothing is read but the tables' logs, and hours that are flagged where a mapping asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from orchestration.core.errors import UsageError
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.what_if import Reached, reached_by
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.changed import deployments_of
+from orchestration.engine.lineage.recorded import RecordedColumns, recorded_columns
+from orchestration.engine.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """partitions, rows: of ``asset`` that would change. of_older_code: reached assets of whose columns only that is
+    recorded what earlier code made.
+
+    deployments: those that make what would be stale. targets: freshness targets, in hours, of assets whose newest
+    partition at a location would be stale.
+    """
+
+    asset: str
+    column: str | None
+    partitions: PartitionSet
+    rows: int
+    reached: tuple[Reached, ...]
+    of_older_code: tuple[str, ...]
+    deployments: tuple[str, ...]
+    targets: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of ``aqi plan --if … --json``."""
+        return {
+            "asset": self.asset,
+            "column": self.column,
+            "partitions": len(self.partitions),
+            "rows": self.rows,
+            "intervals": self.partitions.to_json(),
+            "reached": [one.to_json() for one in self.reached],
+            "of_older_code": list(self.of_older_code),
+            "deployments": list(self.deployments),
+            "freshness_targets": dict(self.targets),
+        }
+
+
+def what_if(workspace: Workspace, text: str, days: str | None = None, locations: Sequence[str] = ()) -> WhatIf:
+    """What would become stale if ``text``, an asset's key or ``layer.name.column``, changed. Needs no JVM.
+
+    days: a RANGE; None: all that is there. locations: none named: all. Of both what has a record.
+    Raises UsageError for an asset or a column that is unknown, and days or locations of an unpartitioned asset.
+    """
+    key, column = _start(workspace, text)
+    downstream = workspace.catalog.dag.downstream(key)
+    states = workspace.states((key, *downstream))
+    own = states.get(key, TableState())
+    changed = _changed(workspace, key, own, days, locations)
+    known = RecordedColumns({}) if column is None else recorded_columns(workspace, states)
+    reached = reached_by(workspace.catalog, key, changed, states, workspace.flags_of, column, known.lineages)
+    stale = {one.asset: one.partitions | one.same for one in reached}
+    targets = {
+        of: hours
+        for of, partitions in stale.items()
+        if (hours := workspace.catalog[of].fresh_within_hours) is not None
+        and _has_newest(partitions, states[of].records.partitions)
+    }
+    return WhatIf(
+        key,
+        column,
+        changed,
+        own.records.rows_of(changed),
+        reached,
+        tuple(of for of in stale if of in known.of_older_code),
+        deployments_of(workspace, set(stale)),
+        targets,
+    )
+
+
+def _start(workspace: Workspace, text: str) -> tuple[str, str | None]:
+    """The asset and the column that ``text`` names."""
+    layer, _, rest = text.partition(".")
+    name, dot, column = rest.partition(".")
+    key = f"{layer}.{name}"
+    if key not in workspace.catalog:
+        known = workspace.catalog.keys
+        whole = [f"{one}{text.removeprefix(layer)}" for one in known if one.endswith(f".{layer}")]
+        near = whole or [f"{one}{dot}{column}" for one in get_close_matches(key, known, n=1)]
+        raise UsageError(
+            f"the asset {key if name else text!r} is unknown",
+            f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}.",
+        )
+    if not dot:
+        return key, None
+    columns = workspace.contracts[key].column_names
+    if column not in columns:
+        near = get_close_matches(column, columns, n=1)
+        raise UsageError(
+            f"{key} has no column {column!r}",
+            f"Did you mean {key}.{near[0]}?" if near else f"Its columns are {', '.join(columns)}.",
+        )
+    return key, column
+
+
+def _changed(
+    workspace: Workspace, key: str, own: TableState, days: str | None, locations: Sequence[str]
+) -> PartitionSet:
+    """The partitions of an asset that are asked about and have a record."""
+    there = own.records.partitions
+    asset = workspace.catalog[key]
+    if asset.partitions is None and (days is not None or locations):
+        raise UsageError(f"{key} has no partitions", "Leave out --partitions and --locations.")
+    workspace.check_locations(locations, there.locations)
+    if days is not None:
+        asked = PartitionSet.of(workspace.days(days), locations or there.locations)
+        return asset.asked_by(asked) & there
+    return there.restrict(locations=locations) if locations else there
+
+
+def _has_newest(partitions: PartitionSet, there: PartitionSet) -> bool:
+    """Whether the newest partition of any location is among ``partitions``."""
+    return any(days.last == there.days_of(location).last for location, days in partitions.parts)

@@ -1,0 +1,124 @@
+"""What is asked of the lineage of columns, and what is recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from orchestration.core.errors import UsageError
+from orchestration.core.lineage.branches import limited
+from orchestration.core.lineage.query import ColumnQuery
+from orchestration.core.lineage.walk import Field, Walk, downstream, field_of, upstream
+
+if TYPE_CHECKING:
+    from orchestration.core.declarations.catalog import Catalog
+    from orchestration.engine.lineage.recorded import RecordedColumns
+    from orchestration.engine.workspace import Workspace
+
+NAMED = 3
+"""So many assets are named where something lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsOfAssets:
+    """Every column of the assets ``keys``."""
+
+    catalog: Catalog
+    keys: tuple[str, ...]
+    recorded: RecordedColumns
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnWalks:
+    """One column. up, down: the walks that were asked for, as far as was asked."""
+
+    start: Field
+    catalog: Catalog
+    recorded: RecordedColumns
+    up: Walk | None = None
+    down: Walk | None = None
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """The assets of the walks, in topological order."""
+        walks = [walk for walk in (self.up, self.down) if walk is not None]
+        of = {self.start.of, *(end.of for walk in walks for hop in walk.hops for end in (hop.source, hop.target))}
+        return tuple(asset.key for asset in self.catalog if asset.key in of)
+
+
+def recorded_of(workspace: Workspace, keys: Sequence[str]) -> RecordedColumns:
+    """What is recorded of the columns of the assets ``keys``."""
+    from orchestration.engine.lineage.recorded import RecordedColumns, recorded_columns
+
+    found = recorded_columns(workspace, workspace.states(keys))
+    return RecordedColumns(
+        {key: of for key, of in found.lineages.items() if key in keys},
+        found.of_older_code & frozenset(keys),
+        tuple(key for key in keys if key not in found.lineages),
+    )
+
+
+def walked(workspace: Workspace, query: ColumnQuery) -> ColumnWalks:
+    """The walks from a column. Raises UsageError for one that is not known, with the nearest that is, and where nothing
+    is recorded of the asset's columns."""
+    catalog = workspace.catalog
+    recorded = recorded_of(workspace, [asset.key for asset in catalog])
+    of, _, column = query.column.rpartition(".")
+    if of in recorded.lacking:
+        _check_contract(workspace, of, column)
+        raise UsageError(f"nothing is recorded of what the columns of {of} are made from", _sentence(remedy([of])))
+    fetched = [asset.key for asset in workspace.project.fetched if asset.source == of]
+    if lacking := [key for key in fetched if key in recorded.lacking]:
+        raise UsageError(f"nothing is recorded of what the columns of {of} go into", _sentence(remedy(lacking)))
+    if of not in catalog and "." in of:
+        workspace.select(of)  # says which asset is meant
+    start = field_of(query.column, recorded.lineages)
+    up = down = None
+    if query.up != 0:
+        up = limited(upstream(recorded.lineages, start), query.up, down=False)
+    if query.down != 0:
+        down = limited(downstream(recorded.lineages, start), query.down, down=True)
+    return ColumnWalks(start, catalog, recorded, up, down)
+
+
+def _check_contract(workspace: Workspace, of: str, column: str) -> None:
+    names = workspace.contracts[of].column_names
+    if column not in names:
+        near = get_close_matches(column, names, n=1)
+        raise UsageError(
+            f"{of} has no column {column!r}", f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(names)}."
+        )
+
+
+def notes(recorded: RecordedColumns, keys: Iterable[str]) -> list[str]:
+    """What is to be known of the records of the assets ``keys``, a line each."""
+    keys = list(keys)
+    told = []
+    if lacking := [key for key in keys if key in recorded.lacking]:
+        told.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking)}")
+    if older := [key for key in keys if key in recorded.of_older_code]:
+        told.append(
+            f"what is recorded of the columns of {_named(older)} is of older code than today's: the next step of an "
+            "asset records it anew"
+        )
+    return told
+
+
+def remedy(lacking: Sequence[str]) -> str:
+    """How to get records of the columns of these assets."""
+    selection = lacking[0] if len(lacking) == 1 else "SELECTION"
+    return (
+        f"the next step of an asset records them; `aqi materialize {selection} --record-columns` does so where all is "
+        "fresh"
+    )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _named(keys: Sequence[str]) -> str:
+    more = len(keys) - NAMED
+    return ", ".join(keys[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,142 @@
+"""What one partition was made from, and where the answers lie of which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestration.core.errors import UsageError, WarehouseError, in_a_line
+from orchestration.core.lineage.audit import Audit, AuditHop, audited
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+
+if TYPE_CHECKING:
+    from orchestration.core.source import Answer as Sent
+    from orchestration.core.state.partition_record import Answer
+    from orchestration.engine.workspace import Workspace
+    from resources.raw.files import RawFile
+
+NULL = "null"
+"""The RANGE that means the one partition of a table without partitions."""
+RAW = "_aqi/raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a kept answer lies. path: below the warehouse, empty where it is gone. digest: SHA-256 of its body. run_id:
+    of the run that got it."""
+
+    path: str = ""
+    digest: str = ""
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """An audit, and by asset, partition, moment and digest where the answers lie. notes: what is broken."""
+
+    audit: Audit
+    places: Mapping[tuple[str, PartitionKey, str, str], Place]
+    notes: tuple[str, ...] = ()
+
+    def place_of(self, asset: str, partition: PartitionKey, answer: Answer) -> Place:
+        return self.places.get((asset, partition, answer.asked, answer.digest), Place())
+
+
+def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> Audited:
+    """What the one partition that is named was made from. days: a RANGE, or ``null``, or None for that.
+
+    Raises UsageError unless it is one partition of one asset of which something is recorded.
+    """
+    if len(keys) != 1:
+        raise UsageError(
+            f"--partitions asks what one partition was made from, and {len(keys)} assets are selected",
+            "Name one asset, for instance `aqi lineage gold.days --partitions 2025-08-08 --locations A`.",
+        )
+    asset = workspace.catalog[keys[0]]
+    above = (*workspace.catalog.dag.upstream(asset.key), asset.key)
+    tables = workspace.counted_states(above)
+    partition = _the_one(workspace, asset.key, days, locations)
+    audit = audited(workspace.catalog, asset.key, partition, tables, workspace.current())
+    if not audit.hops:
+        what = asset.key if partition == NULL_KEY else f"{asset.key} {partition}"
+        wanted = "" if partition.day is None else f" --partitions {partition.day} --locations {partition.location}"
+        raise UsageError(f"nothing is recorded of {what}: it was never made", f"aqi materialize '+{asset.key}'{wanted}")
+    looked = [_look(workspace, hop) for hop in audit.hops if hop.asset.source is not None]
+    places = {at: place for found, _ in looked for at, place in found.items()}
+    return Audited(audit, places, tuple(note for _, notes in looked for note in notes))
+
+
+def _the_one(workspace: Workspace, key: str, days: str | None, locations: Sequence[str]) -> PartitionKey:
+    asset = workspace.catalog[key]
+    if asset.partitions is None:
+        if days not in (None, NULL) or locations:
+            raise UsageError(f"{key} has no partitions", f"Ask for the whole of it: --partitions {NULL}.")
+        return NULL_KEY
+    if days is None or days == NULL:
+        raise UsageError(f"{key} has partitions: say which", "Add --partitions, for instance --partitions 2025-08-08.")
+    table = workspace.states([key]).get(key)
+    workspace.check_locations(locations, () if table is None else table.present.locations)
+    places = locations or [place.key for place in workspace.settings.locations]
+    asked = asset.asked_by(PartitionSet.of(workspace.days(days), places))
+    if len(asked) != 1:
+        raise UsageError(
+            f"--partitions asks what one partition was made from, and these are {len(asked)} ({asked})",
+            "Name one day and one location, for instance --partitions "
+            f"{asked.days.first if asked else '2025-08-08'} --locations {asked.locations[0] if asked else places[0]}.",
+        )
+    return next(iter(asked))
+
+
+def _look(
+    workspace: Workspace, hop: AuditHop
+) -> tuple[dict[tuple[str, PartitionKey, str, str], Place], tuple[str, ...]]:
+    """Where the answers lie of which a fetched asset's rows are. An answer is known by its moment; where several were
+    asked for at the same, by what it says of the partition."""
+    key = hop.asset.key
+    wanted = PartitionSet.from_keys(made.partition for made in hop.made if made.answers)
+    if not wanted:
+        return {}, ()
+    found = workspace.raw.look(key, wanted)
+    by_moment: dict[str, list[RawFile]] = {}
+    for file in found.files:
+        by_moment.setdefault(file.asked, []).append(file)
+    read: dict[str, Mapping[str, Sent]] = {}
+    notes = [f"the raw answer {path} is broken" for path in found.broken]
+    places = {}
+    for made in hop.made:
+        for answer in made.answers:
+            files = [file for file in by_moment.get(answer.asked, ()) if made.partition in file.partitions]
+            if len(files) > 1:
+                files = [file for file in files if _says(workspace, file, made.partition, answer.digest, read, notes)]
+            if files:
+                at = f"{RAW}/{files[0].path}"
+                place = Place(at, files[0].digest, files[0].run_id)
+                places[(key, made.partition, answer.asked, answer.digest)] = place
+    return places, tuple(notes)
+
+
+def _says(
+    workspace: Workspace,
+    file: RawFile,
+    partition: PartitionKey,
+    digest: str,
+    read: dict[str, Mapping[str, Sent]],
+    notes: list[str],
+) -> bool:
+    """Whether it is the answer with that digest of the partition. read: what was read before, by name."""
+    from orchestration.core.errors import SourceError
+    from resources.raw.renames import under_names_of_today
+
+    if file.name not in read:
+        asset = workspace.catalog[file.asset]
+        column = None if asset.partition_columns is None else asset.partition_columns.location
+        try:
+            raw = workspace.raw.read(file)
+            sent = workspace.sources[file.source].read(raw.request, raw.body, file.asked_at)
+            read[file.name] = {one.location: one for one in under_names_of_today(sent, file.names, column)}
+        except (SourceError, WarehouseError) as error:
+            notes.append(f"the answer asked at {file.asked} cannot be read: {in_a_line(error)}")
+            read[file.name] = {}
+    answer = read[file.name].get(partition.location or "")
+    return answer is not None and partition.day is not None and answer.digests.get(partition.day, "") == digest

@@ -1,0 +1,32 @@
+"""Text as terminals show it: dim, or in a colour. Whoever prints elsewhere takes it away (``plain``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_CODES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def styled(text: str, style: str) -> str:
+    """In one of the styles ``dim``, ``bold``, ``red``, ``green`` and ``yellow``; as it is where there is no text."""
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if text else text
+
+
+def plain(text: str) -> str:
+    """Without styles."""
+    return _STYLES.sub("", text)
+
+
+def in_columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+    """A line per row, cells below each other, two blanks apart; styles take no room. right: cells that end alike."""
+    widths = [max(len(plain(row[at])) for row in rows) for at in range(len(rows[0]))] if rows else []
+    lines = []
+    for row in rows:
+        cells = []
+        for at, cell in enumerate(row):
+            blanks = " " * (widths[at] - len(plain(cell)))
+            cells.append(blanks + cell if at in right else cell + blanks)
+        lines.append("  ".join(cells).rstrip())
+    return lines

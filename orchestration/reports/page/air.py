@@ -1,0 +1,80 @@
+"""The page *The air*: the figures that people come for, by day and location, spells on a time line.
+
+Which tables and columns these are, the project says (``Project.figures``); one without figures has no such page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from orchestration.core.calendar import day_of
+from orchestration.core.errors import LakehouseError, UsageError, in_a_line
+from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.reports.page.figures import Places, daily_facts, locations_in, spell_facts
+from orchestration.reports.page.found import Found
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TITLE = "The air"
+
+
+def facts(found: Found) -> dict[str, Any] | None:
+    """JSON values, None where the project has no figures, or they are of none of the assets.
+
+    today: of the report. told: what a figure is; because: what its word is. categories: [name, letter, low, colour].
+    locations: [key, name]. daily: see ``daily_facts``; spells: see ``spell_facts``; null where there is nothing to
+    show, and then trouble says why, a sentence each. spell: what one is called, and several.
+    """
+    figures = found.workspace.project.figures
+    if figures is None or figures.daily.asset not in found.keys:
+        return None
+    daily, spells, trouble = figures.daily, figures.spells, list[str]()
+    places, told = Places([]), dict[str, Any](daily=None, spells=None)
+    columns = [daily.value, daily.because[0], *(category.hours for category in daily.categories)]
+    with _told(daily.asset, trouble):
+        rows, at = _rows(found, daily.asset, columns)
+        configured = {place.key: place.name for place in found.workspace.settings.locations}
+        places = Places.of(configured, locations_in(rows, at))
+        told["daily"] = daily_facts(rows, at, daily, places)
+    if spells is not None and spells.asset in found.keys and places.told:
+        with _told(spells.asset, trouble):
+            rows, at = _rows(found, spells.asset, [spells.start, spells.hours, spells.peak, spells.because])
+            told["spells"] = spell_facts(rows, at, spells, places)
+    return {
+        "today": day_of(found.current.now).isoformat(),
+        "asset": daily.asset,
+        "told": daily.told,
+        "because": daily.because[1],
+        "categories": [[one.name, one.letter, one.low, one.color] for one in daily.categories],
+        "locations": places.told,
+        "spell": None if spells is None else list(spells.told),
+        **told,
+        "trouble": trouble,
+    }
+
+
+@contextmanager
+def _told(key: str, trouble: list[str]) -> Iterator[None]:
+    """What goes wrong with a table is told, and the report goes on without it."""
+    import pyarrow as pa
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except LakehouseError as error:
+        trouble.append(f"{error.message}. {error.remedy}")
+    except (DeltaError, pa.ArrowException, OSError, KeyError, ValueError) as error:
+        trouble.append(f"{key} cannot be read: {in_a_line(error)}")
+
+
+def _rows(found: Found, key: str, columns: list[str]) -> tuple[pa.Table, PartitionColumns]:
+    """Some columns of all rows of a table, and those that say of which day and location a row is."""
+    warehouse, asset = found.workspace.warehouse, found.workspace.catalog[key]
+    at, version = asset.partition_columns, warehouse.newest(asset)
+    assert at is not None, "figures are of assets that have days"
+    if version is None:
+        raise UsageError(f"{key} has no table yet", f"Make it: aqi materialize '+{key}' --partitions RANGE")
+    return warehouse.read_arrow(key, version, [*at, *columns]), at

@@ -1,0 +1,202 @@
+"""Figures of days and spells of hours as numbers that fit into a page: columns of small whole numbers in base64.
+
+Values in, values out; the rows come from Arrow, a million of them in a second.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestration.core.declarations.figures import Daily, Spells
+from orchestration.core.partitions.scheme import PartitionColumns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Numbers = npt.NDArray[np.int64]
+MOST_CELLS = 600_000
+"""So many days of locations are kept, the newest: 2.4 MB."""
+MOST_SPELLS = 40_000
+"""So many spells are kept, the newest: 0.6 MB."""
+NO_ROW, NO_VALUE = 0xFFFF, 0xFFFE
+"""In place of a figure: there is no row; the row has none."""
+NO_WORD = 0xFF
+"""In place of a word: there is none, or it is one too many."""
+HOURS_A_DAY = 24
+_EPOCH = date(1970, 1, 1).toordinal()
+_HOUR_US = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Locations by number, as the page has them."""
+
+    told: list[list[str]]
+
+    @classmethod
+    def of(cls, configured: Mapping[str, str], there: Sequence[str]) -> Places:
+        """Those of which there are rows: the configured ones (key → name), then others."""
+        seen = set(there)
+        mine = [[key, name] for key, name in configured.items() if key in seen]
+        return cls(mine + [[key, key] for key in sorted(seen - configured.keys())])
+
+    def numbers(self, column: Any) -> Numbers:
+        """The number of each row's location; -1 where it is none of these."""
+        return _positions(column, [key for key, _ in self.told])
+
+
+def locations_in(rows: pa.Table, columns: PartitionColumns) -> list[str]:
+    """The locations of rows, each once."""
+    import pyarrow.compute as pc
+
+    return [key for key in pc.unique(_texts(rows[columns.location])).to_pylist() if key is not None]
+
+
+def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, places: Places) -> dict[str, Any]:
+    """Figures by location and day, hours in categories by location and month, as JSON values.
+
+    base, days: the first day, and how many; since: that day where earlier ones are left out, else null. values: 16 bits
+    per location and day, see NO_ROW. because: 8 bits per location and day, the number of a word of ``words``. months:
+    [year, month]; hours: 16 bits per location, month and category; last of a month those of its days without a figure.
+    """
+    at, day = places.numbers(rows[columns.location]), _days(rows[columns.day])
+    known = (at >= 0) & (day >= 0)
+    if not known.any():
+        return {
+            "base": None,
+            "days": 0,
+            "since": None,
+            "words": [],
+            "values": "",
+            "because": "",
+            "months": [],
+            "hours": "",
+        }
+    last = int(day[known].max())
+    first = int(day[known].min())
+    since = max(first, last - max(1, MOST_CELLS // len(places.told)) + 1)
+    some = known & (day >= since)
+    at, day = at[some], day[some] - since
+    days = last - since + 1
+    words, word_of = _words(rows[daily.because[0]])
+    values = np.full((len(places.told), days), NO_ROW, dtype="<u2")
+    because = np.full((len(places.told), days), NO_WORD, dtype="u1")
+    values[at, day] = _bounded(rows[daily.value], NO_VALUE)[some]
+    because[at, day] = word_of[some]
+    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(places.told))
+    return {
+        "base": date.fromordinal(since + _EPOCH).isoformat(),
+        "days": days,
+        "since": date.fromordinal(since + _EPOCH).isoformat() if since > first else None,
+        "words": words,
+        "values": _base64(values),
+        "because": _base64(because),
+        "months": months,
+        "hours": _base64(hours),
+    }
+
+
+def _hours_by_month(
+    rows: pa.Table, daily: Daily, some: npt.NDArray[np.bool_], at: Numbers, day: Numbers, places: int
+) -> tuple[list[list[int]], npt.NDArray[np.uint16]]:
+    """The months of days since 1970, and the hours of each, by location and category; last those without a figure."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    first, months = int(month.min()), int(month.max() - month.min()) + 1
+    cell, cells = at * months + month - first, places * months
+    lacking, sums = np.full(len(at), HOURS_A_DAY, dtype=np.int64), []
+    for category in daily.categories:
+        of_category = np.maximum(_integers(rows[category.hours], 0)[some], 0)
+        sums.append(np.bincount(cell, of_category, cells))
+        lacking -= of_category
+    sums.append(np.bincount(cell, np.maximum(lacking, 0), cells))
+    told = [[number // 12 + 1970, number % 12 + 1] for number in range(first, first + months)]
+    return told, np.minimum(np.stack(sums, axis=-1), NO_ROW).astype("<u2")
+
+
+def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, places: Places) -> dict[str, Any]:
+    """Spells in the order of their beginning, as JSON values: a column each, of ``count`` numbers.
+
+    at: 16 bits, the location. start: 32 bits, hours since 1970. hours, peak: 16 bits. because: 8 bits, the number of a
+    word of ``words``. left_out: how many older ones are not there.
+    """
+    at, start = places.numbers(rows[columns.location]), _hours(rows[spells.start])
+    words, word_of = _words(rows[spells.because])
+    known = np.flatnonzero((at >= 0) & (start >= 0))
+    order = known[np.lexsort((at[known], start[known]))]
+    left_out, order = max(0, len(order) - MOST_SPELLS), order[-MOST_SPELLS:]
+    return {
+        "count": len(order),
+        "left_out": left_out,
+        "words": words,
+        "at": _base64(at[order].astype("<u2")),
+        "start": _base64(start[order].astype("<u4")),
+        "hours": _base64(_bounded(rows[spells.hours], 0)[order]),
+        "peak": _base64(_bounded(rows[spells.peak], 0)[order]),
+        "because": _base64(word_of[order]),
+    }
+
+
+def _base64(numbers: npt.NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers).tobytes()).decode()
+
+
+def _texts(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.cast(pa.string())
+
+
+def _positions(column: Any, keys: Sequence[str]) -> Numbers:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.index_in(_texts(column), value_set=pa.array(keys, pa.string()))
+    return _integers(found, -1)
+
+
+def _words(column: Any) -> tuple[list[str], npt.NDArray[np.uint8]]:
+    """The words of a column, and the number of each row's."""
+    import pyarrow.compute as pc
+
+    words = sorted(word for word in pc.unique(_texts(column)).to_pylist() if word is not None)[:NO_WORD]
+    at = _positions(column, words)
+    return words, np.where(at < 0, NO_WORD, at).astype("u1")
+
+
+def _integers(column: Any, null: int) -> Numbers:
+    """Whole numbers; ``null`` in place of nulls."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    filled = pc.fill_null(pc.cast(column, pa.int64(), safe=False), null)
+    return np.asarray(filled.to_numpy(), dtype=np.int64)
+
+
+def _bounded(column: Any, null: int) -> npt.NDArray[np.uint16]:
+    """Numbers that fit into 16 bits, and are not one that stands for something else."""
+    numbers = _integers(column, -1)
+    return np.where(numbers < 0, null, np.minimum(numbers, NO_VALUE - 1)).astype("<u2")
+
+
+def _days(column: Any) -> Numbers:
+    """Days since 1970; -1 where there is none, or an earlier one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.maximum(_integers(pc.cast(pc.cast(column, pa.date32()), pa.int32()), -1), -1)
+
+
+def _hours(column: Any) -> Numbers:
+    """Hours since 1970 of instants; -1 where there is none, or an earlier one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    instants = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
+    return np.maximum(_integers(pc.cast(instants, pa.int64()), -1), -1) // _HOUR_US

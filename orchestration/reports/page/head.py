@@ -1,0 +1,45 @@
+"""What stands above all pages of the report: of which project and warehouse it is, when it was made, how much is
+fresh; and what pages share: the states, the locations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from orchestration.core.calendar import iso
+from orchestration.core.state.freshness import State
+from orchestration.reports.page.found import Found
+from resources.machine.package import VERSION
+
+
+def head(found: Found) -> dict[str, Any]:
+    """JSON values: ``project``, ``warehouse``, ``made`` (ISO 8601), ``version``, ``engine``, ``assets`` (how many),
+    ``partitions`` (state → how many), ``lacking`` (partitions that lack values), ``states`` in the order of telling,
+    ``locations`` (key → name)."""
+    partitions: Counter[State] = Counter()
+    lacking = 0
+    for group in found.statuses.groups:
+        partitions[group.state] += len(group.partitions)
+        lacking += len(group.partitions) if group.lacks_values else 0
+    settings = found.workspace.settings
+    return {
+        "project": found.workspace.project.title.partition(",")[0].rstrip("."),
+        "warehouse": without_secrets(found.workspace.warehouse.uri),
+        "made": iso(found.current.now),
+        "version": VERSION,
+        "engine": str(settings.engine),
+        "assets": len(found.keys),
+        "partitions": {str(state): partitions[state] for state in State if partitions[state]},
+        "lacking": lacking,
+        "states": [str(state) for state in State],
+        "locations": {place.key: place.name for place in settings.locations},
+    }
+
+
+def without_secrets(uri: str) -> str:
+    """A URI without user, password and query: what a page may say that is passed on."""
+    if "://" not in uri:
+        return uri
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,133 @@
+"""What the page *Partitions* shows, as JSON values: of each asset what its partitions are, in runs of days; and first
+what is not as it should be, worst first.
+
+Pure, but for the groups of ``reports.status``, which it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.location import Location
+from orchestration.reports.page.day_runs import Row, as_numbers, cut_to, day_runs
+from orchestration.reports.status import StatusGroup
+
+MOST_RUNS = 300_000
+"""So many runs of days are kept, the newest: some 2 MB."""
+MOST_TOLD = 200
+"""So many lines tell what is not as it should be."""
+WORST_FIRST = ("damaged", "failed", "unrecorded", "missing", "stale", "fresh")
+LONGEST = 400
+"""So many characters of a reason are kept."""
+
+Kind = tuple[str, str, tuple[str, ...]]
+"""What is said of a partition: its state, why in short, its marks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Partitions of one asset of one kind."""
+
+    kind: int
+    partitions: PartitionSet
+    rows: int | None
+
+
+def partition_facts(
+    assets: Sequence[Asset], groups: Iterable[StatusGroup], locations: Sequence[Location], today: date
+) -> dict[str, Any]:
+    """What the page shows, as JSON values.
+
+    base, today, since: days; since: from which day on all is told, null where nothing is left out. locations: [key,
+    name, whether it is configured]. kinds: [state, why, marks]. rows: of runs of days, as ``as_numbers`` has them from
+    the base on. assets: [{key, dated, whole, at: by location the number of its row or null, counts: [[kind,
+    partitions, rows or null]]}]. told: [asset, kind, partitions, first day, last day, number of a location, how many
+    locations], worst first; more: how many lines of these are left out.
+    """
+    numbers: dict[Kind, int] = {}
+    together: dict[str, dict[int, list[StatusGroup]]] = {asset.key: {} for asset in assets}
+    for group in groups:
+        kind = (str(group.state), group.in_short[:LONGEST], tuple(mark[:LONGEST] for mark in group.marks))
+        number = numbers.setdefault(kind, len(numbers))
+        together[group.asset].setdefault(number, []).append(group)
+    counted = {key: [_counted(number, some) for number, some in of.items()] for key, of in together.items()}
+    kinds = list(numbers)
+    places = _places(locations, (one.partitions for of in counted.values() for one in of))
+    rows, runs = list[Row](), {}
+    for asset in assets:
+        if asset.partitions is not None:
+            runs[asset.key] = day_runs([(one.kind, one.partitions) for one in counted[asset.key]], asset.partitions)
+    number_of: dict[Row, int] = {}
+    for of_asset in runs.values():
+        for row in of_asset.rows.values():
+            if row not in number_of:
+                number_of[row] = len(rows)
+                rows.append(row)
+    kept, since = cut_to(MOST_RUNS, rows)
+    base = min((row[0][0] for row in kept if row), default=today.toordinal())
+    told = _told(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(places)})
+    return {
+        "base": date.fromordinal(base).isoformat(),
+        "today": today.isoformat(),
+        "since": None if since is None else date.fromordinal(since).isoformat(),
+        "locations": places,
+        "kinds": kinds,
+        "rows": [as_numbers(row, base) for row in kept],
+        "assets": [
+            {
+                "key": asset.key,
+                "dated": asset.partitions is not None,
+                "whole": asset.key in runs and runs[asset.key].whole,
+                "at": [_at(runs[asset.key].rows, key, number_of) for key, _, _ in places] if asset.key in runs else [],
+                "counts": [[one.kind, len(one.partitions), one.rows] for one in counted[asset.key]],
+            }
+            for asset in assets
+        ],
+        "told": told[:MOST_TOLD],
+        "more": max(0, len(told) - MOST_TOLD),
+    }
+
+
+def _counted(kind: int, groups: Sequence[StatusGroup]) -> _Counted:
+    rows = [group.rows for group in groups if group.rows is not None]
+    partitions = PartitionSet.union_of(group.partitions for group in groups)
+    return _Counted(kind, partitions, sum(rows) if rows else None)
+
+
+def _at(rows: Mapping[str, Row], location: str, number_of: Mapping[Row, int]) -> int | None:
+    return number_of[rows[location]] if location in rows else None
+
+
+def _places(locations: Sequence[Location], sets: Iterable[PartitionSet]) -> list[list[Any]]:
+    """The configured locations as they are configured, then what is there of others."""
+    known = {one.key for one in locations}
+    others = sorted({key for partitions in sets for key in partitions.locations} - known)
+    return [[one.key, one.name, True] for one in locations] + [[key, key, False] for key in others]
+
+
+def _told(
+    assets: Sequence[Asset],
+    counted: Mapping[str, Sequence[_Counted]],
+    kinds: Sequence[Kind],
+    number_of: Mapping[str, int],
+) -> list[list[Any]]:
+    """What is not fresh, and what has marks: the worst first, of these the most first."""
+    found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
+    for at, asset in enumerate(assets):
+        for one in counted[asset.key]:
+            state, _, marks = kinds[one.kind]
+            if state == "fresh" and not marks:
+                continue
+            rank = WORST_FIRST.index(state) if state in WORST_FIRST else 0
+            dated = one.partitions.without_null()
+            ends = [dated.days.first.isoformat(), dated.days.last.isoformat()] if dated else [None, None]
+            where = number_of[dated.locations[0]] if dated else None
+            count = len(one.partitions)
+            line = [at, one.kind, count, *ends, where, len(dated.locations)]
+            found.append(((rank, -count, at, one.kind), line))
+    return [line for _, line in sorted(found, key=lambda item: item[0])]

@@ -1,0 +1,149 @@
+"""What the page *Runs* shows, as JSON values: which runs there were, what became of them, where the time of the newest
+went, and how lags went on.
+
+Pure, but for what it is given: the journal, the history of steps, profiles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.journal import Attempt, RunEntry
+from orchestration.core.runs.outcome import Outcome, Problem
+from orchestration.core.runs.profile import Phase, Profile, StepTimes, by_asset
+from orchestration.reports.run_picture import COLORS, lanes
+from orchestration.reports.run_profile import STEPS_SHOWN
+from resources.delta.step_history import StepRow
+
+MOST_RUNS = 200
+MOST_PICTURES = 30
+"""So many runs have their picture, the newest that were measured."""
+MOST_SPANS = 1000
+"""So many bars has a picture: the longest."""
+MOST_PROBLEMS = 5
+"""So many problems of a run are told; of more their number."""
+LONGEST = 400
+"""So many characters of a message or a title are kept."""
+PHASES = tuple(COLORS)
+
+
+def run_facts(
+    entries: Sequence[RunEntry],
+    steps: Iterable[StepRow],
+    measured: Sequence[str],
+    profile: Callable[[str], Profile | None],
+    unread: str = "",
+) -> dict[str, Any]:
+    """JSON values.
+
+    entries: newest first. measured: runs that have a profile, oldest first. unread: why the history of steps could not
+    be read. runs: newest first, see ``_run``. more: runs of the journal that are left out. assets: keys that ``lags``
+    name by number: by asset [[number of the run, hours]]. pictures: by run id, see ``_picture``; phases: [name,
+    colour], which these name by number.
+    """
+    shown = entries[:MOST_RUNS]
+    of_run: dict[str, list[StepRow]] = {entry.run_id: [] for entry in shown}
+    for step in steps:
+        if step.run_id in of_run:
+            of_run[step.run_id].append(step)
+    lags: dict[str, dict[int, float]] = {}
+    for number, entry in enumerate(shown):
+        for step in of_run[entry.run_id]:
+            if step.lag_hours is not None:
+                lags.setdefault(step.asset, {})[number] = round(step.lag_hours, 2)
+    pictured = [run_id for run_id in reversed(measured) if run_id in of_run][:MOST_PICTURES]
+    pictures = {run_id: _picture(found) for run_id in pictured if (found := profile(run_id)) is not None}
+    return {
+        "runs": [_run(entry, of_run[entry.run_id]) for entry in shown],
+        "more": len(entries) - len(shown),
+        "unread": unread,
+        "lags": [[asset, sorted(of.items())] for asset, of in lags.items()],
+        "phases": [[str(phase), COLORS[phase]] for phase in PHASES],
+        "pictures": pictures,
+        "measured": len(set(measured) & of_run.keys()),
+    }
+
+
+def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
+    """A run. seconds: null while it runs, or where it never ended. rows, written, unchanged: null where no history of
+    its steps is there. good, failed, skipped: partitions. problems: [asset, outcome, partitions in words, how many,
+    message]; more: how many of these are left out. assets: those that it set out to make.
+    """
+    found = [(asset, problem) for asset, attempt in entry.attempts.items() for problem in attempt.problems]
+    found.sort(key=lambda item: item[1].outcome is not Outcome.FAILED)
+    counts = dict.fromkeys(("failed", "skipped"), 0)
+    for _, problem in found:
+        counts[str(problem.outcome)] = counts.get(str(problem.outcome), 0) + len(problem.partitions)
+    return {
+        "id": entry.run_id,
+        "title": _short(entry.title),
+        "started": entry.started_at,
+        "seconds": round(entry.seconds, 2) if entry.ended_at else None,
+        "state": str(entry.state),
+        "rows": sum(step.rows for step in steps) if steps else None,
+        "written": sum(step.partitions_written for step in steps) if steps else None,
+        "unchanged": sum(step.partitions_unchanged for step in steps) if steps else None,
+        "good": sum(len(attempt.good) for attempt in entry.attempts.values()),
+        "planned": sum(len(_planned(attempt)) for attempt in entry.attempts.values()),
+        "assets": list(entry.attempts),
+        **counts,
+        "problems": [_problem(*item) for item in found[:MOST_PROBLEMS]],
+        "more": max(0, len(found) - MOST_PROBLEMS),
+    }
+
+
+def _problem(asset: str, problem: Problem) -> list[Any]:
+    partitions = problem.partitions
+    return [asset, str(problem.outcome), str(partitions), len(partitions), _short(problem.message)]
+
+
+def _planned(attempt: Attempt) -> PartitionSet:
+    return attempt.planned | attempt.good
+
+
+def _picture(profile: Profile) -> dict[str, Any]:
+    """Where the time of a run went. lanes: [title, seconds, bars]; bars: a flat list of phase, begin, length (ms) and
+    step (its number in ``steps``, -1 for the run), earlier ones below later ones. left_out: bars that are not there.
+    times: of steps, or, where they are many, of the steps of an asset together: [name, how many, ready, seconds,
+    fetching, [[phase, seconds]]]."""
+    found = lanes(profile)
+    lengths = sorted((span.seconds for lane in found for span in lane.spans), reverse=True)
+    shortest = lengths[MOST_SPANS - 1] if len(lengths) > MOST_SPANS else 0.0
+    names: dict[str, int] = {}
+    drawn, left = [], MOST_SPANS
+    for lane in found:
+        bars: list[int] = []
+        for span in lane.spans:
+            if span.seconds >= shortest and left:
+                left -= 1
+                step = names.setdefault(span.step, len(names)) if span.step else -1
+                bars += (PHASES.index(span.phase), round(span.begin * 1000), round(span.seconds * 1000), step)
+        drawn.append([lane.title, round(lane.seconds, 2), bars])
+    times = profile.step_times
+    rows = [(1, of) for of in times] if len(times) <= STEPS_SHOWN else by_asset(times)
+    return {
+        "seconds": round(profile.seconds, 3),
+        "lanes": drawn,
+        "steps": list(names),
+        "left_out": max(0, len(lengths) - (MOST_SPANS - left)),
+        "run": _phases(profile.phases),
+        "times": [_times(count, of) for count, of in rows],
+    }
+
+
+def _times(count: int, of: StepTimes) -> list[Any]:
+    ready, seconds, fetching = (round(value, 2) for value in (of.ready, of.seconds, of.fetching))
+    return [of.step.id, count, ready, seconds, fetching, _phases(of.phases)]
+
+
+def _phases(phases: Mapping[Phase, float]) -> list[list[Any]]:
+    return [[PHASES.index(phase), round(seconds, 2)] for phase, seconds in phases.items() if seconds >= 0.005]
+
+
+def _short(text: str) -> str:
+    """In one line, and not longer than a page can take."""
+    line = re.sub(r"\s+", " ", text).strip()
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -1,0 +1,23 @@
+"""The report that the hourly run leaves behind, for whoever looks at that place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestration.engine.workspace import Workspace
+from orchestration.reports.page import render_page
+from orchestration.reports.page.output import write_output
+
+
+def leave_report(workspace: Workspace, warn: Callable[[str], None]) -> None:
+    """Write the report on all assets to where settings say, if they do. warn: told why it could not be written.
+
+    Whatever goes wrong, the run is done, and what it made is right.
+    """
+    place = workspace.settings.report.path
+    if place is None:
+        return
+    try:
+        write_output(place, render_page(workspace, workspace.catalog.keys))
+    except Exception as error:  # noqa: BLE001
+        warn(f"the report {place} was not written: {str(error) or type(error).__name__}")

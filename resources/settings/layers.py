@@ -1,0 +1,122 @@
+"""What is said of settings, layer on layer: files, the profile, the environment, flags; and where each value is said.
+
+Must not know: what settings there are. Values are as they were written; the models of ``load`` read and judge them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestration.core.errors import ConfigurationError
+from resources.openlineage.settings import standard_settings
+
+ENVIRONMENT_PREFIX = "AQI_"
+ENGINE_VARIABLE = "AQI_ENGINE"
+NOT_SETTINGS = frozenset(
+    {
+        "AQI_PROFILE",
+        "AQI_REQUIRE_SHARED",
+        "AQI_IVY_SETTINGS",
+        "AQI_CRASH_POINT",
+        "AQI_RUN_ID",
+        "AQI_WORKER_FOLDER",
+    }
+)
+
+Origins = dict[tuple[str, ...], str]
+"""By the path of a key: the file, the variable or the command line that says it."""
+
+
+def values_of(
+    folder: Path, files: Sequence[str], profile: str, environment: Mapping[str, str], flags: Mapping[str, Any]
+) -> tuple[dict[str, Any], Origins]:
+    """The values that are said, later layers over earlier ones, and their origins; the arguments are those of ``load``.
+
+    Raises ConfigurationError for a profile that is not there, a file that cannot be read, a variable that is none.
+    """
+    values: dict[str, Any] = {}
+    origins: Origins = {}
+    for path in [*(folder / file for file in files), _profile_path(profile, folder, files)]:
+        _merge(values, _read_yaml(path), str(path), origins)
+    for key, (value, origin) in standard_settings(environment).items():
+        _merge(values, {"openlineage": {key: value}}, origin, origins)
+    for variable, text in sorted(environment.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
+            if "__" not in variable and variable != ENGINE_VARIABLE:
+                raise ConfigurationError(
+                    f"the environment: {variable} is no setting",
+                    "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
+                )
+            section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
+    _merge(values, dict(flags), "the command line", origins)
+    return values, origins
+
+
+def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
+    if name.endswith((".yml", ".yaml")) or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigurationError(f"profile: there is no file {name}", "Name a YAML file that exists.")
+        return path
+    known = sorted(path.stem for path in folder.glob("*.yml") if path.name not in files)
+    if name not in known:
+        raise ConfigurationError(
+            f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
+        )
+    return folder / f"{name}.yml"
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
+    return data
+
+
+def _value(text: str) -> Any:
+    """The value of a variable: nothing, a list or a mapping as YAML, else the text as it stands.
+
+    The models read numbers and instants from text; YAML would make 83 of the API key 0123, and cut ``/a #b``.
+    """
+    if text in ("", "null"):
+        return None
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
+
+
+def _merge(
+    into: dict[str, Any],
+    new: Mapping[str, Any],
+    origin: str,
+    origins: Origins,
+    path: tuple[str, ...] = (),
+) -> None:
+    for key, value in new.items():
+        here = (*path, str(key))
+        origins[here] = origin
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, origin, origins, here)
+        else:
+            if isinstance(value, dict):
+                _merge({}, value, origin, origins, here)
+            into[key] = value
