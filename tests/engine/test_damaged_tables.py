@@ -9,16 +9,24 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
 from orchestration.cli.app import main
 from orchestration.cli.progress import Quiet
+from orchestration.core.runs.journal import RunState
+from orchestration.core.runs.outcome import RunSummary
+from orchestration.engine.changes.compare import compare_rows
 from orchestration.engine.changes.rebuild import rebuild, to_rebuild
+from orchestration.engine.changes.tables import change_tables
+from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
+from resources.storage.journal import Journal
 from tests.support import oracle
-from tests.support.damages import ONE_OF_A_KIND, OTHERS, Damage
+from tests.support.damages import ONE_OF_A_KIND, OTHERS, Damage, data_files
 from tests.support.feed import Feed
 from tests.support.small_lake import ALL, DATED, Lake
 from tests.support.strategies import random_bronze
@@ -174,3 +182,101 @@ def test_a_rebuilding_that_was_broken_off_is_gone_on_with(
 
 def _dies(_point: str) -> None:
     raise SystemExit
+
+
+def rot(path: Path) -> None:
+    """Other bytes, and as many of them."""
+    content = bytearray(path.read_bytes())
+    for at in range(4, len(content) // 2):
+        content[at] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+def other_rows(path: Path) -> None:
+    """A sound file of the same size, in which a value is another."""
+    rows, size = pq.read_table(path), path.stat().st_size
+    changed = pa.array([value + 1 for value in rows["hours_in_cat_good"].to_pylist()], pa.int64())
+    at = rows.column_names.index("hours_in_cat_good")
+    rows = rows.set_column(at, rows.schema.field(at), changed)
+    for padding in range(size):
+        pq.write_table(rows.replace_schema_metadata({"padding": "x" * padding}), path)
+        if path.stat().st_size >= size:
+            break
+    assert path.stat().st_size == size
+
+
+def verified(lake: Lake, key: str) -> tuple[list[str], RunSummary]:
+    """`aqi repair --verify`, without Prefect."""
+    workspace = lake.workspace
+    there = workspace.states([key])
+    partitions = workspace.repaired([key], there, None, (), everything=True)
+    told = list(compare_rows(workspace, [key], partitions, QUIET, lake.shared.make))
+    lake.adapt = lambda fresh: _with(fresh, workspace.compared)
+    try:
+        return told, lake.repair(key)
+    finally:
+        lake.adapt = lambda fresh: fresh
+
+
+def _with(workspace: Workspace, compared: dict[str, Any]) -> Workspace:
+    workspace.compared.update(compared)
+    return workspace
+
+
+def test_verify_finds_what_no_listing_shows(made: Made, lake: Lake) -> None:
+    """Bytes that rotted, and rows that somebody wrote over; sound tables get no commit."""
+    fact, daily = (data_files(Path(lake.uri(key)))[0] for key in (oracle.FACT_HOURLY, oracle.CITY_DAILY))
+    rot(fact)
+    assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values()), "a listing sees nothing"
+    told, summary = verified(lake, oracle.FACT_HOURLY)
+    assert f"the data file {fact.name} cannot be read" in told[0]
+    assert summary.ok
+    assert summary.outcomes[0].written
+    before = lake.versions()
+    told, summary = verified(lake, oracle.FACT_HOURLY)
+    assert "have the rows that were recorded" in told[0]
+    assert (summary.plan.steps, lake.versions()) == ((), before)
+    other_rows(daily)
+    told, summary = verified(lake, oracle.CITY_DAILY)
+    assert "have others" in told[0]
+    assert summary.ok
+    assert lake.tables() == made[1]
+    assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
+
+
+def test_a_refused_run_is_in_the_journal(lake: Lake) -> None:
+    ONE_OF_A_KIND[1].to(lake.folder)
+    before = len(Journal(str(lake.folder)).entries())
+    done = aqi(lake, "materialize", oracle.FACT_HOURLY, "--partitions", RANGE)
+    assert done.exit_code == 1
+    entry, *earlier = Journal(str(lake.folder)).entries()
+    assert (len(earlier), entry.state) == (before, RunState.FAILED)
+    (problem,) = entry.attempts[oracle.FACT_HOURLY].problems
+    assert "deletionVectors" in problem.message
+
+
+def test_repair_goes_on_after_the_commit_that_takes_lost_files_out(made: Made, lake: Lake) -> None:
+    """Killed between the two, what was damaged is unrecorded, and the same command mends it; also bronze, offline."""
+    OTHERS[0].to(lake.folder)
+    workspace = lake.workspace
+    request = workspace.repair([oracle.BRONZE], None)
+    plan, states = workspace.plan(request)
+    change_tables(workspace, plan, states, "killed")
+    found = lake.states(oracle.BRONZE)[oracle.BRONZE]
+    assert set(found) == {"fresh", "unrecorded"}, "what has no rows has lost none"
+    assert lake.repair(oracle.BRONZE).ok
+    assert lake.tables() == made[1]
+    assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
+
+
+def test_nothing_is_asked_of_a_source_for_what_kept_answers_give(lake: Lake) -> None:
+    """Without them the hours are named, and --refetch is the way."""
+    OTHERS[0].to(lake.folder)
+    shutil.rmtree(lake.folder / "_aqi" / "raw")
+    summary = lake.repair(oracle.BRONZE)
+    assert summary.exit_status == 1
+    (problem,) = {problem.message for outcome in summary.outcomes for problem in outcome.problems}
+    assert "--refetch" in problem
+    workspace = lake.workspace
+    plan, _ = workspace.plan(workspace.repair([oracle.BRONZE], None, refetch=True))
+    assert plan.steps_of(oracle.BRONZE)[0].fetched == plan.steps_of(oracle.BRONZE)[0].partitions

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
@@ -16,7 +17,7 @@ from tests.support import oracle
 
 def data_files(table: Path) -> list[Path]:
     """The files that are the table's now, by name."""
-    return sorted(Path(path) for path in DeltaTable(str(table)).file_uris())
+    return sorted(Path(unquote(path)) for path in DeltaTable(str(table)).file_uris())
 
 
 def commits(table: Path) -> list[Path]:

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 
 if TYPE_CHECKING:
@@ -129,6 +127,8 @@ def damaged_by(state: TableState, lost: Iterable[LostFile]) -> PartitionSet:
     lost = tuple(lost)
     if not lost:
         return NOTHING
+    import numpy as np  # which commands that look at no table do without
+
     records = state.records
     with_rows = records.set_of(np.flatnonzero(records.rows > 0)) - state.unrecorded
     return PartitionSet.union_of(one.span.covered(with_rows) for one in lost)
