@@ -62,6 +62,8 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
     found = read_status(workspace, keys, days, place_names(locations))
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)
+    for trouble in found.troubles.values():
+        click.echo(trouble.in_words, err=True)
     if as_json:
         for part in list_to_json(item.to_json() for item in found):
             click.echo(part, nl=False)

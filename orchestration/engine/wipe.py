@@ -73,8 +73,9 @@ def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> 
         wipes = _wipes(workspace, request, tables)
         for wipe in wipes:
             asset, state = workspace.catalog[wipe.asset], tables[wipe.asset]
-            if state.damaged & wipe.partitions:  # or nobody could look for their rows
-                tell_lost(workspace, asset.key, state, run_id)
+            lost = () if state.damage is None else state.damage.lost
+            if paths := [one.path for one in lost if one.span.covered(wipe.partitions)]:  # nobody could look there
+                tell_lost(workspace, asset.key, state, run_id, paths)
             at, past = iso(datetime.now(UTC)), workspace.history.past(asset, wiped=True)
             provenance = provenance_of(
                 run_id, asset, at, {}, state, {}, wiped=wipe.partitions, past=past, by=package_version()

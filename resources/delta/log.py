@@ -22,6 +22,8 @@ from resources.delta.snapshot_files import SnapshotFiles
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, write_whole
 
+MOST = (1 << 62) - 1
+"""No table has a higher version: a file of such a name is none of its log's."""
 PROVENANCE_FOLDER = "_aqi"
 """Beside the data of a table; Delta leaves folders alone that begin with ``_``."""
 
@@ -216,12 +218,13 @@ class DeltaLog:
 
 
 def _commits(names: Iterable[str]) -> list[int]:
-    return sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.json", name))
+    found = (int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.json", name))
+    return sorted(version for version in found if version <= MOST)
 
 
 def _newest(names: Iterable[str]) -> int | None:
-    found = (name for name in names if re.match(r"[0-9]{20}\.(json$|checkpoint\.)", name))
-    return max((int(name[:20]) for name in found), default=None)
+    found = (int(name[:20]) for name in names if re.match(r"[0-9]{20}\.(json$|checkpoint\.)", name))
+    return max((version for version in found if version <= MOST), default=None)
 
 
 def _last(state: TableState) -> int:

@@ -10,25 +10,23 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
 from urllib.parse import unquote
 
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
+from resources.delta.log import MOST, DeltaLog
 from resources.delta.rows import BATCH_ROWS
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in
 
-if TYPE_CHECKING:
-    from resources.delta.log import DeltaLog
-
 PARQUET = b"PAR1"
 _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\.(?:[0-9a-f-]{36}\.|([0-9]{10})\.([0-9]{10})\.)?(parquet|json)")
 _COMMIT = re.compile(r"([0-9]{20})\.json")
-VERSIONS_NAMED = 3
-NO_VERSION_IS_HIGHER = 10**20 - 1
+SPANS_NAMED = 3
 
 
 def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) -> TableState:
@@ -41,7 +39,7 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
     if state.version is None and error is None:
         if not log.snapshots.there():
             return state
-        state = log.snapshots.newest(NO_VERSION_IS_HIGHER) or state
+        state = log.snapshots.newest(MOST) or state
     known = bool(state.records)
     if why := log_fault(log.uri) or ("" if error is None else in_a_line(error)):
         return look_at(state, (), _trouble(key, log.uri, why, recorded=known))
@@ -90,6 +88,16 @@ def _whole(uri: str, state: TableState) -> TableState:
         protocol=json.dumps({name: value for name, value in said.items() if value is not None}),
         properties=json.dumps(metadata.configuration),
     )
+
+
+def can_be_listed(uri: str) -> bool:
+    """Whether a folder is there to be listed."""
+    files, root = open_files(uri)
+    try:
+        files.ls(root, detail=False)
+    except OSError:
+        return False
+    return True
 
 
 # Data files -----------------------------------------------------------------------------------------------------------
@@ -142,16 +150,19 @@ def log_fault(uri: str) -> str:
 
 
 def _wrong(files: Any, folder: str, names: Sequence[str]) -> Iterator[str]:
-    commits = sorted(int(found[1]) for name in names if (found := _COMMIT.fullmatch(name)))
+    versions = (int(found[1]) for name in names if (found := _COMMIT.fullmatch(name)))
+    commits = sorted(version for version in versions if version <= MOST)
     checkpoints = _checkpoints(names)
     last = max(checkpoints, default=-1)
     if not commits and not checkpoints:
         yield "its log is gone"
-    newest = max([last, *commits])
-    there = set(commits)
-    if gone := [version for version in range(last + 1, newest + 1) if version not in there]:
-        first = ", ".join(map(str, gone[:VERSIONS_NAMED])) + (", …" if len(gone) > VERSIONS_NAMED else "")
-        yield f"version{'s' if len(gone) > 1 else ''} {first} of its log {'are' if len(gone) > 1 else 'is'} gone"
+    behind = [version for version in commits if version > last]
+    gone = [(before + 1, after - 1) for before, after in pairwise([last, *behind]) if after > before + 1]
+    if gone:
+        first, end = gone[0]
+        several = len(gone) > 1 or end > first
+        named = ", ".join(map(_span_in_words, gone[:SPANS_NAMED])) + (", …" if len(gone) > SPANS_NAMED else "")
+        yield f"version{'s' if several else ''} {named} of its log {'are' if several else 'is'} gone"
     if "_last_checkpoint" in names:
         hinted = _hinted(files, f"{folder}/_last_checkpoint")
         if hinted is not None and hinted not in checkpoints:
@@ -159,6 +170,10 @@ def _wrong(files: Any, folder: str, names: Sequence[str]) -> Iterator[str]:
     for name in checkpoints.get(last, ()):
         if name.endswith(".parquet") and not _is_parquet(files, f"{folder}/{name}"):
             yield f"the checkpoint of version {last} of its log is damaged ({name})"
+
+
+def _span_in_words(span: tuple[int, int]) -> str:
+    return str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
 
 
 def _checkpoints(names: Sequence[str]) -> dict[int, list[str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
@@ -29,7 +28,7 @@ from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
 from orchestration.core.state.table_state import TableState
 from resources.delta.features import Features
 from resources.delta.log import DeltaLog
-from resources.delta.look import looked
+from resources.delta.look import can_be_listed, looked
 from resources.delta.mending import take_out, unreadable, without_files
 from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
@@ -117,15 +116,15 @@ class Warehouse:
         with self._readable():
             try:
                 return looked(asset.key, self._log(asset), start, spark=self._spark)
-            except PermissionError as error:
-                if self.folder is None or not os.access(self.folder, os.R_OK | os.X_OK):
+            except OSError as error:
+                if not can_be_listed(self.uri) or not (self.is_local or isinstance(error, PermissionError)):
                     raise  # it is not this table's trouble
-                trouble = Trouble(
-                    f"the table of {asset.key} cannot be read ({in_a_line(error)})",
-                    f"Give this user rights to read and write {self.table_uri(asset.key)}.",
-                    recorded=start is not None,
-                )
-                return look_at(as_folded(start or TableState()), (), trouble)
+                what = f"the table of {asset.key} cannot be read ({in_a_line(error)})"
+                remedy = f"`aqi repair {asset.key} --rebuild` makes it anew."
+                if isinstance(error, PermissionError):
+                    remedy = f"Give this user rights to read and write {self.table_uri(asset.key)}."
+                known = as_folded(start or TableState())
+                return look_at(known, (), Trouble(what, remedy, recorded=start is not None))
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
         """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.

@@ -40,7 +40,7 @@ LOOKS = [
     ("plan", "--changed"),
     ("freshness",),
     ("metrics",),
-    ("checks", ALL, "--partitions", RANGE),
+    ("report", "-o", "{folder}/report.html"),
     ("doctor",),
     ("lineage", ALL),
     ("runs",),
@@ -86,7 +86,7 @@ def aqi(lake: Lake, *args: str) -> Result:
         "AQI_CLOCK__NOW": lake.now.isoformat(),
         "AQI_OPEN_METEO__BASE_URL": lake.base_url,
     }
-    result = CliRunner().invoke(main, args, env=env)
+    result = CliRunner().invoke(main, [arg.format(folder=lake.folder) for arg in args], env=env)
     assert result.exception is None or isinstance(result.exception, SystemExit), (args, result.exc_info)
     assert "Traceback" not in result.stderr
     if result.exit_code:

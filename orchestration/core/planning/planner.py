@@ -120,10 +120,16 @@ class _Planning:
     def mended(self) -> list[TableChange]:
         """Lost files that have to go out of the logs of tables that steps write."""
         found = []
-        for key, made in self.made.items():
-            damage = self._table(key).damage
-            made = made & self._table(key).damaged
-            lost = () if damage is None else tuple(one for one in damage.lost if one.span.covered(made))
+        for key in self.catalog.keys:
+            damage = self._table(key).damage if key in self.request.assets and key not in self.blocked else None
+            if damage is None:
+                continue
+            made, there = self.made.get(key, NOTHING) & self._table(key).unrecorded, self._table(key).present
+            lost = tuple(
+                one
+                for one in damage.lost
+                if one.span.covered(made) or (self.request.repair and not one.span.covered(there))
+            )
             if lost:
                 text = f"{key}: {lost[0].in_words}{f' (and {len(lost) - 1} more)' if len(lost) > 1 else ''}: its log is"
                 text += " told so, in one commit; rows that may have been in it are compared, or made anew."

@@ -99,7 +99,8 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
     sound = [key for key, state in states.items() if state.damage is None or state.damage.trouble is None]
     for key, difference in differences(workspace, sound, states).items():
         state, contract = states[key], workspace.contracts[key]
-        if difference.foreign_required or difference.by_others(_newest_contract(state) == contract.digest):
+        followed = _newest_contract(state) == contract.digest or (not state.records and bool(state.files))
+        if difference.foreign_required or difference.by_others(followed):
             remedy = f"`aqi repair {key} --rebuild` makes it anew as its contract says."
             what = f"others changed the columns of {key}: {difference.of_others}"
             trouble = Trouble(what, remedy, readable=not difference.retyped)
