@@ -198,14 +198,10 @@ def _hinted(files: Any, path: str) -> int | None:
 def _is_parquet(files: Any, path: str) -> bool:
     """Whether a file begins and ends as one of Parquet's, with a footer that has room in it."""
     try:
-        with files.open(path, "rb") as file:
-            size = int(file.seek(0, 2))
-            if size < 12:
-                return False
-            file.seek(size - 8)
-            tail = file.read(8)
-            file.seek(0)
-            head = file.read(4)
+        size = int(files.info(path)["size"])
+        if size < 12:
+            return False
+        head, tail = files.cat_file(path, start=0, end=4), files.cat_file(path, start=size - 8, end=size)
     except FileNotFoundError:
         return False
     return head == tail[4:] == PARQUET and int.from_bytes(tail[:4], "little") <= size - 12
@@ -229,6 +225,6 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
             with files.open(f"{root}/{name}", "rb") as opened, pq.ParquetFile(opened) as file:
                 for _ in file.iter_batches(BATCH_ROWS):
                     pass
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
             found.append(LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})"))
     return tuple(found)

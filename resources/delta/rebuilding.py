@@ -62,7 +62,7 @@ def make_beside(
                 inside |= partitions_in(batch, columns)
             sound.append(path)
             with_rows |= inside
-        except (OSError, pa.ArrowException, WarehouseError) as error:
+        except (OSError, RuntimeError, pa.ArrowException, WarehouseError) as error:  # hdfs-native
             left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
     count = [0]
 
