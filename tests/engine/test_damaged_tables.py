@@ -280,3 +280,12 @@ def test_nothing_is_asked_of_a_source_for_what_kept_answers_give(lake: Lake) -> 
     workspace = lake.workspace
     plan, _ = workspace.plan(workspace.repair([oracle.BRONZE], None, refetch=True))
     assert plan.steps_of(oracle.BRONZE)[0].fetched == plan.steps_of(oracle.BRONZE)[0].partitions
+
+
+def test_no_row_of_the_old_table_is_believed(made: Made, lake: Lake) -> None:
+    """Somebody wrote over a file, and then the table had to be rebuilt: what differs from its record is made anew."""
+    other_rows(data_files(Path(lake.uri(oracle.CITY_DAILY)))[0])
+    ONE_OF_A_KIND[2].to(lake.folder)
+    remedied(lake, oracle.CITY_DAILY)
+    assert lake.tables() == made[1]
+    assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
