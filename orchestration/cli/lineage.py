@@ -23,6 +23,11 @@ from orchestration.reports.lineage import DEFAULT, FORMATS, NAMES, can_tell, tol
 if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
+ABOUT = "— "
+"""Stands before what an asset is in words."""
+LEAST_ROOM = 20
+"""So many characters of it are worth being shown."""
+
 
 @main.command()
 @click.argument("selection", default="*")
@@ -120,15 +125,23 @@ def _query(workspace: Workspace, selection: str) -> Any:
 
 
 def _print(text: str, *, styled: bool) -> None:
-    """On a terminal styled text keeps its styles, and its lines are cut rather than folded: a tree stays one."""
+    """On a terminal styled text keeps its styles, and what an asset is called in words is cut to the room that is left;
+    facts never are."""
     from orchestration.cli.common import console_for_people
     from orchestration.reports.lineage.words.ink import plain
 
     console = console_for_people()
-    if styled and console.is_terminal:
-        from rich.text import Text
-
-        for line in text.splitlines():
-            console.print(Text.from_ansi(line), no_wrap=True, overflow="ellipsis", crop=False)
-    else:
+    if not styled or not console.is_terminal:
         click.echo(plain(text), nl=False)
+        return
+    from rich.text import Text
+
+    for line in text.splitlines():
+        shown = Text.from_ansi(line)
+        facts, told, _ = shown.plain.partition(ABOUT)
+        if told:
+            if console.width - len(facts) >= LEAST_ROOM:
+                shown.truncate(console.width, overflow="ellipsis")
+            else:
+                shown = shown[: len(facts.rstrip())]
+        console.print(shown, soft_wrap=True)

@@ -27,13 +27,14 @@ def report(selection: str, output: Path, profile: str | None, as_json: bool) -> 
     """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
     from orchestration.reports.json_text import to_json
     from orchestration.reports.page import render_page
+    from orchestration.reports.page.head import without_secrets
     from orchestration.reports.page.output import check_output, write_output
 
     check_output(output)
     begin = time.perf_counter()
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
-    click.echo(f"reads {len(keys)} assets of {workspace.warehouse.uri}", err=True)
+    click.echo(f"reads {len(keys)} assets of {without_secrets(workspace.warehouse.uri)}", err=True)
     text = render_page(workspace, keys)
     try:
         size = write_output(str(output), text)

@@ -17,7 +17,6 @@ from typing import Any
 
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.declarations.origins import check_origins
 from orchestration.core.errors import DeclarationError
 
 
@@ -34,8 +33,7 @@ class DeclaredContracts:
     values: Any = None
 
     def load(self, catalog: Catalog) -> dict[str, Contract]:
-        """The contract of every asset, by asset key. Raises DeclarationError for an asset whose contract is unknown,
-        and for a contract that says that a column is made of one that is not there."""
+        """The contract of every asset, by asset key. Raises DeclarationError for an asset whose contract is unknown."""
         named = self._kept() or self._make_and_keep()
         for asset in catalog:
             if asset.contract not in named:
@@ -43,9 +41,7 @@ class DeclaredContracts:
                     f"asset {asset.key}: there is no contract {asset.contract!r}",
                     f"Declare it in {self.file.parent.name}/{self.file.name}; known are {', '.join(sorted(named))}.",
                 )
-        contracts = {asset.key: named[asset.contract] for asset in catalog}
-        check_origins(catalog, contracts)
-        return contracts
+        return {asset.key: named[asset.contract] for asset in catalog}
 
     def make(self) -> dict[str, Contract]:
         """The contracts by name, made from the pandera models; imports pandera."""

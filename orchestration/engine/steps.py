@@ -25,6 +25,7 @@ from orchestration.core.runs.fold import Folded
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.runs.profile import Phase
 from orchestration.core.runs.step import Steps
+from orchestration.core.runs.step_parts import code_part as code_part_of
 from orchestration.core.runs.step_world import Reading, Readings
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.differences import first_difference
@@ -34,7 +35,7 @@ from orchestration.engine.fingerprints import aggregate, contents
 from orchestration.engine.flagged_hours import flags_of_tables
 from orchestration.engine.folding import Rows
 from orchestration.engine.frames import Frames, StoredRows, conform
-from orchestration.engine.lineage.of_steps import ColumnsOfStep
+from orchestration.engine.lineage.of_steps import ColumnsOfStep, is_as_declared
 from orchestration.engine.run_context import RunContext
 from resources.delta.warehouse import condition, is_conflict
 from resources.machine import crash_points
@@ -200,6 +201,7 @@ class EngineWorld:
             folded: dict[PartitionKey, Folded] = {}
             frozen: dict[PartitionKey, int] = {}
             frozen_over: dict[PartitionKey, int] = {}
+            code_part = code_part or self._to_judge(asset, targets, own)
             columns = self._columns_of(asset) if code_part else None
             try:
                 for part in self._batches(targets, whole_locations=whole_locations):
@@ -220,6 +222,14 @@ class EngineWorld:
                 for _, rows in kept:
                     rows.let_go()
                 raise
+
+    def _to_judge(self, asset: Asset, targets: PartitionSet, own: TableState) -> str:
+        """The code part, if what is recorded of its columns is not as declared: then the plan is read once more."""
+        if not own.columns_of or not self._context.current.is_configured(next(iter(targets)).location):
+            return ""
+        part = code_part_of(self._context.current, asset, targets)
+        text = own.columns_of.get(part)
+        return "" if text is None or is_as_declared(asset, self._context.contracts, text) else part
 
     def _columns_of(self, asset: Asset) -> ColumnsOfStep:
         source = None if asset.source is None else self._context.sources[asset.source]

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.core.planning.what_if import Reached
+from orchestration.core.planning.what_if import NOT_RECORDED, Reached
 from orchestration.engine.changes.what_if import WhatIf
 
 NAMES = 8
@@ -74,7 +74,7 @@ def _below(found: WhatIf) -> list[str]:
         lines.append(
             f"{_count(also, 'partition')} would be stale and made again for nothing; after them nothing is stale."
         )
-    if lacking := [one.asset for one in found.reached if one.unknown and not one.columns]:
+    if lacking := [one.asset for one in found.reached if one.unknown == NOT_RECORDED]:
         lines.append(
             f"Of {', '.join(lacking)} no columns are recorded, so they count as concerned. The next step of an asset "
             "records them, and so does `aqi materialize SELECTION --record-columns` where all is fresh."

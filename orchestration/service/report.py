@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.page import render_page
+from orchestration.reports.page.head import without_secrets
 from orchestration.reports.page.output import write_output
 
 
@@ -20,4 +21,4 @@ def leave_report(workspace: Workspace, warn: Callable[[str], None]) -> None:
     try:
         write_output(place, render_page(workspace, workspace.catalog.keys))
     except Exception as error:  # noqa: BLE001
-        warn(f"the report {place} was not written: {str(error) or type(error).__name__}")
+        warn(f"the report {without_secrets(place)} was not written: {str(error) or type(error).__name__}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from orchestration.reports.page.html import in_script
 
 Open = Callable[..., Any]
 """(address, width, height, dark, file) → the page."""
@@ -47,3 +51,18 @@ class Opened:
 
     def close(self) -> None:
         self._context.close()
+
+
+def facts_of(report: Path, page: str) -> Any:
+    """What a report has for a page."""
+    found = re.search(f'id="facts-{page}">([^<]*)<', report.read_text(encoding="utf-8"))
+    assert found is not None
+    return json.loads(found[1])
+
+
+def with_facts(report: Path, file: Path, name: str, facts: Any) -> Path:
+    """The report with other facts of a page."""
+    text = report.read_text(encoding="utf-8")
+    start = text.index(f'id="facts-{name}">') + len(f'id="facts-{name}">')
+    file.write_text(text[:start] + in_script(facts) + text[text.index("<", start) :], encoding="utf-8")
+    return file

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.reports.page import lineage_html
-from tests.browser.opened import Open, wait_for
+from tests.browser.opened import Open, facts_of, wait_for, with_facts
 from tests.support.cli_calls import DAILY, EPISODE
 from tests.support.many_assets import many_tables
 from tests.support.report_lake import LACKING, OLDER
@@ -156,3 +156,24 @@ def test_two_hundred_assets_can_be_read(opened: Open, tmp_path: Path) -> None:
     assert page.evaluate("performance.timing.domComplete - performance.timing.navigationStart") < 2_000
     page.get_by_role("button", name="Overview").click()
     assert page.evaluate("(box => box.scrollWidth <= box.clientWidth)(document.querySelector('.graph'))")
+
+
+def test_what_could_not_be_read_of_a_plan_is_said_and_not_taken_for_a_constant(
+    opened: Open, report: Path, tmp_path: Path
+) -> None:
+    facts = facts_of(report, "assets")
+    hours = next(asset for asset in facts["assets"] if asset["key"] == HOURS)
+    aqi = next(column for column in hours["columns"] if column[0] == "aqi")
+    hours["unknown"], aqi[5], aqi[6] = ["Expand"], [], ["PythonUDF"]
+    file = with_facts(report, tmp_path / "unread.html", "assets", facts)
+    page = opened(f"#assets/{HOURS}/aqi", file=file)
+    text = page.locator(".open .lineage").inner_text()
+    assert "It could not be read where it comes from." in text
+    assert f"Not all is known of where {HOURS}.aqi comes from: PythonUDF" in text
+    assert "From no column" not in text
+    page.get_by_text("What decides which rows there are").click()
+    assert "unknown: Expand" in page.locator(".open details").inner_text()
+    page = opened(f"#assets/{EPISODE}/peak_aqi", file=file)
+    assert f"where {HOURS}.aqi comes from: PythonUDF" in page.locator(".open .lineage").inner_text()
+    page = opened(f"#assets/{CLEAN}/aqi", file=file)
+    assert f"It may go into what could not be read, too: {HOURS}.aqi" in page.locator(".open .lineage").inner_text()

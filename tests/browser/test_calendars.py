@@ -14,10 +14,9 @@ import pytest
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.state.freshness import State
-from orchestration.reports.page.html import in_script
 from orchestration.reports.page.partition_facts import partition_facts
 from orchestration.reports.status import StatusGroup
-from tests.browser.opened import Open, wait_for
+from tests.browser.opened import Open, wait_for, with_facts
 from tests.support.cli_calls import DAILY, EPISODE
 from tests.support.report_lake import MARKUP
 from tests.support.river.tables import CATALOG
@@ -171,14 +170,6 @@ def test_printed_the_calendar_is_whole(opened: Open) -> None:
     assert not page.locator("#page-partitions .controls").is_visible()
 
 
-def with_facts(report: Path, file: Path, name: str, facts: Any) -> Path:
-    """The report with other facts of a page."""
-    text = report.read_text(encoding="utf-8")
-    start = text.index(f'id="facts-{name}">') + len(f'id="facts-{name}">')
-    file.write_text(text[:start] + in_script(facts) + text[text.index("<", start) :], encoding="utf-8")
-    return file
-
-
 def test_gaps_are_gaps_and_a_week_is_one_partition(opened: Open, report: Path, tmp_path: Path) -> None:
     weekly = replace(CATALOG["gold.daily_levels"], key="gold.weekly", partitions=Weeks())
     monday, place = date(2025, 8, 4), Location("north", "North", 0.0, 0.0, "UTC")
@@ -203,3 +194,15 @@ def test_what_could_not_be_read_is_named_where_it_would_stand(opened: Open, repo
     facts = nothing | {"trouble": ["gold.x cannot be read: <b>"]}
     page = opened("#air", file=with_facts(report, tmp_path / "other.html", "air", facts))
     assert "gold.x cannot be read: <b>" in page.locator("#page-air").inner_text()
+
+
+def test_a_location_that_others_wrote_is_one_word_of_a_command(opened: Open, report: Path, tmp_path: Path) -> None:
+    of = PartitionSet.one(PartitionKey(date(2025, 8, 4), "a'b; $(reboot)"))
+    group = StatusGroup("gold.daily_levels", State.STALE, "upstream changed", (), of, 7)
+    facts = partition_facts([CATALOG["gold.daily_levels"]], [group], [], date(2025, 8, 20))
+    page = opened("#partitions", file=with_facts(report, tmp_path / "others.html", "partitions", facts))
+    page.locator("#page-partitions table a").first.click()
+    told = page.locator("#page-partitions .details code").first
+    assert told.inner_text() == (
+        """aqi show gold.daily_levels --partitions 2025-08-04 --locations 'a'"'"'b; $(reboot)'"""
+    )

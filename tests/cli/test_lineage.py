@@ -229,15 +229,19 @@ def test_what_formats_can_tell() -> None:
     assert [name for name in NAMES if can_tell(name, "partition")] == ["text", "json"]
 
 
-def test_a_terminal_gets_colours_and_lines_that_are_not_folded(
-    aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("width", [60, 140])
+def test_a_terminal_gets_colours_and_words_are_cut_before_facts(
+    aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", str(width))
     text = aqi("lineage", AQI_WAREHOUSE__URI=lake).stdout
     assert "\x1b[" in text
-    assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 60 for line in text.splitlines())
-    assert len(text.splitlines()) == 10
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in text.splitlines()]
+    assert len(lines) == 10
+    assert sum(f"{AT[:10]} {AT[11:16]} by run-1" in line for line in lines) == 5
+    assert ("— " in lines[0], lines[0].endswith("…")) == ((False, False) if width == 60 else (True, True))
+    assert width == 60 or max(map(len, lines)) == width
 
 
 def test_the_folder_of_the_warehouse_is_not_made(aqi: Aqi) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from orchestration.core.lineage.columns import ColumnLineage, Edge, Sources
 from orchestration.core.lineage.kinds import Kind
-from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionSet
+from orchestration.core.planning.what_if import Reached
 from orchestration.core.state.provenance import Provenance, dumps
+from orchestration.engine.changes.what_if import WhatIf
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.what_if import print_what_if
 from tests.assets import lineage_by_hand as by_hand
 from tests.assets.lineage_by_hand import BRONZE, DAYS, EPISODES, HOURS, QUARANTINE, SILVER
 from tests.support.cli_calls import AT, Aqi, arrow_schema, record
@@ -183,3 +188,13 @@ def test_wrong_calls(aqi: Aqi, call: str, place: str, remedy: str) -> None:
     told = aqi.refusal("plan", "--if", *call.split(" "))
     assert place in told[0]
     assert told[1].startswith(remedy)
+
+
+def test_a_plan_that_could_not_be_read_is_not_one_that_is_not_recorded() -> None:
+    there = PartitionSet.one(NULL_KEY)
+    reached = Reached(DAYS, there, PartitionSet.empty(), 1, 0, 1, (HOURS, DAYS), (), True, "its plan could not be read")
+    with StringIO() as file:
+        print_what_if(Console(file=file, width=200), WhatIf(HOURS, "aqi", there, 1, (reached,), (), (), {}))
+        text = file.getvalue()
+    assert "anything: its plan could not be read" in text
+    assert "no columns are recorded" not in text

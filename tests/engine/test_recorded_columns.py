@@ -24,7 +24,7 @@ from orchestration.core.runs.step_parts import SoFar
 from orchestration.engine.changes.record_columns import planned_columns, record_columns
 from orchestration.engine.lineage import of_steps
 from orchestration.engine.lineage.declared import compared
-from orchestration.engine.lineage.of_frames import ELSEWHERE
+from orchestration.engine.lineage.of_frames import ELSEWHERE, lineage_of_frame
 from orchestration.engine.lineage.recorded import recorded_columns
 from orchestration.engine.workspace import Workspace
 from tests.support import oracle
@@ -197,6 +197,53 @@ def test_a_column_that_is_made_of_another_than_its_contract_says(lake: Lake) -> 
         f"of {oracle.FACT_HOURLY}.aqi_pm25, says its plan. Declare what the function reads and what its columns are "
         "made of, or change the function."
     )
+
+
+def saying(lake: Lake, column: str, made_of: str) -> None:
+    """The contract says otherwise, and the code is as it was."""
+    workspace = lake.workspace
+    contract = workspace.contracts[KEY]
+    columns = tuple(replace(one, made_of=(made_of,)) if one.name == column else one for one in contract.columns)
+    contracts = {**workspace.contracts, KEY: replace(contract, columns=columns)}
+
+    def adapt(workspace: Workspace) -> Workspace:
+        vars(workspace)["contracts"] = contracts
+        return workspace
+
+    lake.adapt = adapt
+
+
+def test_a_contract_that_says_otherwise_once_all_is_recorded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = f"{KEY}.aqi_daily_max is made of {oracle.FACT_HOURLY}.aqi_pm25, says its contract, and of"
+    saying(lake, "aqi_daily_max", "aqi_pm25")
+    before = lake.versions()
+    summary = run(lake, force=True)
+    assert (summary.exit_status, lake.versions()) == (1, before)
+    assert said in only(summary).problems[0].message
+    (found,) = record_columns(lake.workspace, (KEY,), Listener(), lake.shared.make)
+    assert (found.what, said in found.why) == ("failed", True)
+
+
+def test_what_an_earlier_version_read_otherwise_is_read_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step is judged by its plan, not by what was once read of it."""
+    with_asset(lake, function=lambda fact_air_quality_hourly: daily(fact_air_quality_hourly).where(F.lit(1) > 0))
+    right = lineage_of_frame
+
+    def wrong(*of: Any) -> ColumnLineage:
+        found = right(*of)
+        return replace(found, columns={**found.columns, "aqi_daily_max": found.columns["date_key"]})
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(of_steps, "lineage_of_frame", wrong)
+        earlier.setattr(of_steps, "compared", lambda *_: ())
+        assert run(lake).ok
+    known = recorded(lake)
+    assert known is not None and known.columns["aqi_daily_max"] == known.columns["date_key"]
+    assert run(lake, force=True).ok
+    (found,) = record_columns(lake.workspace, (KEY,), Listener(), lake.shared.make)
+    assert found.what == "recorded"
+    known = recorded(lake)
+    assert known is not None and known.columns["aqi_daily_max"] != known.columns["date_key"]
 
 
 def test_nothing_is_claimed_of_what_cannot_be_read(lake: Lake) -> None:

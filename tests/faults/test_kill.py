@@ -37,9 +37,16 @@ PLACES = ("--locations", "hanoi,danang")
 KILLED = -signal.SIGKILL
 OF_CHANGES = {"tables-changed", "rename-begun", "between-tables", "before-rename-ends"}
 """Points that only changes of tables reach: test_kill_changes has them."""
-
+IN_A_STEP = ("before-write", "before-commit", "after-files:1:both", "after-commit")
+BESIDE_STEPS = ("between-chunks", "before-journal")
+"""Where the engine has nothing to do: what comes of a kill there is the same on each."""
 
 on_both = pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+
+
+def test_every_point_is_among_those_where_a_run_is_killed() -> None:
+    named = {point.partition(":")[0] for point in IN_A_STEP + BESIDE_STEPS}
+    assert named == set(POINTS) - OF_CHANGES
 
 
 def unnamed_files(folder: Path) -> set[str]:
@@ -84,23 +91,23 @@ def at_noon(server: str) -> dict[str, str]:
     return {"PREFECT_API_URL": server, "AQI_CLOCK__NOW": NOW.isoformat()}
 
 
-@on_both
+@pytest.mark.parametrize(
+    ("engine", "points"),
+    [
+        pytest.param("embedded", IN_A_STEP + BESIDE_STEPS, id="embedded"),
+        pytest.param("spark", IN_A_STEP, id="spark", marks=pytest.mark.spark),
+        pytest.param("spark", BESIDE_STEPS, id="spark beside steps", marks=[pytest.mark.spark, pytest.mark.slow]),
+    ],
+)
 @pytest.mark.timeout(900)
-def test_every_named_crash_point(server: str, tmp_path: Path, engine: str) -> None:
+def test_every_named_crash_point(server: str, tmp_path: Path, engine: str, points: tuple[str, ...]) -> None:
     """One backfill that is killed at one point after the other, and goes on each time from where it was."""
     rows = random_bronze(77, days=4, locations=["hanoi", "danang"], first=FIRST)
     want = expected(rows)
     with Feed(rows) as feed:
         aqi = Commands(tmp_path, tmp_path / "warehouse", feed.server.url, at_noon(server) | {"AQI_ENGINE": engine})
         hit = []
-        for point in (
-            "before-write",
-            "before-commit",
-            "after-files:1:both",
-            "after-commit",
-            "between-chunks",
-            "before-journal",
-        ):
+        for point in points:
             aqi.environment["AQI_CRASH_POINT"] = point
             done = aqi(*BACKFILL, *PLACES)
             assert done.returncode == KILLED, (point, done.stdout, done.stderr)
@@ -112,7 +119,6 @@ def test_every_named_crash_point(server: str, tmp_path: Path, engine: str) -> No
             states = check_status(aqi, f"{FIRST}..{LAST}", want)
             if hit[-1] != "before-journal":
                 assert "missing" in states[oracle.EPISODE]
-        assert sorted(hit) == sorted(set(POINTS) - OF_CHANGES)
         last = aqi.json(*BACKFILL, *PLACES)
         assert last["state"] == "completed"
     assert there_of(aqi.warehouse) == want

@@ -18,11 +18,13 @@ DAILY, HOURLY, SILVER, BRONZE = (
     "silver.air_quality_hourly_clean",
     "bronze.open_meteo_hourly",
 )
-MEASURED = '        hours_measured: T.LongType = _number("Hours with an index", "h")\n'
-HAZARDOUS = '        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h")\n'
+MEASURED = '        hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])\n'
+HAZARDOUS = (
+    '        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])\n'
+)
 MEASURED_COLUMNS = "            **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},\n"
 PM25, KIND, COLUMN = 'one.column == "pm25"', "(T.DoubleType", "{one.column:"
-MAX = '        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, nullable=True)\n'
+MAX = '        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)\n'
 
 
 @pytest.fixture(scope="session")
@@ -181,7 +183,10 @@ def test_nulls_stand_in_the_way_of_tightening(tree: Tree) -> None:
 
     tree.edit(
         "assets/contracts.py",
-        ('"dominant_pollutant of the earliest hour that reaches aqi_daily_max", nullable=True', '"The worst"'),
+        (
+            '"dominant_pollutant of the earliest hour that reaches aqi_daily_max", of=AT_PEAK, nullable=True',
+            '"The worst"',
+        ),
     )
     assert "let dominant_pollutant_daily no longer be null" in tree.ok("migrate", DAILY, "--dry-run")
     uri = str(tree.warehouse / "gold" / "fact_city_daily")

@@ -77,7 +77,8 @@ def test_what_embedded_made_comes_out_the_same_on_spark(embedded: Any, on_spark:
 
 def at_random(fact_air_quality_hourly: DataFrame) -> DataFrame:
     made: DataFrame = fact_city_daily.function(fact_air_quality_hourly)
-    return made.withColumn("aqi_daily_max", (F.rand() * 1_000_000_000).cast("int"))
+    highest = F.coalesce("aqi_daily_max", F.lit(0))  # of what it is declared to be made of
+    return made.withColumn("aqi_daily_max", (F.rand() * 1_000_000_000 + highest).cast("int"))
 
 
 def test_a_row_that_comes_out_otherwise_is_named_and_what_is_not_fresh_is_left_out(

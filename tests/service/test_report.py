@@ -44,8 +44,8 @@ def test_whatever_goes_wrong_is_a_warning_with_the_place(
 
     monkeypatch.setattr(report, "render_page", broken)
     warnings: list[str] = []
-    report.leave_report(workspace(tmp_path, "/srv/air.html"), warnings.append)
-    assert warnings == [f"the report /srv/air.html was not written: {str(error) or 'ValueError'}"]
+    report.leave_report(workspace(tmp_path, "s3://key:secret@lake/air.html"), warnings.append)
+    assert warnings == [f"the report s3://lake/air.html was not written: {str(error) or 'ValueError'}"]
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -40,14 +40,16 @@ def undeclared(function: Callable[..., Any], names: Collection[str]) -> list[str
     """Those of ``names`` that the function reads, and that are neither its own, nor its module's, nor Python's."""
     if not isinstance(function, FunctionType):
         return []
-    looked_up = {
-        str(one.argval)
-        for code in _codes(function.__code__)
-        for one in dis.get_instructions(code)
-        if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
+    looked_up = {name for code in _codes(function.__code__) for name in _looked_up(code)}
     there = function.__globals__.keys() | vars(builtins).keys()
     return [name for name in names if name in looked_up and name not in there]
+
+
+def _looked_up(code: CodeType) -> set[str]:
+    """Names that code reads and no function around it has; what a class in it gives a name itself is none."""
+    said = [(one.opname, one.argval) for one in dis.get_instructions(code)]
+    own = {name for what, name in said if what == "STORE_NAME"}
+    return {str(name) for what, name in said if what in ("LOAD_GLOBAL", "LOAD_NAME") and name not in own}
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

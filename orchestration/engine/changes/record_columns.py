@@ -29,6 +29,8 @@ from resources.delta.pending import Pending
 from resources.machine.package import package_version
 
 What = Literal["recorded", "known", "no table", "failed", "to be recorded"]
+_READ_ANEW = ("to be recorded", "failed")
+"""What could not be read of a plan, or was read otherwise than declared, a later version may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,7 @@ class AssetColumns:
 
 
 def planned_columns(workspace: Workspace, keys: Sequence[str]) -> tuple[AssetColumns, ...]:
-    """What is known of the columns of assets, and of which it is to be recorded, in the order of ``keys``.
-
-    What could not be read of a plan is read once more: a later version may.
-    """
+    """What is known of the columns of assets, and of which it is to be recorded, in the order of ``keys``."""
     return _planned(workspace, keys, workspace.states(tuple(keys)))
 
 
@@ -80,7 +79,7 @@ def record_columns(
     """Record what is lacking; what is not as declared fails, and is not recorded. Where nothing is lacking, neither the
     lock is taken nor an engine started."""
     planned = planned_columns(workspace, keys)
-    if not any(one.what == "to be recorded" for one in planned):
+    if not any(one.what in _READ_ANEW for one in planned):
         return planned
     run_id, wanted = new_run_id(), frozenset(keys)
     with locked(workspace, run_id, listener) as inherited:
@@ -89,9 +88,7 @@ def record_columns(
         planned = _planned(workspace, keys, states)  # another run may have been faster
         with engine_session(workspace, run_id, 1, inherited, listener, make_engine) as engine:
             return tuple(
-                _recorded(workspace, one.asset, states[one.asset], run_id, engine)
-                if one.what == "to be recorded"
-                else one
+                _recorded(workspace, one.asset, states[one.asset], run_id, engine) if one.what in _READ_ANEW else one
                 for one in planned
             )
 
@@ -103,17 +100,17 @@ def _recorded(workspace: Workspace, key: str, state: TableState, run_id: str, en
         with engine.working(key):
             arguments = workspace.code.arguments(asset)
             lineage = lineage_of_asset(asset, engine, workspace.contracts, arguments, source)
+        judged = _judged(workspace, key, lineage, "recorded")
+        part = workspace.code_parts((key,))[key]
+        if judged.what == "failed":
+            return judged
+        if state.columns_of.get(part) == lineage.text:
+            return AssetColumns(key, "known")
+        at, by = iso(datetime.now(UTC)), package_version()
+        said = Provenance(run_id, key, at, {}, columns_of={part: lineage.text}, by=by)
+        workspace.warehouse.record(asset, said, state)
     except Exception as error:  # of this asset; the others are recorded all the same  # noqa: BLE001
         return AssetColumns(key, "failed", explain(error))
-    judged = _judged(workspace, key, lineage, "recorded")
-    part = workspace.code_parts((key,))[key]
-    if judged.what == "failed":
-        return judged
-    if state.columns_of.get(part) == lineage.text:
-        return AssetColumns(key, "known")
-    at, by = iso(datetime.now(UTC)), package_version()
-    said = Provenance(run_id, key, at, {}, columns_of={part: lineage.text}, by=by)
-    workspace.warehouse.record(asset, said, state)
     return judged
 
 

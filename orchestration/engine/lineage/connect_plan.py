@@ -121,12 +121,7 @@ class ConnectPlan:
                 made = [column for alias in one.aliases for column in _aliased(alias, below[0])]
                 return self._selected(below[0], _replaced(below[0], made))
             case "with_columns_renamed":
-                pairs = {each.col_name.lower(): each.new_col_name for each in one.renames} or {
-                    old.lower(): new for old, new in one.rename_columns_map.items()
-                }
-                return self._selected(
-                    below[0], [(pairs.get(name.lower(), name), made) for name, made in _all(below[0])]
-                )
+                return self._selected(below[0], _renamed(one, below[0]))
             case "to_df":
                 own = [made for _, made in _all(below[0])]
                 return self._selected(below[0], list(zip(one.column_names, own, strict=True)))
@@ -286,6 +281,15 @@ def _replaced(scope: Scope, made: Sequence[tuple[str, Expression]]) -> list[tupl
     new = {name.lower(): (name, expression) for name, expression in made}
     kept = [new.pop(name.lower(), (name, own)) for name, own in _all(scope)]
     return [*kept, *new.values()]
+
+
+def _renamed(one: Any, scope: Scope) -> list[tuple[str, Expression]]:
+    """All columns; each renaming sees the names that those before it gave."""
+    pairs = [(each.col_name, each.new_col_name) for each in one.renames] or list(one.rename_columns_map.items())
+    columns = _all(scope)
+    for old, new in pairs:
+        columns = [(new if name.lower() == old.lower() else name, made) for name, made in columns]
+    return columns
 
 
 def _kept(one: Any, scope: Scope) -> list[tuple[str, Expression]]:

@@ -19,6 +19,7 @@ from orchestration.core.lineage.compare import Difference
 from orchestration.core.source import Source
 from orchestration.engine.lineage.declared import compared
 from orchestration.engine.lineage.of_frames import ELSEWHERE, Given, all_marked, given_to, lineage_of_frame, not_known
+from orchestration.engine.lineage.recorded import lineage_in
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -33,6 +34,15 @@ class Told:
     lineage: ColumnLineage
     differences: tuple[Difference, ...]
     note: str = ""
+
+
+def is_as_declared(asset: Asset, contracts: Mapping[str, Contract], text: str) -> bool:
+    """Whether what was recorded of an asset's columns is what is declared now; so is what nobody can read.
+
+    Contracts say what columns are made of, and may say otherwise while the code is as it was.
+    """
+    lineage = lineage_in(text)
+    return lineage is None or not compared(asset, contracts, lineage)
 
 
 class ColumnsOfStep:

@@ -27,7 +27,7 @@ def recorded_columns(workspace: Workspace, states: Mapping[str, TableState]) -> 
     older: set[str] = set()
     lacking = []
     for key, part in workspace.code_parts(states).items():
-        known = {of: found for of, text in states[key].columns_of.items() if (found := _read(text)) is not None}
+        known = {of: found for of, text in states[key].columns_of.items() if (found := lineage_in(text)) is not None}
         if part in known:
             lineages[key] = known[part]
         elif known:
@@ -38,7 +38,7 @@ def recorded_columns(workspace: Workspace, states: Mapping[str, TableState]) -> 
     return RecordedColumns(lineages, frozenset(older), tuple(lacking))
 
 
-def _read(text: str) -> ColumnLineage | None:
+def lineage_in(text: str) -> ColumnLineage | None:
     """What a commit recorded; None for what a newer version wrote, or nobody can read."""
     try:
         return ColumnLineage.from_json(json.loads(text))

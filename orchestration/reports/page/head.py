@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from orchestration.core.calendar import iso
 from orchestration.core.state.freshness import State
 from orchestration.reports.page.found import Found
+from resources.machine import addresses
 from resources.machine.package import VERSION
 
 
@@ -38,8 +38,5 @@ def head(found: Found) -> dict[str, Any]:
 
 
 def without_secrets(uri: str) -> str:
-    """A URI without user, password and query: what a page may say that is passed on."""
-    if "://" not in uri:
-        return uri
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    """A URI without user, password and query: what a page may say that is passed on. A path is a path."""
+    return addresses.without_secrets(uri) if "://" in uri else uri

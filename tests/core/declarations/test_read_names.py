@@ -171,3 +171,14 @@ def test_an_asset_that_uses_a_parameter_that_it_does_not_declare_is_refused() ->
         Catalog([days], Parameters)
     assert refused.value.message == "asset gold.days: parameter 'rule' is used and not declared"
     assert refused.value.remedy == "Take it as an argument: def days(…, *, rule)."
+
+
+def test_a_name_that_a_class_inside_gives_itself_is_no_parameter() -> None:
+    def days() -> Any:
+        class Wide:
+            rule = 1
+            twice = rule
+
+        return Wide
+
+    assert undeclared(days, ["rule"]) == []

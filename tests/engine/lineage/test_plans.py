@@ -56,6 +56,10 @@ CASES: Mapping[str, Case] = {
         lambda a, b: a.withColumnRenamed("v", "w").drop("t", "xs").drop(a.n).toDF("x", "y"),
         {"x": "a.k =", "y": "a.v ="},
     ),
+    "renamed one after the other": Case(
+        lambda a, b: a.select("k", "v", "n").withColumnsRenamed({"k": "x", "v": "k", "x": "V", "n": "m"}),
+        {"V": "a.k =", "k": "a.v =", "m": "a.n ="},
+    ),
     "choices": Case(
         lambda a, b: a.select(
             F.when(F.col("t") == "x", F.col("v")).when(F.col("n") > 1, 0.0).otherwise(F.col("k")).alias("w"),

@@ -92,7 +92,7 @@ function made(edges, unknown, app) {
 }
 
 function rowsFrom(asset, app) {
-  if (!asset.rows_from.length) return null;
+  if (!asset.rows_from.length && !asset.unknown.length) return null;
   const by = new Map();
   for (const [of, column, kind] of asset.rows_from) {
     const id = `${of} ${kind}`;
@@ -100,16 +100,18 @@ function rowsFrom(asset, app) {
     by.get(id)[2].push(column);
   }
   const parts = [...by.values()].map(([of, kind, names]) => el("li", null, `${HOW[kind].replace("decides: ", "")} by `, names.map((name, at) => [at ? ", " : "", app.link(name, "assets", of, name)]), ` of ${of}`));
-  return el("details", null, el("summary", null, "What decides which rows there are"), el("ul", null, parts));
+  return el("details", null, el("summary", null, "What decides which rows there are"), el("ul", null, parts, asset.unknown.length ? el("li", { class: "note" }, `unknown: ${asset.unknown.join(", ")}`) : null));
 }
 
 // Where a column comes from and goes to, by asset.
 function lineage(asset, column, told, app) {
   const list = (title, found, none) => el("div", null, el("h4", null, title), found.size ? [...found].map(([of, kinds]) => el("div", { class: "of" }, el("strong", null, of), el("ul", null, [...kinds].map(([name, how]) => el("li", null, app.link(name, "assets", of, name), el("span", { class: "dim" }, ` ${[...how].map((kind) => HOW[kind]).join("; ")}`)))))) : el("p", { class: "dim" }, none));
-  const unknown = asset.known === "lacking" ? "It is not recorded where it comes from." : "From no column: a constant, a count of rows, or made of parameters.";
+  const unknown = asset.known === "lacking" ? "It is not recorded where it comes from." : told.lost.length ? "It could not be read where it comes from." : "From no column: a constant, a count of rows, or made of parameters.";
   return el("section", { class: "lineage", "aria-label": `Lineage of ${asset.key}.${column}` },
     el("h3", null, `${column}: ${told.words}`),
-    el("div", { class: "pair" }, list("↑ comes from", told.above, unknown), list("↓ goes into", told.below, "No column of these tables is made of it.")));
+    el("div", { class: "pair" }, list("↑ comes from", told.above, unknown), list("↓ goes into", told.below, "No column of these tables is made of it.")),
+    told.lost.map(([name, what]) => el("p", { class: "note" }, `Not all is known of where ${name} comes from: ${what.join(", ")}`)),
+    told.open.length ? el("p", { class: "note" }, `It may go into what could not be read, too: ${told.open.slice(0, SHOWN).join(", ")}${told.open.length > SHOWN ? ` and ${told.open.length - SHOWN} more` : ""}`) : null);
 }
 
 function contract({ contract: of }) {

@@ -117,16 +117,22 @@ function ofAsset(graph, key) {
   return { chosen: key, above: reach("above"), below: reach("below"), joins };
 }
 
-// What lights up for a column, and the same as lists.
+// What lights up for a column, and the same as lists. lost: columns on the way up, itself among them, and what of each
+// could not be read; open: others of which that is so, which may be made of it.
 function ofColumn(columns, key, column) {
   const joins = new Set();
   const above = walked(columns, key, column, "above", joins);
   const below = walked(columns, key, column, "below", joins);
   const badges = (found, mark) => new Map([...found].map(([of, kinds]) => [of, `${mark} ${kinds.size === 1 ? [...kinds.keys()][0] : `${kinds.size} columns`}`]));
   const total = (found) => [...found.values()].reduce((sum, kinds) => sum + kinds.size, 0);
+  const from = [[key, new Map([[column, null]])], ...above];
+  const lost = from.flatMap(([of, kinds]) => [...kinds.keys()].map((name) => [`${of}.${name}`, columns.get(of).get(name).unknown]));
+  const open = [...columns].flatMap(([of, some]) => [...some].filter(([, one]) => one.unknown.length).map(([name]) => `${of}.${name}`));
   return {
     above,
     below,
+    lost: lost.filter(([, unknown]) => unknown.length),
+    open: open.filter((name) => name !== `${key}.${column}`),
     words: `comes from ${counted(total(above), "column")}, goes into ${counted(total(below), "column")}`,
     lit: { chosen: key, above: badges(above, "↑"), below: badges(below, "↓"), joins },
   };

@@ -79,6 +79,11 @@ export function scrolling(label, ...children) {
   return el("div", { class: "scrolls", role: "region", "aria-label": label, tabindex: "0" }, children);
 }
 
+// A word of a command, as a shell takes it for one.
+export function quoted(text) {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
+}
+
 // A command that can be copied.
 export function command(text, app) {
   const copy = el("button", { type: "button", class: "copy", "aria-label": `Copy: ${text}` }, "copy");

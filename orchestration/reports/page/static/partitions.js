@@ -1,6 +1,6 @@
 // The page "Partitions": what is not as it should be, a calendar per asset, counts. See partition_facts.py for facts.
 import { calendar, chooser, dayOf, daysOf, monthAtFirst, monthOf, spanChooser, spanOf, spanText, swatch, textOf, yearOf } from "./calendar.js";
-import { command, count, counted, el, fill, state, table } from "./dom.js";
+import { command, count, counted, el, fill, quoted, state, table } from "./dom.js";
 
 const AT_FIRST = 15;
 const PATTERN = { stale: "p-slant", missing: "p-dots", failed: "p-cross", unrecorded: "p-upright", damaged: "p-level" };
@@ -131,7 +131,7 @@ export function draw(root, facts, app) {
     const run = at(row, day);
     const place = places[row];
     const called = textOf(run && asset.whole ? run[0] : day);
-    const where = `--partitions ${called} --locations ${place.key}`;
+    const where = `--partitions ${called} --locations ${quoted(place.key)}`;
     const name = run ? facts.kinds[run[2]][0] : "missing";
     const parts = [el("h3", null, `${asset.key} ${called}/${place.key}`)];
     parts.push(el("p", null, run ? [said(run[2]), " ", why(run[2])] : "There is no partition."));

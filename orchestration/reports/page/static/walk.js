@@ -12,19 +12,21 @@ function along(first, then) {
   return DIRECT[Math.max(DIRECT.indexOf(first), DIRECT.indexOf(then))];
 }
 
-// The columns of all assets: name → {above: [[of, column, kind]], below: the same}, by asset or source.
+// The columns of all assets: name → {above: [[of, column, kind]], below: the same, unknown: what of its
+// plan could not be read}, by asset or source.
 export function columnGraph(assets, sources) {
   const graph = new Map();
   const at = (of, column) => {
     if (!graph.has(of)) graph.set(of, new Map());
     const columns = graph.get(of);
-    if (!columns.has(column)) columns.set(column, { above: [], below: [] });
+    if (!columns.has(column)) columns.set(column, { above: [], below: [], unknown: [] });
     return columns.get(column);
   };
   for (const [name, columns] of Object.entries(sources)) for (const column of columns) at(name, column);
   for (const asset of assets) {
-    for (const [column, , , , , edges] of asset.columns) {
+    for (const [column, , , , , edges, unknown] of asset.columns) {
       const here = at(asset.key, column);
+      here.unknown = unknown;
       for (const [of, from, kind] of edges) {
         here.above.push([of, from, kind]);
         at(of, from).below.push([asset.key, column, kind]);
