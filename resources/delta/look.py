@@ -95,9 +95,9 @@ def can_be_listed(uri: str) -> bool:
     files, root = open_files(uri)
     try:
         files.ls(root, detail=False)
+        return bool(files.isdir(root))
     except OSError:
         return False
-    return True
 
 
 # Data files -----------------------------------------------------------------------------------------------------------
