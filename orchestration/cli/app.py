@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, lineage, plans, report, runs, upkeep, verify, watch, worker
+from orchestration.cli import changes, deploy, lineage, mending, plans, report, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -33,6 +33,7 @@ __all__ = [
     "deploy",
     "lineage",
     "main",
+    "mending",
     "plans",
     "report",
     "run",
@@ -62,6 +63,8 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
     found = read_status(workspace, keys, days, place_names(locations))
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)
+    for trouble in found.troubles.values():
+        click.echo(trouble.in_words, err=True)
     if as_json:
         for part in list_to_json(item.to_json() for item in found):
             click.echo(part, nl=False)

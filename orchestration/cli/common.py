@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
-from orchestration.core.errors import LakehouseError, RunError, UsageError
+from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 
@@ -43,9 +43,20 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
+        except Exception as error:
+            if not _of_storage(error):
+                raise
+            click.echo(f"error: {in_a_line(error)}\n  `aqi doctor` says what is wrong with the tables.", err=True)
+            sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 
     return run
+
+
+def _of_storage(error: BaseException) -> bool:
+    """Whether a disk, a file system or a table is to blame, and not this program."""
+    library = type(error).__module__.partition(".")[0]
+    return isinstance(error, OSError) or library in ("deltalake", "_internal", "pyarrow")
 
 
 profile_option = click.option(

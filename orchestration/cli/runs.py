@@ -1,4 +1,4 @@
-"""The commands that change tables: materialize, backfill, repair, wipe."""
+"""The commands that change tables: materialize, backfill, wipe; `repair` is in ``mending``."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def materialize(
     )
     if dry_run:
         return show_plan(workspace, request, as_json)
-    return _run(workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output)
+    return run_request(
+        workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output
+    )
 
 
 def _hourly(
@@ -127,7 +129,7 @@ def _hourly(
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
     remember(of_partitions(request.partitions, [place.key for place in workspace.settings.locations]))
-    return _run(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
+    return run_request(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
 
 
 @main.command()
@@ -179,57 +181,9 @@ def backfill(
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
         return show_plan(workspace, request, as_json)
-    return _run(workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output)
-
-
-@main.command()
-@click.argument("selection", default="*")
-@partitions_option
-@locations_option
-@click.option(
-    "--refetch",
-    is_flag=True,
-    help="Instead, fetch what lies behind its question: coordinates that moved, a variable that was never asked for.",
-)
-@dry_run_option
-@yes_option
-@profile_run_options
-@engine_option
-@yarn_check_option
-@profile_option
-@json_option
-@command
-def repair(
-    selection: str,
-    days: str | None,
-    locations: str,
-    refetch: bool,
-    dry_run: bool,
-    yes: bool,
-    profile_run: bool,
-    output: Path | None,
-    engine: str | None,
-    no_yarn_check: bool,
-    profile: str | None,
-    as_json: bool,
-) -> int:
-    """Mend partitions that somebody else changed (`aqi status`: unrecorded).
-
-    Where the rows are still those that were recorded last, the record holds again; else the partition is made anew.
-    Without --partitions: all of them.
-    """
-    check_profile_run(profile_run, output, dry_run=dry_run)
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
-    request = workspace.repair(workspace.select(selection), days, place_names(locations), refetch=refetch)
-    made, _ = workspace.plan(request)
-    if dry_run:
-        return show_plan(workspace, request, as_json)
-    for step in made.steps:
-        what = step.reason if refetch else "compare with what was recorded, make anew what differs"
-        click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
-    if made.steps and not yes:
-        confirm("Go on?")
-    return _run(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
+    return run_request(
+        workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output
+    )
 
 
 @main.command()
@@ -278,7 +232,7 @@ def wipe(
     return 0
 
 
-def _run(
+def run_request(
     workspace: Any,
     request: Any,
     title: str,

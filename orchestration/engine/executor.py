@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from orchestration.core.errors import SourceError
+from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan
@@ -61,7 +61,11 @@ def materialize(
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
     settings.openlineage.check()
-    with spans.span(Phase.PLAN):
+
+    def record_of(plan: Plan) -> RunRecord:
+        return RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
+
+    with spans.span(Phase.PLAN), _written_down(record_of):
         check_ready(workspace, request)
         if request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
@@ -77,10 +81,12 @@ def materialize(
         listener.planned(plan)
         if restart is not None:
             restart.end(ok=not any(item.lacking for item in plan.left_out))
+        if any(item.damaged for item in plan.left_out):
+            record_of(plan).refuse()
         return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
     make_engine = make_engine or own_engine(settings, listener)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
-        with spans.span(Phase.PLAN):
+        with spans.span(Phase.PLAN), _written_down(record_of):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
             if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
@@ -94,7 +100,7 @@ def materialize(
             restart.begin()
             if restart.told:
                 listener.warned(restart.told)
-        record = RunRecord(workspace, run_id, title, plan, listener.warned, flow_run_id, spans)
+        record = record_of(plan)
         record.begin()
         if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
             events.begin(plan)
@@ -160,6 +166,16 @@ def materialize(
     if restart is not None:
         restart.end(ok=summary.ok)
     return summary
+
+
+@contextlib.contextmanager
+def _written_down(record_of: Callable[[Plan], RunRecord]) -> Iterator[None]:
+    """Where tables are in the way of a plan, the journal says that a run was refused."""
+    try:
+        yield
+    except WarehouseError:
+        record_of(Plan((), ())).refuse()
+        raise
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:

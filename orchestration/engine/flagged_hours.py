@@ -7,8 +7,8 @@ from datetime import date
 from orchestration.core.calendar import DAY
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.parameters import Parameters, value_at
-from orchestration.core.partitions.keys import Days
-from orchestration.core.partitions.mappings import FlaggedHours, RunWindow, nothing_flagged
+from orchestration.core.partitions.keys import Days, PartitionKey
+from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, RunWindow, nothing_flagged
 from orchestration.core.state.table_state import TableState
 from resources.delta.warehouse import Warehouse
 
@@ -18,15 +18,21 @@ BLOCK_DAYS = 16
 class TableFlags:
     """The flagged hours of ``asset``'s table at ``version``: hours whose ``window.column`` is at least ``at_least``.
 
-    What is read grows with the days that are asked for, not with the history of the table.
+    What is read grows with the days that are asked for, not with the history of the table. state: of the table; of what
+    is damaged any hour may be flagged.
     """
 
-    def __init__(self, warehouse: Warehouse, asset: Asset, version: int, window: RunWindow, at_least: float) -> None:
+    def __init__(
+        self, warehouse: Warehouse, asset: Asset, state: TableState, window: RunWindow, at_least: float
+    ) -> None:
+        assert state.version is not None, "it is there"
         assert asset.partitions is not None
         self._warehouse = warehouse
         self._key = asset.key
         self._scheme = asset.partitions
-        self._version = version
+        self._version = state.version
+        self._damaged = state.damaged
+        self._lost = () if state.damage is None else tuple(one.path for one in state.damage.lost)
         self._window = window
         self._at_least = at_least
         self._masks: dict[tuple[str, date], int] = {}
@@ -36,6 +42,8 @@ class TableFlags:
         if day not in self._read_days:
             first = date.fromordinal(day.toordinal() // BLOCK_DAYS * BLOCK_DAYS)
             self.read(Days.of(first, first + (BLOCK_DAYS - 1) * DAY))
+        if self._damaged and PartitionKey(day, location) in self._damaged:
+            return ALL_DAY
         return self._masks.get((location, day), 0)
 
     def read(self, days: Days) -> None:
@@ -51,6 +59,7 @@ class TableFlags:
                     (scheme.columns.day, "<=", last),
                     (window.column, ">=", self._at_least),
                 ],
+                without=self._lost,
             )
             locations, instants = (rows.column(name).to_pylist() for name in (scheme.columns.location, window.instant))
             for location, instant in zip(locations, instants, strict=True):
@@ -65,6 +74,8 @@ def flags_of_tables(
     """The flagged hours behind ``window`` in its upstream table as ``state`` has it."""
     if state.version is None or not state.present:
         return nothing_flagged
+    if state.damage is not None and state.damage.trouble is not None and not state.damage.trouble.readable:
+        return nothing_flagged  # and nothing is made from it
     at_least = value_at(parameters, window.at_least)
     assert isinstance(at_least, int | float)
-    return TableFlags(warehouse, assets[window.of], state.version, window, at_least)
+    return TableFlags(warehouse, assets[window.of], state, window, at_least)

@@ -244,7 +244,7 @@ def lacking(
 def _gone(asset: str, partitions: PartitionSet, hours: int) -> WarehouseError:
     return WarehouseError(
         f"{asset}: no answer is kept that has the hours {hours_in_words(hours)} of {partitions}.",
-        "Leave out --from-raw to ask the source again.",
+        "Leave out --from-raw, or add --refetch to a repair, to ask the source again.",
     )
 
 

@@ -15,7 +15,7 @@ from orchestration.core.errors import LakehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
-from orchestration.core.runs.outcome import StepOutcome
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags, worst_lag_hours
@@ -51,6 +51,9 @@ class RunRecord:
         self._spans = spans or Spans()
         self._started = time.perf_counter()
         attempts = {asset: Attempt(planned=planned) for asset, planned in _by_asset(plan.steps).items()}
+        for item in plan.left_out:
+            if item.damaged:
+                attempts.setdefault(item.asset, Attempt())
         self._entry = RunEntry(
             run_id,
             title,
@@ -61,6 +64,13 @@ class RunRecord:
             attempts=attempts,
         )
         self.runner: StepRunner | None = None
+        self._refused = False
+
+    def refuse(self) -> None:
+        """Write down a run of which nothing could be made."""
+        self._refused = True
+        self.begin()
+        self.end(None, None, None)
 
     def begin(self) -> None:
         with self._spans.span(Phase.END):
@@ -80,10 +90,16 @@ class RunRecord:
         for asset, attempt in self._entry.attempts.items():
             done = [outcomes[step.id] for step in self._plan.steps_of(asset) if step.id in outcomes]
             problems = tuple(problem for outcome in done for problem in outcome.problems)
+            problems += tuple(
+                Problem(Outcome.SKIPPED, item.partitions, item.reason)
+                for item in self._plan.left_out
+                if item.asset == asset and item.damaged
+            )
             attempts[asset] = replace(
                 attempt, good=PartitionSet.union_of(outcome.good for outcome in done), problems=problems
             )
         bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
+        bad = bad or self._refused or any(item.damaged for item in self._plan.left_out)
         self._write(
             replace(
                 self._entry,

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.records import provenance_of
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.tables import tell_lost, troubles
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
@@ -36,15 +38,26 @@ class Wipe:
 
 
 def planned_wipes(workspace: Workspace, request: Request) -> list[Wipe]:
-    """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing."""
-    tables = workspace.warehouse.states(workspace.catalog[key] for key in request.assets)
+    """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing.
+
+    Raises WarehouseError where one of the tables cannot be written as it is.
+    """
+    tables = _tables(workspace, request)
     return _wipes(workspace, request, tables)
+
+
+def _tables(workspace: Workspace, request: Request) -> dict[str, TableState]:
+    tables = workspace.states(tuple(request.assets))
+    for key, trouble in troubles(tables).items():
+        if key in request.assets:
+            raise WarehouseError(f"{key}: nothing can be removed: {trouble.what}", trouble.remedy)
+    return tables
 
 
 def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableState]) -> list[Wipe]:
     wipes = []
     for key in reversed(workspace.catalog.keys):
-        if key in tables:
+        if key in request.assets and key in tables:
             there = workspace.catalog[key].asked_by(request.partitions) & tables[key].present
             wipes += [Wipe(key, there, tables[key].records.rows_of(there))] if there else []
     return wipes
@@ -56,10 +69,13 @@ def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> 
     Pending(workspace.warehouse.uri).check(request.assets)
     with locked(workspace, run_id, listener):
         Pending(workspace.warehouse.uri).check(request.assets)
-        tables = workspace.warehouse.states(workspace.catalog[key] for key in request.assets)
+        tables = _tables(workspace, request)
         wipes = _wipes(workspace, request, tables)
         for wipe in wipes:
             asset, state = workspace.catalog[wipe.asset], tables[wipe.asset]
+            lost = () if state.damage is None else state.damage.lost
+            if paths := [one.path for one in lost if one.span.covered(wipe.partitions)]:  # nobody could look there
+                tell_lost(workspace, asset.key, state, run_id, paths)
             at, past = iso(datetime.now(UTC)), workspace.history.past(asset, wiped=True)
             provenance = provenance_of(
                 run_id, asset, at, {}, state, {}, wiped=wipe.partitions, past=past, by=package_version()

@@ -24,13 +24,14 @@ from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Request
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
+from orchestration.core.state.damage import LostFile, look_further
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.holes import Holes, Wanted, holes
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.history import WarehouseHistory
 from orchestration.engine.changes.past import NoPast
-from orchestration.engine.changes.tables import table_changes
+from orchestration.engine.changes.tables import table_changes, with_changes_of_others
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.essential import essential_columns
 from orchestration.engine.flagged_hours import flags_of_tables
@@ -58,7 +59,8 @@ class Workspace:
     def open(cls, project: Project, settings: Settings) -> Workspace:
         """The workspace of ``settings``. Raises ConfigurationError where these do not fit the project."""
         keys = (location.key for location in settings.locations)
-        workspace = cls(project, settings, Warehouse(resolve_warehouse(settings.warehouse.uri), keys))
+        uri, spark = resolve_warehouse(settings.warehouse.uri), settings.engine == "spark"
+        workspace = cls(project, settings, Warehouse(uri, keys, spark=spark))
         if settings.essential:
             _ = workspace.essential  # wrong ones are told before any work
         return workspace
@@ -228,17 +230,41 @@ class Workspace:
         refetch: instead, the fetching of what lies behind its question.
         """
         tables = self.states(keys)
-        present = PartitionSet.union_of(tables[key].present for key in keys if key in tables)
-        self.check_locations(locations, present.locations)
-        if days is not None and locations:
-            partitions = PartitionSet.of(self.days(days), locations)
-        elif days is not None:
-            partitions = self.partitions(days)
-        else:
-            there = (tables[key].present if refetch else tables[key].unrecorded for key in keys if key in tables)
-            partitions = PartitionSet.union_of(there)
-            partitions = partitions.restrict(locations=locations) if locations else partitions
-        return Request(frozenset(keys), partitions, repair=not refetch, refetch=refetch)
+        partitions = self.repaired(keys, tables, days, locations, everything=refetch)
+        kept = {} if refetch else self._kept(keys, partitions, tables)
+        return Request(frozenset(keys), partitions, repair=not refetch, refetch=refetch, kept=kept)
+
+    def repaired(
+        self,
+        keys: Sequence[str],
+        tables: Mapping[str, TableState],
+        days: str | None,
+        locations: Sequence[str],
+        *,
+        everything: bool,
+    ) -> PartitionSet:
+        """What a repair is about; without a range: what is unrecorded, or ``everything`` that is there."""
+        there = {key: tables[key] for key in keys if key in tables}
+        self.check_locations(locations, PartitionSet.union_of(one.present for one in there.values()).locations)
+        if days is not None:
+            return PartitionSet.of(self.days(days), locations) if locations else self.partitions(days)
+        found = PartitionSet.union_of(one.present if everything else one.unrecorded for one in there.values())
+        return found.restrict(locations=locations) if locations else found
+
+    def _kept(
+        self, keys: Sequence[str], partitions: PartitionSet, tables: Mapping[str, TableState]
+    ) -> dict[str, PartitionSet]:
+        """What of unrecorded ``partitions`` can be folded from answers that are kept, by fetched asset."""
+        from orchestration.engine.refolding import lacking
+
+        found = {}
+        for asset in self.project.fetched:
+            own = tables.get(asset.key)
+            if asset.key in keys and asset.hours is not None and own is not None and own.unrecorded & partitions:
+                wanted = own.unrecorded & own.records.partitions & partitions
+                gone = (of for of, _ in lacking(self.raw, asset, wanted, own))
+                found[asset.key] = wanted - PartitionSet.union_of(gone)
+        return found
 
     def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
         """What is to be removed; of named locations without a range everything, configured or not."""
@@ -306,7 +332,8 @@ class Workspace:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""
         needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
         assets = [asset for asset in self.catalog if asset.key in needed]
-        self._known.update(self.warehouse.states(assets, self._known))
+        found = with_changes_of_others(self, self.warehouse.states(assets, self._known))
+        self._known.update({key: look_further(state, *self.compared.get(key, ())) for key, state in found.items()})
         return {asset.key: self._known[asset.key] for asset in assets if asset.key in self._known}
 
     def counted_states(self, keys: Sequence[str]) -> dict[str, TableState]:
@@ -330,9 +357,18 @@ class Workspace:
         return ValueCounts(self.warehouse)
 
     @cached_property
+    def compared(self) -> dict[str, tuple[tuple[LostFile, ...], PartitionSet]]:
+        """What a comparison of rows with their records has found, by asset: files, and partitions that differ."""
+        return {}
+
+    @cached_property
     def _known(self) -> dict[str, TableState]:
         """The states that were read before: what has been committed since is read on top of them."""
         return {}
+
+    def forget(self, key: str) -> None:
+        """What was known of a table is of another one by now."""
+        self._known.pop(key, None)
 
     def plan(self, request: Request, current: Current | None = None) -> tuple[Plan, dict[str, TableState]]:
         """The plan for ``request`` over the warehouse as it is now, and the states that it rests on.

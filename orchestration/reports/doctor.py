@@ -19,7 +19,7 @@ from psutil import virtual_memory
 
 from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
 from orchestration.engine.changes.places import check_swapped, locations_of
-from orchestration.engine.changes.tables import foreign_columns, table_changes
+from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
@@ -126,8 +126,25 @@ def examine_tables(workspace: Workspace) -> list[Finding]:
     """Look at the tables beside their contracts and the configuration; never raises LakehouseError."""
     return [
         _look("tables", lambda: _tables(workspace)),
+        *_damaged(workspace),
         _look("locations", lambda: _locations(workspace)),
     ]
+
+
+def _damaged(workspace: Workspace) -> list[Finding]:
+    """A fault for each table of which files are lost, or that cannot be read or written as it is."""
+    try:
+        states = workspace.states(workspace.catalog.keys)
+    except LakehouseError:
+        return []  # told of the tables as a whole
+    found = []
+    for key, state in states.items():
+        if state.damage is not None and (trouble := state.damage.trouble) is not None:
+            found.append(Finding(f"table {key}", False, trouble.what, trouble.remedy))
+        elif state.damage is not None:
+            damaged = f" ({len(state.damaged)} partitions are damaged)"
+            found.append(Finding(f"table {key}", False, state.damage.in_short + damaged, state.damage.remedy(key)))
+    return found
 
 
 def _tables(workspace: Workspace) -> str:
@@ -136,8 +153,9 @@ def _tables(workspace: Workspace) -> str:
     Pending(workspace.warehouse.uri).check(frozenset(keys))
     states = workspace.states(keys)
     changes, blocked = table_changes(workspace, keys, states)
-    if blocked:
-        raise UsageError("; ".join(blocked.values()))
+    in_trouble = troubles(states)
+    if others := [why for key, why in blocked.items() if key not in in_trouble]:
+        raise UsageError("; ".join(others))
     told = [change.text for change in changes] + foreign_columns(workspace, keys, states)
     return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
 

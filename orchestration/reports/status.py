@@ -1,4 +1,4 @@
-"""The state of every partition: fresh, stale, missing, failed or unrecorded, and why; from the tables' logs.
+"""The state of every partition: fresh, stale, missing, failed, unrecorded or damaged, and why; from the tables.
 
 The journal of runs adds why the last attempt at something that is not fresh failed; it decides nothing.
 """
@@ -21,11 +21,13 @@ from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
+from orchestration.core.state.damage import Trouble
 from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.judged import Alike, judged
 from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.tables import troubles
 from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.holes import marked
@@ -40,6 +42,7 @@ STYLES = {
     State.MISSING: "yellow",
     State.FAILED: "red",
     State.UNRECORDED: "red",
+    State.DAMAGED: "bold red",
 }
 
 
@@ -104,11 +107,11 @@ class StatusGroup:
 class Statuses:
     """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time.
 
-    holes: of the assets that have days, by key.
+    holes: of the assets that have days, by key. troubles: by key, of tables that cannot be read or written as they are.
     """
 
-    def __init__(self, assets: Sequence[_OfAsset], holes: Mapping[str, Holes]) -> None:
-        self._assets, self.holes = assets, holes
+    def __init__(self, assets: Sequence[_OfAsset], holes: Mapping[str, Holes], troubles: Mapping[str, Trouble]) -> None:
+        self._assets, self.holes, self.troubles = assets, holes, troubles
         self.groups = tuple(part.group for asset in assets for part in asset.parts)
 
     def __iter__(self) -> Iterator[PartitionStatus]:
@@ -149,7 +152,7 @@ def read_status(
             asked |= of.missing | of.gaps
         alike = marked(judged(Judge(asset, tables, current), asked), of, workspace.settings.since)
         found.append(_OfAsset(asset, tables.get(key, TableState()), alike, current, attempts))
-    return Statuses(found, holes)
+    return Statuses(found, holes, {key: one for key, one in troubles(tables).items() if key in keys})
 
 
 @dataclass(frozen=True, slots=True)

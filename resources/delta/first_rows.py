@@ -46,10 +46,10 @@ def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None,
         if limit is not None and limit <= FEW_ROWS and _is_plain(table):
             return _first_rows(table, key, limit, within)
         return _all_rows(table, key, limit, within)
-    except (DeltaError, OSError, pa.ArrowException) as error:
+    except (DeltaError, OSError, pa.ArrowException, KeyError) as error:
         raise WarehouseError(
             f"{local_path(uri)} cannot be read at version {version} ({in_a_line(error)})",
-            "Look what is wrong with it: aqi status.",
+            "`aqi status` says what is wrong with it, and what mends it.",
         ) from error
 
 

@@ -6,11 +6,12 @@ Needed where commits are missing from the log.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
 from orchestration.core.errors import WarehouseError
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.table_state import FileSpan
 
@@ -36,7 +37,8 @@ def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
         table = DeltaTable(uri, version=version)
         files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
         if columns is None:
-            return Live(PartitionSet(has_null=bool(files)), {file["path"]: FileSpan(has_null=True) for file in files})
+            spans = {file["path"]: FileSpan(has_null=True, size=file.get("size_bytes")) for file in files}
+            return Live(PartitionSet(has_null=bool(files)), spans)
         spans = {file["path"]: _span(file, columns) for file in files}
         return Live(_partitions(table.to_pyarrow_dataset(), columns), spans)
     except (DeltaError, pa.ArrowException, OSError) as error:
@@ -54,19 +56,28 @@ def span_of(first_day: Any, last_day: Any, first_location: Any, last_location: A
 
 def _span(file: Mapping[str, Any], columns: PartitionColumns) -> FileSpan:
     ends = (file.get(f"{end}.{column}") for column in columns for end in ("min", "max"))
-    return span_of(*ends)
+    return replace(span_of(*ends), size=file.get("size_bytes"))
 
 
 def _partitions(rows: Any, columns: PartitionColumns) -> PartitionSet:
-    import pyarrow as pa
-
     keys: set[PartitionKey] = set()
     for batch in rows.to_batches(columns=list(columns)):
-        for row in pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([]).to_pylist():
-            day, location = _day(row[columns.day]), row[columns.location]
-            if day is not None and location is not None:
-                keys.add(PartitionKey(day, location))
+        keys |= partitions_in(batch, columns)
     return PartitionSet.from_keys(keys)
+
+
+def partitions_in(batch: Any, columns: PartitionColumns | None) -> set[PartitionKey]:
+    """The partitions that rows of Arrow are of; columns: None for an unpartitioned table."""
+    import pyarrow as pa
+
+    if columns is None:
+        return {NULL_KEY} if batch.num_rows else set()
+    keys = set()
+    for row in pa.Table.from_batches([batch]).group_by(list(columns)).aggregate([]).to_pylist():
+        day, location = _day(row[columns.day]), row[columns.location]
+        if day is not None and location is not None:
+            keys.add(PartitionKey(day, location))
+    return keys
 
 
 def _day(value: Any) -> date | None:

@@ -15,13 +15,15 @@ from typing import Any
 
 from orchestration.core.errors import EnvironmentError_, PartitionRangeError, WarehouseError
 from orchestration.core.partitions.scheme import PartitionColumns
-from orchestration.core.state.provenance import FORMAT, MARK, Provenance, format_of
+from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps, format_of
 from orchestration.core.state.table_state import Commit, FileSpan, TableState
 from resources.delta.live_files import read_live, span_of
 from resources.delta.snapshot_files import SnapshotFiles
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, write_whole
 
+MOST = (1 << 62) - 1
+"""No table has a higher version: a file of such a name is none of its log's."""
 PROVENANCE_FOLDER = "_aqi"
 """Beside the data of a table; Delta leaves folders alone that begin with ``_``."""
 
@@ -87,6 +89,8 @@ class DeltaLog:
         metadata: str | None = None
         schema: str | None = None
         description: str | None = None
+        protocol: str | None = None
+        properties: str | None = None
         touched: list[FileSpan] = []
         added: dict[str, FileSpan] = {}
         removed: set[str] = set()
@@ -96,11 +100,14 @@ class DeltaLog:
             elif "metaData" in action:
                 schema = action["metaData"].get("schemaString")
                 description = action["metaData"].get("description")
+                properties = dumps(action["metaData"].get("configuration") or {})
+            elif "protocol" in action:
+                protocol = dumps(action["protocol"])
             elif "add" in action or "remove" in action:
                 file = action.get("add") or action["remove"]
                 path, span = file["path"], self._span(file.get("stats"))
                 if "add" in action:
-                    added[path] = span
+                    added[path] = replace(span, size=file.get("size"))
                 else:
                     removed.add(path)
                     span = files.get(path, span)
@@ -110,7 +117,8 @@ class DeltaLog:
         if format_of(metadata) is not None:
             assert metadata is not None
             provenance = self._provenance(json.loads(metadata), version)
-        return Commit(version, provenance, tuple(touched), added, frozenset(removed), schema, description)
+        said = {"schema": schema, "description": description, "protocol": protocol, "properties": properties}
+        return Commit(version, provenance, tuple(touched), added, frozenset(removed), **said)
 
     def _provenance(self, data: Mapping[str, Any], version: int) -> Provenance:
         self._refuse_newer(data, version)
@@ -158,25 +166,37 @@ class DeltaLog:
 
         until: as it was at that version; None for now.
         Commits that are gone may have changed anything: where some are missing, nothing of before is trusted, and
-        every partition that has rows is there.
+        every partition that has rows is there. Raises WarehouseError where the log, or the table, cannot be read.
         """
+        state, error = self.state_as_far(start, until)
+        if error is not None:
+            raise error
+        return state
+
+    def state_as_far(
+        self, start: TableState | None = None, until: int | None = None
+    ) -> tuple[TableState, WarehouseError | None]:
+        """The state as far as the log can be read, and why it cannot be any further; see ``state``."""
         names = self._log_names()
         newest = _newest(names)
         if newest is None:
-            return start or TableState()
+            return start or TableState(), None
         newest = newest if until is None else min(newest, until)
         state = replace(start or self.snapshots.newest(newest) or TableState(), places=self._places)
-        for version in _commits(names):
-            if not _last(state) < version <= newest:
-                continue
-            try:
-                commit = self.commit(version, state.files)
-            except FileNotFoundError:  # removed since it was listed
-                continue
-            if version > _last(state) + 1:
-                state = self._after_gap(state, version - 1, newest)
-            state = state.after(commit)
-        return self._after_gap(state, newest, newest) if newest > _last(state) else state
+        try:
+            for version in _commits(names):
+                if not _last(state) < version <= newest:
+                    continue
+                try:
+                    commit = self.commit(version, state.files)
+                except FileNotFoundError:  # removed since it was listed
+                    continue
+                if version > _last(state) + 1:
+                    state = self._after_gap(state, version - 1, newest)
+                state = state.after(commit)
+            return (self._after_gap(state, newest, newest) if newest > _last(state) else state), None
+        except WarehouseError as error:
+            return state, error
 
     def _after_gap(self, state: TableState, version: int, newest: int) -> TableState:
         live = read_live(self.uri, newest, self._columns)
@@ -198,12 +218,13 @@ class DeltaLog:
 
 
 def _commits(names: Iterable[str]) -> list[int]:
-    return sorted(int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.json", name))
+    found = (int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.json", name))
+    return sorted(version for version in found if version <= MOST)
 
 
 def _newest(names: Iterable[str]) -> int | None:
-    found = (name for name in names if re.match(r"[0-9]{20}\.(json$|checkpoint\.)", name))
-    return max((int(name[:20]) for name in found), default=None)
+    found = (int(name[:20]) for name in names if re.match(r"[0-9]{20}\.(json$|checkpoint\.)", name))
+    return max((version for version in found if version <= MOST), default=None)
 
 
 def _last(state: TableState) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
+from resources.delta.mending import unreadable
 from resources.delta.rows import check_mapping, covering, local_path, stored_batches
 from resources.delta.warehouse import Warehouse, predicate
 
@@ -57,7 +58,7 @@ class PlainTables:
             check_mapping(table)
             return self.plain(table, asset, partitions) or table
         except (DeltaError, OSError, pa.ArrowException) as error:
-            raise unreadable(asset, version, error) from error
+            raise unreadable(asset.key, version, error) from error
 
     def open(self, asset: Asset, version: int) -> Any:
         """The deltalake table at a version. Raises as deltalake."""
@@ -92,7 +93,7 @@ class PlainTables:
             if Path(path).stat().st_size != logged.get(name):
                 raise WarehouseError(
                     f"{asset.key}: the data file {name} is not as large as the table's log says",
-                    "Restore it from a copy, or materialize the table's partitions again with --force.",
+                    f"Restore it from a copy, or call `aqi repair {asset.key}`.",
                 )
         return files
 
@@ -121,14 +122,5 @@ def lost_file(asset: Asset, error: OSError) -> WarehouseError:
     """The error of a table of which a data file cannot be looked at."""
     return WarehouseError(
         f"{asset.key}: a data file of its table cannot be read ({in_a_line(error)[:300]})",
-        "Restore it from a copy, or materialize the table's partitions again with --force.",
-    )
-
-
-def unreadable(asset: Asset, version: int, error: Exception) -> WarehouseError:
-    """The error of a table that cannot be read."""
-    return WarehouseError(
-        f"{asset.key}: its table cannot be read at version {version} ({in_a_line(error)[:300]})",
-        "Restore it from a copy, or move its folder away and materialize it again; what only Spark can read, "
-        "`--engine spark` does.",
+        f"Restore it from a copy, or call `aqi repair {asset.key}`.",
     )

@@ -25,10 +25,6 @@ MOST_TERMS = 64
 
 More are put into one that covers them, and the rows that it covers besides are written back as they are.
 """
-PLAIN_FEATURES = frozenset({"appendOnly", "checkConstraints", "invariants", "timestampNtz"})
-INVARIANTS = "delta.invariants"
-CHECKS_AND_INVARIANTS, BY_FEATURES = 3, 7
-"""Versions of Delta's protocol for writers: up to the one all is known, from the other on features are listed."""
 BATCH_ROWS = 8_192
 """deltalake holds some batches beside the row group that it writes: eight times as many rows took 80 MB more."""
 ROW_GROUP_ROWS = 131_072
@@ -176,17 +172,6 @@ def check_mapping(table: Any) -> None:
         )
 
 
-def takes_commits(table: Any) -> bool:
-    """Whether deltalake can answer for a commit of rows to a deltalake table, whatever others did to it."""
-    protocol, configuration = table.protocol(), table.metadata().configuration
-    mapping = configuration.get("delta.columnMapping.mode", "none")
-    features = {*(protocol.writer_features or ()), *(protocol.reader_features or ())}
-    if any(name.startswith("delta.constraints.") for name in configuration) or INVARIANTS in table.schema().to_json():
-        return False  # it plans such expressions by a dialect of its own, which has not all functions of Spark's
-    known = protocol.min_writer_version <= CHECKS_AND_INVARIANTS or protocol.min_writer_version == BY_FEATURES
-    return known and features <= PLAIN_FEATURES and mapping.lower() in ("none", "")
-
-
 def _next_commit(uri: str, table: Any) -> Path:
     return Path(uri) / "_delta_log" / f"{table.version() + 1:020}.json"
 
@@ -220,7 +205,7 @@ def batches_of(
                         batch = batch.filter(pc.is_in(_partition_of(batch, columns), value_set=names))
                     count += batch.num_rows
                     if batch.num_rows:
-                        yield _as(batch, schema)
+                        yield in_schema(batch, schema)
         if count != number:
             raise WarehouseError(f"{count} rows are there to be committed, and must be {number}")
 
@@ -263,7 +248,7 @@ def stored_batches(
             elif unwanted is not None:
                 batch = batch.filter(pc.invert(pc.is_in(at, value_set=unwanted)))
         if batch.num_rows:
-            yield _as(batch, schema)
+            yield in_schema(batch, schema)
 
 
 def _dataset(table: Any) -> Any:
@@ -338,7 +323,7 @@ def _is_box(partitions: PartitionSet) -> bool:
     return bool(partitions) and _box(partitions) == partitions
 
 
-def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def in_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch in the columns and types of a schema. Raises WarehouseError for a value that has no place in it."""
     import pyarrow as pa
 

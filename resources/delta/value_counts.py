@@ -16,6 +16,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.table_state import TableState
 from resources.delta.warehouse import Warehouse
@@ -82,16 +83,17 @@ class ValueCounts:
             there = [name for name in columns if name in fields]
             if not there:
                 return None
+            without = () if state.damage is None else [one.path for one in state.damage.lost]
             for first, last in _spans(partitions):
                 filters = [(of.day, ">=", first), (of.day, "<=", last)]
-                rows = self._warehouse.read_arrow(asset.key, state.version, [*of, *there], filters)
+                rows = self._warehouse.read_arrow(asset.key, state.version, [*of, *there], filters, without)
                 counts = rows.group_by([of.day, of.location]).aggregate([(name, "count") for name in there])
                 days, places = counts[of.day].to_pylist(), counts[of.location].to_pylist()
                 values = zip(*(counts[f"{name}_count"].to_pylist() for name in there), strict=True)
                 for day, place, numbers in zip(days, places, values, strict=True):
                     alike.setdefault(numbers, dict(zip(there, numbers, strict=True)))
                     found[PartitionKey(day, place)] = alike[numbers]
-        except (DeltaError, pa.ArrowException, OSError):
+        except (WarehouseError, DeltaError, pa.ArrowException, OSError):
             return None
         return found
 

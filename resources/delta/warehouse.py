@@ -11,21 +11,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.errors import CommitConflict, EnvironmentError_
+from orchestration.core.errors import CommitConflict, EnvironmentError_, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
 from orchestration.core.state.table_state import TableState
+from resources.delta.features import Features
 from resources.delta.log import DeltaLog
-from resources.delta.rows import few_terms, replace_rows, takes_commits
+from resources.delta.look import can_be_listed, looked
+from resources.delta.mending import take_out, unreadable, without_files
+from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -50,12 +55,19 @@ class Warehouse:
 
     places: the locations that there can be; with them, no location is overlooked in files that others wrote.
     inline_characters: provenance that is longer lies in a file beside the table, which its commit names.
+    spark: whether Spark reads and writes the tables, which knows features that are unknown here.
     """
 
     def __init__(
-        self, uri: str, places: Iterable[str] = (), *, inline_characters: int = INLINE_METADATA_CHARACTERS
+        self,
+        uri: str,
+        places: Iterable[str] = (),
+        *,
+        inline_characters: int = INLINE_METADATA_CHARACTERS,
+        spark: bool = False,
     ) -> None:
         self._places = tuple(places)
+        self._spark = spark
         self._inline_characters = inline_characters
         self._schemas: dict[tuple[str, int | None], tuple[list[dict[str, Any]], str | None]] = {}
         self.is_local = "://" not in uri or uri.startswith("file://")
@@ -75,7 +87,10 @@ class Warehouse:
         return DeltaLog(self.table_uri(asset.key), columns, () if columns is None else self._places)
 
     def state(self, asset: Asset, start: TableState | None = None) -> TableState:
-        """The state of an asset's table, from its log; ``start``: an earlier state to go on from."""
+        """The state of an asset's table, from its log; ``start``: an earlier state to go on from, whose damage stays.
+
+        Raises WarehouseError where the log cannot be read.
+        """
         with self._readable():
             return self._log(asset).state(start)
 
@@ -90,12 +105,26 @@ class Warehouse:
             ) from error
 
     def states(self, assets: Iterable[Asset], known: Mapping[str, TableState] | None = None) -> dict[str, TableState]:
-        """The states of several assets' tables, by key; assets without a table are left out.
+        """The states of several assets' tables, by key, with what a look at each found to be wrong with it.
 
-        known: earlier states, to go on from.
+        Assets without a table are left out. known: earlier states, to go on from.
         """
-        found = {asset.key: self.state(asset, (known or {}).get(asset.key)) for asset in assets}
-        return {key: state for key, state in found.items() if state.version is not None}
+        found = {asset.key: self._looked(asset, (known or {}).get(asset.key)) for asset in assets}
+        return {key: state for key, state in found.items() if state.version is not None or state.damage is not None}
+
+    def _looked(self, asset: Asset, start: TableState | None) -> TableState:
+        with self._readable():
+            try:
+                return looked(asset.key, self._log(asset), start, spark=self._spark)
+            except OSError as error:
+                if not can_be_listed(self.uri) or not (self.is_local or isinstance(error, PermissionError)):
+                    raise  # it is not this table's trouble
+                what = f"the table of {asset.key} cannot be read ({in_a_line(error)})"
+                remedy = f"`aqi repair {asset.key} --rebuild` makes it anew."
+                if isinstance(error, PermissionError):
+                    remedy = f"Give this user rights to read and write {self.table_uri(asset.key)}."
+                known = as_folded(start or TableState())
+                return look_at(known, (), Trouble(what, remedy, recorded=start is not None))
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
         """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.
@@ -152,19 +181,32 @@ class Warehouse:
         version: int,
         columns: Sequence[str] | None = None,
         filters: list[tuple[str, str, Any]] | None = None,
+        without: Collection[str] = (),
     ) -> pa.Table:
-        """Rows of a table at a version, without a JVM. filters: conjunction, pyarrow's form; prunes files."""
+        """Rows of a table at a version, without a JVM. filters: conjunction, pyarrow's form; prunes files.
+
+        without: files that are not read. Raises WarehouseError where the table cannot be read.
+        """
+        import pyarrow as pa
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
         from pyarrow.parquet import filters_to_expression
 
-        dataset = DeltaTable(self.table_uri(key), version=version).to_pyarrow_dataset()
-        # Arrow would read sixteen batches of four files ahead of what it filters.
-        return dataset.scanner(
-            columns=None if columns is None else list(columns),
-            filter=None if filters is None else filters_to_expression(filters),
-            batch_readahead=2,
-            fragment_readahead=1,
-        ).to_table()
+        try:
+            dataset = DeltaTable(self.table_uri(key), version=version).to_pyarrow_dataset()
+            # Arrow would read sixteen batches of four files ahead of what it filters.
+            return (
+                (without_files(dataset, without) if without else dataset)
+                .scanner(
+                    columns=None if columns is None else list(columns),
+                    filter=None if filters is None else filters_to_expression(filters),
+                    batch_readahead=2,
+                    fragment_readahead=1,
+                )
+                .to_table()
+            )
+        except (DeltaError, pa.ArrowException, OSError) as error:
+            raise unreadable(key, version, error) from error
 
     def read_partitions(self, asset: Asset, version: int, partitions: PartitionSet) -> pa.Table:
         """The rows of some partitions of a dated table at a version, without a JVM.
@@ -197,7 +239,7 @@ class Warehouse:
         if self.folder is None:
             return False
         try:
-            return takes_commits(DeltaTable(self.table_uri(asset.key)))
+            return Features.of_table(DeltaTable(self.table_uri(asset.key))).take_commits
         except DeltaError:  # a feature that it does not even know by name
             return False
 
@@ -268,13 +310,25 @@ class Warehouse:
         except CommitFailedError as error:
             raise conflict from error
 
-    def metadata(self, asset: Asset, provenance: Provenance) -> str:
-        """What a commit has to say; where that is too large, it is written to a file first, which this names."""
+    def tell_lost(self, asset: Asset, lost: Iterable[LostFile], provenance: Provenance, base: TableState) -> None:
+        """One commit that takes lost files out of a table's log; base: the state on which this was decided.
+
+        Raises as ``mending.take_out``.
+        """
+        logged = {unquote(path): path for path in base.files}
+        paths = [logged[one.path] for one in lost]
+        take_out(self.table_uri(asset.key), paths, self.metadata(asset, provenance), base.version)
+
+    def metadata(self, asset: Asset, provenance: Provenance, uri: str = "") -> str:
+        """What a commit has to say; where that is too large, it is written to a file first, which this names.
+
+        uri: of the table, where it is not the asset's own place.
+        """
         text = dumps(provenance.to_json())
         if len(text) <= self._inline_characters:
             return text
         digest = hashlib.sha256(text.encode()).hexdigest()
-        self._log(asset).keep_provenance(digest, text)
+        DeltaLog(uri or self.table_uri(asset.key)).keep_provenance(digest, text)
         return dumps({MARK: FORMAT, "run": provenance.run_id, "asset": asset.key, "by": provenance.by, "file": digest})
 
 

@@ -110,17 +110,22 @@ def test_a_rule_that_was_tightened_takes_no_row_away(told: Story) -> None:
     assert values(told, DAY_2) == before
 
 
-def test_a_lost_file_is_named_and_its_table_as_it_was(told: Story) -> None:
+def test_a_lost_file_is_named_and_its_table_as_it_was_and_force_mends_it(told: Story) -> None:
+    """Put back, it is as if nothing had been; forced, what it held is folded from all answers that are kept."""
     ok(told.materialize())
-    lost = DeltaTable(told.lake.uri(oracle.BRONZE)).file_uris()[0]
-    Path(lost.removeprefix("file://")).rename(told.folder / "lost")
+    lost = Path(DeltaTable(told.lake.uri(oracle.BRONZE)).file_uris()[0].removeprefix("file://"))
+    lost.rename(told.folder / "lost")
     told.clock.pass_(minutes=30)
-    summary = told.lake.materialize(RANGE, FETCHED, force=True)
-    (step,) = [outcome for outcome in summary.outcomes if outcome.step.asset == oracle.BRONZE]
+    summary = told.lake.materialize(RANGE, FETCHED)
     assert not summary.ok
-    assert "cannot be read" in step.problems[0].message and "Restore its files" in step.problems[0].message
-    (told.folder / "lost").rename(lost.removeprefix("file://"))
+    (reason,) = [item.reason for item in summary.plan.left_out if item.asset == oracle.BRONZE]
+    assert f"{lost.name} is gone" in reason and f"`aqi repair {oracle.BRONZE}`" in reason
+    (told.folder / "lost").rename(lost)
     told.check()
+    lost.unlink()
+    ok(told.materialize(force=True))
+    told.check()
+    assert not told.lake.materialize(RANGE).plan.left_out
 
 
 def test_the_same_answer_by_force_commits_nothing_where_an_optional_value_had_gone(told: Story) -> None:

@@ -103,6 +103,24 @@ class TableDifference:
         """Whether nothing can be written to the table as it is."""
         return bool(self.refused or self.foreign_required or self.needs_migration)
 
+    def by_others(self, followed: bool) -> bool:
+        """Whether others changed the table, and not its author the contract. followed: rows were made by this very
+        contract last, so the table was once as it says."""
+        ours = (self.removed, self.renamed, self.refused)
+        return followed and not any(ours) and bool(self.retyped or self.tightened or self.added_required)
+
+    @property
+    def of_others(self) -> str:
+        """What they changed, in words."""
+        said = [f"{name} is {before} and must be {after}" for name, before, after in self.retyped]
+        if self.tightened:
+            said.append(f"{_names(self.tightened)} may be null and must not")
+        if self.added_required:
+            said.append(f"{_names(self.added_required)} is gone")
+        if self.foreign_required:
+            said.append(f"{_names(self.foreign_required)} was added, which must not be null")
+        return "; ".join(said)
+
     @property
     def remedy(self) -> str:
         """What to do about it, a sentence; "" where nothing needs doing."""

@@ -93,7 +93,8 @@ class LeftOut:
     """Partitions of a selected asset that the plan does not make, and why, as a sentence.
 
     lacking: something that they need is missing; otherwise there is nothing to be made yet. refetch: only the source
-    could give them as they would be asked for today.
+    could give them as they would be asked for today. damaged: a table that they need, or their own, is damaged or in
+    trouble.
     """
 
     asset: str
@@ -101,6 +102,7 @@ class LeftOut:
     reason: str
     lacking: bool = False
     refetch: bool = False
+    damaged: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "reason": self.reason}
@@ -108,17 +110,20 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """A table whose columns or texts are brought to its contract before any step, by one commit without files.
+    """A table that is brought to what it must be before any step, by one commit that adds no files.
 
-    added: names of nullable columns, in which rows of before have null. text: what is done, in words.
+    added: names of nullable columns, in which rows of before have null. text: what is done, in words. lost: data files
+    that are not there as the log says, which are taken out of it instead.
     """
 
     asset: str
     added: tuple[str, ...]
     text: str
+    lost: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {"asset": self.asset, "added": list(self.added), "reason": self.text}
+        said: dict[str, Any] = {"asset": self.asset, "added": list(self.added), "reason": self.text}
+        return said | ({"lost": list(self.lost)} if self.lost else {})
 
 
 @dataclass(frozen=True, slots=True)

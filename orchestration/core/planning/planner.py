@@ -21,7 +21,7 @@ from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, Partit
 from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
 from orchestration.core.planning.request import Chunk, Request
-from orchestration.core.state.freshness import Current, Judgement, Way
+from orchestration.core.state.freshness import Current, Judgement, State, Way
 from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
@@ -44,6 +44,7 @@ def make_plan(
     """The plan for ``request`` over ``tables`` (a state per asset that has a table).
 
     changes: tables that are brought to their contracts first. blocked: assets whose tables cannot be written, with why.
+    What is damaged is made anew only where the request is a repair, or forced; nothing is made from it before.
 
     Every asked partition is fresh, or in a step, or in ``left_out`` with a reason. Steps stand in topological order; a
     step takes as inputs the outputs of earlier steps and, for the rest, its upstream table as it is now.
@@ -58,7 +59,7 @@ def make_plan(
             if key in request.assets and (number == 0 or catalog[key].partitions is not None):
                 planning.plan(catalog[key], batch)
         planning.end_batch()
-    return Plan(tuple(planning.steps), _merged(planning.left_out), tuple(changes))
+    return Plan(tuple(planning.steps), _merged(planning.left_out), (*changes, *planning.mended()))
 
 
 def _batches(request: Request) -> list[tuple[Chunk, ...]]:
@@ -116,6 +117,25 @@ class _Planning:
         self.changed.clear()
         self.asked.clear()
 
+    def mended(self) -> list[TableChange]:
+        """Lost files that have to go out of the logs of tables that steps write."""
+        found = []
+        for key in self.catalog.keys:
+            damage = self._table(key).damage if key in self.request.assets and key not in self.blocked else None
+            if damage is None:
+                continue
+            made, there = self.made.get(key, NOTHING) & self._table(key).unrecorded, self._table(key).present
+            lost = tuple(
+                one
+                for one in damage.lost
+                if one.span.covered(made) or (self.request.repair and not one.span.covered(there))
+            )
+            if lost:
+                text = f"{key}: {lost[0].in_words}{f' (and {len(lost) - 1} more)' if len(lost) > 1 else ''}: its log is"
+                text += " told so, in one commit; rows that may have been in it are compared, or made anew."
+                found.append(TableChange(key, (), text, tuple(one.path for one in lost)))
+        return found
+
     def plan(self, asset: Asset, batch: _Batch) -> None:
         """Add what ``asset`` needs for a batch of chunks."""
         if asset.source is not None and asset.partitions is not None:
@@ -154,20 +174,24 @@ class _Planning:
                 rewrite |= touched - asked
         if self.current.configured is not None:  # what others are made of by today's code, these are not
             rewrite = rewrite.restrict(locations=self.current.configured)
+        rewrite = rewrite - self._table(asset.key).damaged
+        if not self._mends and asset.key not in self.blocked:
+            needed = needed - self._table(asset.key).damaged
         needed = self._with_upstream(asset, needed)
         for mapping in asset.upstream if rewrite else ():
             rewrite = mapping.makeable(rewrite, self._available(mapping.of))
         if not needed and not rewrite:
             return
         if asset.key in self.blocked:
-            self.left_out.append(LeftOut(asset.key, needed | rewrite, self.blocked[asset.key], lacking=True))
+            told, damaged = self.blocked[asset.key], self._table(asset.key).damage is not None
+            self.left_out.append(LeftOut(asset.key, needed | rewrite, told, lacking=True, damaged=damaged))
             return
         inputs = tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite))
         base_version = self._table(asset.key).version
         stored &= needed
         if stored:
             inputs = (Input(asset.key, base_version, None, stored),)
-        why = {why.in_short: found for why, found in stale.items()}
+        why = {"damaged" if why.state is State.DAMAGED else why.in_short: found for why, found in stale.items()}
         earlier = self.steps_of.setdefault(asset.key, [])
         step = Step(
             id=name,
@@ -182,7 +206,7 @@ class _Planning:
             force=self.request.force,
             verify=self.request.repair,
             stored=stored,
-            raw=needed if from_raw else NOTHING,
+            raw=needed if from_raw else self._from_kept(asset, needed),
         )
         self.steps.append(step)
         earlier.append(step)
@@ -198,10 +222,29 @@ class _Planning:
             self.asked[at] = _Asked(begun, asked - begun)
         return self.asked[at]
 
+    @property
+    def _mends(self) -> bool:
+        """Whether what is damaged is made anew."""
+        return self.request.repair or self.request.force or self.request.refetch or self.request.from_raw
+
+    def _from_kept(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
+        """What a repair makes of answers that are kept, and does not ask the source for."""
+        if not self.request.repair or asset.hours is None:
+            return NOTHING
+        return needed & (self._table(asset.key).damaged | self.request.kept.get(asset.key, NOTHING))
+
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
         if self.request.refetch:
-            return PartitionSet.union_of(of for why, of in stale.items() if why.way is Way.REFETCH)
+            lost = {State.DAMAGED} if asset.source is None else {State.DAMAGED, State.UNRECORDED}
+            anew = [of for why, of in stale.items() if why.way is Way.REFETCH or why.state in lost]
+            return PartitionSet.union_of(anew)
+        if not self._mends and asset.key not in self.blocked:
+            for why, partitions in stale.items():
+                if why.state is State.DAMAGED:
+                    told = f"{asset.key} is damaged there: {why.in_short}"
+                    self.left_out.append(LeftOut(asset.key, partitions, told, lacking=True, damaged=True))
+            stale = {why: of for why, of in stale.items() if why.state is not State.DAMAGED}
         for why, partitions in stale.items():
             if why.way is Way.REFETCH:
                 self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short), refetch=True))
@@ -218,15 +261,25 @@ class _Planning:
             lacking = needed - makeable
             if lacking:
                 doubted = lacking & mapping.makeable(lacking, self._present(mapping.of))
+                sound = self._present(mapping.of) - self._table(mapping.of).damaged
+                damaged = doubted - mapping.makeable(doubted, sound)
                 selected = mapping.of in self.request.assets
                 for partitions, why in (
-                    (doubted, _doubted(asset.key, mapping.of)),
+                    (damaged, self._damaged(asset.key, mapping.of)),
+                    (doubted - damaged, _doubted(asset.key, mapping.of)),
                     (lacking - doubted, _lacks(asset.key, mapping.of, selected=selected)),
                 ):
                     if partitions:
-                        self.left_out.append(LeftOut(asset.key, partitions, why, lacking=True))
+                        of_damage = partitions is damaged
+                        self.left_out.append(LeftOut(asset.key, partitions, why, lacking=True, damaged=of_damage))
                 needed = makeable
         return needed
+
+    def _damaged(self, asset: str, upstream: str) -> str:
+        damage = self._table(upstream).damage
+        if damage is None:
+            return ""
+        return f"{asset} needs {upstream}, which is damaged there: {damage.in_short}. {damage.remedy(upstream)}"
 
     def _table(self, key: str) -> TableState:
         return self.tables.get(key, self.no_table)
@@ -316,4 +369,4 @@ def _reason(
     return reason
 
 
-PLAIN_KINDS = ("missing", "changed by somebody else")
+PLAIN_KINDS = ("missing", "changed by somebody else", "damaged")

@@ -32,7 +32,7 @@ class Request:
     beyond: what an hourly request does not catch up with, see ``HourlyWindow``; fill: the commands that make it.
     refetch: only what lies behind its question is fetched, and what follows from it made. changed: only what is there
     and would come out otherwise by a change of code, contracts or configuration. from_raw: what sources sent is not
-    asked for, but folded anew from the answers that are kept.
+    asked for, but folded anew from the answers that are kept. kept: of a repair, by asset, what can be folded so.
     """
 
     assets: frozenset[str]
@@ -50,3 +50,4 @@ class Request:
     refetch: bool = False
     changed: bool = False
     from_raw: bool = False
+    kept: Mapping[str, PartitionSet] = field(default_factory=dict)

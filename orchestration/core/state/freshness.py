@@ -20,6 +20,7 @@ from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.completeness import Completeness, CompletenessOf, hours_withdrawn, not_yet
+from orchestration.core.state.damage import Damage, as_folded
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
@@ -37,13 +38,15 @@ class Way(StrEnum):
 
 
 class State(StrEnum):
-    """What a partition is. FAILED is STALE or MISSING of which the journal knows that the last attempt failed."""
+    """What a partition is. FAILED is STALE or MISSING of which the journal knows that the last attempt failed. DAMAGED:
+    its rows are, or may be, lost; or nobody can read them as the table is."""
 
     FRESH = "fresh"
     STALE = "stale"
     MISSING = "missing"
     FAILED = "failed"
     UNRECORDED = "unrecorded"
+    DAMAGED = "damaged"
 
 
 NOT_ANSWERED = ""
@@ -183,7 +186,8 @@ class Judge:
         self.asset = asset
         self._scheme = asset.partitions
         self.own = tables.get(asset.key, TableState())
-        self.upstream = [(key, tables.get(key, TableState())) for key in asset.upstream_keys]
+        # What was made of a partition before it was damaged is right still.
+        self.upstream = [(key, as_folded(state)) for key, state in _told(asset, tables)]
         self.current = current
         self.lacking = {
             key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self.upstream
@@ -193,6 +197,8 @@ class Judge:
         self.complete = current.completeness_of(asset, self.own)
 
     def __call__(self, key: PartitionKey) -> Judgement:
+        if self.own.damage is not None and (found := self._damaged(key, self.own.damage)) is not None:
+            return found
         if self.own.unrecorded and key in self.own.unrecorded:
             gone = not self.current.is_configured(key.location)
             return replace(_UNRECORDED, marks=(NO_LONGER_CONFIGURED,)) if gone else _UNRECORDED
@@ -203,6 +209,14 @@ class Judge:
         found = next(self._staleness(key, record), _FRESH)
         return replace(found, marks=marks) if marks else found
 
+    def _damaged(self, key: PartitionKey, damage: Damage) -> Judgement | None:
+        unknown = damage.trouble is not None and not damage.trouble.recorded and key not in self.own.unrecorded
+        if not unknown and key not in damage.partitions:
+            return None
+        remedy, gone = damage.remedy(self.asset.key), not self.current.is_configured(key.location)
+        marks = (NO_LONGER_CONFIGURED,) if gone else ()
+        return Judgement(State.DAMAGED, f"{damage.why(key)}. {remedy}", f"{damage.in_short}. {remedy}", Way.MAKE, marks)
+
     def completeness(self, key: PartitionKey) -> Completeness | None:
         """How complete a partition is; None of an asset without hours, or where that is not known or not offered."""
         record = self.own.trusted(key)
@@ -211,6 +225,8 @@ class Judge:
     def _marks(self, key: PartitionKey, record: PartitionRecord) -> tuple[str, ...]:
         without = self._lacks(record)
         marks = [f"without {', '.join(without)}"] if without else []
+        if self.own.damage is not None and self.own.damage.trouble is not None:
+            marks.append(f"cannot be written: {self.own.damage.trouble.what}")
         hours = self.completeness(key)
         if hours is not None and not hours.whole:
             gone = self.current.is_given_up(key)
@@ -305,6 +321,15 @@ class Judge:
         if record.contract not in self._without:
             self._without[record.contract] = self.current.lacking(self.asset.key, record.contract, self.own)
         return self._without[record.contract]
+
+
+def _told(asset: Asset, tables: Tables) -> Iterator[tuple[str, TableState]]:
+    """The upstream tables of which it is known what they were."""
+    for key in asset.upstream_keys:
+        state = tables.get(key, TableState())
+        trouble = None if state.damage is None else state.damage.trouble
+        if trouble is None or trouble.recorded:
+            yield key, state
 
 
 def moved_upstream(upstream: str, text: str, why: str) -> Judgement:

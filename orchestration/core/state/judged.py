@@ -51,7 +51,9 @@ def judged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
     own = judge.own
     trusted = partitions - own.unrecorded
     with_record = trusted & own.records.partitions
-    found = _of_one_judgement(judge, partitions & own.unrecorded) + _of_one_judgement(judge, trusted - with_record)
+    doubted = partitions & own.unrecorded
+    found = _damaged(judge, doubted & own.damaged) + _of_one_judgement(judge, doubted - own.damaged)
+    found += _of_one_judgement(judge, trusted - with_record)
     found += _one_by_one(judge, with_record) if len(with_record) <= FEW else _by_classes(judge, with_record)
     return sorted(found, key=lambda alike: next(iter(alike.partitions)))
 
@@ -80,6 +82,12 @@ def _of_one_judgement(judge: Judge, partitions: PartitionSet) -> list[Alike]:
                 said = _Group(judge(next(iter(some))), None)
                 found.append(said.of(some, recorded=has_records))
     return found
+
+
+def _damaged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
+    """Of damaged partitions, whose reasons may name different files."""
+    found = _of_one_judgement(judge, partitions)
+    return [replace(alike, told=judge) for alike in found]
 
 
 def _one_by_one(judge: Judge, partitions: PartitionSet) -> list[Alike]:

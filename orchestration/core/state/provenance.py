@@ -60,7 +60,8 @@ _ASKED = ("source", "domain", "variables", "latitude", "longitude")
 class Provenance:
     """What one commit says: the run, the asset, and a record per partition (by partition key).
 
-    wiped: the partitions that the commit made as if they had never been made.
+    wiped: the partitions that the commit made as if they had never been made. lost: those whose rows it took out of the
+    table because their files were lost: what is recorded of them is no more than what they were.
     questions: by id, those that the records refer to. shapes: by contract digest. equal: versions that are accepted
     from now on. past: locations as settings once had them, of which code versions of scheme 1 may tell.
     columns_of: by code part of a code version, the lineage of the columns that it makes (``ColumnLineage``, as compact
@@ -78,6 +79,7 @@ class Provenance:
     past: tuple[Mapping[str, Any], ...] = ()
     columns_of: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
+    lost: PartitionSet = field(default_factory=PartitionSet.empty)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values in format 2; what is empty is left out."""
@@ -87,6 +89,7 @@ class Provenance:
             "by": self.by,
             "partitions": records_to_json(self.records),
             "wiped": self.wiped.to_json(),
+            "lost": self.lost.to_json(),
             **said_to_json(self.questions, self.shapes, self.equal, self.past, self.columns_of),
         }
         named = {MARK: FORMAT, "run": self.run_id, "asset": self.asset, "at": self.at}
@@ -113,6 +116,7 @@ class Provenance:
             records=records_from_json(data.get("partitions", {}), stamp),
             wiped=wiped,
             by=data.get("by", ""),
+            lost=PartitionSet.from_json(data.get("lost", ())),
             **said_from_json(data),
         )
 

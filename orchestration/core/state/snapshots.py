@@ -57,10 +57,13 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
         "version": state.version,
         "commit": commit,
         "records": records_to_json(records, stamped=True),
-        "unrecorded": state.unrecorded.to_json(),
+        "unrecorded": (state.unrecorded - state.damaged).to_json(),
         "files": {path: _span_to_json(span) for path, span in state.files.items()},
+        "sizes": [state.files[path].size for path in sorted(state.files)],
         "schema": state.schema,
         "description": state.description,
+        "protocol": state.protocol,
+        "properties": state.properties,
         "said": {name: value for name, value in said.items() if value},
     }
     if since is not None:
@@ -99,11 +102,13 @@ def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableS
         version=int(data["version"]),
         records=records,
         unrecorded=PartitionSet.from_json(data["unrecorded"]),
-        files={path: _span_from_json(span) for path, span in data["files"].items()},
+        files=_files_from_json(data["files"], data.get("sizes")),
         snapshot=int(data["version"]) if base is None else base.version,
         kept=int(data["version"]),
         schema=data.get("schema"),
         description=data.get("description"),
+        protocol=data.get("protocol"),
+        properties=data.get("properties"),
         **said,
     )
     return state, str(data["commit"])
@@ -120,9 +125,15 @@ def _span_to_json(span: FileSpan) -> list[str | None] | None:
     return [*days, span.first_location, span.last_location]
 
 
-def _span_from_json(data: list[str | None] | None) -> FileSpan:
+def _files_from_json(spans: Mapping[str, Any], sizes: list[int | None] | None) -> dict[str, FileSpan]:
+    """sizes: in the order of the paths; None in a snapshot of before they were kept."""
+    known = [None] * len(spans) if sizes is None else sizes
+    return {path: _span_from_json(spans[path], size) for path, size in zip(sorted(spans.keys()), known, strict=True)}
+
+
+def _span_from_json(data: list[str | None] | None, size: int | None) -> FileSpan:
     if data is None:
-        return FileSpan(has_null=True)
+        return FileSpan(has_null=True, size=size)
     first, last, low, high = data
     first_day, last_day = (None if day is None else date.fromisoformat(day) for day in (first, last))
-    return FileSpan(first_day, last_day, low, high)
+    return FileSpan(first_day, last_day, low, high, size=size)

@@ -19,6 +19,7 @@ from orchestration.core.state.partition_record import ABSENT, UNRECORDED, Partit
 from orchestration.core.state.versions import Equal
 
 if TYPE_CHECKING:
+    from orchestration.core.state.damage import Damage
     from orchestration.core.state.provenance import Provenance
     from orchestration.core.state.record_columns import Records
 
@@ -33,7 +34,7 @@ Lacking = Callable[[str], tuple[str, ...] | None]
 class FileSpan:
     """The partitions that a data file can hold, by its statistics: days and locations, both ends in; None: any.
 
-    has_null: it is a file of an unpartitioned table.
+    has_null: it is a file of an unpartitioned table. size: its bytes, by the log; None where that is not known.
     """
 
     first_day: date | None = None
@@ -41,6 +42,7 @@ class FileSpan:
     first_location: str | None = None
     last_location: str | None = None
     has_null: bool = False
+    size: int | None = field(default=None, compare=False)
 
     def covers(self, key: PartitionKey) -> bool:
         """Whether rows of ``key`` can be in the file."""
@@ -83,7 +85,7 @@ class Commit:
 
     touched: what the files can hold that it added or removed with a change of data.
     added, removed: files, by path, whether data changed or not. schema, description: that it gave the table, as Delta
-    writes them (``schemaString``); None where it gave none.
+    writes them (``schemaString``); None where it gave none. protocol, properties: likewise, of features, as JSON.
     """
 
     version: int
@@ -93,6 +95,8 @@ class Commit:
     removed: frozenset[str] = frozenset()
     schema: str | None = None
     description: str | None = None
+    protocol: str | None = None
+    properties: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ class TableState:
     files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
     that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
     snapshot or supplement to it; None without one. schema, description: those of the newest commit that gave a schema
-    (``schemaString``); schema None where it is not known, as after a snapshot of format 1, or a gap.
+    (``schemaString``); schema None where it is not known, as after a snapshot of format 1, or a gap. protocol,
+    properties: of the table's features, as JSON; None where they are not known. damage: what a look found that no
+    commit says, and what of ``unrecorded`` is so for that alone; None where nothing was found, or nobody looked.
     """
 
     version: int | None = None
@@ -124,6 +130,9 @@ class TableState:
     columns_of: Mapping[str, str] = field(default_factory=dict)
     schema: str | None = field(default=None, compare=False)
     description: str | None = field(default=None, compare=False)
+    protocol: str | None = field(default=None, compare=False)
+    properties: str | None = field(default=None, compare=False)
+    damage: Damage | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", _records(self.records))
@@ -132,6 +141,11 @@ class TableState:
     def present(self) -> PartitionSet:
         """The partitions that are there, zero rows included."""
         return self.records.partitions | self.unrecorded
+
+    @property
+    def damaged(self) -> PartitionSet:
+        """Those of ``unrecorded`` that are so only because their rows are, or may be, lost."""
+        return PartitionSet.empty() if self.damage is None else self.damage.partitions
 
     def fingerprint(self, key: PartitionKey) -> str:
         """The recorded fingerprint; ``absent`` where there is no record, ``unrecorded`` where it holds no more."""
@@ -178,12 +192,17 @@ class TableState:
             files=self._files_after(commit),
             schema=told.schema,
             description=told.description,
+            protocol=commit.protocol or self.protocol,
+            properties=told.properties,
         )
         if commit.provenance is not None:
             wiped, new = commit.provenance.wiped, _records(commit.provenance.records).at_version(commit.version)
             state = state._with_what_was_said(commit.provenance)
-            unrecorded = self.unrecorded - (wiped | new.partitions) if self.unrecorded else self.unrecorded
-            return replace(state, records=self.records.updated(new, wiped), unrecorded=unrecorded)
+            said, lost = wiped | new.partitions, commit.provenance.lost
+            unrecorded = self.unrecorded - said if self.unrecorded else self.unrecorded
+            damage = self.damage and self.damage.without(said | lost)
+            records = self.records.updated(new, wiped)
+            return replace(state, records=records, unrecorded=unrecorded | lost, damage=damage)
         if not commit.touched:
             return state
         there = self.records.partitions
@@ -191,8 +210,9 @@ class TableState:
         spans = set(commit.touched)
         open_ended = [span for span in spans if span.first_day is None or span.last_day is None]
         doubted = PartitionSet.union_of(span.covered(there) for span in open_ended)
-        spanned = PartitionSet.union_of(span.spanned(known) for span in spans)
-        return replace(state, unrecorded=self.unrecorded | doubted | spanned)
+        changed = doubted | PartitionSet.union_of(span.spanned(known) for span in spans)
+        damage = self.damage and self.damage.without(changed)
+        return replace(state, unrecorded=self.unrecorded | changed, damage=damage)
 
     def after_gap(self, version: int, with_rows: PartitionSet, files: Mapping[str, FileSpan]) -> TableState:
         """The state at ``version``, where the commits up to it cannot be read any more.
@@ -201,8 +221,8 @@ class TableState:
         Which schema it has is not known.
         """
         doubted = self.records.partitions | with_rows
-        unrecorded = self.unrecorded | doubted
-        return replace(self, version=version, unrecorded=unrecorded, files=files, schema=None, description=None)
+        gone: dict[str, Any] = {"schema": None, "description": None, "protocol": None, "properties": None}
+        return replace(self, version=version, unrecorded=self.unrecorded | doubted, files=files, damage=None, **gone)
 
     def _with_what_was_said(self, said: Provenance) -> TableState:
         """What was said before stays the same object where the commit adds nothing to it, as nearly all do."""

@@ -193,7 +193,7 @@ class WarehouseHistory:
         for asset in self._catalog:
             if self.is_of_locations(asset):
                 found |= dict.fromkeys(self.locations_in(asset))
-                found |= dict.fromkeys(location_of(dict(item)) for item in self._warehouse.state(asset).past)
+                found |= dict.fromkeys(location_of(dict(item)) for item in self._state(asset).past)
         return tuple(found)
 
     def locations_in(self, asset: Asset) -> tuple[Location, ...]:
@@ -202,11 +202,11 @@ class WarehouseHistory:
         if table is None or not self.is_of_locations(asset):
             return ()
         if asset.key not in self._locations_in:
-            state = self._warehouse.state(asset)
-            rows = [] if state.version is None else self._warehouse.read_arrow(asset.key, state.version).to_pylist()
+            state = self._state(asset)
             try:
+                rows = [] if state.version is None else self._warehouse.read_arrow(asset.key, state.version).to_pylist()
                 found = tuple(table.location(row) for row in rows)
-            except KeyError:  # somebody made another table of it
+            except (KeyError, WarehouseError):  # somebody made another table of it; its own trouble is told elsewhere
                 found = ()
             self._locations_in[asset.key] = found
         return self._locations_in[asset.key]
@@ -219,8 +219,12 @@ class WarehouseHistory:
         if not self.is_of_locations(asset):
             return ()
         now = set() if wiped else set(self._configured)
-        kept = {location_of(dict(item)) for item in self._warehouse.state(asset).past}
+        kept = {location_of(dict(item)) for item in self._state(asset).past}
         return tuple(asdict(place) for place in self.past_places if place not in now | kept)
+
+    def _state(self, asset: Asset) -> TableState:
+        """As far as it can be read."""
+        return self._warehouse.states([asset]).get(asset.key, TableState())
 
     # Contracts ----------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +10,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.declarations.contract_changes import TableDifference, compare
 from orchestration.core.errors import CommitConflict, UsageError
 from orchestration.core.planning.plan import Plan, TableChange
+from orchestration.core.state.damage import Trouble, as_folded, damaged_by, look_at
 from orchestration.core.state.provenance import Provenance, dumps
 from orchestration.core.state.shapes import shape_of
 from orchestration.core.state.table_state import TableState
@@ -18,6 +19,7 @@ from resources.machine import crash_points
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
+    from orchestration.core.declarations.catalog import Catalog
     from orchestration.core.declarations.contract import Contract
     from orchestration.engine.changes.history import WarehouseHistory
     from resources.delta.warehouse import Warehouse
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 class Contracted(Protocol):
     """Tables and what they have to be: a workspace."""
+
+    @property
+    def catalog(self) -> Catalog: ...
 
     @property
     def contracts(self) -> Mapping[str, Contract]: ...
@@ -68,7 +73,8 @@ def table_changes(
     """
     changes: list[TableChange] = []
     blocked: dict[str, str] = {}
-    for key, difference in differences(workspace, keys, states).items():
+    blocked |= {key: trouble.in_words for key, trouble in troubles(states).items() if key in set(keys)}
+    for key, difference in differences(workspace, set(keys) - blocked.keys(), states).items():
         if (difference.refused or difference.needs_migration) and not tell:
             raise UsageError(difference.in_words().removesuffix(difference.remedy).strip(), difference.remedy)
         if difference.blocks:
@@ -81,15 +87,46 @@ def table_changes(
     return tuple(changes), blocked
 
 
+def troubles(states: Mapping[str, TableState]) -> dict[str, Trouble]:
+    """The tables that cannot be read or written as they are, with why; by key."""
+    damages = ((key, state.damage) for key, state in states.items())
+    return {key: damage.trouble for key, damage in damages if damage is not None and damage.trouble is not None}
+
+
+def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableState]) -> dict[str, TableState]:
+    """States of tables, with trouble where others changed a table's columns so that nothing can be written to it."""
+    found = dict(states)
+    sound = [key for key, state in states.items() if state.damage is None or state.damage.trouble is None]
+    for key, difference in differences(workspace, sound, states).items():
+        state, contract = states[key], workspace.contracts[key]
+        followed = _newest_contract(state) == contract.digest or (not state.records and bool(state.files))
+        if difference.foreign_required or difference.by_others(followed):
+            remedy = f"`aqi repair {key} --rebuild` makes it anew as its contract says."
+            what = f"others changed the columns of {key}: {difference.of_others}"
+            trouble = Trouble(what, remedy, readable=not difference.retyped)
+            lost = () if state.damage is None else state.damage.lost
+            found[key] = look_at(as_folded(state), lost, trouble)
+    return found
+
+
+def _newest_contract(state: TableState) -> str:
+    """The digest of the contract by which the newest of the records was made; empty where there is none."""
+    records = state.records
+    return records.record(int(records.version.argmax())).contract if len(records) else ""
+
+
 def foreign_columns(workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState]) -> list[str]:
     """What people are told of columns that others added, a line a table."""
-    found = differences(workspace, keys, states)
+    found = differences(workspace, set(keys) - troubles(states).keys(), states)
     return [difference.in_words() for difference in found.values() if difference.foreign]
 
 
 def change_tables(workspace: Contracted, plan: Plan, states: Mapping[str, TableState], run_id: str) -> None:
-    """One commit without files per table of ``plan.tables``. Raises CommitConflict, WarehouseError."""
+    """One commit without new files per table of ``plan.tables``. Raises CommitConflict, WarehouseError."""
     for change in plan.tables:
+        if change.lost:
+            tell_lost(workspace, change.asset, states[change.asset], run_id, change.lost)
+            continue
         contract = workspace.contracts[change.asset]
         shapes = {contract.digest: shape_of(contract)}
         said = Provenance(run_id, change.asset, iso(datetime.now(UTC)), {}, shapes=shapes, by=package_version())
@@ -101,3 +138,16 @@ def change_tables(workspace: Contracted, plan: Plan, states: Mapping[str, TableS
             grow(uri, fields, contract.description, text)
     if plan.tables:
         crash_points.reach("tables-changed")
+
+
+def tell_lost(
+    workspace: Contracted, key: str, state: TableState, run_id: str, paths: Collection[str] | None = None
+) -> None:
+    """Take lost files out of a table's log: what they may have held is unrecorded from then on.
+
+    state: with what a look has found. paths: some of the lost files; None: all. Raises as ``Warehouse.tell_lost``.
+    """
+    lost = [one for one in (() if state.damage is None else state.damage.lost) if paths is None or one.path in paths]
+    at, partitions = iso(datetime.now(UTC)), damaged_by(as_folded(state), lost)
+    said = Provenance(run_id, key, at, {}, lost=partitions, by=package_version())
+    workspace.warehouse.tell_lost(workspace.catalog[key], lost, said, state)

@@ -25,7 +25,8 @@ from orchestration.core.state.table_state import TableState
 from orchestration.engine.engines.engine import KeptRows
 from orchestration.engine.engines.parquet_rows import LocalCommits, ParquetRows, Part
 from orchestration.engine.engines.spark_child import SparkChild
-from resources.delta.plain_files import Files, PlainTables, unreadable
+from resources.delta.mending import unreadable
+from resources.delta.plain_files import Files, PlainTables
 from resources.delta.rows import batches_of, rewrite_rows
 from resources.delta.table_schema import check_features, fields_of, grow
 from resources.delta.warehouse import Warehouse, condition
@@ -113,7 +114,7 @@ class EmbeddedEngine:
         try:
             write_parquet(self._tables.batches(found, asset, partitions), folder)
         except Exception as error:
-            raise unreadable(asset, version, error) from error
+            raise unreadable(asset.key, version, error) from error
         return self._process.session().read.parquet(str(folder))
 
     def rows(self, table: pa.Table) -> DataFrame:

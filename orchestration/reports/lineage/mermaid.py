@@ -26,6 +26,7 @@ CLASSES = {
     State.MISSING: "fill:#fff,stroke:#666,color:#000,stroke-dasharray:2 3",
     State.FAILED: "fill:#f9dcc9,stroke:#d55e00,color:#000,stroke-width:4px",
     State.UNRECORDED: "fill:#f4e0ec,stroke:#cc79a7,color:#000,stroke-width:4px,stroke-dasharray:6 3",
+    State.DAMAGED: "fill:#e8c9c9,stroke:#7a1f1f,color:#000,stroke-width:6px,stroke-dasharray:1 3",
     NOTHING: "fill:#fff,stroke:#999,color:#000",
 }
 _ESCAPED = {character: f"#{ord(character)};" for character in '"#&<>%`\\'}

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, ColumnWalks
     from orchestration.reports.lineage.facts.partition import Audited
 
-COLOURS = {"fresh": "green", "stale": "yellow", "missing": "yellow", "failed": "red", "unrecorded": "red"}
+COLOURS = {
+    "fresh": "green",
+    "stale": "yellow",
+    "missing": "yellow",
+    "failed": "red",
+    "unrecorded": "red",
+    "damaged": "red",
+}
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ PARTITIONS = 5
 """So many of the partitions that were made last are told with their fingerprints."""
 CONSULTED = 3
 REASONS = 8
-URGENT = (State.FAILED, State.UNRECORDED, State.MISSING, State.STALE, State.FRESH)
+URGENT = (State.DAMAGED, State.FAILED, State.UNRECORDED, State.MISSING, State.STALE, State.FRESH)
 PLACES = 5
 
 

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.engine.engines.spark import SparkEngine, rows_at_once
 from orchestration.engine.steps import ROWS_A_PARTITION
-from resources.delta.rows import takes_commits
+from resources.delta.features import Features
 from resources.delta.warehouse import Warehouse
 from tests.assets.test_tables import expected, span
 from tests.support import oracle
@@ -141,8 +141,8 @@ def test_what_is_made_at_once_follows_from_the_heap(heap: int) -> None:
 def test_features_that_deltalake_answers_for(tmp_path: Path) -> None:
     uri = str(tmp_path / "table")
     write_deltalake(uri, pa.table({"a": [1]}))
-    assert takes_commits(DeltaTable(uri))
+    assert Features.of_table(DeltaTable(uri)).take_commits
     DeltaTable(uri).alter.add_constraint({"positive": "a > 0"})
-    assert not takes_commits(DeltaTable(uri))  # others' expressions are Spark's
+    assert not Features.of_table(DeltaTable(uri)).take_commits  # others' expressions are Spark's
     write_deltalake(str(tmp_path / "fed"), pa.table({"a": [1]}), configuration={"delta.enableChangeDataFeed": "true"})
-    assert not takes_commits(DeltaTable(str(tmp_path / "fed")))
+    assert not Features.of_table(DeltaTable(str(tmp_path / "fed"))).take_commits

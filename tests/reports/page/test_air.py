@@ -104,7 +104,7 @@ def test_a_column_that_is_gone_is_told(workspace: Workspace) -> None:
     write_episode(workspace)
     uri = workspace.warehouse.table_uri(DAILY)
     write_deltalake(uri, pa.table({"location_key": ["hanoi"], "date_utc": [date(2026, 5, 1)]}))
-    assert facts(workspace)["trouble"][0].startswith(f"{DAILY} cannot be read: ")
+    assert facts(workspace)["trouble"][0].startswith(f"{DAILY}: its table cannot be read ")
 
 
 def test_a_day_that_no_calendar_has_does_no_more(workspace: Workspace) -> None:

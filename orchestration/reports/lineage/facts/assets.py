@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestration.core.state.partition_record import Stamp
     from orchestration.engine.workspace import Workspace
 
-WORST_FIRST = (State.FAILED, State.UNRECORDED, State.STALE, State.MISSING, State.FRESH)
+WORST_FIRST = (State.DAMAGED, State.FAILED, State.UNRECORDED, State.STALE, State.MISSING, State.FRESH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,6 @@ export function stateLine(states) {
   const all = Object.entries(states);
   if (!all.length) return ["line missing", `${MARKS.missing} nothing yet`];
   if (all.length === 1) return [`line ${all[0][0]}`, `${MARKS[all[0][0]]} ${count(all[0][1])} ${all[0][0]}`];
-  const worst = ["failed", "unrecorded", "stale", "missing", "fresh"].find((one) => states[one]);
+  const worst = ["damaged", "failed", "unrecorded", "stale", "missing", "fresh"].find((one) => states[one]);
   return [`line ${worst}`, all.map(([name, number]) => `${MARKS[name]} ${count(number)}`).join("  ")];
 }

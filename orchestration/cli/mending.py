@@ -1,0 +1,159 @@
+"""The command that mends tables: `aqi repair`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestration.cli.common import (
+    command,
+    confirm,
+    console_for_people,
+    dry_run_option,
+    engine_option,
+    json_option,
+    locations_option,
+    main,
+    open_workspace,
+    partitions_option,
+    place_names,
+    profile_option,
+    yarn_check_option,
+    yes_option,
+)
+from orchestration.cli.plans import show_plan
+from orchestration.cli.run_profiles import check_profile_run, profile_run_options
+from orchestration.cli.runs import run_request
+from orchestration.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestration.engine.workspace import Workspace
+
+
+@main.command()
+@click.argument("selection", default="*")
+@partitions_option
+@locations_option
+@click.option(
+    "--refetch",
+    is_flag=True,
+    help="Instead, fetch what lies behind its question: coordinates that moved, a variable that was never asked for.",
+)
+@click.option("--verify", is_flag=True, help="Read all rows, and compare them with what was recorded of them.")
+@click.option(
+    "--rebuild",
+    "anew",
+    is_flag=True,
+    help="Make tables anew, with a fresh log, and keep the old folders: for features of others, a log with holes.",
+)
+@dry_run_option
+@yes_option
+@profile_run_options
+@engine_option
+@yarn_check_option
+@profile_option
+@json_option
+@command
+def repair(
+    selection: str,
+    days: str | None,
+    locations: str,
+    refetch: bool,
+    verify: bool,
+    anew: bool,
+    dry_run: bool,
+    yes: bool,
+    profile_run: bool,
+    output: Path | None,
+    engine: str | None,
+    no_yarn_check: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Mend partitions that `aqi status` calls unrecorded (somebody else changed them) or damaged (files are lost).
+
+    Where the rows are still those that were recorded last, the record holds again; else the partition is made anew:
+    what was fetched, from the answers that are kept, or with --refetch by asking again. Without --partitions: all of
+    them. --rebuild of all means all tables that cannot be read or written as they are.
+    """
+    check_profile_run(profile_run, output, dry_run=dry_run)
+    check_repair(days, locations, refetch=refetch, verify=verify, anew=anew)
+    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    keys, in_the_way = workspace.select(selection), 0
+    if anew:
+        keys = rebuild_tables(workspace, keys, everything=selection == "*", dry_run=dry_run, yes=yes)
+        if dry_run or not keys:
+            return 0
+        yes = True
+    elif print_troubles(workspace, keys):
+        in_the_way = 1
+    if verify:
+        verify_tables(workspace, keys, days, place_names(locations))
+    request = workspace.repair(keys, days, place_names(locations), refetch=refetch)
+    made, _ = workspace.plan(request)
+    if dry_run:
+        return show_plan(workspace, request, as_json)
+    for step in made.steps:
+        what = step.reason if refetch else "compare with what was recorded, make anew what differs"
+        click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
+    if made.steps and not yes:
+        confirm("Go on?")
+    return max(
+        in_the_way, run_request(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
+    )
+
+
+def check_repair(days: str | None, locations: str, *, refetch: bool, verify: bool, anew: bool) -> None:
+    """Raises UsageError for what does not go together, before any work."""
+    if anew and (days is not None or locations or refetch or verify):
+        raise UsageError(
+            "--rebuild is of whole tables, and compares all of their rows",
+            "Leave out --partitions, --locations, --refetch and --verify.",
+        )
+    if verify and refetch:
+        raise UsageError("--verify compares what is there, and --refetch asks for it", "Leave out one of them.")
+
+
+def print_troubles(workspace: Workspace, keys: Sequence[str]) -> bool:
+    """Tell of tables of ``keys`` that no repair of partitions mends; whether there are any."""
+    from orchestration.engine.changes.tables import troubles
+
+    found = [trouble for key, trouble in troubles(workspace.states(keys)).items() if key in keys]
+    for trouble in found:
+        click.echo(trouble.in_words, err=True)
+    return bool(found)
+
+
+def rebuild_tables(
+    workspace: Workspace, keys: Sequence[str], *, everything: bool, dry_run: bool, yes: bool
+) -> tuple[str, ...]:
+    """Rebuild the tables of ``keys``; of ``everything`` only those that are in trouble. Gives which."""
+    from orchestration.cli.progress import Quiet
+    from orchestration.engine.changes.rebuild import rebuild, to_rebuild
+
+    wanted = to_rebuild(workspace, keys, sound=not everything)
+    for key in wanted:
+        click.echo(f"{key}: make a new table of what can be read, and keep the old one aside", err=True)
+    if not wanted:
+        click.echo("There is no table to be rebuilt.", err=True)
+    if dry_run or not wanted:
+        return tuple(wanted)
+    if not yes:
+        confirm("Go on?")
+    for rebuilt in rebuild(workspace, wanted, Quiet(console_for_people(to_stderr=True))):
+        click.echo(rebuilt.in_words(), err=True)
+    return tuple(wanted)
+
+
+def verify_tables(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> None:
+    """Compare the rows of tables with what was recorded of them; what differs is damaged from then on."""
+    from orchestration.cli.progress import Quiet
+    from orchestration.engine.changes.compare import compare_rows
+
+    there = workspace.states(keys)
+    partitions = workspace.repaired(keys, there, days, locations, everything=True)
+    for line in compare_rows(workspace, keys, partitions, Quiet(console_for_people(to_stderr=True))):
+        click.echo(line, err=True)

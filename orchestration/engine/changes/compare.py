@@ -1,0 +1,70 @@
+"""`aqi repair --verify`: all rows of tables are read, and compared with what was recorded, whatever the log says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.planning.plan import Plan
+from orchestration.core.runs.batches import in_batches
+from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
+from orchestration.core.state.damage import damaged_by
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.engines.engine import Engine, MakeEngine
+from orchestration.engine.exclusive import RunListener, new_run_id
+from orchestration.engine.executor import prepare
+from orchestration.engine.session import engine_session
+from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
+from orchestration.engine.workspace import Workspace
+from resources.delta.look import unreadable_files
+
+
+def compare_rows(
+    workspace: Workspace,
+    keys: Sequence[str],
+    partitions: PartitionSet,
+    listener: RunListener,
+    make_engine: MakeEngine | None = None,
+) -> Iterator[str]:
+    """Compare ``partitions`` of the tables of ``keys``: a line a table. What differs is ``workspace.compared`` then."""
+    tables = workspace.states(keys)
+    sound = [key for key in keys if key in tables and not _in_trouble(tables[key])]
+    wanted = {key: workspace.catalog[key].asked_by(partitions) for key in sound}
+    most = max((len(wanted[key] & tables[key].records.partitions) for key in sound), default=0)
+    if not most:
+        yield "No rows are recorded that could be compared."
+        return
+    run_id = new_run_id()
+    with engine_session(workspace, run_id, most * ROWS_A_PARTITION, [], listener, make_engine) as engine:
+        runner, _ = prepare(workspace, Plan((), ()), tables, run_id, lambda: engine)
+        for key in sound:
+            yield _compared(workspace, runner, engine, workspace.catalog[key], wanted[key], tables[key])
+
+
+def _in_trouble(state: TableState) -> bool:
+    trouble = None if state.damage is None else state.damage.trouble
+    return state.version is None or (trouble is not None and not trouble.readable)
+
+
+def _compared(
+    workspace: Workspace, runner: StepRunner, engine: Engine, asset: Asset, wanted: PartitionSet, own: TableState
+) -> str:
+    known = () if own.damage is None else own.damage.lost
+    gone = {one.path for one in known}
+    broken = unreadable_files(workspace.warehouse.table_uri(asset.key), own.files, gone)
+    there = (wanted & own.records.partitions) - own.unrecorded - damaged_by(own, broken)
+    facts: dict[PartitionKey, PartitionFacts] = {}
+    assert own.version is not None, "it is there"
+    with engine.working(asset.key):
+        for part in in_batches(there, max(1, engine.rows_at_once // ROWS_A_PARTITION)):
+            only = None if asset.partition_columns is None else part
+            facts |= runner.facts(asset, engine.table(asset, own.version, only), {asset.key: own})
+    differing = PartitionSet.from_keys(
+        key for key in there if not comes_out_as(own.records[key], facts.get(key, PartitionFacts()))
+    )
+    workspace.compared[asset.key] = broken, differing
+    told = f"{asset.key}: {len(there) - len(differing)} partitions have the rows that were recorded"
+    if differing:
+        told += f"; {len(differing)} have others: {differing}"
+    return told + "".join(f"; {one.in_words}" for one in (*known, *broken))

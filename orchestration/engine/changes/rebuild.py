@@ -1,0 +1,127 @@
+"""`aqi repair --rebuild`: a table made anew with a fresh log; the old folder is kept aside under a name that says when.
+
+What its data files hold goes into the new table, and what was recorded of it; but none of it is trusted before a repair
+has compared the two, and made anew what differs. So it does not matter how broken the old table was, or how much of it
+could be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from orchestration.core.calendar import iso
+from orchestration.core.errors import UsageError
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.state.damage import as_folded
+from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.tables import troubles
+from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.workspace import Workspace
+from resources.delta.pending import Pending, PendingChange
+from resources.delta.rebuilding import exchange, make_beside, new_beside, remove, sweep
+from resources.delta.warehouse import TABLE_PROPERTIES
+from resources.machine.package import package_version
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A table that was made anew.
+
+    kept: where the old one lies. rows: of it, that were taken over. left_out: its files that were not, with why.
+    """
+
+    asset: str
+    kept: str
+    rows: int
+    left_out: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        told = f"{self.asset}: a new table with {self.rows} rows of the old one, which is kept at {self.kept}"
+        if not self.rows:
+            told += f". What is missing now is made by `aqi materialize {self.asset} --partitions RANGE`"
+        return told + "".join(f"\n  left out: {path}" for path in self.left_out)
+
+
+def command(key: str) -> str:
+    """The command that rebuilds a table, and goes on with what was broken off."""
+    return f"aqi repair {key} --rebuild"
+
+
+def to_rebuild(workspace: Workspace, keys: Sequence[str], *, sound: bool) -> list[str]:
+    """Those of ``keys`` whose tables are in trouble, or the rebuilding of which was broken off.
+
+    sound: also those that have a table with which nothing is wrong.
+    """
+    pending = Pending(workspace.warehouse.uri).read()
+    begun = set() if pending is None else {key for key in keys if pending.command == command(key)}
+    there = workspace.states(keys)
+    return [key for key in keys if key in (there if sound else troubles(there)) or key in begun]
+
+
+def rebuild(workspace: Workspace, keys: Sequence[str], listener: RunListener) -> list[Rebuilt]:
+    """Rebuild the tables of ``keys``, one after the other, under the lock of the warehouse.
+
+    Raises UsageError where another change of these tables is under way, WarehouseError, OSError.
+    """
+    run_id, found = new_run_id(), []
+    with locked(workspace, run_id, listener):
+        for key in keys:
+            found.append(_rebuild(workspace, key, run_id))
+    return found
+
+
+def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
+    pending, uri = Pending(workspace.warehouse.uri), workspace.warehouse.table_uri(key)
+    begun = pending.read()
+    if begun is not None and begun.command == command(key):
+        details = begun.details
+        exchange(uri, details["new"], details["kept"])
+        pending.end()
+        return Rebuilt(key, details["kept"], int(details["rows"]), tuple(details["left_out"]))
+    pending.check(frozenset([key]))
+    sweep(uri)
+    state = workspace.states((key,)).get(key)
+    if state is None:
+        raise UsageError(f"{key} has no table", f"Make it: aqi materialize '+{key}' --partitions RANGE")
+    now = datetime.now(UTC)
+    new, kept = new_beside(uri, run_id), f"{uri}.kept-{now:%Y%m%dT%H%M%SZ}"
+    said = _said(key, as_folded(state), run_id, iso(now))
+    lost = set() if state.damage is None else {one.path for one in state.damage.lost}
+    paths = [path for path in state.files if path not in lost]
+    try:
+        asset, contract = workspace.catalog[key], workspace.contracts[key]
+
+        def metadata_of(with_rows: PartitionSet) -> str:
+            return workspace.warehouse.metadata(asset, replace(said, lost=said.lost | with_rows), new)
+
+        at = asset.partition_columns
+        rows, left_out = make_beside(uri, new, contract, TABLE_PROPERTIES, paths, state.schema, at, metadata_of)
+    except BaseException:
+        remove(new)
+        raise
+    details = {"new": new, "kept": kept, "rows": rows, "left_out": left_out}
+    pending.begin(PendingChange(command(key), run_id, (key,), {key: state.version}, details))
+    exchange(uri, new, kept)
+    pending.end()
+    workspace.forget(key)
+    return Rebuilt(key, kept, rows, tuple(left_out))
+
+
+def _said(key: str, state: TableState, run_id: str, at: str) -> Provenance:
+    """All that the old table's commits said; what was there is there, and none of it is trusted."""
+    return Provenance(
+        run_id,
+        key,
+        at,
+        state.records,
+        questions=state.questions,
+        shapes=state.shapes,
+        equal=tuple(sorted(state.equal, key=lambda one: (one.asset, one.location or "", one.one, one.other))),
+        past=tuple(dict(items) for items in sorted(state.past, key=repr)),
+        columns_of=state.columns_of,
+        by=package_version(),
+        lost=state.present,
+    )

@@ -1,0 +1,230 @@
+"""A look at a table's folder: whether the files that its log names are there as it says, and the log is whole.
+
+One listing for each folder that has live files, which is one; no data file is opened, and no JVM is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+from urllib.parse import unquote
+
+from orchestration.core.errors import WarehouseError, in_a_line
+from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
+from orchestration.core.state.table_state import FileSpan, TableState
+from resources.delta.features import Features, trouble_of
+from resources.delta.log import MOST, DeltaLog
+from resources.delta.rows import BATCH_ROWS
+from resources.storage.files import open_files
+from resources.storage.whole_files import names_in
+
+PARQUET = b"PAR1"
+_CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\.(?:[0-9a-f-]{36}\.|([0-9]{10})\.([0-9]{10})\.)?(parquet|json)")
+_COMMIT = re.compile(r"([0-9]{20})\.json")
+SPANS_NAMED = 3
+
+
+def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) -> TableState:
+    """The state of the table of an asset, as far as its log says it, with what is wrong with it.
+
+    start: an earlier state to go on from. spark: whether Spark reads and writes the table.
+    Raises OSError where its folder cannot be read.
+    """
+    state, error = log.state_as_far(None if start is None else as_folded(start))
+    if state.version is None and error is None:
+        if not log.snapshots.there():
+            return state
+        state = log.snapshots.newest(MOST) or state
+    known = bool(state.records)
+    if why := log_fault(log.uri) or ("" if error is None else in_a_line(error)):
+        return look_at(state, (), _trouble(key, log.uri, why, recorded=known))
+    try:
+        state = _whole(log.uri, state)
+    except WarehouseError as unread:
+        return look_at(state, (), _trouble(key, log.uri, in_a_line(unread)))
+    assert state.protocol is not None and state.properties is not None and state.schema is not None, "it is whole"
+    features = Features.of_log(state.protocol, state.properties, state.schema)
+    return look_at(state, lost_files(log.uri, state.files), trouble_of(key, features, spark=spark))
+
+
+def _trouble(key: str, uri: str, why: str, *, recorded: bool = True) -> Trouble:
+    what = why if why.startswith(uri) else f"{uri}: {why}"
+    return Trouble(what.rstrip("."), f"`aqi repair {key} --rebuild` makes the table of {key} anew.", recorded=recorded)
+
+
+def _whole(uri: str, state: TableState) -> TableState:
+    """The state with what snapshots of before did not keep: sizes of files, features. Raises WarehouseError."""
+    known = state.protocol is not None and state.properties is not None and state.schema is not None
+    if known and all(span.size is not None for span in state.files.values()):
+        return state
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        table = DeltaTable(uri, version=state.version)
+        actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        raise WarehouseError(f"{uri}: the table cannot be read ({in_a_line(error)[:300]})") from error
+    sizes = {unquote(one["path"]): one["size_bytes"] for one in actions}
+    files = {path: replace(span, size=sizes.get(unquote(path), span.size)) for path, span in state.files.items()}
+    protocol, metadata = table.protocol(), table.metadata()
+    said = {
+        "minReaderVersion": protocol.min_reader_version,
+        "minWriterVersion": protocol.min_writer_version,
+        "readerFeatures": protocol.reader_features,
+        "writerFeatures": protocol.writer_features,
+    }
+    return replace(
+        state,
+        files=files,
+        schema=state.schema or table.schema().to_json(),
+        description=state.description if state.schema else metadata.description,
+        protocol=json.dumps({name: value for name, value in said.items() if value is not None}),
+        properties=json.dumps(metadata.configuration),
+    )
+
+
+def can_be_listed(uri: str) -> bool:
+    """Whether a folder is there to be listed."""
+    files, root = open_files(uri)
+    try:
+        files.ls(root, detail=False)
+        return bool(files.isdir(root))
+    except OSError:
+        return False
+
+
+# Data files -----------------------------------------------------------------------------------------------------------
+
+
+def lost_files(uri: str, live: Mapping[str, FileSpan]) -> tuple[LostFile, ...]:
+    """Those of the live files that are not there, or not as large as the log says; ``live``: by path.
+
+    Files that lie outside of the table's folder are not looked for. Raises OSError where it cannot be listed.
+    """
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in live:
+        if "://" not in path and not path.startswith("/"):
+            folders[unquote(path).rpartition("/")[0]].append(path)
+    files, root = open_files(uri)
+    return tuple(
+        LostFile(unquote(path), live[path], why)
+        for folder, paths in sorted(folders.items())
+        for there in [_sizes(files, f"{root}/{folder}".rstrip("/"))]
+        for path in sorted(paths)
+        if (why := _why_lost(there.get(unquote(path).rpartition("/")[2]), live[path].size))
+    )
+
+
+def _why_lost(there: int | None, size: int | None) -> str:
+    if there is None:
+        return "is gone"
+    if size is None or there == size:
+        return ""
+    return f"{'is cut off' if there < size else 'is not as the log says'} ({there} of {size} bytes)"
+
+
+def _sizes(files: Any, folder: str) -> dict[str, int]:
+    """The sizes of the files in a folder by name; none where there is no folder."""
+    try:
+        listed = files.ls(folder, detail=True)
+    except FileNotFoundError:
+        return {}
+    return {one["name"].rpartition("/")[2]: int(one["size"]) for one in listed if one["type"] == "file"}
+
+
+# The log --------------------------------------------------------------------------------------------------------------
+
+
+def log_fault(uri: str) -> str:
+    """Why nobody can read the log of a table; empty where it is whole. Raises OSError."""
+    files, root = open_files(uri)
+    folder = f"{root}/_delta_log"
+    return next(_wrong(files, folder, names_in(files, folder)), "")
+
+
+def _wrong(files: Any, folder: str, names: Sequence[str]) -> Iterator[str]:
+    versions = (int(found[1]) for name in names if (found := _COMMIT.fullmatch(name)))
+    commits = sorted(version for version in versions if version <= MOST)
+    checkpoints = _checkpoints(names)
+    last = max(checkpoints, default=-1)
+    if not commits and not checkpoints:
+        yield "its log is gone"
+    behind = [version for version in commits if version > last]
+    gone = [(before + 1, after - 1) for before, after in pairwise([last, *behind]) if after > before + 1]
+    if gone:
+        first, end = gone[0]
+        several = len(gone) > 1 or end > first
+        named = ", ".join(map(_span_in_words, gone[:SPANS_NAMED])) + (", …" if len(gone) > SPANS_NAMED else "")
+        yield f"version{'s' if several else ''} {named} of its log {'are' if several else 'is'} gone"
+    if "_last_checkpoint" in names:
+        hinted = _hinted(files, f"{folder}/_last_checkpoint")
+        if hinted is not None and hinted not in checkpoints:
+            yield f"the checkpoint of version {hinted} of its log is gone"
+    for name in checkpoints.get(last, ()):
+        if name.endswith(".parquet") and not _is_parquet(files, f"{folder}/{name}"):
+            yield f"the checkpoint of version {last} of its log is damaged ({name})"
+
+
+def _span_in_words(span: tuple[int, int]) -> str:
+    return str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
+
+
+def _checkpoints(names: Sequence[str]) -> dict[int, list[str]]:
+    """The checkpoints of which all parts are there: their files, by version."""
+    found: dict[int, list[str]] = defaultdict(list)
+    parts: dict[int, int] = {}
+    for name in names:
+        if read := _CHECKPOINT.fullmatch(name):
+            found[int(read[1])].append(name)
+            parts[int(read[1])] = int(read[3] or 1)
+    return {version: of for version, of in found.items() if len(of) >= parts[version]}
+
+
+def _hinted(files: Any, path: str) -> int | None:
+    """The version that has a checkpoint by Delta's own hint; None for what is no hint: it is passed over."""
+    try:
+        return int(json.loads(files.cat_file(path))["version"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_parquet(files: Any, path: str) -> bool:
+    """Whether a file begins and ends as one of Parquet's, with a footer that has room in it."""
+    try:
+        size = int(files.info(path)["size"])
+        if size < 12:
+            return False
+        head, tail = files.cat_file(path, start=0, end=4), files.cat_file(path, start=size - 8, end=size)
+    except FileNotFoundError:
+        return False
+    return head == tail[4:] == PARQUET and int.from_bytes(tail[:4], "little") <= size - 12
+
+
+# Every row ------------------------------------------------------------------------------------------------------------
+
+
+def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> tuple[LostFile, ...]:
+    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files, root = open_files(uri)
+    found = []
+    for path, span in sorted(live.items()):
+        name = unquote(path)
+        if name in known or "://" in path or path.startswith("/"):
+            continue
+        try:
+            with files.open(f"{root}/{name}", "rb") as opened, pq.ParquetFile(opened) as file:
+                for _ in file.iter_batches(BATCH_ROWS):
+                    pass
+        except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
+            found.append(LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})"))
+    return tuple(found)

@@ -1,0 +1,60 @@
+"""Tables of which files are lost: read without them, and mended by a commit that takes them out of the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
+from resources.machine import crash_points
+
+
+def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int | None) -> None:
+    """One commit that takes files out of the log of the table at ``uri``, and adds none; needs no JVM.
+
+    paths: as the log has them. What is left of the files stays, for vacuum. version: on which this was decided.
+    Raises CommitConflict where another commit came first, WarehouseError where nobody can commit.
+    """
+    from deltalake import CommitProperties, DeltaTable
+    from deltalake.exceptions import CommitFailedError, DeltaError
+    from deltalake.transaction import RemoveAction
+
+    from resources.delta.warehouse import no_hooks
+
+    table, now = DeltaTable(uri), time.time_ns() // 1_000_000
+    conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
+    if table.version() != version:
+        raise conflict
+    actions: list[Any] = [RemoveAction(path=path, data_change=True, deletion_timestamp=now) for path in paths]
+    crash_points.reach("before-commit")
+    try:
+        table.create_write_transaction(
+            actions=actions,
+            mode="append",
+            schema=table.schema(),
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": commit_metadata}, max_commit_retries=0),
+            post_commithook_properties=no_hooks(),
+        )
+    except CommitFailedError as error:
+        raise conflict from error
+    except DeltaError as error:
+        raise WarehouseError(f"{uri}: {in_a_line(error)[:300]}") from error
+
+
+def without_files(dataset: Any, paths: Collection[str]) -> Any:
+    """Arrow's data set of a table without some of its files. paths: in the table's folder."""
+    from pyarrow.dataset import FileSystemDataset
+
+    fragments = [one for one in dataset.get_fragments() if unquote(one.path) not in paths]
+    return FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
+
+
+def unreadable(key: str, version: int | None, error: Exception) -> WarehouseError:
+    """The error of an asset's table that cannot be read."""
+    return WarehouseError(
+        f"{key}: its table cannot be read at version {version} ({in_a_line(error)[:300]})",
+        f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, and with --rebuild the "
+        "rest.",
+    )

@@ -1,0 +1,154 @@
+"""A table made anew beside the old one, with a log that begins; and the exchange of the two.
+
+Rows are taken from the data files themselves, so that neither features nor a broken log is in the way. What they are
+worth is for others to find out: no row is believed for having been there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import WarehouseError, in_a_line
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.scheme import PartitionColumns
+from resources.delta.live_files import partitions_in
+from resources.delta.rows import BATCH_ROWS, FILE_BYTES, ROW_GROUP_ROWS, in_schema
+from resources.machine import crash_points
+from resources.storage.files import open_files
+from resources.storage.whole_files import names_in
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+_NEW = ".new-"
+
+
+def make_beside(
+    uri: str,
+    new: str,
+    contract: Contract,
+    properties: Mapping[str, str],
+    paths: Iterable[str],
+    schema: str | None,
+    columns: PartitionColumns | None,
+    metadata_of: Callable[[PartitionSet], str],
+) -> tuple[int, list[str]]:
+    """A table at ``new`` with the rows of data files of the one at ``uri``.
+
+    paths: of the files, as the old log has them. schema: the old table's, for the names that its columns have in files.
+    columns: where the partition of a row is written. metadata_of: what the commit says, by the partitions with rows.
+    Gives how many rows there are, and why files were left out. Raises WarehouseError where it cannot be written.
+    """
+    import pyarrow as pa
+    from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
+    from deltalake.exceptions import DeltaError
+
+    from resources.delta.warehouse import no_hooks
+
+    files, root = open_files(uri)
+    fields = Schema.from_json(json.dumps(contract.delta_schema()))
+    wanted, names, left_out = pa.schema(fields), _names_in_files(schema), list[str]()
+    sound, with_rows = [], set[PartitionKey]()
+    for path in paths:
+        try:
+            inside = set[PartitionKey]()
+            for batch in _rows(files, f"{root}/{unquote(path)}", wanted, names):
+                inside |= partitions_in(batch, columns)
+            sound.append(path)
+            with_rows |= inside
+        except (OSError, RuntimeError, pa.ArrowException, WarehouseError) as error:  # hdfs-native
+            left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
+    count = [0]
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for path in sound:
+            for batch in _rows(files, f"{root}/{unquote(path)}", wanted, names):
+                count[0] += batch.num_rows
+                yield batch
+
+    metadata = metadata_of(PartitionSet.from_keys(with_rows))
+    try:
+        DeltaTable.create(
+            new,
+            fields,
+            description=contract.description,
+            configuration=dict(properties),
+            post_commithook_properties=no_hooks(),
+        )
+        write_deltalake(
+            new,
+            pa.RecordBatchReader.from_batches(wanted, rows()),
+            mode="append",
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
+            post_commithook_properties=no_hooks(),
+            target_file_size=FILE_BYTES,
+            writer_properties=WriterProperties(max_row_group_size=ROW_GROUP_ROWS),
+        )
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        raise WarehouseError(f"{new}: {in_a_line(error)[:300]}", "The old table is as it was.") from error
+    return count[0], left_out
+
+
+def _rows(files: Any, path: str, schema: pa.Schema, names: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    """The rows of a data file in the columns and types of ``schema``; names: of its columns, where they are others."""
+    import pyarrow.parquet as pq
+
+    with files.open(path, "rb") as opened, pq.ParquetFile(opened, coerce_int96_timestamp_unit="us") as file:
+        for batch in file.iter_batches(BATCH_ROWS):
+            called = [names.get(name, name) for name in batch.schema.names]
+            yield in_schema(batch.rename_columns(called), schema)
+
+
+def _names_in_files(schema: str | None) -> dict[str, str]:
+    """The names of columns by what they are called in data files, where others mapped them."""
+    fields = json.loads(schema)["fields"] if schema else []
+    named = ((field["name"], (field.get("metadata") or {}).get("delta.columnMapping.physicalName")) for field in fields)
+    return {physical: name for name, physical in named if physical}
+
+
+def exchange(uri: str, new: str, kept: str) -> None:
+    """Put the table at ``new`` in the place of that at ``uri``, which is kept at ``kept``.
+
+    Called again, it goes on where it was broken off. Raises OSError.
+    """
+    files, old = open_files(uri)
+    made, aside = (open_files(one)[1] for one in (new, kept))
+    if files.exists(old) and not files.exists(aside):
+        _move(files, old, aside)
+        crash_points.reach("tables-changed")
+    if files.exists(made) and not files.exists(old):
+        _move(files, made, old)
+
+
+def new_beside(uri: str, run_id: str) -> str:
+    """Where a run makes a table anew, before it comes to its place."""
+    return f"{uri}{_NEW}{run_id}"
+
+
+def sweep(uri: str) -> None:
+    """Remove the new tables of runs that were killed before they were done. Raises OSError."""
+    files, path = open_files(uri)
+    folder, _, name = path.rpartition("/")
+    for other in names_in(files, folder):
+        if other.startswith(f"{name}{_NEW}"):
+            files.rm(f"{folder}/{other}", recursive=True)
+
+
+def remove(uri: str) -> None:
+    """Remove what is left of a table that never came to its place. Raises OSError."""
+    files, path = open_files(uri)
+    if files.exists(path):
+        files.rm(path, recursive=True)
+
+
+def _move(files: Any, one: str, other: str) -> None:
+    if hasattr(files, "client"):  # HDFS
+        files.mv(one, other)
+    else:
+        Path(one).rename(other)
