@@ -41,9 +41,10 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
     found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
     if as_json:
         since = workspace.settings.since
-        click.echo(to_json([lag_json(lag, holes.get(lag.asset), since.get(lag.location)) for lag in found]))
+        told = (lag_json(lag, holes.get(lag.asset), since.get(lag.location), tables.get(lag.asset)) for lag in found)
+        click.echo(to_json(list(told)))
     else:
-        print_lags(console_for_people(), found)
+        print_lags(console_for_people(), found, {key: tables[key] for key in keys if key in tables})
         for line in missing_in_words(workspace, holes):
             click.echo(line)
     return 1 if any(lag.missed for lag in found) or all_missing(holes) else 0

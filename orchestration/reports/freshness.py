@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,17 +12,22 @@ from rich.table import Table
 from orchestration.core.calendar import HOURS_A_DAY, iso
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.lags import Lag
+from orchestration.core.state.table_state import TableState
 
+NEVER = "never made"
 SHOWN = 3
 """So many groups of locations of an asset, and so many names in one."""
 
 
-def to_json(lag: Lag, holes: Holes | None = None, since: date | None = None) -> dict[str, Any]:
+def to_json(
+    lag: Lag, holes: Holes | None = None, since: date | None = None, state: TableState | None = None
+) -> dict[str, Any]:
     """JSON values of a lag. An instant is as of the second, hours are as of the thousandth.
 
     holes: of its asset. since: from when on history is wanted at its location, where that is declared; missing: so many
-    partitions of it.
+    partitions of it. state: of its table; trouble, where a look found some: what is wrong, and what mends it.
     """
+    trouble = None if state is None else in_trouble(lag.asset, state)
     missing = 0 if holes is None else len(holes.missing.days_of(lag.location))
     return {
         "asset": lag.asset,
@@ -32,11 +37,24 @@ def to_json(lag: Lag, holes: Holes | None = None, since: date | None = None) -> 
         "target_hours": lag.target_hours,
         "missed": lag.missed,
         **({} if since is None else {"since": since.isoformat(), "missing": missing}),
+        **({} if trouble is None else {"trouble": trouble}),
     }
 
 
-def print_lags(console: Console, found: Sequence[Lag]) -> None:
-    """Per asset a line for all places that agree, the worst first; the rest of many lines as one."""
+def in_trouble(key: str, state: TableState) -> str | None:
+    """What a look at the table of an asset found, with what mends it; None where it found nothing."""
+    if (damage := state.damage) is None:
+        return None
+    if damage.trouble is not None:
+        return damage.trouble.in_words
+    return f"{damage.in_short} ({len(state.damaged)} partitions are damaged). {damage.remedy(key)}"
+
+
+def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, TableState] | None = None) -> None:
+    """Per asset a line for all places that agree, the worst first; the rest of many lines as one.
+
+    tables: states; below the lines, a line for each of these assets whose table is in trouble.
+    """
     table = Table(box=None, pad_edge=False)
     for name in ("asset", "place", "covered until"):
         table.add_column(name, overflow="fold")
@@ -46,10 +64,13 @@ def print_lags(console: Console, found: Sequence[Lag]) -> None:
     by_asset: dict[str, list[Lag]] = {}
     for lag in found:
         by_asset.setdefault(lag.asset, []).append(lag)
+    told = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
     for asset, of_asset in by_asset.items():
-        for row in _rows(of_asset):
-            table.add_row(asset, *row)
+        for place, until, *rest in _rows(of_asset):
+            table.add_row(asset, place, "damaged" if until == NEVER and asset in told else until, *rest)
     console.print(table if found else "None of these assets has days.")
+    for key, why in told.items():
+        console.print(f"{key}: {why}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _rows(of_asset: Sequence[Lag]) -> list[tuple[str, ...]]:
@@ -89,7 +110,7 @@ def _missed(lag: Lag, missed: int, count: int) -> str:
 
 
 def _until(lag: Lag) -> str:
-    return "never made" if lag.covered_until is None else iso(lag.covered_until)
+    return NEVER if lag.covered_until is None else iso(lag.covered_until)
 
 
 def _lag(lag: Lag) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestration.core.errors import UsageError
+from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.engine.changes.tables import troubles
 from orchestration.engine.workspace import Workspace
 from resources.delta.first_rows import Within, rows_in_order
+from resources.delta.mending import how_to_mend
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +30,8 @@ def read_rows(
     cannot be read.
     """
     asset = workspace.catalog[key]
+    if (trouble := troubles(workspace.states([key])).get(key)) is not None and not trouble.readable:
+        raise WarehouseError(trouble.what, trouble.remedy)
     version = workspace.warehouse.newest(asset)
     workspace.check_locations(locations, workspace.warehouse.state(asset).present.locations if locations else ())
     if version is None:
@@ -38,5 +42,8 @@ def read_rows(
     if (columns := asset.partition_columns) is not None:
         days = None if partitions is None else (partitions.days.first, partitions.days.last)
         within = Within(columns, days, locations or None)
-    rows = rows_in_order(workspace.warehouse.table_uri(key), version, contract.key, limit, within)
+    try:
+        rows = rows_in_order(workspace.warehouse.table_uri(key), version, contract.key, limit, within)
+    except WarehouseError as error:
+        raise WarehouseError(error.message, how_to_mend(key)) from error
     return rows.select([name for name in contract.column_names if name in rows.column_names])

@@ -55,6 +55,13 @@ def unreadable(key: str, version: int | None, error: Exception) -> WarehouseErro
     """The error of an asset's table that cannot be read."""
     return WarehouseError(
         f"{key}: its table cannot be read at version {version} ({in_a_line(error)[:300]})",
-        f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, and with --rebuild the "
-        "rest.",
+        how_to_mend(key),
+    )
+
+
+def how_to_mend(key: str) -> str:
+    """What to do about a table that could not be read, whatever a look says of it: a look opens no file."""
+    return (
+        f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, with --rebuild the rest. "
+        f"Where status calls it fresh, a file was written over: `aqi repair {key} --verify`."
     )

@@ -30,7 +30,7 @@ from resources.delta.features import Features
 from resources.delta.log import DeltaLog
 from resources.delta.look import can_be_listed, looked
 from resources.delta.mending import take_out, unreadable, without_files
-from resources.delta.rows import few_terms, replace_rows
+from resources.delta.rows import few_terms, local_path, replace_rows
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class Warehouse:
     def _looked(self, asset: Asset, start: TableState | None) -> TableState:
         with self._readable():
             try:
-                return looked(asset.key, self._log(asset), start, spark=self._spark)
+                state = looked(asset.key, self._log(asset), start, spark=self._spark)
+                return state if state.version is not None or state.damage is not None else self._linked(asset, state)
             except OSError as error:
                 if not can_be_listed(self.uri) or not (self.is_local or isinstance(error, PermissionError)):
                     raise  # it is not this table's trouble
@@ -125,6 +126,15 @@ class Warehouse:
                     remedy = f"Give this user rights to read and write {self.table_uri(asset.key)}."
                 known = as_folded(start or TableState())
                 return look_at(known, (), Trouble(what, remedy, recorded=start is not None))
+
+    def _linked(self, asset: Asset, state: TableState) -> TableState:
+        """The state of a table that is not there, with why where its folder is a link to what is not there."""
+        folder = Path(local_path(self.table_uri(asset.key)))
+        if not self.is_local or not folder.is_symlink() or folder.exists():
+            return state
+        what = f"the folder of {asset.key} is a link to {folder.readlink()}, where nothing is"
+        remedy = f"Bring that back (a disk that is not mounted?), or remove the link {folder} and make the table anew."
+        return look_at(state, (), Trouble(what, remedy, recorded=False))
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
         """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.

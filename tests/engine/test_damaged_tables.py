@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
 from tests.support import oracle
-from tests.support.damages import ONE_OF_A_KIND, OTHERS, Damage, data_files
+from tests.support.damages import ONE_OF_A_KIND, OTHERS, Damage, data_files, lose_the_log
 from tests.support.feed import Feed
 from tests.support.small_lake import ALL, DATED, Lake
 from tests.support.strategies import random_bronze
@@ -289,3 +290,60 @@ def test_no_row_of_the_old_table_is_believed(made: Made, lake: Lake) -> None:
     remedied(lake, oracle.CITY_DAILY)
     assert lake.tables() == made[1]
     assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
+
+
+def no_log_but_a_file(table: Path) -> None:
+    lose_the_log(table)
+    (table / "_delta_log").write_text("no folder")
+
+
+def no_folder_but_a_file(table: Path) -> None:
+    shutil.rmtree(table)
+    table.write_text("no folder")
+
+
+def no_folder_but_a_link(table: Path) -> None:
+    shutil.rmtree(table)
+    table.symlink_to(table.parent / "not-mounted", target_is_directory=True)
+
+
+@pytest.mark.parametrize(
+    ("do", "remedy"),
+    [
+        (no_log_but_a_file, f"`aqi repair {oracle.CITY_DAILY} --rebuild` makes it anew."),
+        (no_folder_but_a_file, f"`aqi repair {oracle.CITY_DAILY} --rebuild` makes it anew."),
+        (no_folder_but_a_link, "or remove the link "),
+    ],
+)
+def test_a_place_without_a_table_is_told_alike_by_all(lake: Lake, do: Callable[[Path], None], remedy: str) -> None:
+    """Neither "there is no table, make it", which cannot be done, nor "the warehouse cannot be read", which can."""
+    Damage(do, oracle.CITY_DAILY).to(lake.folder)
+    shown = aqi(lake, "show", oracle.CITY_DAILY)
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    told = [shown.stderr] + [aqi(lake, *args).stdout for args in (("status",), ("doctor",), ("freshness",))]
+    assert all(re.sub(r"\s+", "", remedy) in re.sub(r"\s+", "", text) for text in told), told
+    lags = {(one["asset"], "trouble" in one) for one in json.loads(aqi(lake, "freshness", "--json").stdout)}
+    assert (oracle.CITY_DAILY, True) in lags
+    assert (oracle.FACT_HOURLY, False) in lags
+
+
+def test_freshness_says_what_is_damaged_and_what_mends_it(lake: Lake) -> None:
+    """Days that are damaged farther back do not let a table lie behind; they are told all the same."""
+    ONE_OF_A_KIND[0].to(lake.folder)
+    told = aqi(lake, "freshness").stdout
+    assert f"`aqi repair {oracle.FACT_HOURLY}` mends it." in told.splitlines()[-1]
+    assert "is gone (" in told.splitlines()[-1]
+
+
+def test_what_a_look_cannot_see_has_a_remedy_that_mends_it(made: Made, lake: Lake) -> None:
+    """Other bytes, as many: status says fresh, `aqi repair` finds nothing; whoever reads it names --verify."""
+    (path, *_) = data_files(Path(lake.uri(oracle.FACT_HOURLY)))
+    path.write_bytes(bytes(path.stat().st_size))
+    assert lake.repair(oracle.FACT_HOURLY).plan.is_empty
+    assert f"`aqi repair {oracle.FACT_HOURLY} --verify`" in aqi(lake, "show", oracle.FACT_HOURLY).stderr
+    failed = lake.materialize(RANGE, oracle.CITY_DAILY, force=True)
+    problems = {problem.message for outcome in failed.outcomes for problem in outcome.problems}
+    assert any(f"`aqi repair {oracle.FACT_HOURLY} --verify`" in problem for problem in problems), problems
+    _, mended = verified(lake, oracle.FACT_HOURLY)
+    assert mended.ok
+    assert lake.tables() == made[1]

@@ -135,7 +135,9 @@ export function draw(root, facts, app) {
     const parts = [el("h3", null, `${asset.key} ${called}/${place.key}`)];
     parts.push(el("p", null, run ? [said(run[2]), " ", why(run[2])] : "There is no partition."));
     if (run && name !== "missing") parts.push(command(`aqi show ${asset.key} ${where}`, app));
-    if (!place.dim && (name === "unrecorded" || name === "damaged")) parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
+    const named = run && reasons(run[2]).join(" ").match(/`(aqi repair [^`]+)`/);
+    if (name === "damaged" && named) parts.push(command(named[1], app));
+    else if (!place.dim && (name === "unrecorded" || name === "damaged")) parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
     else if (!place.dim && name !== "fresh") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
     parts.push(app.has("assets") && el("p", null, app.link(`What ${asset.key} is`, "assets", asset.key)));
     fill(more, parts);
