@@ -72,7 +72,9 @@ class SnapshotFiles:
         names = names_in(self._files, self._folder)
         for found in reversed(self._parsed(names)):
             if found.version <= version:
-                with contextlib.suppress(FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError):
+                with contextlib.suppress(
+                    FileNotFoundError, IsADirectoryError, gzip.BadGzipFile, EOFError, zlib.error, ValueError
+                ):
                     return self._read(found, oldest=2 if FORMAT_2 in names else 1)
         return None
 

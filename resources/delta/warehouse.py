@@ -109,7 +109,8 @@ class Warehouse:
 
         Assets without a table are left out. known: earlier states, to go on from.
         """
-        found = {asset.key: self._looked(asset, (known or {}).get(asset.key)) for asset in assets}
+        starts = {key: state for key, state in (known or {}).items() if state.version is not None}
+        found = {asset.key: self._looked(asset, starts.get(asset.key)) for asset in assets}
         return {key: state for key, state in found.items() if state.version is not None or state.damage is not None}
 
     def _looked(self, asset: Asset, start: TableState | None) -> TableState:

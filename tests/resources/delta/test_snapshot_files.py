@@ -193,6 +193,30 @@ def test_a_damaged_snapshot(damage: Callable[[bytes], bytes], log_is_whole: bool
         assert (table.log.state(), table.log.state().snapshot) == (state, None)
 
 
+def test_a_folder_in_the_place_of_a_snapshot(table: Table) -> None:
+    a_month(table)
+    table.file(whole(0)).unlink()
+    table.file(whole(0)).mkdir()
+    assert (table.log.state().version, table.log.state().snapshot) == (0, None)
+
+
+def test_a_table_that_could_not_be_read_is_not_sound_when_it_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known of before, and a log that begins anew needs no snapshot, which nobody may read."""
+    a_month(Table(tmp_path / "gold" / "fact_air_quality_hourly"))
+    warehouse, asset = Warehouse(str(tmp_path)), CATALOG[oracle.FACT_HOURLY]
+    monkeypatch.setattr("resources.delta.snapshot_files.SnapshotFiles._read", _refused)
+    known = warehouse.states([asset])
+    assert (damage := known[asset.key].damage) is not None
+    assert "Permission denied" in damage.in_short
+    assert warehouse.states([asset], known) == known
+
+
+def _refused(*_args: object, **_kwargs: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
 def test_a_supplement_whose_base_is_damaged(table: Table) -> None:
     state = a_month(table)
     table.ours(1, 1)
