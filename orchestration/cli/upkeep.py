@@ -76,10 +76,14 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     if as_json:
         click.echo(to_json([row.to_json() for row in step_rows(workspace, limit)]))
     elif output is None:
-        click.echo(as_text(read_metrics(workspace)), nl=False)
+        click.echo(as_text(read_metrics(workspace, _warn)), nl=False)
     else:
-        write_text(read_metrics(workspace), output)
+        write_text(read_metrics(workspace, _warn), output)
     return 0
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning {text}", err=True)
 
 
 @main.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -34,15 +34,22 @@ def step_rows(workspace: Workspace, limit: int | None = None) -> list[StepRow]:
         raise UsageError(str(error), "Move that folder away; runs begin a new one.") from error
 
 
-def read_metrics(workspace: Workspace) -> CollectorRegistry:
-    """All metrics of a warehouse, from its tables, its journal and its history of steps."""
-    keys = workspace.catalog.keys
+def read_metrics(workspace: Workspace, warn: Callable[[str], None]) -> CollectorRegistry:
+    """All metrics of a warehouse, from its tables, its journal and its history of steps.
+
+    A history that cannot be read is warned of, and done without: it says nothing of the tables.
+    """
+    keys, steps = workspace.catalog.keys, list[StepRow]()
+    try:
+        steps = step_rows(workspace)
+    except UsageError as error:
+        warn(str(error))
     statuses = read_status(workspace, keys)
     return metrics(
         statuses.groups,
         read_lags(workspace, keys),
         Journal(workspace.warehouse.uri).entries(KEPT),
-        step_rows(workspace),
+        steps,
         statuses.holes.values(),
     )
 

@@ -347,3 +347,16 @@ def test_what_a_look_cannot_see_has_a_remedy_that_mends_it(made: Made, lake: Lak
     _, mended = verified(lake, oracle.FACT_HOURLY)
     assert mended.ok
     assert lake.tables() == made[1]
+
+
+def test_metrics_go_on_without_the_history_of_steps(lake: Lake) -> None:
+    """It is no table of people's: what is damaged there must not hide what is said of theirs."""
+    log = lake.folder / "_aqi" / "step_history" / "_delta_log"
+    shutil.rmtree(log.parent, ignore_errors=True)
+    log.mkdir(parents=True)
+    (log / f"{0:020d}.json").write_text("no commit")
+    said = aqi(lake, "metrics")
+    assert said.exit_code == 0
+    assert "step_history" in said.stderr
+    assert f'aqi_partitions{{asset="{oracle.BRONZE}",state="damaged"}} 0.0' in said.stdout
+    assert aqi(lake, "metrics", "--json").exit_code == 2

@@ -160,6 +160,7 @@ def test_partitions_by_state() -> None:
     assert {name: value for name, value in found.items() if name.startswith("aqi_partitions")} == {
         "aqi_partitions{gold.x,fresh}": 2,
         "aqi_partitions{gold.x,stale}": 0,
+        "aqi_partitions{gold.x,damaged}": 0,
         "aqi_partitions{gold.x,missing}": 0,
         "aqi_partitions{gold.x,failed}": 1,
         "aqi_partitions{gold.x,unrecorded}": 0,
