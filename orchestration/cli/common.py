@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -76,6 +77,11 @@ partitions_option = click.option(
 locations_option = click.option(
     "--locations", metavar="A,B", default="", help="Only these places (default: all configured)."
 )
+
+
+def or_printed(context: click.Context, parameter: click.Parameter, output: Path | None) -> Path | None:
+    """A callback of options that name a file: none for ``-``, as everywhere what goes to standard output."""
+    return None if output is None or str(output) == "-" else output
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")

@@ -13,6 +13,7 @@ from orchestration.cli.common import (
     locations_option,
     main,
     open_workspace,
+    or_printed,
     partitions_option,
     place_names,
     profile_option,
@@ -35,7 +36,13 @@ LEAST_ROOM = 20
 @click.option("--columns", is_flag=True, help="Of columns: of one (gold.days.peak; peak+ downstream), or of assets.")
 @partitions_option
 @locations_option
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=or_printed,
+    help="Write to a file instead.",
+)
 @profile_option
 @json_option
 @command
@@ -106,12 +113,12 @@ def _told(
 
 
 def _of_columns(workspace: Workspace, selection: str, form: str) -> tuple[str, list[str]]:
-    from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, notes, recorded_of, walked
+    from orchestration.reports.lineage.facts.columns import ColumnsOfAssets, notes, recorded_of, walk_of, walked
 
     query = _query(workspace, selection)
     if query is not None:
         found = walked(workspace, query)
-        return told_of(form, "columns", found), notes(found.recorded, found.passed)
+        return told_of(form, "columns", found), notes(found.recorded, found.passed, walk_of(query))
     keys = workspace.select(selection)
     recorded = recorded_of(workspace, keys)
     listed = ColumnsOfAssets(workspace.catalog, keys, recorded)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.common import command, json_option, main, open_workspace, profile_option
-from orchestration.core.errors import RunError
+from orchestration.cli.common import command, json_option, main, open_workspace, or_printed, profile_option
+from orchestration.core.errors import RunError, UsageError
 
 
 @main.command()
@@ -18,24 +18,32 @@ from orchestration.core.errors import RunError
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="The file, NAME.html: whole or not at all, in place of what was there.",
+    callback=or_printed,
+    help="The file, NAME.html: whole or not at all, in place of what was there; - to print it.",
 )
 @profile_option
 @json_option
 @command
-def report(selection: str, output: Path, profile: str | None, as_json: bool) -> int:
+def report(selection: str, output: Path | None, profile: str | None, as_json: bool) -> int:
     """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
     from orchestration.reports.json_text import to_json
     from orchestration.reports.page import render_page
     from orchestration.reports.page.head import without_secrets
     from orchestration.reports.page.output import check_output, write_output
 
-    check_output(output)
+    if output is not None:
+        check_output(output)
+    elif as_json:
+        raise UsageError("-o - prints the report, and --json what was written", "Leave out --json, or name a file.")
     begin = time.perf_counter()
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
-    click.echo(f"reads {len(keys)} assets of {without_secrets(workspace.warehouse.uri)}", err=True)
+    place = without_secrets(workspace.warehouse.uri)
+    click.echo(f"reads {len(keys)} asset{'' if len(keys) == 1 else 's'} of {place}", err=True)
     text = render_page(workspace, keys)
+    if output is None:
+        click.echo(text, nl=False)
+        return 0
     try:
         size = write_output(str(output), text)
     except OSError as error:

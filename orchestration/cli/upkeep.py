@@ -12,6 +12,7 @@ from orchestration.cli.common import (
     json_option,
     main,
     open_workspace,
+    or_printed,
     profile_option,
 )
 from orchestration.core.errors import UsageError
@@ -46,6 +47,7 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=or_printed,
     help="Write to a file instead, whole or not at all (for the node exporter's textfile collector: NAME.prom).",
 )
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="With --json: so many steps.")

@@ -19,7 +19,7 @@ from rich.table import Table
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
-from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts
+from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
 from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
@@ -123,12 +123,13 @@ def read_status(
     days: str | None = None,
     locations: Sequence[str] = (),
 ) -> Statuses:
-    """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has.
+    """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has, or lacks because
+    the last attempt at it failed.
 
     What is there of locations that are no longer configured is among them.
     """
     tables = workspace.counted_states(keys)
-    current = workspace.current()
+    current, attempts = workspace.current(), _LastAttempts(workspace)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
     known = partitions.locations
     workspace.check_locations(locations, known)
@@ -136,9 +137,10 @@ def read_status(
         gone = [place for place in known if not current.is_configured(place)]
         asked = workspace.partitions(days)
         partitions = asked | partitions.restrict(locations=gone, days=workspace.days(days))
+    else:
+        partitions |= attempts.failed(keys).restrict(locations=[one.key for one in workspace.settings.locations])
     if locations:
         partitions = partitions.restrict(locations=locations)
-    attempts = _LastAttempts(workspace)
     found = []
     for key in keys:
         asset = workspace.catalog[key]
@@ -279,7 +281,7 @@ def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
 
 
 class _LastAttempts:
-    """What the journal knows of the last attempts at partitions; read once, and only if something is not fresh."""
+    """What the journal knows of the last attempts at partitions; read once, and only if that is asked."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._journal = Journal(workspace.warehouse.uri)
@@ -291,6 +293,10 @@ class _LastAttempts:
     def at(self, asset: str, partitions: PartitionSet) -> list[tuple[PartitionSet, LastAttempt]]:
         """The last attempts at those of ``partitions`` of an asset of which one is known."""
         return last_attempts(self._entries, asset, partitions) if partitions else []
+
+    def failed(self, assets: Iterable[str]) -> PartitionSet:
+        """Days and locations at which the last attempt at any of ``assets`` failed."""
+        return PartitionSet.union_of(last_failed(self._entries, asset) for asset in assets).without_null()
 
 
 def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orchestration.reports.page import lineage_html
+from orchestration.project import load, open_workspace
+from orchestration.reports.page import lineage_html, render_page
 from tests.browser.opened import Open, facts_of, wait_for, with_facts
 from tests.support.cli_calls import DAILY, EPISODE
 from tests.support.many_assets import many_tables
-from tests.support.report_lake import LACKING, OLDER
+from tests.support.report_lake import LACKING, NOW, OLDER
 
 HOURS, CLEAN, BRONZE = "gold.fact_air_quality_hourly", "silver.air_quality_hourly_clean", "bronze.open_meteo_hourly"
 
@@ -43,6 +44,23 @@ def test_the_graph_has_every_asset_once_from_left_to_right(opened: Open) -> None
     assert sorted(left, key=left.__getitem__) == list(left)
     assert page.locator(".graph a.node").count() == 11
     assert page.evaluate(OVERLAPS) == []
+
+
+def test_a_location_that_has_nothing_is_told_within_the_node(opened: Open, report: Path, tmp_path: Path) -> None:
+    """And on the page of partitions, one that is no longer configured is told once."""
+    place = {"latitude": 1.0, "longitude": 2.0, "timezone": "Asia/Ho_Chi_Minh"}
+    locations = [{"key": "hanoi", "name": "Hà Nội", **place}, {"key": "new", "name": "New", **place}]
+    flags = {"warehouse": {"uri": str(report.parent / "lake")}, "locations": locations, "clock": {"now": NOW}}
+    workspace = open_workspace(load(environment={}, flags=flags))
+    file = tmp_path / "other.html"
+    file.write_text(render_page(workspace, workspace.catalog.keys), encoding="utf-8")
+    page = opened(file=file)
+    assert "a location has none (≤ 3 h)" in node(page, DAILY).text_content()
+    assert page.evaluate(OVERLAPS) == []
+    page.get_by_role("tab", name="Partitions").click()
+    whys = page.locator("#page-partitions table").first.locator("td:last-child").all_inner_texts()
+    assert "no longer configured" in whys
+    assert "no longer configured; no longer configured" not in whys
 
 
 def test_states_are_told_by_mark_and_word(opened: Open) -> None:

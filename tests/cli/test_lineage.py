@@ -67,6 +67,8 @@ def test_lineage_into_a_file(aqi: Aqi, lake: str) -> None:
         written = (aqi.folder / "it.txt").read_text(encoding="utf-8")
         assert written == aqi.text("lineage", *options, AQI_WAREHOUSE__URI=lake)
         assert "\x1b" not in written
+    assert aqi.text("lineage", "-o", "-", AQI_WAREHOUSE__URI=lake) == aqi.text("lineage", AQI_WAREHOUSE__URI=lake)
+    assert not (aqi.folder / "-").exists()
 
 
 @pytest.mark.parametrize("output", ["file/below", "nowhere/lineage.txt", "x" * 300])
@@ -173,12 +175,12 @@ def test_what_older_code_recorded_and_what_nobody_did_is_said(aqi: Aqi, columns:
 def test_a_column_of_which_nothing_is_recorded(aqi: Aqi, columns: str) -> None:
     assert aqi.refusal("lineage", PEAK, "--columns") == (
         f"nothing is recorded of what the columns of {EPISODE} are made from",
-        f"The next step of an asset records them; `aqi materialize {EPISODE} --record-columns` does so where all is "
+        f"The next step of an asset records them; `aqi materialize +{EPISODE} --record-columns` does so where all is "
         "fresh.",
     )
-    assert aqi.refusal("lineage", "open_meteo.us_aqi+", "--columns")[0] == (
-        "nothing is recorded of what the columns of open_meteo go into"
-    )
+    place, remedy = aqi.refusal("lineage", "open_meteo.us_aqi+", "--columns")
+    assert place == "nothing is recorded of what the columns of open_meteo go into"
+    assert "`aqi materialize bronze.open_meteo_hourly+ --record-columns`" in remedy  # all that the walk goes over
     told = aqi.refusal("lineage", "gold.dim_time.hor", "--columns", AQI_WAREHOUSE__URI=columns)
     assert told == ("gold.dim_time has no column 'hor'", "Did you mean 'hour'?")
 
@@ -187,6 +189,8 @@ def test_a_column_of_which_nothing_is_recorded(aqi: Aqi, columns: str) -> None:
     ("column", "place", "remedy"),
     [
         (f"{EPISODE}.peak_aki", f"{EPISODE} has no column 'peak_aki'", "Did you mean 'peak_aqi'?"),
+        (f"{EPISODE}.PEAK_AQI", f"{EPISODE} has no column 'PEAK_AQI'", "Did you mean 'peak_aqi'?"),
+        ("peak_aqi", "unknown asset 'peak_aqi'", "there is: bronze.open_meteo_hourly, gold.dim_date, gold.dim_loc"),
         ("gold.fact_episod.peak_aqi", "unknown asset 'gold.fact_episod'", "did you mean gold.fact_episode"),
         ("open_meteo.us_aki", "open_meteo has no column 'us_aki'", "Did you mean 'us_aqi'?"),
         ("open_metio.us_aqi", "open_metio is no asset or source whose columns are known", "Did you mean 'open_meteo'?"),
@@ -197,6 +201,11 @@ def test_a_column_that_is_not_there(aqi: Aqi, columns: str, column: str, place: 
     told = aqi.refusal("lineage", column, "--columns", AQI_WAREHOUSE__URI=columns)
     assert told[0].startswith(place)
     assert told[1].startswith(remedy)
+
+
+def test_a_variable_comes_from_nowhere(aqi: Aqi, columns: str) -> None:
+    told = aqi.text("lineage", "open_meteo.us_aqi", "--columns", AQI_WAREHOUSE__URI=columns)
+    assert told.splitlines() == ["open_meteo.us_aqi  comes from", "└─ is what open_meteo sends"]
 
 
 # --- calls that do not fit ------------------------------------------------------------------------

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
+from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.state.partition_record import Answer, PartitionRecord, Question
 from orchestration.core.state.provenance import Provenance
 from orchestration.reports.lineage.words.partition import hours_in_words
+from resources.storage.journal import Journal
 from tests.support.cli_calls import DAILY, EPISODE, Aqi
 from tests.support.raw_bronze import ALL_HOURS, BRONZE, PM25, RawBronze, ago, key
 from tests.support.recorded_columns import HOURLY, SILVER
@@ -228,9 +231,20 @@ def test_a_partition_that_was_never_made(aqi: Aqi, made: Audited) -> None:
     )
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
-        f"error: nothing is recorded of {DAILY} 2025-08-18/hcmc: it was never made\n"
+        f"error: nothing is recorded of {DAILY} 2025-08-18/hcmc: never made\n"
         f"  aqi materialize '+{DAILY}' --partitions 2025-08-18 --locations hcmc\n"
     )
+
+
+def test_a_partition_that_was_never_made_because_it_failed(aqi: Aqi, made: Audited) -> None:
+    where = PartitionSet.from_keys([PartitionKey(date(2025, 8, 18), "hcmc")])
+    attempt = Attempt(problems=(Problem(Outcome.FAILED, where, "no answer"),), planned=where)
+    entry = RunEntry("run-8", "it", AT, AT, RunState.FAILED, seconds=9.0, attempts={DAILY: attempt})
+    Journal(str(made.folder)).write(entry)
+    call = ("lineage", DAILY, "--partitions", "2025-08-18", "--locations", "hcmc")
+    done = aqi(*call, AQI_WAREHOUSE__URI=str(made.folder))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"never made; the last attempt (run run-8, {AT}) failed: no answer" in done.stderr
 
 
 def test_a_month_of_answers_is_told_short(aqi: Aqi, tmp_path: Path) -> None:

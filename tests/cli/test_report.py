@@ -26,7 +26,16 @@ def test_of_a_selection_and_as_json(aqi: Aqi, lake: str) -> None:
     assert f'"path": "it.html",\n  "bytes": {len(text.encode())},\n  "assets": 1' in done.stdout
 
 
-@pytest.mark.parametrize("output", ["nowhere/it.html", "file/it.html", "folder"])
+def test_printed(aqi: Aqi, lake: str) -> None:
+    done = aqi("report", "-o", "-", EPISODE, AQI_WAREHOUSE__URI=lake)
+    assert (done.exit_code, done.stderr) == (0, f"reads 1 asset of {lake}\n")
+    assert done.stdout.startswith("<!doctype html>")
+    assert done.stdout.endswith("</html>\n")
+    assert not (aqi.folder / "-").exists()
+    assert aqi.refusal("report", "-o", "-", "--json")[1] == "Leave out --json, or name a file."
+
+
+@pytest.mark.parametrize("output", ["nowhere/it.html", "file/it.html", "folder", "/proc/it.html"])
 def test_an_output_that_cannot_be_written(aqi: Aqi, output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (aqi.folder / "file").touch()
     (aqi.folder / "folder").mkdir()

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
+from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
+from orchestration.core.runs.outcome import Outcome, Problem
+from resources.storage.journal import Journal
 from tests.support.cli_calls import AT, DAILY, EPISODE, Aqi
 
 
@@ -49,3 +56,19 @@ def test_status_for_people(aqi: Aqi, lake: str) -> None:
         [DAILY, "unrecorded", "2025-08-18", "×", "hanoi", "1", "1", "changed", "by", "somebody", "else"],
     ]
     assert aqi.text("status", EPISODE) == "There is nothing yet.\n"
+
+
+def test_what_was_never_made_because_it_failed_is_seen_without_a_range(aqi: Aqi, tmp_path: Path) -> None:
+    """A location whose first fetch fails has no row anywhere, and is not to be absent from what people look at."""
+    warehouse = str(tmp_path / "lake")
+    hour = PartitionSet.of(Days.of(date(2025, 8, 18)), ["hanoi", "gone"])
+    attempt = Attempt(problems=(Problem(Outcome.FAILED, hour, "no answer"),), planned=hour)
+    times = ("2025-08-19T07:00:00Z", "2025-08-19T07:00:09Z")
+    entry = RunEntry("run-1", "it", *times, RunState.FAILED, seconds=9.0, attempts={DAILY: attempt})
+    Journal(warehouse).write(entry)
+    told = aqi.json("status", f"{DAILY} or {EPISODE}", AQI_WAREHOUSE__URI=warehouse)
+    assert [(one["asset"], one["partition"], one["state"]) for one in told] == [
+        (DAILY, "2025-08-18/hanoi", "failed"),
+        (EPISODE, "2025-08-18/hanoi", "missing"),
+    ]
+    assert "no answer" in told[0]["reason"]

@@ -145,5 +145,6 @@ def _columns(lineages: Lineages) -> dict[str, set[str]]:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known)) or 'none'}."
+    by_lower = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), by_lower, n=1)
+    return f"Did you mean {by_lower[near[0]]!r}?" if near else f"Known are {', '.join(sorted(known)) or 'none'}."

@@ -7,7 +7,7 @@ Pure: where entries lie is the business of ``resources.storage.journal``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -162,6 +162,14 @@ def last_attempts(
                 found.append((here, last))
                 left = left - here
     return found
+
+
+def last_failed(entries: Sequence[RunEntry], asset: str) -> PartitionSet:
+    """The partitions of an asset at which the last attempt failed, be they there or not. entries: newest first."""
+    tried = PartitionSet.union_of(
+        problem.partitions for entry in entries for problem in entry.attempts.get(asset, Attempt()).problems
+    )
+    return PartitionSet.union_of(some for some, last in last_attempts(entries, asset, tried) if last.failed)
 
 
 def _attempts(entry: RunEntry, asset: str) -> list[tuple[PartitionSet, LastAttempt]]:

@@ -194,7 +194,7 @@ def _nearest(word: str, known: Iterable[tuple[str, str]]) -> str:
     if near:
         *others, last = list(dict.fromkeys(near))[:3]
         return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
-    everything = sorted(instead for several in write.values() for instead in several)
+    everything = sorted({instead for several in write.values() for instead in several})
     listed = everything if len(everything) <= 10 else [*everything[:10], "…"]
     return f"there is: {', '.join(listed)}" if listed else "none is declared"
 

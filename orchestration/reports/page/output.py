@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from orchestration.core.errors import UsageError
 from resources.storage.files import open_files
@@ -12,16 +12,19 @@ from resources.storage.whole_files import write_whole
 
 def check_output(output: Path) -> None:
     """Raises UsageError where no file of that name can be written; before any work."""
-    folder = output.resolve().parent
-    why = (
-        "is no file"
-        if output.exists() and not output.is_file()
-        else f"{folder} is no folder"
-        if not folder.is_dir()
-        else f"nothing can be written in {folder}"
-        if not os.access(folder, os.W_OK | os.X_OK)
-        else ""
-    )
+    file = output.expanduser().resolve()  # as it will be written: beside it, and then put in its place
+    folder = file.parent
+    why = ""
+    if file.exists() and not file.is_file():
+        why = "is no file"
+    elif not folder.is_dir():
+        why = f"{folder} is no folder"
+    else:
+        try:
+            with TemporaryFile(dir=folder):  # permissions alone do not tell: /proc has them
+                pass
+        except OSError:
+            why = f"nothing can be written in {folder}"
     if why:
         raise UsageError(f"{output} cannot be written ({why})", "Name a file that can.")
 

@@ -38,10 +38,10 @@ def facts(workspace: Workspace, key: str) -> dict[str, Any]:
 
 def test_states_and_why_the_most_urgent_first(workspace: Workspace) -> None:
     told = facts(workspace, BRONZE)
-    assert told["states"] == {"fresh": 18, "failed": 1}
-    assert told["reasons"][0] == ["failed", f"missing; {BROKEN}", 1]
+    assert told["states"] == {"fresh": 18, "failed": 2}
+    assert told["reasons"][0] == ["failed", f"missing; {BROKEN}", 2]
     assert told["lacking"] == {"incomplete": 18, "given_up": 0, "hours_withdrawn": 0}
-    assert facts(workspace, EPISODE)["states"] == {"fresh": 17, "missing": 1, "unrecorded": 1}
+    assert facts(workspace, EPISODE)["states"] == {"fresh": 17, "missing": 2, "unrecorded": 1}
     assert [reason[0] for reason in facts(workspace, EPISODE)["reasons"]] == ["unrecorded"]
 
 

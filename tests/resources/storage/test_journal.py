@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
-from orchestration.core.runs.journal import Attempt, AttemptResult, LastAttempt, RunEntry, RunState, last_attempts
+from orchestration.core.runs.journal import (
+    Attempt,
+    AttemptResult,
+    LastAttempt,
+    RunEntry,
+    RunState,
+    last_attempts,
+    last_failed,
+)
 from orchestration.core.runs.outcome import Outcome, Problem
 from resources.storage.journal import Journal
 from tests.support.records import key, keys
@@ -113,6 +121,15 @@ def test_the_newest_attempt_at_each_partition_is_told() -> None:
     ]
     assert last_attempts(runs, "silver.clean", keys(1)) == []
     assert last_attempts(runs, ASSET, PartitionSet.empty()) == []
+
+
+def test_what_failed_at_last() -> None:
+    runs = [
+        entry(2, hours=Attempt(keys(1), (), keys(1))),
+        entry(1, RunState.FAILED, hours=Attempt(keys(4), (failed(keys(1, 2)), skipped(keys(3))), keys(1, 2, 3, 4))),
+    ]
+    assert last_failed(runs, ASSET) == keys(2, 3)
+    assert last_failed(runs, "silver.clean") == PartitionSet.empty()
 
 
 @pytest.mark.parametrize(("state", "at"), [(RunState.RUNNING, BEGAN), (RunState.INTERRUPTED, ENDED)])

@@ -68,10 +68,12 @@ def walked(workspace: Workspace, query: ColumnQuery) -> ColumnWalks:
     of, _, column = query.column.rpartition(".")
     if of in recorded.lacking:
         _check_contract(workspace, of, column)
-        raise UsageError(f"nothing is recorded of what the columns of {of} are made from", _sentence(remedy([of])))
+        raise UsageError(
+            f"nothing is recorded of what the columns of {of} are made from", _sentence(remedy([of], walk_of(query)))
+        )
     fetched = [asset.key for asset in workspace.project.fetched if asset.source == of]
     if lacking := [key for key in fetched if key in recorded.lacking]:
-        raise UsageError(f"nothing is recorded of what the columns of {of} go into", _sentence(remedy(lacking)))
+        raise UsageError(f"nothing is recorded of what the columns of {of} go into", _sentence(remedy(lacking, "{}+")))
     if of not in catalog and "." in of:
         workspace.select(of)  # says which asset is meant
     start = field_of(query.column, recorded.lineages)
@@ -92,12 +94,12 @@ def _check_contract(workspace: Workspace, of: str, column: str) -> None:
         )
 
 
-def notes(recorded: RecordedColumns, keys: Iterable[str]) -> list[str]:
-    """What is to be known of the records of the assets ``keys``, a line each."""
+def notes(recorded: RecordedColumns, keys: Iterable[str], selection: str = "{}") -> list[str]:
+    """What is to be known of the records of the assets ``keys``, a line each. selection: as of ``remedy``."""
     keys = list(keys)
     told = []
     if lacking := [key for key in keys if key in recorded.lacking]:
-        told.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking)}")
+        told.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking, selection)}")
     if older := [key for key in keys if key in recorded.of_older_code]:
         told.append(
             f"what is recorded of the columns of {_named(older)} is of older code than today's: the next step of an "
@@ -106,11 +108,16 @@ def notes(recorded: RecordedColumns, keys: Iterable[str]) -> list[str]:
     return told
 
 
-def remedy(lacking: Sequence[str]) -> str:
-    """How to get records of the columns of these assets."""
-    selection = lacking[0] if len(lacking) == 1 else "SELECTION"
+def walk_of(query: ColumnQuery) -> str:
+    """The selection of an asset ``{}`` with all that a walk goes over."""
+    return f"{'+' if query.up != 0 else ''}{{}}{'+' if query.down != 0 else ''}"
+
+
+def remedy(lacking: Sequence[str], selection: str = "{}") -> str:
+    """How to get records of the columns of these assets. selection: of one of them, with what a walk from it needs."""
+    selected = selection.format(lacking[0]) if len(lacking) == 1 else "SELECTION"
     return (
-        f"the next step of an asset records them; `aqi materialize {selection} --record-columns` does so where all is "
+        f"the next step of an asset records them; `aqi materialize {selected} --record-columns` does so where all is "
         "fresh"
     )
 

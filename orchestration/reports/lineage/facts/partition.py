@@ -59,12 +59,22 @@ def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, loca
     partition = _the_one(workspace, asset.key, days, locations)
     audit = audited(workspace.catalog, asset.key, partition, tables, workspace.current())
     if not audit.hops:
-        what = asset.key if partition == NULL_KEY else f"{asset.key} {partition}"
-        wanted = "" if partition.day is None else f" --partitions {partition.day} --locations {partition.location}"
-        raise UsageError(f"nothing is recorded of {what}: it was never made", f"aqi materialize '+{asset.key}'{wanted}")
+        raise _nothing_recorded(workspace, asset.key, partition)
     looked = [_look(workspace, hop) for hop in audit.hops if hop.asset.source is not None]
     places = {at: place for found, _ in looked for at, place in found.items()}
     return Audited(audit, places, tuple(note for _, notes in looked for note in notes))
+
+
+def _nothing_recorded(workspace: Workspace, key: str, partition: PartitionKey) -> UsageError:
+    """With the reason that status has, where that knows more than that it is missing."""
+    from orchestration.reports.status import read_status
+
+    what, days, places, wanted = key, None, [], ""
+    if partition.day is not None and partition.location is not None:
+        what, days, places = f"{key} {partition}", str(partition.day), [partition.location]
+        wanted = f" --partitions {days} --locations {partition.location}"
+    reason = next((one.reason for one in read_status(workspace, [key], days, places)), "") or "never made"
+    return UsageError(f"nothing is recorded of {what}: {reason}", f"aqi materialize '+{key}'{wanted}")
 
 
 def _the_one(workspace: Workspace, key: str, days: str | None, locations: Sequence[str]) -> PartitionKey:

@@ -22,7 +22,8 @@ def walks_in_words(found: ColumnWalks) -> str:
     """``COLUMN``, then a line for each column that it comes from, or that is made of it, and how."""
     parts = []
     if found.up is not None:
-        parts.append([*_tree(found, tree_of(found.up, down=False), "comes from", "is made of " + CONSTANT)])
+        nothing = f"is made of {CONSTANT}" if found.start.of in found.catalog else f"is what {found.start.of} sends"
+        parts.append([*_tree(found, tree_of(found.up, down=False), "comes from", nothing)])
         rows = rows_upstream(found.recorded.lineages, found.up)
         parts.append([*_rows("which rows there are is decided by", rows)])
     if found.down is not None:

@@ -81,8 +81,8 @@ function secondLine(asset) {
   const lag = asset.lag;
   if (!lag) return null;
   const hours = lag.worst[0][1];
-  const behind = hours === null ? "never made at a place" : `${hoursBehind(hours)} behind`;
-  if (lag.missed) return ["line failed", `▲ ${behind}, target ${lag.target} h`];
+  const behind = hours === null ? "a location has none" : `${hoursBehind(hours)} behind`;
+  if (lag.missed) return ["line failed", hours === null ? `▲ ${behind} (≤ ${lag.target} h)` : `▲ ${behind}, target ${lag.target} h`];
   return ["line", lag.target === null ? behind : `${behind} (≤ ${lag.target} h)`];
 }
 

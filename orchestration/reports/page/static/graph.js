@@ -6,6 +6,7 @@ const HIGH = 60;
 const GAP = 28;
 const TOP = 30;
 const LETTER = 6.75;
+const SMALL = 6.1;
 const PAD = 10;
 
 // Draws the graph. nodes: name → {title, lines: [[class, text]], told, href}. Gives {element, light(lit), focus(name)}.
@@ -90,11 +91,10 @@ export function drawGraph(graph, nodes) {
 }
 
 function node(name, told, x, y, wide) {
-  const room = Math.floor((wide - 2 * PAD) / LETTER);
-  const title = told.title.length > room ? `${told.title.slice(0, room - 1)}…` : told.title;
+  const title = fitting(told.title, (wide - 2 * PAD) / LETTER);
   const badgeBox = svg("rect", { class: "badge", x: 8, y: HIGH - 5, height: 17, rx: 8, width: 0 });
   const badge = svg("text", { class: "badge-text", x: 13, y: HIGH + 7.5 });
-  const lines = told.lines.map(([kind, text], at) => svg("text", { class: kind, x: PAD, y: 36 + 15 * at }, text));
+  const lines = told.lines.map(([kind, text], at) => svg("text", { class: kind, x: PAD, y: 36 + 15 * at }, fitting(text, (wide - 2 * PAD) / SMALL)));
   const inside = [
     svg("title", null, told.told),
     svg("rect", { class: "box", width: wide, height: HIGH, rx: 8 }),
@@ -106,6 +106,11 @@ function node(name, told, x, y, wide) {
   const given = { class: "node", transform: `translate(${x} ${y})`, "aria-label": told.told, tabindex: "-1", "data-node": name };
   const element = told.href ? svg("a", { ...given, href: told.href }, inside) : svg("g", { ...given, role: "img" }, inside);
   return { element, badge, badgeBox };
+}
+
+// A text cut to so many letters.
+function fitting(text, letters) {
+  return text.length > Math.floor(letters) ? `${text.slice(0, Math.floor(letters) - 1)}…` : text;
 }
 
 function path(way, left, middle, wide) {

@@ -123,8 +123,7 @@ export function draw(root, facts, app) {
     const called = run && asset.whole ? run[0] : day;
     const lines = [`${textOf(called)}/${place.key}${place.name === place.key ? "" : ` (${place.name})`}`];
     if (!run) return [...lines, "no partition"];
-    const [name, reason, marks] = facts.kinds[run[2]];
-    return [...lines, name, ...[reason, ...marks].filter((text) => text && text !== name)];
+    return [...lines, facts.kinds[run[2]][0], ...reasons(run[2])];
   }
 
   function details(row, day) {
@@ -148,8 +147,13 @@ export function draw(root, facts, app) {
   }
 
   function why(kind) {
+    return reasons(kind).join("; ");
+  }
+
+  // Once each: the reason can be a mark.
+  function reasons(kind) {
     const [name, reason, marks] = facts.kinds[kind];
-    return [reason, ...marks].filter((text) => text && text !== name).join("; ");
+    return [...new Set([reason, ...marks])].filter((text) => text && text !== name);
   }
 
   function bands(kind) {
