@@ -30,7 +30,8 @@ def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, Ta
     dated = [key for key in keys if workspace.catalog[key].partitions is not None]
     needed = workspace.catalog.dag.upstream_of_any(dated) | set(dated)
     assets = [asset for asset in workspace.catalog if asset.key in needed]
-    known |= workspace.warehouse.states(one for one in assets if one.partitions is not None and one.key not in known)
+    unread = [one.key for one in assets if one.partitions is not None and one.key not in known]
+    known |= {key: state for key, state in workspace.states(unread).items() if key not in known} if unread else {}
     known = workspace.with_counts(known)
     current = workspace.current()
     places = [place.key for place in workspace.settings.locations]

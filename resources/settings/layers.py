@@ -20,6 +20,7 @@ NOT_SETTINGS = frozenset(
     {
         "AQI_PROFILE",
         "AQI_REQUIRE_SHARED",
+        "AQI_REQUIRE_BROWSER",
         "AQI_IVY_SETTINGS",
         "AQI_CRASH_POINT",
         "AQI_RUN_ID",

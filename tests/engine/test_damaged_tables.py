@@ -23,6 +23,7 @@ from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.compare import compare_rows
 from orchestration.engine.changes.rebuild import rebuild, to_rebuild
 from orchestration.engine.changes.tables import change_tables
+from orchestration.engine.lags import read_lags
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
@@ -128,6 +129,9 @@ def test_every_command_over_a_damage(made: Made, lake: Lake, damage: Damage) -> 
     assert ends[("doctor",)] == 1
     told = re.sub(r"\s+", " ", aqi(lake, "doctor").stdout)
     assert damage.said in told
+    if damage.rebuilt and not damage.readable:
+        lags = read_lags(lake.workspace, [damage.key])
+        assert {lag.covered_until for lag in lags} == {None}, "what is damaged covers nothing"
     forced = lake.materialize(RANGE, "layer:gold", force=True)
     left_out = {item.asset for item in forced.plan.left_out}
     assert {outcome.step.asset for outcome in forced.outcomes if outcome.bad} == set()

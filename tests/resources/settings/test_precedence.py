@@ -56,7 +56,8 @@ def test_an_empty_profile_is_the_defaults(tmp_path: Path) -> None:
 
 
 def test_variables_of_others_and_those_that_are_no_settings_are_left_alone() -> None:
-    assert given(HOME="/root", AQI_REQUIRE_SHARED="1", AQI_IVY_SETTINGS="x", XAQI_WAREHOUSE__URI="y") == given()
+    none = dict.fromkeys(("AQI_REQUIRE_SHARED", "AQI_REQUIRE_BROWSER", "AQI_IVY_SETTINGS"), "1")
+    assert given(HOME="/root", XAQI_WAREHOUSE__URI="y", **none) == given()
 
 
 @pytest.mark.parametrize(
