@@ -45,5 +45,5 @@ def read_rows(
     try:
         rows = rows_in_order(workspace.warehouse.table_uri(key), version, contract.key, limit, within)
     except WarehouseError as error:
-        raise WarehouseError(error.message, how_to_mend(key)) from error
+        raise WarehouseError(error.message, how_to_mend(key, error)) from error
     return rows.select([name for name in contract.column_names if name in rows.column_names])

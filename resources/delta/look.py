@@ -19,6 +19,7 @@ from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_a
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
+from resources.delta.mending import is_refused
 from resources.delta.rows import BATCH_ROWS
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in
@@ -211,7 +212,10 @@ def _is_parquet(files: Any, path: str) -> bool:
 
 
 def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> tuple[LostFile, ...]:
-    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at."""
+    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at.
+
+    Raises WarehouseError where one is refused: what this user may not read is not lost.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -226,5 +230,10 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
                 for _ in file.iter_batches(BATCH_ROWS):
                     pass
         except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
+            if is_refused(error):
+                raise WarehouseError(
+                    f"{root}/{name} cannot be read ({in_a_line(error)[:200]})",
+                    f"Give this user rights to read and write all that is in {root}, and call again.",
+                ) from error
             found.append(LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})"))
     return tuple(found)

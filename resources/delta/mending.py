@@ -55,12 +55,21 @@ def unreadable(key: str, version: int | None, error: Exception) -> WarehouseErro
     """The error of an asset's table that cannot be read."""
     return WarehouseError(
         f"{key}: its table cannot be read at version {version} ({in_a_line(error)[:300]})",
-        how_to_mend(key),
+        how_to_mend(key, error),
     )
 
 
-def how_to_mend(key: str) -> str:
+def is_refused(error: Exception) -> bool:
+    """Whether a file could not be read because of rights, or because nobody answers: it may be as it should."""
+    if isinstance(error, PermissionError | ConnectionError | TimeoutError):
+        return True
+    return any(word in str(error) for word in ("Permission denied", "AccessControlException"))
+
+
+def how_to_mend(key: str, error: Exception) -> str:
     """What to do about a table that could not be read, whatever a look says of it: a look opens no file."""
+    if is_refused(error):
+        return f"Give this user rights to read and write all that is in the folder of {key}."
     return (
         f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, with --rebuild the rest. "
         f"Where status calls it fresh, a file was written over: `aqi repair {key} --verify`."

@@ -10,12 +10,14 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import DeltaLog
-from resources.delta.look import log_fault, looked, lost_files
+from resources.delta.look import log_fault, looked, lost_files, unreadable_files
+from resources.delta.mending import how_to_mend
 from tests.support import damages
 from tests.support.records import AT, keys
 
@@ -166,3 +168,18 @@ def test_features_of_others(
             assert said in trouble.what
             assert "`aqi repair gold.t --rebuild`" in trouble.remedy
             assert trouble.readable is said.startswith("only Spark")
+
+
+def test_what_may_not_be_read_is_not_lost(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken for lost, it would be taken out of the log, and of fetched rows nothing may be left."""
+    live = found(table).files
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.open", refuse)
+    with pytest.raises(WarehouseError, match="Permission denied") as raised:
+        unreadable_files(str(table), live)
+    assert raised.value.remedy.startswith("Give this user rights")
+    assert how_to_mend("gold.t", PermissionError(13, "Permission denied")).startswith("Give this user rights")
+    assert "`aqi repair gold.t --verify`" in how_to_mend("gold.t", ValueError("no Parquet"))
