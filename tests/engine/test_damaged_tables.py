@@ -364,3 +364,19 @@ def test_metrics_go_on_without_the_history_of_steps(lake: Lake) -> None:
     assert "step_history" in said.stderr
     assert f'aqi_partitions{{asset="{oracle.BRONZE}",state="damaged"}} 0.0' in said.stdout
     assert aqi(lake, "metrics", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize(("key", "how"), [(oracle.BRONZE, " --from-raw"), (oracle.EPISODE, "")])
+def test_what_a_cut_commit_alone_recorded_is_told_of(made: Made, lake: Lake, key: str, how: str) -> None:
+    """Nobody can know it any more; it is missing after the rebuilding, and of what was fetched the answers are kept."""
+    last = sorted((Path(lake.uri(key)) / "_delta_log").glob("*.json"))[-1]
+    last.write_text(last.read_text()[:300])
+    shutil.rmtree(Path(lake.uri(key)) / "_aqi", ignore_errors=True)
+    (rebuilt,) = rebuild(lake.workspace, [key], QUIET)
+    assert f"`aqi materialize {key}{how} --partitions RANGE`" in rebuilt.in_words()
+
+
+def test_of_a_log_that_was_read_nothing_is_missing(lake: Lake) -> None:
+    ONE_OF_A_KIND[1].to(lake.folder)
+    (rebuilt,) = rebuild(lake.workspace, [oracle.FACT_HOURLY], QUIET)
+    assert "missing" not in rebuilt.in_words()

@@ -7,12 +7,13 @@ could be read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import UsageError
+from orchestration.core.errors import LakehouseError, UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.damage import as_folded
 from orchestration.core.state.provenance import Provenance
@@ -31,17 +32,23 @@ class Rebuilt:
     """A table that was made anew.
 
     kept: where the old one lies. rows: of it, that were taken over. left_out: its files that were not, with why.
+    unread: its log could not be read to its end. fetched: it is made from a source, whose answers are kept.
     """
 
     asset: str
     kept: str
     rows: int
     left_out: tuple[str, ...] = ()
+    unread: bool = False
+    fetched: bool = False
 
     def in_words(self) -> str:
         told = f"{self.asset}: a new table with {self.rows} rows of the old one, which is kept at {self.kept}"
-        if not self.rows:
-            told += f". What is missing now is made by `aqi materialize {self.asset} --partitions RANGE`"
+        if self.rows and self.unread:
+            told += ". Its log could not be read to its end, and what only that recorded is not in it"
+        if not self.rows or self.unread:
+            of_kept = " --from-raw" if self.fetched else ""
+            told += f". What is missing now is made by `aqi materialize {self.asset}{of_kept} --partitions RANGE`"
         return told + "".join(f"\n  left out: {path}" for path in self.left_out)
 
 
@@ -80,7 +87,7 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
         details = begun.details
         exchange(uri, details["new"], details["kept"])
         pending.end()
-        return Rebuilt(key, details["kept"], int(details["rows"]), tuple(details["left_out"]))
+        return _rebuilt(workspace, key, details)
     pending.check(frozenset([key]))
     sweep(uri)
     state = workspace.states((key,)).get(key)
@@ -102,12 +109,29 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
     except BaseException:
         remove(new)
         raise
-    details = {"new": new, "kept": kept, "rows": rows, "left_out": left_out}
+    unread = _is_unread(workspace, key, state)
+    details = {"new": new, "kept": kept, "rows": rows, "left_out": left_out, "unread": unread}
     pending.begin(PendingChange(command(key), run_id, (key,), {key: state.version}, details))
     exchange(uri, new, kept)
     pending.end()
     workspace.forget(key)
-    return Rebuilt(key, kept, rows, tuple(left_out))
+    return _rebuilt(workspace, key, details)
+
+
+def _rebuilt(workspace: Workspace, key: str, details: Mapping[str, Any]) -> Rebuilt:
+    """details: as pending changes have them; one of before said nothing of the log."""
+    fetched = workspace.catalog[key].source is not None
+    rows, left_out, unread = int(details["rows"]), tuple(details["left_out"]), bool(details.get("unread"))
+    return Rebuilt(key, details["kept"], rows, left_out, unread, fetched)
+
+
+def _is_unread(workspace: Workspace, key: str, state: TableState) -> bool:
+    """Whether there are, or may have been, versions of a table that its state does not know."""
+    try:
+        newest = workspace.warehouse.newest(workspace.catalog[key])
+    except LakehouseError:
+        return True
+    return newest is None or state.version is None or newest > state.version
 
 
 def _said(key: str, state: TableState, run_id: str, at: str) -> Provenance:
