@@ -25,7 +25,7 @@ from tests.support.watching import Door, Place, states
 
 pytestmark = pytest.mark.prefect
 
-FACT = "gold.fact_city_daily"
+FACT, CLEAN = "gold.fact_city_daily", "silver.air_quality_hourly_clean"
 
 
 # --- each kind, once ----------------------------------------------------------------------------------------------
@@ -34,15 +34,14 @@ FACT = "gold.fact_city_daily"
 def test_a_failure_and_its_recovery(place: Place) -> None:
     assert place.look().good
     report = "2 steps failed\nsilver.x: 2 failed; no answer for Hà Nội"
-    run = place.run(states().Failed(message=report), selection="layer:silver", partitions="2025-08-08")
+    run = place.run(states().Failed(message=report), selection="layer:silver")  # of no days, as far as anybody knows
     found = place.look()
     assert [(item.kind, item.key) for item in found.incidents] == [("failed", f"run:{place.deployment}")]
     text = place.mail.texts[0]
     assert f"Run: {run.name}, ended " in text
     assert "Why:\n  2 steps failed\n  silver.x: 2 failed; no answer for Hà Nội\n" in text
     assert f"Look: {place.server.api_url.removesuffix('/api')}/runs/flow-run/{run.id}\n" in text
-    command = f"prefect deployment run {place.deployment} --param selection=layer:silver --param partitions=2025-08-08"
-    assert f"Go on: {command}\n" in text
+    assert f"Go on: prefect deployment run {place.deployment} --param selection=layer:silver\n" in text
     assert place.arrived() == [f"{place.deployment} failed"]
     assert not place.look().good
     place.run(states().Failed(message="again"))
@@ -57,16 +56,18 @@ def test_a_failure_and_its_recovery(place: Place) -> None:
 
 def test_a_crash_names_its_partitions(place: Place) -> None:
     run = place.run(states().Running())
+    eighth, ninth = keys(8, place="hanoi"), keys(9, place="hanoi")
+    both = eighth | ninth
     attempts = {
-        "silver.x": Attempt(good=keys(8), planned=keys(8, 9)),
-        FACT: Attempt(planned=keys(8)),
+        CLEAN: Attempt(good=eighth, planned=both),
+        FACT: Attempt(planned=eighth),
         "gold.done": Attempt(good=PartitionSet.null(), planned=PartitionSet.null()),
     }
     entry = RunEntry("20250820T060000-abcdef", "materialize *", "", state=RunState.RUNNING, attempts=attempts)
     Journal(str(place.warehouse)).write(replace(entry, flow_run_id=str(run.id)))
     place.bring(run, states().Crashed(message="Process exited with status -9"))
     place.look()
-    left = f"  {FACT}: {keys(8)}\n  silver.x: {keys(9)}\n"
+    left = f"  {FACT}: {eighth}\n  {CLEAN}: {ninth}\n"
     assert f"Why:\n  Process exited with status -9\nPartitions that were not made:\n{left}Look:" in place.mail.texts[0]
     assert place.arrived() == [f"{place.deployment} crashed"]
 
