@@ -5,6 +5,7 @@ One listing for each folder that has live files, which is one; no data file is o
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections import defaultdict
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
@@ -50,6 +51,18 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
     assert state.protocol is not None and state.properties is not None and state.schema is not None, "it is whole"
     features = Features.of_log(state.protocol, state.properties, state.schema)
     return look_at(state, lost_files(log.uri, state.files), trouble_of(key, features, spark=spark))
+
+
+def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError) -> TableState:
+    """The state of a table of which what a look needs cannot be read: as it was last known."""
+    remedy = f"`aqi repair {key} --rebuild` makes it anew."
+    if isinstance(error, PermissionError):
+        remedy = f"Give this user rights to read and write {log.uri}."
+    elif error.errno == errno.EIO and "://" in log.uri:
+        remedy = f"If its DataNodes do not come back (`hdfs fsck {urlsplit(log.uri).path}`), {remedy}"
+    known = start or log.last_known()
+    what = f"the table of {key} cannot be read ({in_a_line(error)})"
+    return look_at(as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None))
 
 
 def _trouble(key: str, uri: str, why: str, *, recorded: bool = True) -> Trouble:

@@ -9,6 +9,16 @@ from urllib.parse import unquote
 
 from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
 from resources.machine import crash_points
+from resources.storage.files import open_files, remedy_of
+from resources.storage.whole_files import try_to_write
+
+
+def check_writable(key: str, uri: str) -> None:
+    """Find out what HDFS refuses before deltalake does, whose client panics in mid-write. Raises WarehouseError."""
+    try:
+        try_to_write(*open_files(uri))
+    except OSError as error:
+        raise WarehouseError(f"{key}: {uri} cannot be written ({in_a_line(error)})", remedy_of(error)) from error
 
 
 def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int | None) -> None:
@@ -55,6 +65,6 @@ def unreadable(key: str, version: int | None, error: Exception) -> WarehouseErro
     """The error of an asset's table that cannot be read."""
     return WarehouseError(
         f"{key}: its table cannot be read at version {version} ({in_a_line(error)[:300]})",
-        f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, and with --rebuild the "
-        "rest.",
+        f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, with --verify also "
+        "those that are there and cannot be read, and with --rebuild the rest.",
     )

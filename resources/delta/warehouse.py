@@ -9,6 +9,7 @@ also rows are; Spark's reads and commits are in ``resources.spark.tables``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,16 +21,16 @@ from urllib.parse import unquote
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.errors import CommitConflict, EnvironmentError_, in_a_line
+from orchestration.core.errors import CommitConflict, EnvironmentError_
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
-from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
+from orchestration.core.state.damage import LostFile
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
 from orchestration.core.state.table_state import TableState
 from resources.delta.features import Features
 from resources.delta.log import DeltaLog
-from resources.delta.look import can_be_listed, looked
-from resources.delta.mending import take_out, unreadable, without_files
+from resources.delta.look import can_be_listed, looked, not_looked
+from resources.delta.mending import check_writable, take_out, unreadable, without_files
 from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
 
@@ -117,14 +118,10 @@ class Warehouse:
             try:
                 return looked(asset.key, self._log(asset), start, spark=self._spark)
             except OSError as error:
-                if not can_be_listed(self.uri) or not (self.is_local or isinstance(error, PermissionError)):
+                of_a_file = isinstance(error, PermissionError) or error.errno == errno.EIO
+                if not can_be_listed(self.uri) or not (self.is_local or of_a_file):
                     raise  # it is not this table's trouble
-                what = f"the table of {asset.key} cannot be read ({in_a_line(error)})"
-                remedy = f"`aqi repair {asset.key} --rebuild` makes it anew."
-                if isinstance(error, PermissionError):
-                    remedy = f"Give this user rights to read and write {self.table_uri(asset.key)}."
-                known = as_folded(start or TableState())
-                return look_at(known, (), Trouble(what, remedy, recorded=start is not None))
+                return not_looked(asset.key, self._log(asset), start, error)
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
         """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.
@@ -275,6 +272,8 @@ class Warehouse:
         if self.is_local and not few_terms(partitions):
             replace_rows(uri, asset.partition_columns, partitions, lambda _schema: (), metadata, before)
             return
+        if not self.is_local:
+            check_writable(asset.key, uri)
         table.delete(
             predicate(asset.partition_columns, partitions),
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),
