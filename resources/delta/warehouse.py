@@ -114,6 +114,8 @@ class Warehouse:
         return {key: state for key, state in found.items() if state.version is not None or state.damage is not None}
 
     def _looked(self, asset: Asset, start: TableState | None) -> TableState:
+        if start is not None and start.damage is not None and start.damage.trouble is not None:
+            start = None  # as it was last known: its log has to be read again, or nobody would miss what is gone
         with self._readable():
             try:
                 return looked(asset.key, self._log(asset), start, spark=self._spark)

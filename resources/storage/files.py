@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ _SAID = (
     ("DataTransferError", errno.EIO, "no DataNode of HDFS gives a block of it"),
 )
 """What HDFS's errors are to a program, and in words, by what they say."""
+_QUOTA = re.compile(r"quota (?:\(directories and files\) )?of (?:directory )?(\S+) is exceeded")
 _METHODS = ("info", "ls", "mkdir", "makedirs", "mv", "rm", "rm_file", "rmdir", "cat_file", "pipe_file")
 
 
@@ -45,7 +47,7 @@ def remedy_of(error: OSError) -> str:
     if error.errno == errno.EROFS:
         return "Call the command again when HDFS has left it (`hdfs dfsadmin -safemode get`)."
     if error.errno == errno.EDQUOT:
-        return "Have the quota raised (`hdfs dfs -count -q -h -v FOLDER`), then call the command again."
+        return "Have the quota raised (`hdfs dfs -count -q -h -v` of that folder), then call the command again."
     return "Check that this user may write there."
 
 
@@ -78,7 +80,8 @@ def _as_os_errors(method: Callable[..., Any]) -> Callable[..., Any]:
             path = str(arguments[1]) if len(arguments) > 1 else ""
             for mark, number, what in _SAID:
                 if mark in said:
-                    raise OSError(number, what, path) from error
+                    of = _QUOTA.search(said) if number == errno.EDQUOT else None
+                    raise OSError(number, f"{what}, that of {of[1]}" if of else what, path) from error
             kind = PermissionError if "AccessControlException" in said else OSError
             raise kind(said) from error
 

@@ -149,6 +149,7 @@ def test_safe_mode_stops_writers_and_no_reader(stored: YarnCommands, admin: Admi
 @pytest.mark.slow
 def test_a_run_in_safe_mode_fails_by_name(stored: YarnCommands, admin: Admin) -> None:
     before = stored.tables()
+    said(stored("materialize", *DAILY, "--force"), 0)
     said(stored("wipe", *DAILY, "--yes"), 0)
     admin("-safemode", "enter")
     assert "safe mode" in said(stored("materialize", *DAILY), 1)
@@ -164,7 +165,7 @@ def test_a_lost_file_is_damage_of_its_table(stored: YarnCommands) -> None:
     before = stored.tables()
     open_files(str(stored.warehouse))[0].rm_file(data_file(stored, oracle.CITY_DAILY))
     only(states(stored), oracle.CITY_DAILY, "damaged")
-    assert f"`aqi repair {oracle.CITY_DAILY}`" in said(stored("show", oracle.CITY_DAILY), 1)
+    assert "`aqi status` says what is wrong" in said(stored("show", oracle.CITY_DAILY), 1)
     said(stored("repair", oracle.CITY_DAILY, "--yes"), 0)
     mended(stored, before)
 
