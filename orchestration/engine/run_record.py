@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import LakehouseError
+from orchestration.core.errors import LakehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
@@ -100,7 +100,7 @@ class RunRecord:
             )
         bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
         bad = bad or self._refused or any(item.damaged for item in self._plan.left_out)
-        self._write(
+        written = self._write(
             replace(
                 self._entry,
                 ended_at=iso(datetime.now(UTC)),
@@ -110,7 +110,8 @@ class RunRecord:
             )
         )
         self._keep_states(outcome for outcome in outcomes.values() if outcome.good)
-        self._keep_history(list(outcomes.values()))
+        if written or self._workspace.warehouse.is_local:  # where HDFS takes nothing, its client would panic
+            self._keep_history(list(outcomes.values()))
 
     def _keep_history(self, outcomes: Sequence[StepOutcome]) -> None:
         if not outcomes:
@@ -154,20 +155,23 @@ class RunRecord:
             try:
                 self._workspace.warehouse.keep_state(self._workspace.catalog[asset], self.runner.tables[asset])
             except OSError as error:
-                self._warn(f"no snapshot of the provenance of {asset} could be written ({error})")
+                self._warn(f"no snapshot of the provenance of {asset} could be written ({in_a_line(error)})")
 
     def _keep_profile(self) -> None:
         profile = self._spans.profile(self._entry.run_id, self._entry.title, self._plan)
         try:
             RunProfiles(self._workspace.warehouse.uri).write(profile)
         except OSError as error:
-            self._warn(f"the profile of the run could not be written ({error})")
+            self._warn(f"the profile of the run could not be written ({in_a_line(error)})")
 
-    def _write(self, entry: RunEntry) -> None:
+    def _write(self, entry: RunEntry) -> bool:
+        """Whether it could be written."""
         try:
             Journal(self._workspace.warehouse.uri).write(entry)
         except OSError as error:
-            self._warn(f"the journal of runs could not be written ({error})")
+            self._warn(f"the journal of runs could not be written ({in_a_line(error)})")
+            return False
+        return True
 
 
 def _by_asset(steps: Iterable[Step]) -> dict[str, PartitionSet]:

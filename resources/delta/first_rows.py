@@ -49,7 +49,7 @@ def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None,
     except (DeltaError, OSError, pa.ArrowException, KeyError) as error:
         raise WarehouseError(
             f"{local_path(uri)} cannot be read at version {version} ({in_a_line(error)})",
-            "`aqi status` says what is wrong with it, and what mends it.",
+            "`aqi status` says what is wrong with it, and what mends it; where that is nothing, `aqi repair --verify`.",
         ) from error
 
 

@@ -209,6 +209,14 @@ class DeltaLog:
         """
         return self.snapshots.keep(state)
 
+    def last_known(self) -> TableState | None:
+        """The state in the newest snapshot that can be read, whatever has become of the log."""
+        snapshots = SnapshotFiles(self._files, f"{self._root}/{PROVENANCE_FOLDER}", lambda _version: "")
+        try:
+            return snapshots.newest(MOST)
+        except OSError:
+            return None
+
     def _digest(self, version: int) -> str:
         """The digest of a commit, empty where it is gone."""
         try:

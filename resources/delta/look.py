@@ -5,14 +5,16 @@ One listing for each folder that has live files, which is one; no data file is o
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
@@ -20,7 +22,7 @@ from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
 from resources.delta.mending import is_refused
-from resources.delta.rows import BATCH_ROWS
+from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in
 
@@ -51,6 +53,18 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
     assert state.protocol is not None and state.properties is not None and state.schema is not None, "it is whole"
     features = Features.of_log(state.protocol, state.properties, state.schema)
     return look_at(state, lost_files(log.uri, state.files), trouble_of(key, features, spark=spark))
+
+
+def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError) -> TableState:
+    """The state of a table of which what a look needs cannot be read: as it was last known."""
+    remedy = f"`aqi repair {key} --rebuild` makes it anew."
+    if isinstance(error, PermissionError):
+        remedy = f"Give this user rights to read and write {log.uri}."
+    elif error.errno == errno.EIO and "://" in log.uri:
+        remedy = f"If its DataNodes do not come back (`hdfs fsck {urlsplit(log.uri).path}`), {remedy}"
+    known = start or log.last_known()
+    what = f"the table of {key} cannot be read ({in_a_line(error)})"
+    return look_at(as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None))
 
 
 def _trouble(key: str, uri: str, why: str, *, recorded: bool = True) -> Trouble:
@@ -89,6 +103,16 @@ def _whole(uri: str, state: TableState) -> TableState:
         protocol=json.dumps({name: value for name, value in said.items() if value is not None}),
         properties=json.dumps(metadata.configuration),
     )
+
+
+def linked(key: str, uri: str, state: TableState) -> TableState:
+    """The state of a local table that is not there, with why where its folder is a link to what is not there."""
+    folder = Path(local_path(uri))
+    if not folder.is_symlink() or folder.exists():
+        return state
+    what = f"the folder of {key} is a link to {folder.readlink()}, where nothing is"
+    remedy = f"Bring that back (a disk that is not mounted?), or remove the link {folder} and make the table anew."
+    return look_at(state, (), Trouble(what, remedy, recorded=False))
 
 
 def can_be_listed(uri: str) -> bool:

@@ -9,6 +9,16 @@ from urllib.parse import unquote
 
 from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
 from resources.machine import crash_points
+from resources.storage.files import open_files, remedy_of
+from resources.storage.whole_files import try_to_write
+
+
+def check_writable(key: str, uri: str) -> None:
+    """Find out what HDFS refuses before deltalake does, whose client panics in mid-write. Raises WarehouseError."""
+    try:
+        try_to_write(*open_files(uri))
+    except OSError as error:
+        raise WarehouseError(f"{key}: {uri} cannot be written ({in_a_line(error)})", remedy_of(error)) from error
 
 
 def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int | None) -> None:
@@ -72,5 +82,6 @@ def how_to_mend(key: str, error: Exception) -> str:
         return f"Give this user rights to read and write all that is in the folder of {key}."
     return (
         f"`aqi status {key}` says what is wrong with it; `aqi repair {key}` mends lost files, with --rebuild the rest. "
-        f"Where status calls it fresh, a file was written over: `aqi repair {key} --verify`."
+        f"Where status calls it fresh, a file was written over, or is there and cannot be read: `aqi repair {key} "
+        "--verify`."
     )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.errors import in_a_line
 from resources.delta.warehouse import TABLE_PROPERTIES
 from resources.storage.files import open_files
 
@@ -65,7 +66,7 @@ class StepHistory:
             table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_schema())
             write_deltalake(self.uri, table, mode="append", configuration=TABLE_PROPERTIES)
         except (DeltaError, pa.ArrowException, OSError) as error:
-            warn(f"the history of steps could not be written ({error})")
+            warn(f"the history of steps could not be written ({in_a_line(error)[:300]})")
 
     def rows(self, limit: int | None = None, since: datetime | None = None) -> list[StepRow]:
         """The last ``limit`` steps, newest run first, in the order of their run; none where there is no history.

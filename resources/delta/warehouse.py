@@ -9,6 +9,7 @@ also rows are; Spark's reads and commits are in ``resources.spark.tables``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,17 +21,17 @@ from urllib.parse import unquote
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.errors import CommitConflict, EnvironmentError_, in_a_line
+from orchestration.core.errors import CommitConflict, EnvironmentError_
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
-from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
+from orchestration.core.state.damage import LostFile
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps
 from orchestration.core.state.table_state import TableState
 from resources.delta.features import Features
 from resources.delta.log import DeltaLog
-from resources.delta.look import can_be_listed, looked
-from resources.delta.mending import take_out, unreadable, without_files
-from resources.delta.rows import few_terms, local_path, replace_rows
+from resources.delta.look import can_be_listed, linked, looked, not_looked
+from resources.delta.mending import check_writable, take_out, unreadable, without_files
+from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -114,28 +115,18 @@ class Warehouse:
         return {key: state for key, state in found.items() if state.version is not None or state.damage is not None}
 
     def _looked(self, asset: Asset, start: TableState | None) -> TableState:
+        if start is not None and start.damage is not None and start.damage.trouble is not None:
+            start = None  # as it was last known: its log has to be read again, or nobody would miss what is gone
         with self._readable():
             try:
                 state = looked(asset.key, self._log(asset), start, spark=self._spark)
-                return state if state.version is not None or state.damage is not None else self._linked(asset, state)
+                there = state.version is not None or state.damage is not None or not self.is_local
+                return state if there else linked(asset.key, self.table_uri(asset.key), state)
             except OSError as error:
-                if not can_be_listed(self.uri) or not (self.is_local or isinstance(error, PermissionError)):
+                of_a_file = isinstance(error, PermissionError) or error.errno == errno.EIO
+                if not can_be_listed(self.uri) or not (self.is_local or of_a_file):
                     raise  # it is not this table's trouble
-                what = f"the table of {asset.key} cannot be read ({in_a_line(error)})"
-                remedy = f"`aqi repair {asset.key} --rebuild` makes it anew."
-                if isinstance(error, PermissionError):
-                    remedy = f"Give this user rights to read and write {self.table_uri(asset.key)}."
-                known = as_folded(start or TableState())
-                return look_at(known, (), Trouble(what, remedy, recorded=start is not None))
-
-    def _linked(self, asset: Asset, state: TableState) -> TableState:
-        """The state of a table that is not there, with why where its folder is a link to what is not there."""
-        folder = Path(local_path(self.table_uri(asset.key)))
-        if not self.is_local or not folder.is_symlink() or folder.exists():
-            return state
-        what = f"the folder of {asset.key} is a link to {folder.readlink()}, where nothing is"
-        remedy = f"Bring that back (a disk that is not mounted?), or remove the link {folder} and make the table anew."
-        return look_at(state, (), Trouble(what, remedy, recorded=False))
+                return not_looked(asset.key, self._log(asset), start, error)
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
         """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.
@@ -286,6 +277,8 @@ class Warehouse:
         if self.is_local and not few_terms(partitions):
             replace_rows(uri, asset.partition_columns, partitions, lambda _schema: (), metadata, before)
             return
+        if not self.is_local:
+            check_writable(asset.key, uri)
         table.delete(
             predicate(asset.partition_columns, partitions),
             commit_properties=CommitProperties(custom_metadata={"userMetadata": metadata}),

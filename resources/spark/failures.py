@@ -26,6 +26,7 @@ _LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(executor (?!driver\b)\w+ [^)
 _DRIVER_STACK = "Driver stacktrace:"
 """What comes after it in Spark's text is of the driver."""
 _EXIT_STATUS = re.compile(r"[Ee]xit (?:status|code):? ([0-9]+)|exited with code ([0-9]+)")
+_REFUSED = re.compile(r"(?:QuotaExceededException|SafeModeException)[^:\n]*: ([^\n]{1,300})")
 _GONE = re.compile(
     "SparkContext was shut down|stopped SparkContext|Answer from Java side is empty|while sending or receiving"
     "|while trying to connect to the Java server|Py4JNetworkError|ConnectionError|JAVA_GATEWAY_EXITED"
@@ -54,6 +55,7 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Tol
     """What is told of a failure of Spark; None where it has nothing to do with memory.
 
     ===========================================================  ==============================================
+    a quota of HDFS, or its safe mode                            what HDFS says of it
     a container that YARN killed for its size, exit 137          the container; ``yarn.executor_memory_overhead``
     OutOfMemoryError in a task of an executor, exit 3 or 52      the executor; ``yarn.executor_memory``
     the same by what an executor that was ended (143) had said   the executor; ``yarn.executor_memory``
@@ -69,6 +71,8 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Tol
     text: the error, with its causes. log: of the JVM. status: with which the JVM ended, as Python has it (minus the
     signal); None where it lives, or nobody knows.
     """
+    if refused := _REFUSED.search(text):
+        return Told(f"HDFS refused to write: {refused[1].strip()}", AGAIN)
     if told := _of_executors(text, heaps):
         return told
     if _OUT_OF_MEMORY.search(text) or _BROADCAST in text:

@@ -7,6 +7,7 @@ keeps on the nodes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -18,12 +19,12 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, in_a_line
 from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
 from resources.hadoop.resource_manager import Application, ResourceManager
 from resources.machine.processes import Process
 from resources.settings.load import Settings
-from resources.storage.files import open_files
+from resources.storage.files import open_files, remedy_of
 
 TAG = "aqi"
 IN_CLUSTER = "cluster"
@@ -193,9 +194,10 @@ def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str],
             files.put_file(str(local), part)
             files.mv(part, path)
     except OSError as error:
-        raise EnvironmentError_(
-            f"{uri} cannot be written ({error})", "Set yarn.archives to a folder on HDFS that this user may write."
-        ) from error
+        remedy = "Set yarn.archives to a folder on HDFS that this user may write."
+        if error.errno in (errno.EROFS, errno.EDQUOT):
+            remedy = remedy_of(error)
+        raise EnvironmentError_(f"{uri} cannot be written ({in_a_line(error)})", remedy) from error
 
 
 def jars_archive(jars: list[Path], cache: Path) -> str:

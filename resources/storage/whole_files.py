@@ -26,6 +26,16 @@ def write_whole(files: Any, path: str, content: bytes) -> None:
         raise
 
 
+def try_to_write(files: Any, folder: str) -> None:
+    """Write a file of a few bytes, and remove it. Raises OSError where that is refused."""
+    path = f"{folder}/.aqi-{uuid.uuid4().hex}{_UNFINISHED}"
+    try:
+        files.pipe_file(path, b"aqi")
+    finally:
+        with contextlib.suppress(OSError):
+            files.rm_file(path)
+
+
 def names_in(files: Any, folder: str) -> list[str]:
     """The names in a folder, hidden ones too; none where there is no such folder."""
     try:

@@ -1,0 +1,218 @@
+"""What happens to a warehouse on HDFS: blocks and files that are lost, quotas, safe mode. Named, and mended as said."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from deltalake import DeltaTable
+
+from resources.hadoop.configuration import HadoopConf
+from resources.simulator.server import Simulator
+from resources.storage.files import open_files
+from scripts.cluster import JARS, Cluster
+from tests.support import oracle
+from tests.support.cluster_calls import YarnCommands
+from tests.support.small_lake import Lake
+from tests.support.stored_tables import canonical_rows
+from tests.yarn.conftest import NOW
+
+pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
+
+DAY = "2025-08-12"
+DAILY = (oracle.CITY_DAILY, "--partitions", DAY)
+LESS_THAN_A_BLOCK = "100m"
+"""A new block is counted as a whole one, of 128 MiB, until it is closed."""
+
+
+@pytest.fixture(scope="module")
+def folder(embedded: Any, replay: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of a day, by the embedded engine: it needs no application."""
+    lake = Lake(tmp_path_factory.mktemp("day"), embedded, replay.url, now=NOW)
+    assert lake.materialize(DAY).ok
+    for asset in lake.workspace.catalog:
+        lake.workspace.warehouse.keep_state(asset, lake.workspace.warehouse.state(asset))
+    return lake.folder
+
+
+@pytest.fixture
+def stored(aqi: YarnCommands, folder: Path) -> YarnCommands:
+    """A copy of it on HDFS."""
+    files, root = open_files(str(aqi.warehouse))
+
+    def upload(path: Path) -> None:
+        target = f"{root}/{path.relative_to(folder)}"
+        files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(target, path.read_bytes())
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(upload, [path for path in folder.rglob("*") if path.is_file()]))
+    aqi.environment["AQI_CLOCK__NOW"] = NOW.isoformat()
+    return aqi
+
+
+Admin = Callable[..., None]
+
+
+@pytest.fixture
+def admin(stored: YarnCommands, cluster: Cluster) -> Iterator[Admin]:
+    """`hdfs dfsadmin`; HDFS is out of safe mode at the end. Quotas are of the test's own folders."""
+
+    def call(*arguments: str) -> None:
+        path = os.pathsep.join([str(cluster.conf), f"{JARS}/*"])
+        command = ["java", "-XX:TieredStopAtLevel=1", "-cp", path, "org.apache.hadoop.hdfs.tools.DFSAdmin", *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+    yield call
+    call("-safemode", "leave")
+
+
+def table(aqi: YarnCommands, key: str) -> str:
+    return f"{aqi.warehouse}/{key.replace('.', '/', 1)}"
+
+
+def data_file(aqi: YarnCommands, key: str) -> str:
+    """The path on HDFS of one of the table's files."""
+    return urlsplit(sorted(DeltaTable(table(aqi, key)).file_uris())[0]).path
+
+
+def lose_blocks(cluster: Cluster, path: str) -> None:
+    """The file stays as it is for the NameNode; the disk of the DataNode has lost what was in it."""
+    web = HadoopConf.load().properties["dfs.namenode.http-address"]
+    answer = requests.get(f"http://{web}/webhdfs/v1{path}", params={"op": "GET_BLOCK_LOCATIONS"}, timeout=10).json()
+    for block in answer["LocatedBlocks"]["locatedBlocks"]:
+        found = list((cluster.folder / "data").rglob(f"blk_{block['block']['blockId']}*"))
+        assert found
+        for file in found:
+            file.unlink()
+
+
+def names(aqi: YarnCommands, key: str) -> int:
+    """How many files and folders a table has on HDFS, itself included."""
+    files, root = open_files(table(aqi, key))
+    return len(files.find(root, withdirs=True)) + 1
+
+
+def daily_rows(aqi: YarnCommands) -> Any:
+    return canonical_rows(aqi.workspace, oracle.CITY_DAILY)
+
+
+def states(aqi: YarnCommands) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for item in aqi.json("status", "--partitions", DAY):
+        found.setdefault(item["asset"], set()).add(item["state"])
+    return found
+
+
+def only(states: dict[str, set[str]], key: str, state: str) -> None:
+    """The table of ``key`` is in ``state``, and all others are as they were."""
+    assert states.pop(key) == {state}
+    assert set().union(*states.values()) == {"fresh"}
+
+
+def said(done: CompletedProcess[str], status: int) -> str:
+    """What a command told, without the breaks of lines; it ended with ``status``, and as commands end."""
+    told = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == status, told
+    assert not any(mark in told for mark in ("Traceback", "panicked", "\tat ", " at org.apache")), told
+    return told
+
+
+def mended(aqi: YarnCommands, before: Any) -> None:
+    assert set().union(*states(aqi).values()) == {"fresh"}
+    assert aqi.tables() == before
+    assert aqi.applications(running=True) == []
+
+
+def test_safe_mode_stops_writers_and_no_reader(stored: YarnCommands, admin: Admin) -> None:
+    """And what is damaged is said there as anywhere else."""
+    open_files(str(stored.warehouse))[0].rm_file(data_file(stored, oracle.SILVER))
+    before = daily_rows(stored)
+    admin("-safemode", "enter")
+    only(states(stored), oracle.SILVER, "damaged")
+    refused = said(stored("wipe", *DAILY, "--yes"), 1)
+    assert "HDFS is in safe mode" in refused
+    assert "`hdfs dfsadmin -safemode get`" in refused
+    admin("-safemode", "leave")
+    assert daily_rows(stored) == before
+    said(stored("wipe", *DAILY, "--yes"), 0)
+
+
+@pytest.mark.slow
+def test_a_run_in_safe_mode_fails_by_name(stored: YarnCommands, admin: Admin) -> None:
+    before = stored.tables()
+    said(stored("materialize", *DAILY, "--force"), 0)
+    said(stored("wipe", *DAILY, "--yes"), 0)
+    admin("-safemode", "enter")
+    assert "safe mode" in said(stored("materialize", *DAILY), 1)
+    said(stored("plan", *DAILY), 0)
+    assert stored("freshness").returncode in (0, 1)
+    admin("-safemode", "leave")
+    said(stored("materialize", *DAILY), 0)
+    mended(stored, before)
+
+
+@pytest.mark.slow
+def test_a_lost_file_is_damage_of_its_table(stored: YarnCommands) -> None:
+    before = stored.tables()
+    open_files(str(stored.warehouse))[0].rm_file(data_file(stored, oracle.CITY_DAILY))
+    only(states(stored), oracle.CITY_DAILY, "damaged")
+    assert "`aqi status` says what is wrong" in said(stored("show", oracle.CITY_DAILY), 1)
+    said(stored("repair", oracle.CITY_DAILY, "--yes"), 0)
+    mended(stored, before)
+
+
+@pytest.mark.slow
+def test_a_lost_block_is_found_by_who_reads_it(stored: YarnCommands, cluster: Cluster) -> None:
+    """A listing does not show it. Who reads the table is told how to have it mended."""
+    before = stored.tables()
+    lose_blocks(cluster, data_file(stored, oracle.CITY_DAILY))
+    assert set().union(*states(stored).values()) == {"fresh"}
+    assert "aqi repair --verify" in said(stored("show", oracle.CITY_DAILY), 1)
+    told = said(stored("repair", oracle.CITY_DAILY, "--verify", "--yes"), 0)
+    assert "cannot be read" in told
+    mended(stored, before)
+
+
+@pytest.mark.slow
+def test_a_lost_block_of_a_log_is_its_tables_trouble(stored: YarnCommands, cluster: Cluster) -> None:
+    before, daily = stored.tables(), oracle.CITY_DAILY
+    lose_blocks(cluster, f"{urlsplit(table(stored, daily)).path}/_delta_log/{1:020d}.json")
+    only(states(stored), daily, "damaged")
+    assert "no DataNode of HDFS gives a block of it" in said(stored("doctor"), 1)
+    left_out = said(stored("materialize", "*", "--partitions", DAY), 1)
+    assert f"`aqi repair {daily} --rebuild`" in left_out
+    said(stored("repair", daily, "--rebuild", "--yes"), 0)
+    mended(stored, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quota", ["space", "names"])
+def test_a_quota_that_is_reached_in_mid_commit(stored: YarnCommands, admin: Admin, quota: str) -> None:
+    """By space: no rows can be written. By names: rows are, and the commit that names them is not."""
+    before, where = stored.tables(), urlsplit(table(stored, oracle.CITY_DAILY)).path
+    if quota == "space":
+        admin("-setSpaceQuota", LESS_THAN_A_BLOCK, where)
+        refused = said(stored("wipe", *DAILY, "--yes"), 1)
+        assert "a quota of HDFS is used up" in refused
+        assert stored.tables() == before
+        admin("-clrSpaceQuota", where)
+    said(stored("wipe", *DAILY, "--yes"), 0)
+    if quota == "space":
+        admin("-setSpaceQuota", LESS_THAN_A_BLOCK, where)
+    else:
+        admin("-setQuota", str(names(stored, oracle.CITY_DAILY) + 1), where)
+    assert "HDFS refused to write: The " in said(stored("materialize", *DAILY), 1)
+    only(states(stored), oracle.CITY_DAILY, "failed")
+    assert daily_rows(stored) == []
+    admin("-clrSpaceQuota" if quota == "space" else "-clrQuota", where)
+    said(stored("materialize", *DAILY), 0)
+    mended(stored, before)
