@@ -150,7 +150,7 @@ class BeforeRecords:
         if asset.key not in self._rows_say:
             try:
                 self._rows_say[asset.key] = self._read_rows(asset, own)
-            except (OSError, ValueError) as error:  # a file is gone, or is none
+            except (OSError, ValueError, WarehouseError) as error:  # a file is gone, or is none
                 self._rows_say[asset.key] = (str(error) or repr(error)).splitlines()[0]
         said = self._rows_say[asset.key]
         if isinstance(said, str):

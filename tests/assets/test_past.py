@@ -30,8 +30,13 @@ def lose(path: Path) -> None:
     path.unlink()
 
 
-def spoil(path: Path) -> None:
+def cut(path: Path) -> None:
     path.write_bytes(b"no parquet")
+
+
+def spoil(path: Path) -> None:
+    """As large as it was, so that nobody who only looks can know."""
+    path.write_bytes(b"no parquet".ljust(path.stat().st_size))
 
 
 @pytest.fixture
@@ -50,25 +55,38 @@ def statuses(folder: Path) -> list[PartitionStatus]:
     return list(read_status(workspace_of(folder), [BRONZE, SILVER]))
 
 
-@pytest.mark.parametrize("harm", [lose, spoil])
-def test_status_names_it_and_goes_on(kept: Path, harm: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(("harm", "why"), [(lose, "is gone"), (cut, "is cut off (10 of ")])
+def test_what_is_lost_is_damaged_whatever_its_source_was_asked(
+    kept: Path, harm: Callable[[Path], None], why: str
+) -> None:
+    before = statuses(kept)
+    file = sorted((kept / "bronze" / "open_meteo_hourly").glob("*.parquet"))[0]
+    harm(file)
+    found = statuses(kept)
+    told = [item for item in found if item.asset == BRONZE and item.state != "fresh"]
+    assert {(str(item.state), str(item.partition.location)) for item in told} == {
+        ("damaged", place) for place in ("hanoi", "danang", "hcmc")
+    }
+    assert all(f"the data file {file.name} {why}" in item.reason for item in told)
+    assert [item for item in found if item.asset == SILVER] == [item for item in before if item.asset == SILVER]
+
+
+def test_status_names_it_and_goes_on(kept: Path) -> None:
     before = statuses(kept)
     assert Counter("source" in item.reason for item in before if item.asset == BRONZE) == {False: 42}
     file = sorted((kept / "bronze" / "open_meteo_hourly").glob("*.parquet"))[0]
-    harm(file)
+    spoil(file)
     found = statuses(kept)
     told = [item for item in found if item.asset == BRONZE and item.state != "fresh"]
     assert {str(item.partition.location) for item in told} == {"hanoi", "danang"}, "of the others nobody asks it"
     (reason,) = {item.reason for item in told}
     assert "what its source was asked is not known: rows of bronze.open_meteo_hourly cannot be read (" in reason
     assert "\n" not in reason and "\x1b" not in reason
-    if harm is lose:
-        assert file.name in reason
     assert [item for item in found if item.asset == SILVER] == [item for item in before if item.asset == SILVER]
 
 
 def test_who_needs_to_know_it_is_refused_by_name(kept: Path) -> None:
-    lose(sorted((kept / "bronze" / "open_meteo_hourly").glob("*.parquet"))[0])
+    spoil(sorted((kept / "bronze" / "open_meteo_hourly").glob("*.parquet"))[0])
     workspace = workspace_of(kept)
     asset = workspace.catalog[BRONZE]
     state = workspace.warehouse.state(asset)
@@ -79,10 +97,10 @@ def test_who_needs_to_know_it_is_refused_by_name(kept: Path) -> None:
 
 
 def test_the_command(aqi: Aqi, kept: Path) -> None:
-    lose(sorted((kept / "bronze" / "open_meteo_hourly").glob("*.parquet"))[0])
+    spoil(sorted((kept / "bronze" / "open_meteo_hourly").glob("*.parquet"))[0])
     profile = aqi.folder / "moved.yml"
     locations = "\n".join(f"  - {{{', '.join(f'{name}: {value}' for name, value in one.items())}}}" for one in MOVED)
     profile.write_text(f"warehouse: {{uri: {kept}}}\nlocations:\n{locations}\n", encoding="utf-8")
     done = aqi("status", "--json", "--profile", str(profile))
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.count("cannot be read") == 28
+    assert done.stdout.count("what its source was asked is not known: rows of ") == 28

@@ -37,7 +37,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     finally:
         cluster.stop()
     left = [process for process in psutil.process_iter(["cmdline"]) if str(cluster.folder) in str(process.info)]
-    assert not left
+    _, alive = psutil.wait_procs(left, timeout=30)  # a driver whose cluster has gone may need a moment
+    assert not alive, [process.info["cmdline"] for process in alive]
 
 
 @pytest.fixture(autouse=True)
