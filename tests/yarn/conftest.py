@@ -23,8 +23,11 @@ FEW = "2025-08-12..2025-08-13"
 
 
 @pytest.fixture(scope="package")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The cluster; its clients find it by the environment, which is as it was when the last of these tests is done."""
+def cluster(on_spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster; its clients find it by the environment, which is as it was when the last of these tests is done.
+
+    on_spark: the session that the tests of this process share starts before, and has no file of the cluster.
+    """
     if not list(JARS.glob("hadoop-client-minicluster-*.jar")):
         pytest.fail(f"Hadoop is not in {JARS}: `make test` fetches it")
     cluster = Cluster(tmp_path_factory.mktemp("cluster"), with_parent=True)

@@ -64,7 +64,7 @@ def test_a_run_with_unknown_or_wrong_parameters_is_refused_by_the_server(operato
 
 
 def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
-    """And one of another environment, or that ended, is not. The heartbeats are made up: 295 seconds old.
+    """And one of another environment, or that ended, is not. The heartbeats are made up: 290 seconds old.
 
     A switched-off automation stays off, and is brought back to what is declared otherwise.
     """
@@ -78,29 +78,38 @@ def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
     for kind, environment in tags.items():
         body = {"flow_id": flow, "name": kind, "tags": ["aqi", f"aqi-environment:{environment}"]}
         runs[kind] = one.server.call("POST", "/flow_runs/", {**body, "state": {"type": "RUNNING"}})["id"]
-    beats = [
-        {
-            "id": str(uuid4()),
-            "occurred": (datetime.now(UTC) - timedelta(seconds=295)).isoformat(),
-            "event": "prefect.flow-run.heartbeat",
-            "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
-            "related": [
-                {"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"}
-                for tag in ("aqi", f"aqi-environment:{tags[kind]}")
-            ],
-        }
-        for kind, run in runs.items()
-    ]
-    one.server.call("POST", "/events", beats)
+
+    def beat() -> None:
+        occurred = (datetime.now(UTC) - timedelta(seconds=290)).isoformat()
+        beats = [
+            {
+                "id": str(uuid4()),
+                "occurred": occurred,
+                "event": "prefect.flow-run.heartbeat",
+                "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+                "related": [
+                    {"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"}
+                    for tag in ("aqi", f"aqi-environment:{tags[kind]}")
+                ],
+            }
+            for kind, run in runs.items()
+        ]
+        one.server.call("POST", "/events", beats)
+
+    beat()
     one.server.call("POST", f"/flow_runs/{runs['ended']}/set_state", {"state": {"type": "COMPLETED"}, "force": True})
 
     def state(kind: str) -> tuple[str, str | None]:
         found = one.server.call("GET", f"/flow_runs/{runs[kind]}")["state"]
         return found["type"], found["message"]
 
-    deadline = time.monotonic() + 180
+    begin, beaten = time.monotonic(), 1
     while state("dead")[0] == "RUNNING":
-        assert time.monotonic() < deadline, "the run was not marked"
+        waited = time.monotonic() - begin
+        assert waited < 180, "the run was not marked"
+        if waited > 40 * beaten:  # a server under load may see it too late: when the 300 seconds are over
+            beat()
+            beaten += 1
         time.sleep(0.5)
     assert state("dead") == ("CRASHED", "no heartbeat for 300 seconds: the process of the run is gone")
     assert state("foreign")[0] == "RUNNING"
