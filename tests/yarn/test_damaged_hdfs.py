@@ -165,7 +165,7 @@ def test_a_lost_file_is_damage_of_its_table(stored: YarnCommands) -> None:
     before = stored.tables()
     open_files(str(stored.warehouse))[0].rm_file(data_file(stored, oracle.CITY_DAILY))
     only(states(stored), oracle.CITY_DAILY, "damaged")
-    assert "`aqi status` says what is wrong" in said(stored("show", oracle.CITY_DAILY), 1)
+    assert f"`aqi status {oracle.CITY_DAILY}` says what is wrong" in said(stored("show", oracle.CITY_DAILY), 1)
     said(stored("repair", oracle.CITY_DAILY, "--yes"), 0)
     mended(stored, before)
 
@@ -176,7 +176,7 @@ def test_a_lost_block_is_found_by_who_reads_it(stored: YarnCommands, cluster: Cl
     before = stored.tables()
     lose_blocks(cluster, data_file(stored, oracle.CITY_DAILY))
     assert set().union(*states(stored).values()) == {"fresh"}
-    assert "aqi repair --verify" in said(stored("show", oracle.CITY_DAILY), 1)
+    assert f"`aqi repair {oracle.CITY_DAILY} --verify`" in said(stored("show", oracle.CITY_DAILY), 1)
     told = said(stored("repair", oracle.CITY_DAILY, "--verify", "--yes"), 0)
     assert "cannot be read" in told
     mended(stored, before)
