@@ -10,9 +10,13 @@ LakehouseError                     message, and a remedy: what to do next
 └── RunError                 something failed while work was done                          exit status 1
     ├── SourceError          the source API failed (HTTP 5xx, at every attempt), or as follows
     │   ├── SourceRefused      it understood the request and refused it (HTTP 400 with a reason)
+    │   │   └── SourceVariableRefused  because of variables that it cannot serve
+    │   ├── SourceKeyRefused   it does not take the key
+    │   ├── SourceTooMuch      one request asked for more than it gives at once
     │   ├── SourceNonsense     an answer came, but not one to the request (HTML, another unit, …)
     │   ├── SourceUnreachable  no connection, no answer in time, or a part of one, at every attempt
     │   ├── SourceLimited      a limit of calls is used up; a later request may pass
+    │   ├── SourceNotAsked     it was not asked, because of what became of requests before
     │   ├── SourceClock        its clock and the run's are too far apart
     │   ├── AnswerNotKept      it answered, and the answer could not be kept
     │   └── FetchCancelled     the caller ended the fetch while it waited
@@ -25,6 +29,7 @@ LakehouseError                     message, and a remedy: what to do next
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 
 class LakehouseError(Exception):
@@ -78,11 +83,41 @@ class RunError(LakehouseError):
 
 
 class SourceError(RunError):
-    """The source API could not give what was asked for; as itself: it failed (HTTP 5xx) at every attempt."""
+    """The source API could not give what was asked for; as itself: it failed (HTTP 5xx) at every attempt.
+
+    of_location: it may be so because of one location; of others the source may be asked all the same.
+    """
+
+    of_location = True
 
 
 class SourceRefused(SourceError):
     """The source understood the request and refused it (HTTP 400 with a reason). Asking again is no use."""
+
+
+class SourceVariableRefused(SourceRefused):
+    """The source cannot serve variables that the request names: every location would meet it.
+
+    variables: their names in the API.
+    """
+
+    of_location = False
+
+    def __init__(self, message: str, remedy: str = "", variables: tuple[str, ...] = ()) -> None:
+        super().__init__(message, remedy)
+        self.variables = variables
+
+
+class SourceKeyRefused(SourceError):
+    """The source does not take the key, or wants one."""
+
+    of_location = False
+
+
+class SourceTooMuch(SourceError):
+    """One request asked for more locations, days or variables than the source gives at once."""
+
+    of_location = False
 
 
 class SourceNonsense(SourceError):
@@ -92,21 +127,44 @@ class SourceNonsense(SourceError):
 class SourceClock(SourceError):
     """The source's clock and the run's are too far apart: one of them is wrong, and what has happened is not known."""
 
+    of_location = False
+
 
 class AnswerNotKept(SourceError):
     """A source answered, and its answer could not be kept: nothing is made of it."""
+
+    of_location = False
 
 
 class SourceUnreachable(SourceError):
     """No connection, no answer in time, or an answer that broke off, at every attempt."""
 
+    of_location = False
+
 
 class SourceLimited(SourceError):
-    """A limit of calls (of a minute, an hour, a day) is used up, or the source asks to be left alone."""
+    """A limit of calls (of a minute, an hour, a day) is used up, or the source asks to be left alone.
+
+    until: the moment from which on it may be asked again (aware); None where that is not known.
+    """
+
+    of_location = False
+
+    def __init__(self, message: str, remedy: str = "", until: datetime | None = None) -> None:
+        super().__init__(message, remedy)
+        self.until = until
+
+
+class SourceNotAsked(SourceError):
+    """Not asked: requests before have shown that it would be no use. The message says what they met."""
+
+    of_location = False
 
 
 class FetchCancelled(SourceError):
     """The caller of a fetch ended it while it waited."""
+
+    of_location = False
 
 
 class CheckFailed(RunError):

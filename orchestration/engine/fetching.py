@@ -20,11 +20,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.calendar import iso
 from orchestration.core.errors import (
     AnswerNotKept,
-    FetchCancelled,
-    SourceClock,
     SourceError,
-    SourceLimited,
-    SourceUnreachable,
     in_a_line,
 )
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
@@ -42,8 +38,6 @@ if TYPE_CHECKING:
 FETCHES_AT_ONCE = 4
 SHOWN_ONE_BY_ONE = 120
 """So many fetches are a task run of Prefect's each, which costs more than the fetch; more are one for every request."""
-NOT_OF_A_LOCATION = (SourceUnreachable, SourceLimited, SourceClock, AnswerNotKept, FetchCancelled)
-"""Errors that every location would meet: the others need not be asked for."""
 
 
 def stored_columns(source: Source[Any]) -> tuple[tuple[str, str], ...]:
@@ -139,12 +133,12 @@ class SharedFetch:
         try:
             return {answer.location: answer for answer in self._fetch(self._request)}
         except SourceError as error:
-            if len(locations) == 1 or isinstance(error, NOT_OF_A_LOCATION):
+            if len(locations) == 1 or not error.of_location:
                 return {location.key: error for location in locations}
         found: dict[str, Answer | SourceError] = {}
         for location in locations:
             found[location.key] = brought = self._ask_one(location)
-            if isinstance(brought, NOT_OF_A_LOCATION):
+            if isinstance(brought, SourceError) and not brought.of_location:
                 return {**{other.key: brought for other in locations}, **found}
         return found
 
@@ -233,10 +227,9 @@ class Fetching:
                 fetch.give_up(outage)
             try:
                 self.fetch(task)
-            except NOT_OF_A_LOCATION as error:
-                outages.setdefault(fetch.name, error)
-            except SourceError:
-                pass  # remembered
+            except SourceError as error:  # remembered
+                if not error.of_location:
+                    outages.setdefault(fetch.name, error)
 
         pool = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
         try:
