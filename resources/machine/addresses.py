@@ -12,8 +12,8 @@ _A_PASSWORD = re.compile(r":(?!\d*$)[^\]]*$")
 def without_secrets(url: str) -> str:
     """An address without user, password, query and fragment: any of them may hold a key.
 
-    ``https://user:password@host:4200/api?token=abc`` → ``https://host:4200/api``; so too where the password has a ``?``,
-    ``#`` or ``/`` in it.
+    ``https://user:password@host:4200/api?token=abc`` → ``https://host:4200/api``; so too where the
+    password has a ``?``, ``#`` or ``/`` in it.
     """
     scheme = found[0] if (found := _SCHEME.match(url)) else ""
     rest = url.removeprefix(scheme)
