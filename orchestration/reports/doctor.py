@@ -99,20 +99,15 @@ def examine_source(project: Project, settings: Settings, name: str, offline: boo
         return [Finding("source", False, error.message, error.remedy)]
     if not isinstance(source, Examinable):
         return [Finding("source", True, source.address)]
+    limits = Finding("limits of the source", True, source.terms)
     if offline:
-        return [
-            Finding("source", True, f"{source.address} (not asked)"),
-            Finding("limits of the source", True, source.terms),
-        ]
+        return [Finding("source", True, f"{source.address} (not asked)"), limits]
     ask = partial(source.examined, settings.places[0], settings.now)
-    return [
-        _look("source", partial(_in_time, ask, source.address)),
-        Finding("limits of the source", True, source.terms),
-    ]
+    return [_look("source", partial(_in_time, ask, source.address)), limits]
 
 
 def _in_time(ask: Callable[[], str], address: str) -> str:
-    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time, as by a slow name server."""
+    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time."""
     found: list[str | Exception] = []
 
     def run() -> None:
