@@ -162,19 +162,9 @@ def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
         assert [done.returncode for done in failed] == [1, 1]
         assert len(api.asked) >= 4 + 9 + 1
         texts = [text for done in (made, *failed) for text in (done.stdout, done.stderr)]
-        where = env(api) | {
-            "AQI_WAREHOUSE__URI": str(tmp_path / "warehouse"),
-            "XDG_STATE_HOME": str(run.home / "state"),
-        }
-        page = ("report", "-o", str(tmp_path / "report.html"))
-        for args in (
-            ("show", BRONZE, "--raw"),
-            ("runs",),
-            ("runs", "--json"),
-            ("status", "--json"),
-            ("metrics",),
-            page,
-        ):
+        where = {"AQI_WAREHOUSE__URI": str(tmp_path / "warehouse"), "XDG_STATE_HOME": str(run.home / "state")}
+        calls = ["runs", "runs --json", "status --json", "metrics", f"show {BRONZE} --raw", "report -o report.html"]
+        for args in map(str.split, calls):
             done = aqi(*args, **env(api), **where)
             assert done.exit_code == 0, done.stderr
             texts += [done.stdout, done.stderr]
