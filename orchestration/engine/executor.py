@@ -31,6 +31,7 @@ from orchestration.engine.restart import RestartRecord
 from orchestration.engine.run_context import RunContext
 from orchestration.engine.run_events import Listeners, RunEvents
 from orchestration.engine.run_record import RunRecord
+from orchestration.engine.scales import told_of_run
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
 from orchestration.engine.workspace import Workspace
@@ -161,7 +162,8 @@ def materialize(
                 cancel()
                 raise
             application_id = engine.application_id
-    outcomes = _outcomes(plan, runner)
+    with spans.span(Phase.END):
+        outcomes = told_of_run(workspace, _outcomes(plan, runner), states, runner.tables)
     summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
     if restart is not None:
         restart.end(ok=summary.ok)

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from orchestration.core.alerts.incident_words import Incomplete, Lacking, Lag, command_to_run
+from orchestration.core.alerts.incident_words import ChangedScale, Incomplete, Lacking, Lag, command_to_run
 from orchestration.core.alerts.incidents import (
     Observation,
     ServerView,
@@ -59,6 +59,7 @@ ReadServer = Callable[[WatchState], ServerView]
 ReadLags = Callable[[], Sequence[Lag]]
 ReadIncomplete = Callable[[], Sequence[Incomplete]]
 ReadMissing = Callable[[], Sequence[Lacking]]
+ReadScales = Callable[[], Sequence[ChangedScale]]
 Say = Callable[[str], None]
 
 
@@ -88,8 +89,8 @@ class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
     Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
-    wanted and not there. unmade: what of partitions is not made; None: nobody can tell. clock: the real time, also
-    where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
+    wanted and not there. read_scales: what changed of late. unmade: what of partitions is not made; None: nobody can
+    tell. clock: the real time, also where the settings have another. sending_seconds: a channel holds up no longer.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Watch:
         *,
         read_incomplete: ReadIncomplete = tuple,
         read_missing: ReadMissing = tuple,
+        read_scales: ReadScales = tuple,
         unmade: StillUnmade | None = None,
         api_url: str = "",
         clock: Clock = system_clock,
@@ -111,7 +113,7 @@ class Watch:
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
-        self._read_missing, self._unmade = read_missing, unmade
+        self._read_missing, self._read_scales, self._unmade = read_missing, read_scales, unmade
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -164,6 +166,7 @@ class Watch:
             missing, unmade = tuple(self._read_missing()), self._unmade
         except Exception as error:  # becomes an incident  # noqa: BLE001
             unseen.append(Unseen(Kind.TABLES, in_a_line(error), "aqi doctor, then aqi status"))
+        scales = None if lags is None else self._changed_scales()
         for item in unseen:
             self._say(f"the {item.source} could not be looked at ({item.why})")
         if server is not None and not server.deployments and not self._told_of_none:
@@ -171,7 +174,16 @@ class Watch:
             self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
         days = self._settings.hourly.catch_up_days
-        return Observation(now, server, lags, tuple(unseen), catch_up, environment, incomplete, missing, unmade, days)
+        known = (now, server, lags, tuple(unseen), catch_up, environment, incomplete, missing, unmade, days, scales)
+        return Observation(*known)
+
+    def _changed_scales(self) -> tuple[ChangedScale, ...] | None:
+        """None where rows cannot be read: whose table that is, status and runs tell."""
+        try:
+            return tuple(self._read_scales())
+        except Exception as error:  # what is known lasts  # noqa: BLE001
+            self._say(f"whether a scale changed cannot be told ({in_a_line(error)})")
+            return None
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
         """The state after everything was sent that a channel takes, and whether it took everything."""
@@ -250,6 +262,7 @@ def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str
         say,
         read_incomplete=sources.incomplete,
         read_missing=sources.missing,
+        read_scales=sources.scales,
         unmade=sources.still_unmade,
         api_url=api_url,
     )
@@ -313,6 +326,12 @@ class Sources:
         return [
             Lacking(key, of.missing, tuple(workspace.fill_commands(of.missing, [key]))) for key, of in found.items()
         ]
+
+    def scales(self) -> Sequence[ChangedScale]:
+        """The scales of sources that changed among the newest days."""
+        from orchestration.engine.scales import read_changed_scales
+
+        return read_changed_scales(self._workspace)
 
     def still_unmade(
         self, unmade: Mapping[str, PartitionSet], since: datetime, forced: bool

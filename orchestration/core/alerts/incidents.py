@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import partial
 
 from orchestration.core.alerts.incident_words import (
+    ChangedScale,
     EndedRun,
     Incomplete,
     Lacking,
@@ -30,6 +31,7 @@ from orchestration.core.alerts.incident_words import (
     about_made,
     about_missing,
     about_run,
+    about_scale,
     about_unseen,
     day_and_time,
     unsendable,
@@ -73,7 +75,7 @@ class Observation:
     """What a look saw at ``at``. server, lags, incomplete, missing: None where they were not seen; ``unseen`` says why.
 
     lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
-    there. unmade: what of partitions is not made; None where nobody can tell.
+    there. scales: those that changed of late. unmade: what of partitions is not made; None where nobody can tell.
     catch_up: the command that makes what is missing, catch_up_days back.
     """
 
@@ -87,6 +89,7 @@ class Observation:
     missing: tuple[Lacking, ...] | None = None
     unmade: StillUnmade | None = None
     catch_up_days: float = math.inf
+    scales: tuple[ChangedScale, ...] | None = None
 
 
 def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
@@ -106,6 +109,8 @@ def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Messag
         fold.incomplete(seen.incomplete)
     if seen.missing is not None:
         fold.missing(seen.missing)
+    if seen.scales is not None:
+        fold.scales(seen.scales)
     for source in (Kind.SERVER, Kind.TABLES):
         fold.source(source, next((item for item in seen.unseen if item.source is source), None))
     return fold.state(), tuple(fold.messages)
@@ -298,6 +303,15 @@ class _Fold:
         for key, asset in self._open_keys("missing:"):
             if asset not in lacking:
                 self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
+
+    def scales(self, found: Sequence[ChangedScale]) -> None:
+        changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}
+        for asset, one in changed.items():
+            title = f"{one.told} changed on {one.first} in {asset}"
+            self._open_at_places(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
+        for key, asset in self._open_keys("scale:"):
+            if asset not in changed:
+                self._close(key, f"the newest days of {asset} follow one scale", f"Look: aqi status {asset}")
 
     def _lacks_values(self, asset: str, lacking: Sequence[Incomplete]) -> None:
         places = list(dict.fromkeys(one.location for one in lacking))

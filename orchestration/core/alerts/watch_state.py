@@ -25,7 +25,8 @@ REFUSALS = 3
 
 
 class Kind(StrEnum):
-    """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. SERVER, TABLES:
+    """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. SCALE: by
+    which a source works values out, changed of late. SERVER, TABLES:
     that they cannot be looked at."""
 
     FAILED = "failed"
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     FRESHNESS = "freshness"
     INCOMPLETE = "incomplete"
     MISSING = "missing"
+    SCALE = "scale"
     SERVER = "server"
     TABLES = "tables"
 
