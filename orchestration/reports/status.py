@@ -310,6 +310,9 @@ def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> t
 
     FAILED is what is not fresh, and of which the last attempt failed or was left out because of something upstream.
     """
+    if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
+        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
+        return judgement.state, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
     if attempt is None or judgement.state not in (State.STALE, State.MISSING):
         return judgement.state, told, judgement.in_short if judgement.reason else ""
     if attempt.failed:
