@@ -215,7 +215,7 @@ def verified(lake: Lake, key: str) -> tuple[list[str], RunSummary]:
     workspace = lake.workspace
     there = workspace.states([key])
     partitions = workspace.repaired([key], there, None, (), everything=True)
-    told = list(compare_rows(workspace, [key], partitions, QUIET, lake.shared.make))
+    told = [found.in_words for found in compare_rows(workspace, [key], partitions, QUIET, lake.shared.make)]
     lake.adapt = lambda fresh: _with(fresh, workspace.compared)
     try:
         return told, lake.repair(key)
