@@ -249,7 +249,8 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
     import pyarrow.parquet as pq
 
     files, root = open_files(uri)
-    lost, refused = [], []
+    lost: list[LostFile] = []
+    refused: list[LostFile] = []
     for path, span in sorted(live.items()):
         name = unquote(path)
         if name in known or "://" in path or path.startswith("/"):
