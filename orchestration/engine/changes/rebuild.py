@@ -7,14 +7,17 @@ could be read.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import LakehouseError, UsageError
+from orchestration.core.errors import LakehouseError, UsageError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.damage import as_folded
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
@@ -25,6 +28,7 @@ from resources.delta.pending import Pending, PendingChange
 from resources.delta.rebuilding import exchange, make_beside, new_beside, remove, sweep
 from resources.delta.warehouse import TABLE_PROPERTIES
 from resources.machine.package import package_version
+from resources.storage.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,28 @@ def rebuild(workspace: Workspace, keys: Sequence[str], listener: RunListener) ->
 
     Raises UsageError where another change of these tables is under way, WarehouseError, OSError.
     """
-    run_id, found = new_run_id(), []
+    run_id, found, began = new_run_id(), list[Rebuilt](), datetime.now(UTC)
     with locked(workspace, run_id, listener):
-        for key in keys:
-            found.append(_rebuild(workspace, key, run_id))
+        try:
+            for key in keys:
+                found.append(_rebuild(workspace, key, run_id))
+        finally:
+            if found:
+                _write_down(workspace, run_id, tuple(one.asset for one in found), began, listener)
     return found
+
+
+def _write_down(
+    workspace: Workspace, run_id: str, rebuilt: tuple[str, ...], began: datetime, listener: RunListener
+) -> None:
+    """Tell the journal: what it knows of these tables is of others."""
+    ended, title = datetime.now(UTC), f"repair {' or '.join(rebuilt)} --rebuild"
+    process, seconds = (os.getpid(), socket.gethostname()), (ended - began).total_seconds()
+    entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, rebuilt=rebuilt)
+    try:
+        Journal(workspace.warehouse.uri).write(entry)
+    except OSError as error:
+        listener.warned(f"the journal of runs could not be written ({in_a_line(error)})")
 
 
 def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
