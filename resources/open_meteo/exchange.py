@@ -119,6 +119,11 @@ class _Watch:
             with suppress(OSError):  # it has ended by itself
                 socket.shutdown(line, SHUT_RDWR)  # TLS or not: whoever reads sees the end
 
+    def check(self) -> None:
+        """Raises TimeoutError where there was no connection yet to hang up on."""
+        if self.has_hung_up:
+            raise TimeoutError
+
 
 _of_thread = threading.local()
 
@@ -132,8 +137,9 @@ def _noted(connection: HTTPConnection) -> _Watch:
 
 class _Plain(HTTPConnection):
     def connect(self) -> None:
-        _noted(self)
+        watch = _noted(self)
         super().connect()
+        watch.check()
 
     def getresponse(self) -> Any:
         _noted(self).was_sent = True
@@ -142,8 +148,9 @@ class _Plain(HTTPConnection):
 
 class _Secure(HTTPSConnection):
     def connect(self) -> None:
-        _noted(self)
+        watch = _noted(self)
         super().connect()
+        watch.check()
 
     def getresponse(self) -> Any:
         _noted(self).was_sent = True
