@@ -50,6 +50,8 @@ def _run_ids(workspace: Workspace) -> list[str]:
     """The runs that have a profile, oldest first. Raises EnvironmentError_ where the warehouse cannot be read."""
     try:
         return RunProfiles(workspace.warehouse.uri).run_ids()
+    except NotADirectoryError:  # `aqi doctor` says so
+        return []
     except OSError as error:
         raise EnvironmentError_(
             f"the warehouse {workspace.warehouse.uri} cannot be read ({error})",

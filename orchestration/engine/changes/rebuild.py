@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import LakehouseError, UsageError, in_a_line
+from orchestration.core.errors import LakehouseError, UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.damage import as_folded
@@ -23,12 +23,12 @@ from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.tables import troubles
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.run_record import write_down
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
 from resources.delta.rebuilding import exchange, make_beside, new_beside, remove, sweep
 from resources.delta.warehouse import TABLE_PROPERTIES
 from resources.machine.package import package_version
-from resources.storage.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,8 @@ def _write_down(
     ended, title = datetime.now(UTC), f"repair {' or '.join(rebuilt)} --rebuild"
     process, seconds = (os.getpid(), socket.gethostname()), (ended - began).total_seconds()
     entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, rebuilt=rebuilt)
-    try:
-        Journal(workspace.warehouse.uri).write(entry)
-    except OSError as error:
-        listener.warned(f"the journal of runs could not be written ({in_a_line(error)})")
+    if told := write_down(workspace, entry):
+        listener.warned(told)
 
 
 def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:

@@ -1,4 +1,4 @@
-"""Damaged tables are an incident by themselves: told once, and once when they are mended. And states of newer versions."""
+"""Damaged tables are an incident by themselves: told once, and once when they are mended. States of newer versions."""
 
 from __future__ import annotations
 
