@@ -18,9 +18,11 @@ from assets.parameters import Bounds, Parameters, Pollutant, Rules
 from assets.variables import VARIABLES
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.figures import Category, Daily, Figures, Spells
+from orchestration.core.declarations.scales import WatchedScale
 from orchestration.engine.contracts import DeclaredContracts
 from orchestration.engine.project import LocationTable, Project
 from resources.machine.clock import Clock
+from resources.open_meteo.index_scale import SCALES
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings, check_distinct
 
@@ -118,6 +120,23 @@ def _past(workspace: Workspace) -> Past:
     )
 
 
+def _scales_followed(hours: Mapping[str, Any]) -> Any:
+    from resources.open_meteo.scale_watch import scales_followed
+
+    return scales_followed(hours)
+
+
+PM25_SCALE = WatchedScale(
+    "the provider's PM2.5 scale",
+    columns=("pm25", "aqi_pm25"),
+    names=tuple(scale.told for scale in SCALES.values()),
+    meaning=(
+        "The same air has another index: indices, their categories and episodes do not compare across that day. "
+        "Concentrations do; no day is refused."
+    ),
+    follows=_scales_followed,
+)
+
 FIGURES = Figures(
     "The air",
     Daily(
@@ -161,6 +180,7 @@ PROJECT = Project(
     simulated=_simulated,
     insights=_insights,
     figures=FIGURES,
+    scales={"bronze.open_meteo_hourly": PM25_SCALE},
 )
 
 
