@@ -135,6 +135,7 @@ def show(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Answer from the recorded answers (*.json) in this folder, or from WAREHOUSE/_aqi/raw/ASSET.",
 )
+@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by file name counts.")
 @click.option(
     "--record",
     type=click.Path(file_okay=False, path_type=Path),
@@ -144,7 +145,9 @@ def show(
 @click.option("--fault", "faults", default="", metavar="NAME[:RATE],…", help="Go wrong on purpose, see `--fault help`.")
 @profile_option
 @command
-def simulate(replay: Path | None, record: Path | None, port: int, faults: str, profile: str | None) -> int:
+def simulate(
+    replay: Path | None, newest_wins: bool, record: Path | None, port: int, faults: str, profile: str | None
+) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
     from orchestration.cli.simulate import serve
     from resources.simulator.faults import FAULTS
@@ -152,7 +155,7 @@ def simulate(replay: Path | None, record: Path | None, port: int, faults: str, p
     if faults == "help":
         click.echo("\n".join(f"{name}: {text}" for name, text in FAULTS.items()))
         return 0
-    return serve(project().load(profile), port, faults, replay=replay, record=record)
+    return serve(project().load(profile), port, faults, replay=replay, newest_wins=newest_wins, record=record)
 
 
 @main.command()

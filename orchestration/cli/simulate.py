@@ -6,25 +6,31 @@ from pathlib import Path
 
 import click
 
+from assets.variables import VARIABLES
 from orchestration.core.errors import UsageError
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings
 from resources.simulator.faults import parse_faults
 from resources.simulator.recorder import Recorder
+from resources.simulator.recordings import Recorded, load_recordings
 from resources.simulator.server import Simulator
 
 
-def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, record: Path | None) -> int:
+def serve(
+    settings: Settings, port: int, faults: str, *, replay: Path | None, newest_wins: bool, record: Path | None
+) -> int:
     """Serve on 127.0.0.1. replay: a folder with recorded answers. record: a folder to keep the source's in.
 
+    newest_wins: of recorded answers that disagree the last by name counts.
     Raises UsageError where what is asked for cannot be had.
     """
     recorder = None if record is None else _recorder(settings, record, bool(replay or faults))
+    if newest_wins and replay is None:
+        raise UsageError("--newest-wins goes with --replay", "Name the folder of the recorded answers.")
     server = Simulator(
         now=settings.now,
         port=port,
-        replay=replay,
-        warn=lambda line: click.echo(f"note: {line}", err=True),
+        replay=None if replay is None else _recordings(replay, newest_wins),
         faults=parse_faults(faults),
         injected=settings.clock.now is not None,
         pass_on=recorder,
@@ -43,6 +49,13 @@ def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, re
     finally:
         server.stop()
     return 0
+
+
+def _recordings(folder: Path, newest_wins: bool) -> Recorded:
+    def note(line: str) -> None:
+        click.echo(f"note: {line}", err=True)
+
+    return load_recordings(folder, note, newest_wins=newest_wins, wanted=VARIABLES)
 
 
 def _recorder(settings: Settings, folder: Path, has_others: bool) -> Recorder:

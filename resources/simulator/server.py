@@ -30,7 +30,7 @@ from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED
 from resources.open_meteo.variables import INDEX, PURE, UNITS
 from resources.simulator.air import seed_of, simulate
 from resources.simulator.faults import CANNED, Fault, Reply, error, exchange_faults, with_faults
-from resources.simulator.recordings import load_recordings
+from resources.simulator.recordings import Recorded, load_recordings
 from resources.simulator.requests import NO_DATA, Place, Refused, parse_query
 from resources.simulator.series import AirSeries
 
@@ -49,8 +49,8 @@ class Simulator:
 
     now: the clock (aware UTC); what lies more than seven days ahead of it does not exist. injected: it is not the time
     of day, and the header of every answer says so. date_offset: by how much the Date of answers is off that clock.
-    replay: a folder with recorded answers to give instead of made-up values; warn: called with a line for each of them
-    that is broken, and left out. pass_on: called with the query and the User-Agent of every request; what it returns is
+    replay: recorded answers to give instead of made-up values, or the folder that they are in; warn: called with what
+    there is to say of them. pass_on: called with the query and the User-Agent of every request; what it returns is
     answered instead.
     faults: how to misbehave. refuse_locations: (latitude, longitude) for which there is no data.
     override: called with latitude, longitude and each hour's values (``time`` and the API's variables); what
@@ -68,7 +68,7 @@ class Simulator:
         now: Callable[[], datetime],
         host: str = "127.0.0.1",
         port: int = 0,
-        replay: Path | None = None,
+        replay: Path | Recorded | None = None,
         warn: Callable[[str], None] = lambda _line: None,
         pass_on: Callable[[str, str], Reply] | None = None,
         faults: Sequence[Fault] = (),
@@ -83,7 +83,7 @@ class Simulator:
         self.injected, self.date_offset = injected, date_offset
         self.slow_seconds = slow_seconds
         self.requests_served: Counter[str] = Counter()
-        self._recordings = load_recordings(replay, warn) if replay else None
+        self._recordings = load_recordings(replay, warn) if isinstance(replay, Path) else replay
         self._pass_on = pass_on
         self._faults = tuple(faults)
         self._last_request = min((fault.rate for fault in faults if fault.name == "die"), default=float("inf"))
