@@ -28,7 +28,7 @@ from resources.simulator.us_aqi import Floats
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 FIRST, LAST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Unix times outside of these are not seconds."""
+"""Times outside of these are none; unix times are not in seconds then."""
 UTC_NAMES = (None, "UTC", "GMT", "Etc/UTC", "Etc/GMT")
 MEND = "Ask the API for it again, or take it out of the folder."
 ASK_IN_UTC = "Ask the API for it again with timezone=UTC."
@@ -116,7 +116,7 @@ def _hours(times: list[Any], document: Mapping[str, Any], units: Mapping[str, An
     """Hours since 1970 in UTC, and what there is to say of them."""
     is_number = bool(times) and type(times[0]) in (int, float)
     is_unix = units.get("time") == "unixtime" or (units.get("time") is None and is_number)
-    shown = _offset(document)
+    shown = timedelta(0) if is_unix and "utc_offset_seconds" not in document else _offset(document)
     offset = timedelta(0) if is_unix else shown
     hours = np.empty(len(times), dtype=np.int64)
     for position, time in enumerate(times):
@@ -125,10 +125,7 @@ def _hours(times: list[Any], document: Mapping[str, Any], units: Mapping[str, An
         if rest:
             zone = f": its hours are those of {_zone(document, shown)}" if shown % HOUR else ""
             raise WrongDocument(f"the time {time} ({moment:%Y-%m-%dT%H:%MZ}) is not on the full hour{zone}", ASK_IN_UTC)
-    if not offset or not times:
-        return hours, []
-    first, last = (EPOCH + int(hour) * HOUR for hour in (hours.min(), hours.max()))
-    return hours, [f"in {_zone(document, offset)}, moved to UTC, {first:%Y-%m-%dT%H:%MZ}..{last:%Y-%m-%dT%H:%MZ}"]
+    return hours, [f"in {_zone(document, offset)}, moved to UTC"] if offset else []
 
 
 def _offset(document: Mapping[str, Any]) -> timedelta:
@@ -158,7 +155,7 @@ def _iso_time(time: Any, offset: timedelta) -> datetime:
         if not isinstance(time, str):
             raise ValueError
         moment = datetime.fromisoformat(time)
-        if moment.tzinfo is None and not TIMESTAMP.fullmatch(time):
+        if (moment.tzinfo is None and not TIMESTAMP.fullmatch(time)) or not FIRST.year <= moment.year < LAST.year:
             raise ValueError
     except ValueError:
         what = f"the time {_short(time)} is not a timestamp like 2025-08-08T06:00"

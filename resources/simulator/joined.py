@@ -123,13 +123,18 @@ def join(
         at.setdefault(here, []).append(named)
     recordings: list[Recording] = []
     lacking: dict[str, list[str]] = {}
+    newer: list[tuple[str, str, int]] = []
     for of_one in at.values():
         both = _Columns(of_one)
         for number in range(len(of_one)):
-            both.put(number, newest_wins, say)
+            newer += both.put(number, newest_wins)
         recordings.append(both.recording())
         if text := both.not_asked_for(wanted):
             lacking.setdefault(text, []).append(_here(of_one[0]))
+    if newer:
+        first, older, _ = newer[0]
+        total = sum(count for _, _, count in newer)
+        say(f"where answers disagree the last by name counts: {total} values, as of {first} instead of {older}")
     for text, places in lacking.items():
         more = f" and {len(places) - 1} other locations" if len(places) > 1 else ""
         say(f"{text} at {places[0]}{more}: served as null")
@@ -148,8 +153,11 @@ class _Columns:
         self.values: dict[str, Floats] = {}
         self.said: dict[str, NDArray[np.int64]] = {}
 
-    def put(self, number: int, newest_wins: bool, say: Callable[[str], None]) -> None:
-        """Put the next document in. Raises Disagreement where it says otherwise than one before and may not."""
+    def put(self, number: int, newest_wins: bool) -> list[tuple[str, str, int]]:
+        """Put the next document in; gives of how many values it takes the place of others, by the names of the two.
+
+        Raises Disagreement where it says otherwise than one before and may not.
+        """
         named = self.documents[number]
         series = named.document.series
         rows = np.searchsorted(self.hours, series.hours)
@@ -163,9 +171,7 @@ class _Columns:
             for other in said[rows][differs].tolist():
                 instead_of[other] = instead_of.get(other, 0) + 1
             values[rows], said[rows] = cells, number
-        for other, count in instead_of.items():
-            older = self.documents[other].name
-            say(f"{named.name} is newer than {older} by its name: its {count} values that differ count")
+        return [(named.name, self.documents[other].name, count) for other, count in instead_of.items()]
 
     def _disagreement(self, number: int, name: str, at: int, count: int) -> Disagreement:
         named = self.documents[number]

@@ -92,7 +92,7 @@ def test_recordings_that_disagree(aqi: Aqi) -> None:
     with served("--replay", "kept", "--newest-wins", notes=3) as (url, said):
         assert answer(url).json()["hourly"]["pm2_5"] == [40.0] * 24
     assert said[0] == "note: a.json, b.json: no unit of pm2_5 is said, taken as the API's"
-    assert said[1] == "note: b.json is newer than a.json by its name: its 24 values that differ count"
+    assert said[1] == "note: where answers disagree the last by name counts: 24 values, as of b.json instead of a.json"
     assert said[2].startswith("note: us_aqi, us_aqi_pm2_5, ")
     assert said[2].endswith(", carbon_dioxide never asked for at 21.0278, 105.8342: served as null")
 

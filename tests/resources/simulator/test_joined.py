@@ -130,7 +130,7 @@ def test_overlaps_that_disagree(later: float | None, said: str) -> None:
     assert (caught.value.first, caught.value.second) == ("0.json", "1.json")
     notes: list[str] = []
     assert pm25(joined(first, second, newest_wins=True, said=notes)) == [1.0, later, later]
-    assert notes[0] == "1.json is newer than 0.json by its name: its 1 values that differ count"
+    assert notes[0] == "where answers disagree the last by name counts: 1 values, as of 1.json instead of 0.json"
 
 
 def test_a_disagreement_says_how_many_hours_and_with_which() -> None:

@@ -152,3 +152,32 @@ def test_what_is_broken_is_refused_by_its_file(data: st.DataObject, how: str) ->
         assert name in caught.value.message
     if how in ("text", "fraction"):
         assert hourly["time"][at] in caught.value.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=5), inside, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.data(), JSON)
+@settings(max_examples=100, deadline=None)
+def test_whatever_stands_in_an_answer_it_is_served_or_refused(data: st.DataObject, instead: Any) -> None:
+    """Never a traceback, at the start or when it is asked for."""
+    answer = document({"pm2_5": [1.0, None], "us_aqi": [1, 2]})
+    inside: Any = answer
+    name = data.draw(st.sampled_from(sorted(answer)))
+    while isinstance(inside[name], dict | list) and data.draw(st.booleans()):
+        inside = inside[name]
+        name = data.draw(st.sampled_from(range(len(inside)) if isinstance(inside, list) else sorted(inside)))
+    inside[name] = instead
+    try:
+        recorded = load({"a.json": json.dumps(answer).encode()})
+    except UsageError as refused:
+        assert "a.json" in refused.message
+        assert refused.remedy
+    else:
+        for recording in recorded.recordings:
+            place = Place(recording.latitude, recording.longitude, recording.days.first, recording.days.last)
+            assert len(recorded.answer(place, ["pm2_5"], CLOCK)[0].hours)

@@ -180,7 +180,7 @@ def test_the_newest_by_name_wins_where_it_is_told_so(tmp_path: Path) -> None:
     said: list[str] = []
     series, _ = load_recordings(tmp_path, said.append, newest_wins=True).answer(Place(*HANOI, DAY, DAY), ["dust"], NOW)
     assert series.values["dust"][0] == 10.0
-    assert "day_10.json is newer than day_9.json by its name: its 204 values that differ count" in said
+    assert "where answers disagree the last by name counts: 408 values, as of day_9.json instead of day_8.json" in said
 
 
 def test_answers_with_moments_know_what_is_new(tmp_path: Path) -> None:
