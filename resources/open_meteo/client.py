@@ -33,7 +33,16 @@ from orchestration.core.errors import (
 from resources.machine.clock import Clock
 from resources.open_meteo.answers import PlaceAnswer, read_answers
 from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED, Exchange
-from resources.open_meteo.limits import WINDOWS, long_limit, reason, server_time, until_free, wanted_wait
+from resources.open_meteo.limits import (
+    WINDOWS,
+    long_limit,
+    reason,
+    seconds_until,
+    server_time,
+    until_free,
+    used_up_until,
+    wanted_wait,
+)
 from resources.open_meteo.requests import Request
 from resources.open_meteo.secrets import Secrets
 from resources.open_meteo.settings import OpenMeteoSettings
@@ -52,12 +61,13 @@ class Sent:
     """What the source sent to a request.
 
     answers: in the order of its locations. asked: the moment of asking (aware), by the source's clock where that was
-    compared. body: as it was sent, but for secrets that it repeats.
+    compared. body: as it was sent, but for secrets that it repeats. attempts_left: of those that the request had.
     """
 
     answers: list[PlaceAnswer]
     asked: datetime
     body: bytes
+    attempts_left: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,17 @@ class _Trouble:
     what: str
     kind: type[SourceError]
     wait_seconds: float | None = None
+
+
+class _Attempts:
+    """How often a request may be sent yet."""
+
+    def __init__(self, given: int | None, configured: int) -> None:
+        self.left = configured if given is None else given
+        self.most = min(self.left, configured)
+
+    def take(self) -> None:
+        self.left -= 1
 
 
 class OpenMeteoClient:
@@ -112,14 +133,25 @@ class OpenMeteoClient:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "air-quality-lakehouse"
 
-    def fetch(self, request: Request, now: Clock, cancelled: Callable[[], bool] = never) -> Sent:
+    def fetch(
+        self, request: Request, now: Clock, cancelled: Callable[[], bool] = never, attempts: int | None = None
+    ) -> Sent:
         """What the source sends; hours after the moment of asking are left out of the answers. now: the run's clock.
+        attempts: so many at the most, where they are fewer than the settings give.
 
         Raises SourceRefused, SourceNonsense, SourceClock, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
         SourceError where the source failed (HTTP 5xx) at every attempt; ``core.errors`` says what they mean.
         The messages name host, places and days, never the key.
         """
-        body, exchange = self._ask(request, now, cancelled)
+        counted = _Attempts(attempts, self._attempts)
+        try:
+            return self._fetch(request, now, cancelled, counted)
+        except SourceError as error:
+            error.attempts_left = counted.left
+            raise
+
+    def _fetch(self, request: Request, now: Clock, cancelled: Callable[[], bool], attempts: _Attempts) -> Sent:
+        body, exchange = self._ask(request, now, cancelled, attempts)
         body = self._secrets.hidden_in_body(body)  # before it is read: what is kept must read the same
         try:
             with self._reading:
@@ -128,13 +160,15 @@ class OpenMeteoClient:
             raise SourceNonsense(self._hide(error.message), error.remedy) from None
         if exchange.apart.total_seconds() > self._most_apart_minutes * 60:
             self._refuse(request, exchange)
-        return Sent(answers, exchange.asked, body)
+        return Sent(answers, exchange.asked, body, attempts.left)
 
-    def _ask(self, request: Request, now: Clock, cancelled: Callable[[], bool]) -> tuple[bytes, Exchange]:
+    def _ask(
+        self, request: Request, now: Clock, cancelled: Callable[[], bool], attempts: _Attempts
+    ) -> tuple[bytes, Exchange]:
         """The body as it was sent, and when; errors as in ``fetch``."""
         trouble = _Trouble("was never asked", SourceError)
         with self._turn(request, cancelled):
-            for attempt in range(self._attempts):
+            for attempt in range(attempts.most):
                 if attempt:
                     backoff = self._backoff_seconds * 2 ** (attempt - 1)
                     jitter = random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
@@ -142,12 +176,13 @@ class OpenMeteoClient:
                     wait = min(MAX_WAIT_SECONDS, backoff * jitter) if asked is None else asked
                     self._pause(wait, request, cancelled)
                 self._keep_pace(request, cancelled)
+                attempts.take()
                 before = now()  # a request can wait for minutes until it is its turn
                 outcome = self._attempt(request)
                 if not isinstance(outcome, _Trouble):
                     return outcome.content, self._in_time(before, now(), outcome)
                 trouble = outcome
-        times = "once" if self._attempts == 1 else f"{self._attempts} times"
+        times = "once" if attempts.most == 1 else f"{attempts.most} times"
         remedy = "Ask again later, or check the network and open_meteo.base_url."
         raise trouble.kind(self._hide(f"{self._host} {trouble.what}; asked {times} for {request}"), remedy)
 
@@ -202,10 +237,14 @@ class OpenMeteoClient:
         head = self._hide(f"{self._host} {said} to {request}")
         wait = wanted_wait(reply)
         if status == 429 and (until := long_limit(reply)):
-            raise SourceLimited(head, f"The limit of this address or key is used up. Go on {until}.")
+            again = used_up_until(reply)
+            seconds = None if again is None else seconds_until(reply, again)
+            remedy = f"The limit of this address or key is used up. Go on {until}."
+            raise SourceLimited(head, remedy, again, seconds)
         if status in (429, 500, 502, 503, 504):
             if wait is not None and wait > MAX_WAIT_SECONDS:
-                raise SourceLimited(head, f"It asks to be left alone for {wait:.0f} s. Go on after that.")
+                remedy = f"It asks to be left alone for {wait:.0f} s. Go on after that."
+                raise SourceLimited(head, remedy, wait_seconds=wait)
             return _Trouble(said, SourceLimited if status == 429 else SourceError, wait)
         if status == 400 and because:
             refusal = self._hide(f"{self._host} refused {request}: {because}")
@@ -232,7 +271,7 @@ class OpenMeteoClient:
                 self._pause(wait, request, cancelled)
             elif wait:
                 remedy = f"Go on in {wait / 60:.0f} minutes, or raise the limit with a paid plan."
-                raise SourceLimited(f"{request} would exceed {limit}", remedy)
+                raise SourceLimited(f"{request} would exceed {limit}", remedy, wait_seconds=wait)
 
     def _pause(self, seconds: float, request: Request, cancelled: Callable[[], bool]) -> None:
         """Sleep, at most a second at a time, so that a cancelled run ends soon."""

@@ -67,11 +67,25 @@ def wanted_wait(reply: requests.Response) -> float | None:
 
 def long_limit(reply: requests.Response) -> str:
     """When to go on, where the limit of the hour or day is used up; empty otherwise."""
-    clock, said = server_time(reply), reason(reply)
+    said, when = reason(reply), used_up_until(reply)
     if said.startswith("Hourly"):
-        when = clock and clock.replace(minute=0, second=0) + timedelta(hours=1)
         return f"after {when:%Y-%m-%dT%H:%MZ}" if when else "in the next full hour"
     if said.startswith("Daily"):
-        when = clock and clock.replace(hour=0, minute=0, second=0) + timedelta(days=1)
         return f"after {when:%Y-%m-%dT%H:%MZ}" if when else "tomorrow (UTC)"
     return ""
+
+
+def used_up_until(reply: requests.Response) -> datetime | None:
+    """The same as a moment of the source's clock; None too where it does not tell the time."""
+    clock, said = server_time(reply), reason(reply)
+    if clock is not None and said.startswith("Hourly"):
+        return clock.replace(minute=0, second=0) + timedelta(hours=1)
+    if clock is not None and said.startswith("Daily"):
+        return clock.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    return None
+
+
+def seconds_until(reply: requests.Response, moment: datetime) -> float:
+    """How long it was until ``moment``, of the source's clock, when it replied."""
+    clock = server_time(reply)
+    return 0.0 if clock is None else max(0.0, (moment - clock).total_seconds())

@@ -89,9 +89,11 @@ class OpenMeteo:
     def alone(self, request: Request, location: Location) -> Request:
         return replace(request, locations=(location,))
 
-    def fetch(self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
-        sent = self.client.fetch(request, now, cancelled)
-        return Reply(self._answers(sent.answers), sent.asked, sent.body)
+    def fetch(
+        self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool], attempts: int | None = None
+    ) -> Reply:
+        sent = self.client.fetch(request, now, cancelled, attempts)
+        return Reply(self._answers(sent.answers), sent.asked, sent.body, sent.attempts_left)
 
     def described(self, request: Request) -> Mapping[str, Any]:
         return describe(request, self._settings.model_domain)
