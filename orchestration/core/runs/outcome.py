@@ -31,7 +31,8 @@ class Problem:
     """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
 
     upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. check,
-    violations: the check that failed, and for how many rows. All that is in the message too, and kept nowhere else.
+    violations: the check that failed, and for how many rows. after: the message of the failure because of which this
+    was not tried. All that is in the message too, and kept nowhere else.
     """
 
     outcome: Outcome
@@ -41,6 +42,7 @@ class Problem:
     because: PartitionSet = field(default_factory=PartitionSet.empty, compare=False)
     check: str = field(default="", compare=False)
     violations: int = field(default=0, compare=False)
+    after: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
