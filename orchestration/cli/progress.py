@@ -176,7 +176,7 @@ class Live(Quiet):
             style = STYLE_OF_STATE[outcome.state]
             self._progress.console.print(
                 f"  [{style}]{outcome.state:9}[/{style}] {outcome.step.asset}"
-                f" [dim]{outcome.rows} rows, {outcome.seconds:.1f} s[/dim]",
+                f" [dim]{outcome.rows:,} rows, {outcome.seconds:.1f} s[/dim]",
                 highlight=False,
             )
         if self._whole is not None:

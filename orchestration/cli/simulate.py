@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,22 +11,36 @@ from orchestration.core.errors import UsageError
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings
 from resources.simulator.faults import parse_faults
+from resources.simulator.quota import parse_limits
 from resources.simulator.recorder import Recorder
 from resources.simulator.server import Simulator
 
 
-def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, record: Path | None) -> int:
+@dataclass(frozen=True)
+class Wrong:
+    """What is to go wrong, as the command line says it. seed: of what is drawn. limits: of calls; empty: none."""
+
+    faults: str = ""
+    seed: int = 0
+    limits: str = ""
+
+
+def serve(settings: Settings, port: int, wrong: Wrong, *, replay: Path | None, record: Path | None) -> int:
     """Serve on 127.0.0.1. replay: a folder with recorded answers. record: a folder to keep the source's in.
 
     Raises UsageError where what is asked for cannot be had.
     """
-    recorder = None if record is None else _recorder(settings, record, bool(replay or faults))
+    if record is not None and wrong.limits:
+        raise UsageError("--record goes without --limits", "The source has limits of its own.")
+    recorder = None if record is None else _recorder(settings, record, bool(replay or wrong.faults))
     server = Simulator(
         now=settings.now,
         port=port,
         replay=replay,
         warn=lambda line: click.echo(f"note: {line}", err=True),
-        faults=parse_faults(faults),
+        faults=parse_faults(wrong.faults, {at.key: (at.latitude, at.longitude) for at in settings.places}),
+        seed=wrong.seed,
+        limits=parse_limits(wrong.limits) if wrong.limits else None,
         injected=settings.clock.now is not None,
         pass_on=recorder,
     )

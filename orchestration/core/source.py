@@ -9,7 +9,7 @@ Pure: this is what is asked of a source, not how it answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -27,12 +27,14 @@ class Answer:
     """What a source has for one location.
 
     rows: an Arrow table with the source's columns. digests: per requested day, also of one without rows, what tells
-    this day's rows from any others: equal for the same rows, however they were sent.
+    this day's rows from any others: equal for the same rows, however they were sent. lacking: the columns of which it
+    has nothing at all, and why, for people; they are null in ``rows``.
     """
 
     location: str
     rows: Any
     digests: Mapping[date, str]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -32,6 +32,7 @@ from orchestration.engine.restart import RestartRecord
 from orchestration.engine.run_context import RunContext
 from orchestration.engine.run_events import Listeners, RunEvents
 from orchestration.engine.run_record import RunRecord
+from orchestration.engine.scales import told_of_run
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
 from orchestration.engine.workspace import Workspace
@@ -81,12 +82,15 @@ def materialize(
             check_engine(workspace, plan.steps)
     restart = RestartRecord(workspace, request, run_id, listener.warned) if request.restart else None
     if plan.is_empty:
+        unwritten = ""
         listener.planned(plan)
         if restart is not None:
             restart.end(ok=not any(item.lacking for item in plan.left_out))
         if any(item.damaged for item in plan.left_out):
-            record_of(plan).refuse()
-        return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
+            refused = record_of(plan)
+            refused.refuse()
+            unwritten = refused.unwritten
+        return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=unwritten)
     make_engine = make_engine or own_engine(settings, listener)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
         with spans.span(Phase.PLAN), _written_down(record_of):
@@ -115,7 +119,8 @@ def materialize(
             if plan.steps:
                 changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
-            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
+            told = record.unwritten
+            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=told)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
         with spans.span(Phase.SESSION):
@@ -164,8 +169,10 @@ def materialize(
                 cancel()
                 raise
             application_id = engine.application_id
-    outcomes = _outcomes(plan, runner)
-    summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
+    with spans.span(Phase.END):
+        outcomes = told_of_run(workspace, _outcomes(plan, runner), states, runner.tables)
+    ids = flow_run_id, application_id, record.unwritten
+    summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, *ids)
     if restart is not None:
         restart.end(ok=summary.ok)
     return summary
@@ -199,6 +206,7 @@ def _summary(
     title: str,
     flow_run_id: str = "",
     application_id: str = "",
+    unwritten: str = "",
 ) -> RunSummary:
     with spans.span(Phase.END):
         chunks = chunk_outcomes(request, plan, outcomes, tables)
@@ -214,6 +222,7 @@ def _summary(
         request.beyond,
         profile,
         request.fill,
+        unwritten,
     )
 
 

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.engine  # processes of their own
     [
         ("nonsens", "unknown fault 'nonsens'", "Did you mean 'nonsense'?"),
         ("slow,dorp:0.5", "unknown fault 'dorp'", "Did you mean 'drop'?"),
+        ("drop@hanoy", "unknown word 'hanoy' of fault drop", "Did you mean 'hanoi'?"),
+        ("drop@dust", "fault drop has no use for 'dust'", "What it can be confined to: hours, locations, times."),
     ],
 )
 def test_an_unknown_fault(aqi: Aqi, faults: str, place: str, remedy: str) -> None:
@@ -39,7 +41,17 @@ def test_an_unknown_fault(aqi: Aqi, faults: str, place: str, remedy: str) -> Non
 
 
 def test_all_faults(aqi: Aqi) -> None:
-    assert "\nslow: the answer comes late\n" in aqi.text("simulate", "--fault", "help")
+    told = aqi.text("simulate", "--fault", "help")
+    assert "\nslow: the answer comes late\n" in told
+    assert told.startswith("NAME[:RATE][@ONLY]…,…\n")
+
+
+def test_impossible_limits(aqi: Aqi) -> None:
+    place, remedy = aqi.refusal("simulate", "--limits", "600", "--port", "0")
+    assert place == "limits are three numbers above 0, of calls a minute, an hour and a day (got '600')"
+    assert "600,5000,10000" in remedy
+    place, _ = aqi.refusal("simulate", "--record", "kept", "--limits", "free")
+    assert place == "--record goes without --limits"
 
 
 def test_a_port_that_is_taken(aqi: Aqi) -> None:
@@ -134,6 +146,19 @@ def test_it_says_whose_clock_it_has(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -
         assert "X-AQI-Clock" not in reply.headers
         date = parsedate_to_datetime(reply.headers["Date"])
         assert abs(date - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_faults_of_one_location_a_seed_and_limits() -> None:
+    faults = ("--fault", "overload:0.5,refuse@hanoi@1x", "--seed", "3", "--limits", "6,600,6000")
+    with served(*faults, AQI_CLOCK__NOW="2025-08-20T06:00:00Z") as (url, _):
+        statuses = [answer(url).status_code for _ in range(8)]
+        counted = requests.get(f"{url}/faults", timeout=5).json()
+    assert statuses[-1] == 429, "six calls were used up"
+    assert counted["used"]["minute"] >= 6
+    assert counted["faults"]["refuse"]["served"] == 1
+    assert 400 in statuses or 503 in statuses
+    assert statuses.count(503) == counted["outcomes"]["overload"]
+    assert counted["requests"] == 8
 
 
 def test_what_was_recorded_is_replayed_by_its_moments(aqi: Aqi) -> None:

@@ -55,7 +55,7 @@ class Sourced:
     """What the source sent for a partition: its digest.
 
     asked: when it was asked (ISO 8601, UTC). forced: by ``--force``. question: what it was asked. whole: it will never
-    have more, even if the period was not over.
+    have more, even if the period was not over. lacking: the columns that it has nothing of, and why.
     stored: the record of rows that were not asked for again, but went through the function as they were stored.
     """
 
@@ -65,6 +65,7 @@ class Sourced:
     question: Question | None = None
     stored: PartitionRecord | None = None
     whole: bool = False
+    lacking: Mapping[str, str] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,10 @@ def _chunk_outcome(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What became of a run. beyond, fill: see ``Request``. profile: where its time went."""
+    """What became of a run. beyond, fill: see ``Request``. profile: where its time went.
+
+    unwritten: why the journal does not know of it, a sentence; empty where it does.
+    """
 
     run_id: str
     plan: Plan
@@ -203,6 +206,7 @@ class RunSummary:
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
     profile: Profile | None = None
     fill: tuple[str, ...] = ()
+    unwritten: str = ""
 
     @property
     def ok(self) -> bool:
@@ -223,7 +227,8 @@ class RunSummary:
             changed = len(self.plan.tables)
             done = f"{_count(changed, 'table')} brought to the contract" if changed else "nothing new"
         told = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
-        return f"{told}\n{gap_in_words(self.beyond, self.fill)}" if self.beyond else told
+        gap = [gap_in_words(self.beyond, self.fill)] if self.beyond else []
+        return "\n".join([told, *gap, *filter(None, [self.unwritten])])
 
     def to_json(self) -> dict[str, Any]:
         """The plan's steps with their outcomes; tables that were changed; for a backfill, its chunks too."""
@@ -238,6 +243,7 @@ class RunSummary:
             "left_out": [item.to_json() for item in self.plan.left_out],
             **({"tables": [change.to_json() for change in self.plan.tables]} if self.plan.tables else {}),
             **chunks,
+            **({"unwritten": self.unwritten} if self.unwritten else {}),
             **({"beyond": self.beyond.keys(), "fill": list(self.fill)} if self.beyond else {}),
         }
 

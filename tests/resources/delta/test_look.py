@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
@@ -178,8 +177,9 @@ def test_what_may_not_be_read_is_not_lost(table: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.open", refuse)
-    with pytest.raises(WarehouseError, match="Permission denied") as raised:
-        unreadable_files(str(table), live)
-    assert raised.value.remedy.startswith("Give this user rights")
+    unread = unreadable_files(str(table), live)
+    assert unread.lost == ()
+    assert [one.path for one in unread.refused] == sorted(live), "each is named"
+    assert all("Permission denied" in one.in_words for one in unread.refused)
     assert how_to_mend("gold.t", PermissionError(13, "Permission denied")).startswith("Give this user rights")
     assert "`aqi repair gold.t --verify`" in how_to_mend("gold.t", ValueError("no Parquet"))

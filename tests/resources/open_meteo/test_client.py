@@ -12,6 +12,7 @@ from orchestration.core.errors import (
     ConfigurationError,
     FetchCancelled,
     SourceError,
+    SourceKeyRefused,
     SourceLimited,
     SourceNonsense,
     SourceRefused,
@@ -132,9 +133,8 @@ def test_a_fault_that_passes(client: Any, clock: SleepingClock) -> None:
     [
         (302, SourceNonsense),
         (400, SourceNonsense),
-        (401, SourceNonsense),
+        (401, SourceKeyRefused),
         (404, SourceNonsense),
-        (501, SourceError),
     ],
 )
 def test_other_answers_are_final(client: Any, status: int, kind: type[SourceError]) -> None:
