@@ -14,6 +14,7 @@ Pure: who sends is a function that is given.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -149,9 +150,9 @@ class _Asking(Generic[Answer]):
     def _narrow(self, locations: tuple[str, ...], error: SourceError) -> None:
         """Ask again for parts of what failed together, until each location that is to blame failed alone, or nothing is
         spare: what is left then fails with what was said of more of them."""
-        left = _parts(locations, ones=len(locations) <= ONE_BY_ONE, error=error)
-        while left:
-            part, of_more = left.pop()
+        left = deque(_parts(locations, error, ones=len(locations) <= ONE_BY_ONE))
+        while left:  # a half's other half comes before its own halves: where that is answered, much is spare
+            part, of_more = left.popleft()
             unresolved = len(part) + sum(len(other) for other, _ in left)
             spare = self.breaker.spare
             if (opened := self.breaker.opened) is not None:
@@ -159,13 +160,13 @@ class _Asking(Generic[Answer]):
             elif not spare:
                 self.found |= _all(part, of_more)
             elif len(part) > 1 and spare == unresolved:
-                left += _parts(part, ones=True, error=of_more)
+                left.extendleft(reversed(_parts(part, of_more, ones=True)))
             elif (failed := self._ask(part, max(1, spare // unresolved) if len(part) == 1 else 1)) is None:
                 continue
-            elif len(part) == 1 or not failed.of_location:
-                self.found |= _all(part, failed)
+            elif len(part) > 1 and self.breaker.opened is None and _may_be_of_one(failed):
+                left += _parts(part, failed, ones=len(part) <= ONE_BY_ONE)
             else:
-                left += _parts(part, ones=len(part) <= ONE_BY_ONE, error=failed)
+                self.found |= _all(part, failed)
 
     def _ask(self, part: tuple[str, ...], attempts: int) -> SourceError | None:
         """Ask for less than a request of the run does, on what is spare."""
@@ -180,7 +181,11 @@ class _Asking(Generic[Answer]):
 
 
 def _parts(locations: tuple[str, ...], error: SourceError, *, ones: bool) -> list[tuple[tuple[str, ...], SourceError]]:
-    """Both halves, or each alone; the last is asked first. error: what was said of all of them."""
+    """Both halves, or each alone. error: what was said of all of them."""
     size = 1 if ones else -(-len(locations) // 2)
-    parts = [locations[at : at + size] for at in range(0, len(locations), size)]
-    return [(part, error) for part in reversed(parts)]
+    return [(locations[at : at + size], error) for at in range(0, len(locations), size)]
+
+
+def _may_be_of_one(error: SourceError) -> bool:
+    """Whether less than what failed may be answered; where it broke off, it had fewer attempts than a whole request."""
+    return error.of_location or isinstance(error, SourceUnreachable)
