@@ -185,7 +185,8 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     else:
         when = f"after {until:%Y-%m-%dT%H:%MZ}"
     remedy = f"The limit of this address or key is used up. Go on {when}."
-    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until)
+    seconds = None if clock is None or until is None else (until - clock).total_seconds()
+    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until, seconds)
 
 
 def _cost(status: int) -> float:
@@ -234,8 +235,6 @@ def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
 
 def _refused(said: str, asked: Asked) -> SourceRefused:
     """For days and locations that the source has not."""
-    domain = asked.request.parameters.get("domains", "")
-    about = f"{asked} (domain {domain})" if domain else str(asked)
     remedy = "Change the days or the location that it names."
     if _DAYS.search(said):
         remedy = "Ask for days that it has: --partitions, or history.since."
@@ -246,7 +245,7 @@ def _refused(said: str, asked: Asked) -> SourceRefused:
             "Correct the location's coordinates (locations), or take another open_meteo.model_domain: not every domain "
             "covers every location."
         )
-    return SourceRefused(f"{asked.source} refused {about}: {said}", remedy)
+    return SourceRefused(f"{asked.source} refused {asked}: {said}", remedy)
 
 
 def _redirected(reply: Reply, asked: Asked) -> SourceError:
@@ -304,4 +303,4 @@ def left_alone(trouble: Trouble, asked: Asked, now: datetime, wait_seconds: floa
     what = f"{asked.source} {trouble.what} to {asked}"
     until = trouble.until or now + timedelta(seconds=wait_seconds)
     remedy = f"It asks to be left alone for {wait_seconds:.0f} s. Go on after that."
-    return SourceLimited(what, remedy, until)
+    return SourceLimited(what, remedy, until, wait_seconds)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from resources.open_meteo.hosts import CUSTOMER_URL, FREE_URL, is_free
+from resources.open_meteo.requests import AUTO, DOMAINS
 from resources.settings.refusals import Refused
 from resources.settings.section import Section, an_http_url
 
@@ -27,6 +29,15 @@ def _an_address(url: str) -> str:
     return url
 
 
+def a_domain(name: str) -> str:
+    """A domain of the provider's. Raises ValueError."""
+    if name not in DOMAINS:
+        near = get_close_matches(name, DOMAINS, n=1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {', '.join(DOMAINS)}{hint}")
+    return name
+
+
 class OpenMeteoSettings(Section):
     """Where the source is and how it is asked.
 
@@ -36,7 +47,7 @@ class OpenMeteoSettings(Section):
 
     base_url: Annotated[str, AfterValidator(_an_address)] = FREE_URL
     api_key: SecretStr | None = None
-    model_domain: str = "cams_global"
+    model_domain: Annotated[str, AfterValidator(a_domain)] = AUTO
     same_place_degrees: float = Field(0.1, ge=0)
     max_weight_per_request: float = Field(100, gt=0)
     max_days_per_request: int = Field(92, ge=1)

@@ -24,7 +24,7 @@ from resources.open_meteo.limits import server_time
 from resources.open_meteo.replies import reason
 from resources.open_meteo.secrets import Secrets
 from resources.open_meteo.settings import OpenMeteoSettings
-from resources.simulator.faults import Reply, error
+from resources.simulator.canned import Reply, error
 from resources.simulator.replies import kept_reply
 from resources.storage.files import open_files
 from resources.storage.whole_files import write_whole

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -82,6 +82,21 @@ class Incomplete(Protocol):
     def given_up(self) -> bool: ...
 
 
+class ChangedScale(Protocol):
+    """Changes of a scale among the newest days of an asset. told: the scale; first: the day; sentences: all of them."""
+
+    @property
+    def asset(self) -> str: ...
+    @property
+    def told(self) -> str: ...
+    @property
+    def first(self) -> date: ...
+    @property
+    def locations(self) -> Sequence[str]: ...
+    @property
+    def sentences(self) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class EndedRun:
     """A run of a deployment that has ended.
@@ -113,6 +128,23 @@ class Lacking:
     asset: str
     partitions: PartitionSet
     fill: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A table that is damaged. what: why. remedy: what mends it, a sentence.
+
+    partitions: that are lost, or that a repair has not made yet; none where the table can only not be written.
+    """
+
+    asset: str
+    what: str
+    remedy: str
+    partitions: PartitionSet = field(default_factory=PartitionSet.empty)
+
+    @property
+    def title(self) -> str:
+        return f"{self.asset} is damaged" if self.partitions else f"{self.asset} cannot be used as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +232,20 @@ def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
             f"Look: aqi status {lacking.asset}",
             *(f"Go on: {command}" for command in lacking.fill[:COMMANDS]),
             *([f"and {more} commands more, for other locations: see aqi status"] if more > 0 else []),
+        ]
+    )
+
+
+def about_broken(broken: Broken, _new: Container[str] = ()) -> str:
+    """What is wrong with a table, and what mends it."""
+    count = len(broken.partitions)
+    return "\n".join(
+        [
+            "Why:",
+            f"  {_bounded(broken.what)}",
+            *([f"Partitions: {_bounded(str(broken.partitions))} ({count} in all)"] if count else []),
+            f"Look: aqi status {broken.asset}",
+            f"Go on: {broken.remedy}",
         ]
     )
 
@@ -293,6 +339,18 @@ def _named(lacking: Sequence[Incomplete]) -> list[str]:
     more = len(lacking) - PLACES
     lines = [f"{one.partition}: {one.in_words}" for one in lacking[:PLACES]]
     return [*lines, *([f"and {more} partitions more"] if more > 0 else [])]
+
+
+def about_scale(changed: ChangedScale, _new: Container[str] = ()) -> str:
+    """On which days a scale changed, what that means, and when it is over."""
+    more = len(changed.sentences) - COMMANDS
+    return "\n".join(
+        [
+            *changed.sentences[:COMMANDS],
+            *([f"and {more} changes more, at other locations or on other days"] if more > 0 else []),
+            "This ends by itself when the newest days follow one scale: in two weeks, or when the others have it too.",
+        ]
+    )
 
 
 def about_unseen(why: str, remedy: str) -> str:

@@ -16,12 +16,15 @@ from datetime import datetime
 from functools import partial
 
 from orchestration.core.alerts.incident_words import (
+    Broken,
+    ChangedScale,
     EndedRun,
     Incomplete,
     Lacking,
     Lag,
     LateRun,
     Result,
+    about_broken,
     about_complete,
     about_completed,
     about_incomplete,
@@ -30,6 +33,7 @@ from orchestration.core.alerts.incident_words import (
     about_made,
     about_missing,
     about_run,
+    about_scale,
     about_unseen,
     day_and_time,
     unsendable,
@@ -70,10 +74,12 @@ count where they were to be made although they are."""
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a look saw at ``at``. server, lags, incomplete, missing: None where they were not seen; ``unseen`` says why.
+    """What a look saw at ``at``. server, lags, incomplete, missing, broken: None where they were not seen; ``unseen``
+    says why.
 
     lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
-    there. unmade: what of partitions is not made; None where nobody can tell.
+    there. broken: all tables that are damaged. scales: those that changed of late. unmade: what of partitions is not
+    made; None where nobody can tell.
     catch_up: the command that makes what is missing, catch_up_days back.
     """
 
@@ -85,8 +91,10 @@ class Observation:
     environment: str = ""
     incomplete: tuple[Incomplete, ...] | None = None
     missing: tuple[Lacking, ...] | None = None
+    broken: tuple[Broken, ...] | None = None
     unmade: StillUnmade | None = None
     catch_up_days: float = math.inf
+    scales: tuple[ChangedScale, ...] | None = None
 
 
 def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
@@ -106,6 +114,10 @@ def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Messag
         fold.incomplete(seen.incomplete)
     if seen.missing is not None:
         fold.missing(seen.missing)
+    if seen.broken is not None:
+        fold.broken(seen.broken)
+    if seen.scales is not None:
+        fold.scales(seen.scales)
     for source in (Kind.SERVER, Kind.TABLES):
         fold.source(source, next((item for item in seen.unseen if item.source is source), None))
     return fold.state(), tuple(fold.messages)
@@ -298,6 +310,24 @@ class _Fold:
         for key, asset in self._open_keys("missing:"):
             if asset not in lacking:
                 self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
+
+    def broken(self, found: Sequence[Broken]) -> None:
+        """Of tables; it ends when one is mended, whoever does it."""
+        for one in sorted(found, key=lambda one: one.asset):
+            places, about = one.partitions.locations, partial(about_broken, one)
+            self._open_at_places(f"damaged:{one.asset}", Kind.DAMAGED, one.title, places, about)
+        for key, asset in self._open_keys("damaged:"):
+            if all(one.asset != asset for one in found):
+                self._close(key, f"{asset} is mended", f"Look: aqi status {asset}")
+
+    def scales(self, found: Sequence[ChangedScale]) -> None:
+        changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}
+        for asset, one in changed.items():
+            title = f"{one.told} changed on {one.first} in {asset}"
+            self._open_at_places(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
+        for key, asset in self._open_keys("scale:"):
+            if asset not in changed:
+                self._close(key, f"the newest days of {asset} follow one scale", f"Look: aqi status {asset}")
 
     def _lacks_values(self, asset: str, lacking: Sequence[Incomplete]) -> None:
         places = list(dict.fromkeys(one.location for one in lacking))
