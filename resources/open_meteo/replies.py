@@ -51,7 +51,7 @@ STREAM_ERROR = b"Unexpected error while streaming data"
 LONGEST_REASON = 300
 KEY_SETTING = "open_meteo.api_key (AQI_OPEN_METEO__API_KEY)"
 
-_KEY = re.compile(r"\bapi[ _-]?key\b|\bapikey\b|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
+_KEY = re.compile(r"\bapi[ _-]key\b|\bapikey\b(?!=)|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
 _TOO_MUCH = re.compile(
     r"too much data|requests? too much|must not exceed \d+ coordinates|only up to \d+ locations"
     r"|too many (locations|coordinates|variables|days|places)|(url|uri|request|range) is too (long|large)"
@@ -211,8 +211,9 @@ def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | N
         )
         error.of_location = False
         return error
-    if status == 400 or unknown:
-        named = tuple(name for name in asked.request.variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
+    if unknown or (status == 400 and re.search(r"\bvariables?\b", said, re.IGNORECASE)):
+        variables = asked.request.variables
+        named = tuple(name for name in variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
         if named:
             names = ", ".join(named)
             what = f"{asked.source} refused the variable {names}, asked for {asked}: {said}"
