@@ -23,7 +23,7 @@ from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.source import OpenMeteo
 from resources.open_meteo.unserved import Unserved
 from tests.support.api_answers import DAY, HANOI, ONE_DAY, VARIABLES, bad, document, good, now
-from tests.support.scripted_api import CannedApi, Reply, _Api
+from tests.support.scripted_api import CannedApi, Reply
 
 ESSENTIAL = {"us_aqi", "pm2_5"}
 ASKED = replace(ONE_DAY, optional=frozenset(VARIABLES) - ESSENTIAL)
@@ -34,17 +34,17 @@ def never() -> bool:
     return False
 
 
-class Picky(_Api):
-    """Refuses whoever asks for one of ``unserved``, by the name of the first. asked: the variables of each request."""
+class Picky(CannedApi):
+    """Refuses whoever asks for one of ``unserved``, by the name of the first. named: the variables of each request."""
 
     def __init__(self, *unserved: str) -> None:
         super().__init__()
-        self.unserved, self.asked = unserved, list[list[str]]()
+        self.unserved, self.named = unserved, list[list[str]]()
 
     def reply(self, path: str) -> Reply:
         query = parse_qs(urlsplit(path).query)
         (names,) = (query["hourly"][0].split(","),)
-        self.asked.append(names)
+        self.named.append(names)
         for name in self.unserved:
             if name in names:
                 return bad(400, f"{WHAT} String value {name}.")
@@ -63,7 +63,7 @@ def test_an_optional_one_is_left_out_and_not_asked_for_again() -> None:
         asks = source(server.url)
         for _ in range(3):
             reply = asks.fetch(ASKED, now, never)
-    assert [len(names) for names in server.asked] == [17, 16, 15, 15, 15]
+    assert [len(names) for names in server.named] == [17, 16, 15, 15, 15]
     (answer,) = reply.answers
     assert answer.lacking == {"dust": "dust was refused", "carbon_dioxide": "carbon_dioxide was refused"}
     assert answer.rows["dust"].null_count == answer.rows["carbon_dioxide"].null_count == answer.rows.num_rows == 24
@@ -79,7 +79,7 @@ def test_an_essential_one_is_named() -> None:
     assert refused.value.variables == ("pm2_5",)
     assert "String value pm2_5" in refused.value.message
     assert "does not serve pm2_5" in refused.value.remedy and "essential" in refused.value.remedy
-    assert [len(names) for names in server.asked] == [17, 16]
+    assert [len(names) for names in server.named] == [17, 16]
 
 
 def test_one_that_is_refused_also_when_nobody_asks_for_it() -> None:
