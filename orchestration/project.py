@@ -5,7 +5,7 @@ A second project would have a file like this one, and nothing else of ``orchestr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from resources.open_meteo.source import OpenMeteo
 
 ROOT = Path(__file__).resolve().parents[1]
+OPEN_METEO = "open_meteo"
 ROW_RULES_OF = "silver.air_quality_hourly_clean"
 """Its row rules are the parameter ``row_rules``."""
 
@@ -64,7 +65,15 @@ class AirSettings(Settings):
 def _open_meteo(settings: AirSettings) -> OpenMeteo:
     from resources.open_meteo.source import OpenMeteo
 
-    return OpenMeteo(settings.open_meteo, VARIABLES, injected_clock=settings.clock.now is not None)
+    essential = {column for columns in _essential(settings) for column in columns}
+    return OpenMeteo(settings.open_meteo, VARIABLES, injected_clock=settings.clock.now is not None, essential=essential)
+
+
+def _essential(settings: AirSettings) -> Iterator[Sequence[str]]:
+    """The essential columns of each asset that is fetched from Open-Meteo."""
+    for asset in assets.CATALOG:
+        if asset.source == OPEN_METEO and asset.hours is not None:
+            yield settings.essential.get(asset.key, asset.hours.essential)
 
 
 def _models(limits: Mapping[str, Bounds]) -> Mapping[str, Any]:
@@ -162,7 +171,7 @@ PROJECT = Project(
     settings=AirSettings,
     folder=ROOT / "config",
     files=("locations.yml", "pollutants.yml", "rules.yml", "deployments.yml"),
-    sources={"open_meteo": _open_meteo},
+    sources={OPEN_METEO: _open_meteo},
     contracts=_contracts,
     parameters=_parameters,
     locations=LocationTable("gold.dim_location", {"key": "location_key", "name": "location_name"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,12 +87,14 @@ def repair(
     if anew:
         keys = rebuild_tables(workspace, keys, everything=selection == "*", dry_run=dry_run, yes=yes)
         if dry_run or not keys:
+            if as_json:
+                click.echo(json.dumps({"rebuild": list(keys)}, indent=2))
             return 0
         yes = True
     elif print_troubles(workspace, keys):
         in_the_way = 1
-    if verify:
-        verify_tables(workspace, keys, days, place_names(locations))
+    if verify and not verify_tables(workspace, keys, days, place_names(locations)):
+        in_the_way = 1
     request = workspace.repair(keys, days, place_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
     if dry_run:
@@ -148,12 +151,18 @@ def rebuild_tables(
     return tuple(wanted)
 
 
-def verify_tables(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> None:
-    """Compare the rows of tables with what was recorded of them; what differs is damaged from then on."""
+def verify_tables(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> bool:
+    """Compare the rows of tables with what was recorded of them; what differs is damaged from then on.
+
+    Gives whether all rows of all tables could be compared.
+    """
     from orchestration.cli.progress import Quiet
     from orchestration.engine.changes.compare import compare_rows
 
     there = workspace.states(keys)
     partitions = workspace.repaired(keys, there, days, locations, everything=True)
-    for line in compare_rows(workspace, keys, partitions, Quiet(console_for_people(to_stderr=True))):
-        click.echo(line, err=True)
+    whole = True
+    for found in compare_rows(workspace, keys, partitions, Quiet(console_for_people(to_stderr=True))):
+        click.echo(found.in_words, err=True)
+        whole = whole and found.whole
+    return whole

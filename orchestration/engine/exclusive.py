@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from orchestration.engine.flow import Listener
 from orchestration.engine.workspace import Workspace
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.resource_manager import ResourceManager
+from resources.machine.state_folder import state_folder
 from resources.spark.driver import is_submitted
 from resources.spark.on_yarn import end_orphans
 from resources.storage.lock import WarehouseLock
@@ -37,8 +37,7 @@ class RunListener(Listener, Protocol):
 
 def log_folder() -> Path:
     """Where the output of JVMs and of our own Prefect server goes."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "aqi" / "logs"
+    return state_folder() / "logs"
 
 
 def new_run_id() -> str:

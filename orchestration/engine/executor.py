@@ -19,6 +19,7 @@ from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOu
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.asking import Askings
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.changes.tables import change_tables, foreign_columns
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -51,13 +52,15 @@ def materialize(
     flow_name: str = MATERIALIZE,
     flow_run_id: str = "",
     make_engine: MakeEngine | None = None,
+    wait: bool = False,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. Failures in steps are in the summary; all others raise LakehouseError.
 
     Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
     flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
+    wait: for the limits of sources, however long they last, instead of failing; the warehouse is kept meanwhile.
     """
-    spans = Spans()
+    spans, askings = Spans(), Askings(wait, listener.warned)
     economize()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
@@ -70,7 +73,7 @@ def materialize(
         check_ready(workspace, request)
         if request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
-        looked = look(workspace, request, run_id, spans)
+        looked = look(workspace, request, run_id, spans, askings)
         current = workspace.current(None if looked is None else looked.sent)
         plan, states = workspace.plan(request, current)
         if looked is not None:
@@ -79,19 +82,22 @@ def materialize(
             check_engine(workspace, plan.steps)
     restart = RestartRecord(workspace, request, run_id, listener.warned) if request.restart else None
     if plan.is_empty:
+        unwritten = ""
         listener.planned(plan)
         if restart is not None:
             restart.end(ok=not any(item.lacking for item in plan.left_out))
         if any(item.damaged for item in plan.left_out):
-            record_of(plan).refuse()
-        return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
+            refused = record_of(plan)
+            refused.refuse()
+            unwritten = refused.unwritten
+        return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=unwritten)
     make_engine = make_engine or own_engine(settings, listener)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
         with spans.span(Phase.PLAN), _written_down(record_of):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
             if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
-                looked = look(workspace, request, run_id, spans)
+                looked = look(workspace, request, run_id, spans, askings)
                 current = workspace.current(None if looked is None else looked.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
@@ -113,7 +119,8 @@ def materialize(
             if plan.steps:
                 changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
-            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id)
+            told = record.unwritten
+            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=told)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
         with spans.span(Phase.SESSION):
@@ -130,7 +137,7 @@ def materialize(
                 served = prefect_api(log_folder() / f"{run_id}-prefect.log")
                 ending.enter_context(spans.around(Phase.SERVER, served))
             with spans.span(Phase.PLAN):
-                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans)
+                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans, askings)
             record.runner = runner
             if events is not None:
                 events.runner = runner
@@ -164,7 +171,8 @@ def materialize(
             application_id = engine.application_id
     with spans.span(Phase.END):
         outcomes = told_of_run(workspace, _outcomes(plan, runner), states, runner.tables)
-    summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, flow_run_id, application_id)
+    ids = flow_run_id, application_id, record.unwritten
+    summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, *ids)
     if restart is not None:
         restart.end(ok=summary.ok)
     return summary
@@ -198,6 +206,7 @@ def _summary(
     title: str,
     flow_run_id: str = "",
     application_id: str = "",
+    unwritten: str = "",
 ) -> RunSummary:
     with spans.span(Phase.END):
         chunks = chunk_outcomes(request, plan, outcomes, tables)
@@ -213,6 +222,7 @@ def _summary(
         request.beyond,
         profile,
         request.fill,
+        unwritten,
     )
 
 
@@ -225,10 +235,12 @@ def prepare(
     current: Current | None = None,
     looked: Look | None = None,
     spans: Spans | None = None,
+    askings: Askings | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
     """What runs a plan's steps, and what fetches for them (None where nothing is fetched).
 
-    current, looked: with which the plan was made, if sources were asked before. spans: measure it.
+    current, looked: with which the plan was made, if sources were asked before. spans: measure it. askings: how sources
+    are asked in this run; None: as ``looked`` asked them.
     """
     spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
@@ -269,6 +281,7 @@ def prepare(
             keep=workspace.raw.keep,
             run_id=run_id,
             spans=spans,
+            askings=askings,
         )
     return StepRunner(context, source), source
 

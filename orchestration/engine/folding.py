@@ -113,10 +113,10 @@ class Folding:
         )
 
     def lacking(
-        self, asset: Asset, partitions: PartitionSet, own: TableState
+        self, asset: Asset, partitions: PartitionSet, own: TableState, *, repair: bool = False
     ) -> tuple[tuple[PartitionSet, Exception], ...]:
         """Those of ``partitions`` that cannot be folded from kept answers, because some are gone; with the hours."""
-        return lacking(self._raw, asset, partitions, own)
+        return lacking(self._raw, asset, partitions, own, repair=repair)
 
     def _of(self, asset: Asset, own: TableState, columns: Sequence[str]) -> FoldedAsset:
         assert asset.source is not None, "only fetched assets keep hours"

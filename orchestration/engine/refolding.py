@@ -207,11 +207,12 @@ class Refolding:
 
 
 def lacking(
-    raw: RawAnswers, asset: Asset, partitions: PartitionSet, own: TableState
+    raw: RawAnswers, asset: Asset, partitions: PartitionSet, own: TableState, *, repair: bool = False
 ) -> tuple[tuple[PartitionSet, Exception], ...]:
     """Those of ``partitions`` that cannot be folded from kept answers, because some are gone; with the hours.
 
     Where no record says which hours an answer owned, one that is gone may have owned all that had begun.
+    repair: that is what they are folded for, which has another remedy.
     """
     gone_in: dict[int, list[PartitionKey]] = {}
     kept: dict[PartitionKey, set[str]] = {}
@@ -236,15 +237,17 @@ def lacking(
         if gone:
             gone_in.setdefault(gone, []).append(key)
     return tuple(
-        (PartitionSet.from_keys(keys), _gone(asset.key, PartitionSet.from_keys(keys), hours))
+        (PartitionSet.from_keys(keys), _gone(asset.key, PartitionSet.from_keys(keys), hours, repair))
         for hours, keys in gone_in.items()
     )
 
 
-def _gone(asset: str, partitions: PartitionSet, hours: int) -> WarehouseError:
+def _gone(asset: str, partitions: PartitionSet, hours: int, repair: bool) -> WarehouseError:
     return WarehouseError(
         f"{asset}: no answer is kept that has the hours {hours_in_words(hours)} of {partitions}.",
-        "Leave out --from-raw, or add --refetch to a repair, to ask the source again.",
+        f"`aqi repair --refetch {asset}` asks the source again, which may send other values by now."
+        if repair
+        else "Leave out --from-raw to ask the source again.",
     )
 
 

@@ -31,6 +31,8 @@ from resources.storage.run_profiles import RunProfiles
 class RunRecord:
     """Written when a run begins, and when it ends, however it ends. warn: told what could not be written.
 
+    unwritten: why the journal does not know of the run, a sentence; empty where it does.
+
     flow_run_id: of the run of a deployment that it belongs to. runner: of the run, once there is one.
     spans: what the run is measured by; None: from now on.
     """
@@ -64,6 +66,7 @@ class RunRecord:
             attempts=attempts,
         )
         self.runner: StepRunner | None = None
+        self.unwritten = ""
         self._refused = False
 
     def refuse(self) -> None:
@@ -166,12 +169,26 @@ class RunRecord:
 
     def _write(self, entry: RunEntry) -> bool:
         """Whether it could be written."""
+        told = write_down(self._workspace, entry)
+        if told:
+            self._warn(told)
+        self.unwritten = told
+        return not told
+
+
+def write_down(workspace: Workspace, entry: RunEntry) -> str:
+    """Write an entry into the journal; where that cannot be, keep it aside, and say so."""
+    journal = Journal(workspace.warehouse.uri)
+    try:
+        journal.write(entry)
+    except OSError as error:
+        told = f"the journal of runs could not be written ({in_a_line(error)})"
         try:
-            Journal(self._workspace.warehouse.uri).write(entry)
-        except OSError as error:
-            self._warn(f"the journal of runs could not be written ({in_a_line(error)})")
-            return False
-        return True
+            journal.keep_aside(entry)
+        except OSError as second:
+            return f"{told}, nor {journal.aside} ({in_a_line(second)}): nothing else will know of run {entry.run_id}"
+        return f"{told}; run {entry.run_id} is kept at {journal.aside} until the next run can write it down"
+    return ""
 
 
 def _by_asset(steps: Iterable[Step]) -> dict[str, PartitionSet]:

@@ -168,7 +168,8 @@ class EngineWorld:
 
     def fetched(self, step: Step) -> Fetched:
         asset, own = self._assets[step.asset], self._context.tables.get(step.asset, TableState())
-        lacking = self._context.folding.lacking(asset, step.raw, own) if step.raw else ()
+        folding = self._context.folding
+        lacking = folding.lacking(asset, step.raw, own, repair=step.verify) if step.raw else ()
         kept = step.raw - PartitionSet.union_of(partitions for partitions, _ in lacking)
         if self._source is None:
             return Fetched(kept, {}, lacking)

@@ -1,4 +1,4 @@
-"""What of partitions that a run was to make is not made yet, by whatever run or command."""
+"""What of partitions that a run was to make is not made yet, by whatever run or command; and what is to be mended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime
 
 import numpy as np
 
+from orchestration.core.alerts.incident_words import Broken
 from orchestration.core.calendar import iso
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.state.freshness import Judge, Way
+from orchestration.core.state.freshness import NOT_MENDED, Judge, Way
 from orchestration.core.state.judged import judged
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
@@ -55,6 +56,19 @@ def recorded_since(own: TableState, partitions: PartitionSet, after: str) -> Par
     at = records.index(there)
     later = np.array([stamp.at > after for stamp in records.stamps], dtype=bool)
     return records.set_of(at[later[records.stamp[at]]])
+
+
+def broken_tables(workspace: Workspace) -> list[Broken]:
+    """The tables that are damaged, and those of which a repair was broken off, or failed."""
+    found = []
+    for key, state in workspace.states(workspace.catalog.keys).items():
+        if (damage := state.damage) is not None:
+            what = damage.in_short if damage.trouble is None else damage.trouble.what
+            remedy = damage.remedy(key) if damage.trouble is None else damage.trouble.remedy
+            found.append(Broken(key, what, remedy, state.damaged | state.taken_out))
+        elif state.taken_out:
+            found.append(Broken(key, NOT_MENDED, f"`aqi repair {key}` mends it.", state.taken_out))
+    return found
 
 
 def _asked_since(moments: Mapping[PartitionKey, str], partitions: PartitionSet, after: str) -> PartitionSet:

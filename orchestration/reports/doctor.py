@@ -22,6 +22,7 @@ from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
+from resources.delta.log import PROVENANCE_FOLDER
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import check_installed
@@ -81,7 +82,10 @@ def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
     else:
         findings.append(_look("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
-        findings += examine_tables(Workspace.open(project, settings))
+        workspace = Workspace.open(project, settings)
+        findings += examine_tables(workspace)
+        if (folder := workspace.warehouse.folder) is not None:
+            findings.append(_look("folders", partial(_folders, folder)))
     findings.append(_look("Prefect", _prefect))
     findings += [_look("source", partial(_source, project, settings, name)) for name in _sources(project)]
     return findings
@@ -302,8 +306,6 @@ def _warehouse(workspace: Workspace) -> str:
         return workspace.warehouse.uri
     place = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        if not os.access(place, os.W_OK):
-            raise PermissionError(13, "Permission denied")
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -315,6 +317,35 @@ def _warehouse(workspace: Workspace) -> str:
     if free < FREE_GIB:
         raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
     return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
+
+
+def _folders(warehouse: Path) -> str:
+    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
+    own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
+    there = [own] if os.path.lexists(own) else []
+    there += [path for path in sorted(own.glob("*")) if path.is_dir()]
+    there += [path for log in logs for path in (log.parent, log)]
+    refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
+    if refused:
+        more = f", and {len(refused) - GONE_SHOWN} more" if len(refused) > GONE_SHOWN else ""
+        raise EnvironmentError_(
+            f"runs cannot write in {', '.join(refused[:GONE_SHOWN])}{more}",
+            f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
+        )
+    return f"{len(there)} that runs write in"
+
+
+def _why_not_writable(folder: Path) -> str:
+    """Empty where it is. Nothing is written in a folder that is."""
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(20, os.strerror(20))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            with tempfile.TemporaryFile(dir=folder):  # to be told why
+                pass
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _sources(project: Project) -> list[str]:

@@ -55,12 +55,16 @@ def _with_mark(alike: Alike, partitions: PartitionSet, mark: str) -> Alike:
 def in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
     """What is wanted and not there, and what lies between days that are there; each with what fills it."""
     lines = missing_in_words(workspace, found)
-    if gaps := all_gaps(found):
-        lines.append(
-            f"In no table, between days that are there: {_counted(gaps)}. "
-            f"Nobody declared whether these are wanted (history.since). Fill them:"
-        )
-        lines += [f"  {line}" for line in told(workspace.fill_commands(gaps, _of(found, lambda of: of.gaps)))]
+    gaps, declared = all_gaps(found), list(workspace.settings.since)
+    earlier = gaps.restrict(locations=declared)
+    for some, of_whom in (
+        (gaps - earlier, "Nobody declared whether these are wanted (history.since)"),
+        (earlier, "They lie before what is wanted (history.since)"),
+    ):
+        if some:
+            lines.append(f"In no table, between days that are there: {_counted(some)}. {of_whom}. Fill them:")
+            keys = [key for key, of in found.items() if of.gaps & some]
+            lines += [f"  {line}" for line in told(workspace.fill_commands(some, keys))]
     return lines
 
 

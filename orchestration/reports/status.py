@@ -126,7 +126,8 @@ def read_status(
     locations: Sequence[str] = (),
 ) -> Statuses:
     """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has, lacks because the
-    last attempt at it failed, is wanted (``history.since``), or lies between.
+    last attempt at it failed, is wanted (``history.since``), or lies between. Of a table of which nothing can be read:
+    of all that any table has; the partition ``null``, the table itself, where there is none.
 
     What is there of locations that are no longer configured is among them.
     """
@@ -150,9 +151,24 @@ def read_status(
         asked = asset.asked_by(partitions)
         if of is not None and days is None:
             asked |= of.missing | of.gaps
+        if not asked and _is_unknown(tables.get(key)):
+            asked = asset.asked_by(_anywhere(workspace, locations)) or PartitionSet.null()
         alike = marked(judged(Judge(asset, tables, current), asked), of, workspace.settings.since)
         found.append(_OfAsset(asset, tables.get(key, TableState()), alike, current, attempts))
     return Statuses(found, holes, {key: one for key, one in troubles(tables).items() if key in keys})
+
+
+def _is_unknown(state: TableState | None) -> bool:
+    """Whether a table is there, and nobody can tell what is in it."""
+    trouble = None if state is None or state.damage is None else state.damage.trouble
+    return trouble is not None and not trouble.recorded
+
+
+def _anywhere(workspace: Workspace, locations: Sequence[str]) -> PartitionSet:
+    """What any table has."""
+    states = workspace.states(workspace.catalog.keys)
+    found = PartitionSet.union_of(state.present for state in states.values()).without_null()
+    return found.restrict(locations=locations) if locations else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +326,9 @@ def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> t
 
     FAILED is what is not fresh, and of which the last attempt failed or was left out because of something upstream.
     """
+    if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
+        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
+        return judgement.state, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
     if attempt is None or judgement.state not in (State.STALE, State.MISSING):
         return judgement.state, told, judgement.in_short if judgement.reason else ""
     if attempt.failed:

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from orchestration.core.alerts.incident_words import ChangedScale, Incomplete, Lacking, Lag, command_to_run
+from orchestration.core.alerts.incident_words import Broken, ChangedScale, Incomplete, Lacking, Lag, command_to_run
 from orchestration.core.alerts.incidents import (
     Observation,
     ServerView,
@@ -60,6 +60,7 @@ ReadLags = Callable[[], Sequence[Lag]]
 ReadIncomplete = Callable[[], Sequence[Incomplete]]
 ReadMissing = Callable[[], Sequence[Lacking]]
 ReadScales = Callable[[], Sequence[ChangedScale]]
+ReadBroken = Callable[[], Sequence[Broken]]
 Say = Callable[[str], None]
 
 
@@ -89,8 +90,9 @@ class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
     Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
-    wanted and not there. read_scales: what changed of late. unmade: what of partitions is not made; None: nobody can
-    tell. clock: the real time, also where the settings have another. sending_seconds: a channel holds up no longer.
+    wanted and not there. read_broken: damaged tables. read_scales: what changed of late. unmade: what of partitions is
+    not made; None: nobody can tell. clock: the real time, also where the settings have another for the tables.
+    sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Watch:
         read_incomplete: ReadIncomplete = tuple,
         read_missing: ReadMissing = tuple,
         read_scales: ReadScales = tuple,
+        read_broken: ReadBroken = tuple,
         unmade: StillUnmade | None = None,
         api_url: str = "",
         clock: Clock = system_clock,
@@ -113,7 +116,8 @@ class Watch:
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
-        self._read_missing, self._read_scales, self._unmade = read_missing, read_scales, unmade
+        self._read_missing, self._read_broken, self._read_scales = read_missing, read_broken, read_scales
+        self._unmade = unmade
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -155,18 +159,20 @@ class Watch:
 
     def _observe(self, state: WatchState) -> Observation:
         now, unseen = self._clock(), []
-        server, lags, incomplete, missing, unmade = None, None, None, None, None
+        server, unmade = None, None
+        tables: dict[str, Any] = {}
         try:
             server = self._read_server(state)
         except Exception as error:  # becomes an incident  # noqa: BLE001
             where = f"{self._api_url}: {why_unseen(error)}"
             unseen.append(Unseen(Kind.SERVER, where, "prefect server start, or see why that one does not answer"))
         try:
-            lags, incomplete = tuple(self._read_lags()), tuple(self._read_incomplete())
-            missing, unmade = tuple(self._read_missing()), self._unmade
+            tables = {"lags": tuple(self._read_lags()), "incomplete": tuple(self._read_incomplete())}
+            tables |= {"missing": tuple(self._read_missing()), "broken": tuple(self._read_broken())}
+            unmade = self._unmade
         except Exception as error:  # becomes an incident  # noqa: BLE001
             unseen.append(Unseen(Kind.TABLES, in_a_line(error), "aqi doctor, then aqi status"))
-        scales = None if lags is None else self._changed_scales()
+        scales = self._changed_scales() if tables else None
         for item in unseen:
             self._say(f"the {item.source} could not be looked at ({item.why})")
         if server is not None and not server.deployments and not self._told_of_none:
@@ -174,8 +180,8 @@ class Watch:
             self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
         days = self._settings.hourly.catch_up_days
-        known = (now, server, lags, tuple(unseen), catch_up, environment, incomplete, missing, unmade, days, scales)
-        return Observation(*known)
+        told: dict[str, Any] = {"catch_up": catch_up, "environment": environment, "catch_up_days": days}
+        return Observation(now, server, unseen=tuple(unseen), unmade=unmade, scales=scales, **told, **tables)
 
     def _changed_scales(self) -> tuple[ChangedScale, ...] | None:
         """None where rows cannot be read: whose table that is, status and runs tell."""
@@ -263,6 +269,7 @@ def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str
         read_incomplete=sources.incomplete,
         read_missing=sources.missing,
         read_scales=sources.scales,
+        read_broken=sources.broken,
         unmade=sources.still_unmade,
         api_url=api_url,
     )
@@ -326,6 +333,12 @@ class Sources:
         return [
             Lacking(key, of.missing, tuple(workspace.fill_commands(of.missing, [key]))) for key, of in found.items()
         ]
+
+    def broken(self) -> Sequence[Broken]:
+        """The tables that are damaged, and those of which a repair is not done."""
+        from orchestration.engine.unmade import broken_tables
+
+        return broken_tables(self._workspace)
 
     def scales(self) -> Sequence[ChangedScale]:
         """The scales of sources that changed among the newest days."""

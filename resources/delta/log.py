@@ -65,7 +65,10 @@ class DeltaLog:
     def actions(self, version: int) -> list[dict[str, Any]]:
         """The actions of one commit, as Delta's protocol writes them. Raises ValueError for what is no commit."""
         text = self._files.cat_file(self._commit_path(version)).decode("utf-8")
-        actions = [json.loads(line) for line in text.splitlines() if line.strip()]
+        try:
+            actions = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError as error:
+            raise ValueError("it is cut off, or no JSON") from error
         if not actions:
             raise ValueError("the file is empty")
         return actions
@@ -79,9 +82,9 @@ class DeltaLog:
         try:
             return self._commit(version, files or {})
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError, PartitionRangeError) as error:
-            path = self._commit_path(version)
+            path, why = self._commit_path(version), f"{error}" if isinstance(error, ValueError) else f"{error!r}"
             raise WarehouseError(
-                f"{self.uri}: version {version} of the table's log is damaged ({path}: {error!r})",
+                f"{self.uri}: version {version} of the table's log is damaged ({path}: {why})",
                 "Restore that file from a copy, or move the table away and materialize it again.",
             ) from error
 

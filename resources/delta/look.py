@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from orchestration.core.errors import WarehouseError, in_a_line
@@ -235,16 +235,22 @@ def _is_parquet(files: Any, path: str) -> bool:
 # Every row ------------------------------------------------------------------------------------------------------------
 
 
-def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> tuple[LostFile, ...]:
-    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at.
+class Unread(NamedTuple):
+    """Live files of which not every row can be read. refused: those that this user may not read, or that nobody gives
+    now: they are not lost."""
 
-    Raises WarehouseError where one is refused: what this user may not read is not lost.
-    """
+    lost: tuple[LostFile, ...] = ()
+    refused: tuple[LostFile, ...] = ()
+
+
+def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> Unread:
+    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     files, root = open_files(uri)
-    found = []
+    lost: list[LostFile] = []
+    refused: list[LostFile] = []
     for path, span in sorted(live.items()):
         name = unquote(path)
         if name in known or "://" in path or path.startswith("/"):
@@ -254,10 +260,6 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
                 for _ in file.iter_batches(BATCH_ROWS):
                     pass
         except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
-            if is_refused(error):
-                raise WarehouseError(
-                    f"{root}/{name} cannot be read ({in_a_line(error)[:200]})",
-                    f"Give this user rights to read and write all that is in {root}, and call again.",
-                ) from error
-            found.append(LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})"))
-    return tuple(found)
+            one = LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})")
+            (refused if is_refused(error) else lost).append(one)
+    return Unread(tuple(lost), tuple(refused))

@@ -54,6 +54,13 @@ class HistorySettings(Section):
             remedy = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(known)}."
             raise Refused(("history", "since", name), "is no configured location", remedy)
 
+    def check_begun(self, today: date) -> None:
+        """Raises Refused for a day after ``today`` (UTC), from which on nothing would ever be missing."""
+        for name, day in sorted(self.since.items()):
+            if day is not None and day > today:
+                what = f"{day} lies after today ({today}, UTC)"
+                raise Refused(("history", "since", name), what, "Name a day up to it.")
+
     def since_by_location(self, locations: Sequence[str]) -> dict[str, date]:
         """The first day that is wanted at each of ``locations`` where one is declared."""
         days = {name: self.since.get(name, self.since.get(EVERYWHERE)) for name in locations}

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from orchestration.core.calendar import day_of
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
 from resources.openlineage.settings import OpenLineageSettings
@@ -223,6 +224,11 @@ class Settings(Section):
         keys = [location.key for location in self.locations]
         check_distinct("locations", keys)
         self.history.check(keys)
+        return self
+
+    @model_validator(mode="after")
+    def _begun_history(self) -> Self:
+        self.history.check_begun(day_of(self.now()))
         return self
 
     @property

@@ -41,7 +41,8 @@ class WarehouseLock:
     may take to write its name, before it is told, or refused, without. on_orphan: told in a sentence of each process
     of a dead run that was ended; orphan_grace_seconds: how long such a process may go on by itself, from when this run
     finds the other dead, and term_seconds: after it was asked to end. poll_seconds: between two looks.
-    Entering raises EnvironmentError_ where the folder cannot be written, WarehouseLocked when the wait is over.
+    Entering raises EnvironmentError_ where the folder cannot be written, or gives no locks, WarehouseLocked when the
+    wait is over.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class WarehouseLock:
         named_at = time.monotonic()
         dead: _DeadRun | None = None
         dead_since = 0.0
-        while not _try_lock(self._fd):
+        while not self._try_lock():
             record = _read(self._fd)
             found = _dead_run(record)
             named = record.keys() >= _NAME and "released" not in record and found is None
@@ -109,8 +110,20 @@ class WarehouseLock:
                     self._on_orphan(f"Ended {orphan}: it still held the warehouse for {dead}, which is dead.")
                 dead_since = time.monotonic()
             time.sleep(self._poll_seconds)
-        _write(self._fd, self._holder)
+        with contextlib.suppress(OSError):  # a full disk: who waits is told of another run, without its name
+            _write(self._fd, self._holder)
         return self
+
+    def _try_lock(self) -> bool:
+        try:
+            return _try_lock(self._fd)
+        except OSError as error:
+            os.close(self._fd)
+            raise EnvironmentError_(
+                f"the warehouse {self._folder} lies on a file system that gives no locks ({error.strerror})",
+                "Mount it so that flock works (of NFS: version 4, or with its lock service and not `nolock`), or take "
+                "a folder on another.",
+            ) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

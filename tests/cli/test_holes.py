@@ -88,6 +88,20 @@ def test_status_without_a_range_names_what_is_wanted(aqi: Aqi, outage: str) -> N
     assert "aqi backfill --start-date 2025-05-30 --end-date 2025-07-19 --locations hanoi" in text
 
 
+def test_holes_before_what_is_wanted_are_told_as_that(aqi: Aqi, outage: str, tmp_path: Path) -> None:
+    """Somebody has declared what is wanted there: it is not that."""
+    since = {"AQI_WAREHOUSE__URI": outage, "AQI_HISTORY__SINCE": "{hanoi: 2025-07-10}"}
+    lines = aqi.text("status", **since).splitlines()
+    (told,) = (line for line in lines if line.startswith("In no table"))
+    assert "2025-07-01..2025-07-09 × hanoi (9 partitions). They lie before what is wanted (history.since)." in told
+    assert "Nobody declared" not in "".join(lines)
+    assert "  aqi backfill --start-date 2025-07-01 --end-date 2025-07-09 --locations hanoi" in lines
+    lake = with_days(tmp_path / "lake", OUTAGE | {"hcmc": ["2025-06-01", "2025-06-03..2025-08-20"]})
+    both = aqi.text("status", AQI_WAREHOUSE__URI=lake, AQI_HISTORY__SINCE=since["AQI_HISTORY__SINCE"])
+    assert "2025-06-02 × hcmc (1 partition). Nobody declared whether these are wanted (history.since)." in both
+    assert "2025-07-01..2025-07-09 × hanoi (9 partitions). They lie before what is wanted" in both
+
+
 def test_a_place_that_was_never_made_lacks_all_of_it(aqi: Aqi, outage: str) -> None:
     items = found(aqi, outage, BRONZE, AQI_HISTORY__SINCE="2025-08-01")
     lacking = [one for one in (item["partition"] for item in items) if one.endswith("danang")]

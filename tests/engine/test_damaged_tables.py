@@ -215,7 +215,7 @@ def verified(lake: Lake, key: str) -> tuple[list[str], RunSummary]:
     workspace = lake.workspace
     there = workspace.states([key])
     partitions = workspace.repaired([key], there, None, (), everything=True)
-    told = list(compare_rows(workspace, [key], partitions, QUIET, lake.shared.make))
+    told = [found.in_words for found in compare_rows(workspace, [key], partitions, QUIET, lake.shared.make)]
     lake.adapt = lambda fresh: _with(fresh, workspace.compared)
     try:
         return told, lake.repair(key)
@@ -269,6 +269,10 @@ def test_repair_goes_on_after_the_commit_that_takes_lost_files_out(made: Made, l
     change_tables(workspace, plan, states, "killed")
     found = lake.states(oracle.BRONZE)[oracle.BRONZE]
     assert set(found) == {"fresh", "unrecorded"}, "what has no rows has lost none"
+    said = re.sub(r"\s+", "", aqi(lake, "status").stdout)
+    assert f"itsrepairisnotdone(rowsthatwerelost,orarenotcomparedyet):`aqirepair{oracle.BRONZE}`goeson" in said
+    assert "somebodyelse" not in said
+    assert set(lake.states(oracle.SILVER)[oracle.SILVER]) == {"fresh"}, "what was made from it before is right still"
     assert lake.repair(oracle.BRONZE).ok
     assert lake.tables() == made[1]
     assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
@@ -281,7 +285,8 @@ def test_nothing_is_asked_of_a_source_for_what_kept_answers_give(lake: Lake) -> 
     summary = lake.repair(oracle.BRONZE)
     assert summary.exit_status == 1
     (problem,) = {problem.message for outcome in summary.outcomes for problem in outcome.problems}
-    assert "--refetch" in problem
+    assert f"`aqi repair --refetch {oracle.BRONZE}` asks the source again" in problem
+    assert "--from-raw" not in problem, "nobody has asked for that"
     workspace = lake.workspace
     plan, _ = workspace.plan(workspace.repair([oracle.BRONZE], None, refetch=True))
     assert plan.steps_of(oracle.BRONZE)[0].fetched == plan.steps_of(oracle.BRONZE)[0].partitions

@@ -131,6 +131,23 @@ class Lacking:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A table that is damaged. what: why. remedy: what mends it, a sentence.
+
+    partitions: that are lost, or that a repair has not made yet; none where the table can only not be written.
+    """
+
+    asset: str
+    what: str
+    remedy: str
+    partitions: PartitionSet = field(default_factory=PartitionSet.empty)
+
+    @property
+    def title(self) -> str:
+        return f"{self.asset} is damaged" if self.partitions else f"{self.asset} cannot be used as it is"
+
+
+@dataclass(frozen=True, slots=True)
 class LateRun:
     """A run that should have started longer ago than its deployment allows.
 
@@ -215,6 +232,20 @@ def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
             f"Look: aqi status {lacking.asset}",
             *(f"Go on: {command}" for command in lacking.fill[:COMMANDS]),
             *([f"and {more} commands more, for other locations: see aqi status"] if more > 0 else []),
+        ]
+    )
+
+
+def about_broken(broken: Broken, _new: Container[str] = ()) -> str:
+    """What is wrong with a table, and what mends it."""
+    count = len(broken.partitions)
+    return "\n".join(
+        [
+            "Why:",
+            f"  {_bounded(broken.what)}",
+            *([f"Partitions: {_bounded(str(broken.partitions))} ({count} in all)"] if count else []),
+            f"Look: aqi status {broken.asset}",
+            f"Go on: {broken.remedy}",
         ]
     )
 

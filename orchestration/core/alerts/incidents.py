@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import partial
 
 from orchestration.core.alerts.incident_words import (
+    Broken,
     ChangedScale,
     EndedRun,
     Incomplete,
@@ -23,6 +24,7 @@ from orchestration.core.alerts.incident_words import (
     Lag,
     LateRun,
     Result,
+    about_broken,
     about_complete,
     about_completed,
     about_incomplete,
@@ -72,10 +74,12 @@ count where they were to be made although they are."""
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a look saw at ``at``. server, lags, incomplete, missing: None where they were not seen; ``unseen`` says why.
+    """What a look saw at ``at``. server, lags, incomplete, missing, broken: None where they were not seen; ``unseen``
+    says why.
 
     lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
-    there. scales: those that changed of late. unmade: what of partitions is not made; None where nobody can tell.
+    there. broken: all tables that are damaged. scales: those that changed of late. unmade: what of partitions is not
+    made; None where nobody can tell.
     catch_up: the command that makes what is missing, catch_up_days back.
     """
 
@@ -87,6 +91,7 @@ class Observation:
     environment: str = ""
     incomplete: tuple[Incomplete, ...] | None = None
     missing: tuple[Lacking, ...] | None = None
+    broken: tuple[Broken, ...] | None = None
     unmade: StillUnmade | None = None
     catch_up_days: float = math.inf
     scales: tuple[ChangedScale, ...] | None = None
@@ -109,6 +114,8 @@ def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Messag
         fold.incomplete(seen.incomplete)
     if seen.missing is not None:
         fold.missing(seen.missing)
+    if seen.broken is not None:
+        fold.broken(seen.broken)
     if seen.scales is not None:
         fold.scales(seen.scales)
     for source in (Kind.SERVER, Kind.TABLES):
@@ -303,6 +310,15 @@ class _Fold:
         for key, asset in self._open_keys("missing:"):
             if asset not in lacking:
                 self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
+
+    def broken(self, found: Sequence[Broken]) -> None:
+        """Of tables; it ends when one is mended, whoever does it."""
+        for one in sorted(found, key=lambda one: one.asset):
+            places, about = one.partitions.locations, partial(about_broken, one)
+            self._open_at_places(f"damaged:{one.asset}", Kind.DAMAGED, one.title, places, about)
+        for key, asset in self._open_keys("damaged:"):
+            if all(one.asset != asset for one in found):
+                self._close(key, f"{asset} is mended", f"Look: aqi status {asset}")
 
     def scales(self, found: Sequence[ChangedScale]) -> None:
         changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}

@@ -25,9 +25,9 @@ REFUSALS = 3
 
 
 class Kind(StrEnum):
-    """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. SCALE: by
-    which a source works values out, changed of late. SERVER, TABLES:
-    that they cannot be looked at."""
+    """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. DAMAGED: rows of
+    a table are lost, or it cannot be used as it is. SCALE: by which a source works values out, changed of late. SERVER,
+    TABLES: that they cannot be looked at."""
 
     FAILED = "failed"
     CRASHED = "crashed"
@@ -36,8 +36,12 @@ class Kind(StrEnum):
     INCOMPLETE = "incomplete"
     MISSING = "missing"
     SCALE = "scale"
+    DAMAGED = "damaged"
     SERVER = "server"
     TABLES = "tables"
+
+
+KINDS = frozenset(Kind)
 
 
 class Event(StrEnum):
@@ -47,6 +51,9 @@ class Event(StrEnum):
     CHANGED = "changed"
     RECOVERED = "recovered"
     TEST = "test"
+
+
+EVENTS = frozenset(Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Incident:
     def from_json(cls, data: Mapping[str, Any]) -> Incident:
         """The inverse of ``to_json``."""
         since, last = (datetime.fromisoformat(data[name]) for name in ("since", "last"))
-        told = tuple(Kind(kind) for kind in data["told"])
+        told = tuple(Kind(kind) for kind in data["told"] if kind in KINDS)
         known = (data["key"], Kind(data["kind"]), data["title"], data["text"])
         partitions = tuple(data.get("partitions", ()))  # states of format 2 were without these, at first
         unmade = {asset: PartitionSet.from_json(of) for asset, of in data.get("unmade", {}).items()}
@@ -128,7 +135,8 @@ class WatchState:
     newest: the end of the run that ended last, of those seen. seen: runs that ended within OVERLAP before it.
     completed: per deployment the end of the last run that completed. missed: looks in a row without a source.
     undelivered: per channel, oldest first. refused: per channel, by a message's id, the looks at which it refused it;
-    REFUSALS for the short one in its place.
+    REFUSALS for the short one in its place. others: incidents of kinds that a newer version knows, as it wrote them:
+    it tells their end.
     """
 
     newest: datetime
@@ -138,6 +146,7 @@ class WatchState:
     missed: Mapping[str, int] = field(default_factory=dict)
     undelivered: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
     refused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    others: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def begin(cls, now: datetime) -> WatchState:
@@ -165,7 +174,7 @@ class WatchState:
             "newest": self.newest.isoformat(),
             "seen": {key: end.isoformat() for key, end in self.seen.items()},
             "completed": {deployment: end.isoformat() for deployment, end in self.completed.items()},
-            "incidents": [incident.to_json() for incident in self.incidents.values()],
+            "incidents": [*(incident.to_json() for incident in self.incidents.values()), *self.others],
             "missed": dict(self.missed),
             "undelivered": {name: [message.to_json() for message in of] for name, of in self.undelivered.items()},
             "refused": {name: dict(of) for name, of in self.refused.items()},
@@ -177,7 +186,7 @@ class WatchState:
         try:
             if data["format"] != FORMAT:
                 raise ValueError(f"a state must have the format {FORMAT} (got {data['format']!r})")
-            incidents = [Incident.from_json(item) for item in data["incidents"]]
+            incidents = [Incident.from_json(item) for item in data["incidents"] if item["kind"] in KINDS]
             return cls(
                 newest=datetime.fromisoformat(data["newest"]),
                 seen={key: datetime.fromisoformat(end) for key, end in data["seen"].items()},
@@ -185,10 +194,11 @@ class WatchState:
                 incidents={incident.key: incident for incident in incidents},
                 missed=dict(data["missed"]),
                 undelivered={
-                    name: tuple(Message.from_json(message) for message in of)
+                    name: tuple(Message.from_json(message) for message in of if message["event"] in EVENTS)
                     for name, of in data["undelivered"].items()
                 },
                 refused={name: dict(of) for name, of in data["refused"].items()},
+                others=tuple(item for item in data["incidents"] if item["kind"] not in KINDS),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no state of a watch ({error!r})") from error

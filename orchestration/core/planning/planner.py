@@ -21,7 +21,7 @@ from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, Partit
 from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
 from orchestration.core.planning.request import Chunk, Request
-from orchestration.core.state.freshness import Current, Judgement, State, Way
+from orchestration.core.state.freshness import NOT_MENDED, Current, Judgement, State, Way
 from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
@@ -191,7 +191,7 @@ class _Planning:
         stored &= needed
         if stored:
             inputs = (Input(asset.key, base_version, None, stored),)
-        why = {"damaged" if why.state is State.DAMAGED else why.in_short: found for why, found in stale.items()}
+        why = {_in_counts(why): found for why, found in stale.items()}
         earlier = self.steps_of.setdefault(asset.key, [])
         step = Step(
             id=name,
@@ -263,10 +263,13 @@ class _Planning:
                 doubted = lacking & mapping.makeable(lacking, self._present(mapping.of))
                 sound = self._present(mapping.of) - self._table(mapping.of).damaged
                 damaged = doubted - mapping.makeable(doubted, sound)
+                given_up = self._table(mapping.of).taken_out - self.made.get(mapping.of, NOTHING)
+                unmended = doubted - damaged - mapping.makeable(doubted, self._present(mapping.of) - given_up)
                 selected = mapping.of in self.request.assets
                 for partitions, why in (
                     (damaged, self._damaged(asset.key, mapping.of)),
-                    (doubted - damaged, _doubted(asset.key, mapping.of)),
+                    (doubted - damaged - unmended, _doubted(asset.key, mapping.of)),
+                    (unmended, _unmended(asset.key, mapping.of)),
                     (lacking - doubted, _lacks(asset.key, mapping.of, selected=selected)),
                 ):
                     if partitions:
@@ -340,6 +343,10 @@ def _doubted(asset: str, upstream: str) -> str:
     )
 
 
+def _unmended(asset: str, upstream: str) -> str:
+    return f"{asset} needs {upstream}, of which a repair is not done there: `aqi repair {upstream}` goes on."
+
+
 def _outdated(asset: str, why: str) -> str:
     return (
         f"{why[0].upper()}{why[1:]}. What is stored stays as it is; `aqi repair --refetch {asset}` fetches it anew "
@@ -369,4 +376,11 @@ def _reason(
     return reason
 
 
-PLAIN_KINDS = ("missing", "changed by somebody else", "damaged")
+def _in_counts(why: Judgement) -> str:
+    """A judgement as a reason names it."""
+    if why.state is State.DAMAGED:
+        return "damaged"
+    return "lost, or not compared yet" if why.in_short.startswith(NOT_MENDED) else why.in_short
+
+
+PLAIN_KINDS = ("missing", "changed by somebody else", "damaged", "lost, or not compared yet")

@@ -70,7 +70,8 @@ class RunEntry:
     """One run.
 
     started_at, ended_at: ISO 8601, UTC; ended_at is empty while it runs. pid, host: of its process.
-    attempts: by asset key. flow_run_id: of the run of a deployment that it belongs to.
+    attempts: by asset key. flow_run_id: of the run of a deployment that it belongs to. rebuilt: assets that
+    have another table since: what was attempted before was about one that is gone.
     """
 
     run_id: str
@@ -83,6 +84,7 @@ class RunEntry:
     seconds: float = 0.0
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     flow_run_id: str = ""
+    rebuilt: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -97,6 +99,7 @@ class RunEntry:
             "seconds": round(self.seconds, 3),
             "flow_run_id": self.flow_run_id,
             "attempts": {asset: attempt.to_json() for asset, attempt in self.attempts.items()},
+            **({"rebuilt": list(self.rebuilt)} if self.rebuilt else {}),
         }
 
     @classmethod
@@ -116,6 +119,7 @@ class RunEntry:
                 seconds=data["seconds"],
                 flow_run_id=data.get("flow_run_id", ""),
                 attempts={asset: Attempt.from_json(attempt) for asset, attempt in data["attempts"].items()},
+                rebuilt=tuple(data.get("rebuilt", ())),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no entry of a run ({error!r})") from error
@@ -150,7 +154,8 @@ def last_attempts(
     """For each of ``partitions`` the last attempt at it; those that no entry knows of are in no set.
 
     entries: newest first. An attempt names a partition as good, or in a problem, or it set out to make it and was
-    broken off before it said more; what an ended run planned and says nothing of was no attempt. The sets are disjoint.
+    broken off before it said more; what an ended run planned and says nothing of was no attempt, nor what was
+    before the table was rebuilt. The sets are disjoint.
     """
     found: list[tuple[PartitionSet, LastAttempt]] = []
     left = partitions
@@ -161,6 +166,8 @@ def last_attempts(
             if here := left & tried:
                 found.append((here, last))
                 left = left - here
+        if asset in entry.rebuilt:
+            break
     return found
 
 

@@ -122,6 +122,14 @@ def as_folded(state: TableState) -> TableState:
     return replace(state, unrecorded=state.unrecorded - state.damage.partitions, damage=None)
 
 
+def as_made(state: TableState) -> TableState:
+    """The state as readers of the table have seen it: with the rows that were lost since."""
+    state = as_folded(state)
+    if not state.taken_out:
+        return state
+    return replace(state, unrecorded=state.unrecorded - state.taken_out, taken_out=NOTHING)
+
+
 def damaged_by(state: TableState, lost: Iterable[LostFile]) -> PartitionSet:
     """The partitions of which rows were recorded that are, or may be, in lost files."""
     lost = tuple(lost)

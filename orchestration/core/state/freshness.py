@@ -20,7 +20,7 @@ from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.completeness import Completeness, CompletenessOf, hours_withdrawn, not_yet
-from orchestration.core.state.damage import Damage, as_folded
+from orchestration.core.state.damage import Damage, as_made
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
@@ -54,6 +54,8 @@ NOT_ANSWERED = ""
 NO_LONGER_CONFIGURED = "no longer configured"
 """The mark of a partition of a location that was taken out of the configuration."""
 
+NOT_MENDED = "its repair is not done (rows that were lost, or are not compared yet)"
+"""Begins the reason of a partition whose rows were given up in its table's log, and that nobody has made since."""
 CHANGED, DOUBTED = "changed", "was changed by somebody else"
 """What became of an upstream partition."""
 INCOMPLETE, GIVEN_UP = "incomplete", "given up"
@@ -187,7 +189,7 @@ class Judge:
         self._scheme = asset.partitions
         self.own = tables.get(asset.key, TableState())
         # What was made of a partition before it was damaged is right still.
-        self.upstream = [(key, as_folded(state)) for key, state in _told(asset, tables)]
+        self.upstream = [(key, as_made(state)) for key, state in _told(asset, tables)]
         self.current = current
         self.lacking = {
             key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self.upstream
@@ -200,8 +202,11 @@ class Judge:
         if self.own.damage is not None and (found := self._damaged(key, self.own.damage)) is not None:
             return found
         if self.own.unrecorded and key in self.own.unrecorded:
-            gone = not self.current.is_configured(key.location)
-            return replace(_UNRECORDED, marks=(NO_LONGER_CONFIGURED,)) if gone else _UNRECORDED
+            gone, found = not self.current.is_configured(key.location), _UNRECORDED
+            if key in self.own.taken_out:
+                told = f"{NOT_MENDED}: `aqi repair {self.asset.key}` goes on"
+                found = Judgement(State.UNRECORDED, told, told)
+            return replace(found, marks=(NO_LONGER_CONFIGURED,)) if gone else found
         record = self.own.records.get(key)
         if record is None:
             return _MISSING

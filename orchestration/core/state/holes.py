@@ -46,7 +46,7 @@ class Holes:
     """What an asset lacks of periods that are over.
 
     wanted: all that is wanted of it. missing: what of that is not there. gaps: what is in no table, and lies between
-    partitions of its location that are in this one; nobody said that it is wanted.
+    partitions of its location that are in this one; nobody said whether it is wanted, or it lies before what is.
     """
 
     asset: str

@@ -66,6 +66,8 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
         "properties": state.properties,
         "said": {name: value for name, value in said.items() if value},
     }
+    if state.taken_out:
+        data["taken_out"] = state.taken_out.to_json()
     if since is not None:
         data |= {"since": since, "there": state.records.partitions.to_json()}
     return data
@@ -102,6 +104,7 @@ def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableS
         version=int(data["version"]),
         records=records,
         unrecorded=PartitionSet.from_json(data["unrecorded"]),
+        taken_out=PartitionSet.from_json(data.get("taken_out", ())),
         files=_files_from_json(data["files"], data.get("sizes")),
         snapshot=int(data["version"]) if base is None else base.version,
         kept=int(data["version"]),

@@ -104,6 +104,8 @@ class TableState:
     """What a table is at a version: a record per partition, and the partitions that others changed since.
 
     records: may be given as any mapping.
+    taken_out: those of ``unrecorded`` whose rows our own commits gave up, as their files were lost, or as nobody has
+    compared them since the table was rebuilt.
     questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
     had them, each as its sorted items; columns_of: by code part of a code version, the lineage of its columns, newest
     last. All that any commit ever said; where two say otherwise, the later one.
@@ -128,6 +130,7 @@ class TableState:
     equal: frozenset[Equal] = frozenset()
     past: frozenset[tuple[tuple[str, Any], ...]] = frozenset()
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    taken_out: PartitionSet = field(default_factory=PartitionSet.empty)
     schema: str | None = field(default=None, compare=False)
     description: str | None = field(default=None, compare=False)
     protocol: str | None = field(default=None, compare=False)
@@ -202,7 +205,8 @@ class TableState:
             unrecorded = self.unrecorded - said if self.unrecorded else self.unrecorded
             damage = self.damage and self.damage.without(said | lost)
             records = self.records.updated(new, wiped)
-            return replace(state, records=records, unrecorded=unrecorded | lost, damage=damage)
+            taken_out = (self.taken_out - said) | lost if self.taken_out or lost else self.taken_out
+            return replace(state, records=records, unrecorded=unrecorded | lost, taken_out=taken_out, damage=damage)
         if not commit.touched:
             return state
         there = self.records.partitions
@@ -212,7 +216,8 @@ class TableState:
         doubted = PartitionSet.union_of(span.covered(there) for span in open_ended)
         changed = doubted | PartitionSet.union_of(span.spanned(known) for span in spans)
         damage = self.damage and self.damage.without(changed)
-        return replace(state, unrecorded=self.unrecorded | changed, damage=damage)
+        taken_out = self.taken_out - changed if self.taken_out else self.taken_out
+        return replace(state, unrecorded=self.unrecorded | changed, taken_out=taken_out, damage=damage)
 
     def after_gap(self, version: int, with_rows: PartitionSet, files: Mapping[str, FileSpan]) -> TableState:
         """The state at ``version``, where the commits up to it cannot be read any more.

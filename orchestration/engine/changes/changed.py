@@ -7,7 +7,7 @@ that is, how long it may take by the history of steps, and who waits for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.core.errors import UsageError
@@ -16,6 +16,7 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.by_code import by_code
 from orchestration.engine.changes.places import check_ready
+from orchestration.engine.changes.tables import troubles
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
 
@@ -38,7 +39,7 @@ class StepCost:
 
     def in_words(self) -> str:
         takes = "" if self.seconds is None else f", about {_duration(self.seconds)}"
-        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows} rows{takes}"
+        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows:,} rows{takes}"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,7 +65,8 @@ class Accepted:
 class Costs:
     """refetch: whether something can only be brought up to date by fetching it again.
 
-    deployments, targets: those that have one of the assets of the plan.
+    deployments, targets: those that have one of the assets of the plan. unread: why nobody can tell what is in a table,
+    and what mends it, by its asset.
     """
 
     plan: Plan
@@ -73,6 +75,7 @@ class Costs:
     deployments: tuple[str, ...]
     targets: Mapping[str, float]
     refetch: bool
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def minutes(self) -> float | None:
@@ -81,8 +84,9 @@ class Costs:
 
     @property
     def exit_status(self) -> int:
-        """1 where a run would be refused, or leave something out that is lacking; 3 where only a fetch would do."""
-        if any(item.lacking for item in self.plan.left_out):
+        """1 where a run would be refused, or leave something out that is lacking, or where that cannot be told; 3 where
+        only a fetch would do."""
+        if self.unread or any(item.lacking for item in self.plan.left_out):
             return 1
         return REFETCH_STATUS if self.refetch else 0
 
@@ -98,6 +102,7 @@ class Costs:
             "deployments": list(self.deployments),
             "freshness_targets": dict(self.targets),
             "refetch": self.refetch,
+            "unread": dict(self.unread),
         }
 
     def in_words(self) -> str:
@@ -118,7 +123,8 @@ class Costs:
         if self.targets:
             told = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
             lines.append(f"Freshness targets that wait: {', '.join(told)}.")
-        if self.exit_status == 1:
+        lines += [f"{key} cannot be read: {why}" for key, why in self.unread.items()]
+        if any(item.lacking for item in self.plan.left_out):
             lines.append("A run is refused as it is, or leaves out what something needs: see what is left out.")
         if self.refetch:
             lines.append("Something can only be brought up to date by fetching it again: see what is left out.")
@@ -142,9 +148,14 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
         if asset.key in assets and asset.fresh_within_hours is not None
     }
     refetch = any(item.refetch for item in plan.left_out)
-    return Costs(
-        plan, steps, _accepted(workspace, keys, tables, current), deployments_of(workspace, assets), targets, refetch
-    )
+    accepted, deployments = _accepted(workspace, keys, tables, current), deployments_of(workspace, assets)
+    told = {item.asset for item in plan.left_out}
+    unread = {
+        key: trouble.in_words
+        for key, trouble in troubles(tables).items()
+        if key in keys and key not in told and not trouble.readable
+    }
+    return Costs(plan, steps, accepted, deployments, targets, refetch, unread)
 
 
 def _cost(step: Step, tables: Mapping[str, TableState], history: Mapping[str, list[StepRow]]) -> StepCost:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.errors import LakehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan
 from orchestration.core.runs.batches import in_batches
@@ -20,26 +22,39 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.look import unreadable_files
 
 
+class Compared(NamedTuple):
+    """What a comparison of a table found, in words. whole: whether all of its rows could be compared."""
+
+    in_words: str
+    whole: bool = True
+
+
 def compare_rows(
     workspace: Workspace,
     keys: Sequence[str],
     partitions: PartitionSet,
     listener: RunListener,
     make_engine: MakeEngine | None = None,
-) -> Iterator[str]:
-    """Compare ``partitions`` of the tables of ``keys``: a line a table. What differs is ``workspace.compared`` then."""
+) -> Iterator[Compared]:
+    """Compare ``partitions`` of the tables of ``keys``, one after the other, whatever is in the way of one of them.
+
+    What differs is in ``workspace.compared`` then.
+    """
     tables = workspace.states(keys)
     sound = [key for key in keys if key in tables and not _in_trouble(tables[key])]
     wanted = {key: workspace.catalog[key].asked_by(partitions) for key in sound}
     most = max((len(wanted[key] & tables[key].records.partitions) for key in sound), default=0)
     if not most:
-        yield "No rows are recorded that could be compared."
+        yield Compared("No rows are recorded that could be compared.")
         return
     run_id = new_run_id()
     with engine_session(workspace, run_id, most * ROWS_A_PARTITION, [], listener, make_engine) as engine:
         runner, _ = prepare(workspace, Plan((), ()), tables, run_id, lambda: engine)
         for key in sound:
-            yield _compared(workspace, runner, engine, workspace.catalog[key], wanted[key], tables[key])
+            try:
+                yield _compared(workspace, runner, engine, workspace.catalog[key], wanted[key], tables[key])
+            except LakehouseError as error:
+                yield Compared(f"{key}: its rows could not be compared: {error}", whole=False)
 
 
 def _in_trouble(state: TableState) -> bool:
@@ -49,11 +64,11 @@ def _in_trouble(state: TableState) -> bool:
 
 def _compared(
     workspace: Workspace, runner: StepRunner, engine: Engine, asset: Asset, wanted: PartitionSet, own: TableState
-) -> str:
+) -> Compared:
     known = () if own.damage is None else own.damage.lost
     gone = {one.path for one in known}
-    broken = unreadable_files(workspace.warehouse.table_uri(asset.key), own.files, gone)
-    there = (wanted & own.records.partitions) - own.unrecorded - damaged_by(own, broken)
+    broken, refused = unreadable_files(workspace.warehouse.table_uri(asset.key), own.files, gone)
+    there = (wanted & own.records.partitions) - own.unrecorded - damaged_by(own, (*broken, *refused))
     facts: dict[PartitionKey, PartitionFacts] = {}
     assert own.version is not None, "it is there"
     with engine.working(asset.key):
@@ -67,4 +82,7 @@ def _compared(
     told = f"{asset.key}: {len(there) - len(differing)} partitions have the rows that were recorded"
     if differing:
         told += f"; {len(differing)} have others: {differing}"
-    return told + "".join(f"; {one.in_words}" for one in (*known, *broken))
+    told += "".join(f"; {one.in_words}" for one in (*known, *broken, *refused))
+    if refused:
+        told += f". Give this user rights to read and write all that is in the folder of {asset.key}, and call again."
+    return Compared(told, whole=not refused)

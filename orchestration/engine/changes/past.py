@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from orchestration.core.declarations.asset import Asset
@@ -22,6 +23,13 @@ class Past(Protocol):
         """What the source was asked for when a partition was fetched whose record does not say it."""
         ...
 
+    def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> Iterable[tuple[str, str]]:
+        """Pairs of code versions that count as one for what was fetched, by which ``recorded`` may be today's.
+
+        own: the state of the asset's table.
+        """
+        ...
+
     def contract(self, asset: str) -> Contract | None:
         """The contract under which rows lie whose table does not say it."""
         ...
@@ -35,6 +43,9 @@ class NoPast:
 
     def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> None:
         return None
+
+    def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> tuple[()]:
+        return ()
 
     def contract(self, asset: str) -> None:
         return None

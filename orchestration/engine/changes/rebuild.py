@@ -7,6 +7,8 @@ could be read.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,11 +17,13 @@ from typing import Any
 from orchestration.core.calendar import iso
 from orchestration.core.errors import LakehouseError, UsageError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.damage import as_folded
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.tables import troubles
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.run_record import write_down
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
 from resources.delta.rebuilding import exchange, make_beside, new_beside, remove, sweep
@@ -43,7 +47,7 @@ class Rebuilt:
     fetched: bool = False
 
     def in_words(self) -> str:
-        told = f"{self.asset}: a new table with {self.rows} rows of the old one, which is kept at {self.kept}"
+        told = f"{self.asset}: a new table with {self.rows:,} rows of the old one, which is kept at {self.kept}"
         if self.rows and self.unread:
             told += ". Its log could not be read to its end, and what only that recorded is not in it"
         if not self.rows or self.unread:
@@ -73,11 +77,26 @@ def rebuild(workspace: Workspace, keys: Sequence[str], listener: RunListener) ->
 
     Raises UsageError where another change of these tables is under way, WarehouseError, OSError.
     """
-    run_id, found = new_run_id(), []
+    run_id, found, began = new_run_id(), list[Rebuilt](), datetime.now(UTC)
     with locked(workspace, run_id, listener):
-        for key in keys:
-            found.append(_rebuild(workspace, key, run_id))
+        try:
+            for key in keys:
+                found.append(_rebuild(workspace, key, run_id))
+        finally:
+            if found:
+                _write_down(workspace, run_id, tuple(one.asset for one in found), began, listener)
     return found
+
+
+def _write_down(
+    workspace: Workspace, run_id: str, rebuilt: tuple[str, ...], began: datetime, listener: RunListener
+) -> None:
+    """Tell the journal: what it knows of these tables is of others."""
+    ended, title = datetime.now(UTC), f"repair {' or '.join(rebuilt)} --rebuild"
+    process, seconds = (os.getpid(), socket.gethostname()), (ended - began).total_seconds()
+    entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, rebuilt=rebuilt)
+    if told := write_down(workspace, entry):
+        listener.warned(told)
 
 
 def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:

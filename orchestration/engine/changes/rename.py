@@ -52,7 +52,7 @@ class TableRename:
     rows: int
 
     def in_words(self) -> str:
-        return f"rename in {self.asset}: {len(self.partitions)} partitions, {self.rows} rows"
+        return f"rename in {self.asset}: {len(self.partitions)} partitions, {self.rows:,} rows"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": len(self.partitions), "rows": self.rows}

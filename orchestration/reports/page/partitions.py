@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from orchestration.core.calendar import day_of
+from orchestration.reports.holes import in_words, to_json
 from orchestration.reports.page.found import Found
-from orchestration.reports.page.partition_facts import partition_facts
+from orchestration.reports.page.partition_facts import LONGEST, partition_facts
 
 TITLE = "Partitions"
 
 
 def facts(found: Found) -> dict[str, Any]:
-    """JSON values, as ``partition_facts`` says."""
+    """JSON values, as ``partition_facts`` says; and holes: what is not there of each table and location, as
+    ``holes.to_json`` says; fill: what people are told of them, a line each, commands behind two spaces."""
     workspace = found.workspace
     assets = [workspace.catalog[key] for key in found.keys]
-    return partition_facts(assets, found.statuses.groups, workspace.settings.places, day_of(found.current.now))
+    facts = partition_facts(assets, found.statuses.groups, workspace.settings.places, day_of(found.current.now))
+    holes = found.statuses.holes
+    told = [one for one in to_json(holes, workspace.settings.since) if one["missing"] or one["hole_days"]]
+    return facts | {"holes": [_shortened(one) for one in told], "fill": in_words(workspace, holes)}
+
+
+def _shortened(hole: dict[str, Any]) -> dict[str, Any]:
+    return {name: f"{of[:LONGEST]} …" if isinstance(of, str) and len(of) > LONGEST else of for name, of in hole.items()}

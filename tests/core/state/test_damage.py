@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.damage import Damage, LostFile, Trouble, as_folded, damaged_by, look_at, look_further
-from orchestration.core.state.freshness import State, judge
+from orchestration.core.state.freshness import NOT_MENDED, Judge, State, judge
 from orchestration.core.state.judged import judged as in_groups
 from orchestration.core.state.provenance import PartitionRecord, Provenance
 from orchestration.core.state.snapshots import from_json, to_json
@@ -82,6 +82,26 @@ def test_what_was_lost_is_unrecorded_until_it_is_made_anew() -> None:
     assert state.after(Commit(9, Provenance("run", "t", AT, {key(1): WITH_ROWS}))).unrecorded == keys(3, 9)
 
 
+def test_what_a_broken_off_repair_left_is_told_as_that_and_not_as_the_work_of_others() -> None:
+    """With the command that goes on; what was made from it before is right still; others come on top."""
+    own = TableState(5, {DAY: record(clean, FROM_FEED)})
+    there = PartitionSet.from_keys([DAY])
+    given_up = own.after(Commit(6, Provenance("run", CLEAN, AT, {}, lost=there)))
+    tables = {CLEAN: given_up, FEED: state(DAY)}
+    found = judge(clean, DAY, tables, CURRENT)
+    assert (found.state, found.in_short) == (State.UNRECORDED, found.reason)
+    assert found.reason == f"{NOT_MENDED}: `aqi repair {CLEAN}` goes on"
+    (group,) = in_groups(Judge(clean, tables, CURRENT), there)
+    assert group.judgement == found
+    assert from_json(to_json(given_up, "digest"))[0] == given_up
+    of_upstream = state(DAY).after(Commit(9, Provenance("run", FEED, AT, {}, lost=there)))
+    assert judge(clean, DAY, {CLEAN: own, FEED: of_upstream}, CURRENT).fresh
+    foreign = given_up.after(Commit(7, None, (FileSpan(DAY.day, DAY.day, DAY.location, DAY.location),)))
+    assert judge(clean, DAY, tables | {CLEAN: foreign}, CURRENT).in_short == "changed by somebody else"
+    made = given_up.after(Commit(7, Provenance("run", CLEAN, AT, {DAY: record(clean, FROM_FEED)})))
+    assert (made.taken_out, made.unrecorded) == (NOTHING, NOTHING)
+
+
 def test_no_snapshot_keeps_what_a_look_found() -> None:
     """And one of before sizes were kept is read on."""
     looked = look_at(THERE, [lost("a")])
@@ -119,8 +139,6 @@ def test_a_damaged_partition_and_what_was_made_from_it() -> None:
 
 
 def test_many_damaged_partitions_are_one_group_and_each_names_its_file() -> None:
-    from orchestration.core.state.freshness import Judge
-
     looked = look_at(THERE, [lost("a"), lost("b", "is cut off (1 of 20 bytes)")])
     (group,) = in_groups(Judge(clean, {CLEAN: looked, FEED: TableState()}, CURRENT), keys(1, 3))
     assert group.judgement.state is State.DAMAGED

@@ -48,11 +48,12 @@ def test_in_a_file_and_in_the_environment(tmp_path: Path) -> None:
         ("last:7", "history.since.default: must be a day, for instance 2024-01-01, or null (got 'last:7')", "Correct"),
         ({"hanoi": "2024-02-30"}, "history.since.hanoi: there is no such day", "Correct"),
         ({"hanoy": "2024-02-03"}, "history.since.hanoy: is no configured location", "Did you mean 'hanoi'?"),
+        ({"hanoi": "2025-08-21"}, "history.since.hanoi: 2025-08-21 lies after today (2025-08-20, UTC)", "Name a day"),
         ({"x": "2024-02-03"}, "history.since.x: is no configured location", "Known are default, hanoi, hcmc, danang."),
     ],
 )
 def test_what_is_refused(since: Any, message: str, remedy: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load(environment={}, flags={"history": {"since": since}})
+        load(environment={}, flags={"history": {"since": since}, "clock": {"now": "2025-08-20T23:30:00Z"}})
     assert message in caught.value.message
     assert caught.value.remedy.startswith(remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -233,6 +234,38 @@ def test_a_holder_that_has_not_said_who_it_is(text: str, tmp_path: Path) -> None
 def test_two_warehouses_do_not_wait_for_each_other(tmp_path: Path) -> None:
     with mine(tmp_path / "a"), mine(tmp_path / "b" / "c"):
         assert (tmp_path / "b" / "c" / LOCK_NAME).is_file()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_that_gives_no_locks(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NFS without its lock service: nothing keeps two runs apart there, so none begins."""
+
+    def refuse(fd: int, _how: int) -> None:
+        opened.append(fd)
+        raise OSError(number, os.strerror(number))
+
+    opened: list[int] = []
+    monkeypatch.setattr("resources.storage.lock.fcntl.flock", refuse)
+    with pytest.raises(EnvironmentError_) as caught, mine(tmp_path):
+        raise AssertionError("entered without a lock")
+    assert caught.value.message == (
+        f"the warehouse {tmp_path} lies on a file system that gives no locks ({os.strerror(number)})"
+    )
+    assert "flock" in caught.value.remedy
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+
+
+def test_a_full_disk_has_no_room_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is held all the same: the run goes on, and names what it cannot write."""
+
+    def refuse(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("resources.storage.lock.os.pwrite", refuse)
+    with mine(tmp_path):
+        assert not is_free(tmp_path)
+    assert is_free(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

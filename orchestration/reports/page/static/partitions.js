@@ -50,6 +50,7 @@ export function draw(root, facts, app) {
     root,
     el("h2", null, "What is not as it should be"),
     attention(),
+    holes(),
     el("h2", { id: "partitions-calendar" }, "Calendar"),
     el("div", { class: "controls" }, assets.element, spans.element),
     facts.since && el("p", { class: "dim" }, `Days before ${facts.since} are left out here; they are counted below, and \`aqi status\` tells them.`),
@@ -136,9 +137,9 @@ export function draw(root, facts, app) {
     parts.push(el("p", null, run ? [said(run[2]), " ", why(run[2])] : "There is no partition."));
     if (run && name !== "missing") parts.push(command(`aqi show ${asset.key} ${where}`, app));
     const named = run && reasons(run[2]).join(" ").match(/`(aqi repair [^`]+)`/);
-    if (name === "damaged" && named) parts.push(command(named[1], app));
-    else if (!place.dim && (name === "unrecorded" || name === "damaged")) parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
-    else if (!place.dim && name !== "fresh") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
+    if ((name === "damaged" || name === "unrecorded") && named) parts.push(command(named[1], app));
+    else if (!place.dim && name === "unrecorded") parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
+    else if (!place.dim && name !== "fresh" && name !== "damaged") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
     parts.push(app.has("assets") && el("p", null, app.link(`What ${asset.key} is`, "assets", asset.key)));
     fill(more, parts);
     app.say(told(row, day).join(", "));
@@ -191,6 +192,21 @@ export function draw(root, facts, app) {
     };
     some(AT_FIRST);
     return list;
+  }
+
+  // What no table has: wanted, or between days that are there; and the commands that make it.
+  function holes() {
+    if (!facts.holes || !facts.holes.length) return null;
+    const lines = facts.holes.map((one) => [
+      app.link(one.asset, "partitions", one.asset),
+      one.location,
+      one.since || "not declared",
+      one.missing ? one.missing_days : "",
+      one.hole_days,
+    ]);
+    const heads = ["asset", ["where", "short"], ["wanted since", "short"], ["wanted and missing", "words"], ["holes", "words"]];
+    const told = facts.fill.map((line) => (line.startsWith("  aqi ") ? command(line.trim(), app) : el("p", null, line.trim())));
+    return el("div", null, el("h2", null, "Days that are not there"), table("Days that are not there", heads, lines), told);
   }
 
   // What the calendar shows, in numbers: a row per asset.
