@@ -148,6 +148,10 @@ def _file(opened: Any, uri: str, path: str) -> Any:
             answered(uri, path, lambda: self.inner.write(part))
 
         def close(self) -> None:
-            answered(uri, path, self.inner.close)
+            if not self.__dict__.get("ended"):  # it is called by ``with``, and once more when it is forgotten
+                self.ended = True
+                answered(uri, path, self.inner.close)
 
-    return Reader(opened.inner) if isinstance(opened, FileReader) else Writer(opened.inner)
+    # One object, or the other would complete the file when it is forgotten.
+    opened.__class__ = Reader if isinstance(opened, FileReader) else Writer
+    return opened

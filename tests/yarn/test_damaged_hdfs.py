@@ -226,7 +226,7 @@ def test_a_quota_that_has_room_for_the_commit_and_not_for_the_snapshot(stored: Y
     said(stored("wipe", *DAILY, "--yes"), 0)
     admin("-setQuota", str(names(stored, oracle.CITY_DAILY) + 2), where)
     told = said(stored("materialize", *DAILY), 0)
-    assert "could not be kept" in told
+    assert "no snapshot of the provenance" in told
     assert "a quota of HDFS is used up" in told
     mended(stored, before)
     admin("-clrQuota", where)

@@ -91,8 +91,6 @@ def test_every_way_to_files_ends(method: str, never: threading.Event) -> None:
     files.client._client = Silent()
     with pytest.raises(NoAnswer):
         getattr(files, method)(f"{root}/a", *more)
-            *([f"{root}/a", b"b"] if method == "pipe_file" else [f"{root}/a", f"{root}/b"][: 1 + (method == "mv")])
-        )
 
 
 def test_a_table_on_hdfs_is_opened_where_its_log_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
