@@ -185,7 +185,8 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     else:
         when = f"after {until:%Y-%m-%dT%H:%MZ}"
     remedy = f"The limit of this address or key is used up. Go on {when}."
-    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until)
+    seconds = None if clock is None or until is None else (until - clock).total_seconds()
+    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until, seconds)
 
 
 def _cost(status: int) -> float:
@@ -303,4 +304,4 @@ def left_alone(trouble: Trouble, asked: Asked, now: datetime, wait_seconds: floa
     what = f"{asked.source} {trouble.what} to {asked}"
     until = trouble.until or now + timedelta(seconds=wait_seconds)
     remedy = f"It asks to be left alone for {wait_seconds:.0f} s. Go on after that."
-    return SourceLimited(what, remedy, until)
+    return SourceLimited(what, remedy, until, wait_seconds)
