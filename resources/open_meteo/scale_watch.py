@@ -56,27 +56,39 @@ def scales_followed(hours: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     values, index = hours["pm25"], hours["aqi_pm25"]
     values = np.where((values >= 0) & np.isfinite(values), values, np.nan)
     index = np.where((index >= 0) & (index <= 500), index, np.nan)
-    steady = _changes(values) < VALUES_THAT_CHANGE
-    found = np.full(steady.shape, ANY, dtype=np.int64)
-    told = np.zeros(steady.shape, dtype=bool)
-    distances = np.stack([_distances(values, index, own=own) for own in (False, True)])
-    for masks in (_exactly(distances[0]), *(np.where(steady, 0, _nearly(distances, *tier)) for tier in TIERS)):
-        found, told = np.where(~told & (masks > 0), masks, found), told | (masks > 0)
-    found = np.where(_other(distances, values) & ~told & ~steady, OTHER, found)
-    alone = ~told & (_counts(distances[0]) == 0)
-    return np.where(alone & (found == ANY), _alone(values, index), found)
+    means = _means(values)
+    before = np.full_like(means, np.nan)
+    before[:, 1:] = means[:, :-1]
+    off = _distances(before, index)
+    found = _exactly(off)
+    rest = np.flatnonzero((found == 0).any(axis=1))  # the locations at which not all days are exact: often none
+    if len(rest):
+        off = np.stack([off[:, rest], _distances(means[rest], index[rest])])
+        found[rest] = _otherwise(found[rest], off, values[rest], index[rest], means[rest])
+    return found
 
 
-def _distances(values: NDArray[Any], index: NDArray[Any], *, own: bool) -> NDArray[Any]:
-    """By scale, how far each hour's index is from that of its mean; NaN where that cannot be told.
+def _otherwise(
+    found: NDArray[Any], off: NDArray[Any], values: NDArray[Any], index: NDArray[Any], means: NDArray[Any]
+) -> NDArray[Any]:
+    """``found``, and in place of 0 what is told of days that follow no scale exactly.
 
-    own: the mean ends with the hour's own value, as others reckon, and not with the one before, as the provider does.
+    off: the distances to the scales, by way of reckoning: the mean of the hours before, as the provider has it, and
+    that which ends with the hour's own value, as others have it.
     """
     import numpy as np
 
-    means = _means(values) if own else np.roll(_means(values), 1, axis=1)
-    if not own:
-        means[:, :1] = np.nan
+    steady = _changes(values) < VALUES_THAT_CHANGE
+    for tier in TIERS:
+        found = np.where((found == 0) & ~steady, _nearly(off, *tier), found)
+    found = np.where((found == 0) & ~steady & _other(off, means), OTHER, found)
+    return np.where(found == 0, np.where(_counts(off[0]) == 0, _alone(values, index), ANY), found)
+
+
+def _distances(means: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """By scale, how far each hour's index is from that of its mean; NaN where that cannot be told."""
+    import numpy as np
+
     means = np.where((means >= MEANS_FROM) & (means <= MEANS_TO), means, np.nan)
     return np.stack([np.abs(index - index_of(means, scale)) for scale in SCALES.values()])
 
@@ -138,13 +150,13 @@ def _nearly(distances: NDArray[Any], right: float, wrong: float) -> NDArray[Any]
     return np.where(follows.any(axis=(0, 1)) & (counted[0, 0] >= HOURS_TOLD), _mask(not_it), 0)
 
 
-def _other(distances: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+def _other(distances: NDArray[Any], means: NDArray[Any]) -> NDArray[Any]:
     """Which days, two together, are far from every scale in every hour."""
     import numpy as np
 
     counted = _counts(distances[0])
     far = _days(~(distances <= OTHER_FROM)).all(axis=(0, 1, -1))
-    low = _days(~(_means(values) > OTHER_TO)).all(axis=-1)
+    low = _days(~(means > OTHER_TO)).all(axis=-1)
     found: NDArray[Any] = far & low & (counted >= OTHER_HOURS)
     beside = np.zeros_like(found)
     beside[:, 1:] |= found[:, :-1]

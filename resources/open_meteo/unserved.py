@@ -51,18 +51,17 @@ class Unserved:
 
     def _learn(self, error: SourceRefused, asked: Request) -> None:
         """Remember what was refused by name. Raises what is to be told where asking again is no use."""
-        named = error.variables if isinstance(error, SourceVariableRefused) else _INVALID.findall(error.message)
-        refused = frozenset(named) & frozenset(asked.sent)
-        if not refused:
+        told = error.variables if isinstance(error, SourceVariableRefused) else _INVALID.findall(error.message)
+        named = [name for name in asked.variables if name in told]
+        if not named:
             raise _with_domain(error, asked)
-        if lacking := [name for name in asked.sent if name in refused and name not in asked.optional]:
-            raise SourceVariableRefused(
-                error.message,
-                f"It does not serve {', '.join(lacking)}, without which no day can be (the setting `essential`).",
-                tuple(lacking),
-            ) from None
-        if len(refused) == len(asked.sent):
-            raise error
+        if lacking := [name for name in named if name not in asked.optional]:
+            remedy = f"It does not serve {', '.join(lacking)}, without which no day can be (the setting `essential`)."
+            raise SourceVariableRefused(error.message, remedy, tuple(lacking)) from None
+        refused = frozenset(named) & frozenset(asked.sent)
+        if not refused or len(refused) == len(asked.sent):
+            remedy = f"It was asked again without {', '.join(named)}, and goes on to refuse it. Ask again later."
+            raise SourceVariableRefused(error.message, remedy, tuple(named)) from None
         with self._learning:
             self._names |= refused
 

@@ -179,7 +179,8 @@ def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     assert made(summary) == {BRONZE: 14, SILVER: 14, HOURLY: 14, DIM_LOCATION: 1}, "a day's figures know no coordinates"
     assert set(planned(summary)) == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE, DIM_LOCATION}
     assert all_fresh(lake)
-    want = [row | ({"latitude": 21.0288} if row["location_key"] == "hanoi" else {}) for row in then[BRONZE]]
+    anew = {"latitude": 21.0288, "model_domain": "auto"}  # which is what was asked for
+    want = [row | (anew if row["location_key"] == "hanoi" else {}) for row in then[BRONZE]]
     assert lake.rows(BRONZE) == want
     assert {key: lake.rows(key) for key in (DAILY, EPISODE)} == {key: then[key] for key in (DAILY, EPISODE)}
     assert run_as_planned(lake).plan.is_empty
@@ -222,16 +223,31 @@ def test_exactly_the_limit_is_near(lake: Lake) -> None:
     assert costs(lake.workspace, lake.workspace.catalog.keys).exit_status == 0
 
 
-def test_another_domain_is_another_question(lake: Lake) -> None:
-    """What d35dc26 asked for is what its rows say, not what is configured by now."""
+@pytest.mark.parametrize("domain", ["cams_europe", "cams_global"])
+def test_another_domain_is_another_question(lake: Lake, domain: str) -> None:
+    """What d35dc26 asked for is the provider's choice, whatever its rows say: it never sent a domain."""
+    assert {row["model_domain"] for row in lake.rows(BRONZE)} == {"cams_global"}
     before = commits(lake.folder)
-    lake.flags = {"open_meteo": {"model_domain": "cams_europe"}}
+    lake.flags = {"open_meteo": {"model_domain": domain}}
     summary = run_as_planned(lake, status=3)
     assert summary.plan.steps == ()
-    assert "with the domain cams_global, configured is cams_europe" in summary.plan.left_out[0].reason
+    assert f"hanoi was asked for with the domain auto, configured is {domain}" in summary.plan.left_out[1].reason
     assert commits(lake.folder) == before
     lake.flags = {}
     assert all_fresh(lake)
+
+
+def test_the_domain_in_the_column_changes_with_the_next_rows(lake: Lake) -> None:
+    """A partition that is forced, and of which the source sends what it sent: only that one, and what reads it."""
+    lake.now = datetime(2025, 8, 22, 8, 30, tzinfo=UTC)
+    with Simulator(now=lambda: lake.now) as simulator:
+        lake.base_url = simulator.url
+        workspace = lake.workspace
+        request = workspace.requested([BRONZE], "2025-08-10", ["hanoi"], force=True)
+        assert lake.run(request).ok
+    domains = {(row["location_key"], str(row["date_utc"])): row["model_domain"] for row in lake.rows(BRONZE)}
+    assert [at for at, domain in domains.items() if domain != "cams_global"] == [("hanoi", "2025-08-10")]
+    assert domains["hanoi", "2025-08-10"] == "auto"
 
 
 def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_moved(lake: Lake) -> None:

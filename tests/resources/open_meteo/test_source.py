@@ -74,7 +74,7 @@ def test_what_is_kept_reads_as_it_was_fetched(
 
 def test_a_request_in_words_of_json() -> None:
     asks = source("http://127.0.0.1:9", model_domain="cams_europe", api_key=SECRET)
-    described = asks.described(Request((HANOI, HCMC), DAY, DAY + timedelta(1), ("us_aqi", "dust")))
+    described = asks.described(Request((HANOI, HCMC), DAY, DAY + timedelta(1), ("us_aqi", "dust"), "cams_europe"))
     assert described == {
         "locations": [
             {"key": "hanoi", "latitude": 21.0278, "longitude": 105.8342},
@@ -83,10 +83,10 @@ def test_a_request_in_words_of_json() -> None:
         "first": "2025-10-13",
         "last": "2025-10-14",
         "variables": ["us_aqi", "dust"],
-        "domain": "cams_europe",
+        "domain": "domains=cams_europe",
     }
     then = source("http://127.0.0.1:9", {"dust": "dust"}).asked_then(described, "hcmc")
-    assert then == Question("open_meteo", "cams_europe", ("dust", "us_aqi"), 10.8231, 106.6297)
+    assert then == Question("open_meteo", "domains=cams_europe", ("dust", "us_aqi"), 10.8231, 106.6297)
 
 
 def test_the_body_is_kept_word_for_word() -> None:

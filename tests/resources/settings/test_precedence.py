@@ -30,7 +30,7 @@ def test_the_local_profile() -> None:
     assert parameters.episode_rule.code == "AQI>=151_4h"
     assert parameters.calendar == Calendar("2022-01-01", "2030-12-31")
     assert (parameters.limits["co2"], parameters.limits["pm25"]) == (Bounds(250, 2000), Bounds(None, 5000))
-    assert (parameters.model_domain, parameters.row_rules) == ("cams_global", ())
+    assert (parameters.model_domain, parameters.row_rules) == ("auto", ())
 
 
 def test_flags_win_over_the_environment_and_that_over_the_profile(tmp_path: Path) -> None:
