@@ -148,7 +148,8 @@ class SourceLimited(SourceError):
     """A limit of calls (of a minute, an hour, a day) is used up, or the source asks to be left alone.
 
     until: the moment from which on it may be asked again (aware); None where that is not known. wait_seconds: how long
-    that is from when this was raised, by the clock that ``until`` is of: it need not be the caller's.
+    that is from when this was raised, by the clock that ``until`` is of: it need not be the caller's; infinite where no
+    waiting will do.
     """
 
     of_location = False
