@@ -30,6 +30,10 @@ class Past(Protocol):
         """
         ...
 
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The columns that say something else today of rows whose versions are ``alike``."""
+        ...
+
     def contract(self, asset: str) -> Contract | None:
         """The contract under which rows lie whose table does not say it."""
         ...
@@ -45,6 +49,9 @@ class NoPast:
         return None
 
     def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> tuple[()]:
+        return ()
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
         return ()
 
     def contract(self, asset: str) -> None:
