@@ -137,11 +137,18 @@ class BeforeRecords:
         if not self.retold(asset):
             return
         now = self._codes.of(asset, location)
-        unsent = {*NEVER_SENT, *(question.domain for question in own.questions.values() if question.domain != AUTO)}
-        for domain in sorted(unsent):
-            yield self._codes_of(domain).of(asset, location), now
+        for parameters in self.parameters_then(asset, own):
+            yield self._codes_of(parameters.model_domain).of(asset, location), now
         if parts(recorded) is None and self._explained(asset, location, recorded) is None:
             yield from ((version, now) for version in self._versions_by_rows(asset, location, own))
+
+    def parameters_then(self, asset: Asset, own: TableState) -> list[Parameters]:
+        """Today's with any domain that rows can say."""
+        if "model_domain" not in asset.parameters:
+            return []
+        domains = {AUTO, *NEVER_SENT, *(question.domain for question in own.questions.values())}
+        domains.discard(self._parameters.model_domain)
+        return [replace(self._parameters, model_domain=domain) for domain in sorted(domains)]
 
     def retold(self, asset: Asset) -> tuple[str, ...]:
         """The domain, where none is sent."""
