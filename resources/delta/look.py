@@ -60,12 +60,14 @@ def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError
     """The state of a table of which what a look needs cannot be read: as it was last known."""
     remedy = f"`aqi repair {key} --rebuild` makes it anew."
     if isinstance(error, PermissionError):
-        remedy = f"Give this user rights to read and write {log.uri}."
+        remedy = f"Give this user rights to read and write all that is in {log.uri}."
     elif error.errno == errno.EIO and "://" in log.uri:
         remedy = f"If its DataNodes do not come back (`hdfs fsck {urlsplit(log.uri).path}`), {remedy}"
-    known = start or log.last_known()
+    known, refused = start or log.last_known(), isinstance(error, PermissionError)
     what = f"the table of {key} cannot be read ({in_a_line(error)})"
-    return look_at(as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None))
+    return look_at(
+        as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None, refused=refused)
+    )
 
 
 def _trouble(key: str, uri: str, why: str, *, recorded: bool = True) -> Trouble:

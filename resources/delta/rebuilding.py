@@ -17,6 +17,7 @@ from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from resources.delta.live_files import partitions_in
+from resources.delta.mending import is_refused
 from resources.delta.rows import BATCH_ROWS, FILE_BYTES, ROW_GROUP_ROWS, in_schema
 from resources.machine import crash_points
 from resources.storage.files import open_files
@@ -63,6 +64,11 @@ def make_beside(
             sound.append(path)
             with_rows |= inside
         except (OSError, RuntimeError, pa.ArrowException, WarehouseError) as error:  # hdfs-native
+            if is_refused(error):
+                raise WarehouseError(
+                    f"{root}/{unquote(path)} cannot be read ({in_a_line(error)[:200]}): the old table is as it was",
+                    f"Give this user rights to read and write all that is in {root}.",
+                ) from error
             left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
     count = [0]
 

@@ -39,13 +39,14 @@ class Trouble:
     """Why a table cannot be read or written as it is, and what mends it.
 
     readable: its rows can be read, and are what was recorded; only nothing can be written. recorded: its state could be
-    read from its log, as far as its records go.
+    read from its log, as far as its records go. refused: this user may not read it; nothing of it is lost.
     """
 
     what: str
     remedy: str
     readable: bool = False
     recorded: bool = True
+    refused: bool = False
 
     @property
     def in_words(self) -> str:
