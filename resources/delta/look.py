@@ -21,10 +21,11 @@ from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_a
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
-from resources.delta.mending import is_refused
+from resources.delta.mending import check_in_order, is_refused
 from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.files import open_files
+from resources.storage.patience import NoAnswer
 from resources.storage.whole_files import names_in
 
 PARQUET = b"PAR1"
@@ -238,7 +239,7 @@ def _is_parquet(files: Any, path: str) -> bool:
 def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> tuple[LostFile, ...]:
     """Those of the live files of which not every row can be read: each is read to its end. known: not looked at.
 
-    Raises WarehouseError where one is refused: what this user may not read is not lost.
+    Raises WarehouseError where one is refused, and where HDFS is in trouble: what cannot be read is not lost then.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -253,6 +254,8 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
             with files.open(f"{root}/{name}", "rb") as opened, pq.ParquetFile(opened) as file:
                 for _ in file.iter_batches(BATCH_ROWS):
                     pass
+        except NoAnswer:
+            raise
         except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
             if is_refused(error):
                 raise WarehouseError(
@@ -260,4 +263,26 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
                     f"Give this user rights to read and write all that is in {root}, and call again.",
                 ) from error
             found.append(LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})"))
+    if found:
+        check_in_order(uri, f"{len(found)} of the {len(live)} files of {root}")
     return tuple(found)
+
+
+def log_trouble(key: str, uri: str) -> Trouble | None:
+    """What is wrong with the commits that a reader of a table needs, each of which is read; None where nothing is.
+
+    A look reads none of those that a snapshot covers. Raises WarehouseError where the file system is in trouble.
+    """
+    files, root = open_files(uri)
+    names, log = names_in(files, f"{root}/_delta_log"), DeltaLog(uri)
+    for version in log.versions(max(_checkpoints(names), default=-1)):
+        try:
+            log.actions(version)
+        except NoAnswer:
+            raise
+        except (OSError, ValueError) as error:
+            if is_refused(error):
+                raise WarehouseError(f"version {version} of the log of {root}: {in_a_line(error)}") from error
+            check_in_order(uri, f"version {version} of the log of {root}")
+            return _trouble(key, uri, f"version {version} of its log cannot be read ({in_a_line(error)[:200]})")
+    return None
