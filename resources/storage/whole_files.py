@@ -27,7 +27,7 @@ def write_whole(files: Any, path: str, content: bytes) -> None:
 
 
 def try_to_write(files: Any, folder: str, *, read_back: bool = False) -> None:
-    """Write a file of a few bytes, and remove it; ``read_back``: read it before. Raises OSError where that is refused."""
+    """Write a file of a few bytes, and remove it; read_back: read it before. Raises OSError where one is refused."""
     path = f"{folder}/.aqi-{uuid.uuid4().hex}{_UNFINISHED}"
     try:
         files.pipe_file(path, b"aqi")
