@@ -148,6 +148,20 @@ def lost_files(uri: str, live: Mapping[str, FileSpan]) -> tuple[LostFile, ...]:
     )
 
 
+def check_files(uri: str, table: Any) -> None:
+    """Look for the files of a deltalake table on HDFS before it is read: its client panics where one is cut off.
+
+    Raises OSError where one is not as the log says.
+    """
+    if not uri.startswith("hdfs://"):
+        return
+    import pyarrow as pa
+
+    actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+    for lost in lost_files(uri, {one["path"]: FileSpan(size=one["size_bytes"]) for one in actions}):
+        raise OSError(errno.EIO, lost.in_words, uri)
+
+
 def _why_lost(there: int | None, size: int | None) -> str:
     if there is None:
         return "is gone"

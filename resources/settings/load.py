@@ -53,9 +53,7 @@ def _a_warehouse(uri: str) -> str:
     if not uri.strip() or any(sign in uri for sign in "`\n\r"):
         raise ValueError("must be a folder or a URI, without backticks and line breaks")
     if uri.startswith("hdfs://") and (not uri.isascii() or any(sign in uri for sign in NOT_ON_HDFS)):
-        raise ValueError(
-            "must have no space, %, # or ? in it, and ASCII letters alone: deltalake takes them for others"
-        )
+        raise ValueError("must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others")
     return uri
 
 

@@ -97,8 +97,8 @@ KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter 
         ),
         (
             {"warehouse": {"uri": "hdfs://nn/a%41"}},
-            "warehouse.uri: must have no space, %, # or ? in it, and ASCII letters alone: deltalake takes them for "
-            "others (got 'hdfs://nn/a%41')",
+            "warehouse.uri: must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others "
+            "(got 'hdfs://nn/a%41')",
         ),
         (
             {"open_meteo": {"base_url": "air-quality-api.open-meteo.com"}},
