@@ -135,7 +135,7 @@ def show(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Answer from the recorded answers (*.json) in this folder, or from WAREHOUSE/_aqi/raw/ASSET.",
 )
-@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by file name counts.")
+@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by name counts.")
 @click.option(
     "--record",
     type=click.Path(file_okay=False, path_type=Path),
@@ -177,14 +177,18 @@ def simulate(
 
 @main.command()
 @profile_option
+@click.option("--offline", is_flag=True, help="Do not ask the source.")
 @json_option
 @command
-def doctor(profile: str | None, as_json: bool) -> int:
-    """Say what is missing on this machine, and how to get it. Needs no JVM."""
+def doctor(profile: str | None, offline: bool, as_json: bool) -> int:
+    """Say what is missing on this machine, and how to get it. Needs no JVM.
+
+    Asks the source one small question, which costs a call or two.
+    """
     from orchestration.reports.doctor import examine
     from orchestration.reports.json_text import to_json
 
-    findings = examine(project, profile)
+    findings = examine(project, profile, offline)
     if as_json:
         click.echo(to_json([finding.to_json() for finding in findings]))
     else:

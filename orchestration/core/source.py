@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
@@ -177,4 +177,21 @@ class Source(Protocol[R]):
 
     def is_elsewhere(self, then: Question, now: Question) -> bool:
         """Whether two questions are about locations so far apart that the source answers them with other rows."""
+        ...
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """A source that can be asked whether it is in good health."""
+
+    @property
+    def terms(self) -> str:
+        """How much of it may be asked, and whether with a key, for people; without secrets."""
+        ...
+
+    def examined(self, location: Location, now: Callable[[], datetime]) -> str:
+        """Ask it one small question: what it answered and how long that took, for people. Takes seconds at most.
+
+        Raises SourceError.
+        """
         ...

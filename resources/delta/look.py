@@ -22,6 +22,7 @@ from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
 from resources.delta.mending import is_refused
+from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in
@@ -78,11 +79,10 @@ def _whole(uri: str, state: TableState) -> TableState:
     if known and all(span.size is not None for span in state.files.values()):
         return state
     import pyarrow as pa
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        table = DeltaTable(uri, version=state.version)
+        table = open_table(uri, state.version)
         actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
     except (DeltaError, pa.ArrowException, OSError) as error:
         raise WarehouseError(f"{uri}: the table cannot be read ({in_a_line(error)[:300]})") from error

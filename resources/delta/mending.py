@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
+from resources.delta.opening import open_table
 from resources.machine import crash_points
 from resources.storage.files import open_files, remedy_of
 from resources.storage.whole_files import try_to_write
@@ -27,13 +28,13 @@ def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int 
     paths: as the log has them. What is left of the files stays, for vacuum. version: on which this was decided.
     Raises CommitConflict where another commit came first, WarehouseError where nobody can commit.
     """
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import CommitProperties
     from deltalake.exceptions import CommitFailedError, DeltaError
     from deltalake.transaction import RemoveAction
 
     from resources.delta.warehouse import no_hooks
 
-    table, now = DeltaTable(uri), time.time_ns() // 1_000_000
+    table, now = open_table(uri), time.time_ns() // 1_000_000
     conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
     if table.version() != version:
         raise conflict

@@ -44,14 +44,14 @@ from orchestration.core.errors import (
 from resources.machine.addresses import without_secrets
 from resources.open_meteo.hosts import CUSTOMER_URL, is_customers
 from resources.open_meteo.limits import DAY, HOUR, MINUTE, MONTH, free_again, server_time, used_up, wanted_wait
-from resources.open_meteo.requests import Request
+from resources.open_meteo.requests import AUTO, Request
 
 STREAM_ERROR = b"Unexpected error while streaming data"
 """How the server ends a body of which it cannot read the rest; the status has been sent before."""
 LONGEST_REASON = 300
 KEY_SETTING = "open_meteo.api_key (AQI_OPEN_METEO__API_KEY)"
 
-_KEY = re.compile(r"\bapi[ _-]?key\b|\bapikey\b|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
+_KEY = re.compile(r"\bapi[ _-]key\b|\bapikey\b(?!=)|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
 _TOO_MUCH = re.compile(
     r"too much data|requests? too much|must not exceed \d+ coordinates|only up to \d+ locations"
     r"|too many (locations|coordinates|variables|days|places)|(url|uri|request|range) is too (long|large)"
@@ -211,8 +211,9 @@ def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | N
         )
         error.of_location = False
         return error
-    if status == 400 or unknown:
-        named = tuple(name for name in asked.request.variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
+    if unknown or (status == 400 and re.search(r"\bvariables?\b", said, re.IGNORECASE)):
+        variables = asked.request.variables
+        named = tuple(name for name in variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
         if named:
             names = ", ".join(named)
             what = f"{asked.source} refused the variable {names}, asked for {asked}: {said}"
@@ -234,18 +235,20 @@ def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
 
 def _refused(said: str, asked: Asked) -> SourceRefused:
     """For days and locations that the source has not."""
-    domain = asked.request.parameters.get("domains", "")
-    about = f"{asked} (domain {domain})" if domain else str(asked)
+    domain = asked.request.domain
+    about = str(asked) if domain == AUTO else f"{asked} (domain {domain})"
     remedy = "Change the days or the location that it names."
     if _DAYS.search(said):
         remedy = "Ask for days that it has: --partitions, or history.since."
     elif _COORDINATES.search(said):
         remedy = "Correct the location's coordinates (locations)."
     elif _NO_DATA.search(said):
-        remedy = (
-            "Correct the location's coordinates (locations), or take another open_meteo.model_domain: not every domain "
-            "covers every location."
-        )
+        remedy = "Correct the location's coordinates (locations)."
+        if domain != AUTO:
+            remedy = (
+                f"The domain {domain} may not cover it: take another open_meteo.model_domain (auto: what there is), or "
+                "leave the location out."
+            )
     return SourceRefused(f"{asked.source} refused {about}: {said}", remedy)
 
 

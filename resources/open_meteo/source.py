@@ -22,6 +22,7 @@ from resources.machine.addresses import without_secrets
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient, Sent
 from resources.open_meteo.described import describe, described_request, domain_asked, domain_in_records
+from resources.open_meteo.examination import examined, terms_of
 from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.unserved import Unserved
@@ -69,6 +70,13 @@ class OpenMeteo:
     @property
     def address(self) -> str:
         return without_secrets(self._settings.base_url)
+
+    @property
+    def terms(self) -> str:
+        return terms_of(self._settings)
+
+    def examined(self, location: Location, now: Callable[[], datetime]) -> str:
+        return examined(self._settings, self._variables, location, now, self._injected_clock)
 
     @property
     def client(self) -> OpenMeteoClient:

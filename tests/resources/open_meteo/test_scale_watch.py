@@ -92,7 +92,7 @@ def test_the_first_day_of_another_scale_is_its_first(recorded: Path, fault: str)
         case "nulls":
             values[600], index[601:625] = None, [None] * 24
         case "negative":
-            values[650] = -5.0
+            values[29 * 24 + 10] = -100.0
         case "revised":  # the day before it, since it was asked for
             values[28 * 24 : 29 * 24] = [value + 0.4 for value in values[28 * 24 : 29 * 24]]
         case "one wrong":

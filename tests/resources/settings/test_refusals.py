@@ -104,6 +104,15 @@ KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter 
             "open_meteo.base_url: must start with http:// or https:// (got 'ftp://x')",
         ),
         (
+            {"open_meteo": {"model_domain": "cams_europa"}},
+            "open_meteo.model_domain: must be one of auto, cams_global, cams_europe: did you mean cams_europe? "
+            "(got 'cams_europa')",
+        ),
+        (
+            {"open_meteo": {"model_domain": ""}},
+            "open_meteo.model_domain: must be one of auto, cams_global, cams_europe (got '')",
+        ),
+        (
             {"rules": {"limits": {"pm24": {"high": 1}}}},
             f"rules: limits: 'pm24' is no concentration; known are {', '.join(CONCENTRATIONS)}",
         ),
