@@ -135,7 +135,7 @@ def show(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Answer from the recorded answers (*.json) in this folder, or from WAREHOUSE/_aqi/raw/ASSET.",
 )
-@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by file name counts.")
+@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by name counts.")
 @click.option(
     "--record",
     type=click.Path(file_okay=False, path_type=Path),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from math import isinf
 from typing import Any
 
 from orchestration.core.calendar import iso
@@ -107,6 +108,8 @@ class Asking:
             if in_vain:
                 return False
             seconds = UNTOLD_SECONDS
+        if isinf(seconds):
+            return False
         left = max(0.0, seconds) + A_MOMENT
         until = error.until or now() + timedelta(seconds=left)
         self._tell(f"waiting for the source's limit until {iso(until)}: {error.message}")

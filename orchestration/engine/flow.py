@@ -9,9 +9,10 @@ fails the task where the server is away.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -181,7 +182,7 @@ def submit_tasks(work: Work, name: str) -> None:
     steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
     fetched = [step for step in steps if runner.needs_source(step)]
     chunks_ahead = ahead_of([len(step.fetched) for step in fetched])
-    with work.spans.span(Phase.STEPS):
+    with work.spans.span(Phase.STEPS), _cancelled_first(source):
         for item in steps:
             if runner.needs_source(item):
                 number = fetched.index(item)
@@ -204,6 +205,17 @@ def submit_tasks(work: Work, name: str) -> None:
                 create_table_artifact(table=table, key=key, description=name)
             except Exception as error:  # the work is done: a server that is away does not undo it  # noqa: BLE001
                 get_run_logger().warning("the artifact %s could not be kept (%s)", key, explain(error))
+
+
+@contextlib.contextmanager
+def _cancelled_first(source: Fetching | None) -> Iterator[None]:
+    """A signal ends the fetches before their threads are waited for: one of them may wait for a limit, for hours."""
+    try:
+        yield
+    except BaseException:
+        if source is not None:
+            source.cancel()
+        raise
 
 
 def ahead_of(sizes: Sequence[int]) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -256,7 +257,7 @@ class OpenMeteoClient:
             if request.weight > calls:
                 what = f"{request} weighs {request.weight:.1f} calls, more than {limit}"
                 remedy = "Ask for less in one request: lower open_meteo.max_weight_per_request."
-                raise SourceLimited(what, remedy)
+                raise SourceLimited(what, remedy, wait_seconds=inf)
             wait = until_free(self._sent, request.weight, at, seconds, calls)
             if name == "minute":
                 self._pause(wait, request, cancelled)

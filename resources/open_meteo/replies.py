@@ -44,7 +44,7 @@ from orchestration.core.errors import (
 from resources.machine.addresses import without_secrets
 from resources.open_meteo.hosts import CUSTOMER_URL, is_customers
 from resources.open_meteo.limits import DAY, HOUR, MINUTE, MONTH, free_again, server_time, used_up, wanted_wait
-from resources.open_meteo.requests import Request
+from resources.open_meteo.requests import AUTO, Request
 
 STREAM_ERROR = b"Unexpected error while streaming data"
 """How the server ends a body of which it cannot read the rest; the status has been sent before."""
@@ -235,17 +235,21 @@ def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
 
 def _refused(said: str, asked: Asked) -> SourceRefused:
     """For days and locations that the source has not."""
+    domain = asked.request.domain
+    about = str(asked) if domain == AUTO else f"{asked} (domain {domain})"
     remedy = "Change the days or the location that it names."
     if _DAYS.search(said):
         remedy = "Ask for days that it has: --partitions, or history.since."
     elif _COORDINATES.search(said):
         remedy = "Correct the location's coordinates (locations)."
     elif _NO_DATA.search(said):
-        remedy = (
-            "Correct the location's coordinates (locations), or take another open_meteo.model_domain: not every domain "
-            "covers every location."
-        )
-    return SourceRefused(f"{asked.source} refused {asked}: {said}", remedy)
+        remedy = "Correct the location's coordinates (locations)."
+        if domain != AUTO:
+            remedy = (
+                f"The domain {domain} may not cover it: take another open_meteo.model_domain (auto: what there is), or "
+                "leave the location out."
+            )
+    return SourceRefused(f"{asked.source} refused {about}: {said}", remedy)
 
 
 def _redirected(reply: Reply, asked: Asked) -> SourceError:

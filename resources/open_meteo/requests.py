@@ -74,8 +74,7 @@ class Request:
     def __str__(self) -> str:
         keys = [place.key for place in self.locations]
         more = [f"{len(keys) - 5} more"] if len(keys) > 6 else []
-        of = "" if self.domain == AUTO else f" from the domain {self.domain}"
-        return f"{', '.join((keys[:5] if more else keys) + more)} on {self.days}{of}"
+        return f"{', '.join((keys[:5] if more else keys) + more)} on {self.days}"
 
 
 def _weight(places: int, days: int, variables: int) -> float:

@@ -180,7 +180,7 @@ class OpenMeteo:
         """Another domain, coordinates that moved by more than ``same_place_degrees``, a variable never asked for."""
         asked, configured = domain_asked(then.domain), domain_asked(now.domain)
         if asked != configured:
-            return f"{location} was asked for with the domain {asked}, configured is {configured}"
+            return f"asked for with the domain {asked}, configured is {configured}"  # of all locations alike
         if self.is_elsewhere(then, now):
             return (
                 f"{location} was asked for at {then.latitude}, {then.longitude}; "

@@ -5,19 +5,14 @@ Has locks. Must not know: HTTP, what an answer looks like, columns, tables.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
-from orchestration.core.errors import FetchCancelled, SourceRefused, SourceVariableRefused
-from resources.open_meteo.requests import AUTO, Request
-
-NO_DATA = "No data is available for this location"
-_INVALID = re.compile(r"from invalid String value (\w+)")
-"""How the API names a variable that it does not know, or does not serve any more."""
+from orchestration.core.errors import FetchCancelled, SourceVariableRefused
+from resources.open_meteo.requests import Request
 
 T = TypeVar("T")
 
@@ -43,25 +38,22 @@ class Unserved:
                 asked = replace(request, refused=self._names & request.optional)
                 try:
                     found = ask(asked)
-                except SourceRefused as error:
+                except SourceVariableRefused as error:
                     self._learn(error, asked)
                 else:
                     self._answered.set()
                     return found
 
-    def _learn(self, error: SourceRefused, asked: Request) -> None:
+    def _learn(self, error: SourceVariableRefused, asked: Request) -> None:
         """Remember what was refused by name. Raises what is to be told where asking again is no use."""
-        told = error.variables if isinstance(error, SourceVariableRefused) else _INVALID.findall(error.message)
-        named = [name for name in asked.variables if name in told]
-        if not named:
-            raise _with_domain(error, asked)
+        named = [name for name in asked.variables if name in error.variables]
         if lacking := [name for name in named if name not in asked.optional]:
             remedy = f"It does not serve {', '.join(lacking)}, without which no day can be (the setting `essential`)."
             raise SourceVariableRefused(error.message, remedy, tuple(lacking)) from None
         refused = frozenset(named) & frozenset(asked.sent)
         if not refused or len(refused) == len(asked.sent):
-            remedy = f"It was asked again without {', '.join(named)}, and goes on to refuse it. Ask again later."
-            raise SourceVariableRefused(error.message, remedy, tuple(named)) from None
+            remedy = "It goes on to refuse this, asked again without. Ask later, or look at its documentation."
+            raise SourceVariableRefused(error.message, remedy, error.variables) from None
         with self._learning:
             self._names |= refused
 
@@ -78,13 +70,3 @@ class Unserved:
             if cancelled():
                 raise FetchCancelled(f"the fetch of {request} was cancelled")
         yield
-
-
-def _with_domain(error: SourceRefused, asked: Request) -> SourceRefused:
-    """What a refusal may be about, where one model was asked for by name."""
-    if asked.domain == AUTO or NO_DATA not in error.message or len(asked.locations) > 1:
-        return error
-    return SourceRefused(
-        error.message,
-        f"The domain {asked.domain} may not have it: leave out the location, or change open_meteo.model_domain.",
-    )

@@ -61,6 +61,12 @@ class Recording:
         """How far off a location may be, degrees along either axis."""
         return reach(self.latitude, self.longitude)
 
+    def of(self, hours: Hours, variables: Sequence[str]) -> AirSeries:
+        """Those of the hours that it has; null for a variable that was not asked for."""
+        there = self.series.where(np.isin(self.series.hours, hours))
+        nulls = np.full(len(there.hours), np.nan)
+        return AirSeries(there.hours, {name: there.values.get(name, nulls) for name in variables})
+
 
 @dataclass(frozen=True)
 class Joined:
@@ -69,21 +75,35 @@ class Joined:
     recordings: Sequence[Recording]
 
     def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
-        """The hours of a location that are not after the clock, null where a variable was not asked for, and the
-        coordinates of its answer. Raises Refused for a location and days that no recording is about."""
-        near = [it for it in self.recordings if place.distance(it.latitude, it.longitude) <= it.reach]
-        found = min(near, key=lambda it: place.distance(it.latitude, it.longitude), default=None)
-        if found is None:
+        """The hours of a location that are not after the clock, each of the nearest recording that has it; null where
+        a variable was not asked for. And the coordinates of the nearest. Raises Refused for a location and days that no
+        recording is about."""
+        near = sorted(
+            (it for it in self.recordings if place.distance(it.latitude, it.longitude) <= it.reach),
+            key=lambda it: place.distance(it.latitude, it.longitude),
+        )
+        if not near:
             raise Refused(NO_DATA)
-        place.check(found.days.first, found.days.last)
-        if lacking := Days.of(place.first, place.last) - found.days:
+        days = Days.union_of(it.days for it in near)
+        place.check(days.first, days.last)
+        if lacking := Days.of(place.first, place.last) - days:
             raise Refused(f"No answer about {lacking.first} was recorded")
-        asked, hours = place.hours(), found.series.hours
-        is_there = (hours >= asked[0]) & (hours <= min(asked[-1], clock.astimezone(UTC).timestamp() // 3600))
-        series = found.series.where(is_there)
-        nulls = np.full(len(series.hours), np.nan)
-        values = {name: series.values.get(name, nulls) for name in variables}
-        return AirSeries(series.hours, values), (found.latitude, found.longitude)
+        asked = place.hours()
+        wanted = asked[asked <= clock.astimezone(UTC).timestamp() // 3600]
+        parts = []
+        for recording in near:
+            part = recording.of(wanted, variables)
+            wanted = np.setdiff1d(wanted, part.hours)
+            parts.append(part)
+        return _in_order(parts), (near[0].latitude, near[0].longitude)
+
+
+def _in_order(parts: Sequence[AirSeries]) -> AirSeries:
+    """Several series of the same variables as one, by hour."""
+    hours = np.concatenate([part.hours for part in parts])
+    order = np.argsort(hours)
+    values = {name: np.concatenate([part.values[name] for part in parts])[order] for name in parts[0].values}
+    return AirSeries(hours[order], values)
 
 
 def reach(latitude: float, longitude: float) -> float:

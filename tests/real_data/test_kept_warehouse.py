@@ -223,33 +223,6 @@ def test_exactly_the_limit_is_near(lake: Lake) -> None:
     assert costs(lake.workspace, lake.workspace.catalog.keys).exit_status == 0
 
 
-@pytest.mark.parametrize("domain", ["cams_europe", "cams_global"])
-def test_another_domain_is_another_question(lake: Lake, domain: str) -> None:
-    """What d35dc26 asked for is the provider's choice, whatever its rows say: it never sent a domain."""
-    assert {row["model_domain"] for row in lake.rows(BRONZE)} == {"cams_global"}
-    before = commits(lake.folder)
-    lake.flags = {"open_meteo": {"model_domain": domain}}
-    summary = run_as_planned(lake, status=3)
-    assert summary.plan.steps == ()
-    assert f"hanoi was asked for with the domain auto, configured is {domain}" in summary.plan.left_out[1].reason
-    assert commits(lake.folder) == before
-    lake.flags = {}
-    assert all_fresh(lake)
-
-
-def test_the_domain_in_the_column_changes_with_the_next_rows(lake: Lake) -> None:
-    """A partition that is forced, and of which the source sends what it sent: only that one, and what reads it."""
-    lake.now = datetime(2025, 8, 22, 8, 30, tzinfo=UTC)
-    with Simulator(now=lambda: lake.now) as simulator:
-        lake.base_url = simulator.url
-        workspace = lake.workspace
-        request = workspace.requested([BRONZE], "2025-08-10", ["hanoi"], force=True)
-        assert lake.run(request).ok
-    domains = {(row["location_key"], str(row["date_utc"])): row["model_domain"] for row in lake.rows(BRONZE)}
-    assert [at for at, domain in domains.items() if domain != "cams_global"] == [("hanoi", "2025-08-10")]
-    assert domains["hanoi", "2025-08-10"] == "auto"
-
-
 def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_moved(lake: Lake) -> None:
     """Today is fetched where it is now; days that were answered whole to another question stay as they are."""
     lake.now = datetime(2025, 8, 22, 8, 30, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,21 @@ def test_a_look_that_could_not_be_had_is_had_anew(tmp_path: Path, monkeypatch: p
     assert damage is not None and damage.trouble is not None
     assert damage.trouble.remedy.startswith("Give this user rights")
     assert warehouse.states([TABLE], known)["gold.t"].version == 1
+
+
+def test_nothing_is_believed_of_a_table_that_nobody_could_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told of it is what was last known, also where it is gone by then: the next look says so."""
+    warehouse, table = looked_at(tmp_path)
+    warehouse.keep_state(TABLE, warehouse.state(TABLE))
+
+    def refuse(*_args: object, **_named: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(table))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("resources.delta.warehouse.looked", refuse)
+        known = warehouse.states([TABLE])
+    assert known["gold.t"].version == 1
+    shutil.rmtree(table)
+    assert warehouse.states([TABLE], known) == {}

@@ -96,7 +96,9 @@ ROWS = {
     "414": Row(plain(414, "<html>"), SourceTooMuch, 1, "HTTP 414", "open_meteo.max_weight_per_request"),
     "variable": Row(bad(400, NO_SMOG), SourceVariableRefused, 1, NO_SMOG, "carbon_dioxide"),
     "domain": Row(bad(400, UNKNOWN.format("CamsDomain", "cams_mars")), SourceRefused, 1, "cams_mars", DOMAIN),
-    "no data": Row(bad(400, "No data is available for this location"), SourceRefused, 1, "hanoi on 2025-08-08", DOMAIN),
+    "no data": Row(
+        bad(400, "No data is available for this location"), SourceRefused, 1, "hanoi on 2025-08-08", LOCATION
+    ),
     "day": Row(bad(400, OUTSIDE), SourceRefused, 1, OUTSIDE, DAYS),
     "latitude": Row(
         bad(400, "Latitude must be in range of -90 to 90°. Given: 91.0."), SourceRefused, 1, "91", LOCATION

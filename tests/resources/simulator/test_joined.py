@@ -78,6 +78,15 @@ def test_the_nearest_of_those_that_reach_it_answers() -> None:
     assert pm25(recorded, (52.52, 13.52)) == [1.0] * 24
 
 
+def test_hours_that_the_nearest_has_not_are_those_of_the_next() -> None:
+    """As where a pipeline wrote the location's coordinates into some answers, and left the cell's in others."""
+    half = document({"pm2_5": [1.0] * 12}, START + 12 * HOUR)
+    recorded = joined(half, a_day(2.0, where=(21.2, 106.0)), a_day(3.0, DAY + timedelta(1), where=(21.2, 106.0)))
+    assert pm25(recorded, last=DAY + timedelta(1)) == [2.0] * 12 + [1.0] * 12 + [3.0] * 24
+    assert recorded.answer(Place(*HANOI, DAY, DAY), ["pm2_5"], CLOCK)[1] == HANOI
+    assert pm25(recorded, (21.2, 105.95)) == [2.0] * 24
+
+
 def test_a_cell_on_the_date_line() -> None:
     assert pm25(joined(a_day(1.0, where=(-16.8, -180.0))), (-16.85, 179.95)) == [1.0] * 24
 

@@ -90,7 +90,7 @@ def load(files: Mapping[str, bytes]) -> Any:
 
 
 @given(folders())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_shape_serves_what_was_said(made: tuple[Said, dict[str, bytes]]) -> None:
     said, files = made
     recorded = load(files)
@@ -114,7 +114,7 @@ BREAKS = (*BY_VARIABLE, "shift", "no hours", "error", "cut off")
 
 
 @given(st.data(), st.sampled_from(BREAKS))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_broken_is_refused_by_its_file(data: st.DataObject, how: str) -> None:
     count = data.draw(st.integers(2, 30))
     values = {"pm2_5": [float(n) for n in range(count)], "us_aqi": list(range(count))}
@@ -162,7 +162,7 @@ JSON = st.recursive(
 
 
 @given(st.data(), JSON)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_stands_in_an_answer_it_is_served_or_refused(data: st.DataObject, instead: Any) -> None:
     """Never a traceback, at the start or when it is asked for."""
     answer = document({"pm2_5": [1.0, None], "us_aqi": [1, 2]})
