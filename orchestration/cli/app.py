@@ -135,6 +135,7 @@ def show(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Answer from the recorded answers (*.json) in this folder, or from WAREHOUSE/_aqi/raw/ASSET.",
 )
+@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by name counts.")
 @click.option(
     "--record",
     type=click.Path(file_okay=False, path_type=Path),
@@ -154,7 +155,14 @@ def show(
 @profile_option
 @command
 def simulate(
-    replay: Path | None, record: Path | None, port: int, faults: str, seed: int, limits: str, profile: str | None
+    replay: Path | None,
+    newest_wins: bool,
+    record: Path | None,
+    port: int,
+    faults: str,
+    seed: int,
+    limits: str,
+    profile: str | None,
 ) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
     from orchestration.cli.simulate import Wrong, serve
@@ -163,19 +171,24 @@ def simulate(
     if faults == "help":
         click.echo("\n".join([GRAMMAR, "", *(f"{name}: {text}" for name, text in FAULTS.items())]))
         return 0
-    return serve(project().load(profile), port, Wrong(faults, seed, limits), replay=replay, record=record)
+    wrong = Wrong(faults, seed, limits)
+    return serve(project().load(profile), port, wrong, replay=replay, newest_wins=newest_wins, record=record)
 
 
 @main.command()
 @profile_option
+@click.option("--offline", is_flag=True, help="Do not ask the source.")
 @json_option
 @command
-def doctor(profile: str | None, as_json: bool) -> int:
-    """Say what is missing on this machine, and how to get it. Needs no JVM."""
+def doctor(profile: str | None, offline: bool, as_json: bool) -> int:
+    """Say what is missing on this machine, and how to get it. Needs no JVM.
+
+    Asks the source one small question, which costs a call or two.
+    """
     from orchestration.reports.doctor import examine
     from orchestration.reports.json_text import to_json
 
-    findings = examine(project, profile)
+    findings = examine(project, profile, offline)
     if as_json:
         click.echo(to_json([finding.to_json() for finding in findings]))
     else:

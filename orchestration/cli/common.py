@@ -46,7 +46,10 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except Exception as error:
             if not _of_storage(error):
                 raise
-            click.echo(f"error: {in_a_line(error)}\n  `aqi doctor` says what is wrong with the tables.", err=True)
+            remedy = "`aqi doctor` says what is wrong with the tables."
+            if "Permission denied" in in_a_line(error):
+                remedy = f"Give this user rights to read and write it. {remedy}"
+            click.echo(f"error: {in_a_line(error)}\n  {remedy}", err=True)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 
@@ -86,6 +89,9 @@ def or_printed(context: click.Context, parameter: click.Parameter, output: Path 
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+wait_option = click.option(
+    "--wait", is_flag=True, help="Wait for a used-up limit of the source instead of failing; the time is shown."
+)
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 

@@ -12,12 +12,15 @@ _A_PASSWORD = re.compile(r":(?!\d*$)[^\]]*$")
 def without_secrets(url: str) -> str:
     """An address without user, password, query and fragment: any of them may hold a key.
 
-    ``https://user:password@host:4200/api?token=abc`` → ``https://host:4200/api``; so too where the password has a ``?``,
-    ``#`` or ``/`` in it.
+    ``https://user:password@host:4200/api?token=abc`` → ``https://host:4200/api``; so too where the
+    password has a ``?``, ``#`` or ``/`` in it. What stands where a port should is left out with what follows.
     """
     scheme = found[0] if (found := _SCHEME.match(url)) else ""
     rest = url.removeprefix(scheme)
     head, behind = re.split("[/?#]", rest, maxsplit=1)[0], rest.rpartition("@")[2]
     if "@" in rest and "@" not in head and (_A_PASSWORD.search(head) or rest[len(head)] in "?#"):
         rest = behind  # of a password with a sign in it that should have been escaped
-    return scheme.lower() + re.split("[?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    host, slash, path = re.split("[?#]", rest, maxsplit=1)[0].rpartition("@")[2].partition("/")
+    if no_port := _A_PASSWORD.search(host):
+        return scheme.lower() + host[: no_port.start()]
+    return f"{scheme.lower()}{host}{slash}{path}"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -54,12 +55,20 @@ class Sent:
     """What the source sent to a request.
 
     answers: in the order of its locations. asked: the moment of asking (aware), by the source's clock where that was
-    compared. body: as it was sent, but for secrets that it repeats.
+    compared. body: as it was sent, but for secrets that it repeats. attempts_left: of those that the request had.
     """
 
     answers: list[PlaceAnswer]
     asked: datetime
     body: bytes
+    attempts_left: int = 0
+
+
+@dataclass
+class _Made:
+    """How many attempts were made of a request."""
+
+    times: int = 0
 
 
 E = TypeVar("E", bound=SourceError)
@@ -118,21 +127,25 @@ class OpenMeteoClient:
         an error under status 200) at every attempt; ``core.errors`` says what they mean, ``replies`` which reply
         becomes which. The messages name host, locations and days, never the key.
         """
+        made = _Made()
+        most = attempts or self._settings.attempts
         try:
-            reply, exchange = self._ask(request, now, cancelled, attempts or self._settings.attempts)
+            reply, exchange = self._ask(request, now, cancelled, most, made)
             with self._reading:
                 answers = read_answers(reply.body, request, exchange.asked, self._host)
             if exchange.apart.total_seconds() > self._settings.max_clock_difference_minutes * 60:
                 self._refuse(request, exchange)
         except SourceError as error:
+            error.attempts_left = most - made.times
             raise self._hidden(error) from None
-        return Sent(answers, exchange.asked, reply.body)
+        return Sent(answers, exchange.asked, reply.body, most - made.times)
 
     def _ask(
-        self, request: Request, now: Clock, cancelled: Callable[[], bool], attempts: int
+        self, request: Request, now: Clock, cancelled: Callable[[], bool], attempts: int, made: _Made
     ) -> tuple[Reply, Exchange]:
         """The answer as it was sent, and when; errors as in ``fetch``."""
-        settings, heard, made = self._settings, False, 0
+        settings, heard = self._settings, False
+        attempts = min(attempts, settings.attempts)
         with self._turn(request, cancelled):
             self._keep_pace(request, now, cancelled)
             began = self._monotonic()
@@ -140,32 +153,33 @@ class OpenMeteoClient:
                 passed = self._monotonic() - began
                 before = now()  # a request can wait for minutes until it is its turn
                 asked = Asked(request, self._host, before, self._api_key is not None)
+                made.times += 1
                 outcome = self._attempt(asked, self._bounds(request, passed, heard), cancelled)
-                made += 1
                 if isinstance(outcome, Reply):
                     return outcome, self._in_time(before, now(), outcome)
                 heard = heard or outcome.heard
-                if made >= attempts:
+                if made.times >= attempts:
                     break
                 most = settings.request_deadline_seconds
                 most = most if heard else min(most, settings.unreachable_seconds)
                 left = most - (self._monotonic() - began)
-                wait = self._backoff(made) if outcome.wait_seconds is None else outcome.wait_seconds
+                wait = self._backoff(made.times) if outcome.wait_seconds is None else outcome.wait_seconds
                 if wait >= left and outcome.wait_seconds is not None:
                     raise left_alone(outcome, asked, now(), wait)
                 if wait >= left:
                     break
                 self._pause(wait, request, cancelled)
                 self._keep_pace(request, now, cancelled)
-        times = "once" if made == 1 else f"{made} times"
+        times = "once" if made.times == 1 else f"{made.times} times"
         ended = ""
-        if made < attempts:
+        if made.times < attempts:
             name = "request_deadline_seconds" if heard else "unreachable_seconds"
             ended = f", which is what open_meteo.{name} ({most:g}) leaves time for"
         what = f"{self._host} {outcome.what}; asked {times} for {request}{ended}"
         remedy = outcome.remedy or "Ask again later, or check the network and open_meteo.base_url."
         if issubclass(outcome.kind, SourceLimited):
-            raise SourceLimited(what, remedy, outcome.until or self._later(now, outcome.wait_seconds))
+            until = outcome.until or self._later(now, outcome.wait_seconds)
+            raise SourceLimited(what, remedy, until, outcome.wait_seconds)
         raise outcome.kind(what, remedy)
 
     def _bounds(self, request: Request, passed: float, heard: bool) -> Bounds:
@@ -243,13 +257,13 @@ class OpenMeteoClient:
             if request.weight > calls:
                 what = f"{request} weighs {request.weight:.1f} calls, more than {limit}"
                 remedy = "Ask for less in one request: lower open_meteo.max_weight_per_request."
-                raise SourceLimited(what, remedy)
+                raise SourceLimited(what, remedy, wait_seconds=inf)
             wait = until_free(self._sent, request.weight, at, seconds, calls)
             if name == "minute":
                 self._pause(wait, request, cancelled)
             elif wait:
                 remedy = f"Go on in {wait / 60:.0f} minutes, or raise the limit with a paid plan."
-                raise SourceLimited(f"{request} would exceed {limit}", remedy, self._later(now, wait))
+                raise SourceLimited(f"{request} would exceed {limit}", remedy, self._later(now, wait), wait)
 
     def _later(self, now: Clock, seconds: float | None) -> datetime | None:
         return None if seconds is None else now() + timedelta(seconds=seconds)

@@ -51,7 +51,7 @@ STREAM_ERROR = b"Unexpected error while streaming data"
 LONGEST_REASON = 300
 KEY_SETTING = "open_meteo.api_key (AQI_OPEN_METEO__API_KEY)"
 
-_KEY = re.compile(r"\bapi[ _-]?key\b|\bapikey\b|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
+_KEY = re.compile(r"\bapi[ _-]key\b|\bapikey\b(?!=)|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
 _TOO_MUCH = re.compile(
     r"too much data|requests? too much|must not exceed \d+ coordinates|only up to \d+ locations"
     r"|too many (locations|coordinates|variables|days|places)|(url|uri|request|range) is too (long|large)"
@@ -185,7 +185,8 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     else:
         when = f"after {until:%Y-%m-%dT%H:%MZ}"
     remedy = f"The limit of this address or key is used up. Go on {when}."
-    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until)
+    seconds = None if clock is None or until is None else (until - clock).total_seconds()
+    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until, seconds)
 
 
 def _cost(status: int) -> float:
@@ -210,8 +211,9 @@ def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | N
         )
         error.of_location = False
         return error
-    if status == 400 or unknown:
-        named = tuple(name for name in asked.request.variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
+    if unknown or (status == 400 and re.search(r"\bvariables?\b", said, re.IGNORECASE)):
+        variables = asked.request.variables
+        named = tuple(name for name in variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
         if named:
             names = ", ".join(named)
             what = f"{asked.source} refused the variable {names}, asked for {asked}: {said}"
@@ -305,4 +307,4 @@ def left_alone(trouble: Trouble, asked: Asked, now: datetime, wait_seconds: floa
     what = f"{asked.source} {trouble.what} to {asked}"
     until = trouble.until or now + timedelta(seconds=wait_seconds)
     remedy = f"It asks to be left alone for {wait_seconds:.0f} s. Go on after that."
-    return SourceLimited(what, remedy, until)
+    return SourceLimited(what, remedy, until, wait_seconds)

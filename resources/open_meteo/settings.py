@@ -55,7 +55,7 @@ class OpenMeteoSettings(Section):
     backoff_seconds: float = Field(1.0, ge=0)
     connect_timeout_seconds: float = Field(5.0, gt=0)
     read_timeout_seconds: float = Field(30.0, gt=0)
-    unreachable_seconds: float = Field(40.0, gt=0)
+    unreachable_seconds: float = Field(25.0, gt=0)
     request_deadline_seconds: float = Field(180.0, gt=0)
     max_clock_difference_minutes: float = Field(5.0, gt=0)
     calls_per_minute: int = Field(600, gt=0)

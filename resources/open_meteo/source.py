@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import SourceNonsense
+from orchestration.core.errors import SourceError, SourceNonsense
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
@@ -20,8 +20,9 @@ from orchestration.core.source import Answer, Reply
 from orchestration.core.state.partition_record import Question
 from resources.machine.addresses import without_secrets
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
-from resources.open_meteo.client import OpenMeteoClient
+from resources.open_meteo.client import OpenMeteoClient, Sent
 from resources.open_meteo.described import describe, described_request, domain_asked, domain_in_records
+from resources.open_meteo.examination import brief, examined, terms_of
 from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.unserved import Unserved
@@ -71,6 +72,15 @@ class OpenMeteo:
         return without_secrets(self._settings.base_url)
 
     @property
+    def terms(self) -> str:
+        return terms_of(self._settings)
+
+    def examined(self, location: Location, now: Callable[[], datetime]) -> str:
+        essential = [column for name, column in self._variables.items() if name not in self._optional]
+        asks = OpenMeteo(brief(self._settings), self._variables, None, self._injected_clock, essential)
+        return examined(asks, location, now)
+
+    @property
     def client(self) -> OpenMeteoClient:
         """What asks: one for the source's life, so that limits are kept over all of its requests."""
         with self._making:
@@ -98,9 +108,27 @@ class OpenMeteo:
     def alone(self, request: Request, location: Location) -> Request:
         return replace(request, locations=(location,))
 
-    def fetch(self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
-        sent = self._unserved.fetch(request, lambda asked: self.client.fetch(asked, now, cancelled), cancelled)
-        return Reply(self._answers(sent.answers), sent.asked, sent.body)
+    def fetch(
+        self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool], attempts: int | None = None
+    ) -> Reply:
+        left = attempts or self._settings.attempts
+
+        def ask(asked: Request) -> Sent:
+            nonlocal left
+            try:
+                sent = self.client.fetch(asked, now, cancelled, max(1, left))  # a variable that is refused may cost one
+            except SourceError as error:
+                left = error.attempts_left
+                raise
+            left = sent.attempts_left
+            return sent
+
+        try:
+            sent = self._unserved.fetch(request, ask, cancelled)
+        except SourceError as error:
+            error.attempts_left = left
+            raise
+        return Reply(self._answers(sent.answers), sent.asked, sent.body, left)
 
     def described(self, request: Request) -> Mapping[str, Any]:
         return describe(request)

@@ -53,13 +53,16 @@ STREAM_ERROR = "Unexpected error while streaming data: timeoutReached"
 """Where an answer fails after its status was sent, this is its end."""
 ELSEWHERE = "/customer"
 """Where ``redirect`` leads: on the simulator itself, which has nothing there. The provider leads to another host."""
-_PROXY = (
-    "Web server is returning an unknown error",
-    "Web server is down",
-    "Connection timed out",
-    "Origin is unreachable",
-    "A timeout occurred",
+PROXY: Mapping[int, str] = MappingProxyType(
+    {
+        520: "Web server is returning an unknown error",
+        521: "Web server is down",
+        522: "Connection timed out",
+        523: "Origin is unreachable",
+        524: "A timeout occurred",
+    }
 )
+"""What a proxy says of a host behind it, by status."""
 
 _ALIKE: Mapping[str, Reply] = {
     "error": error(500, "Internal server error"),
@@ -80,11 +83,13 @@ _ALIKE: Mapping[str, Reply] = {
 def canned(fault: str, number: int, word: str, query: str) -> Reply | None:
     """The reply of a fault whatever the API would have said; None where that is what is spoilt.
 
-    number: of the request. word: what the fault is confined to, in the provider's words (a limit, a variable). query:
-    as it was sent, the key with it; a redirect repeats it, as the provider's does.
+    number: of the request. word: what the fault is confined to, in the provider's words (a limit, a variable, a
+    status); empty where it is to take turns. query: as it was sent, the key with it; a redirect repeats it, as the
+    provider's does.
     """
     if fault == "proxy":
-        return page(520 + number % 5, f"{520 + number % 5}: {_PROXY[number % 5]}")
+        status = int(word or 520 + number % len(PROXY))
+        return page(status, f"{status}: {PROXY[status]}")
     if fault in ("limit_429", "limit_400"):
         return error(int(fault[-3:]), LIMITS[word])
     if fault == "variable_refused":

@@ -115,6 +115,8 @@ class Handler(BaseHTTPRequestHandler):
         """What a fault says, or what an API in good health does."""
         if worst is not None:
             word = worst.variables[0] if worst.name == "variable_refused" else worst.only.limit or "day"
+            if worst.name == "proxy":
+                word = str(worst.only.status or "")
             if (said := canned(worst.name, number, word, query)) is not None:
                 return said
         if urlsplit(self.path).path != PATH:

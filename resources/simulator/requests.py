@@ -16,7 +16,7 @@ from resources.open_meteo.variables import UNITS
 from resources.simulator.series import Hours
 
 NEAR_DEGREES = 0.01
-"""A recording answers for places no farther away than this."""
+"""A recording of a location answers for places no farther away than this."""
 NO_DATA = "No data is available for this location"
 AUTO = "auto"
 """The domain of a query that names none: the provider's choice."""
@@ -42,7 +42,8 @@ class Place:
 
     def distance(self, latitude: float, longitude: float) -> float:
         """Degrees between the two, along the axis that differs more."""
-        return max(abs(self.latitude - latitude), abs(self.longitude - longitude))
+        east = abs(self.longitude - longitude)
+        return max(abs(self.latitude - latitude), min(east, 360 - east))
 
     def check(self, first: date, last: date) -> None:
         """Refuse days outside of the allowed ones."""

@@ -10,6 +10,7 @@ The words after ``@`` in ``NAME[:RATE][@ONLY]…``, each known by its form:
 ``pm2_5``                               a variable, by its name in the API
 ``3x``                                  the first three times only
 ``minute``, ``hour``, …                 which limit
+``522``                                 which status of a proxy
 ``+90m``, ``-2h``                       by how much a clock is off
 ``cams_europe``                         a domain
 ======================================  ==============================================================
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 
 from orchestration.core.errors import UsageError
 from resources.open_meteo.variables import UNITS
-from resources.simulator.canned import LIMITS
+from resources.simulator.canned import LIMITS, PROXY
 from resources.simulator.requests import Place
 from resources.simulator.series import Hours
 
@@ -48,7 +49,8 @@ _DOMAIN = re.compile(r"cams_[a-z_]+")
 class Scope:
     """Nothing given: everything.
 
-    hours: the first and the last, since 1970. times: how often. limit: a key of ``LIMITS``. offset: of a clock.
+    hours: the first and the last, since 1970. times: how often. limit: a key of ``LIMITS``. status: of a proxy. offset:
+    of a clock.
     """
 
     locations: tuple[Degrees, ...] = ()
@@ -56,6 +58,7 @@ class Scope:
     variables: tuple[str, ...] = ()
     times: int | None = None
     limit: str | None = None
+    status: int | None = None
     offset: timedelta | None = None
     domain: str | None = None
 
@@ -115,6 +118,8 @@ def _read(word: str, locations: Mapping[str, Degrees]) -> Scope | None:
         return Scope(variables=(word,))
     if word in LIMITS:
         return Scope(limit=word)
+    if word.isdecimal() and int(word) in PROXY:
+        return Scope(status=int(word))
     if found := _COORDINATES.fullmatch(word):
         return Scope(locations=((float(found[1]), float(found[2])),))
     if found := _TIMES.fullmatch(word):

@@ -27,7 +27,7 @@ from resources.simulator.canned import Reply
 from resources.simulator.faults import Fault, exchange_faults
 from resources.simulator.handler import Handler, Server
 from resources.simulator.quota import Limits, Quota
-from resources.simulator.recordings import load_recordings
+from resources.simulator.recordings import Recorded, load_recordings
 from resources.simulator.requests import NO_DATA, Asked, Place, Refused, parse_query
 from resources.simulator.series import AirSeries
 from resources.simulator.tally import Tally
@@ -47,8 +47,8 @@ class Simulator:
 
     now: the clock (aware UTC); what lies more than seven days ahead of it does not exist. injected: it is not the time
     of day, and the header of every answer says so. date_offset: by how much the Date of answers is off that clock.
-    replay: a folder with recorded answers to give instead of made-up values; warn: called with a line for each of them
-    that is broken, and left out. pass_on: called with the query and the User-Agent of every request; what it returns is
+    replay: recorded answers to give instead of made-up values, or the folder that they are in; warn: called with what
+    there is to say of them. pass_on: called with the query and the User-Agent of every request; what it returns is
     answered instead.
     faults: how to misbehave, and may be changed while it runs; seed: of what is drawn for them. limits: how often it
     lets itself be asked, by its clock; None: always.
@@ -70,7 +70,7 @@ class Simulator:
         now: Callable[[], datetime],
         host: str = "127.0.0.1",
         port: int = 0,
-        replay: Path | None = None,
+        replay: Path | Recorded | None = None,
         warn: Callable[[str], None] = lambda _line: None,
         pass_on: Callable[[str, str], Reply] | None = None,
         faults: Sequence[Fault] = (),
@@ -91,7 +91,7 @@ class Simulator:
         self.tally = Tally()
         self.quota = None if limits is None else Quota(limits, now)
         self.faults, self._seed = tuple(faults), seed
-        self._recordings = load_recordings(replay, warn) if replay else None
+        self._recordings = load_recordings(replay, warn) if isinstance(replay, Path) else replay
         self._pass_on = pass_on
         self._last_request = min((fault.rate for fault in faults if fault.name == "die"), default=float("inf"))
         self._refuse_locations = frozenset(refuse_locations)

@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
-from orchestration.core.state.freshness import State
+from orchestration.core.state.freshness import NOT_MENDED, State
 from orchestration.reports.page.partition_facts import partition_facts
 from orchestration.reports.status import StatusGroup
 from tests.browser.opened import Open, wait_for, with_facts
@@ -209,3 +209,43 @@ def test_a_location_that_others_wrote_is_one_word_of_a_command(opened: Open, rep
     assert told.inner_text() == (
         """aqi show gold.daily_levels --partitions 2025-08-04 --locations 'a'"'"'b; $(reboot)'"""
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "why", "command"),
+    [
+        (State.DAMAGED, "the data file a is gone. `aqi repair {key}` mends it.", "aqi repair {key}"),
+        (State.DAMAGED, "its log is gone. `aqi repair {key} --rebuild` makes it anew.", "aqi repair {key} --rebuild"),
+        (State.DAMAGED, "it cannot be read (Permission denied). Give this user rights.", ""),
+        (State.UNRECORDED, f"{NOT_MENDED}: `aqi repair {{key}}` goes on", "aqi repair {key}"),
+        (State.UNRECORDED, "changed by somebody else", "aqi repair {key} --partitions 2025-08-04"),
+    ],
+)
+def test_what_mends_a_partition_is_the_command_that_its_reason_names(
+    opened: Open, report: Path, tmp_path: Path, state: State, why: str, command: str
+) -> None:
+    key, place = "gold.daily_levels", Location("north", "North", 1.0, 2.0, "UTC")
+    of = PartitionSet.one(PartitionKey(date(2025, 8, 4), "north"))
+    group = StatusGroup(key, state, why.format(key=key), (), of, 7)
+    facts = partition_facts([CATALOG[key]], [group], [place], date(2025, 8, 20))
+    page = opened("#partitions", file=with_facts(report, tmp_path / "mend.html", "partitions", facts))
+    page.locator("#page-partitions table a").first.click()
+    told = page.locator("#page-partitions .details code").all_inner_texts()
+    show = f"aqi show {key} --partitions 2025-08-04 --locations north"
+    assert told == [show, *([command.format(key=key)] if command else [])], "where none mends it, none is named"
+
+
+def test_days_that_are_not_there_stand_with_the_commands_that_make_them(
+    opened: Open, report: Path, tmp_path: Path
+) -> None:
+    facts = partition_facts([CATALOG["gold.daily_levels"]], [], [], date(2025, 8, 20))
+    hole = {"asset": "gold.daily_levels", "location": "north", "since": "2025-08-01", "wanted": 9, "missing": 2}
+    facts["holes"] = [hole | {"missing_days": "2025-08-03..2025-08-04", "hole_days": ""}]
+    fill = "aqi backfill --start-date 2025-08-03 --end-date 2025-08-04"
+    facts["fill"] = ["Wanted (history.since) and not there: <b>. Fill it:", f"  {fill}"]
+    page = opened("#partitions", file=with_facts(report, tmp_path / "holes.html", "partitions", facts))
+    row = page.get_by_role("region", name="Days that are not there").locator("tbody td").all_inner_texts()
+    assert row == ["gold.daily_levels", "north", "2025-08-01", "2025-08-03..2025-08-04", ""]
+    assert fill in page.locator("#page-partitions code").all_inner_texts()
+    assert "not there: <b>." in page.locator("#page-partitions").inner_text()
+    assert opened("#partitions").get_by_role("region", name="Days that are not there").count() == 0

@@ -137,6 +137,10 @@ def test_a_plan_without_a_range_is_of_all_that_is_wanted(aqi: Aqi, outage: str) 
     refused = aqi("plan", BRONZE, AQI_WAREHOUSE__URI=outage)
     assert refused.exit_code == 2, "nothing is declared"
     assert aqi("plan", BRONZE, "--locations", "hcmc", **env).exit_code == 2, "nor there"
+    today = env | {"AQI_HISTORY__SINCE": "{danang: 2025-08-20, hanoi: 2025-08-01}"}
+    [step] = aqi.json("plan", BRONZE, "--locations", "danang", **today)["steps"]
+    assert step["partitions"] == ["2025-08-20/danang"], "what begins today is wanted"
+    assert aqi.json("plan", BRONZE, "--locations", "hanoi", **today)["steps"] == []
 
 
 def test_a_plan_of_a_range_names_what_is_wanted_besides(aqi: Aqi, outage: str) -> None:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.checks import LINEAGE, STANDARD_CHECKS
+from orchestration.core.errors import SourceNotAsked
 from orchestration.core.lineage.compare import REMEDY, Difference
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
@@ -168,7 +169,8 @@ def not_fetched(
     problems: list[Problem] = []
     for partitions, error in fetched.errors:
         if concerned := partitions & targets:
-            problems.append(Problem(Outcome.FAILED, concerned, explain(error)))
+            after = explain(error.because) if isinstance(error, SourceNotAsked) else ""
+            problems.append(Problem(Outcome.FAILED, concerned, explain(error), after=after))
             targets = targets - concerned
     if targets:
         problems.append(Problem(Outcome.FAILED, targets, f"{step.asset}: was not fetched; the run's log says more"))

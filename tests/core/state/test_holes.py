@@ -198,3 +198,30 @@ def test_against_counting_days(
         assert set(of[key].gaps) == gaps
         assert not of[key].missing & of[key].gaps
         makeable = missing | present  # of what is made from it
+
+
+def test_what_is_made_of_two_sources_is_wanted_from_where_both_have_values() -> None:
+    """The later of their first days, and of the days from which on they have values everywhere."""
+    other, both = "bronze.other", "silver.both"
+    lake = [asset(FEED, source="api"), asset(other, source="sms"), asset(both, Identity(FEED), Identity(other))]
+    every = at("hue", *august(*range(14, 20)))
+    tables = {FEED: table(every), other: table(every)}
+    for first_days, values_from in (
+        ({"api": date(2025, 8, 12), "sms": date(2025, 8, 17)}, {}),
+        ({}, {"api": date(2025, 8, 12), "sms": date(2025, 8, 17)}),
+    ):
+        wanted = Wanted(NOW, {"vinh": date(2025, 8, 1)}, frozenset(LOCATIONS), first_days, values_from)
+        of = holes(lake, tables, wanted)
+        assert of[FEED].wanted == keys(*at("vinh", *august(*range(12, 20))))
+        assert of[both].wanted == keys(*at("vinh", *august(17, 18, 19)))
+
+
+def test_earlier_days_upstream_are_wanted_downstream_too() -> None:
+    """Somebody knew that the source has them, though what is made of it begins later."""
+    of = found(
+        at("hue", *august(3, 4, 19)),
+        at("hue", *august(5, 19)),
+        since={"hue": date(2025, 8, 1)},
+        values_from=date(2025, 8, 10),
+    )
+    assert of[CLEAN].wanted == of[FEED].wanted == keys(*at("hue", *august(*range(3, 20))))

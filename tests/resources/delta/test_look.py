@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,16 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from orchestration.core.declarations.asset import Asset
+from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.partitions.scheme import DailyByLocation, PartitionColumns
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import DeltaLog
 from resources.delta.look import log_fault, looked, lost_files, unreadable_files
-from resources.delta.mending import how_to_mend
+from resources.delta.mending import check_writable, how_to_mend
+from resources.delta.warehouse import Warehouse
 from tests.support import damages
 from tests.support.records import AT, keys
 
@@ -183,3 +188,104 @@ def test_what_may_not_be_read_is_not_lost(table: Path, monkeypatch: pytest.Monke
     assert all("Permission denied" in one.in_words for one in unread.refused)
     assert how_to_mend("gold.t", PermissionError(13, "Permission denied")).startswith("Give this user rights")
     assert "`aqi repair gold.t --verify`" in how_to_mend("gold.t", ValueError("no Parquet"))
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (OSError(errno.EDQUOT, "a quota of HDFS is used up"), "Have the quota raised"),
+        (OSError(errno.EROFS, "HDFS is in safe mode"), "Call the command again when HDFS has left it"),
+        (PermissionError("AccessControlException: no"), "Check that this user may write there."),
+    ],
+)
+def test_what_refuses_a_write_is_told_before_one(
+    error: OSError, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable("gold.t", str(tmp_path))
+    assert list(tmp_path.iterdir()) == [], "nothing is left of the attempt"
+
+    def refuse(*_args: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.pipe_file", refuse)
+    with pytest.raises(WarehouseError) as raised:
+        check_writable("gold.t", str(tmp_path))
+    assert raised.value.message.startswith(f"gold.t: {tmp_path} cannot be written (")
+    assert raised.value.remedy.startswith(remedy)
+
+
+# --- a second look --------------------------------------------------------------------------------
+
+TABLE = Asset("gold.t", "Text.", lambda: None, (), None, DailyByLocation("day", "place"), "C", (), frozenset(), ())
+
+
+def looked_at(tmp_path: Path) -> tuple[Warehouse, Path]:
+    """A warehouse of one table, with a file each for two days."""
+    for day in (1, 2):
+        write(tmp_path / "gold" / "t", keys(day))
+    return Warehouse(str(tmp_path)), tmp_path / "gold" / "t"
+
+
+def test_a_second_look_reads_a_log_again_that_could_not_be_read(tmp_path: Path) -> None:
+    """It goes on from nothing: what was known of it before the trouble is not what is there."""
+    warehouse, table = looked_at(tmp_path)
+    first, second = damages.commits(table)
+    content = second.read_bytes()
+    second.write_text("{")
+    known = warehouse.states([TABLE])
+    assert known["gold.t"].damage is not None and known["gold.t"].damage.trouble is not None
+    second.write_bytes(content)
+    found = warehouse.states([TABLE], known)["gold.t"]
+    assert (found.damage, found.version, found.records.partitions) == (None, 1, keys(1, 2))
+    first.unlink()
+    trouble = warehouse.states([TABLE], {"gold.t": found})["gold.t"].damage
+    assert trouble is not None and trouble.trouble is not None
+    assert "version 0 of its log is gone" in trouble.trouble.what
+
+
+def test_a_second_look_finds_what_was_lost_and_what_came_back(tmp_path: Path) -> None:
+    warehouse, table = looked_at(tmp_path)
+    known = warehouse.states([TABLE])
+    file = damages.data_files(table)[0]
+    content = file.read_bytes()
+    file.unlink()
+    known = warehouse.states([TABLE], known)
+    assert len(known["gold.t"].damaged) == 1
+    file.write_bytes(content)
+    found = warehouse.states([TABLE], known)["gold.t"]
+    assert (found.damage, found.unrecorded) == (None, PartitionSet.empty())
+
+
+def test_a_look_that_could_not_be_had_is_had_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a table that nobody may list nothing is known: not even that it has no version."""
+    warehouse, table = looked_at(tmp_path)
+
+    def refuse(key: str, *_args: object, **_named: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(table))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("resources.delta.warehouse.looked", refuse)
+        known = warehouse.states([TABLE])
+    assert known["gold.t"].version is None
+    damage = known["gold.t"].damage
+    assert damage is not None and damage.trouble is not None
+    assert damage.trouble.remedy.startswith("Give this user rights")
+    assert warehouse.states([TABLE], known)["gold.t"].version == 1
+
+
+def test_nothing_is_believed_of_a_table_that_nobody_could_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told of it is what was last known, also where it is gone by then: the next look says so."""
+    warehouse, table = looked_at(tmp_path)
+    warehouse.keep_state(TABLE, warehouse.state(TABLE))
+
+    def refuse(*_args: object, **_named: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(table))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("resources.delta.warehouse.looked", refuse)
+        known = warehouse.states([TABLE])
+    assert known["gold.t"].version == 1
+    shutil.rmtree(table)
+    assert warehouse.states([TABLE], known) == {}

@@ -68,9 +68,9 @@ def test_a_run_that_is_cancelled_does_not_wait_for_a_body_that_drips(client: Any
 
 
 def test_a_connection_that_ends(client: Any, clock: SleepingClock) -> None:
-    with RawApi(hang_up) as server:
-        with pytest.raises(SourceUnreachable, match=r"broke the connection \(RemoteDisconnected\); asked 3 times"):
-            client(server.url).fetch(ONE_DAY, now)
+    told = r"broke the connection \(RemoteDisconnected\); asked 3 times"
+    with RawApi(hang_up) as server, pytest.raises(SourceUnreachable, match=told):
+        client(server.url).fetch(ONE_DAY, now)
     assert 1.5 <= clock.waited <= 4.5
 
 

@@ -88,6 +88,8 @@ def test_what_stands_between_has_its_own_pages() -> None:
     with faulty("proxy") as server, requests.Session() as session:
         statuses = [session.get(server.url, timeout=5).status_code for _ in range(5)]
     assert sorted(statuses) == [520, 521, 522, 523, 524]
+    with faulty("proxy@523") as server:
+        assert [ask(server).status_code for _ in range(2)] == [523, 523]
 
 
 def test_a_redirect_repeats_the_query_and_leads_to_nothing() -> None:

@@ -95,6 +95,31 @@ def test_want_of_memory_is_told_as_that(
     assert told_of_memory(text, log, status, heaps) == (message.format(what), remedy)
 
 
+REFUSED = "Py4JJavaError: An error occurred while calling o83.save.\n: org.apache.hadoop.hdfs.protocol.{}: {}\n\tat x"
+QUOTA = "The DiskSpace quota of /user/aqi/w is exceeded: quota = 10 MB = 10485760 B but diskspace consumed = 11 MB"
+SAFE = "Cannot create file/w/gold/x. Name node is in safe mode."
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("DSQuotaExceededException", QUOTA),
+        ("NSQuotaExceededException", QUOTA),
+        ("QuotaExceededException", QUOTA),
+        ("server.namenode.SafeModeException", SAFE),
+    ],
+)
+def test_what_hdfs_refuses_is_told_in_its_words(kind: str, what: str) -> None:
+    """Also where an executor went with it, or something else is said of memory later."""
+    for after in ("", f"\n{IN_A_CALL}", f"\n{LOST_EXECUTOR.format(BY_LIMIT)}"):
+        told = told_of_memory(REFUSED.format(kind, what) + after, "", None, YARN)
+        assert told == (f"HDFS refused to write: {what}", AGAIN)
+
+
+def test_a_word_of_a_quota_is_no_refusal() -> None:
+    assert told_of_memory("ValueError: the quota of the API is exceeded", "", None, YARN) is None
+
+
 def test_executors_that_are_lost_for_another_reason() -> None:
     found = told_of_memory(LOST_EXECUTOR.format("Executor heartbeat timed out after 125000 ms"), "", None, YARN)
     assert found is not None

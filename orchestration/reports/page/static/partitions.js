@@ -138,8 +138,8 @@ export function draw(root, facts, app) {
     if (run && name !== "missing") parts.push(command(`aqi show ${asset.key} ${where}`, app));
     const named = run && reasons(run[2]).join(" ").match(/`(aqi repair [^`]+)`/);
     if ((name === "damaged" || name === "unrecorded") && named) parts.push(command(named[1], app));
-    else if (!place.dim && (name === "unrecorded" || name === "damaged")) parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
-    else if (!place.dim && name !== "fresh") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
+    else if (!place.dim && name === "unrecorded") parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
+    else if (!place.dim && name !== "fresh" && name !== "damaged") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
     parts.push(app.has("assets") && el("p", null, app.link(`What ${asset.key} is`, "assets", asset.key)));
     fill(more, parts);
     app.say(told(row, day).join(", "));
