@@ -95,6 +95,10 @@ class Rules:
                 raise ValueError(f"limits: {column!r} is no concentration; known are {', '.join(CONCENTRATIONS)}")
 
 
+AUTO = "auto"
+"""A ``model_domain``: the provider's choice."""
+
+
 @dataclass(frozen=True)
 class Parameters:
     """All parameters that an asset may ask for by name (its keyword-only arguments)."""
@@ -104,5 +108,5 @@ class Parameters:
     episode_rule: EpisodeRule
     limits: Mapping[str, Bounds]
     calendar: Calendar
-    model_domain: str = "cams_global"
+    model_domain: str = AUTO
     row_rules: tuple[RowRule, ...] = ()

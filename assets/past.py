@@ -1,8 +1,12 @@
 """What is known of rows that commit d35dc26 made, whose records said less: versions of scheme 1, and no questions.
 
 Those versions hang on names and time zones of locations too: these are looked up in ``gold.dim_location``, its rows of
-today and those that commits carry that replaced them. What a source was asked for is what a version was made of, or
-else what the rows say.
+today and those that commits carry that replaced them. Where a source was asked is what a version was made of, or else
+what the rows say.
+
+And of all rows that were fetched before ``domains`` was sent: whatever their column ``model_domain`` says, the domain
+was the provider's choice. So they are as good as today's where that is asked for; the column changes when their
+partition is next written.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from assets.parameters import Parameters
+from assets.parameters import AUTO, Parameters
 from assets.scheme1 import Scheme1
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Column, Contract
@@ -23,8 +27,9 @@ from orchestration.core.state.equivalence import SCHEME_1, parts
 from orchestration.core.state.provenance import PartitionRecord, Question
 from orchestration.core.state.table_state import TableState
 
-DOMAIN_OF_SCHEME_1 = "cams_global"
-"""What ``open_meteo.model_domain`` was unless it was configured."""
+NEVER_SENT = ("cams_global", "cams_europe")
+"""What ``open_meteo.model_domain`` was before it was sent: the first unless it was configured; then likely the other.
+"""
 VARIABLES_OF_SCHEME_1 = (
     "aerosol_optical_depth",
     "carbon_dioxide",
@@ -54,6 +59,8 @@ class Codes(Protocol):
 
     def with_parameters(self, parameters: Any) -> Codes: ...
 
+    def of(self, asset: Asset, location: str | None) -> str: ...
+
     def settings_part(self, asset: Asset, location: str | None) -> str: ...
 
 
@@ -63,7 +70,6 @@ class _Explained:
 
     version: str
     location: Location | None
-    domain: str
 
 
 class BeforeRecords:
@@ -88,6 +94,7 @@ class BeforeRecords:
         self._locations_of, self._locations_in, self._rows = locations_of, locations_in, rows
         self._known: dict[tuple[str, str | None], dict[str, _Explained]] = {}
         self._asked: dict[tuple[str, str | None, str], Question] = {}
+        self._codes_for: dict[str, Codes] = {}
         self._rows_say: dict[str, dict[PartitionKey, tuple[float, float, str]] | str] = {}
 
     @cached_property
@@ -116,13 +123,37 @@ class BeforeRecords:
         then = self._explained(asset, key.location, record.code)
         if then is not None and then.location is not None:
             place = then.location
-            self._asked[at] = self._question(asset, then.domain, place.latitude, place.longitude)
+            self._asked[at] = self._question(asset, place.latitude, place.longitude)
             return self._asked[at]
         said = self._said_by_rows(asset, own).get(key)
         if said is None:
             return None
-        latitude, longitude, domain = said
-        return self._question(asset, domain, latitude, longitude)
+        latitude, longitude, _ = said
+        return self._question(asset, latitude, longitude)
+
+    def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> Iterator[tuple[str, str]]:
+        """Today's version, and what it was when the column said a domain that was never sent. Where one is sent now,
+        all of that lies behind its question."""
+        if not self.retold(asset):
+            return
+        now = self._codes.of(asset, location)
+        for parameters in self.parameters_then(asset, own):
+            yield self._codes_of(parameters.model_domain).of(asset, location), now
+        if parts(recorded) is None and self._explained(asset, location, recorded) is None:
+            yield from ((version, now) for version in self._versions_by_rows(asset, location, own))
+
+    def parameters_then(self, asset: Asset, own: TableState) -> list[Parameters]:
+        """Today's with any domain that rows can say."""
+        if "model_domain" not in asset.parameters:
+            return []
+        domains = {AUTO, *NEVER_SENT, *(question.domain for question in own.questions.values())}
+        domains.discard(self._parameters.model_domain)
+        return [replace(self._parameters, model_domain=domain) for domain in sorted(domains)]
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The domain, where none is sent."""
+        is_told = "model_domain" in asset.parameters and self._parameters.model_domain == AUTO
+        return ("model_domain",) if is_told else ()
 
     def contract(self, asset: str) -> Contract | None:
         """Of the columns and key of then, with the row rules that today's contract has for these columns."""
@@ -142,8 +173,8 @@ class BeforeRecords:
 
     # --------------------------------------------------------------------------------------------------------------
 
-    def _question(self, asset: Asset, domain: str, latitude: float, longitude: float) -> Question:
-        return Question(str(asset.source), domain, VARIABLES_OF_SCHEME_1, latitude, longitude)
+    def _question(self, asset: Asset, latitude: float, longitude: float) -> Question:
+        return Question(str(asset.source), AUTO, VARIABLES_OF_SCHEME_1, latitude, longitude)
 
     def _said_by_rows(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float, str]]:
         """What rows of a fetched asset say that was asked: read once, and only if nothing else tells."""
@@ -191,14 +222,34 @@ class BeforeRecords:
             rows = self._locations_in(asset)
             lists = [self._parameters.locations, *([rows] if rows else [])]
         domains = [self._parameters.model_domain]
-        domains += [DOMAIN_OF_SCHEME_1] if "model_domain" in asset.parameters else []
+        domains += NEVER_SENT if "model_domain" in asset.parameters else []
         for domain in dict.fromkeys(domains):
-            parameters = replace(self._parameters, model_domain=domain)
-            codes = self._codes.with_parameters(parameters)
+            parameters, codes = replace(self._parameters, model_domain=domain), self._codes_of(domain)
             for places in lists:
                 version = self.scheme1.version(asset.key, parameters, location, locations=places)
                 if version is not None:
                     at = location if by_place else None
                     settings = codes.with_locations(places).settings_part(asset, at)
                     place = places[0] if by_place else None
-                    yield version, _Explained(f"{SCHEME_1}:{settings}", place, domain)
+                    yield version, _Explained(f"{SCHEME_1}:{settings}", place)
+
+    def _versions_by_rows(self, asset: Asset, location: str | None, own: TableState) -> Iterator[str]:
+        """The versions of scheme 1 at the coordinates of today, with any domain that rows say."""
+        try:
+            said = {domain for _, _, domain in self._said_by_rows(asset, own).values()}
+        except WarehouseError:  # told of their questions
+            return
+        at = {(one.latitude, one.longitude) for one in self._parameters.locations if one.key == location}
+        places = [one for one in self._locations_of(str(location)) if (one.latitude, one.longitude) in at]
+        for domain in sorted(said.difference(NEVER_SENT)):
+            parameters = replace(self._parameters, model_domain=domain)
+            for place in places:
+                version = self.scheme1.version(asset.key, parameters, location, locations=[place])
+                if version is not None:
+                    yield version
+
+    def _codes_of(self, domain: str) -> Codes:
+        """The versions of today for another domain."""
+        if domain not in self._codes_for:
+            self._codes_for[domain] = self._codes.with_parameters(replace(self._parameters, model_domain=domain))
+        return self._codes_for[domain]

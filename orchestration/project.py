@@ -5,7 +5,7 @@ A second project would have a file like this one, and nothing else of ``orchestr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,11 @@ from assets.parameters import Bounds, Parameters, Pollutant, Rules
 from assets.variables import VARIABLES
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.figures import Category, Daily, Figures, Spells
+from orchestration.core.declarations.scales import WatchedScale
 from orchestration.engine.contracts import DeclaredContracts
 from orchestration.engine.project import LocationTable, Project
 from resources.machine.clock import Clock
+from resources.open_meteo.index_scale import SCALES
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings, check_distinct
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from resources.open_meteo.source import OpenMeteo
 
 ROOT = Path(__file__).resolve().parents[1]
+OPEN_METEO = "open_meteo"
 ROW_RULES_OF = "silver.air_quality_hourly_clean"
 """Its row rules are the parameter ``row_rules``."""
 
@@ -62,7 +65,15 @@ class AirSettings(Settings):
 def _open_meteo(settings: AirSettings) -> OpenMeteo:
     from resources.open_meteo.source import OpenMeteo
 
-    return OpenMeteo(settings.open_meteo, VARIABLES, injected_clock=settings.clock.now is not None)
+    essential = {column for columns in _essential(settings) for column in columns}
+    return OpenMeteo(settings.open_meteo, VARIABLES, injected_clock=settings.clock.now is not None, essential=essential)
+
+
+def _essential(settings: AirSettings) -> Iterator[Sequence[str]]:
+    """The essential columns of each asset that is fetched from Open-Meteo."""
+    for asset in assets.CATALOG:
+        if asset.source == OPEN_METEO and asset.hours is not None:
+            yield settings.essential.get(asset.key, asset.hours.essential)
 
 
 def _models(limits: Mapping[str, Bounds]) -> Mapping[str, Any]:
@@ -109,6 +120,23 @@ def _past(workspace: Workspace) -> Past:
     )
 
 
+def _scales_followed(hours: Mapping[str, Any]) -> Any:
+    from resources.open_meteo.scale_watch import scales_followed
+
+    return scales_followed(hours)
+
+
+PM25_SCALE = WatchedScale(
+    "the provider's PM2.5 scale",
+    columns=("pm25", "aqi_pm25"),
+    names=tuple(scale.told for scale in SCALES.values()),
+    meaning=(
+        "The same air has another index: indices, their categories and episodes do not compare across that day. "
+        "Concentrations do; no day is refused."
+    ),
+    follows=_scales_followed,
+)
+
 FIGURES = Figures(
     "The air",
     Daily(
@@ -143,7 +171,7 @@ PROJECT = Project(
     settings=AirSettings,
     folder=ROOT / "config",
     files=("locations.yml", "pollutants.yml", "rules.yml", "deployments.yml"),
-    sources={"open_meteo": _open_meteo},
+    sources={OPEN_METEO: _open_meteo},
     contracts=_contracts,
     parameters=_parameters,
     locations=LocationTable("gold.dim_location", {"key": "location_key", "name": "location_name"}),
@@ -152,6 +180,7 @@ PROJECT = Project(
     simulated=_simulated,
     insights=_insights,
     figures=FIGURES,
+    scales={"bronze.open_meteo_hourly": PM25_SCALE},
 )
 
 

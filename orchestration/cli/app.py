@@ -135,36 +135,60 @@ def show(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Answer from the recorded answers (*.json) in this folder, or from WAREHOUSE/_aqi/raw/ASSET.",
 )
+@click.option("--newest-wins", is_flag=True, help="Where recorded answers disagree, the last by name counts.")
 @click.option(
     "--record",
     type=click.Path(file_okay=False, path_type=Path),
     help="Pass requests on to the configured source, and keep its answers in this folder.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free port.")
-@click.option("--fault", "faults", default="", metavar="NAME[:RATE],…", help="Go wrong on purpose, see `--fault help`.")
+@click.option(
+    "--fault", "faults", default="", metavar="NAME[:RATE][@ONLY],…", help="Go wrong on purpose, see `--fault help`."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn for --fault.")
+@click.option(
+    "--limits",
+    default="",
+    metavar="MINUTE,HOUR,DAY",
+    help="Count calls as the provider does, and refuse more than these; `free`: 600,5000,10000.",
+)
 @profile_option
 @command
-def simulate(replay: Path | None, record: Path | None, port: int, faults: str, profile: str | None) -> int:
+def simulate(
+    replay: Path | None,
+    newest_wins: bool,
+    record: Path | None,
+    port: int,
+    faults: str,
+    seed: int,
+    limits: str,
+    profile: str | None,
+) -> int:
     """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
-    from orchestration.cli.simulate import serve
-    from resources.simulator.faults import FAULTS
+    from orchestration.cli.simulate import Wrong, serve
+    from resources.simulator.faults import FAULTS, GRAMMAR
 
     if faults == "help":
-        click.echo("\n".join(f"{name}: {text}" for name, text in FAULTS.items()))
+        click.echo("\n".join([GRAMMAR, "", *(f"{name}: {text}" for name, text in FAULTS.items())]))
         return 0
-    return serve(project().load(profile), port, faults, replay=replay, record=record)
+    wrong = Wrong(faults, seed, limits)
+    return serve(project().load(profile), port, wrong, replay=replay, newest_wins=newest_wins, record=record)
 
 
 @main.command()
 @profile_option
+@click.option("--offline", is_flag=True, help="Do not ask the source.")
 @json_option
 @command
-def doctor(profile: str | None, as_json: bool) -> int:
-    """Say what is missing on this machine, and how to get it. Needs no JVM."""
+def doctor(profile: str | None, offline: bool, as_json: bool) -> int:
+    """Say what is missing on this machine, and how to get it. Needs no JVM.
+
+    Asks the source one small question, which costs a call or two.
+    """
     from orchestration.reports.doctor import examine
     from orchestration.reports.json_text import to_json
 
-    findings = examine(project, profile)
+    findings = examine(project, profile, offline)
     if as_json:
         click.echo(to_json([finding.to_json() for finding in findings]))
     else:

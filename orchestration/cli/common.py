@@ -89,6 +89,9 @@ def or_printed(context: click.Context, parameter: click.Parameter, output: Path 
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+wait_option = click.option(
+    "--wait", is_flag=True, help="Wait for a used-up limit of the source instead of failing; the time is shown."
+)
 force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 

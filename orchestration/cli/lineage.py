@@ -18,7 +18,7 @@ from orchestration.cli.common import (
     place_names,
     profile_option,
 )
-from orchestration.core.errors import SelectionError, UsageError
+from orchestration.core.errors import RunError, SelectionError, UsageError, in_a_line
 from orchestration.reports.lineage import DEFAULT, FORMATS, NAMES, can_tell, told_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LEAST_ROOM = 20
 
 @main.command()
 @click.argument("selection", default="*")
-@click.option("--format", "form", type=click.Choice(NAMES), default=DEFAULT, show_default=True)
+@click.option("--format", "form", type=click.Choice(NAMES), show_default=DEFAULT)
 @click.option("--columns", is_flag=True, help="Of columns: of one (gold.days.peak; peak+ downstream), or of assets.")
 @partitions_option
 @locations_option
@@ -48,7 +48,7 @@ LEAST_ROOM = 20
 @command
 def lineage(
     selection: str,
-    form: str,
+    form: str | None,
     columns: bool,
     days: str | None,
     locations: str,
@@ -63,22 +63,27 @@ def lineage(
     exactly that one partition was made from, to the answers of the source.
     """
     from orchestration.reports.lineage.words.ink import plain
-    from orchestration.reports.output import check_writable, write_output
+    from orchestration.reports.output import check_output, write_output
 
-    form = "json" if as_json else form
+    if as_json and form not in (None, "json"):
+        raise UsageError(f"--json is --format json, and --format {form} is asked for too", "Leave out one of the two.")
+    form = "json" if as_json else form or DEFAULT
     wanted = _wanted(columns=columns, days=days, locations=locations)
     if wanted is not None and not can_tell(form, wanted):
         able = ", ".join(name for name in NAMES if can_tell(name, wanted))
         option = "--columns" if columns else "--partitions"
         raise UsageError(f"{option} cannot be told as {form}", f"Choose another --format: {able}.")
     if output is not None:
-        check_writable(output)
+        check_output(output)
     workspace = open_workspace(profile)
     text, notes = _told(workspace, selection, form, wanted, days, place_names(locations))
     for note in notes:
         click.echo(f"note: {note}", err=True)
     if output is not None:
-        write_output(output, plain(text))
+        try:
+            write_output(str(output), plain(text))
+        except OSError as error:
+            raise RunError(f"{output} cannot be written ({in_a_line(error)})", "Name another file.") from error
     else:
         _print(text, styled=form == DEFAULT)
     return 0

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -130,6 +131,21 @@ def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
         table.add_column(name, justify="right")
     table.add_column("error", overflow="fold")
     first: dict[str, str] = {}
+    told_below = any(chunk.untried for chunk in chunks)
+    for untried, together in groupby(chunks, key=lambda chunk: chunk.untried):
+        some = list(together)
+        if untried:
+            name = " … ".join(dict.fromkeys([some[0].name, some[-1].name]))
+            number = str(sum(len(chunk.partitions) for chunk in some))
+            table.add_row(name, f"[{STYLE_OF_STATE['failed']}]failed[/]", number, "", "", "not asked")
+            continue
+        _add_chunks(table, some, first, told_below=told_below)
+    console.print(table)
+    console.print()
+
+
+def _add_chunks(table: Table, chunks: Sequence[ChunkOutcome], first: dict[str, str], *, told_below: bool) -> None:
+    """first: the chunk that each kind of error was told of first. told_below: with all that was not asked after it."""
     for chunk in chunks:
         kind = shape(chunk.error, "", chunk.partitions.locations)
         error = chunk.error if first.setdefault(kind, chunk.name) == chunk.name else f"as in {first[kind]}"
@@ -141,10 +157,8 @@ def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
             str(len(chunk.partitions)),
             str(chunk.rows or ""),
             seconds,
-            escape(error) if chunk.error else "",
+            "" if not chunk.error else "told below" if told_below else escape(error),
         )
-    console.print(table)
-    console.print()
 
 
 def rows_as_csv(rows: pa.Table) -> str:

@@ -76,6 +76,7 @@ class Quiet:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._pace: Pace | None = None
+        self._untried: set[str] = set()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Quiet:
@@ -109,7 +110,9 @@ class Quiet:
     def step_done(self, outcome: StepOutcome) -> None:
         with self._lock:
             chunk_done = self._pace is not None and self._pace.done(outcome.step)
-        if chunk_done:
+            if any(problem.after for problem in outcome.problems) and not outcome.good:
+                self._untried.add(outcome.step.chunk)  # the summary says how many there were, and why
+        if chunk_done and outcome.step.chunk not in self._untried:
             self.say_chunk(outcome)
 
     def say_chunk(self, outcome: StepOutcome) -> None:
@@ -173,7 +176,7 @@ class Live(Quiet):
             style = STYLE_OF_STATE[outcome.state]
             self._progress.console.print(
                 f"  [{style}]{outcome.state:9}[/{style}] {outcome.step.asset}"
-                f" [dim]{outcome.rows} rows, {outcome.seconds:.1f} s[/dim]",
+                f" [dim]{outcome.rows:,} rows, {outcome.seconds:.1f} s[/dim]",
                 highlight=False,
             )
         if self._whole is not None:

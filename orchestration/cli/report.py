@@ -27,9 +27,9 @@ from orchestration.core.errors import RunError, UsageError
 def report(selection: str, output: Path | None, profile: str | None, as_json: bool) -> int:
     """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
     from orchestration.reports.json_text import to_json
+    from orchestration.reports.output import check_output, write_output
     from orchestration.reports.page import render_page
     from orchestration.reports.page.head import without_secrets
-    from orchestration.reports.page.output import check_output, write_output
 
     if output is not None:
         check_output(output)

@@ -30,6 +30,6 @@ def check_profile_run(profile_run: bool, output: Path | None, *, dry_run: bool) 
     if profile_run and dry_run:
         raise UsageError("--dry-run runs nothing that could be measured", "Leave out --profile-run.")
     if output is not None:
-        from orchestration.reports.run_profile import check_output
+        from orchestration.reports.run_profile import check_profile_output
 
-        check_output(output)
+        check_profile_output(output)

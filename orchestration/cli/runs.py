@@ -24,6 +24,7 @@ from orchestration.cli.common import (
     partitions_option,
     place_names,
     profile_option,
+    wait_option,
     yarn_check_option,
     yes_option,
 )
@@ -50,6 +51,7 @@ from resources.prefect.quiet import quiet_prefect
     is_flag=True,
     help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
 )
+@wait_option
 @record_columns_option
 @profile_run_options
 @engine_option
@@ -65,6 +67,7 @@ def materialize(
     dry_run: bool,
     force: bool,
     from_raw: bool,
+    wait: bool,
     record_columns: bool,
     profile_run: bool,
     output: Path | None,
@@ -86,6 +89,7 @@ def materialize(
                 "--hourly": hourly,
                 "--force": force,
                 "--from-raw": from_raw,
+                "--wait": wait,
                 "--profile-run": profile_run,
             }
         )
@@ -95,16 +99,17 @@ def materialize(
     if hourly:
         if days is not None or force or from_raw:
             raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
-        return _hourly(workspace, selection, locations, dry_run, as_json, profile_run, output)
-    if from_raw and force:
-        raise UsageError("--from-raw asks no source, and --force does", "Leave out one of them.")
+        return _hourly(workspace, selection, locations, dry_run, as_json, profile_run, output, wait=wait)
+    for name, given in (("--force", force), ("--wait", wait)):
+        if from_raw and given:
+            raise UsageError(f"--from-raw asks no source, and {name} does", "Leave out one of them.")
     request = workspace.requested(
         workspace.select(selection), days, place_names(locations), force=force, from_raw=from_raw
     )
     if dry_run:
         return show_plan(workspace, request, as_json)
     return run_request(
-        workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output
+        workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output, wait=wait
     )
 
 
@@ -116,6 +121,8 @@ def _hourly(
     as_json: bool,
     profile_run: bool,
     output: Path | None,
+    *,
+    wait: bool,
 ) -> int:
     request = workspace.hourly(workspace.select(selection), place_names(locations))
     if dry_run:
@@ -129,7 +136,9 @@ def _hourly(
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
     remember(of_partitions(request.partitions, [place.key for place in workspace.settings.locations]))
-    return run_request(workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output)
+    return run_request(
+        workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output, wait=wait
+    )
 
 
 @main.command()
@@ -146,6 +155,7 @@ def _hourly(
 @click.option("--select", "selection", metavar="SELECTION", default="*", show_default=True, help="Which assets.")
 @locations_option
 @click.option("--restart", is_flag=True, help="Start over: everything anew. Broken off, it goes on.")
+@wait_option
 @dry_run_option
 @profile_run_options
 @engine_option
@@ -160,6 +170,7 @@ def backfill(
     selection: str,
     locations: str,
     restart: bool,
+    wait: bool,
     dry_run: bool,
     profile_run: bool,
     output: Path | None,
@@ -182,7 +193,7 @@ def backfill(
     if dry_run:
         return show_plan(workspace, request, as_json)
     return run_request(
-        workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output
+        workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output, wait=wait
     )
 
 
@@ -240,6 +251,8 @@ def run_request(
     as_json: bool,
     profile_run: bool,
     output: Path | None,
+    *,
+    wait: bool = False,
 ) -> int:
     quiet_prefect()
     from orchestration.cli.printing import print_summary
@@ -250,7 +263,7 @@ def run_request(
     console = console_for_people(to_stderr=True)
     try:
         with Live(console) if console.is_terminal and not as_json else Quiet(console) as listener:
-            summary = run(workspace, request, listener, title=title, flow_name=flow_name)
+            summary = run(workspace, request, listener, title=title, flow_name=flow_name, wait=wait)
     except KeyboardInterrupt:
         leave_interrupted()
     profile = summary.profile if profile_run else None

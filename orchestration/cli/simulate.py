@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from assets.variables import VARIABLES
 from orchestration.core.errors import UsageError
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings
 from resources.simulator.faults import parse_faults
+from resources.simulator.quota import parse_limits
 from resources.simulator.recorder import Recorder
+from resources.simulator.recordings import Recorded, load_recordings
 from resources.simulator.server import Simulator
 
 
-def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, record: Path | None) -> int:
+@dataclass(frozen=True)
+class Wrong:
+    """What is to go wrong, as the command line says it. seed: of what is drawn. limits: of calls; empty: none."""
+
+    faults: str = ""
+    seed: int = 0
+    limits: str = ""
+
+
+def serve(
+    settings: Settings, port: int, wrong: Wrong, *, replay: Path | None, newest_wins: bool, record: Path | None
+) -> int:
     """Serve on 127.0.0.1. replay: a folder with recorded answers. record: a folder to keep the source's in.
 
+    newest_wins: of recorded answers that disagree the last by name counts.
     Raises UsageError where what is asked for cannot be had.
     """
-    recorder = None if record is None else _recorder(settings, record, bool(replay or faults))
+    if record is not None and wrong.limits:
+        raise UsageError("--record goes without --limits", "The source has limits of its own.")
+    recorder = None if record is None else _recorder(settings, record, bool(replay or wrong.faults))
+    if newest_wins and replay is None:
+        raise UsageError("--newest-wins goes with --replay", "Name the folder of the recorded answers.")
     server = Simulator(
         now=settings.now,
         port=port,
-        replay=replay,
-        warn=lambda line: click.echo(f"note: {line}", err=True),
-        faults=parse_faults(faults),
+        replay=None if replay is None else _recordings(replay, newest_wins),
+        faults=parse_faults(wrong.faults, {at.key: (at.latitude, at.longitude) for at in settings.places}),
+        seed=wrong.seed,
+        limits=parse_limits(wrong.limits) if wrong.limits else None,
         injected=settings.clock.now is not None,
         pass_on=recorder,
     )
@@ -43,6 +64,13 @@ def serve(settings: Settings, port: int, faults: str, *, replay: Path | None, re
     finally:
         server.stop()
     return 0
+
+
+def _recordings(folder: Path, newest_wins: bool) -> Recorded:
+    def note(line: str) -> None:
+        click.echo(f"note: {line}", err=True)
+
+    return load_recordings(folder, note, newest_wins=newest_wins, wanted=VARIABLES)
 
 
 def _recorder(settings: Settings, folder: Path, has_others: bool) -> Recorder:

@@ -66,12 +66,12 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
     from orchestration.reports.json_text import to_json
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
-    from orchestration.reports.output import check_writable
+    from orchestration.reports.output import check_output
 
     if as_json and output is not None:
         raise UsageError("--json goes to standard output", "Leave out --output, or --json.")
     if output is not None:
-        check_writable(output, replaced=True)
+        check_output(output)
     workspace = open_workspace(profile)
     if as_json:
         click.echo(to_json([row.to_json() for row in step_rows(workspace, limit)]))
@@ -106,7 +106,7 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
     """
     from orchestration.reports.json_text import to_json
     from orchestration.reports.run_profile import (
-        check_output,
+        check_profile_output,
         last_runs,
         print_profile,
         print_runs,
@@ -118,7 +118,7 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
     if output is not None:
         if run is None or as_json:
             raise UsageError("--output is for the profile of one run", "Name the run, and leave out --json.")
-        check_output(output)
+        check_profile_output(output)
     workspace = open_workspace(profile)
     if run is None:
         found = last_runs(workspace, limit)

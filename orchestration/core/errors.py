@@ -86,9 +86,11 @@ class SourceError(RunError):
     """The source API could not give what was asked for; as itself: it failed (HTTP 5xx) at every attempt.
 
     of_location: it may be so because of one location; of others the source may be asked all the same.
+    attempts_left: so many of the attempts that it had were not made; 0 too where that is not known.
     """
 
     of_location = True
+    attempts_left = 0
 
 
 class SourceRefused(SourceError):
@@ -145,20 +147,32 @@ class SourceUnreachable(SourceError):
 class SourceLimited(SourceError):
     """A limit of calls (of a minute, an hour, a day) is used up, or the source asks to be left alone.
 
-    until: the moment from which on it may be asked again (aware); None where that is not known.
+    until: the moment from which on it may be asked again (aware); None where that is not known. wait_seconds: how long
+    that is from when this was raised, by the clock that ``until`` is of: it need not be the caller's; infinite where no
+    waiting will do.
     """
 
     of_location = False
 
-    def __init__(self, message: str, remedy: str = "", until: datetime | None = None) -> None:
+    def __init__(
+        self, message: str, remedy: str = "", until: datetime | None = None, wait_seconds: float | None = None
+    ) -> None:
         super().__init__(message, remedy)
         self.until = until
+        self.wait_seconds = wait_seconds
 
 
 class SourceNotAsked(SourceError):
-    """Not asked: requests before have shown that it would be no use. The message says what they met."""
+    """Not asked: requests before have shown that it would be no use.
+
+    because: what they met.
+    """
 
     of_location = False
+
+    def __init__(self, because: SourceError) -> None:
+        super().__init__(f"not asked: {because.message}", because.remedy)
+        self.because = because
 
 
 class FetchCancelled(SourceError):

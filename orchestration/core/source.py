@@ -9,9 +9,9 @@ Pure: this is what is asked of a source, not how it answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
@@ -27,12 +27,14 @@ class Answer:
     """What a source has for one location.
 
     rows: an Arrow table with the source's columns. digests: per requested day, also of one without rows, what tells
-    this day's rows from any others: equal for the same rows, however they were sent.
+    this day's rows from any others: equal for the same rows, however they were sent. lacking: the columns of which it
+    has nothing at all, and why, for people; they are null in ``rows``.
     """
 
     location: str
     rows: Any
     digests: Mapping[date, str]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,12 +42,14 @@ class Reply:
     """What a source sent to one request.
 
     answers: for its locations. asked: the moment of asking (aware), by the source's clock where that was compared.
-    body: what it sent, word for word; no secret is in it.
+    body: what it sent, word for word; no secret is in it. attempts_left: so many of the attempts that the request had
+    were not made; 0 too where that is not known.
     """
 
     answers: Sequence[Answer]
     asked: datetime
     body: bytes
+    attempts_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ class Source(Protocol[R]):
     def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[R]:
         """The requests that ask for every wanted partition once, in the order in which they are sent.
 
-        locations: the configured ones, of which ``wanted`` names some.
+        locations: the configured ones, of which ``wanted`` names some. Some locations of a request, on its days, are
+        one request too.
         """
         ...
 
@@ -126,8 +131,11 @@ class Source(Protocol[R]):
         """The same request for one of its locations."""
         ...
 
-    def fetch(self, request: R, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
-        """The reply to a request, without anything after the moment of asking. now: the clock (aware).
+    def fetch(
+        self, request: R, now: Callable[[], datetime], cancelled: Callable[[], bool], attempts: int | None = None
+    ) -> Reply:
+        """The reply to a request, without anything after the moment of asking. now: the clock (aware). attempts: so
+        often it is asked at the most; None: as configured. How many of them are left, reply and error say.
 
         Raises a SourceError of ``core.errors``: SourceUnreachable (no answer, or half of one), SourceLimited (asked too
         much), SourceRefused (the request is wrong), SourceNonsense (the answer is), FetchCancelled (``cancelled`` says
@@ -169,4 +177,21 @@ class Source(Protocol[R]):
 
     def is_elsewhere(self, then: Question, now: Question) -> bool:
         """Whether two questions are about locations so far apart that the source answers them with other rows."""
+        ...
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """A source that can be asked whether it is in good health."""
+
+    @property
+    def terms(self) -> str:
+        """How much of it may be asked, and whether with a key, for people; without secrets."""
+        ...
+
+    def examined(self, location: Location, now: Callable[[], datetime]) -> str:
+        """Ask it one small question: what it answered and how long that took, for people. Takes seconds at most.
+
+        Raises SourceError.
+        """
         ...

@@ -19,6 +19,7 @@ from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOu
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.asking import Askings
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.changes.tables import change_tables, foreign_columns
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -31,6 +32,7 @@ from orchestration.engine.restart import RestartRecord
 from orchestration.engine.run_context import RunContext
 from orchestration.engine.run_events import Listeners, RunEvents
 from orchestration.engine.run_record import RunRecord
+from orchestration.engine.scales import told_of_run
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
 from orchestration.engine.workspace import Workspace
@@ -50,13 +52,15 @@ def materialize(
     flow_name: str = MATERIALIZE,
     flow_run_id: str = "",
     make_engine: MakeEngine | None = None,
+    wait: bool = False,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. Failures in steps are in the summary; all others raise LakehouseError.
 
     Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
     flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
+    wait: for the limits of sources, however long they last, instead of failing; the warehouse is kept meanwhile.
     """
-    spans = Spans()
+    spans, askings = Spans(), Askings(wait, listener.warned)
     economize()
     settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
@@ -69,7 +73,7 @@ def materialize(
         check_ready(workspace, request)
         if request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
-        looked = look(workspace, request, run_id, spans)
+        looked = look(workspace, request, run_id, spans, askings)
         current = workspace.current(None if looked is None else looked.sent)
         plan, states = workspace.plan(request, current)
         if looked is not None:
@@ -93,7 +97,7 @@ def materialize(
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
             if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
-                looked = look(workspace, request, run_id, spans)
+                looked = look(workspace, request, run_id, spans, askings)
                 current = workspace.current(None if looked is None else looked.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
@@ -133,7 +137,7 @@ def materialize(
                 served = prefect_api(log_folder() / f"{run_id}-prefect.log")
                 ending.enter_context(spans.around(Phase.SERVER, served))
             with spans.span(Phase.PLAN):
-                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans)
+                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans, askings)
             record.runner = runner
             if events is not None:
                 events.runner = runner
@@ -165,7 +169,8 @@ def materialize(
                 cancel()
                 raise
             application_id = engine.application_id
-    outcomes = _outcomes(plan, runner)
+    with spans.span(Phase.END):
+        outcomes = told_of_run(workspace, _outcomes(plan, runner), states, runner.tables)
     ids = flow_run_id, application_id, record.unwritten
     summary = _summary(request, run_id, plan, outcomes, runner.tables, spans, title, *ids)
     if restart is not None:
@@ -230,10 +235,12 @@ def prepare(
     current: Current | None = None,
     looked: Look | None = None,
     spans: Spans | None = None,
+    askings: Askings | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
     """What runs a plan's steps, and what fetches for them (None where nothing is fetched).
 
-    current, looked: with which the plan was made, if sources were asked before. spans: measure it.
+    current, looked: with which the plan was made, if sources were asked before. spans: measure it. askings: how sources
+    are asked in this run; None: as ``looked`` asked them.
     """
     spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
@@ -274,6 +281,7 @@ def prepare(
             keep=workspace.raw.keep,
             run_id=run_id,
             spans=spans,
+            askings=askings,
         )
     return StepRunner(context, source), source
 

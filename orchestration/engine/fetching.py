@@ -1,12 +1,13 @@
 """Fetching for assets that have a source: requests for many locations at once, an answer or an error per location.
 
-A request is sent when the first of its locations is asked for. Where it fails for a reason that may lie in one of them,
-every location is asked for by itself, so that one bad location fails alone. What is brought belongs to one step of the
-plan, and is forgotten when that is done: fetching runs ahead of writing, but only by so much as the flow lets it.
+A request is sent when the first of its locations is asked for; ``asking`` knows how. What is brought belongs to one
+step of the plan, and is forgotten when that is done: fetching runs ahead of writing, but only by so much as the flow
+lets it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from orchestration.core.runs.decisions import Sourced
 from orchestration.core.runs.profile import Phase
 from orchestration.core.source import INGESTED_AT, Answer, FetchRequest, RawAnswer, Reply, Source
 from orchestration.core.state.freshness import NOT_ANSWERED
+from orchestration.engine.asking import Asking, Askings
 from orchestration.engine.profiling import Spans
 from resources.machine.clock import Clock
 
@@ -79,13 +81,15 @@ class FetchTask:
 class SharedFetch:
     """A request whose locations are asked for one by one, by several threads; sent once.
 
-    wanted: what it is for. keep: gets every reply, before its answers are given to anybody. measured: what it takes.
+    wanted: what it is for. asking: how its source is asked. keep: gets every reply, before its answers are given to
+    anybody. measured: what it takes.
     """
 
     def __init__(
         self,
         wanted: Wanted,
         source: Source[Any],
+        asking: Asking,
         request: FetchRequest,
         now: Clock,
         cancelled: Callable[[], bool],
@@ -93,7 +97,7 @@ class SharedFetch:
         measured: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.name, self.source = wanted.source, source
-        self._wanted = wanted
+        self._wanted, self._asking = wanted, asking
         self._request = request
         self._now = now
         self._cancelled = cancelled
@@ -118,41 +122,19 @@ class SharedFetch:
         """The moment at which a location that was answered was asked for."""
         return self._asked[location]
 
-    def give_up(self, error: SourceError) -> None:
-        """Answer with ``error`` for every location, unless it was asked for already."""
-        with self._lock:
-            if not self._answers:
-                self._answers = {location.key: error for location in self._request.locations}
-
     def forget(self) -> None:
         """Let go of the answers."""
         self._answers = {}
 
     def _ask(self) -> dict[str, Answer | SourceError]:
-        locations = self._request.locations
         try:
-            return {answer.location: answer for answer in self._fetch(self._request)}
-        except SourceError as error:
-            if len(locations) == 1 or not error.of_location:
-                return {location.key: error for location in locations}
-        found: dict[str, Answer | SourceError] = {}
-        for location in locations:
-            found[location.key] = brought = self._ask_one(location)
-            if isinstance(brought, SourceError) and not brought.of_location:
-                return {**{other.key: brought for other in locations}, **found}
-        return found
+            return self._asking.ask(self.source, self._request, self._now, self._cancelled, self._got)
+        except SourceError as error:  # before it was its turn
+            return {location.key: error for location in self._request.locations}
 
-    def _ask_one(self, location: Location) -> Answer | SourceError:
-        try:
-            return self._fetch(self.source.alone(self._request, location))[0]
-        except SourceError as error:
-            return error
-
-    def _fetch(self, request: FetchRequest) -> Sequence[Answer]:
-        reply = self.source.fetch(request, self._now, self._cancelled)
+    def _got(self, request: FetchRequest, reply: Reply) -> None:
         self._keep(self._wanted, request, reply)
         self._asked |= dict.fromkeys((answer.location for answer in reply.answers), reply.asked)
-        return reply.answers
 
 
 class Fetching:
@@ -160,7 +142,8 @@ class Fetching:
 
     sources: by name. wanted: by the id of the step that it is for, in the steps' order. locations: the configured ones.
     earlier: what was asked for already is not asked for again. keep: gets every reply; None: they are not kept.
-    run_id: of the run that asks. spans: measure what that takes.
+    run_id: of the run that asks. spans: measure what that takes. askings: how sources are asked all over the run; None:
+    as ``earlier`` asked them.
     """
 
     def __init__(
@@ -174,8 +157,10 @@ class Fetching:
         keep: Keep | None = None,
         run_id: str = "",
         spans: Spans | None = None,
+        askings: Askings | None = None,
     ) -> None:
         spans = spans or Spans()
+        self._askings: Askings = askings or (Askings() if earlier is None else earlier._askings)
         self._now = now
         self._keep, self._run_id, self._sources = keep, run_id, sources
         self._wanted = dict(wanted)
@@ -193,10 +178,14 @@ class Fetching:
             there = [] if earlier is None else earlier._tasks_with(what)
             tasks += [replace(task, step=step) for task in there]
             left = what.partitions - PartitionSet.union_of(task.partitions for task in there)
+            asking = self._askings.of(what.source)
+            asking.of(what.partitions.locations)
             for request in source.requests(left, locations):
                 tasks += [FetchTask(len(self._fetches), at.key, request.days, step) for at in request.locations]
                 measured = partial(spans.span, Phase.FETCH, step)
-                self._fetches.append(SharedFetch(what, source, request, now, is_cancelled, self._kept, measured))
+                self._fetches.append(
+                    SharedFetch(what, source, asking, request, now, is_cancelled, self._kept, measured)
+                )
         self.tasks: tuple[FetchTask, ...] = tuple(tasks)
         self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 
@@ -214,22 +203,11 @@ class Fetching:
         return int(answer.rows.num_rows)
 
     def fetch_all(self) -> None:
-        """Bring everything, some requests at a time; what goes wrong is in ``errors``.
-
-        Where a source is unreachable or its limit used up, what it was not asked for yet is not asked for.
-        """
-        outages: dict[str, SourceError] = {}
+        """Bring everything, some requests at a time; what goes wrong is in ``errors``."""
 
         def bring(task: FetchTask) -> None:
-            fetch = self._fetches[task.request]
-            outage = outages.get(fetch.name)
-            if outage is not None:
-                fetch.give_up(outage)
-            try:
+            with contextlib.suppress(SourceError):  # remembered
                 self.fetch(task)
-            except SourceError as error:  # remembered
-                if not error.of_location:
-                    outages.setdefault(fetch.name, error)
 
         pool = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
         try:
@@ -291,7 +269,7 @@ class Fetching:
             asked = iso(fetch.asked_at(answer.location))
             for day, digest in answer.digests.items():
                 whole = not fetch.source.more_may_come(day)
-                found[PartitionKey(day, answer.location)] = Sourced(digest, asked, whole=whole)
+                found[PartitionKey(day, answer.location)] = Sourced(digest, asked, whole=whole, lacking=answer.lacking)
         return found
 
     def sent(self, step: str) -> dict[PartitionKey, str]:

@@ -9,13 +9,14 @@ fails the task where the server is away.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orchestration.core.errors import RunError
+from orchestration.core.errors import RunError, SourceNotAsked
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.causes import alike_once
 from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
@@ -35,6 +36,8 @@ PARTITIONS_A_SLOT = 2_000
 WAITING_THREADS = 24
 """A task takes a thread from when it is submitted, also while it waits for others."""
 HISTORY_SECONDS = 30
+NOT_ASKED = "NotAsked"
+"""Name of the state of a fetch that was not tried any more. What depends on it runs, as after one that failed."""
 MATERIALIZE, BACKFILL = "materialize", "backfill"
 """Names of flows."""
 STEPS_ARTIFACT, CHUNKS_ARTIFACT = "run-steps", "backfill-chunks"
@@ -129,21 +132,28 @@ def submit_tasks(work: Work, name: str) -> None:
 
     plan, runner, source, listener = work.plan, work.runner, work.source, work.listener
     fetching, working = threading.Semaphore(FETCHES_AT_ONCE), Slots(work.parallel_steps)
+    shared = set[int]()  # errors that several locations of a request have, which are told once
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def fetch(step_id: str, number: int) -> State[Any]:
         assert source is not None
-        group, rows, failed = source.groups_of(step_id)[number], 0, list[str]()
+        group, rows, failed, not_asked = source.groups_of(step_id)[number], 0, list[str](), list[str]()
         with fetching:
             for item in group:
                 try:
                     rows += source.fetch(item)
+                except SourceNotAsked as error:
+                    not_asked.append(explain(error))
                 except Exception as error:  # whatever goes wrong is reported on this task  # noqa: BLE001
-                    listener.fetched(item, explain(error))
+                    if id(error) not in shared:
+                        shared.add(id(error))
+                        listener.fetched(item, explain(error))
                     failed.append(explain(error) if len(group) == 1 else f"{item}: {explain(error)}")
                 else:
                     listener.fetched(item, None)
         told = alike_once(failed, "", [item.location for item in group])
+        if not_asked and not rows and not told:  # nothing went wrong here: that is told once, where it did
+            return Completed(message=not_asked[0], name=NOT_ASKED)
         return Failed(message="; ".join(told)) if told else Completed(message=f"{rows} hours")
 
     @task(cache_policy=NO_CACHE, persist_result=False)
@@ -172,7 +182,7 @@ def submit_tasks(work: Work, name: str) -> None:
     steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
     fetched = [step for step in steps if runner.needs_source(step)]
     chunks_ahead = ahead_of([len(step.fetched) for step in fetched])
-    with work.spans.span(Phase.STEPS):
+    with work.spans.span(Phase.STEPS), _cancelled_first(source):
         for item in steps:
             if runner.needs_source(item):
                 number = fetched.index(item)
@@ -195,6 +205,17 @@ def submit_tasks(work: Work, name: str) -> None:
                 create_table_artifact(table=table, key=key, description=name)
             except Exception as error:  # the work is done: a server that is away does not undo it  # noqa: BLE001
                 get_run_logger().warning("the artifact %s could not be kept (%s)", key, explain(error))
+
+
+@contextlib.contextmanager
+def _cancelled_first(source: Fetching | None) -> Iterator[None]:
+    """A signal ends the fetches before their threads are waited for: one of them may wait for a limit, for hours."""
+    try:
+        yield
+    except BaseException:
+        if source is not None:
+            source.cancel()
+        raise
 
 
 def ahead_of(sizes: Sequence[int]) -> int:

@@ -94,7 +94,8 @@ class FoldedAsset:
         one, other = self._question(then), self._question(now)
         if one is None or other is None:
             return False
-        return one.domain != other.domain or self.source.is_elsewhere(one, other)
+        # A column that was never asked for makes no row another's.
+        return bool(self.source.difference("", replace(one, variables=other.variables), other))
 
     def _question(self, name: str) -> Question | None:
         return self.asked.get(name) or self.own.questions.get(name)

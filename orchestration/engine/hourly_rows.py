@@ -47,7 +47,7 @@ class HourlyTable:
         coded = pc.dictionary_encode(self.rows[self.location].combine_chunks())
         coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
         codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        return codes, _hours(self.rows[self.instant]), coded.dictionary.to_pylist()
+        return codes, hours_since_1970(self.rows[self.instant]), coded.dictionary.to_pylist()
 
     @cached_property
     def _places(self) -> tuple[Any, list[PartitionKey], Any]:
@@ -123,7 +123,7 @@ class HourlyTable:
             same &= numbers[1:] == numbers[:-1]
         some = np.zeros(len(order), dtype=bool)
         for name in self.columns:
-            values, present = _numbers(self.rows[name])
+            values, present = as_numbers(self.rows[name])
             values, present = values[order], present[order]
             some |= present
             same &= np.where(present[1:] & present[:-1], values[1:] == values[:-1], present[1:] == present[:-1])
@@ -138,7 +138,7 @@ class HourlyTable:
         return found
 
 
-def _hours(instants: Any) -> Any:
+def hours_since_1970(instants: Any) -> Any:
     """Hours since 1970 of instants."""
     import pyarrow as pa
 
@@ -152,7 +152,7 @@ def _present(column: Any) -> Any:
     return pc.is_valid(column).to_numpy()
 
 
-def _numbers(column: Any) -> tuple[Any, Any]:
+def as_numbers(column: Any) -> tuple[Any, Any]:
     """A column as numbers where it has them (text as codes), and where it has a value."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -165,7 +165,7 @@ def _numbers(column: Any) -> tuple[Any, Any]:
 
 def _breaks(rule: RowRule, column: Any) -> Any:
     """Where a column breaks a rule; null breaks none but ``null``."""
-    values, present = _numbers(column)
+    values, present = as_numbers(column)
     match rule.kind:
         case "null":
             return ~present

@@ -6,12 +6,14 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestration.core.errors import SourceNotAsked
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.request import Request
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.asking import Askings
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import explain
@@ -36,8 +38,12 @@ class Look:
     @property
     def problems(self) -> list[str]:
         """What could not be asked, a line each."""
-        errors = (item for asset in self.assets for item in self.source.errors(asset).items())
-        return [f"{task}: {explain(error)}" for task, error in errors]
+        errors = [item for asset in self.assets for item in self.source.errors(asset).items()]
+        told = [f"{task}: {explain(error)}" for task, error in errors if not isinstance(error, SourceNotAsked)]
+        if not_asked := [(task, error) for task, error in errors if isinstance(error, SourceNotAsked)]:
+            left = PartitionSet.union_of(task.partitions for task, _ in not_asked)
+            told.append(f"not asked: {left}" if told else f"{left}: {explain(not_asked[0][1])}")
+        return told
 
     def keep_moments(self, workspace: Workspace, plan: Plan, run_id: str) -> None:
         """Keep when sources were asked for what they had nothing new of: what no step of ``plan`` makes."""
@@ -56,10 +62,17 @@ class Look:
         return any(one.version != other.version for one, other in states)
 
 
-def look(workspace: Workspace, request: Request, run_id: str = "", spans: Spans | None = None) -> Look | None:
+def look(
+    workspace: Workspace,
+    request: Request,
+    run_id: str = "",
+    spans: Spans | None = None,
+    askings: Askings | None = None,
+) -> Look | None:
     """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset.
 
-    run_id: of the run that goes on with it, and keeps the answers; empty where none does. spans: measure it.
+    run_id: of the run that goes on with it, and keeps the answers; empty where none does. spans: measure it. askings:
+    how sources are asked in that run.
     """
     if not request.compare:
         return None
@@ -73,7 +86,14 @@ def look(workspace: Workspace, request: Request, run_id: str = "", spans: Spans 
     sent: dict[str, dict[PartitionKey, str]] = {}
     with spans.span(Phase.LOOK):
         source = Fetching(
-            workspace.sources, wanted, settings.places, settings.now, keep=keep, run_id=run_id, spans=spans
+            workspace.sources,
+            wanted,
+            settings.places,
+            settings.now,
+            keep=keep,
+            run_id=run_id,
+            spans=spans,
+            askings=askings,
         )
         source.fetch_all()
         for asset in fetched:

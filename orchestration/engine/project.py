@@ -17,6 +17,7 @@ from orchestration.core.declarations.asset import Asset, check_source
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.figures import Figures
+from orchestration.core.declarations.scales import WatchedScale, check_scales
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Source
 from orchestration.engine.changes.past import Past
@@ -54,7 +55,8 @@ class Project:
     simulated: stands in for the sources, on this machine, by a clock: gives the flags that make settings ask it.
     insights: sentences about what the tables say, from a function that reads an asset's rows.
     figures: what of its tables people come for, for a page of the report.
-    Raises DeclarationError for an asset whose source is unknown, and for figures of an asset that is.
+    scales: which of its sources may change, by the key of the asset whose rows show it.
+    Raises DeclarationError for an asset whose source is unknown, and for figures and scales of an asset that is.
     """
 
     title: str
@@ -72,12 +74,14 @@ class Project:
     simulated: Callable[[Clock], AbstractContextManager[Mapping[str, Any]]] | None = None
     insights: Callable[[Callable[[str], list[dict[str, Any]]]], list[str]] | None = None
     figures: Figures | None = None
+    scales: Mapping[str, WatchedScale] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for asset in self.catalog:
             check_source(asset, self.sources)
         if self.figures is not None:
             self.figures.check({asset.key: asset for asset in self.catalog})
+        check_scales(self.scales, {asset.key: asset for asset in self.catalog})
 
     @cached_property
     def fetched(self) -> tuple[Asset, ...]:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -49,6 +49,14 @@ ENGINES = {"embedded": ("Sail", "pysail"), "spark": ("Spark", "pyspark")}
 
 Columns = Callable[[str, TableState], ColumnLineage | None]
 """What the columns of an asset are made from by its code of now, as its table's state has it; None for not known."""
+
+
+def _version(package: str) -> str:
+    """Of an installed package; events are told without it too."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 class Sending(Protocol):
@@ -100,7 +108,7 @@ class RunEvents:
         settings = workspace.settings
         name, package = ENGINES[settings.engine]
         self._run = RunFacts(
-            run_id, job, settings.openlineage.namespace, title, name, version(package), package_version()
+            run_id, job, settings.openlineage.namespace, title, name, _version(package), package_version()
         )
         self._workspace = workspace
         self._sender = sender

@@ -31,7 +31,7 @@ class Wipe:
 
     def in_words(self) -> str:
         told = self.partitions.in_full()  # it is asked for: nothing may be hidden behind two ends of a list
-        return f"remove {self.asset} {told} ({len(self.partitions)} partitions, {self.rows} rows)"
+        return f"remove {self.asset} {told} ({len(self.partitions)} partitions, {self.rows:,} rows)"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "rows": self.rows}

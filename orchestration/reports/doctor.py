@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from psutil import virtual_memory
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
+from orchestration.core.errors import EnvironmentError_, LakehouseError, SourceUnreachable, UsageError
+from orchestration.core.source import Examinable
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
@@ -37,6 +39,7 @@ from resources.storage.files import open_files
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 FREE_GIB = 2
 GONE_SHOWN = 5
+SOURCE_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,9 @@ class Finding:
         return line if self.ok or not self.remedy else f"{line}\n       → {self.remedy}"
 
 
-def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
-    """Look at Python, the engines, configuration, declarations, warehouse, cluster and Prefect; never raises
-    LakehouseError. of: gives the project, or raises DeclarationError.
+def examine(of: Callable[[], Project], profile: str | None, offline: bool = False) -> list[Finding]:
+    """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
+    raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
     """
     findings = [_look("Python", _python)]
     try:
@@ -87,8 +90,46 @@ def examine(of: Callable[[], Project], profile: str | None) -> list[Finding]:
         if (folder := workspace.warehouse.folder) is not None:
             findings.append(_look("folders", partial(_folders, folder)))
     findings.append(_look("Prefect", _prefect))
-    findings += [_look("source", partial(_source, project, settings, name)) for name in _sources(project)]
+    for name in _sources(project):
+        findings += examine_source(project, settings, name, offline)
     return findings
+
+
+def examine_source(project: Project, settings: Settings, name: str, offline: bool) -> list[Finding]:
+    """Ask a source one small question, unless ``offline``; never raises LakehouseError."""
+    try:
+        source = project.sources[name](settings)
+    except LakehouseError as error:
+        return [Finding("source", False, error.message, error.remedy)]
+    if not isinstance(source, Examinable):
+        return [Finding("source", True, source.address)]
+    limits = Finding("limits of the source", True, source.terms)
+    if offline:
+        return [Finding("source", True, f"{source.address} (not asked)"), limits]
+    ask = partial(source.examined, settings.places[0], settings.now)
+    return [_look("source", partial(_in_time, ask, source.address)), limits]
+
+
+def _in_time(ask: Callable[[], str], address: str) -> str:
+    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time."""
+    found: list[str | Exception] = []
+
+    def run() -> None:
+        try:
+            found.append(ask())
+        except Exception as error:  # noqa: BLE001 (raised again below)
+            found.append(error)
+
+    asking = Thread(target=run, daemon=True)
+    asking.start()
+    asking.join(SOURCE_SECONDS)
+    if not found:
+        raise SourceUnreachable(
+            f"{address} did not answer within {SOURCE_SECONDS} s", "Look at this machine's network."
+        )
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
 
 
 def examine_engines(engine: str) -> list[Finding]:
@@ -350,10 +391,6 @@ def _why_not_writable(folder: Path) -> str:
 
 def _sources(project: Project) -> list[str]:
     return sorted({str(asset.source) for asset in project.fetched})
-
-
-def _source(project: Project, settings: Settings, name: str) -> str:
-    return project.sources[name](settings).address
 
 
 def _prefect() -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, write_to_textfile
 
-from orchestration.core.errors import UsageError
+from orchestration.core.calendar import midnight
+from orchestration.core.errors import LakehouseError, UsageError, in_a_line
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.freshness import NO_LONGER_CONFIGURED, State
 from orchestration.core.state.holes import HOLE, Holes
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags
+from orchestration.engine.scales import ChangedScale, read_changed_scales
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.status import StatusGroup, read_status
 from resources.delta.step_history import StepHistory, StepRow
@@ -37,13 +39,17 @@ def step_rows(workspace: Workspace, limit: int | None = None) -> list[StepRow]:
 def read_metrics(workspace: Workspace, warn: Callable[[str], None]) -> CollectorRegistry:
     """All metrics of a warehouse, from its tables, its journal and its history of steps.
 
-    A history that cannot be read is warned of, and done without: it says nothing of the tables.
+    A history that cannot be read is warned of, and done without: it says nothing of the tables. So are rows.
     """
-    keys, steps = workspace.catalog.keys, list[StepRow]()
+    keys, steps, scales = workspace.catalog.keys, list[StepRow](), list[ChangedScale]()
     try:
         steps = step_rows(workspace)
     except UsageError as error:
         warn(str(error))
+    try:
+        scales = read_changed_scales(workspace)
+    except (LakehouseError, OSError) as error:
+        warn(f"whether a scale changed cannot be told ({in_a_line(error)})")
     statuses = read_status(workspace, keys)
     return metrics(
         statuses.groups,
@@ -51,6 +57,7 @@ def read_metrics(workspace: Workspace, warn: Callable[[str], None]) -> Collector
         Journal(workspace.warehouse.uri).entries(KEPT),
         steps,
         statuses.holes.values(),
+        scales,
     )
 
 
@@ -60,13 +67,16 @@ def metrics(
     entries: Sequence[RunEntry],
     steps: Sequence[StepRow],
     holes: Iterable[Holes] = (),
+    scales: Iterable[ChangedScale] = (),
 ) -> CollectorRegistry:
-    """The metrics of what was read. entries, steps: newest run first. holes: of assets that have days."""
+    """The metrics of what was read. entries, steps: newest run first. holes: of assets that have days. scales: changed
+    of late."""
     registry = CollectorRegistry()
     statuses = tuple(statuses)
     _partitions(registry, statuses)
     _values(registry, statuses)
     _holes(registry, holes)
+    _scales(registry, scales)
     _lags(registry, lags)
     _last_steps(registry, steps)
     _runs(registry, entries)
@@ -154,6 +164,19 @@ def _holes(registry: CollectorRegistry, holes: Iterable[Holes]) -> None:
             missing.labels(of.asset, location).set(len(of.missing.days_of(location)))
         for location in of.gaps.locations:
             gaps.labels(of.asset, location).set(len(of.gaps.days_of(location)))
+
+
+def _scales(registry: CollectorRegistry, scales: Iterable[ChangedScale]) -> None:
+    """None where no scale changed of late, as with holes."""
+    changed = Gauge(
+        "aqi_scale_changed_timestamp_seconds",
+        "The first day, among the newest ones, that follows another scale of its source than those before it",
+        ["asset", "location"],
+        registry=registry,
+    )
+    for one in scales:
+        for location in one.locations:
+            changed.labels(one.asset, location).set(midnight(one.first).timestamp())
 
 
 def _lags(registry: CollectorRegistry, lags: Iterable[Lag]) -> None:

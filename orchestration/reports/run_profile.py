@@ -21,7 +21,7 @@ from orchestration.core.runs.journal import RunEntry
 from orchestration.core.runs.profile import OF_STEP, Phase, Profile, StepTimes, by_asset
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.json_text import to_json
-from orchestration.reports.output import check_writable
+from orchestration.reports.output import check_output, write_output
 from orchestration.reports.run_picture import in_svg
 from resources.storage.journal import Journal
 from resources.storage.run_profiles import RunProfiles
@@ -147,22 +147,20 @@ FORMS: Mapping[str, Callable[[Profile], str]] = {
 """What is written to a file, by the end of its name."""
 
 
-def check_output(output: Path) -> None:
+def check_profile_output(output: Path) -> None:
     """Raises UsageError where a profile cannot be written to a file of that name; before any work."""
     if output.suffix not in FORMS:
         raise UsageError(
             f"{output}: a profile is written as {', '.join(FORMS)} (got {output.suffix!r})",
             f"Name such a file, for instance {output.stem or 'run'}.svg.",
         )
-    if not output.parent.is_dir():
-        raise UsageError(f"{output} cannot be written: {output.parent} is no folder", "Make it first.")
-    check_writable(output)
+    check_output(output)
 
 
 def write_profile(profile: Profile, output: Path) -> None:
     """Write it in the form that the end of the name says. Raises RunError: by now the run is done."""
     try:
-        output.write_text(FORMS[output.suffix](profile), encoding="utf-8")
+        write_output(str(output), FORMS[output.suffix](profile))
     except OSError as error:
         raise RunError(
             f"{output} cannot be written ({error.strerror})",

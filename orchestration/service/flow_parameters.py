@@ -43,6 +43,7 @@ Places = Annotated[
     BeforeValidator(_places),
     WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
 ]
+Waits = Annotated[bool, Field(description="Wait for a used-up limit of the source instead of failing.")]
 Profile = Annotated[str | None, Field(description="local, yarn, or the path of a YAML file; none: the machine's.")]
 
 
@@ -58,6 +59,7 @@ class Materialize(_Parameters):
     locations: Places = Field([], description="Only these places; none: all configured.")
     hourly: bool = Field(False, description="Today, the days that the provider still revises, and what a gap left.")
     force: bool = Field(False, description="Fetch and make what is fresh too.")
+    wait: Waits = False
     profile: Profile = None
 
     @model_validator(mode="after")
@@ -77,6 +79,7 @@ class Backfill(_Parameters):
     select: str = Field("*", min_length=1, description="Which assets: *, a key, a glob, +x, x+, layer:gold, …")
     locations: Places = Field([], description="Only these places; none: all configured.")
     restart: bool = Field(False, description="Make everything anew; broken off, it goes on.")
+    wait: Waits = False
     profile: Profile = None
 
     @model_validator(mode="after")

@@ -64,6 +64,7 @@ def materialize(
     locations: Any = (),
     hourly: bool = False,
     force: bool = False,
+    wait: bool = False,
     profile: str | None = None,
 ) -> State[Any]:
     """`aqi materialize SELECTION`, of a RANGE or hourly."""
@@ -78,6 +79,7 @@ def backfill(
     select: str = "*",
     locations: Any = (),
     restart: bool = False,
+    wait: bool = False,
     profile: str | None = None,
 ) -> State[Any]:
     """`aqi backfill`."""
@@ -100,7 +102,8 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
         if isinstance(parameters, Maintenance):
             return _maintain(workspace)
         request, title = _request(workspace, parameters)
-        summary = run_request(workspace, request, Logged(get_run_logger()), title=title, flow_run_id=str(flow_run.id))
+        logged, flow_run_id = Logged(get_run_logger()), str(flow_run.id)
+        summary = run_request(workspace, request, logged, title=title, flow_run_id=flow_run_id, wait=parameters.wait)
         if isinstance(parameters, Materialize) and parameters.hourly:
             _leave_report(workspace)
     except WarehouseLocked as error:

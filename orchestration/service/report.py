@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.output import write_output
 from orchestration.reports.page import render_page
 from orchestration.reports.page.head import without_secrets
-from orchestration.reports.page.output import write_output
 
 
 def leave_report(workspace: Workspace, warn: Callable[[str], None]) -> None:

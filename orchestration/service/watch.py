@@ -14,12 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from orchestration.core.alerts.incident_words import Broken, Incomplete, Lacking, Lag, command_to_run
+from orchestration.core.alerts.incident_words import Broken, ChangedScale, Incomplete, Lacking, Lag, command_to_run
 from orchestration.core.alerts.incidents import (
     Observation,
     ServerView,
@@ -34,23 +32,20 @@ from orchestration.core.alerts.incidents import (
 from orchestration.core.alerts.watch_state import Event, Incident, Kind, Message, WatchState
 from orchestration.core.calendar import iso
 from orchestration.core.errors import LakehouseError, in_a_line
-from orchestration.core.partitions.keys import PartitionSet
 from orchestration.engine.exclusive import log_folder
-from orchestration.engine.workspace import Workspace
-from orchestration.project import open_workspace
 from orchestration.service.deployments import deployment_name, environment_tags
+from orchestration.service.watched import Say, Sources
 from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.delta.warehouse import Warehouse
 from resources.machine.addresses import without_secrets
 from resources.machine.clock import Clock, system_clock
-from resources.prefect.client import PAGE, why_unseen
-from resources.prefect.runs import Unmade, read_server
+from resources.prefect.client import why_unseen
 from resources.settings.load import Settings
-from resources.settings.operations import DeploymentSettings
 from resources.spark.on_yarn import resolve_warehouse
 from resources.storage.files import open_files
-from resources.storage.journal import Journal
 from resources.storage.whole_files import write_whole
+
+__all__ = ["Look", "Sources", "Watch", "a_test", "make_watch", "state_file"]
 
 SENDING_SECONDS = 30.0
 """A channel holds a look up no longer."""
@@ -59,8 +54,8 @@ ReadServer = Callable[[WatchState], ServerView]
 ReadLags = Callable[[], Sequence[Lag]]
 ReadIncomplete = Callable[[], Sequence[Incomplete]]
 ReadMissing = Callable[[], Sequence[Lacking]]
+ReadScales = Callable[[], Sequence[ChangedScale]]
 ReadBroken = Callable[[], Sequence[Broken]]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -89,9 +84,9 @@ class Watch:
     """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
 
     Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
-    wanted and not there. read_broken: damaged tables. unmade: what of partitions is not made; None: nobody can tell.
-    clock: the real time, also where the settings have another for the tables. sending_seconds: a channel holds a look
-    up no longer.
+    wanted and not there. read_broken: damaged tables. read_scales: what changed of late. unmade: what of partitions is
+    not made; None: nobody can tell. clock: the real time, also where the settings have another for the tables.
+    sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -104,6 +99,7 @@ class Watch:
         *,
         read_incomplete: ReadIncomplete = tuple,
         read_missing: ReadMissing = tuple,
+        read_scales: ReadScales = tuple,
         read_broken: ReadBroken = tuple,
         unmade: StillUnmade | None = None,
         api_url: str = "",
@@ -114,7 +110,8 @@ class Watch:
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
-        self._read_missing, self._read_broken, self._unmade = read_missing, read_broken, unmade
+        self._read_missing, self._read_broken, self._read_scales = read_missing, read_broken, read_scales
+        self._unmade = unmade
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -169,6 +166,7 @@ class Watch:
             unmade = self._unmade
         except Exception as error:  # becomes an incident  # noqa: BLE001
             unseen.append(Unseen(Kind.TABLES, in_a_line(error), "aqi doctor, then aqi status"))
+        scales = self._changed_scales() if tables else None
         for item in unseen:
             self._say(f"the {item.source} could not be looked at ({item.why})")
         if server is not None and not server.deployments and not self._told_of_none:
@@ -177,7 +175,15 @@ class Watch:
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
         days = self._settings.hourly.catch_up_days
         told: dict[str, Any] = {"catch_up": catch_up, "environment": environment, "catch_up_days": days}
-        return Observation(now, server, unseen=tuple(unseen), unmade=unmade, **told, **tables)
+        return Observation(now, server, unseen=tuple(unseen), unmade=unmade, scales=scales, **told, **tables)
+
+    def _changed_scales(self) -> tuple[ChangedScale, ...] | None:
+        """None where rows cannot be read: whose table that is, status and runs tell."""
+        try:
+            return tuple(self._read_scales())
+        except Exception as error:  # what is known lasts  # noqa: BLE001
+            self._say(f"whether a scale changed cannot be told ({in_a_line(error)})")
+            return None
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
         """The state after everything was sent that a channel takes, and whether it took everything."""
@@ -256,6 +262,7 @@ def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str
         say,
         read_incomplete=sources.incomplete,
         read_missing=sources.missing,
+        read_scales=sources.scales,
         read_broken=sources.broken,
         unmade=sources.still_unmade,
         api_url=api_url,
@@ -267,116 +274,6 @@ def a_test(now: Clock = system_clock, environment: str = "") -> Message:
     at = iso(now())
     text = "Sent by `aqi watch --test`. Nothing is wrong."
     return Message(Event.TEST, "test", "test", "a test of this channel", text, at, at, environment)
-
-
-class Sources:
-    """What a watch reads: the server and the tables. page: so many items are asked of the server at once."""
-
-    def __init__(self, settings: Settings, api_url: str, say: Say, page: int = PAGE) -> None:
-        self._settings, self._api_url, self._say, self._page = settings, api_url, say, page
-
-    @cached_property
-    def _workspace(self) -> Workspace:
-        return open_workspace(self._settings)
-
-    def lags(self) -> Sequence[Lag]:
-        """How far the tables lie behind that have a target."""
-        from orchestration.engine.lags import read_lags
-
-        keys = [asset.key for asset in self._workspace.catalog if asset.fresh_within_hours is not None]
-        return read_lags(self._workspace, keys)
-
-    def incomplete(self) -> Sequence[Incomplete]:
-        """The partitions that lack values."""
-        from orchestration.engine.lags import read_incomplete
-
-        return read_incomplete(self._workspace, self._workspace.catalog.keys)
-
-    def server(self, state: WatchState) -> ServerView:
-        """The deployments of the environment and their runs."""
-        known = {
-            deployment_name(self._settings, name): deployment.late_after_minutes
-            for name, deployment in self._settings.deployments.items()
-            if deployment is not None
-        }
-        default: float = DeploymentSettings.model_fields["late_after_minutes"].default
-        tags = environment_tags(self._settings)
-        return read_server(
-            self._api_url,
-            tags,
-            state,
-            system_clock(),
-            lambda name: timedelta(minutes=known.get(name, default)),
-            self._unmade(),
-            self._page,
-        )
-
-    def missing(self) -> Sequence[Lacking]:
-        """What is wanted and not there, of each table, and what makes it."""
-        workspace = self._workspace
-        if not self._settings.since:
-            return ()
-        found = workspace.holes(workspace.catalog.keys)
-        return [
-            Lacking(key, of.missing, tuple(workspace.fill_commands(of.missing, [key]))) for key, of in found.items()
-        ]
-
-    def broken(self) -> Sequence[Broken]:
-        """The tables that are damaged, and those of which a repair is not done."""
-        from orchestration.engine.unmade import broken_tables
-
-        return broken_tables(self._workspace)
-
-    def still_unmade(
-        self, unmade: Mapping[str, PartitionSet], since: datetime, forced: bool
-    ) -> Mapping[str, PartitionSet]:
-        """What of partitions nobody has made since; all of it where that cannot be told."""
-        from orchestration.engine.unmade import still_unmade
-
-        try:
-            return still_unmade(self._workspace, unmade, since, forced=forced)
-        except Exception as error:  # it lasts until that is known  # noqa: BLE001
-            self._say(f"whether partitions were made cannot be told ({in_a_line(error)})")
-            return unmade
-
-    def _unmade(self) -> Unmade:
-        """From the journal, which is read when the first run asks; what is not in there, from what was asked for."""
-        read: dict[str, tuple[tuple[str, PartitionSet], ...]] | None = None
-
-        def of(
-            flow_run_id: str, flow: str, parameters: Mapping[str, Any], began: datetime
-        ) -> tuple[tuple[str, PartitionSet], ...]:
-            nonlocal read
-            if read is None:
-                read = self._from_journal()
-            return read.get(flow_run_id) or self._asked_for(flow, parameters, began)
-
-        return of
-
-    def _asked_for(
-        self, flow: str, parameters: Mapping[str, Any], began: datetime
-    ) -> tuple[tuple[str, PartitionSet], ...]:
-        """What a run was to make that says nothing of itself, as far as it is not right."""
-        from orchestration.engine.unmade import still_unmade
-        from orchestration.service.asked_for import partitions_of
-
-        try:
-            asked = partitions_of(self._workspace, flow, parameters, began)
-            forced = bool(parameters.get("force") or parameters.get("restart"))
-            return tuple(still_unmade(self._workspace, asked, began, forced=forced).items())
-        except Exception as error:  # it explains, no more  # noqa: BLE001
-            self._say(f"what a run was to make cannot be told ({in_a_line(error)})")
-            return ()
-
-    def _from_journal(self) -> dict[str, tuple[tuple[str, PartitionSet], ...]]:
-        found: dict[str, tuple[tuple[str, PartitionSet], ...]] = {}
-        try:
-            for entry in reversed(Journal(self._workspace.warehouse.uri).entries()):  # the last of a run counts
-                left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
-                found[entry.flow_run_id] = tuple((asset, rest) for asset, rest in left.items() if rest)
-        except Exception as error:  # it explains, no more  # noqa: BLE001
-            self._say(f"the journal of runs cannot be read ({in_a_line(error)})")
-        return found
 
 
 def _warehouse(settings: Settings) -> str:

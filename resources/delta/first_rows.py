@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.scheme import PartitionColumns
+from resources.delta.look import check_files
+from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
+from resources.storage.patience import answered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,13 +41,13 @@ def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None,
     Raises WarehouseError where the table cannot be read.
     """
     import pyarrow as pa
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        table = DeltaTable(uri, version=version)
+        table = open_table(uri, version)
         if limit is not None and limit <= FEW_ROWS and _is_plain(table):
             return _first_rows(table, key, limit, within)
+        check_files(uri, table)
         return _all_rows(table, key, limit, within)
     except (DeltaError, OSError, pa.ArrowException, KeyError) as error:
         raise WarehouseError(
@@ -68,7 +71,8 @@ def _all_rows(table: Any, key: Sequence[str], limit: int | None, within: Within 
     filters: list[tuple[str, str, Any]] = []
     if within is not None and within.days is not None:
         filters = [(within.columns.day, ">=", within.days[0]), (within.columns.day, "<=", within.days[1])]
-    rows = table.to_pyarrow_table(filters=filters or None)
+    uri = str(table.table_uri)
+    rows = answered(uri, uri, lambda: table.to_pyarrow_table(filters=filters or None))
     if within is not None and within.locations is not None:  # not by a filter: see ``Warehouse.read_partitions``
         here = pa.array(list(within.locations), pa.string())
         rows = rows.filter(pc.is_in(rows[within.columns.location].cast(pa.string()), value_set=here))

@@ -5,7 +5,7 @@ Needed where commits are missing from the log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.table_state import FileSpan
+from resources.delta.opening import open_table
+from resources.storage.patience import each_answered
 
 
 class Live(NamedTuple):
@@ -30,17 +32,17 @@ def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
     Raises WarehouseError where the table cannot be read.
     """
     import pyarrow as pa
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        table = DeltaTable(uri, version=version)
+        table = open_table(uri, version)
         files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
         if columns is None:
             spans = {file["path"]: FileSpan(has_null=True, size=file.get("size_bytes")) for file in files}
             return Live(PartitionSet(has_null=bool(files)), spans)
         spans = {file["path"]: _span(file, columns) for file in files}
-        return Live(_partitions(table.to_pyarrow_dataset(), columns), spans)
+        batches = table.to_pyarrow_dataset().to_batches(columns=list(columns))
+        return Live(_partitions(each_answered(uri, uri, batches), columns), spans)
     except (DeltaError, pa.ArrowException, OSError) as error:
         raise WarehouseError(
             f"{uri}: commits are missing from the table's log, and the table itself cannot be read ({error})",
@@ -59,9 +61,9 @@ def _span(file: Mapping[str, Any], columns: PartitionColumns) -> FileSpan:
     return replace(span_of(*ends), size=file.get("size_bytes"))
 
 
-def _partitions(rows: Any, columns: PartitionColumns) -> PartitionSet:
+def _partitions(batches: Iterable[Any], columns: PartitionColumns) -> PartitionSet:
     keys: set[PartitionKey] = set()
-    for batch in rows.to_batches(columns=list(columns)):
+    for batch in batches:
         keys |= partitions_in(batch, columns)
     return PartitionSet.from_keys(keys)
 

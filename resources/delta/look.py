@@ -21,9 +21,11 @@ from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_a
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
-from resources.delta.mending import is_refused
+from resources.delta.mending import check_in_order, is_refused
+from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.files import open_files
+from resources.storage.patience import NoAnswer
 from resources.storage.whole_files import names_in
 
 PARQUET = b"PAR1"
@@ -80,11 +82,10 @@ def _whole(uri: str, state: TableState) -> TableState:
     if known and all(span.size is not None for span in state.files.values()):
         return state
     import pyarrow as pa
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        table = DeltaTable(uri, version=state.version)
+        table = open_table(uri, state.version)
         actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
     except (DeltaError, pa.ArrowException, OSError) as error:
         raise WarehouseError(f"{uri}: the table cannot be read ({in_a_line(error)[:300]})") from error
@@ -147,6 +148,20 @@ def lost_files(uri: str, live: Mapping[str, FileSpan]) -> tuple[LostFile, ...]:
         for path in sorted(paths)
         if (why := _why_lost(there.get(unquote(path).rpartition("/")[2]), live[path].size))
     )
+
+
+def check_files(uri: str, table: Any) -> None:
+    """Look for the files of a deltalake table on HDFS before it is read: its client panics where one is cut off.
+
+    Raises OSError where one is not as the log says.
+    """
+    if not uri.startswith("hdfs://"):
+        return
+    import pyarrow as pa
+
+    actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+    for lost in lost_files(uri, {one["path"]: FileSpan(size=one["size_bytes"]) for one in actions}):
+        raise OSError(errno.EIO, lost.in_words, uri)
 
 
 def _why_lost(there: int | None, size: int | None) -> str:
@@ -246,7 +261,10 @@ class Unread(NamedTuple):
 
 
 def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> Unread:
-    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at."""
+    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at.
+
+    Raises WarehouseError where HDFS is in trouble: what cannot be read is not lost then.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -261,7 +279,31 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
             with files.open(f"{root}/{name}", "rb") as opened, pq.ParquetFile(opened) as file:
                 for _ in file.iter_batches(BATCH_ROWS):
                     pass
+        except NoAnswer:
+            raise
         except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
             one = LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})")
             (refused if is_refused(error) else lost).append(one)
+    if lost:
+        check_in_order(uri, f"{len(lost)} of the {len(live)} files of {root}")
     return Unread(tuple(lost), tuple(refused))
+
+
+def log_trouble(key: str, uri: str) -> Trouble | None:
+    """What is wrong with the commits that a reader of a table needs, each of which is read; None where nothing is.
+
+    A look reads none of those that a snapshot covers. Raises WarehouseError where the file system is in trouble.
+    """
+    files, root = open_files(uri)
+    names, log = names_in(files, f"{root}/_delta_log"), DeltaLog(uri)
+    for version in log.versions(max(_checkpoints(names), default=-1)):
+        try:
+            log.actions(version)
+        except NoAnswer:
+            raise
+        except (OSError, ValueError) as error:
+            if is_refused(error):
+                raise WarehouseError(f"version {version} of the log of {root}: {in_a_line(error)}") from error
+            check_in_order(uri, f"version {version} of the log of {root}")
+            return _trouble(key, uri, f"version {version} of its log cannot be read ({in_a_line(error)[:200]})")
+    return None

@@ -15,6 +15,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
 from resources.delta.mending import unreadable
+from resources.delta.opening import open_table
 from resources.delta.rows import check_mapping, covering, local_path, stored_batches
 from resources.delta.warehouse import Warehouse, predicate
 
@@ -62,9 +63,8 @@ class PlainTables:
 
     def open(self, asset: Asset, version: int) -> Any:
         """The deltalake table at a version. Raises as deltalake."""
-        from deltalake import DeltaTable
 
-        return DeltaTable(self._warehouse.table_uri(asset.key), version=version)
+        return open_table(self._warehouse.table_uri(asset.key), version)
 
     def plain(self, table: Any, asset: Asset, partitions: PartitionSet | None) -> Files | None:
         """The files of a deltalake table that may have rows of ``partitions`` (None: all); None where they are not

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from orchestration.core.errors import CommitConflict, WarehouseError
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
+from resources.delta.opening import open_table
 from resources.machine import crash_points
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ def replace_rows(
     then; files without a commit may be left, for vacuum.
     """
     import pyarrow as pa
-    from deltalake import DeltaTable, WriterProperties, write_deltalake
+    from deltalake import WriterProperties, write_deltalake
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     from resources.delta.warehouse import no_hooks, predicate
 
-    table = DeltaTable(uri)
+    table = open_table(uri)
     conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
     if base_version is not None and table.version() != base_version:
         raise conflict
@@ -102,12 +103,12 @@ def rewrite_rows(
     import json
 
     import pyarrow as pa
-    from deltalake import DeltaTable, Schema, WriterProperties, write_deltalake
+    from deltalake import Schema, WriterProperties, write_deltalake
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     from resources.delta.warehouse import no_hooks
 
-    table = DeltaTable(uri)
+    table = open_table(uri)
     conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
     if table.version() != base_version:
         raise conflict

@@ -12,8 +12,10 @@ from typing import Any
 
 from orchestration.core.calendar import iso
 from orchestration.core.errors import in_a_line
+from resources.delta.opening import open_table
 from resources.delta.warehouse import TABLE_PROPERTIES
 from resources.storage.files import open_files
+from resources.storage.patience import answered
 
 FOLDER = "_aqi/step_history"
 
@@ -64,7 +66,9 @@ class StepHistory:
 
         try:
             table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_schema())
-            write_deltalake(self.uri, table, mode="append", configuration=TABLE_PROPERTIES)
+            files, root = open_files(self.uri)
+            there = open_table(self.uri) if "://" in self.uri and files.exists(f"{root}/_delta_log") else self.uri
+            write_deltalake(there, table, mode="append", configuration=TABLE_PROPERTIES)
         except (DeltaError, pa.ArrowException, OSError) as error:
             warn(f"the history of steps could not be written ({in_a_line(error)[:300]})")
 
@@ -78,13 +82,17 @@ class StepHistory:
         if not files.exists(f"{root}/_delta_log"):
             return []
         import pyarrow as pa
-        from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
         try:
-            table = DeltaTable(self.uri).to_pyarrow_table(
-                columns=[field.name for field in fields(StepRow)],
-                filters=None if since is None else [("started_at", ">=", since)],
+            opened = open_table(self.uri)
+            table = answered(
+                self.uri,
+                self.uri,
+                lambda: opened.to_pyarrow_table(
+                    columns=[field.name for field in fields(StepRow)],
+                    filters=None if since is None else [("started_at", ">=", since)],
+                ),
             )
         except (DeltaError, pa.ArrowException, ValueError) as error:
             raise OSError(f"{self.uri} cannot be read ({error})") from error

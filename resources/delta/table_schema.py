@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.contract_changes import grown, type_change, type_name
 from orchestration.core.errors import CommitConflict, WarehouseError
+from resources.delta.opening import open_table
 from resources.delta.warehouse import is_conflict
 from resources.machine import crash_points
 from resources.storage.files import open_files
@@ -68,9 +69,8 @@ def grow(
     Raises CommitConflict where another commit came first, WarehouseError where the change takes more than metadata, or
     the table has features that this cannot answer for; nothing is committed then.
     """
-    from deltalake import DeltaTable
 
-    table = DeltaTable(uri)
+    table = open_table(uri)
     _check_version(uri, table.version(), base_version)
     there, metadata = json.loads(table.schema().to_json())["fields"], table.metadata()
     _check_features(uri, table, there)
@@ -123,9 +123,8 @@ def cannot_grow(uri: str) -> str:
 
 def check_features(uri: str) -> None:
     """Raises WarehouseError where a table has features that a change of its schema cannot answer for."""
-    from deltalake import DeltaTable
 
-    table = DeltaTable(uri)
+    table = open_table(uri)
     _check_features(uri, table, json.loads(table.schema().to_json())["fields"])
 
 

@@ -23,6 +23,7 @@ from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import is_ours
 from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
+from resources.delta.opening import open_table
 from resources.delta.warehouse import ROWS_PER_FILE, no_hooks
 from resources.storage.files import open_files
 from resources.storage.whole_files import names_in, unfinished
@@ -70,9 +71,8 @@ class TableFiles:
 
         None where the table has too few of them, or features that are not ours.
         """
-        from deltalake import DeltaTable
 
-        table = DeltaTable(self.uri)
+        table = open_table(self.uri)
         features = set(table.protocol().reader_features or ())
         if self._columns is None or table.metadata().partition_columns or features & NOT_OURS:
             return []
@@ -97,10 +97,10 @@ class TableFiles:
 
         Raises CommitFailedError, and changes nothing, where another run has committed meanwhile.
         """
-        from deltalake import CommitProperties, DeltaTable
+        from deltalake import CommitProperties
         from deltalake.transaction import AddAction, RemoveAction
 
-        table = DeltaTable(self.uri)
+        table = open_table(self.uri)
         there = {file.path for file in self._small(table)}
         now = time.time_ns() // 1_000_000
         actions: list[Any] = []
@@ -170,9 +170,8 @@ class TableFiles:
 
     def join_all(self) -> int:
         """For a table that no partition's state hangs on: deltalake's own compaction. Gives the files it replaced."""
-        from deltalake import DeltaTable
 
-        table = DeltaTable(self.uri)
+        table = open_table(self.uri)
         return int(table.optimize.compact()["numFilesRemoved"]) if len(table.file_uris()) >= self._small_files else 0
 
     # Files that nothing needs -----------------------------------------------------------------------------------
@@ -182,9 +181,8 @@ class TableFiles:
 
         Readers of earlier versions need them no longer. What lies in folders that begin with ``_`` stays.
         """
-        from deltalake import DeltaTable
 
-        table = DeltaTable(self.uri)
+        table = open_table(self.uri)
         hours = math.ceil(retention_hours)
         gone = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
         if gone and not dry_run:
@@ -198,9 +196,8 @@ class TableFiles:
 
     def checkpoint(self, *, dry_run: bool = False) -> bool:
         """Write Delta's checkpoint where the last one lies some commits back; says whether that was so."""
-        from deltalake import DeltaTable
 
-        table = DeltaTable(self.uri)
+        table = open_table(self.uri)
         log = f"{self._root}/_delta_log"
         found = (re.match(r"([0-9]{20})\.checkpoint\.", name) for name in names_in(self._files, log))
         last = max((int(name[1]) for name in found if name), default=-1)
@@ -217,11 +214,10 @@ class TableFiles:
 
         Only for a table whose state has its second home.
         """
-        from deltalake import DeltaTable
 
         log = f"{self._root}/_delta_log"
         before = set(names_in(self._files, log))
-        DeltaTable(self.uri).cleanup_metadata()
+        open_table(self.uri).cleanup_metadata()
         gone = before - set(names_in(self._files, log))
         self._remove(_checksum(f"{log}/{name}") for name in gone)
         return sum(name.endswith(".json") for name in gone)

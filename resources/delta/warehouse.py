@@ -30,9 +30,11 @@ from orchestration.core.state.table_state import TableState
 from resources.delta.features import Features
 from resources.delta.log import DeltaLog
 from resources.delta.look import can_be_listed, linked, looked, not_looked
-from resources.delta.mending import check_writable, take_out, unreadable, without_files
+from resources.delta.mending import check_writable, not_committed, take_out, unreadable, without_files
+from resources.delta.opening import open_table
 from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
+from resources.storage.patience import NoAnswer, each_answered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,6 +101,8 @@ class Warehouse:
     def _readable(self) -> Iterator[None]:
         try:
             yield
+        except NoAnswer:
+            raise
         except OSError as error:
             raise EnvironmentError_(
                 f"the warehouse {self.uri} cannot be read ({error})",
@@ -154,9 +158,7 @@ class Warehouse:
             return list(json.loads(state.schema)["fields"]), state.description
         at = (key, state.version)
         if at not in self._schemas:
-            from deltalake import DeltaTable
-
-            table = DeltaTable(self.table_uri(key))
+            table = open_table(self.table_uri(key))
             self._schemas[at] = (list(json.loads(table.schema().to_json())["fields"]), table.metadata().description)
         return self._schemas[at]
 
@@ -190,23 +192,22 @@ class Warehouse:
         without: files that are not read. Raises WarehouseError where the table cannot be read.
         """
         import pyarrow as pa
-        from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
         from pyarrow.parquet import filters_to_expression
 
         try:
-            dataset = DeltaTable(self.table_uri(key), version=version).to_pyarrow_dataset()
+            uri = self.table_uri(key)
+            dataset = open_table(uri, version).to_pyarrow_dataset()
             # Arrow would read sixteen batches of four files ahead of what it filters.
-            return (
-                (without_files(dataset, without) if without else dataset)
-                .scanner(
-                    columns=None if columns is None else list(columns),
-                    filter=None if filters is None else filters_to_expression(filters),
-                    batch_readahead=2,
-                    fragment_readahead=1,
-                )
-                .to_table()
+            scanner = (without_files(dataset, without) if without else dataset).scanner(
+                columns=None if columns is None else list(columns),
+                filter=None if filters is None else filters_to_expression(filters),
+                batch_readahead=2,
+                fragment_readahead=1,
             )
+            if self.is_local:
+                return scanner.to_table()
+            return pa.Table.from_batches(each_answered(uri, uri, scanner.to_batches()), scanner.projected_schema)
         except (DeltaError, pa.ArrowException, OSError) as error:
             raise unreadable(key, version, error) from error
 
@@ -235,13 +236,12 @@ class Warehouse:
     def takes_rows(self, asset: Asset) -> bool:
         """Whether ``replace_rows`` can commit to an asset's table: a lock keeps others out, and no feature that others
         gave the table is one that only Delta itself can answer for."""
-        from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
         if self.folder is None:
             return False
         try:
-            return Features.of_table(DeltaTable(self.table_uri(asset.key))).take_commits
+            return Features.of_table(open_table(self.table_uri(asset.key))).take_commits
         except DeltaError:  # a feature that it does not even know by name
             return False
 
@@ -268,11 +268,11 @@ class Warehouse:
 
     def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
         """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
-        from deltalake import CommitProperties, DeltaTable
+        from deltalake import CommitProperties
 
         metadata = self.metadata(asset, provenance)
         uri = self.table_uri(asset.key)
-        table = DeltaTable(uri)
+        table = open_table(uri)
         before = table.version()
         if self.is_local and not few_terms(partitions):
             replace_rows(uri, asset.partition_columns, partitions, lambda _schema: (), metadata, before)
@@ -293,10 +293,12 @@ class Warehouse:
         base: the state on which this was decided, None for the newest. What another run has committed since may be
         other rows than these facts are of: then this raises CommitConflict, and nothing is committed.
         """
-        from deltalake import CommitProperties, DeltaTable
+        from deltalake import CommitProperties
         from deltalake.exceptions import CommitFailedError
 
-        table = DeltaTable(self.table_uri(asset.key))
+        if not self.is_local:
+            check_writable(asset.key, self.table_uri(asset.key))
+        table = open_table(self.table_uri(asset.key))
         metadata = {"userMetadata": self.metadata(asset, provenance)}
         conflict = CommitConflict(
             f"{asset.key}: another run has committed to the table", "Ask for the same days again."
@@ -312,7 +314,7 @@ class Warehouse:
                 post_commithook_properties=no_hooks(),
             )
         except CommitFailedError as error:
-            raise conflict from error
+            raise not_committed(self.table_uri(asset.key), table.version(), conflict, error) from error
 
     def tell_lost(self, asset: Asset, lost: Iterable[LostFile], provenance: Provenance, base: TableState) -> None:
         """One commit that takes lost files out of a table's log; base: the state on which this was decided.

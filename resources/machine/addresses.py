@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 
 _SCHEME = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_A_PASSWORD = re.compile(r":(?!\d*$)[^\]]*$")
+"""Behind the colon of what looks like a host: no port."""
 
 
 def without_secrets(url: str) -> str:
     """An address without user, password, query and fragment: any of them may hold a key.
 
-    ``https://user:password@host:4200/api?token=abc`` → ``https://host:4200/api``
+    ``https://user:password@host:4200/api?token=abc`` → ``https://host:4200/api``; so too where the
+    password has a ``?``, ``#`` or ``/`` in it. What stands where a port should is left out with what follows.
     """
     scheme = found[0] if (found := _SCHEME.match(url)) else ""
-    return scheme.lower() + re.split("[?#]", url.removeprefix(scheme), maxsplit=1)[0].rpartition("@")[2]
+    rest = url.removeprefix(scheme)
+    head, behind = re.split("[/?#]", rest, maxsplit=1)[0], rest.rpartition("@")[2]
+    if "@" in rest and "@" not in head and (_A_PASSWORD.search(head) or rest[len(head)] in "?#"):
+        rest = behind  # of a password with a sign in it that should have been escaped
+    host, slash, path = re.split("[?#]", rest, maxsplit=1)[0].rpartition("@")[2].partition("/")
+    if no_port := _A_PASSWORD.search(host):
+        return scheme.lower() + host[: no_port.start()]
+    return f"{scheme.lower()}{host}{slash}{path}"

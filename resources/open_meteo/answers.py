@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from orchestration.core.errors import SourceNonsense
 from orchestration.core.partitions.location import Location
 from resources.open_meteo.requests import Request
+from resources.open_meteo.units import conversion, converted, is_undefined
 from resources.open_meteo.variables import INDEX, UNITS
 
 EPOCH = datetime(1970, 1, 1)
@@ -44,6 +44,7 @@ class PlaceAnswer:
     table: columns of ``schema_of``; one row an hour, by hour; no forecasts.
     digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
     of its rows and on nothing else: not on how numbers were written, nor on the request. Nulls count.
+    lacking: the variables that it does not have at all, and why; they are nulls in ``table``.
     """
 
     location_key: str
@@ -51,6 +52,16 @@ class PlaceAnswer:
     last: date
     table: pa.Table
     digests: Mapping[date, str]
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """One variable. cells: as they were sent; values: in our unit, null as NaN; lacking: why there are none."""
+
+    cells: Sequence[Any]
+    values: NDArray[np.float64]
+    lacking: str = ""
 
 
 class _Nonsense(Exception):
@@ -63,9 +74,10 @@ def read_answers(body: bytes, request: Request, now: datetime, source: str = "th
     body: the provider's JSON. source: its name in error messages. now: aware; later hours are forecasts and
     are left out.
     Raises SourceNonsense, which names place, variable and hour, for anything that is not exactly an answer to
-    this request: another shape or unit, lists of unequal length, hours outside the request or off the full
-    hour, one hour with two different values, values that are no numbers. NaN and infinite concentrations are
-    kept: they are judged later, row by row. ValueError for a naive ``now``.
+    this request: another shape, a unit that cannot be converted (``units``), lists of unequal length, hours outside the
+    request or off the full hour, one hour with two different values, values that are no numbers; and a variable that is
+    left out, or has neither unit nor values, unless it is ``optional``. NaN and infinite concentrations are kept: they
+    are judged later, row by row. ValueError for a naive ``now``.
     """
     if now.tzinfo is None:
         raise ValueError(f"now must be aware (got {now})")
@@ -98,9 +110,9 @@ def _read_place(document: Any, place: Location, request: Request, last_hour: int
     if offset := document.get("utc_offset_seconds"):
         raise _Nonsense(f"local time ({offset} seconds from UTC) instead of UTC")
     hours = _hours(_member(hourly, "time", list), request)
-    columns = [_column(name, hourly, units, len(hours)) for name in request.variables]
-    values = np.array(columns, dtype=np.float64).T.reshape(len(hours), len(request.variables))
-    present = np.array([[cell is not None for cell in hourly[name]] for name in request.variables], dtype=np.bool_).T
+    columns = {name: _column(name, hourly, units, len(hours), request) for name in request.variables}
+    values = np.array([one.values for one in columns.values()]).T.reshape(len(hours), len(columns))
+    present = np.array([[cell is not None for cell in one.cells] for one in columns.values()], dtype=np.bool_).T
     order = np.argsort(hours, kind="stable")
     hours, values, present = hours[order], values[order], present.reshape(values.shape)[order]
     # The same number written in two ways (0.0 and -0.0, NaNs of any sign) must be the same bytes.
@@ -119,7 +131,10 @@ def _read_place(document: Any, place: Location, request: Request, last_hour: int
         rows = slice(*np.searchsorted(hours, [midnight, midnight + 24]))
         digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
     table = _table(place.key, request.variables, hours, values, present)
-    return PlaceAnswer(place.key, request.first, request.last, table, MappingProxyType(digests))
+    lacking = {name: one.lacking for name, one in columns.items() if one.lacking}
+    return PlaceAnswer(
+        place.key, request.first, request.last, table, MappingProxyType(digests), MappingProxyType(lacking)
+    )
 
 
 def _member(document: Any, name: str, kind: type) -> Any:
@@ -151,32 +166,32 @@ def _hours(times: list[Any], request: Request) -> NDArray[np.int64]:
     return hours
 
 
-def _column(name: str, hourly: dict[str, Any], units: dict[str, Any], length: int) -> NDArray[np.float64]:
-    """The checked values of one variable; null as NaN."""
-    cells, unit = _member(hourly, name, list), UNITS[name]
-    if not _same_unit(units.get(name), unit):
-        raise _Nonsense(f"{name} in {units.get(name)!r} instead of {unit!r}")
+def _column(name: str, hourly: dict[str, Any], units: dict[str, Any], length: int, request: Request) -> _Column:
+    """The checked values of one variable, in our unit."""
+    if name not in hourly and name in request.optional:
+        why = "was refused" if name in request.refused else "was left out of the answer"
+        return _Column([None] * length, np.full(length, np.nan), f"{name} {why}")
+    cells, unit = _member(hourly, name, list), units.get(name)
     if len(cells) != length:
         raise _Nonsense(f"{len(cells)} values of {name} for {length} hours")
     for at, cell in enumerate(cells):
         if type(cell) not in (int, float, type(None)):
             raise _Nonsense(f"{_short(cell)} as {name} at {hourly['time'][at]}, which is no number")
+    factor = conversion(unit, name) if isinstance(unit, str) else None
+    if factor is None:
+        if is_undefined(unit) and name in request.optional and all(cell is None for cell in cells):
+            return _Column(cells, np.full(length, np.nan), f"{name} has the unit {unit!r}")
+        raise _Nonsense(f"{name} in {_short(unit)} instead of {UNITS[name]!r}")
     try:
-        values = np.array(cells, dtype=np.float64)
+        values = converted(np.array(cells, dtype=np.float64), factor)
     except OverflowError:
         raise _Nonsense(f"a {name} that is too large for a number") from None
-    if unit == INDEX:
+    if UNITS[name] == INDEX:
         whole = (values == np.floor(values)) & (np.abs(values) < 2**31)
         for wrong in np.flatnonzero(~whole):
             if cells[wrong] is not None:
                 raise _Nonsense(f"{cells[wrong]} as {name} at {hourly['time'][wrong]}, which is no whole number")
-    return values
-
-
-def _same_unit(got: object, want: str) -> bool:
-    """The API writes U+03BC for the µ of our tables, USAQI for US AQI, and nothing for a pure number."""
-    text = unicodedata.normalize("NFKC", got).replace(" ", "") if isinstance(got, str) else None
-    return text == unicodedata.normalize("NFKC", want).replace(" ", "") or (want == "1" and text == "")
+    return _Column(cells, values)
 
 
 def _table(

@@ -1,7 +1,7 @@
 """Client of Open-Meteo's air quality API: asks politely, asks again, and says what a failed fetch means.
 
-Has network, clock and sleep. Must not know: Spark, tables, runs, configuration files; what to ask for
-(``requests``) and what an answer must look like (``answers``) stand beside it.
+Has clock and sleep. Must not know: Spark, tables, runs, configuration files; what to ask for (``requests``), how that
+is sent (``exchange``), what a reply means (``replies``), what an answer must look like (``answers``) stand beside it.
 
 Source: https://open-meteo.com/en/docs/air-quality-api and the server, github.com/open-meteo/open-meteo.
 """
@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NoReturn
+from datetime import datetime, timedelta
+from math import inf
+from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
-
-import requests
 
 from orchestration.core.errors import (
     ConfigurationError,
@@ -26,20 +25,24 @@ from orchestration.core.errors import (
     SourceClock,
     SourceError,
     SourceLimited,
-    SourceNonsense,
-    SourceRefused,
     SourceUnreachable,
 )
 from resources.machine.clock import Clock
 from resources.open_meteo.answers import PlaceAnswer, read_answers
 from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED, Exchange
-from resources.open_meteo.limits import WINDOWS, long_limit, reason, server_time, until_free, wanted_wait
+from resources.open_meteo.exchange import Bounds, Exchanges, NoReply
+from resources.open_meteo.hosts import FREE_URL
+from resources.open_meteo.limits import WINDOWS, server_time, until_free
+from resources.open_meteo.replies import Asked, Reply, Trouble, judged, left_alone
 from resources.open_meteo.requests import Request
-from resources.open_meteo.secrets import Secrets
+from resources.open_meteo.secrets import Secrets, never_logged
 from resources.open_meteo.settings import OpenMeteoSettings
 
-FREE_URL = "https://air-quality-api.open-meteo.com"
-MAX_WAIT_SECONDS = 120.0  # a source that wants to be left alone for longer is an error, not a pause
+LONGEST_BACKOFF_SECONDS = 60.0
+ATTEMPTS_IN_TIME = 3
+"""So many attempts at least fit into the time of a request, however slowly each is answered."""
+SPARE_BYTES, BYTES_A_CELL = 1 << 20, 64
+"""What an answer may be long, decoded: of a value it has some 8 bytes, of an hour 19."""
 
 
 def never() -> bool:
@@ -52,25 +55,23 @@ class Sent:
     """What the source sent to a request.
 
     answers: in the order of its locations. asked: the moment of asking (aware), by the source's clock where that was
-    compared. body: as it was sent, but for secrets that it repeats.
+    compared. body: as it was sent, but for secrets that it repeats. attempts_left: of those that the request had.
     """
 
     answers: list[PlaceAnswer]
     asked: datetime
     body: bytes
+    attempts_left: int = 0
 
 
-@dataclass(frozen=True)
-class _Trouble:
-    """An attempt that failed and may be repeated.
+@dataclass
+class _Made:
+    """How many attempts were made of a request."""
 
-    kind: the error that it becomes where no attempt is left. wait_seconds: as the source asked; None: back
-    off.
-    """
+    times: int = 0
 
-    what: str
-    kind: type[SourceError]
-    wait_seconds: float | None = None
+
+E = TypeVar("E", bound=SourceError)
 
 
 class OpenMeteoClient:
@@ -78,7 +79,8 @@ class OpenMeteoClient:
 
     settings: where it is, with which key, how often and how long it is asked, and the limits of the plan: it waits for
     the minute's, and refuses to exceed the others. Before the second attempt it waits for ``backoff_seconds``, doubled
-    each time, ± half of it.
+    each time, ± half of it. All attempts and pauses of a request, from the first that is sent, end within
+    ``request_deadline_seconds``; those at a host from which nothing comes within ``unreachable_seconds``.
     injected_clock: the clock that ``fetch`` is given is not the time of day; then the source's is compared with it only
     where that says that it is not either. sleep, monotonic: for tests.
     Raises ConfigurationError for a base URL that is none.
@@ -96,69 +98,141 @@ class OpenMeteoClient:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError(f"the base URL of Open-Meteo must be like {FREE_URL} (got {base_url!r})")
+        self._settings = settings
         self._url = base_url.rstrip("/") + "/v1/air-quality"
         self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
         self._api_key = (settings.api_key.get_secret_value() if settings.api_key else None) or None
-        self._secrets = Secrets(self._api_key, parts.password)
+        self._secrets = Secrets(self._api_key, parts.password, user=parts.username)
+        never_logged(self._secrets)
         self._injected_clock = injected_clock
-        self._most_apart_minutes = settings.max_clock_difference_minutes
-        self._timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
-        self._attempts, self._backoff_seconds = settings.attempts, settings.backoff_seconds
         self._calls = (settings.calls_per_day, settings.calls_per_hour, settings.calls_per_minute)
         self._sleep, self._monotonic = sleep, monotonic
         self._sent: list[tuple[float, float]] = []  # (when, weight) of the last day
         self._lock = threading.Lock()
         self._reading = threading.Lock()  # one at a time: Python's objects of an answer are ten times its text
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "air-quality-lakehouse"
+        self._exchanges = Exchanges("air-quality-lakehouse")
 
-    def fetch(self, request: Request, now: Clock, cancelled: Callable[[], bool] = never) -> Sent:
+    def fetch(
+        self,
+        request: Request,
+        now: Clock,
+        cancelled: Callable[[], bool] = never,
+        attempts: int | None = None,
+    ) -> Sent:
         """What the source sends; hours after the moment of asking are left out of the answers. now: the run's clock.
 
-        Raises SourceRefused, SourceNonsense, SourceClock, SourceUnreachable, SourceLimited, FetchCancelled, and a plain
-        SourceError where the source failed (HTTP 5xx) at every attempt; ``core.errors`` says what they mean.
-        The messages name host, places and days, never the key.
+        attempts: at most so many; None: those of the settings.
+        Raises SourceRefused, SourceVariableRefused, SourceKeyRefused, SourceTooMuch, SourceNonsense, SourceClock,
+        SourceUnreachable, SourceLimited, FetchCancelled, and a plain SourceError where the source failed (HTTP 5xx, or
+        an error under status 200) at every attempt; ``core.errors`` says what they mean, ``replies`` which reply
+        becomes which. The messages name host, locations and days, never the key.
         """
-        body, exchange = self._ask(request, now, cancelled)
-        body = self._secrets.hidden_in_body(body)  # before it is read: what is kept must read the same
+        made = _Made()
+        most = attempts or self._settings.attempts
         try:
+            reply, exchange = self._ask(request, now, cancelled, most, made)
             with self._reading:
-                answers = read_answers(body, request, exchange.asked, self._host)
-        except SourceNonsense as error:
-            raise SourceNonsense(self._hide(error.message), error.remedy) from None
-        if exchange.apart.total_seconds() > self._most_apart_minutes * 60:
-            self._refuse(request, exchange)
-        return Sent(answers, exchange.asked, body)
+                answers = read_answers(reply.body, request, exchange.asked, self._host)
+            if exchange.apart.total_seconds() > self._settings.max_clock_difference_minutes * 60:
+                self._refuse(request, exchange)
+        except SourceError as error:
+            error.attempts_left = most - made.times
+            raise self._hidden(error) from None
+        return Sent(answers, exchange.asked, reply.body, most - made.times)
 
-    def _ask(self, request: Request, now: Clock, cancelled: Callable[[], bool]) -> tuple[bytes, Exchange]:
-        """The body as it was sent, and when; errors as in ``fetch``."""
-        trouble = _Trouble("was never asked", SourceError)
+    def _ask(
+        self, request: Request, now: Clock, cancelled: Callable[[], bool], attempts: int, made: _Made
+    ) -> tuple[Reply, Exchange]:
+        """The answer as it was sent, and when; errors as in ``fetch``."""
+        settings, heard = self._settings, False
+        attempts = min(attempts, settings.attempts)
         with self._turn(request, cancelled):
-            for attempt in range(self._attempts):
-                if attempt:
-                    backoff = self._backoff_seconds * 2 ** (attempt - 1)
-                    jitter = random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
-                    asked = trouble.wait_seconds
-                    wait = min(MAX_WAIT_SECONDS, backoff * jitter) if asked is None else asked
-                    self._pause(wait, request, cancelled)
-                self._keep_pace(request, cancelled)
+            self._keep_pace(request, now, cancelled)
+            began = self._monotonic()
+            while True:
+                passed = self._monotonic() - began
                 before = now()  # a request can wait for minutes until it is its turn
-                outcome = self._attempt(request)
-                if not isinstance(outcome, _Trouble):
-                    return outcome.content, self._in_time(before, now(), outcome)
-                trouble = outcome
-        times = "once" if self._attempts == 1 else f"{self._attempts} times"
-        remedy = "Ask again later, or check the network and open_meteo.base_url."
-        raise trouble.kind(self._hide(f"{self._host} {trouble.what}; asked {times} for {request}"), remedy)
+                asked = Asked(request, self._host, before, self._api_key is not None)
+                made.times += 1
+                outcome = self._attempt(asked, self._bounds(request, passed, heard), cancelled)
+                if isinstance(outcome, Reply):
+                    return outcome, self._in_time(before, now(), outcome)
+                heard = heard or outcome.heard
+                if made.times >= attempts:
+                    break
+                most = settings.request_deadline_seconds
+                most = most if heard else min(most, settings.unreachable_seconds)
+                left = most - (self._monotonic() - began)
+                wait = self._backoff(made.times) if outcome.wait_seconds is None else outcome.wait_seconds
+                if wait >= left and outcome.wait_seconds is not None:
+                    raise left_alone(outcome, asked, now(), wait)
+                if wait >= left:
+                    break
+                self._pause(wait, request, cancelled)
+                self._keep_pace(request, now, cancelled)
+        times = "once" if made.times == 1 else f"{made.times} times"
+        ended = ""
+        if made.times < attempts:
+            name = "request_deadline_seconds" if heard else "unreachable_seconds"
+            ended = f", which is what open_meteo.{name} ({most:g}) leaves time for"
+        what = f"{self._host} {outcome.what}; asked {times} for {request}{ended}"
+        remedy = outcome.remedy or "Ask again later, or check the network and open_meteo.base_url."
+        if issubclass(outcome.kind, SourceLimited):
+            until = outcome.until or self._later(now, outcome.wait_seconds)
+            raise SourceLimited(what, remedy, until, outcome.wait_seconds)
+        raise outcome.kind(what, remedy)
 
-    def _in_time(self, before: datetime, after: datetime, reply: requests.Response) -> Exchange:
+    def _bounds(self, request: Request, passed: float, heard: bool) -> Bounds:
+        """Of an attempt, ``passed`` seconds after the first began. heard: whether anything has come so far."""
+        settings = self._settings
+        whole = settings.request_deadline_seconds
+        silent = settings.read_timeout_seconds
+        if not heard:
+            silent = min(silent, max(settings.unreachable_seconds - passed, 1.0))
+        return Bounds(
+            min(settings.connect_timeout_seconds, silent),
+            silent,
+            max(min(whole / ATTEMPTS_IN_TIME, whole - passed), 0.1),
+            SPARE_BYTES + BYTES_A_CELL * len(request.locations) * len(request.days) * 24 * (len(request.variables) + 1),
+        )
+
+    def _backoff(self, made: int) -> float:
+        """Seconds before the next attempt, after so many were made."""
+        seconds = min(LONGEST_BACKOFF_SECONDS, self._settings.backoff_seconds * 2.0 ** min(made - 1, 20))
+        return seconds * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+
+    def _attempt(self, asked: Asked, bounds: Bounds, cancelled: Callable[[], bool]) -> Reply | Trouble:
+        """One HTTP exchange: an answer, or trouble that may pass. Raises SourceError for what will not."""
+        query = asked.request.parameters | ({"apikey": self._api_key} if self._api_key else {})
+        try:
+            status, headers, body = self._exchanges.get(self._url, query, bounds, cancelled)
+        except NoReply as failed:
+            if failed.taken:  # perhaps it has been served, and counted, whole
+                self._count(asked.request.weight)
+            if failed.passes:
+                return Trouble(failed.what, SourceUnreachable, remedy=failed.remedy, calls=None, heard=failed.heard)
+            what = f"{self._host} {failed.what}; asked once for {asked}"
+            raise SourceUnreachable(what, failed.remedy) from None
+        self._pause(0, asked.request, cancelled)
+        reply = Reply(status, headers, self._secrets.hidden_in_body(body))  # before it is read: as it will be kept
+        try:
+            trouble = judged(reply, asked)
+        except SourceError:
+            if status != 429:
+                self._count(1.0)
+            raise
+        self._count(asked.request.weight if trouble is None else trouble.calls or 0.0)
+        return trouble or reply
+
+    def _in_time(self, before: datetime, after: datetime, reply: Reply) -> Exchange:
         """The source's clock is compared where it and the run's are of one kind."""
         is_injected = reply.headers.get(CLOCK_HEADER) == INJECTED
-        date = server_time(reply) if is_injected or not self._injected_clock else None
+        date = server_time(reply.headers) if is_injected or not self._injected_clock else None
         return Exchange(before, after, date, is_injected)
 
     def _refuse(self, request: Request, exchange: Exchange) -> NoReturn:
-        apart = f"more than {self._most_apart_minutes:g} min apart (open_meteo.max_clock_difference_minutes)"
+        most_apart = self._settings.max_clock_difference_minutes
+        apart = f"more than {most_apart:g} min apart (open_meteo.max_clock_difference_minutes)"
         what = f"{self._host} answered {request}, but {exchange.told}: {apart}"
         if exchange.is_injected:
             remedy = "The source's clock is injected, as a simulator's is: give it and the run the same AQI_CLOCK__NOW."
@@ -167,57 +241,14 @@ class OpenMeteoClient:
                 "One of them is wrong, and nothing was taken. Look at this machine's (`date -u`); "
                 "if it is right, at the source's, or at what stands between: open_meteo.base_url."
             )
-        raise SourceClock(self._hide(what), remedy)
+        raise SourceClock(what, remedy)
 
-    def _attempt(self, request: Request) -> requests.Response | _Trouble:
-        """One HTTP exchange: a good reply, or trouble that may pass. Raises SourceError for what will not."""
-        query = request.parameters | ({"apikey": self._api_key} if self._api_key else {})
-        # The texts of requests' exceptions hold the whole URL with the key: none is passed on.
-        try:
-            reply = self._session.get(self._url, params=query, timeout=self._timeout, allow_redirects=False)
-        except requests.ConnectTimeout:
-            return _Trouble(f"could not be reached within {self._timeout[0]:g} s", SourceUnreachable)
-        except requests.Timeout:
-            self._count(request)
-            return _Trouble(f"did not answer within {self._timeout[1]:g} s", SourceUnreachable)
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
-            self._count(request)
-            return _Trouble("cut its answer short", SourceUnreachable)
-        except requests.ConnectionError as error:
-            what = f"refused or broke the connection ({_root_cause(error)})"
-            return _Trouble(what, SourceUnreachable)
-        except requests.RequestException as error:
-            what = f"{self._host} cannot be asked for {request} ({type(error).__name__})"
-            raise SourceUnreachable(what, "Check open_meteo.base_url.") from None
-        if reply.status_code != 429:
-            self._count(request)
-        if reply.status_code == 200:
-            return reply
-        return self._judge(reply, request)
+    def _count(self, calls: float) -> None:
+        """Note that the provider has counted so many calls: a request's weight, or one for an error."""
+        if calls:
+            self._sent.append((self._monotonic(), calls))
 
-    def _judge(self, reply: requests.Response, request: Request) -> _Trouble:
-        """What a status other than 200 means: trouble that may pass. Raises SourceError for what will not."""
-        status, because = reply.status_code, reason(reply)
-        said = f"answered HTTP {status}" + (f" ({because})" if because else "")
-        head = self._hide(f"{self._host} {said} to {request}")
-        wait = wanted_wait(reply)
-        if status == 429 and (until := long_limit(reply)):
-            raise SourceLimited(head, f"The limit of this address or key is used up. Go on {until}.")
-        if status in (429, 500, 502, 503, 504):
-            if wait is not None and wait > MAX_WAIT_SECONDS:
-                raise SourceLimited(head, f"It asks to be left alone for {wait:.0f} s. Go on after that.")
-            return _Trouble(said, SourceLimited if status == 429 else SourceError, wait)
-        if status == 400 and because:
-            refusal = self._hide(f"{self._host} refused {request}: {because}")
-            raise SourceRefused(refusal, "Change the days or the location that it names.")
-        kind = SourceError if status >= 500 else SourceNonsense
-        raise kind(head, "Check open_meteo.base_url and the API key, or ask again later.")
-
-    def _count(self, request: Request) -> None:
-        """Note that the provider has counted the request."""
-        self._sent.append((self._monotonic(), request.weight))
-
-    def _keep_pace(self, request: Request, cancelled: Callable[[], bool]) -> None:
+    def _keep_pace(self, request: Request, now: Clock, cancelled: Callable[[], bool]) -> None:
         """Wait until the request fits into the minute's limit; refuse to exceed the hour's or the day's."""
         at = self._monotonic()
         self._sent = [(when, weight) for when, weight in self._sent if when > at - 86400]
@@ -226,13 +257,16 @@ class OpenMeteoClient:
             if request.weight > calls:
                 what = f"{request} weighs {request.weight:.1f} calls, more than {limit}"
                 remedy = "Ask for less in one request: lower open_meteo.max_weight_per_request."
-                raise SourceLimited(what, remedy)
+                raise SourceLimited(what, remedy, wait_seconds=inf)
             wait = until_free(self._sent, request.weight, at, seconds, calls)
             if name == "minute":
                 self._pause(wait, request, cancelled)
             elif wait:
                 remedy = f"Go on in {wait / 60:.0f} minutes, or raise the limit with a paid plan."
-                raise SourceLimited(f"{request} would exceed {limit}", remedy)
+                raise SourceLimited(f"{request} would exceed {limit}", remedy, self._later(now, wait), wait)
+
+    def _later(self, now: Clock, seconds: float | None) -> datetime | None:
+        return None if seconds is None else now() + timedelta(seconds=seconds)
 
     def _pause(self, seconds: float, request: Request, cancelled: Callable[[], bool]) -> None:
         """Sleep, at most a second at a time, so that a cancelled run ends soon."""
@@ -254,13 +288,8 @@ class OpenMeteoClient:
         finally:
             self._lock.release()
 
-    def _hide(self, text: str) -> str:
-        """The text without the key, in case that the source repeated it."""
-        return self._secrets.hidden_in(text)
-
-
-def _root_cause(error: BaseException) -> str:
-    """The name or the system's text of what lies under a chain of exceptions; never a URL."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    def _hidden(self, error: E) -> E:
+        """The error without the key, in case that the source repeated it."""
+        error.message, error.remedy = self._secrets.hidden_in(error.message), self._secrets.hidden_in(error.remedy)
+        error.args = (error.message,)
+        return error

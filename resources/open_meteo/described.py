@@ -11,12 +11,36 @@ from typing import Any
 
 from orchestration.core.errors import SourceNonsense, UsageError
 from orchestration.core.partitions.location import Location
-from resources.open_meteo.requests import Request
+from resources.open_meteo.requests import AUTO, Request
 from resources.open_meteo.variables import UNITS
 
+_SENT = "domains="
+"""What a domain begins with in records, where it was sent by name."""
 
-def describe(request: Request, domain: str) -> dict[str, Any]:
-    """A request and the domain that it was for. Names and time zones of locations are not part of it."""
+
+def domain_in_records(domain: str) -> str:
+    """A domain as records and descriptions have it: as it was sent.
+
+    Before it was sent they had the one that was configured, by its bare name; so a bare name other than ``auto`` is not
+    what was asked for: see ``domain_asked``.
+    """
+    return AUTO if domain == AUTO else f"{_SENT}{domain}"
+
+
+def domain_asked(recorded: str) -> str:
+    """What the source was asked for, of a domain in a record.
+
+    | recorded                | asked         |
+    |-------------------------|---------------|
+    | ``auto``                | ``auto``      |
+    | ``domains=cams_europe`` | cams_europe   |
+    | ``cams_europe``         | ``auto``      |
+    """
+    return recorded.removeprefix(_SENT) if recorded.startswith(_SENT) else AUTO
+
+
+def describe(request: Request) -> dict[str, Any]:
+    """A request. Names and time zones of locations are not part of it, nor what an answer may be without."""
     return {
         "locations": [
             {"key": place.key, "latitude": place.latitude, "longitude": place.longitude} for place in request.locations
@@ -24,12 +48,15 @@ def describe(request: Request, domain: str) -> dict[str, Any]:
         "first": request.first.isoformat(),
         "last": request.last.isoformat(),
         "variables": list(request.variables),
-        "domain": domain,
+        "domain": domain_in_records(request.domain),
     }
 
 
 def described_request(described: Mapping[str, Any]) -> Request:
-    """The request of what ``describe`` gave. Raises SourceNonsense for anything else."""
+    """The request of what ``describe`` gave; its answer was kept, so it may be without any variable.
+
+    Raises SourceNonsense for anything else.
+    """
     try:
         places = [
             Location(place["key"], place["key"], float(place["latitude"]), float(place["longitude"]), "UTC")
@@ -39,7 +66,7 @@ def described_request(described: Mapping[str, Any]) -> Request:
         variables = tuple(described["variables"])
         if unknown := [name for name in variables if name not in UNITS]:
             raise ValueError(f"unknown variables {unknown}")
-        str(described["domain"])
-        return Request(tuple(places), first, last, variables)
+        domain = domain_asked(str(described["domain"]))
+        return Request(tuple(places), first, last, variables, domain, optional=frozenset(variables))
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise SourceNonsense(f"a kept request to Open-Meteo cannot be read ({error!r})") from None

@@ -1,20 +1,28 @@
-"""How much Open-Meteo lets itself be asked: the limits of a plan, and what its replies say of them.
+"""How much Open-Meteo lets itself be asked: the limits of a plan, and what its replies say of them and of time.
 
-Must not know: what is asked for, nor how; it neither sends nor waits.
+Pure. Must not know: what is asked for, nor how; it neither sends nor waits.
 
 Source: https://open-meteo.com/en/terms (free use) and the server, github.com/open-meteo/open-meteo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-import requests
-
 WINDOWS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
 """The windows, in seconds, in which calls are counted."""
+MINUTE, HOUR, DAY, MONTH = "minute", "hour", "day", "month"
+_GONE, _OF_WHAT = r"\b(exceeded|reached|used up|exhausted)\b", r"\b(limit|quota)\b"
+_A_LIMIT = re.compile(f"{_OF_WHAT}.*{_GONE}|{_GONE}.*{_OF_WHAT}", re.IGNORECASE)
+_PERIODS = {
+    MINUTE: re.compile(r"\b(minutely|per minute|one minute|next minute)\b", re.IGNORECASE),
+    HOUR: re.compile(r"\b(hourly|per hour|one hour|next hour)\b", re.IGNORECASE),
+    DAY: re.compile(r"\b(daily|per day|tomorrow)\b", re.IGNORECASE),
+    MONTH: re.compile(r"\b(monthly|per month|next month)\b", re.IGNORECASE),
+}
 
 
 def until_free(
@@ -30,19 +38,9 @@ def until_free(
     return wait
 
 
-def reason(reply: requests.Response) -> str:
-    """The ``reason`` of the provider's ``{"error": true, "reason": …}``; empty where there is none."""
-    try:
-        payload = reply.json()
-    except requests.JSONDecodeError:
-        return ""
-    refusal = isinstance(payload, dict) and payload.get("error") is True
-    return str(payload.get("reason", "")) if refusal else ""
-
-
-def server_time(reply: requests.Response) -> datetime | None:
+def server_time(headers: Mapping[str, str]) -> datetime | None:
     """The source's own clock, by which its limits and dates go."""
-    return _http_date(reply.headers.get("Date", ""))
+    return _http_date(headers.get("Date", ""))
 
 
 def _http_date(text: str) -> datetime | None:
@@ -53,25 +51,35 @@ def _http_date(text: str) -> datetime | None:
         return None
 
 
-def wanted_wait(reply: requests.Response) -> float | None:
-    """Seconds that the source asks to wait: Retry-After (seconds or a date), or the rest of its minute."""
-    asked, clock = reply.headers.get("Retry-After", "").strip(), server_time(reply)
-    if asked.isdecimal():
+def wanted_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the source asks to wait by Retry-After (seconds or a date); None where it does not."""
+    asked, clock = headers.get("Retry-After", "").strip(), server_time(headers)
+    if asked.isdecimal() and len(asked) < 10:
         return float(asked)
     if (date_ := _http_date(asked)) and clock:
         return max(0.0, (date_ - clock).total_seconds())
-    if reply.status_code == 429 and reason(reply).startswith("Minutely"):
-        return 60.0 - (clock.second if clock else 0)
     return None
 
 
-def long_limit(reply: requests.Response) -> str:
-    """When to go on, where the limit of the hour or day is used up; empty otherwise."""
-    clock, said = server_time(reply), reason(reply)
-    if said.startswith("Hourly"):
-        when = clock and clock.replace(minute=0, second=0) + timedelta(hours=1)
-        return f"after {when:%Y-%m-%dT%H:%MZ}" if when else "in the next full hour"
-    if said.startswith("Daily"):
-        when = clock and clock.replace(hour=0, minute=0, second=0) + timedelta(days=1)
-        return f"after {when:%Y-%m-%dT%H:%MZ}" if when else "tomorrow (UTC)"
-    return ""
+def used_up(said: str) -> str | None:
+    """Which limit is used up by what the source says: ``minute`` … ``month``, empty for one that it does not name.
+
+    None where it says nothing of a limit.
+    """
+    if not _A_LIMIT.search(said):
+        return None
+    return next((name for name, pattern in _PERIODS.items() if pattern.search(said)), "")
+
+
+def free_again(period: str, clock: datetime) -> datetime | None:
+    """When a limit that is used up begins anew, by the source's clock; None where nobody knows."""
+    if period == MINUTE:
+        return clock.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    hour = clock.replace(minute=0, second=0, microsecond=0)
+    if period == HOUR:
+        return hour + timedelta(hours=1)
+    if period == DAY:
+        return hour.replace(hour=0) + timedelta(days=1)
+    if period == MONTH:
+        return (hour.replace(hour=0, day=1) + timedelta(days=32)).replace(day=1)
+    return None

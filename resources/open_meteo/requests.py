@@ -18,15 +18,26 @@ from orchestration.core.partitions.location import Location
 FIRST_DAY = date(2013, 1, 1)
 """Before it the API has nothing (Europe; elsewhere from 2022-08 on)."""
 
+AUTO = "auto"
+DOMAINS = (AUTO, "cams_global", "cams_europe")
+"""What ``domains`` may be: the provider's choice of what it has best at each location, or one of its models alone."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """Some variables (by their names in the API) of some places for the UTC days ``first`` to ``last``, both in."""
+    """Some variables (by their names in the API) of some places for the UTC days ``first`` to ``last``, both in.
+
+    domain: one of ``DOMAINS``. optional: those of the variables that an answer may be without. refused: those that are
+    not sent, because the source refuses whoever names them; its answer is read as one that is without them.
+    """
 
     locations: tuple[Location, ...]
     first: date
     last: date
     variables: tuple[str, ...]
+    domain: str = AUTO
+    optional: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.locations or self.last < self.first:
@@ -40,7 +51,12 @@ class Request:
     @property
     def weight(self) -> float:
         """Calls that the provider counts for it: a place weighs max(1, v/10, v/10 × days/14)."""
-        return _weight(len(self.locations), len(self.days), len(self.variables))
+        return _weight(len(self.locations), len(self.days), len(self.sent))
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """The variables that the query names."""
+        return tuple(name for name in self.variables if name not in self.refused)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -48,7 +64,8 @@ class Request:
         return {
             "latitude": ",".join(_degrees(place.latitude) for place in self.locations),
             "longitude": ",".join(_degrees(place.longitude) for place in self.locations),
-            "hourly": ",".join(self.variables),
+            "hourly": ",".join(self.sent),
+            "domains": self.domain,
             "start_date": self.first.isoformat(),
             "end_date": self.last.isoformat(),
             "timezone": "UTC",

@@ -2,25 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from difflib import get_close_matches
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from resources.open_meteo.hosts import CUSTOMER_URL, FREE_URL, is_free
+from resources.open_meteo.requests import AUTO, DOMAINS
+from resources.settings.refusals import Refused
 from resources.settings.section import Section, an_http_url
 
 
+def _an_address(url: str) -> str:
+    """Where the source is, without query and fragment. Raises ValueError."""
+    url = an_http_url(url)
+    try:
+        parts = urlsplit(url)
+        is_one = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is none, half of an IPv6 address
+        is_one = False
+    if not is_one:
+        raise ValueError(f"must be like {FREE_URL}")
+    if "?" in url or "#" in url:
+        raise ValueError("must have no query and no fragment: a key goes into open_meteo.api_key")
+    return url
+
+
+def a_domain(name: str) -> str:
+    """A domain of the provider's. Raises ValueError."""
+    if name not in DOMAINS:
+        near = get_close_matches(name, DOMAINS, n=1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {', '.join(DOMAINS)}{hint}")
+    return name
+
+
 class OpenMeteoSettings(Section):
-    base_url: Annotated[str, AfterValidator(an_http_url)] = "https://air-quality-api.open-meteo.com"
+    """Where the source is and how it is asked.
+
+    request_deadline_seconds: for all attempts and pauses of a request; unreachable_seconds: for those at a host from
+    which nothing comes. read_timeout_seconds: without a byte of an answer.
+    """
+
+    base_url: Annotated[str, AfterValidator(_an_address)] = FREE_URL
     api_key: SecretStr | None = None
-    model_domain: str = "cams_global"
+    model_domain: Annotated[str, AfterValidator(a_domain)] = AUTO
     same_place_degrees: float = Field(0.1, ge=0)
     max_weight_per_request: float = Field(100, gt=0)
     max_days_per_request: int = Field(92, ge=1)
     attempts: int = Field(5, ge=1)
     backoff_seconds: float = Field(1.0, ge=0)
     connect_timeout_seconds: float = Field(5.0, gt=0)
-    read_timeout_seconds: float = Field(60.0, gt=0)
+    read_timeout_seconds: float = Field(30.0, gt=0)
+    unreachable_seconds: float = Field(25.0, gt=0)
+    request_deadline_seconds: float = Field(180.0, gt=0)
     max_clock_difference_minutes: float = Field(5.0, gt=0)
     calls_per_minute: int = Field(600, gt=0)
     calls_per_hour: int = Field(5000, gt=0)
     calls_per_day: int = Field(10000, gt=0)
+
+    @model_validator(mode="after")
+    def _a_key_where_it_belongs(self) -> Self:
+        host = urlsplit(self.base_url).hostname or ""
+        if is_free(host) and self.api_key is not None and self.api_key.get_secret_value():
+            message = f"must not be sent to {host}, which serves without a key"
+            remedy = f"Set open_meteo.base_url to {CUSTOMER_URL}, or leave open_meteo.api_key out."
+            raise Refused(("open_meteo", "api_key"), message, remedy)
+        return self

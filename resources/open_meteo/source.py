@@ -7,12 +7,12 @@ asks for again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import SourceNonsense
+from orchestration.core.errors import SourceError, SourceNonsense
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
@@ -20,10 +20,12 @@ from orchestration.core.source import Answer, Reply
 from orchestration.core.state.partition_record import Question
 from resources.machine.addresses import without_secrets
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
-from resources.open_meteo.client import OpenMeteoClient
-from resources.open_meteo.described import describe, described_request
+from resources.open_meteo.client import OpenMeteoClient, Sent
+from resources.open_meteo.described import describe, described_request, domain_asked, domain_in_records
+from resources.open_meteo.examination import brief, examined, terms_of
 from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
 from resources.open_meteo.settings import OpenMeteoSettings
+from resources.open_meteo.unserved import Unserved
 from resources.open_meteo.variables import INDEX, UNITS, check_known
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ ROUNDING = 1e-9
 class OpenMeteo:
     """The source. variables: API variable → column of its rows. client: what asks; None: one by the settings.
 
-    injected_clock: of the client that is made by the settings, see there.
+    injected_clock: of the client that is made by the settings, see there. essential: columns without which an answer is
+    none; None: all. Any other that the API does not have is null: what it refuses by name it is not asked for again in
+    the source's life.
     Raises DeclarationError for a variable that the API has not.
     """
 
@@ -50,8 +54,13 @@ class OpenMeteo:
         variables: Mapping[str, str],
         client: OpenMeteoClient | None = None,
         injected_clock: bool = False,
+        essential: Collection[str] | None = None,
     ) -> None:
         check_known(variables)
+        self._optional = frozenset(
+            name for name, column in variables.items() if essential is not None and column not in essential
+        )
+        self._unserved = Unserved()
         self._settings = settings
         self._variables = dict(variables)
         self._client = client
@@ -61,6 +70,15 @@ class OpenMeteo:
     @property
     def address(self) -> str:
         return without_secrets(self._settings.base_url)
+
+    @property
+    def terms(self) -> str:
+        return terms_of(self._settings)
+
+    def examined(self, location: Location, now: Callable[[], datetime]) -> str:
+        essential = [column for name, column in self._variables.items() if name not in self._optional]
+        asks = OpenMeteo(brief(self._settings), self._variables, None, self._injected_clock, essential)
+        return examined(asks, location, now)
 
     @property
     def client(self) -> OpenMeteoClient:
@@ -84,17 +102,36 @@ class OpenMeteo:
         places = [place for place in locations if place.key in wanted.locations]
         days = {place.key: wanted.days_of(place.key).pieces for place in places}
         limits = (self._settings.max_weight_per_request, self._settings.max_days_per_request)
-        return plan_requests(days, places, tuple(self._variables), *limits)
+        planned = plan_requests(days, places, tuple(self._variables), *limits)
+        return [replace(one, domain=self._settings.model_domain, optional=self._optional) for one in planned]
 
     def alone(self, request: Request, location: Location) -> Request:
         return replace(request, locations=(location,))
 
-    def fetch(self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
-        sent = self.client.fetch(request, now, cancelled)
-        return Reply(self._answers(sent.answers), sent.asked, sent.body)
+    def fetch(
+        self, request: Request, now: Callable[[], datetime], cancelled: Callable[[], bool], attempts: int | None = None
+    ) -> Reply:
+        left = attempts or self._settings.attempts
+
+        def ask(asked: Request) -> Sent:
+            nonlocal left
+            try:
+                sent = self.client.fetch(asked, now, cancelled, max(1, left))  # a variable that is refused may cost one
+            except SourceError as error:
+                left = error.attempts_left
+                raise
+            left = sent.attempts_left
+            return sent
+
+        try:
+            sent = self._unserved.fetch(request, ask, cancelled)
+        except SourceError as error:
+            error.attempts_left = left
+            raise
+        return Reply(self._answers(sent.answers), sent.asked, sent.body, left)
 
     def described(self, request: Request) -> Mapping[str, Any]:
-        return describe(request, self._settings.model_domain)
+        return describe(request)
 
     def read(self, request: Mapping[str, Any], body: bytes, asked: datetime) -> Sequence[Answer]:
         """Rows have today's columns: one that was not asked for then is null, one that is no more asked for is left
@@ -109,7 +146,14 @@ class OpenMeteo:
         raise SourceNonsense(f"{asked} did not ask about {location}")
 
     def _answers(self, answers: Sequence[PlaceAnswer]) -> list[Answer]:
-        return [Answer(answer.location_key, self._rows(answer.table), answer.digests) for answer in answers]
+        return [
+            Answer(answer.location_key, self._rows(answer.table), answer.digests, self._lacking(answer))
+            for answer in answers
+        ]
+
+    def _lacking(self, answer: PlaceAnswer) -> dict[str, str]:
+        """By column of the rows, why there is nothing of it."""
+        return {self._variables[name]: why for name, why in answer.lacking.items() if name in self._variables}
 
     def _rows(self, table: pa.Table) -> pa.Table:
         """A table of the API's variables as rows of the source."""
@@ -130,12 +174,13 @@ class OpenMeteo:
         return True
 
     def question(self, location: Location) -> Question:
-        return _question(self._settings.model_domain, self._variables, location)
+        return _question(domain_in_records(self._settings.model_domain), self._variables, location)
 
     def difference(self, location: str, then: Question, now: Question) -> str:
         """Another domain, coordinates that moved by more than ``same_place_degrees``, a variable never asked for."""
-        if then.domain != now.domain:
-            return f"{location} was asked for with the domain {then.domain}, configured is {now.domain}"
+        asked, configured = domain_asked(then.domain), domain_asked(now.domain)
+        if asked != configured:
+            return f"asked for with the domain {asked}, configured is {configured}"  # of all locations alike
         if self.is_elsewhere(then, now):
             return (
                 f"{location} was asked for at {then.latitude}, {then.longitude}; "

@@ -78,12 +78,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from error
+        raise ConfigurationError(f"{path}: is not YAML: {_wrong_in(error)}", "Correct the file.") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
     return data
+
+
+def _wrong_in(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """What is wrong, and where, without the line itself: a key or password may be in it."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
+    return str(error)
 
 
 def _value(text: str) -> Any:

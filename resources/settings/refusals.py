@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import BaseModel, ValidationError
 
 from orchestration.core.errors import ConfigurationError
+from resources.machine.addresses import without_secrets
 
 
 class Refused(ValueError):
@@ -39,10 +40,21 @@ def as_configuration_error(
         return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
     message = first["msg"].removeprefix("Value error, ")
     got = first.get("input")
-    secret = path[:1] in (("alerts",), ("openlineage",))  # addresses of webhooks and receivers, passwords, keys
-    shown = f" (got {got!r})" if isinstance(got, str | int | float | bool | None) and path and not secret else ""
+    shown = (
+        f" (got {_shown(got)!r})" if isinstance(got, str | int | float | bool | None) and not _is_secret(path) else ""
+    )
     remedy = refused.remedy if isinstance(refused, Refused) else "Correct the value."
     return ConfigurationError(f"{where}: {place}: {message}{shown}", remedy)
+
+
+def _is_secret(path: tuple[str, ...]) -> bool:
+    """Whether values at a path are not shown: addresses of webhooks and receivers, passwords, keys."""
+    return not path or path[0] in ("alerts", "openlineage") or path[-1] in ("api_key", "password", "token")
+
+
+def _shown(got: object) -> object:
+    """A value, without what an address in it may hold."""
+    return without_secrets(got) if isinstance(got, str) and ("://" in got or "@" in got) else got
 
 
 def _known_keys(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:

@@ -90,7 +90,7 @@ def _others(latitude: float, longitude: float, hours: Hours) -> dict[str, Floats
     return {name: np.round(10 * noise(seed, 100 + number, hours), 1) for number, name in enumerate(UNITS)}
 
 
-def _is_in_europe(latitude: float, longitude: float) -> bool:
+def is_in_europe(latitude: float, longitude: float) -> bool:
     """Whether CAMS's European domain covers the place."""
     return 30 <= latitude <= 72 and -25 <= longitude <= 45
 
@@ -102,7 +102,7 @@ def simulate(latitude: float, longitude: float, hours: Hours, horizon: int) -> A
     longer = np.arange(hours[0] - WARM_UP_HOURS, hours[-1] + 1)
     measured = _concentrations(latitude, longitude, longer)
     missing = longer > horizon
-    if not _is_in_europe(latitude, longitude):
+    if not is_in_europe(latitude, longitude):
         missing |= longer < GLOBAL_BEGINS
     measured = {name: np.where(missing, np.nan, values) for name, values in measured.items()}
     indices = hourly_indices({code: measured[name] for name, code in WITH_INDEX.items()})

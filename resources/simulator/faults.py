@@ -1,24 +1,22 @@
 """How the simulated API misbehaves on purpose: in the ways that networks and providers do.
 
-Faults of an exchange are drawn from the request's number; faults of values from place and hour. Must not
-know: sockets, queries, recordings.
+Faults of an exchange are drawn from the request's number; faults of values (``value_faults``) from location and hour.
+What a fault is confined to says ``scope``. Must not know: sockets, recordings, what is answered.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 
 from orchestration.core.errors import UsageError
-from resources.open_meteo.variables import INDEX, UNITS
 from resources.simulator.air import noise
-from resources.simulator.requests import NO_DATA
-from resources.simulator.series import AirSeries
+from resources.simulator.requests import AUTO, Asked
+from resources.simulator.scope import Degrees, Scope, parse_scope
 
 # The order of the names is part of what is drawn: a new one goes to the end of its group.
 EXCHANGE_FAULTS: Mapping[str, str] = MappingProxyType(
@@ -32,6 +30,21 @@ EXCHANGE_FAULTS: Mapping[str, str] = MappingProxyType(
         "nonsense": "JSON of another shape",
         "slow": "the answer comes late",
         "drop": "the connection ends without an answer",
+        "stream_error": "HTTP 200, half of the answer, then the provider's sentence instead of the rest",
+        "stream_error_alone": "HTTP 200, the provider's sentence instead of an answer",
+        "error_in_200": "HTTP 200, an error in the API's form",
+        "timeout": "HTTP 408 of a proxy",
+        "proxy": "HTTP 520 to 524 of a proxy, in turn, or as @522 says",
+        "drip": "the answer comes a few bytes at a time",
+        "endless": "the answer never ends",
+        "wrong_key": "HTTP 400, the key is invalid",
+        "redirect": "HTTP 303 to another address, which repeats the query",
+        "limit_429": "HTTP 429, a limit is used up: @minute, @hour, @day (unless named) or @concurrent",
+        "limit_400": "the same as HTTP 400",
+        "too_much": "HTTP 400, too much is asked for at once",
+        "domain_refused": "HTTP 400, no data, where a domain is asked for by its name: any, or @DOMAIN",
+        "variable_refused": "HTTP 400, where a variable is asked for: carbon_dioxide, or @VARIABLE",
+        "clock": "the Date is off: an hour ahead, or as @-90m, @+2h says",
     }
 )
 VALUE_FAULTS: Mapping[str, str] = MappingProxyType(
@@ -41,52 +54,58 @@ VALUE_FAULTS: Mapping[str, str] = MappingProxyType(
         "duplicate": "hours come twice, alike",
         "conflict": "hours come twice, with different values",
         "revise": "hours of the last three days change with every day of the clock",
+        "withdrawn": "hours are left out",
+        "frozen": "values stay as they were: from the hour named on, or every day from noon on",
+        "scale": "the index of PM2.5 is by the scale of before July 2026, from the day named on by that of after",
+        "undefined": "variables are null, and their unit is undefined: carbon_dioxide, or @VARIABLE",
     }
 )
 FAULTS: Mapping[str, str] = MappingProxyType(
     {**EXCHANGE_FAULTS, **VALUE_FAULTS, "die": "after so many requests the server is gone"}
 )
 """Every fault by name: what it does."""
+GRAMMAR = """NAME[:RATE][@ONLY]…,…
+RATE: the share that is hit, from 0 to 1 (1 unless given); of die the number of requests.
+ONLY: what a fault is confined to, as often as needed.
+  hanoi, 21.0278/105.8342                 a location, by its key or by its coordinates
+  2025-09-10, 2025-09-08..2025-09-10      days (UTC); of faults of an exchange: requests for one of them
+  2025-09-10T05, 2025-09-10T05..…         hours
+  pm2_5                                   a variable (nulls, negative, undefined, variable_refused)
+  3x                                      the first three times (faults of an exchange)"""
 
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP response. headers: besides type and length; None: those of the simulator."""
-
-    status: int
-    body: bytes
-    kind: str = "application/json; charset=utf-8"
-    headers: Mapping[str, str] | None = None
-
-
-def error(status: int, reason: str) -> Reply:
-    """An error in the API's form."""
-    return Reply(status, json.dumps({"error": True, "reason": reason}).encode())
-
-
-CANNED: Mapping[str, Reply] = {
-    "error": error(500, "Internal server error"),
-    "overload": error(503, "The service is overloaded"),
-    "limit": error(429, "Minutely API request limit exceeded. Please try again in one minute."),
-    "refuse": error(400, NO_DATA),
-    "html": Reply(200, b"<!DOCTYPE html><html><head><title>Log in</title></head></html>", "text/html"),
-    "nonsense": Reply(200, b'{"data":[1,2,3]}'),
+MODIFIERS = ("slow", "clock")
+"""Faults beside which an answer, or another fault, is sent."""
+_OF_EXCHANGE, _OF_VALUES = ("locations", "hours", "times"), ("locations", "hours")
+_TAKES: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(EXCHANGE_FAULTS, _OF_EXCHANGE),
+    **dict.fromkeys(VALUE_FAULTS, _OF_VALUES),
+    **dict.fromkeys(("limit_429", "limit_400"), (*_OF_EXCHANGE, "limit")),
+    "proxy": (*_OF_EXCHANGE, "status"),
+    "domain_refused": (*_OF_EXCHANGE, "domain"),
+    "variable_refused": (*_OF_EXCHANGE, "variables"),
+    "clock": (*_OF_EXCHANGE, "offset"),
+    **dict.fromkeys(("nulls", "negative", "undefined"), (*_OF_VALUES, "variables")),
+    "die": (),
 }
+"""What a fault can be confined to: fields of ``Scope``."""
+UNLESS_NAMED = ("carbon_dioxide",)
+"""The variable that is refused or undefined."""
 
 
 @dataclass(frozen=True)
 class Fault:
     """One way to misbehave.
 
-    rate: for ``error`` … ``drop`` the share of requests hit, drawn from the request's number; for ``nulls`` …
-    ``revise`` the share of values or hours hit, drawn from place and hour, so that asking again gives the
-    same; for ``die`` the number of requests after which the server is gone. ``revise`` changes hours of the
-    last three days with every day of the clock.
-    Raises UsageError for an unknown name or an impossible rate.
+    rate: for faults of an exchange the share of requests hit, drawn from the request's number; for those of values
+    the share of values or hours hit, drawn from location and hour, so that asking again gives the same; for ``die``
+    the number of requests after which the server is gone. ``revise`` changes hours of the last three days with every
+    day of the clock. only: what it is confined to.
+    Raises UsageError for an unknown name, an impossible rate, and where ``only`` has what the fault does not take.
     """
 
     name: str
     rate: float = 1.0
+    only: Scope = field(default_factory=Scope)
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
@@ -96,44 +115,44 @@ class Fault:
             raise UsageError(f"die needs a number of requests of at least 1 (got {self.rate:g})")
         if self.name != "die" and not 0 <= self.rate <= 1:
             raise UsageError(f"the rate of fault {self.name} must be from 0 to 1 (got {self.rate:g})")
+        if surplus := sorted(self.only.kinds - set(_TAKES[self.name])):
+            raise UsageError(f"fault {self.name} cannot be confined to {', '.join(surplus)}")
+
+    @property
+    def variables(self) -> Sequence[str]:
+        """The variables that it refuses or leaves undefined."""
+        return self.only.variables or UNLESS_NAMED
 
 
-def parse_faults(text: str) -> tuple[Fault, ...]:
-    """The faults of ``NAME[:RATE],…``; none for an empty text. Raises UsageError."""
+def parse_faults(text: str, locations: Mapping[str, Degrees] = MappingProxyType({})) -> tuple[Fault, ...]:
+    """The faults of ``NAME[:RATE][@ONLY]…,…``; none for an empty text. locations: by key. Raises UsageError."""
     faults = []
     for part in filter(None, map(str.strip, text.split(","))):
-        name, colon, rate = part.partition(":")
+        head, *words = part.split("@")
+        name, colon, rate = head.partition(":")
         try:
-            faults.append(Fault(name, float(rate) if colon else 1.0))
+            fault = Fault(name, float(rate) if colon else 1.0)
         except ValueError:
             raise UsageError(f"the rate of fault {name} must be a number (got {rate!r})") from None
+        faults.append(Fault(name, fault.rate, parse_scope(words, name, _TAKES[name], locations)) if words else fault)
     return tuple(faults)
 
 
-def exchange_faults(faults: Sequence[Fault], number: int) -> list[str]:
-    """The exchange faults that hit the request with this number."""
+def exchange_faults(faults: Sequence[Fault], number: int, asked: Asked, seed: int = 0) -> list[Fault]:
+    """The exchange faults that hit the request with this number, in the order of ``faults``."""
     draw, channels = np.array([number]), list(EXCHANGE_FAULTS)
     exchange = [(channels.index(fault.name), fault) for fault in faults if fault.name in EXCHANGE_FAULTS]
-    return [fault.name for channel, fault in exchange if noise(0, channel, draw)[0] < fault.rate]
+    drawn = [fault for channel, fault in exchange if noise(seed, channel, draw)[0] < fault.rate]
+    return [fault for fault in drawn if _concerns(fault, asked)]
 
 
-def with_faults(series: AirSeries, seed: int, faults: Sequence[Fault], today: int) -> AirSeries:
-    """The series after its value faults. seed: of the place. today: days since 1970 of the clock."""
-    hours, values = series.hours, dict(series.values)
-    for fault in faults:
-        channel = 100 * (1 + list(VALUE_FAULTS).index(fault.name)) if fault.name in VALUE_FAULTS else 0
-        hit = noise(seed, channel, hours) < fault.rate
-        if fault.name in ("nulls", "negative"):
-            for offset, (name, cells) in enumerate(values.items()):
-                instead = np.nan if fault.name == "nulls" else -np.abs(cells) - 1
-                values[name] = np.where(noise(seed, channel + offset, hours) < fault.rate, instead, cells)
-        elif fault.name in ("duplicate", "conflict"):
-            source = np.repeat(np.arange(len(hours)), 1 + hit)
-            extra = np.concatenate([[False], source[1:] == source[:-1]]) if fault.name == "conflict" else 0
-            hours, values = hours[source], {name: cells[source] + extra for name, cells in values.items()}
-        elif fault.name == "revise":
-            recent = hit & (hours // 24 > today - 3) & (hours // 24 <= today)
-            factor = np.where(recent, 1 + 0.2 * noise(seed, channel + 1 + today, hours), 1.0)
-            for name, cells in values.items():
-                values[name] = np.round(cells * factor, 0 if UNITS[name] == INDEX else 2)
-    return AirSeries(hours, values)
+def _concerns(fault: Fault, asked: Asked) -> bool:
+    """Whether a request is one that the fault is about."""
+    only = fault.only
+    if (only.locations or only.hours) and not any(only.touches(place) for place in asked.places):
+        return False
+    if fault.name == "variable_refused":
+        return any(name in asked.variables for name in fault.variables)
+    if fault.name == "domain_refused":
+        return asked.domain != AUTO and only.domain in (None, asked.domain)
+    return True

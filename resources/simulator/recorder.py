@@ -20,10 +20,11 @@ from orchestration.core.errors import UsageError
 from resources.machine.addresses import without_secrets
 from resources.machine.clock import Clock
 from resources.open_meteo.clocks import CLOCK_HEADER
-from resources.open_meteo.limits import reason, server_time
+from resources.open_meteo.limits import server_time
+from resources.open_meteo.replies import reason
 from resources.open_meteo.secrets import Secrets
 from resources.open_meteo.settings import OpenMeteoSettings
-from resources.simulator.faults import Reply, error
+from resources.simulator.canned import Reply, error
 from resources.simulator.replies import kept_reply
 from resources.storage.files import open_files
 from resources.storage.whole_files import write_whole
@@ -78,7 +79,8 @@ class Recorder:
         """The source's reply to a query."""
         asked = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
         given = asked.pop(KEY, "")
-        secrets = Secrets(self._key, given, urlsplit(self._url).password)
+        there = urlsplit(self._url)
+        secrets = Secrets(self._key, given, there.password, user=there.username)
         with self._one_at_a_time:
             before = self._now()
             try:
@@ -96,10 +98,10 @@ class Recorder:
             headers = {name: reply.headers[name] for name in PASSED_BACK if name in reply.headers}
             passed_back = Reply(reply.status_code, body, reply.headers.get("Content-Type", ""), headers)
             if reply.status_code != 200:
-                said = secrets.hidden_in(reason(reply))
+                said = secrets.hidden_in(reason(reply.content))
                 self._log(f"HTTP {reply.status_code} ({said}) was passed on, and is not kept")
                 return passed_back
-            return self._kept_whole(asked, server_time(reply) or before, passed_back)
+            return self._kept_whole(asked, server_time(reply.headers) or before, passed_back)
 
     def _kept_whole(self, query: dict[str, str], moment: datetime, reply: Reply) -> Reply:
         """The reply, once it is kept; an error that nobody repeats, where it cannot be."""

@@ -1,28 +1,42 @@
 """Recorded answers of Open-Meteo's air quality API, to be served again: of a folder, or of a warehouse's raw answers.
 
-With moments (``replies``) they are served as they were at the clock; without, as one series a place.
+With moments (``replies``) they are served as they were at the clock; without, as one series a location (``joined``).
+Everything is read and checked before anything is served. A file of a folder is one of four kinds:
+
+| it holds                                        | it is                                    |
+|-------------------------------------------------|------------------------------------------|
+| answers of the API, bare or wrapped (``wrapped``) | served                                   |
+| what was kept with its moment (``replies``)     | served, where all are so                 |
+| what is near an answer (``wrapped``), but not one that can be served (``documents``) | refused, by its name |
+| anything else                                   | passed over, and said                    |
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
 
 from orchestration.core.errors import UsageError
 from resources.open_meteo.variables import UNITS
 from resources.raw.answers import RawAnswers
 from resources.raw.renames import FOLDER
+from resources.simulator.documents import NotAnAnswer, WrongDocument, read_document
+from resources.simulator.joined import Disagreement, Named, join
 from resources.simulator.replies import Replies, Told, is_kept_reply, of_raw_answer, read_kept_reply
-from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused
+from resources.simulator.requests import Place
 from resources.simulator.series import AirSeries
+from resources.simulator.wrapped import answers_in, content_of
 
-EPOCH = date(1970, 1, 1)
+Say = Callable[[str], None]
+"""Called with a line for people."""
+ENDINGS = (".json", ".jsonl", ".ndjson")
+"""Of files that may hold answers; packed ones have ``.gz`` behind it."""
+MOST_NAMED = 8
+"""Files that one line names."""
 
 
 class Recorded(Protocol):
@@ -33,62 +47,131 @@ class Recorded(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Recording:
-    """What was recorded of one place."""
+def load_recordings(
+    folder: Path, warn: Say = lambda _line: None, *, newest_wins: bool = False, wanted: Collection[str] = UNITS
+) -> Recorded:
+    """The answers in the files of a folder, or in the raw answers of an asset (``WAREHOUSE/_aqi/raw/ASSET``).
 
-    latitude: float
-    longitude: float
-    series: AirSeries
-
-
-@dataclass(frozen=True)
-class Joined:
-    """Answers without moments, one a place."""
-
-    recordings: Sequence[Recording]
-
-    def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
-        found = min(self.recordings, key=lambda it: place.distance(it.latitude, it.longitude))
-        if place.distance(found.latitude, found.longitude) > NEAR_DEGREES:
-            raise Refused(NO_DATA)
-        if unknown := [name for name in variables if name not in found.series.values]:
-            raise Refused(f"No data is available for {unknown[0]}")
-        begin, end = (EPOCH + timedelta(days=int(hour // 24)) for hour in found.series.hours[[0, -1]])
-        place.check(begin, end)
-        asked, hours = place.hours(), found.series.hours
-        is_there = (hours >= asked[0]) & (hours <= min(asked[-1], clock.astimezone(UTC).timestamp() // 3600))
-        return found.series.where(is_there), (found.latitude, found.longitude)
-
-
-def load_recordings(folder: Path, warn: Callable[[str], None] = lambda _line: None) -> Recorded:
-    """The answers in ``folder/*.json``, or in the raw answers of an asset (``WAREHOUSE/_aqi/raw/ASSET``).
-
-    warn: told of each raw answer that is broken, which is passed over.
-    Without moments files of the same coordinates are joined. Raises UsageError for a folder without answers, for a file
-    that is none, and for a folder where some have moments and some have not.
+    warn: told what is passed over, what was made of answers that are not as they are served, and of each raw answer
+    that is broken. newest_wins: where answers without moments disagree, the last by the names of their files counts.
+    wanted: the variables of which it is said where nobody asked for them.
+    Raises UsageError for a folder without answers, one with an answer that cannot be served, one whose answers disagree
+    and one where some have moments and some have not.
     """
     if folder.resolve().parent.as_posix().endswith(f"/{FOLDER}"):
+        _without_newest(newest_wins, folder)
         return Replies(_raw_answers(folder.resolve(), warn))
-    files = {path: _read(path) for path in sorted(folder.glob("*.json"))}
-    if not files:
-        raise UsageError(f"there is no *.json to replay in {folder}", "Name a folder with answers of the API.")
-    kept = {path: content for path, content in files.items() if is_kept_reply(content)}
-    if not kept:
-        return Joined(_joined(files))
-    if other := next((path for path in files if path not in kept), None):
-        raise UsageError(
-            f"{other} does not say when it was asked for, and others in its folder do",
-            "Put what `aqi simulate --record` kept into a folder of its own.",
-        )
-    return Replies([told for path, content in kept.items() for told in _told(path, content)])
+    found = _Files()
+    for path in sorted(folder.iterdir(), key=by_name):
+        found.take(path)
+    found.check(folder)
+    said = [f"passed over, as no answers of the API: {_named(found.passed_over)}"] if found.passed_over else []
+    said += [f"{_named(names)}: {note}" for note, names in found.notes.items()]
+    recorded: Recorded
+    if found.kept:
+        _without_newest(newest_wins, folder)
+        recorded = Replies([told for path, content in found.kept.items() for told in _told(path, content)])
+    else:
+        recorded = _joined(found.documents, newest_wins, wanted, said.append)
+    for line in said:  # not before nothing can be refused any more
+        warn(line)
+    return recorded
 
 
-def _read(path: Path) -> Any:
+def _joined(documents: Sequence[Named], newest_wins: bool, wanted: Collection[str], say: Say) -> Recorded:
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not a recorded answer of the API ({error!r})") from None
+        return join(documents, newest_wins=newest_wins, wanted=wanted, say=say)
+    except Disagreement as problem:
+        remedy = f"Take one of them out; or with --newest-wins the last by name counts, here {problem.second}."
+        raise UsageError(str(problem), remedy) from None
+
+
+def by_name(path: Path) -> list[tuple[int, int, str]]:
+    """The order of files: by their names, with the numbers in them as numbers (``day_9`` before ``day_10``)."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+@dataclass
+class _Files:
+    """What the files of a folder hold. notes: what there is to say of answers, and of which."""
+
+    documents: list[Named] = field(default_factory=list)
+    kept: dict[Path, Any] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+    refused: list[tuple[str, WrongDocument]] = field(default_factory=list)
+    looked_like_json: bool = False
+
+    def take(self, path: Path) -> None:
+        """Look at a file, and put it where it belongs."""
+        name = path.name.lower().removesuffix(".gz")
+        if path.is_dir() or not name.endswith(ENDINGS):
+            if not path.name.startswith("."):
+                self.passed_over.append(f"{path.name} (a folder)" if path.is_dir() else path.name)
+            return
+        self.looked_like_json = True
+        try:
+            content = content_of(path.read_bytes())
+            if is_kept_reply(content):
+                self.kept[path] = content
+                return
+            answers = list(answers_in(content))
+        except OSError as problem:
+            self.refused.append((path.name, WrongDocument(f"it cannot be read ({problem.strerror})")))
+        except WrongDocument as problem:
+            self.refused.append((path.name, problem))
+        except NotAnAnswer as problem:
+            self.passed_over.append(f"{path.name} ({problem})")
+        else:
+            self._take_answers(path.name, answers)
+
+    def _take_answers(self, file: str, answers: Sequence[tuple[str, Any]]) -> None:
+        others = []
+        for way, answer in answers:
+            name = f"{file} ({way})" if way and len(answers) > 1 else file
+            try:
+                document = read_document(answer)
+            except WrongDocument as problem:
+                self.refused.append((name, problem))
+            except NotAnAnswer as problem:
+                others.append(f"{name}: {problem}")
+            else:
+                self.documents.append(Named(name, document))
+                for note in document.notes:
+                    self.notes.setdefault(note, []).append(name)
+        if others or not answers:
+            self.passed_over += others or [file]
+
+    def check(self, folder: Path) -> None:
+        """Raises UsageError where they cannot be served."""
+        if self.refused:
+            (name, problem), *more = self.refused
+            others = list(dict.fromkeys(other for other, _ in more if other != name))
+            too = f"; refused too: {_named(others)}" if others else ""
+            what = f"{folder / name} is not a recorded answer of the API that can be served: {problem}{too}"
+            raise UsageError(what, problem.remedy)
+        if not self.looked_like_json:
+            raise UsageError(f"there is no *.json to replay in {folder}", "Name a folder with answers of the API.")
+        if self.kept and self.documents:
+            raise UsageError(
+                f"{folder / self.documents[0].name} does not say when it was asked for, and others in its folder do",
+                "Put what `aqi simulate --record` kept into a folder of its own.",
+            )
+        if not self.kept and not self.documents:
+            what = f"what is in {folder} is not a recorded answer of the API: {_named(self.passed_over)}"
+            raise UsageError(what, "Name a folder with answers of the API.")
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _without_newest(newest_wins: bool, folder: Path) -> None:
+    if newest_wins:
+        what = f"--newest-wins is for answers without moments, and those in {folder} have them"
+        raise UsageError(what, "Leave it out: they are served as they were at the clock.")
 
 
 def _told(path: Path, content: Any) -> list[Told]:
@@ -111,24 +194,3 @@ def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[Told]:
         return [told for answer in kept for told in of_raw_answer(answer)]
     except ValueError as error:
         raise UsageError(f"{folder} has raw answers of another source ({error})", "Name another asset.") from None
-
-
-def _joined(files: dict[Path, Any]) -> list[Recording]:
-    found: dict[tuple[float, float], dict[str, list[Any]]] = {}
-    names: list[str] = []
-    for path, payload in files.items():
-        try:
-            for document in payload if isinstance(payload, list) else [payload]:
-                place = found.setdefault((document["latitude"], document["longitude"]), {})
-                names = names or [name for name in document["hourly"] if name in UNITS] or [next(iter(UNITS))]
-                for name in ("time", *names):
-                    place.setdefault(name, []).extend(document["hourly"][name])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} is not a recorded answer of the API ({error!r})") from None
-    recordings = []
-    for (latitude, longitude), columns in found.items():
-        times = np.array(columns["time"], dtype="datetime64[m]")
-        hours, first = np.unique(times.astype("datetime64[h]").astype(np.int64), return_index=True)
-        values = {name: np.array(columns[name], dtype=np.float64)[first] for name in names}
-        recordings.append(Recording(latitude, longitude, AirSeries(hours, values)))
-    return recordings

@@ -21,9 +21,9 @@ import numpy as np
 from orchestration.core.calendar import instant_of, iso
 from orchestration.core.partitions.days import Days
 from orchestration.core.source import RawAnswer
-from resources.open_meteo.variables import UNITS
+from resources.simulator.documents import read_document, saved_error
 from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused, parse_query
-from resources.simulator.series import AirSeries, Hours
+from resources.simulator.series import AirSeries
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def kept_reply(asked: datetime, query: Mapping[str, str], status: int, body: byt
 
 def is_kept_reply(content: Any) -> bool:
     """Whether the JSON of a file says when it was asked for."""
-    return isinstance(content, dict) and "asked" in content
+    return isinstance(content, dict) and "asked" in content and ("query" in content or "body" in content)
 
 
 def read_kept_reply(content: Mapping[str, Any]) -> list[Told]:
@@ -128,20 +128,13 @@ def _told(asked: datetime, places: Sequence[Place], body: Any) -> list[Told]:
 
 
 def _of_place(asked: datetime, place: Place, document: Any) -> Told:
-    """One element of the API's array, without what was still to come."""
-    try:
-        if document.get("error"):
-            raise ValueError(f"it is an error: {document.get('reason')}")
-        if document.get("utc_offset_seconds"):
-            raise ValueError("its hours are not in UTC")
-        hourly = document["hourly"]
-        times = np.array(hourly["time"], dtype="datetime64[m]")
-        values = {name: np.array(cells, dtype=np.float64) for name, cells in hourly.items() if name in UNITS}
-        cell = (float(document["latitude"]), float(document["longitude"]))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it lacks something ({error!r})") from None
-    hours: Hours = times.astype("datetime64[h]").astype(np.int64)
-    if any(cells.shape != hours.shape for cells in values.values()) or (times != times.astype("datetime64[h]")).any():
-        raise ValueError("it has not a value for each full hour")
-    had_begun = hours <= asked.astimezone(UTC).timestamp() // 3600
-    return Told(asked, place, cell, AirSeries(hours, values).where(had_begun))
+    """One element of the API's array, checked, without what was still to come."""
+    if not isinstance(document, Mapping):
+        raise ValueError(f"it lacks something (it is no object, but a {type(document).__name__})")
+    if (reason := saved_error(document)) is not None:
+        raise ValueError(f"it is an error: {reason}")
+    if document.get("utc_offset_seconds"):
+        raise ValueError("its hours are not in UTC")
+    read = read_document(document, may_be_empty=True)
+    had_begun = read.series.hours <= asked.astimezone(UTC).timestamp() // 3600
+    return Told(asked, place, (read.latitude, read.longitude), read.series.where(had_begun))

@@ -16,8 +16,10 @@ from resources.open_meteo.variables import UNITS
 from resources.simulator.series import Hours
 
 NEAR_DEGREES = 0.01
-"""A recording answers for places no farther away than this."""
+"""A recording of a location answers for places no farther away than this."""
 NO_DATA = "No data is available for this location"
+AUTO = "auto"
+"""The domain of a query that names none: the provider's choice."""
 
 
 class Refused(Exception):
@@ -40,13 +42,37 @@ class Place:
 
     def distance(self, latitude: float, longitude: float) -> float:
         """Degrees between the two, along the axis that differs more."""
-        return max(abs(self.latitude - latitude), abs(self.longitude - longitude))
+        east = abs(self.longitude - longitude)
+        return max(abs(self.latitude - latitude), min(east, 360 - east))
 
     def check(self, first: date, last: date) -> None:
         """Refuse days outside of the allowed ones."""
         for name, day in (("start_date", self.first), ("end_date", self.last)):
             if not first <= day <= last:
                 raise Refused(f"Parameter '{name}' is out of allowed range from {first} to {last}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as far as faults and limits depend on it; nothing where it cannot be read."""
+
+    places: Sequence[Place] = ()
+    variables: Sequence[str] = ()
+    domain: str = AUTO
+
+    @property
+    def weight(self) -> float:
+        """Calls that the provider counts for it: a location weighs max(1, v/10, v/10 × days/14)."""
+        share = len(self.variables) / 10
+        return sum(max(1.0, share, share * len(place.hours()) / 24 / 14) for place in self.places)
+
+
+def read_query(query: str) -> Asked:
+    """What a query asks for."""
+    try:
+        return Asked(*parse_query(query), parse_qs(query).get("domains", [AUTO])[-1])
+    except Refused:
+        return Asked()
 
 
 def parse_query(query: str) -> tuple[list[Place], list[str]]:
@@ -56,8 +82,7 @@ def parse_query(query: str) -> tuple[list[Place], list[str]]:
         raise Refused(f"Value of type 'String' required for key '{missing[0]}'.")
     for name in given["hourly"]:
         if name not in UNITS:
-            what = "VariableOrDerived<CamsVariable, CamsVariableDerived>"
-            raise Refused(f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}.")
+            raise Refused(unknown_variable(name))
     if any(zone not in ("UTC", "GMT") for zone in given.get("timezone", ())):
         raise Refused("Invalid timezone. This simulator knows UTC only.")
     latitudes = _numbers("Latitude", given["latitude"], 90)
@@ -74,6 +99,12 @@ def parse_query(query: str) -> tuple[list[Place], list[str]]:
         raise Refused("End-date must be larger or equals than start-date.")
     places = zip(latitudes, longitudes, first, last, strict=True)
     return [Place(*place) for place in places], given["hourly"]
+
+
+def unknown_variable(name: str) -> str:
+    """What the API says of a variable that it cannot serve."""
+    what = "VariableOrDerived<CamsVariable, CamsVariableDerived>"
+    return f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}."
 
 
 def _numbers(name: str, texts: Sequence[str], bound: int) -> list[float]:

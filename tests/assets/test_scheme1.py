@@ -14,7 +14,8 @@ from orchestration.project import load
 from tests.support.contracts import load_contracts
 
 KEPT = Scheme1.load()
-DEFAULT = load("local", environment={}).parameters
+DEFAULT = replace(load("local", environment={}).parameters, model_domain="cams_global")
+"""As they were unless configured: the domain was named, and never sent."""
 HANOI, *OTHERS = DEFAULT.locations
 MOVED = (replace(HANOI, name="Hà Nội (centre)", latitude=21.1), *OTHERS)
 BRONZE = "bronze.open_meteo_hourly"

@@ -18,7 +18,7 @@ from tests.support.this_machine import fake_java, taken_port
 
 def test_doctor_as_json(aqi: Aqi) -> None:
     before = tree(aqi.folder)
-    found = {item.pop("what"): item for item in aqi.json("doctor")}
+    found = {item.pop("what"): item for item in aqi.json("doctor", "--offline")}
     assert all(set(item) == {"ok", "found", "remedy"} for item in found.values())
     assert all(item["ok"] for item in found.values())
     assert found["embedded engine"]["found"] == f"pysail {version('pysail')}"
@@ -28,6 +28,7 @@ def test_doctor_as_json(aqi: Aqi) -> None:
     assert found["assets and contracts"] == {"ok": True, "found": "10 assets, 10 contracts", "remedy": ""}
     assert found["warehouse"]["ok"] is True
     assert found["Prefect"]["ok"] is True
+    assert found["source"]["found"] == "http://127.0.0.1:9 (not asked)"
     assert tree(aqi.folder) == before
 
 
@@ -44,7 +45,7 @@ def test_doctor_for_people(aqi: Aqi) -> None:
 def test_java_is_a_fault_where_spark_is_the_engine_and_a_note_elsewhere(aqi: Aqi, java: str) -> None:
     fake_java(aqi.folder, "11.0.2")
     home = str(aqi.folder / java)
-    assert {item["what"]: item for item in aqi.json("doctor", JAVA_HOME=home)}["Java"] == {
+    assert {item["what"]: item for item in aqi.json("doctor", "--offline", JAVA_HOME=home)}["Java"] == {
         "what": "Java",
         "ok": True,
         "found": "none; only Spark needs it (make setup-spark)",

@@ -25,6 +25,12 @@ def columns(tmp_path_factory: pytest.TempPathFactory) -> str:
     return uri
 
 
+def test_two_formats_at_once_are_refused(aqi: Aqi) -> None:
+    told, remedy = aqi.refusal("lineage", "--json", "--format", "mermaid")
+    assert "--format mermaid" in told and "one of the two" in remedy
+    assert json.loads(aqi.text("lineage", EPISODE, "--json", "--format", "json"))
+
+
 def test_lineage_as_json(aqi: Aqi, lake: str) -> None:
     lineage = aqi.json("lineage", f"1+{EPISODE}", AQI_WAREHOUSE__URI=lake)
     assert lineage["format"] == 1

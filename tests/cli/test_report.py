@@ -54,7 +54,7 @@ def test_the_disk_is_full_at_last(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> 
     def full(*_: object) -> int:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("orchestration.reports.page.output.write_output", full)
+    monkeypatch.setattr("orchestration.reports.output.write_output", full)
     done = aqi("report", "-o", "it.html")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "it.html cannot be written (no space left on device)" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.engine  # processes of their own
     [
         ("nonsens", "unknown fault 'nonsens'", "Did you mean 'nonsense'?"),
         ("slow,dorp:0.5", "unknown fault 'dorp'", "Did you mean 'drop'?"),
+        ("drop@hanoy", "unknown word 'hanoy' of fault drop", "Did you mean 'hanoi'?"),
+        ("drop@dust", "fault drop has no use for 'dust'", "What it can be confined to: hours, locations, times."),
     ],
 )
 def test_an_unknown_fault(aqi: Aqi, faults: str, place: str, remedy: str) -> None:
@@ -39,7 +42,17 @@ def test_an_unknown_fault(aqi: Aqi, faults: str, place: str, remedy: str) -> Non
 
 
 def test_all_faults(aqi: Aqi) -> None:
-    assert "\nslow: the answer comes late\n" in aqi.text("simulate", "--fault", "help")
+    told = aqi.text("simulate", "--fault", "help")
+    assert "\nslow: the answer comes late\n" in told
+    assert told.startswith("NAME[:RATE][@ONLY]…,…\n")
+
+
+def test_impossible_limits(aqi: Aqi) -> None:
+    place, remedy = aqi.refusal("simulate", "--limits", "600", "--port", "0")
+    assert place == "limits are three numbers above 0, of calls a minute, an hour and a day (got '600')"
+    assert "600,5000,10000" in remedy
+    place, _ = aqi.refusal("simulate", "--record", "kept", "--limits", "free")
+    assert place == "--record goes without --limits"
 
 
 def test_a_port_that_is_taken(aqi: Aqi) -> None:
@@ -62,6 +75,43 @@ def test_broken_raw_answers_are_said_at_the_start(aqi: Aqi) -> None:
 
 def test_a_folder_without_recordings(aqi: Aqi) -> None:
     assert "no *.json to replay" in aqi.refusal("simulate", "--replay", ".", "--port", "0")[0]
+
+
+def recording(hours: int = 24, value: float = 30.0, **more: object) -> str:
+    """An answer about Hà Nội on 2025-08-19 that says no units."""
+    hourly = {"time": [f"2025-08-19T{hour:02}:00" for hour in range(hours)], "pm2_5": [value] * 24}
+    return json.dumps({"latitude": 21.0278, "longitude": 105.8342, "hourly": hourly} | more)
+
+
+def test_recordings_that_cannot_be_served_are_refused_at_the_start(aqi: Aqi) -> None:
+    folder = aqi.folder / "kept"
+    folder.mkdir()
+    (folder / "a.json").write_text(recording(hours=23))
+    place, remedy = aqi.refusal("simulate", "--replay", "kept", "--port", "0")
+    what = "is not a recorded answer of the API that can be served"
+    assert place == f"kept/a.json {what}: pm2_5 has not a value for each hour: 24 for 23, more after 2025-08-19T22:00"
+    assert remedy == "Ask the API for it again, or take it out of the folder."
+
+
+def test_recordings_that_disagree(aqi: Aqi) -> None:
+    folder = aqi.folder / "kept"
+    folder.mkdir()
+    (folder / "a.json").write_text(recording())
+    (folder / "b.json").write_text(json.dumps({"data": recording(value=40.0)}))
+    place, remedy = aqi.refusal("simulate", "--replay", "kept", "--port", "0")
+    assert place.startswith("a.json and b.json disagree: pm2_5 at 2025-08-19T00:00Z of 21.0278, 105.8342 is 30 in")
+    assert remedy == "Take one of them out; or with --newest-wins the last by name counts, here b.json."
+    with served("--replay", "kept", "--newest-wins", notes=3) as (url, said):
+        assert answer(url).json()["hourly"]["pm2_5"] == [40.0] * 24
+    assert said[0] == "note: a.json, b.json: no unit of pm2_5 is said, taken as the API's"
+    assert said[1] == "note: where answers disagree the last by name counts: 24 values, as of b.json instead of a.json"
+    assert said[2].startswith("note: us_aqi, us_aqi_pm2_5, ")
+    assert said[2].endswith(", carbon_dioxide never asked for at 21.0278, 105.8342: served as null")
+
+
+def test_the_newest_wins_of_recordings_only(aqi: Aqi) -> None:
+    place, _ = aqi.refusal("simulate", "--newest-wins", "--port", "0")
+    assert place == "--newest-wins goes with --replay"
 
 
 @pytest.mark.parametrize("more", [("--replay", "."), ("--fault", "drop")])
@@ -88,8 +138,8 @@ def test_a_folder_that_cannot_be_recorded_into(aqi: Aqi) -> None:
 
 
 @contextmanager
-def served(*arguments: str, **env: str) -> Iterator[tuple[str, list[str]]]:
-    """Where `aqi simulate` serves, until the end; and what it said on standard error, after that."""
+def served(*arguments: str, notes: int = 0, **env: str) -> Iterator[tuple[str, list[str]]]:
+    """Where `aqi simulate` serves, until the end; and what it said on standard error, after so many notes."""
     command = [str(AQI), "simulate", "--port", "0", *arguments]
     environment = {**os.environ, **env}
     pipe = subprocess.PIPE
@@ -97,9 +147,8 @@ def served(*arguments: str, **env: str) -> Iterator[tuple[str, list[str]]]:
         said: list[str] = []
         try:
             assert process.stderr is not None
-            said.append(process.stderr.readline().strip())
-            said.append(process.stderr.readline().strip())
-            yield said[1].partition("AQI_OPEN_METEO__BASE_URL=")[2], said
+            said += [process.stderr.readline().strip() for _ in range(notes + 2)]
+            yield said[-1].partition("AQI_OPEN_METEO__BASE_URL=")[2], said
             process.send_signal(signal.SIGINT)
             out, rest = process.communicate(timeout=10)
             said += rest.splitlines()
@@ -134,6 +183,19 @@ def test_it_says_whose_clock_it_has(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -
         assert "X-AQI-Clock" not in reply.headers
         date = parsedate_to_datetime(reply.headers["Date"])
         assert abs(date - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_faults_of_one_location_a_seed_and_limits() -> None:
+    faults = ("--fault", "overload:0.5,refuse@hanoi@1x", "--seed", "3", "--limits", "6,600,6000")
+    with served(*faults, AQI_CLOCK__NOW="2025-08-20T06:00:00Z") as (url, _):
+        statuses = [answer(url).status_code for _ in range(8)]
+        counted = requests.get(f"{url}/faults", timeout=5).json()
+    assert statuses[-1] == 429, "six calls were used up"
+    assert counted["used"]["minute"] >= 6
+    assert counted["faults"]["refuse"]["served"] == 1
+    assert 400 in statuses or 503 in statuses
+    assert statuses.count(503) == counted["outcomes"]["overload"]
+    assert counted["requests"] == 8
 
 
 def test_what_was_recorded_is_replayed_by_its_moments(aqi: Aqi) -> None:

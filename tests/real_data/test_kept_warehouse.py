@@ -179,7 +179,8 @@ def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     assert made(summary) == {BRONZE: 14, SILVER: 14, HOURLY: 14, DIM_LOCATION: 1}, "a day's figures know no coordinates"
     assert set(planned(summary)) == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE, DIM_LOCATION}
     assert all_fresh(lake)
-    want = [row | ({"latitude": 21.0288} if row["location_key"] == "hanoi" else {}) for row in then[BRONZE]]
+    anew = {"latitude": 21.0288, "model_domain": "auto"}  # which is what was asked for
+    want = [row | (anew if row["location_key"] == "hanoi" else {}) for row in then[BRONZE]]
     assert lake.rows(BRONZE) == want
     assert {key: lake.rows(key) for key in (DAILY, EPISODE)} == {key: then[key] for key in (DAILY, EPISODE)}
     assert run_as_planned(lake).plan.is_empty
@@ -220,18 +221,6 @@ def test_exactly_the_limit_is_near(lake: Lake) -> None:
     """21.0278 and 21.1278 differ by a little more than 0.1 as floating point numbers."""
     configured(lake, latitude=21.1278)
     assert costs(lake.workspace, lake.workspace.catalog.keys).exit_status == 0
-
-
-def test_another_domain_is_another_question(lake: Lake) -> None:
-    """What d35dc26 asked for is what its rows say, not what is configured by now."""
-    before = commits(lake.folder)
-    lake.flags = {"open_meteo": {"model_domain": "cams_europe"}}
-    summary = run_as_planned(lake, status=3)
-    assert summary.plan.steps == ()
-    assert "with the domain cams_global, configured is cams_europe" in summary.plan.left_out[0].reason
-    assert commits(lake.folder) == before
-    lake.flags = {}
-    assert all_fresh(lake)
 
 
 def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_moved(lake: Lake) -> None:

@@ -33,7 +33,8 @@ DAILY = "gold.fact_city_daily"
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory, embedded: Any) -> Lake:
     folder = unpack(tmp_path_factory.mktemp("kept") / "warehouse")
-    return Lake(folder, embedded, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
+    as_then = {"open_meteo": {"model_domain": "cams_global"}}  # what its rows say
+    return Lake(folder, embedded, "http://127.0.0.1:9", as_then, now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 ASSETS = sorted(read_lines(ROOT / "assets" / "same_rows.yml"))

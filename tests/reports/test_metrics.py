@@ -22,6 +22,7 @@ from orchestration.core.state.lags import Lag
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.run_record import RunRecord
+from orchestration.engine.scales import ChangedScale
 from orchestration.engine.steps import StepRunner
 from orchestration.project import load, open_workspace
 from orchestration.reports.metrics import as_text, metrics
@@ -198,6 +199,14 @@ def test_values_that_are_lacking() -> None:
         "aqi_partitions_incomplete{bronze.x,hue}": 0,
         "aqi_partitions_given_up{bronze.x,hue}": 0,
         "aqi_hours_withdrawn{bronze.x,hue}": 3,
+    }
+
+
+def test_a_scale_that_changed_of_late() -> None:
+    changed = ChangedScale("bronze.x", "the scale", date(2025, 8, 20), ("hanoi", "hue"), ("It changed.",))
+    found = samples(scales=[changed])
+    assert {name: value for name, value in found.items() if "scale" in name} == {
+        f"aqi_scale_changed_timestamp_seconds{{bronze.x,{location}}}": 1755648000 for location in ("hanoi", "hue")
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from orchestration.core.errors import RunError, UsageError
 from orchestration.core.runs.profile import Phase, Profile, ProfiledStep, Span
 from orchestration.reports.run_picture import COLORS, LANES_OF_STEPS, in_svg
-from orchestration.reports.run_profile import STEPS_SHOWN, as_page, as_text, check_output, write_profile
+from orchestration.reports.run_profile import STEPS_SHOWN, as_page, as_text, check_profile_output, write_profile
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -86,7 +86,7 @@ def test_the_page_has_the_picture_and_the_tables() -> None:
 
 @pytest.mark.parametrize("name", ["run.json", "run.svg", "run.html", "run.txt"])
 def test_a_file_is_written_as_its_name_ends(tmp_path: Path, name: str) -> None:
-    check_output(tmp_path / name)
+    check_profile_output(tmp_path / name)
     write_profile(profile(), tmp_path / name)
     text = (tmp_path / name).read_text(encoding="utf-8")
     if name.endswith("json"):
@@ -98,7 +98,7 @@ def test_a_file_is_written_as_its_name_ends(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["run.png", "run", "no/run.svg"])
 def test_a_file_that_cannot_be_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError):
-        check_output(tmp_path / name)
+        check_profile_output(tmp_path / name)
 
 
 def test_a_file_that_cannot_be_written_after_all_names_the_command_that_can(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from assets.variables import VARIABLES
 from orchestration.core.errors import SourceError
 from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.engine.asking import Askings
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.project import load
 from resources.open_meteo.client import OpenMeteoClient, never
@@ -34,11 +35,13 @@ def source(
     client: type[OpenMeteoClient] = OpenMeteoClient,
     kind: type[OpenMeteo] = OpenMeteo,
     now: Callable[[], datetime] = lambda: NOW,
+    askings: Askings | None = None,
     **options: Any,
 ) -> Fetching:
     """The three cities of the configuration, a clock that stands still, a client that gives up soon.
 
     partitions: of the one step STEP, or by step. looked: what was asked before. client, kind: classes of what asks.
+    askings: how sources are asked in the run.
     """
     flags = {"open_meteo": {"base_url": url, "max_days_per_request": max_days}}
     settings = load(flags=flags, environment={})
@@ -46,7 +49,7 @@ def source(
     api = settings.open_meteo.model_copy(update={"attempts": 2, "backoff_seconds": 0.0} | options)
     steps = {step: Wanted("feed", what) for step, what in wanted.items()}
     asks = kind(api, VARIABLES, client(api, injected_clock=True))
-    return Fetching({"feed": asks}, steps, settings.places, now, cancelled, looked)
+    return Fetching({"feed": asks}, steps, settings.places, now, cancelled, looked, askings=askings)
 
 
 def simulator(**options: Any) -> Simulator:

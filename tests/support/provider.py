@@ -33,7 +33,7 @@ class Provider(Simulator):
         self.rows = {(row["location_key"], row["ts_utc"]): {name: row[name] for name in COLUMNS} for row in rows}
         self.instead: dict[tuple[str, datetime], Mapping[str, Any] | None] = {}
         self.down = self.forced = False
-        self.domain = "cams_global"
+        self.domain = "auto"
         self.refused: frozenset[str] = frozenset()
         self.said: list[Said] = []
         self.meanwhile: Callable[[], None] | None = None

@@ -44,7 +44,7 @@ class Story:
     provider: Provider
     clock: MovingClock
     told: list[str] = field(default_factory=list)
-    domain: str = "cams_global"
+    domain: str = "auto"
 
     @property
     def lake(self) -> KeepingLake:

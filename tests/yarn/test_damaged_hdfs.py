@@ -98,7 +98,7 @@ def lose_blocks(cluster: Cluster, path: str) -> None:
 def names(aqi: YarnCommands, key: str) -> int:
     """How many files and folders a table has on HDFS, itself included."""
     files, root = open_files(table(aqi, key))
-    return len(files.find(root, withdirs=True)) + 1
+    return len({root, *files.find(root, withdirs=True)})
 
 
 def daily_rows(aqi: YarnCommands) -> Any:
@@ -195,24 +195,40 @@ def test_a_lost_block_of_a_log_is_its_tables_trouble(stored: YarnCommands, clust
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quota", ["space", "names"])
-def test_a_quota_that_is_reached_in_mid_commit(stored: YarnCommands, admin: Admin, quota: str) -> None:
-    """By space: no rows can be written. By names: rows are, and the commit that names them is not."""
+@pytest.mark.parametrize("room", [None, 0, 1], ids=["space", "no name", "one name"])
+def test_a_quota_that_is_reached_in_mid_commit(stored: YarnCommands, admin: Admin, room: int | None) -> None:
+    """By space, or where there is room for no name: no rows can be written. For one: rows are, and the commit that
+    names them is not."""
     before, where = stored.tables(), urlsplit(table(stored, oracle.CITY_DAILY)).path
-    if quota == "space":
+    if room is None:
         admin("-setSpaceQuota", LESS_THAN_A_BLOCK, where)
         refused = said(stored("wipe", *DAILY, "--yes"), 1)
         assert "a quota of HDFS is used up" in refused
         assert stored.tables() == before
         admin("-clrSpaceQuota", where)
     said(stored("wipe", *DAILY, "--yes"), 0)
-    if quota == "space":
+    if room is None:
         admin("-setSpaceQuota", LESS_THAN_A_BLOCK, where)
     else:
-        admin("-setQuota", str(names(stored, oracle.CITY_DAILY) + 1), where)
+        admin("-setQuota", str(names(stored, oracle.CITY_DAILY) + room), where)
     assert "HDFS refused to write: The " in said(stored("materialize", *DAILY), 1)
     only(states(stored), oracle.CITY_DAILY, "failed")
     assert daily_rows(stored) == []
-    admin("-clrSpaceQuota" if quota == "space" else "-clrQuota", where)
+    admin("-clrSpaceQuota" if room is None else "-clrQuota", where)
     said(stored("materialize", *DAILY), 0)
+    mended(stored, before)
+
+
+@pytest.mark.slow
+def test_a_quota_that_has_room_for_the_commit_and_not_for_the_snapshot(stored: YarnCommands, admin: Admin) -> None:
+    """The table is right, its log says so, and the run says what it could not keep; the next one keeps it."""
+    before, where = stored.tables(), urlsplit(table(stored, oracle.CITY_DAILY)).path
+    said(stored("wipe", *DAILY, "--yes"), 0)
+    admin("-setQuota", str(names(stored, oracle.CITY_DAILY) + 2), where)
+    told = said(stored("materialize", *DAILY), 0)
+    assert "no snapshot of the provenance" in told
+    assert "a quota of HDFS is used up" in told
+    mended(stored, before)
+    admin("-clrQuota", where)
+    said(stored("materialize", *DAILY, "--force"), 0)
     mended(stored, before)

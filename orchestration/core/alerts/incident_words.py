@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -80,6 +80,21 @@ class Incomplete(Protocol):
     def ended(self) -> bool: ...
     @property
     def given_up(self) -> bool: ...
+
+
+class ChangedScale(Protocol):
+    """Changes of a scale among the newest days of an asset. told: the scale; first: the day; sentences: all of them."""
+
+    @property
+    def asset(self) -> str: ...
+    @property
+    def told(self) -> str: ...
+    @property
+    def first(self) -> date: ...
+    @property
+    def locations(self) -> Sequence[str]: ...
+    @property
+    def sentences(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +339,18 @@ def _named(lacking: Sequence[Incomplete]) -> list[str]:
     more = len(lacking) - PLACES
     lines = [f"{one.partition}: {one.in_words}" for one in lacking[:PLACES]]
     return [*lines, *([f"and {more} partitions more"] if more > 0 else [])]
+
+
+def about_scale(changed: ChangedScale, _new: Container[str] = ()) -> str:
+    """On which days a scale changed, what that means, and when it is over."""
+    more = len(changed.sentences) - COMMANDS
+    return "\n".join(
+        [
+            *changed.sentences[:COMMANDS],
+            *([f"and {more} changes more, at other locations or on other days"] if more > 0 else []),
+            "This ends by itself when the newest days follow one scale: in two weeks, or when the others have it too.",
+        ]
+    )
 
 
 def about_unseen(why: str, remedy: str) -> str:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from orchestration.core.alerts.deliveries import KEPT, delivered, queued, refused, to_send
 from orchestration.core.alerts.incident_words import (
     Broken,
+    ChangedScale,
     EndedRun,
     Incomplete,
     Lacking,
@@ -32,17 +34,30 @@ from orchestration.core.alerts.incident_words import (
     about_made,
     about_missing,
     about_run,
+    about_scale,
     about_unseen,
     day_and_time,
-    unsendable,
 )
-from orchestration.core.alerts.watch_state import OVERLAP, REFUSALS, Event, Incident, Kind, Message, WatchState, end_of
+from orchestration.core.alerts.watch_state import OVERLAP, Event, Incident, Kind, Message, WatchState, end_of
 from orchestration.core.partitions.keys import PartitionSet
+
+__all__ = [
+    "KEPT",
+    "PATIENCE",
+    "RUNS_KEPT",
+    "Observation",
+    "ServerView",
+    "StillUnmade",
+    "Unseen",
+    "delivered",
+    "look",
+    "queued",
+    "refused",
+    "to_send",
+]
 
 PATIENCE = 2
 """So many looks in a row must see nothing of the server, or of the tables, before that is an incident."""
-KEPT = 1000
-"""So many messages are kept for a channel that takes none; the oldest go first."""
 RUNS_KEPT = 20
 """So many runs of an incident are looked at again."""
 
@@ -76,7 +91,8 @@ class Observation:
     says why.
 
     lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
-    there. broken: all tables that are damaged. unmade: what of partitions is not made; None where nobody can tell.
+    there. broken: all tables that are damaged. scales: those that changed of late. unmade: what of partitions is not
+    made; None where nobody can tell.
     catch_up: the command that makes what is missing, catch_up_days back.
     """
 
@@ -91,6 +107,7 @@ class Observation:
     broken: tuple[Broken, ...] | None = None
     unmade: StillUnmade | None = None
     catch_up_days: float = math.inf
+    scales: tuple[ChangedScale, ...] | None = None
 
 
 def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
@@ -112,80 +129,11 @@ def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Messag
         fold.missing(seen.missing)
     if seen.broken is not None:
         fold.broken(seen.broken)
+    if seen.scales is not None:
+        fold.scales(seen.scales)
     for source in (Kind.SERVER, Kind.TABLES):
         fold.source(source, next((item for item in seen.unseen if item.source is source), None))
     return fold.state(), tuple(fold.messages)
-
-
-def queued(
-    state: WatchState, after: WatchState, messages: Sequence[Message], channels: Iterable[str], environment: str = ""
-) -> WatchState:
-    """``after`` with ``messages`` to be sent through every channel; ``state`` is from before that look.
-
-    A channel that is new is first told what was wrong before. For one that is known and not among ``channels``, which
-    another process may have, or which may come back, only what is not over is kept.
-    """
-    channels = set(channels)
-    open_before = state.incidents.values()
-    old = tuple(Message.of(incident, Event.BEGAN, environment, incident.since) for incident in open_before)
-    known = {name: state.undelivered.get(name, old) for name in sorted({*state.undelivered, *channels})}
-    all_of = {name: (*before, *messages)[-KEPT:] for name, before in known.items()}
-    left = {name: of if name in channels else _not_over(of, after.incidents) for name, of in all_of.items()}
-    counts = {}
-    for name, looks in state.refused.items():
-        ids = {message.id for message in left.get(name, ())}
-        counts[name] = {id: count for id, count in looks.items() if id in ids}
-    return replace(after, undelivered=left, refused=counts)
-
-
-def to_send(state: WatchState, channel: str) -> tuple[Message, ...]:
-    """What a channel has yet to take: what it refused before comes last, else oldest first."""
-    looks = state.refused.get(channel, {})
-    return tuple(sorted(state.undelivered[channel], key=lambda message: looks.get(message.id, 0)))
-
-
-def delivered(state: WatchState, channel: str, message: Message) -> WatchState:
-    """After a channel took a message."""
-    return _put(state, channel, message, None, 0)
-
-
-def refused(state: WatchState, channel: str, message: Message) -> tuple[WatchState, Message | None]:
-    """After a channel refused a message at a look. Gives what takes its place, if anything does: itself, or a short one
-    that is to be tried at once."""
-    looks = state.refused.get(channel, {}).get(message.id, 0) + 1
-    if looks > REFUSALS:  # it was the short one
-        instead = None
-    elif looks == REFUSALS:
-        title, text = unsendable(message.title)
-        instead = replace(message, title=title, text=text)
-    else:
-        instead = message
-    return _put(state, channel, message, instead, looks), instead
-
-
-def _put(state: WatchState, channel: str, message: Message, instead: Message | None, looks: int) -> WatchState:
-    """looks: at which ``instead`` was refused."""
-    queue = state.undelivered[channel]
-    at = queue.index(message)
-    new = () if instead is None else (instead,)
-    counts = {id: count for id, count in state.refused.get(channel, {}).items() if id != message.id}
-    counts |= {one.id: looks for one in new if looks}
-    undelivered = {**state.undelivered, channel: (*queue[:at], *new, *queue[at + 1 :])}
-    return replace(state, undelivered=undelivered, refused={**state.refused, channel: counts})
-
-
-def _not_over(messages: Iterable[Message], incidents: Container[str]) -> tuple[Message, ...]:
-    """Without what is over, ``incidents`` being open; of what was told as begun, the end remains."""
-    left: list[Message] = []
-    for message in messages:
-        if message.event is Event.RECOVERED:
-            began = any(one.key == message.key and one.event is Event.BEGAN for one in left)
-            kept_end = Event.RECOVERED if began else None
-            left = [one for one in left if one.key != message.key or one.event is kept_end]
-            if began:
-                continue
-        left.append(message)
-    return tuple(one for one in left if one.event is Event.RECOVERED or one.key in incidents)
 
 
 class _Fold:
@@ -313,6 +261,15 @@ class _Fold:
         for key, asset in self._open_keys("damaged:"):
             if all(one.asset != asset for one in found):
                 self._close(key, f"{asset} is mended", f"Look: aqi status {asset}")
+
+    def scales(self, found: Sequence[ChangedScale]) -> None:
+        changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}
+        for asset, one in changed.items():
+            title = f"{one.told} changed on {one.first} in {asset}"
+            self._open_at_places(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
+        for key, asset in self._open_keys("scale:"):
+            if asset not in changed:
+                self._close(key, f"the newest days of {asset} follow one scale", f"Look: aqi status {asset}")
 
     def _lacks_values(self, asset: str, lacking: Sequence[Incomplete]) -> None:
         places = list(dict.fromkeys(one.location for one in lacking))

@@ -26,7 +26,8 @@ REFUSALS = 3
 
 class Kind(StrEnum):
     """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. DAMAGED: rows of
-    a table are lost, or it cannot be used as it is. SERVER, TABLES: that they cannot be looked at."""
+    a table are lost, or it cannot be used as it is. SCALE: by which a source works values out, changed of late. SERVER,
+    TABLES: that they cannot be looked at."""
 
     FAILED = "failed"
     CRASHED = "crashed"
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     FRESHNESS = "freshness"
     INCOMPLETE = "incomplete"
     MISSING = "missing"
+    SCALE = "scale"
     DAMAGED = "damaged"
     SERVER = "server"
     TABLES = "tables"

@@ -7,6 +7,7 @@ The language is that of selections (``core.selection.parser``): a column stands 
 ``gold.days.peak+``        what is made of it
 ``+gold.days.peak+``       both
 ``2+gold.days.peak``       what it comes from, two hops far at most
+``0+gold.days.peak``       itself
 ``gold.days.peak+1``       what is made of it, one hop far at most
 =========================  ================================================
 """
@@ -37,7 +38,8 @@ def column_query(selection: str, assets: Collection[str], sources: Collection[st
     than like a layer; and where it has more dots than an asset's. Raises SelectionError for what cannot be read.
     """
     read = parse(selection).expression
-    expression, up, down = (read.start, read.up, read.down) if isinstance(read, Walk) else (read, None, 0)
+    alone = 0 if "+" in selection else None  # a walk of no hop (0+x) is read as the name alone
+    expression, up, down = (read.start, read.up, read.down) if isinstance(read, Walk) else (read, alone, 0)
     if not isinstance(expression, Name) or expression.key in assets:
         return None
     of = expression.key.rpartition(".")[0]

@@ -27,6 +27,7 @@ _VARYING = re.compile(
     r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?(\.\.[0-9-]+)?"  # days and months
     r"|[0-9]{4}(\.\.[0-9]{4})?(?= ×)"  # years
     r"|[0-9a-f]{8}-?[0-9a-f-]{23,}"  # names of files
+    r"|(?<=asked )(once|[0-9]+ times)"  # a source
     r"|(?<=task )[0-9.]+|(?<=Task )[0-9.]+|(?<=stage )[0-9.]+|(?<=TID )[0-9]+"  # of Spark
 )
 _WORD = re.compile(r"(?<![\w-])[a-z0-9][a-z0-9_-]*(?![\w-])")
@@ -39,8 +40,9 @@ class Cause:
 
     what: ``failed``, ``skipped`` or ``left out``. asset, partitions: where, of the first asset that it happened to.
     message: as it was said first; others: so many messages more say the same of other days, locations or files.
-    alike: by asset, steps of other assets with the same words; alike_at: their partitions. skipped: by asset, steps
-    skipped because of it; partly: some of them made a part of their partitions.
+    alike: by asset, steps of other assets with the same words; alike_at: their partitions. untried: what was not tried
+    after it, of any asset. skipped: by asset, steps skipped because of it; partly: some of them made a part of their
+    partitions.
     """
 
     what: str
@@ -50,6 +52,7 @@ class Cause:
     others: int = 0
     alike: Counter[str] = field(default_factory=Counter)
     alike_at: dict[str, PartitionSet] = field(default_factory=dict)
+    untried: PartitionSet = field(default_factory=PartitionSet.empty)
     skipped: Counter[str] = field(default_factory=Counter)
     partly: bool = False
 
@@ -59,6 +62,7 @@ class Cause:
         return [
             *([f"and {self.others} more like it"] if self.others else []),
             *self._alike(),
+            *([f"not asked: {_days_of_locations(self.untried)}"] if self.untried else []),
             *([_skipped(self.skipped, self.partly, "it")] if self.skipped else []),
         ]
 
@@ -102,10 +106,14 @@ def causes_of(plan: Plan, outcomes: Iterable[StepOutcome]) -> Causes:
     """What failed, was skipped or is lacking, in the order of the steps."""
     outcomes = tuple(outcomes)
     found = _Found(outcomes)
-    for outcome in outcomes:
-        for problem in outcome.problems:
-            if problem.partitions and not found.roots(outcome.step.id, problem):
-                found.add(outcome, problem)
+    own = [
+        (outcome, problem)
+        for outcome in outcomes
+        for problem in outcome.problems
+        if problem.partitions and not found.roots(outcome.step.id, problem)
+    ]
+    for outcome, problem in sorted(own, key=lambda one: bool(one[1].after)):  # what was not tried after its cause
+        found.add(outcome, problem)
     for item in plan.left_out:
         if item.lacking and item.partitions:
             found.add_cause(LEFT_OUT, item.asset, item.partitions, item.reason, item.reason)
@@ -123,6 +131,13 @@ class _Found:
         self._causes: dict[tuple[str, str], Cause] = {}
         self._messages: dict[tuple[str, str], set[str]] = {}
         self._alike: dict[tuple[str, str], set[str]] = {}
+        reasons = {problem.after for outcome in outcomes for problem in outcome.problems if problem.after}
+        self._kind_of = {  # of the reasons that are told of themselves
+            problem.message: shape(problem.message, outcome.step.asset, outcome.step.all_partitions.locations)
+            for outcome in outcomes
+            for problem in outcome.problems
+            if problem.message in reasons and not problem.after
+        }
         self._failed = {outcome.step.id: self._kinds(outcome) for outcome in outcomes}
         self._roots: dict[tuple[str, str, PartitionSet], frozenset[tuple[str, str]]] = {}
 
@@ -132,9 +147,13 @@ class _Found:
         kinds: dict[tuple[str, str], list[PartitionSet]] = {}
         for problem in outcome.problems:
             if problem.outcome == FAILED and problem.partitions:
-                kind = (FAILED, shape(problem.message, outcome.step.asset, names))
+                kind = (FAILED, self._kind(problem, outcome.step.asset, names))
                 kinds.setdefault(kind, []).append(problem.partitions)
         return {kind: PartitionSet.union_of(of) for kind, of in kinds.items()}
+
+    def _kind(self, problem: Problem, asset: str, names: frozenset[str]) -> str:
+        """The words of a problem without names; of what was not tried those of the reason, wherever that was met."""
+        return self._kind_of.get(problem.after) or shape(problem.message, asset, names)
 
     def roots(self, step: str, problem: Problem) -> frozenset[tuple[str, str]]:
         """The kinds of failures upstream because of which something was skipped; none of what is no consequence."""
@@ -154,7 +173,11 @@ class _Found:
 
     def add(self, outcome: StepOutcome, problem: Problem) -> None:
         step, names = outcome.step, frozenset(outcome.step.all_partitions.locations)
-        kind = shape(problem.message, step.asset, names)
+        kind = self._kind(problem, step.asset, names)
+        cause = self._causes.get((FAILED, kind))
+        if problem.after in self._kind_of and cause is not None:
+            self._causes[FAILED, kind] = replace(cause, untried=cause.untried | problem.partitions)
+            return
         self.add_cause(str(problem.outcome), step.asset, problem.partitions, problem.message, kind, step.id)
 
     def add_cause(
@@ -195,11 +218,18 @@ class _Found:
         return Causes(tuple(self._causes.values()), several, partly)
 
 
+def _days_of_locations(partitions: PartitionSet) -> str:
+    """``943 days of 3 locations``."""
+    days, locations = len(partitions.days), len(partitions.locations)
+    return f"{days} {'day' if days == 1 else 'days'} of {locations} {'location' if locations == 1 else 'locations'}"
+
+
 def shape(message: str, asset: str, locations: Collection[str]) -> str:
     """A message without what differs from one to the next of a kind: days, locations, the table, names of files.
 
     ===============================================  ===================================
     HTTP 500; asked for hue, vinh on 2025-08-08      HTTP 500; asked for § on §
+    HTTP 500; asked 5 times for hue on 2025-08-08    HTTP 500; asked § for § on §
     silver.clean: 3 rows of 2025-08-08 × hue         §: 3 rows of § × §
     No space left: /data/silver/clean/part-0c1f….    No space left: /data/§/part-§.
     ===============================================  ===================================

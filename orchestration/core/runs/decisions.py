@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.checks import LINEAGE, STANDARD_CHECKS
+from orchestration.core.errors import SourceNotAsked
 from orchestration.core.lineage.compare import REMEDY, Difference
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping
@@ -54,7 +55,7 @@ class Sourced:
     """What the source sent for a partition: its digest.
 
     asked: when it was asked (ISO 8601, UTC). forced: by ``--force``. question: what it was asked. whole: it will never
-    have more, even if the period was not over.
+    have more, even if the period was not over. lacking: the columns that it has nothing of, and why.
     stored: the record of rows that were not asked for again, but went through the function as they were stored.
     """
 
@@ -64,6 +65,7 @@ class Sourced:
     question: Question | None = None
     stored: PartitionRecord | None = None
     whole: bool = False
+    lacking: Mapping[str, str] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ def not_fetched(
     problems: list[Problem] = []
     for partitions, error in fetched.errors:
         if concerned := partitions & targets:
-            problems.append(Problem(Outcome.FAILED, concerned, explain(error)))
+            after = explain(error.because) if isinstance(error, SourceNotAsked) else ""
+            problems.append(Problem(Outcome.FAILED, concerned, explain(error), after=after))
             targets = targets - concerned
     if targets:
         problems.append(Problem(Outcome.FAILED, targets, f"{step.asset}: was not fetched; the run's log says more"))

@@ -1,5 +1,5 @@
-"""What people have to know of what a source sent: hours that it has no values for any more, days that lack some, a feed
-that stands still. Sentences, many partitions in one. Pure."""
+"""What people have to know of what a source sent: columns that it has nothing of, hours that it has no values for any
+more, days that lack some, a feed that stands still. Sentences, many partitions in one. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.runs.decisions import Made
+from orchestration.core.runs.decisions import Made, Sourced
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.incomplete_days import incomplete_notes
 from orchestration.core.state.table_state import TableState
@@ -17,16 +17,34 @@ NAMED = 6
 """So many columns are named."""
 
 
-def notes_of(asset: Asset, partitions: PartitionSet, made: Made[Any], state: TableState, current: Current) -> list[str]:
-    """What is to be said of ``partitions`` of a fetched asset that keeps hours. state: of its table by now."""
+def notes_of(
+    asset: Asset,
+    partitions: PartitionSet,
+    made: Made[Any],
+    state: TableState,
+    current: Current,
+    sourced: Mapping[PartitionKey, Sourced],
+) -> list[str]:
+    """What is to be said of ``partitions`` of a fetched asset. state: of its table by now; sourced: what was sent."""
+    lacking = _lacking({key: sourced[key].lacking for key in partitions if key in sourced})
     if asset.hours is None or not made.folded:
-        return []
+        return lacking
     return [
+        *lacking,
         *_turned_away(partitions, made),
         *_faded(partitions, made),
         *_frozen({key: mask for key, mask in made.frozen_over.items() if key in partitions}),
         *incomplete_notes(asset, partitions, state, current),
     ]
+
+
+def _lacking(found: Mapping[PartitionKey, Mapping[str, str]]) -> list[str]:
+    """Columns that an answer has nothing of: those of one reason together."""
+    groups: dict[tuple[str, str], list[PartitionKey]] = {}
+    for key, columns in found.items():
+        for column, why in columns.items():
+            groups.setdefault((column, why), []).append(key)
+    return [f"{column} is null in {PartitionSet.from_keys(of)}: {why}" for (column, why), of in groups.items()]
 
 
 def _turned_away(partitions: PartitionSet, made: Made[Any]) -> list[str]:

@@ -31,7 +31,8 @@ class Problem:
     """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
 
     upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. check,
-    violations: the check that failed, and for how many rows. All that is in the message too, and kept nowhere else.
+    violations: the check that failed, and for how many rows. after: the message of the failure because of which this
+    was not tried. All that is in the message too, and kept nowhere else.
     """
 
     outcome: Outcome
@@ -41,6 +42,7 @@ class Problem:
     because: PartitionSet = field(default_factory=PartitionSet.empty, compare=False)
     check: str = field(default="", compare=False)
     violations: int = field(default=0, compare=False)
+    after: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -129,7 +131,7 @@ class ChunkOutcome:
 
     state: ``failed`` where a partition of it failed, was skipped or lacks something, else ``written``, ``unchanged``,
     or ``fresh`` where there was nothing to do. rows: written, in all tables. seconds: of the steps that are the chunk's
-    alone, None where it has none. error: the first one.
+    alone, None where it has none. error: the first one. untried: it failed because nothing more was asked.
     """
 
     name: str
@@ -138,6 +140,7 @@ class ChunkOutcome:
     rows: int
     seconds: float | None
     error: str
+    untried: bool = False
 
     def to_json(self) -> dict[str, Any]:
         days = self.partitions.days
@@ -164,12 +167,14 @@ def _chunk_outcome(
     chunk: Chunk, plan: Plan, outcomes: Sequence[StepOutcome], tables: Mapping[str, TableState]
 ) -> ChunkOutcome:
     concerned = [outcome for outcome in outcomes if outcome.step.all_partitions & chunk.partitions]
-    errors = [
-        f"{outcome.step.asset} {problem.partitions & chunk.partitions}: {problem.message}"
+    problems = [
+        (outcome.step.asset, problem)
         for outcome in concerned
         for problem in outcome.problems
         if problem.partitions & chunk.partitions
     ]
+    errors = [f"{asset} {problem.partitions & chunk.partitions}: {problem.message}" for asset, problem in problems]
+    failed = [problem for _, problem in problems if problem.outcome is Outcome.FAILED]
     errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
     made: dict[str, PartitionSet] = {}
     for outcome in concerned:
@@ -178,8 +183,9 @@ def _chunk_outcome(
     rows = sum(tables[asset].records.rows_of(partitions) for asset, partitions in made.items())
     state = "failed" if errors else "written" if made else "unchanged" if concerned else "fresh"
     own = [outcome.seconds for outcome in concerned if outcome.step.chunk == chunk.name]
+    untried = not made and bool(failed) and all(problem.after for problem in failed)
     return ChunkOutcome(
-        chunk.name, chunk.partitions, state, rows, sum(own) if own else None, errors[0] if errors else ""
+        chunk.name, chunk.partitions, state, rows, sum(own) if own else None, errors[0] if errors else "", untried
     )
 
 

@@ -189,7 +189,7 @@ class Steps(Generic[Frame]):
         for name, count in decisions.warned(asset, needed - left.all, made.facts, self._current).items():
             done.warnings[name] = done.warnings.get(name, 0) + count
         done.notes += made.notes
-        done.notes += notes_of(asset, needed - left.all, made, self._state(asset), self._current)
+        done.notes += notes_of(asset, needed - left.all, made, self._state(asset), self._current, sourced)
         done.incomplete |= incomplete_hours(asset, needed - left.all, self._state(asset), self._current)
         return left
 

@@ -39,7 +39,7 @@ class StepCost:
 
     def in_words(self) -> str:
         takes = "" if self.seconds is None else f", about {_duration(self.seconds)}"
-        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows} rows{takes}"
+        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows:,} rows{takes}"
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -25,6 +25,7 @@ from orchestration.core.state.equivalence import Equivalences
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
 from orchestration.core.state.table_state import TableState
+from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.past import NoPast, Past
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.project import Project
@@ -92,7 +93,10 @@ class WarehouseHistory:
     def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
         """Whether what ``recorded`` made is what today's code and settings would make."""
         now = self._codes.of(asset, location)
-        return self._equivalences.same(asset.key, location, recorded, now, own.equal)
+        if asset.source is None:
+            return self._equivalences.same(asset.key, location, recorded, now, own.equal)
+        alike = (Equal(asset.key, location, *pair) for pair in self._past.alike(asset, location, recorded, own))
+        return self._equivalences.same(asset.key, location, recorded, now, [*own.equal, *alike])
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
         """The columns that rows of the contract ``recorded`` lack; None where it was another."""
@@ -131,6 +135,14 @@ class WarehouseHistory:
     def explained_as(self, asset: Asset, location: str | None, version: str) -> str | None:
         """``1:<settings>`` for a version of scheme 1 of which it is known what it was made of."""
         return self._past.explained(asset, location, version)
+
+    def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
+        """Parameters other than today's by which rows that are there may have been made, but for their locations."""
+        return self._past.parameters_then(asset, own)
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The columns that say something else today of rows that count as equal."""
+        return self._past.retold(asset)
 
     def _explain(self, asset: str, location: str | None, version: str) -> str | None:
         return self.explained_as(self._catalog[asset], location, version)

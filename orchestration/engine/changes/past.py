@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
@@ -22,6 +23,21 @@ class Past(Protocol):
         """What the source was asked for when a partition was fetched whose record does not say it."""
         ...
 
+    def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> Iterable[tuple[str, str]]:
+        """Pairs of code versions that count as one for what was fetched, by which ``recorded`` may be today's.
+
+        own: the state of the asset's table.
+        """
+        ...
+
+    def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
+        """Parameters other than today's by which rows that are there may have been made, but for their locations."""
+        ...
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The columns that say something else today of rows whose versions are ``alike``."""
+        ...
+
     def contract(self, asset: str) -> Contract | None:
         """The contract under which rows lie whose table does not say it."""
         ...
@@ -35,6 +51,15 @@ class NoPast:
 
     def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> None:
         return None
+
+    def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> tuple[()]:
+        return ()
+
+    def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
+        return ()
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        return ()
 
     def contract(self, asset: str) -> None:
         return None

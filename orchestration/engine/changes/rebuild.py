@@ -47,7 +47,7 @@ class Rebuilt:
     fetched: bool = False
 
     def in_words(self) -> str:
-        told = f"{self.asset}: a new table with {self.rows} rows of the old one, which is kept at {self.kept}"
+        told = f"{self.asset}: a new table with {self.rows:,} rows of the old one, which is kept at {self.kept}"
         if self.rows and self.unread:
             told += ". Its log could not be read to its end, and what only that recorded is not in it"
         if not self.rows or self.unread:

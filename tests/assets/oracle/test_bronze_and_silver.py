@@ -38,7 +38,7 @@ def test_an_answer_becomes_bronze() -> None:
     assert (first["latitude"], first["longitude"]) == (21.0278, 105.8342)
     assert (first["aqi"], first["pm25"], first["o3"], first["co2"]) == (151, 60.0, None, None)
     assert type(first["pm25"]) is float
-    assert (first["model_domain"], first["request_timezone"]) == ("cams_global", "UTC")
+    assert (first["model_domain"], first["request_timezone"]) == ("auto", "UTC")
     assert (second["date_utc"], second["aqi"], second["o3"]) == (date(2024, 3, 1), None, 0.0)
 
 

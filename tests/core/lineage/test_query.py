@@ -18,6 +18,8 @@ ASSETS, SOURCES = ("bronze.rows", "gold.days"), ("feed",)
         ("gold.days.peak+", 0, None),
         ("+gold.days.peak+", None, None),
         ("2+gold.days.peak", 2, 0),
+        ("0+gold.days.peak", 0, 0),
+        ("0+gold.days.peak+0", 0, 0),
         ("gold.days.peak+1", 0, 1),
         ("2+gold.days.peak+1", 2, 1),
         ("(gold.days.peak)", None, 0),

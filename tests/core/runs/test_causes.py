@@ -241,7 +241,8 @@ def test_a_day_that_fails_too_does_not_hide_the_one_before_it() -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("HTTP 500; asked 4 times for hue, vinh on 2025-08-08", "HTTP 500; asked 4 times for § on §"),
+        ("HTTP 500; asked 4 times for hue, vinh on 2025-08-08", "HTTP 500; asked § for § on §"),
+        ("HTTP 500; asked once for hue on 2025-08-08", "HTTP 500; asked § for § on §"),
         ("silver.clean: 3 rows of 2025-08-08..2025-08-10 × hue", "§: 3 rows of § × §"),
         ("upstream x failed: 2025 × 50 locations: hue … vinh", "upstream x failed: § × 50 locations: § … §"),
         ("No space left: /data/silver/clean/part-0c1f8a6e-2b5d-4d0e-9f5e-1c2d3e4f5a6b.parquet",
@@ -263,3 +264,56 @@ def test_messages_of_a_kind_are_one() -> None:
     assert alike_once(said, FEED, ["hue", "vinh"]) == [
         "HTTP 400 for hue (and 1 more like it)", "HTTP 500 for hue", "HTTP 400 for hanoi"
     ]  # fmt: skip
+
+
+# --- what was not asked any more -----------------------------------------------------------------------------------
+
+
+def limited(partitions: PartitionSet, on: Days) -> str:
+    return f"api: limit used up; asked for {', '.join(partitions.locations)} on {on}. Tomorrow."
+
+
+def not_asked(after: str, partitions: PartitionSet) -> Problem:
+    return Problem(Outcome.FAILED, partitions, f"not asked: {after}", after=after)
+
+
+def test_what_was_not_asked_is_told_with_the_reason_and_counted() -> None:
+    plan = backfill()
+    why = limited(month(2), MONTHS[1])
+    reasons = {f"{FEED}#{n}": [not_asked(why, month(n))] for n in range(1, 13)} | {f"{FEED}#2": [failed(month(2), why)]}
+    told = in_words(plan, ran(plan, reasons)).splitlines()
+    assert told == [
+        f"bronze.feed {month(2)} failed: {why}",
+        "  not asked: 337 days of 50 locations",
+        f"  9 steps skipped because of it (silver.clean 1, {EACH_1})",
+    ]
+
+
+def test_the_reason_may_name_locations_that_the_others_have_not() -> None:
+    plan, why = backfill(), limited(month(1, PLACES[:3]), MONTHS[0])
+    left = PartitionSet.of(MONTHS[1], PLACES[3:4])
+    outcomes = [
+        StepOutcome(plan.steps[0], problems=(failed(month(1, PLACES[:3]), why),)),
+        StepOutcome(replace(plan.steps[1], partitions=left), problems=(not_asked(why, left),)),
+    ]
+    (cause,) = causes_of(plan, outcomes).causes
+    assert (cause.partitions, cause.untried) == (month(1, PLACES[:3]), left)
+    assert cause.consequences == ["not asked: 28 days of 1 location"]
+
+
+def test_where_the_reason_is_not_of_the_run_itself_it_is_told_once() -> None:
+    plan, why = backfill(), limited(month(1), MONTHS[0])
+    told = in_words(plan, ran(plan, {f"{FEED}#{n}": [not_asked(why, month(n))] for n in range(1, 13)})).splitlines()
+    assert told[0] == f"bronze.feed {YEAR} failed: not asked: {why}"
+    assert len(told) == 2
+
+
+def test_other_failures_beside_it_are_told_as_ever() -> None:
+    plan, why = backfill(), limited(month(2), MONTHS[1])
+    reasons = {f"{FEED}#1": [failed(month(1, ["p007"]), "api: no data for p007")], f"{FEED}#2": [failed(month(2), why)]}
+    reasons |= {f"{FEED}#{n}": [not_asked(why, month(n))] for n in range(3, 13)}
+    told = in_words(plan, ran(plan, reasons)).splitlines()
+    assert told[0] == f"bronze.feed {month(1, ['p007'])} failed: api: no data for p007"
+    assert told[1] == f"bronze.feed {month(2)} failed: {why}"
+    assert told[2] == "  not asked: 306 days of 50 locations"
+    assert told[3].startswith("9 steps skipped, wholly or in part, because of several of these")

@@ -256,3 +256,17 @@ def test_a_summary_in_words() -> None:
     behind = RunSummary("r", Plan((), ()), (), 1.0, beyond=august(1))
     assert behind.ok and "Not caught up with: 2025-08-01 × hue (2025-08-01, 1 partition)" in behind.in_words()
     assert behind.to_json()["beyond"] == ["2025-08-01/hue"]
+
+
+def test_a_chunk_that_was_not_asked_for_any_more() -> None:
+    why = "api: limit used up"
+
+    def of(chunk: Chunk, *problems: Problem) -> StepOutcome:
+        return StepOutcome(step(FEED, chunk.partitions, chunk.name), problems=problems)
+
+    left = Problem(Outcome.FAILED, C2.partitions | C3.partitions, f"not asked: {why}", after=why)
+    met = Problem(Outcome.FAILED, C1.partitions, why)
+    found = became([of(C1, met), of(C2, left), of(C3, left)])
+    assert [chunk.untried for chunk in found] == [False, True, True]
+    assert all(chunk.state == "failed" and why in chunk.error for chunk in found)
+    assert [sorted(chunk.to_json()) for chunk in found] == [sorted(found[0].to_json())] * 3

@@ -14,11 +14,11 @@ import pytest
 from orchestration.core.errors import UsageError
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
+from orchestration.reports.output import check_output, write_output
 from orchestration.reports.page import lineage_html, render_page
 from orchestration.reports.page.found import Found
 from orchestration.reports.page.head import head, without_secrets
 from orchestration.reports.page.html import in_script
-from orchestration.reports.page.output import check_output, write_output
 from tests.support.report_lake import MARKUP, report_workspace
 from tests.support.river.project import PROJECT as RIVERS
 
@@ -109,7 +109,7 @@ def test_the_head_counts_partitions_by_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("nowhere/a.html", "is no folder"), ("folder", "is no file"), ("file/a.html", "is no folder")]
+    ("name", "why"), [("nowhere/a.html", "is no folder"), ("folder", "is a folder"), ("file/a.html", "is no folder")]
 )
 def test_where_nothing_can_be_written(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "folder").mkdir()

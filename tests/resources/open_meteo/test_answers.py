@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -138,7 +139,8 @@ def test_an_hour_with_two_different_values_is_refused() -> None:
         ("hourly.us_aqi.3", math.nan, "nan as us_aqi at 2025-08-08T03:00, which is no whole number"),
         ("hourly.us_aqi.3", math.inf, "inf as us_aqi at 2025-08-08T03:00, which is no whole number"),
         ("hourly.us_aqi.3", 2**40, "1099511627776 as us_aqi at"),
-        ("hourly_units.pm10", "mg/m³", "pm10 in 'mg/m³' instead of 'µg/m³'"),
+        ("hourly_units.pm10", "ppb", "pm10 in 'ppb' instead of 'µg/m³'"),
+        ("hourly_units.pm10", "undefined", "pm10 in 'undefined' instead of 'µg/m³'"),
         ("hourly_units.pm10", ..., "pm10 in None instead of 'µg/m³'"),
         ("hourly_units.us_aqi", "EAQI", "us_aqi in 'EAQI' instead of 'US AQI'"),
         ("hourly_units.carbon_dioxide", "", "carbon_dioxide in '' instead of 'ppm'"),
@@ -183,6 +185,82 @@ def test_bodies_that_are_no_answer(body: bytes, message: str) -> None:
         read(body)
     assert "hanoi on 2025-08-08" in caught.value.message
     assert caught.value.remedy
+
+
+# --- variables that are not there, and other units ---------------------------------------------------
+
+OPTIONAL = replace(ONE_DAY, optional=frozenset({"carbon_dioxide", "dust"}))
+
+
+def without(*names: str) -> dict[str, Any]:
+    """A document that has nothing of some variables."""
+    result = document()
+    for name in names:
+        del result["hourly"][name], result["hourly_units"][name]
+    return result
+
+
+def undefined(*names: str) -> dict[str, Any]:
+    """A document in which the provider says that it has no values of some variables."""
+    result = document()
+    for name in names:
+        result["hourly"][name] = [None] * 24
+        result["hourly_units"][name] = "undefined"
+    return result
+
+
+@pytest.mark.parametrize(
+    ("content", "request_", "why"),
+    [
+        (without("dust"), OPTIONAL, "dust was left out of the answer"),
+        (without("dust"), replace(OPTIONAL, refused=frozenset({"dust"})), "dust was refused"),
+        (undefined("dust"), OPTIONAL, "dust has the unit 'undefined'"),
+    ],
+)
+def test_an_answer_may_be_without_an_optional_variable(content: Any, request_: Request, why: str) -> None:
+    """The others come in, and the digest is that of nulls under the right unit."""
+    (answer,) = read(content, request_)
+    (nulls,) = read(change("hourly.dust", [None] * 24))
+    assert answer.lacking == {"dust": why}
+    assert answer.table == nulls.table
+    assert answer.digests == nulls.digests
+    assert (nulls.lacking, read(document(), OPTIONAL)[0].lacking) == ({}, {})
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_an_answer_without_any_other_is_none(name: str) -> None:
+    with pytest.raises(SourceNonsense, match=f"instead of a list '{name}'"):
+        read(without(name))
+    with pytest.raises(SourceNonsense, match=f"{name} in 'undefined' instead of"):
+        read(undefined(name))
+
+
+def test_values_without_a_unit_are_refused_also_of_an_optional_variable() -> None:
+    content = undefined("dust")
+    content["hourly"]["dust"][7] = 1.0
+    with pytest.raises(SourceNonsense, match="dust in 'undefined' instead of 'µg/m³'"):
+        read(content, OPTIONAL)
+    content["hourly_units"]["dust"] = "m/s"
+    with pytest.raises(SourceNonsense, match="dust in 'm/s' instead of 'µg/m³'"):
+        read(content, OPTIONAL)
+
+
+def test_other_units_are_converted() -> None:
+    content = document()
+    content["hourly"]["pm10"] = [0.0351, None] + [1.1] * 22
+    content["hourly_units"] |= {"pm10": "mg/m³", "ozone": "ppb", "carbon_dioxide": "ppb", "us_aqi": "us_aqi"}
+    content["hourly"]["ozone"] = [24.45] * 24
+    content["hourly"]["carbon_dioxide"] = [430_000] * 24
+    table = read(content)[0].table
+    assert table["pm10"].to_pylist()[:3] == [35.1, None, 1100.0]
+    assert table["ozone"].to_pylist()[0] == 48.0
+    assert table["carbon_dioxide"].to_pylist()[0] == 430.0
+    same = document()
+    same["hourly"] |= {"pm10": [35.1, None] + [1100] * 22, "ozone": [48] * 24, "carbon_dioxide": [430.0] * 24}
+    assert read(same)[0].digests == read(content)[0].digests, "how it was written does not count"
+    content["hourly"]["pm10"][0] = 1e308
+    with pytest.raises(SourceNonsense, match="a pm10 that is too large for a number"):
+        read(content)
 
 
 # --- digests --------------------------------------------------------------------------------------

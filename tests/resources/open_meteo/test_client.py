@@ -12,6 +12,7 @@ from orchestration.core.errors import (
     ConfigurationError,
     FetchCancelled,
     SourceError,
+    SourceKeyRefused,
     SourceLimited,
     SourceNonsense,
     SourceRefused,
@@ -32,7 +33,7 @@ def test_what_is_sent(client: Any) -> None:
     assert server.asked == [
         "/v1/air-quality?latitude=21.0278%2C10.8231&longitude=105.8342%2C106.6297&hourly="
         + "%2C".join(VARIABLES)
-        + "&start_date=2025-08-08&end_date=2025-08-09&timezone=UTC&apikey=k%26y"
+        + "&domains=auto&start_date=2025-08-08&end_date=2025-08-09&timezone=UTC&apikey=k%26y"
     ]
     assert server.agents == ["air-quality-lakehouse"]
 
@@ -132,9 +133,8 @@ def test_a_fault_that_passes(client: Any, clock: SleepingClock) -> None:
     [
         (302, SourceNonsense),
         (400, SourceNonsense),
-        (401, SourceNonsense),
+        (401, SourceKeyRefused),
         (404, SourceNonsense),
-        (501, SourceError),
     ],
 )
 def test_other_answers_are_final(client: Any, status: int, kind: type[SourceError]) -> None:

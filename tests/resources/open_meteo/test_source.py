@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,12 +18,13 @@ from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.source import Answer
 from orchestration.core.state.partition_record import Question
 from orchestration.project import PROJECT, load
+from resources.open_meteo.described import described_request
 from resources.open_meteo.requests import Request
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.source import OpenMeteo
 from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
-from tests.support.api_answers import CITIES, HANOI, HCMC, NOW, ONE_DAY, VARIABLES, document, now
+from tests.support.api_answers import CITIES, HANOI, HCMC, NOW, ONE_DAY, VARIABLES, document, good, now
 from tests.support.scripted_api import CannedApi
 
 COLUMNS = {name: f"column_{number}" for number, name in enumerate(VARIABLES)}
@@ -74,7 +76,7 @@ def test_what_is_kept_reads_as_it_was_fetched(
 
 def test_a_request_in_words_of_json() -> None:
     asks = source("http://127.0.0.1:9", model_domain="cams_europe", api_key=SECRET)
-    described = asks.described(Request((HANOI, HCMC), DAY, DAY + timedelta(1), ("us_aqi", "dust")))
+    described = asks.described(Request((HANOI, HCMC), DAY, DAY + timedelta(1), ("us_aqi", "dust"), "cams_europe"))
     assert described == {
         "locations": [
             {"key": "hanoi", "latitude": 21.0278, "longitude": 105.8342},
@@ -83,10 +85,80 @@ def test_a_request_in_words_of_json() -> None:
         "first": "2025-10-13",
         "last": "2025-10-14",
         "variables": ["us_aqi", "dust"],
-        "domain": "cams_europe",
+        "domain": "domains=cams_europe",
     }
     then = source("http://127.0.0.1:9", {"dust": "dust"}).asked_then(described, "hcmc")
-    assert then == Question("open_meteo", "cams_europe", ("dust", "us_aqi"), 10.8231, 106.6297)
+    assert then == Question("open_meteo", "domains=cams_europe", ("dust", "us_aqi"), 10.8231, 106.6297)
+
+
+@pytest.mark.parametrize("domain", ["auto", "cams_global", "cams_europe"])
+def test_the_domain_is_sent_and_kept_as_it_was_sent(domain: str) -> None:
+    with CannedApi(good()) as server:
+        asks = source(server.url, model_domain=domain)
+        (request,) = asks.requests(PartitionSet.of(Days.of(ONE_DAY.first), ["hanoi"]), CITIES)
+        reply = asks.fetch(request, now, never)
+    assert f"&domains={domain}&" in server.asked[0]
+    described = json.loads(json.dumps(asks.described(request)))
+    assert asks.asked_then(described, "hanoi") == asks.question(HANOI)
+    other = source("http://127.0.0.1:9")
+    assert alike(other.read(described, reply.body, reply.asked), reply.answers), "whatever is configured by now"
+
+
+RECORDED = [  # in a record, and what it says was asked
+    ("auto", "auto"),
+    ("cams_global", "auto"),  # configured before it was sent, as the next two
+    ("cams_europe", "auto"),
+    ("what somebody wrote", "auto"),
+    ("domains=cams_global", "cams_global"),
+    ("domains=cams_europe", "cams_europe"),
+]
+
+
+@pytest.mark.parametrize(("recorded", "asked"), RECORDED)
+@pytest.mark.parametrize("configured", ["auto", "cams_global", "cams_europe"])
+def test_what_was_recorded_before_a_domain_was_sent_means_the_providers_choice(
+    recorded: str, asked: str, configured: str
+) -> None:
+    asks = source("http://127.0.0.1:9", model_domain=configured)
+    now_asked = asks.question(HANOI)
+    then = replace(now_asked, domain=recorded)
+    said = "" if asked == configured else f"asked for with the domain {asked}, configured is {configured}"
+    assert asks.difference("hanoi", then, now_asked) == said
+    described = {**asks.described(ONE_DAY), "domain": recorded}
+    assert asks.asked_then(described, "hanoi").domain == recorded, "a record stays what it is"
+    assert described_request(described).domain == asked
+
+
+def test_an_optional_variable_that_is_not_there() -> None:
+    """Its column is null and told of; the question stays the configured one, and what is kept reads the same."""
+    content = document()
+    del content["hourly"]["dust"]
+    content["hourly"]["carbon_dioxide"], content["hourly_units"]["carbon_dioxide"] = [None] * 24, "undefined"
+    essential = {COLUMNS["pm2_5"], COLUMNS["us_aqi"]}
+    with CannedApi(good(content)) as server:
+        asks = OpenMeteo(OpenMeteoSettings(base_url=server.url), COLUMNS, injected_clock=True, essential=essential)
+        (request,) = asks.requests(PartitionSet.of(Days.of(ONE_DAY.first), ["hanoi"]), CITIES)
+        reply = asks.fetch(request, now, never)
+    (answer,) = reply.answers
+    assert answer.lacking == {
+        COLUMNS["dust"]: "dust was left out of the answer",
+        COLUMNS["carbon_dioxide"]: "carbon_dioxide has the unit 'undefined'",
+    }
+    assert {answer.rows[name].null_count for name in answer.lacking} == {24}
+    described = json.loads(json.dumps(asks.described(request)))
+    assert asks.asked_then(described, "hanoi") == asks.question(HANOI)
+    assert alike(source("http://127.0.0.1:9").read(described, reply.body, reply.asked), reply.answers)
+
+
+@pytest.mark.parametrize("name", ["us_aqi", "pm2_5"])
+def test_an_essential_variable_that_is_not_there(name: str) -> None:
+    content = document()
+    del content["hourly"][name]
+    essential = {COLUMNS["pm2_5"], COLUMNS["us_aqi"]}
+    with CannedApi(good(content)) as server, pytest.raises(SourceNonsense, match=f"instead of a list '{name}'"):
+        asks = OpenMeteo(OpenMeteoSettings(base_url=server.url), COLUMNS, injected_clock=True, essential=essential)
+        (request,) = asks.requests(PartitionSet.of(Days.of(ONE_DAY.first), ["hanoi"]), CITIES)
+        asks.fetch(request, now, never)
 
 
 def test_the_body_is_kept_word_for_word() -> None:

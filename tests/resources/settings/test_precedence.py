@@ -10,6 +10,9 @@ import pytest
 from assets.parameters import Bounds, Calendar, EpisodeRule
 from tests.support.given_settings import given, profile_file
 
+PAID = "https://customer-air-quality-api.open-meteo.com"
+"""A host that takes a key."""
+
 
 def test_the_local_profile() -> None:
     """DESIGN, DATA_MODEL: the defaults that others rely on."""
@@ -27,7 +30,7 @@ def test_the_local_profile() -> None:
     assert parameters.episode_rule.code == "AQI>=151_4h"
     assert parameters.calendar == Calendar("2022-01-01", "2030-12-31")
     assert (parameters.limits["co2"], parameters.limits["pm25"]) == (Bounds(250, 2000), Bounds(None, 5000))
-    assert (parameters.model_domain, parameters.row_rules) == ("cams_global", ())
+    assert (parameters.model_domain, parameters.row_rules) == ("auto", ())
 
 
 def test_flags_win_over_the_environment_and_that_over_the_profile(tmp_path: Path) -> None:
@@ -79,13 +82,15 @@ def test_variables_of_others_and_those_that_are_no_settings_are_left_alone() -> 
 )
 def test_text_of_the_environment_stays_text(text: str) -> None:
     """YAML would make a number of the key 0123456, another one at that, and cut the folder at ``#``."""
-    settings = given(AQI_OPEN_METEO__API_KEY=text, AQI_WAREHOUSE__URI=text, AQI_ENGINE="spark")
+    settings = given(
+        AQI_OPEN_METEO__API_KEY=text, AQI_OPEN_METEO__BASE_URL=PAID, AQI_WAREHOUSE__URI=text, AQI_ENGINE="spark"
+    )
     assert settings.open_meteo.api_key is not None
     assert settings.open_meteo.api_key.get_secret_value() == settings.warehouse.uri == text
 
 
 def test_a_sign_that_no_folder_may_have_stays_text_too() -> None:
-    settings = given(AQI_OPEN_METEO__API_KEY="%", AQI_YARN__QUEUE="%")
+    settings = given(AQI_OPEN_METEO__API_KEY="%", AQI_OPEN_METEO__BASE_URL=PAID, AQI_YARN__QUEUE="%")
     assert settings.open_meteo.api_key is not None
     assert settings.open_meteo.api_key.get_secret_value() == settings.yarn.queue == "%"
 

@@ -96,12 +96,26 @@ KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter 
             "warehouse.uri: must be a folder or a URI, without backticks and line breaks (got 'a`b')",
         ),
         (
+            {"warehouse": {"uri": "hdfs://nn/a%41"}},
+            "warehouse.uri: must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others "
+            "(got 'hdfs://nn/a%41')",
+        ),
+        (
             {"open_meteo": {"base_url": "air-quality-api.open-meteo.com"}},
             "open_meteo.base_url: must start with http:// or https:// (got 'air-quality-api.open-meteo.com')",
         ),
         (
             {"open_meteo": {"base_url": "ftp://x"}},
             "open_meteo.base_url: must start with http:// or https:// (got 'ftp://x')",
+        ),
+        (
+            {"open_meteo": {"model_domain": "cams_europa"}},
+            "open_meteo.model_domain: must be one of auto, cams_global, cams_europe: did you mean cams_europe? "
+            "(got 'cams_europa')",
+        ),
+        (
+            {"open_meteo": {"model_domain": ""}},
+            "open_meteo.model_domain: must be one of auto, cams_global, cams_europe (got '')",
         ),
         (
             {"rules": {"limits": {"pm24": {"high": 1}}}},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from resources.open_meteo.hosts import CUSTOMER_URL
 from tests.support.given_settings import given, refusal, refused
 
 SECRET = "s3cret-of-the-provider"
 
 
 def test_the_api_key_is_never_shown() -> None:
-    settings = given(AQI_OPEN_METEO__API_KEY=SECRET)
+    settings = given(AQI_OPEN_METEO__API_KEY=SECRET, AQI_OPEN_METEO__BASE_URL=CUSTOMER_URL)
     assert settings.open_meteo.api_key is not None
     assert settings.open_meteo.api_key.get_secret_value() == SECRET
     shown = (repr(settings), str(settings), f"{settings.open_meteo}", str(settings.model_dump()))

@@ -140,7 +140,15 @@ def test_errors_are_passed_on_and_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b'{"error": true, "reason": "x"}', b"Unexpected error while streaming data: x", b"[]"]
+    "body",
+    [
+        b"<html>",
+        b'{"error": true, "reason": "x"}',
+        b"Unexpected error while streaming data: x",
+        b"[]",
+        b'{"latitude": 21, "longitude": 105, "hourly": {"time": ["2025-08-08T00:00"], "us_aqi": [101.5]}}',
+        b'{"latitude": 21, "longitude": 105, "hourly": {"time": ["2025-08-08T00:00"], "pm2_5": ["n/a"]}}',
+    ],
 )
 def test_what_is_no_answer_is_passed_on_and_not_kept(tmp_path: Path, body: bytes) -> None:
     with CannedApi((200, {}, body)) as source, recording(tmp_path, source.url) as chain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from assets.variables import VARIABLES
 from orchestration.core.errors import UsageError
+from resources.simulator.recordings import by_name, load_recordings
+from resources.simulator.requests import Place
 from resources.simulator.server import Simulator
 from tests.support.simulated_api import HANOI, HCMC, NOW, ask, hours, simulator
 
@@ -73,17 +76,23 @@ def test_replay_leaves_out_the_future(replay: Callable[..., Simulator]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not a recorded answer"),
-        ('{"latitude": 1, "longitude": 2}', "KeyError.'hourly'"),
-        ("[3]", "TypeError"),
+        ("{", r"what is in .* is not a recorded answer of the API: x\.json \(no JSON\)"),
+        ('{"latitude": 1, "longitude": 2}', r"is not a recorded answer of the API: x\.json$"),
+        ("[3]", r"is not a recorded answer of the API: x\.json$"),
+        (
+            '{"hourly": {"time": []}}',
+            r"x\.json is not a recorded answer .* that can be served: it has no latitude",
+        ),
     ],
 )
 def test_what_cannot_be_replayed(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(UsageError, match=r"there is no \*.json to replay in"):
         simulator(replay=tmp_path)
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError) as caught:
         simulator(replay=tmp_path)
+    assert re.search(message, caught.value.message)
+    assert caught.value.remedy
 
 
 def test_replay_of_the_recorded_cities(recorded: Path) -> None:
@@ -104,12 +113,19 @@ def test_replay_of_the_recorded_cities(recorded: Path) -> None:
     assert {row["date_utc"]: int(row["aqi_daily_max"]) for row in published} == highest
 
 
-def test_what_was_not_recorded_is_refused(replay: Callable[..., Simulator]) -> None:
+def test_what_was_not_asked_for_is_null_and_said(tmp_path: Path) -> None:
     day = recording(HANOI, DAY, 1.0)
     del day["hourly"]["dust"]
-    with replay(a=day) as server:
-        answer = ask(server, HANOI)
-        assert (answer.status_code, answer.json()["reason"]) == (400, "No data is available for dust")
+    (tmp_path / "a.json").write_text(json.dumps(day))
+    said: list[str] = []
+    with Simulator(now=lambda: NOW, replay=tmp_path, warn=said.append) as server:
+        assert hours(server)["dust"] == [None] * 24
+        assert hours(server)["pm10"] == [1.0, None] * 12
+        assert len(hours(server, hourly="methane")["methane"]) == 24
+    assert said == [
+        "a.json: no unit of us_aqi, us_aqi_pm2_5, us_aqi_pm10 and 13 more is said, taken as the API's",
+        "dust, uv_index_clear_sky, ammonia, methane never asked for at 21.0278, 105.8342: served as null",
+    ]
 
 
 def test_a_recording_without_variables_is_none(replay: Callable[..., Simulator]) -> None:
@@ -117,3 +133,69 @@ def test_a_recording_without_variables_is_none(replay: Callable[..., Simulator])
     day["hourly"] = {"time": day["hourly"]["time"]}
     with pytest.raises(UsageError, match="is not a recorded answer of the API"):
         replay(a=day)
+
+
+def write(folder: Path, **files: Any) -> Path:
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_what_is_no_answer_is_passed_over_and_named(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("recorded in September")
+    (tmp_path / "older").mkdir()
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    (tmp_path / "half.json").write_text("{")
+    weather = recording(HANOI, DAY, 1.0) | {"hourly": {"time": ["2025-08-08T00:00"], "temperature_2m": [20]}}
+    write(tmp_path, package={"name": "app", "scripts": {"hourly": "x"}}, weather=weather, a=recording(HANOI, DAY, 1.0))
+    said: list[str] = []
+    load_recordings(tmp_path, said.append, wanted=VARIABLES)
+    others = "half.json (no JSON), older (a folder), package.json, README.md"
+    weathers = "weather.json: none of its variables is served here (temperature_2m)"
+    passed = said[0].removeprefix("passed over, as no answers of the API: ")
+    assert sorted(passed.split(", ")) == sorted([*others.split(", "), weathers])
+    assert len(said) == 2
+
+
+def test_a_file_that_is_near_an_answer_is_refused_with_the_others_that_are(tmp_path: Path) -> None:
+    short, error = recording(HANOI, DAY, 1.0), {"error": True, "reason": "busy"}
+    short["hourly"]["dust"].pop()
+    write(tmp_path, a=recording(HANOI, DAY, 1.0), b=[recording(HCMC, DAY, 1.0), short], c={"data": error}, d=error)
+    with pytest.raises(UsageError) as caught:
+        load_recordings(tmp_path)
+    what = "is not a recorded answer of the API that can be served: dust has not a value for each hour"
+    assert f"b.json ([1]) {what}: 23 for 24, none for 2025-08-08T23:00; refused too: c.json, d.json" in str(
+        caught.value
+    )
+
+
+def test_the_newest_by_name_wins_where_it_is_told_so(tmp_path: Path) -> None:
+    write(
+        tmp_path, day_9=recording(HANOI, DAY, 9.0), day_10=recording(HANOI, DAY, 10.0), day_8=recording(HANOI, DAY, 8.0)
+    )
+    with pytest.raises(UsageError) as caught:
+        load_recordings(tmp_path)
+    assert caught.value.message.startswith("day_8.json and day_9.json disagree: us_aqi at 2025-08-08T00:00Z of 21")
+    assert "--newest-wins" in caught.value.remedy
+    said: list[str] = []
+    series, _ = load_recordings(tmp_path, said.append, newest_wins=True).answer(Place(*HANOI, DAY, DAY), ["dust"], NOW)
+    assert series.values["dust"][0] == 10.0
+    assert "where answers disagree the last by name counts: 408 values, as of day_9.json instead of day_8.json" in said
+
+
+def test_answers_with_moments_know_what_is_new(tmp_path: Path) -> None:
+    (tmp_path / "x/_aqi/raw/bronze.a").mkdir(parents=True)
+    with pytest.raises(UsageError, match="--newest-wins is for answers without moments"):
+        load_recordings(tmp_path / "x/_aqi/raw/bronze.a", newest_wins=True)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"a.json is not .* that can be served: it cannot be read \(No such file"):
+        load_recordings(tmp_path)
+
+
+@pytest.mark.parametrize("files", [["b9", "b10", "a"], ["2025-09-02", "2025-09-10"], ["x", "x1", "xa"]])
+def test_files_in_the_order_of_their_names(files: list[str]) -> None:
+    wanted = {"b9": ["a", "b9", "b10"]}.get(files[0], files)
+    assert sorted((Path(name) for name in reversed(files)), key=by_name) == [Path(name) for name in wanted]

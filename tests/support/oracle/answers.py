@@ -51,7 +51,7 @@ class Said:
     last: date
     hours: Mapping[HourOf, Values]
     forced: bool = False
-    domain: str = "cams_global"
+    domain: str = "auto"
     clock: datetime | None = None
 
     def had_begun(self, instant: datetime) -> bool:

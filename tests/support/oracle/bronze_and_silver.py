@@ -26,7 +26,7 @@ def from_api_answer(
     latitude: float,
     longitude: float,
     *,
-    model_domain: str = "cams_global",
+    model_domain: str = "auto",
     request_timezone: str = "UTC",
     now: datetime | None = None,
 ) -> list[Row]:

@@ -76,7 +76,13 @@ class Gauges:
     def alone(self, request: LevelRequest, location: Location) -> LevelRequest:
         return replace(request, locations=(location,))
 
-    def fetch(self, request: LevelRequest, now: Callable[[], datetime], cancelled: Callable[[], bool]) -> Reply:
+    def fetch(
+        self,
+        request: LevelRequest,
+        now: Callable[[], datetime],
+        cancelled: Callable[[], bool],
+        attempts: int | None = None,
+    ) -> Reply:
         if cancelled():
             raise FetchCancelled(f"the fetch of {request} was cancelled")
         asked = now()

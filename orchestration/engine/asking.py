@@ -1,0 +1,155 @@
+"""How the sources of a run are asked: one request at a time, so that what one meets is known before the next is sent.
+
+``core.runs.breaker`` says what follows from it. Where the run waits for limits, it is here that it does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from math import isinf
+from typing import Any
+
+from orchestration.core.calendar import iso
+from orchestration.core.errors import FetchCancelled, SourceError, SourceLimited, in_a_line
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.breaker import Breaker, ask
+from orchestration.core.source import Answer, FetchRequest, Reply, Source
+from resources.machine.clock import Clock
+
+AT_A_TIME = 0.25
+"""Seconds of a wait between two looks at whether the run was cancelled."""
+A_MOMENT = 1.0
+"""Seconds after the end of a limit: clocks that count it tick by the second."""
+UNTOLD_SECONDS = 60.0
+"""How long to wait for a limit of which is not known how long it lasts: those of a minute are told so."""
+
+Keep = Callable[[FetchRequest, Reply], None]
+Brought = dict[str, Answer | SourceError]
+
+
+class Asking:
+    """How one source is asked in a run, by several threads.
+
+    wait: wait for its limits. tell: is told of that. sleep: for tests.
+    """
+
+    def __init__(self, wait: bool, tell: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+        self._wait, self._tell, self._sleep = wait, tell, sleep
+        self._turn = threading.Lock()
+        self.breaker = Breaker()
+
+    def of(self, locations: Collection[str]) -> None:
+        """The run asks it for these locations too."""
+        with self._turn:
+            self.breaker = self.breaker.of(locations)
+
+    def ask(
+        self, source: Source[Any], request: FetchRequest, now: Clock, cancelled: Callable[[], bool], keep: Keep
+    ) -> Brought:
+        """An answer, or why there is none, for each location of a request of the run. keep: gets every reply."""
+        locations = {location.key: location for location in request.locations}
+
+        def send(keys: tuple[str, ...], attempts: int | None) -> tuple[dict[str, Answer], int]:
+            found: dict[str, Answer] = {}
+            left = 0
+            for part in self._parts(source, request, keys):
+                reply = self._sent(source, part, now, cancelled, attempts)
+                keep(part, reply)
+                found |= {answer.location: answer for answer in reply.answers}
+                left = reply.attempts_left
+            return found, left
+
+        with self._taken(request, cancelled):
+            self.breaker, found = ask(self.breaker, tuple(locations), send)
+        return found
+
+    @staticmethod
+    def _parts(source: Source[Any], request: FetchRequest, keys: tuple[str, ...]) -> Sequence[Any]:
+        """The request for some of its locations."""
+        locations = [location for location in request.locations if location.key in keys]
+        if len(locations) == len(request.locations):
+            return [request]
+        if len(locations) == 1:
+            return [source.alone(request, locations[0])]
+        return source.requests(PartitionSet.of(request.days, keys), locations)
+
+    def _sent(
+        self,
+        source: Source[Any],
+        request: FetchRequest,
+        now: Clock,
+        cancelled: Callable[[], bool],
+        attempts: int | None,
+    ) -> Reply:
+        """The reply to a request; where the run waits for limits, after that."""
+        while True:
+            try:
+                return source.fetch(request, now, cancelled, attempts)
+            except SourceLimited as error:
+                if not self._wait or not self._waited(error, now, cancelled, error.attempts_left == attempts):
+                    raise
+                attempts = max(1, error.attempts_left)  # each wait may cost a request more
+            except SourceError:
+                raise
+            except Exception as error:
+                raise SourceError(f"{request} could not be fetched ({in_a_line(error)})") from error
+
+    def _waited(self, error: SourceLimited, now: Clock, cancelled: Callable[[], bool], in_vain: bool) -> bool:
+        """Wait until a limit ends; whether there is an end to be waited for. in_vain: nothing was sent since the last
+        wait. Raises FetchCancelled."""
+        seconds = error.wait_seconds
+        if seconds is None and error.until is not None:
+            seconds = (error.until - now()).total_seconds()
+        if seconds is None:
+            if in_vain:
+                return False
+            seconds = UNTOLD_SECONDS
+        if isinf(seconds):
+            return False
+        left = max(0.0, seconds) + A_MOMENT
+        until = error.until or now() + timedelta(seconds=left)
+        self._tell(f"waiting for the source's limit until {iso(until)}: {error.message}")
+        while left > 0:
+            if cancelled():
+                raise FetchCancelled(f"cancelled while it waited for the source's limit until {iso(until)}")
+            self._sleep(min(left, AT_A_TIME))
+            left -= AT_A_TIME
+        return True
+
+    @contextmanager
+    def _taken(self, request: FetchRequest, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """The source's turn: nobody else asks it meanwhile. Raises FetchCancelled."""
+        while not self._turn.acquire(timeout=AT_A_TIME):
+            if cancelled():
+                raise FetchCancelled(f"the fetch of {request} was cancelled")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+class Askings:
+    """How the sources of a run are asked, each by its name: for the whole of it, whatever asks.
+
+    wait: wait for limits instead of failing. tell: is told of that, a sentence each. sleep: for tests.
+    """
+
+    def __init__(
+        self,
+        wait: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._options = wait, tell, sleep
+        self._lock = threading.Lock()
+        self._of: dict[str, Asking] = {}
+
+    def of(self, source: str) -> Asking:
+        with self._lock:
+            if source not in self._of:
+                self._of[source] = Asking(*self._options)
+            return self._of[source]

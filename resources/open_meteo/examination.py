@@ -1,0 +1,56 @@
+"""One small question to Open-Meteo: whether it answers, how fast, and what it allows.
+
+Must not know: assets, runs, the warehouse, HTTP; nothing that it is told is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from orchestration.core.partitions.days import Days
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.location import Location
+from orchestration.core.source import Source
+from resources.machine.clock import Clock
+from resources.open_meteo.settings import OpenMeteoSettings
+
+SECONDS = 5.0
+"""For the answer; somebody is waiting."""
+
+
+def terms_of(settings: OpenMeteoSettings) -> str:
+    """How much is asked of it at most, and whether with a key, which is not told."""
+    key = settings.api_key is not None and settings.api_key.get_secret_value()
+    return (
+        f"{settings.calls_per_minute} calls a minute, {settings.calls_per_hour} an hour and {settings.calls_per_day} a "
+        f"day (open_meteo.calls_per_…); {'with the key open_meteo.api_key' if key else 'no key (open_meteo.api_key)'}"
+    )
+
+
+def brief(settings: OpenMeteoSettings) -> OpenMeteoSettings:
+    """The same for one attempt of few seconds."""
+    changed = {
+        "attempts": 1,
+        "connect_timeout_seconds": min(settings.connect_timeout_seconds, SECONDS),
+        "read_timeout_seconds": min(settings.read_timeout_seconds, SECONDS),
+        "unreachable_seconds": SECONDS,
+        "request_deadline_seconds": 3 * SECONDS,
+    }
+    return settings.model_copy(update=changed)
+
+
+def examined(source: Source[Any], location: Location, now: Clock) -> str:
+    """What it answers for yesterday (UTC) at a location, in words, with the time that it took. Raises SourceError."""
+    yesterday = PartitionSet.of(Days.of(now().date() - timedelta(days=1)), [location.key])
+    (request,) = source.requests(yesterday, [location])
+    began = time.monotonic()
+    (answer,) = source.fetch(request, now, lambda: False, 1).answers
+    seconds = time.monotonic() - began
+    rows = answer.rows
+    columns = [name for name, _ in source.columns if name in source.called and name != "ts_utc"]
+    without = [source.called[name] for name in columns if rows[name].null_count == len(rows)]
+    values = f"{len(columns) - len(without)} of {len(columns)} variables have values"
+    names = f" (not {', '.join(without)})" if 0 < len(without) < len(columns) else ""
+    return f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"

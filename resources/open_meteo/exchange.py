@@ -1,0 +1,244 @@
+"""One HTTP exchange within a bound of time and of memory.
+
+Has network. Must not know: Open-Meteo, what a reply means, attempts, pauses.
+
+A read timeout is of a read: a body of which a byte comes now and then would never end. So a timer hangs up on it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import SHUT_RDWR, socket
+from ssl import SSLCertVerificationError
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ProxyError, ReadTimeoutError
+
+AT_ONCE = 1 << 16
+"""Bytes that are read at once."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of an exchange. connect_seconds: until there is a connection. silent_seconds: without a byte. seconds: in all.
+    most_bytes: of the decoded body."""
+
+    connect_seconds: float
+    silent_seconds: float
+    seconds: float
+    most_bytes: int
+
+
+class NoReply(Exception):
+    """There was no whole reply.
+
+    what: the host did. remedy: empty for the usual one. passes: whether another attempt may succeed. heard: whether
+    anything came from it. taken: whether the host may have had the request.
+    """
+
+    def __init__(
+        self, what: str, remedy: str = "", *, passes: bool = True, heard: bool = False, taken: bool = False
+    ) -> None:
+        super().__init__(what)
+        self.what, self.remedy, self.passes, self.heard, self.taken = what, remedy, passes, heard, taken
+
+
+class Exchanges:
+    """Sends requests, one after the other or at once; keeps connections open between them."""
+
+    def __init__(self, agent: str) -> None:
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = agent
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter())
+
+    def get(
+        self, url: str, query: Mapping[str, str], bounds: Bounds, cancelled: Callable[[], bool]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers (by names in any case) and the decoded body. Redirects are not followed.
+
+        cancelled: looked at while the body comes; what has come so far is then given up. Raises NoReply, whose text
+        never has the URL in it, since that may hold a key.
+        """
+        watch = _Watch()
+        timer = threading.Timer(bounds.seconds, watch.hang_up)
+        timer.daemon = True
+        _of_thread.watch = watch
+        timer.start()
+        try:
+            return self._get(url, query, bounds, watch, cancelled)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            failed = _failed(error, bounds, watch)
+        except (AttributeError, ValueError) as error:  # of a connection that ends while it is made
+            if not watch.has_hung_up:
+                raise
+            failed = _failed(error, bounds, watch)
+        finally:
+            timer.cancel()
+            _of_thread.watch = None
+        raise failed
+
+    def _get(
+        self, url: str, query: Mapping[str, str], bounds: Bounds, watch: _Watch, cancelled: Callable[[], bool]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        timeout = (bounds.connect_seconds, bounds.silent_seconds)
+        with self._session.get(url, params=query, timeout=timeout, allow_redirects=False, stream=True) as reply:
+            watch.heard = True
+            parts, size = [], 0
+            while part := reply.raw.read1(AT_ONCE, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > bounds.most_bytes:
+                    what = f"sent more than {bounds.most_bytes / 1e6:.0f} MB, and that is no answer"
+                    raise NoReply(what, heard=True, taken=True)
+                if watch.has_hung_up or cancelled():
+                    break
+            if watch.has_hung_up:
+                raise requests.Timeout
+            return reply.status_code, reply.headers, b"".join(parts)
+
+
+class _Watch:
+    """Ends the connection of an exchange from another thread."""
+
+    def __init__(self) -> None:
+        self.connection: HTTPConnection | None = None
+        self.has_hung_up = self.heard = self.was_sent = False
+
+    def hang_up(self) -> None:
+        self.has_hung_up = True
+        line = getattr(self.connection, "sock", None)
+        if isinstance(line, socket):
+            with suppress(OSError):  # it has ended by itself
+                socket.shutdown(line, SHUT_RDWR)  # TLS or not: whoever reads sees the end
+
+    def check(self) -> None:
+        """Raises TimeoutError where there was no connection yet to hang up on."""
+        if self.has_hung_up:
+            raise TimeoutError
+
+
+_of_thread = threading.local()
+
+
+def _noted(connection: HTTPConnection) -> _Watch:
+    """The watch of the exchange of this thread, which from now on has the connection."""
+    watch: _Watch = getattr(_of_thread, "watch", None) or _Watch()
+    watch.connection = connection
+    return watch
+
+
+class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        watch = _noted(self)
+        super().connect()
+        watch.check()
+
+    def getresponse(self) -> Any:
+        _noted(self).was_sent = True
+        return super().getresponse()
+
+
+class _Secure(HTTPSConnection):
+    def connect(self) -> None:
+        watch = _noted(self)
+        super().connect()
+        watch.check()
+
+    def getresponse(self) -> Any:
+        _noted(self).was_sent = True
+        return super().getresponse()
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+_POOLS = {"http": _PlainPool, "https": _SecurePool}
+
+
+class _Adapter(HTTPAdapter):
+    """Whose connections are noted, through a proxy too."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+def _failed(error: Exception, bounds: Bounds, watch: _Watch) -> NoReply:
+    """What an exception of an exchange means."""
+    chain = _chain(error)
+    heard, taken = watch.heard, watch.was_sent
+    if watch.has_hung_up:
+        did = "did not send the whole of its answer" if heard else "did not answer"
+        return NoReply(f"{did} within {bounds.seconds:g} s", heard=heard, taken=taken)
+    for cause in chain:
+        if isinstance(cause, SSLCertVerificationError):
+            return NoReply(
+                f"showed a certificate that is not trusted ({cause.verify_message or 'no reason is given'})",
+                "Look at this machine's clock (`date -u`) and at the host in open_meteo.base_url; where a proxy has "
+                "certificates of its own, REQUESTS_CA_BUNDLE names the file with its authority.",
+                passes=False,
+            )
+        if isinstance(cause, NameResolutionError):
+            return NoReply(
+                f"has no address: its name was not found ({_root_cause(cause)})",
+                "Look at the spelling of open_meteo.base_url, and at this machine's network and name server "
+                "(`getent hosts NAME`).",
+            )
+        if isinstance(cause, requests.exceptions.ProxyError | ProxyError):
+            return NoReply(
+                f"is asked through a proxy, which failed ({_root_cause(error)})",
+                "Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.",
+            )
+    if isinstance(error, requests.ConnectTimeout):
+        return NoReply(f"could not be reached within {bounds.connect_seconds:g} s")
+    if isinstance(error, requests.Timeout | ReadTimeoutError) or isinstance(chain[-1], TimeoutError):
+        did = "stopped in the middle of its answer for" if heard else "did not answer within"
+        return NoReply(f"{did} {bounds.silent_seconds:g} s", heard=heard, taken=taken)
+    if isinstance(error, requests.exceptions.SSLError):
+        return NoReply(f"does not agree on TLS ({_root_cause(error)})", "Look at https:// in open_meteo.base_url.")
+    if heard or isinstance(error, requests.exceptions.ContentDecodingError | DecodeError):
+        return NoReply("cut its answer short", heard=True, taken=True)
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | HTTPError):
+        return NoReply(f"refused or broke the connection ({_root_cause(error)})", taken=taken)
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        return NoReply(
+            "cannot be asked: the file of certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is not there",
+            "Correct it, or unset it.",
+            passes=False,
+        )
+    return NoReply(f"cannot be asked ({type(error).__name__})", "Check open_meteo.base_url.", passes=False)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception, and what lies under it: its causes, and what urllib3 says was the reason."""
+    found: list[BaseException] = [error]
+    while True:
+        last = found[-1]
+        inner = last.__cause__ or last.__context__ or getattr(last, "reason", None)
+        if not isinstance(inner, BaseException) or inner in found:
+            return found
+        found.append(inner)
+
+
+def _root_cause(error: BaseException) -> str:
+    """The name or the system's text of what lies under a chain of exceptions; never a URL."""
+    last = _chain(error)[-1]
+    return (isinstance(last, OSError) and last.strerror) or type(last).__name__

@@ -1,0 +1,20 @@
+"""Where Open-Meteo serves without a key, and where with one.
+
+Pure. Source: https://open-meteo.com/en/pricing.
+"""
+
+from __future__ import annotations
+
+FREE_URL = "https://air-quality-api.open-meteo.com"
+CUSTOMER_URL = "https://customer-air-quality-api.open-meteo.com"
+
+
+def is_free(host: str) -> bool:
+    """Whether it is one of the provider's hosts that serve without a key, and send whoever has one elsewhere."""
+    name = host.lower().rstrip(".")
+    return name.endswith(".open-meteo.com") and not is_customers(name)
+
+
+def is_customers(host: str) -> bool:
+    """Whether it is one of the provider's hosts that want a key."""
+    return host.lower().startswith("customer-")

@@ -1,0 +1,310 @@
+"""What a reply of Open-Meteo means: the answer, a trouble that may pass, or an error with what to do about it.
+
+Pure: status, headers and body in, a value out. Must not know: how it came, what an answer looks like inside, waiting.
+
+=============================================  ========================================  =========================
+reply                                          becomes                                   asked again
+=============================================  ========================================  =========================
+200                                            the answer
+200 with an error, a sentence, half of JSON    Trouble                                   yes
+408, 5xx                                       Trouble                                   yes
+429 of a minute, of concurrency, of no name    Trouble (SourceLimited)                   yes, after Retry-After
+a limit of an hour, a day, a month             SourceLimited, with ``until``             no, whatever its status
+a key that is wrong or wanted; 401, 403        SourceKeyRefused                          no
+too much at once; 413, 414                     SourceTooMuch                             no
+a variable that it has not                     SourceVariableRefused                     no
+400 of a day, a location, a domain             SourceRefused                             no
+3xx                                            SourceNonsense, or SourceKeyRefused       no, and not followed
+anything else                                  SourceNonsense                            no
+=============================================  ========================================  =========================
+
+Source: the server, github.com/open-meteo/open-meteo.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from orchestration.core.errors import (
+    SourceError,
+    SourceKeyRefused,
+    SourceLimited,
+    SourceNonsense,
+    SourceRefused,
+    SourceTooMuch,
+    SourceUnreachable,
+    SourceVariableRefused,
+)
+from resources.machine.addresses import without_secrets
+from resources.open_meteo.hosts import CUSTOMER_URL, is_customers
+from resources.open_meteo.limits import DAY, HOUR, MINUTE, MONTH, free_again, server_time, used_up, wanted_wait
+from resources.open_meteo.requests import AUTO, Request
+
+STREAM_ERROR = b"Unexpected error while streaming data"
+"""How the server ends a body of which it cannot read the rest; the status has been sent before."""
+LONGEST_REASON = 300
+KEY_SETTING = "open_meteo.api_key (AQI_OPEN_METEO__API_KEY)"
+
+_KEY = re.compile(r"\bapi[ _-]key\b|\bapikey\b(?!=)|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
+_TOO_MUCH = re.compile(
+    r"too much data|requests? too much|must not exceed \d+ coordinates|only up to \d+ locations"
+    r"|too many (locations|coordinates|variables|days|places)|(url|uri|request|range) is too (long|large)"
+    r"|\b(exceed\w*|limit|more than|at most|maximum)\b.*\b\d+ (locations|coordinates|variables|days|places)",
+    re.IGNORECASE,
+)
+_DAYS = re.compile(r"out of allowed range|\b(start|end)[_-]?date\b|invalid date", re.IGNORECASE)
+_COORDINATES = re.compile(r"\b(latitude|longitude)\b", re.IGNORECASE)
+_NO_DATA = re.compile(r"\bno data\b", re.IGNORECASE)
+_UNKNOWN_VALUE = re.compile(r"invalid string value", re.IGNORECASE)
+_CONCURRENT = re.compile(r"too many concurrent|concurrency", re.IGNORECASE)
+_GO_ON = {HOUR: "in the next full hour", DAY: "tomorrow (UTC)", MONTH: "in the next month"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP reply. headers: by names in any case. body: decoded, without secrets."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An attempt that failed and may be repeated.
+
+    what: it did, after its name. kind: the error that it becomes where no attempt is left. wait_seconds: as the source
+    asked; None: back off. until: when a limit begins anew. calls: that the provider has counted for it; None: those of
+    the request. heard: whether anything came from the host at all.
+    """
+
+    what: str
+    kind: type[SourceError]
+    wait_seconds: float | None = None
+    until: datetime | None = None
+    remedy: str = ""
+    calls: float | None = 1.0
+    heard: bool = True
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it is told of. source: the host. at: when it was sent. has_key: whether with a key."""
+
+    request: Request
+    source: str
+    at: datetime
+    has_key: bool = False
+
+    def __str__(self) -> str:
+        return str(self.request)
+
+
+def reason(body: bytes) -> str:
+    """The ``reason`` of the provider's ``{"error": true, "reason": …}``, in an array too; empty where there is none."""
+    found = _refusal(body)
+    return "" if found is None else _said_in(found)
+
+
+def judged(reply: Reply, asked: Asked) -> Trouble | None:
+    """None for an answer, trouble that may pass; raises the SourceError that anything else is."""
+    status = reply.status
+    if status == 200:
+        return _of_an_answer(reply, asked)
+    said = reason(reply.body)
+    shown = said or _plain_text(reply.body)
+    told = f"answered HTTP {status}" + (f" ({shown})" if shown else "")
+    head = f"{asked.source} {told} to {asked}"
+    if limited := _of_a_limit(status, said, told, reply, asked):
+        return limited
+    if status == 408 or 500 <= status <= 599:
+        return Trouble(told, SourceError, wanted_wait(reply.headers))
+    if 300 <= status <= 399:
+        raise _redirected(reply, asked)
+    if error := _lasting(status, said, told, asked):
+        raise error
+    if status == 400 and said:
+        raise _refused(said, asked)
+    raise SourceNonsense(head, "Check open_meteo.base_url, and what stands between: a proxy may answer in its place.")
+
+
+def _of_an_answer(reply: Reply, asked: Asked) -> Trouble | None:
+    """What is wrong with a body under status 200, as far as it can be told without reading all of it."""
+    body = reply.body.removeprefix(b"\xef\xbb\xbf").strip()
+    if body.startswith(b"<"):
+        return None  # whoever reads it says what it is
+    refusal = _refusal(body) if b'"error"' in body else None
+    if refusal is not None:
+        said = _said_in(refusal) or "no reason is given"
+    elif (start := body.rfind(STREAM_ERROR)) >= 0:
+        said = _in_a_line(body[start:].decode("utf-8", "replace"))
+    elif not body:
+        return Trouble("answered HTTP 200 with nothing", SourceUnreachable)
+    elif body[:1] not in b"{[":
+        said = _in_a_line(body[: 2 * LONGEST_REASON].decode("utf-8", "replace"))
+    elif body[-1:] not in b"}]":
+        end = _in_a_line(body[-80:].decode("utf-8", "replace"))
+        return Trouble(f"answered HTTP 200 with JSON that breaks off; it ends in {end!r}", SourceUnreachable)
+    else:
+        return None
+    told = f"answered HTTP 200 with an error ({said})"
+    if limited := _of_a_limit(200, said, told, reply, asked):
+        return limited
+    if refusal is not None and (error := _lasting(200, said, told, asked)):
+        raise error
+    return Trouble(told, SourceError, wanted_wait(reply.headers))
+
+
+def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -> Trouble | None:
+    """Trouble for a limit that is soon free again. Raises SourceLimited for one that is not."""
+    period = used_up(said)
+    if status == 429:
+        period = period or ""
+    elif period == "" and _TOO_MUCH.search(said):
+        return None
+    if not period and _CONCURRENT.search(said):
+        return Trouble(told, SourceLimited, wanted_wait(reply.headers), calls=_cost(status))
+    if period is None:
+        return None
+    clock = server_time(reply.headers)
+    wait, until = wanted_wait(reply.headers), free_again(period, clock or asked.at)
+    if period == MINUTE or (not period and status == 429):
+        if wait is None and period == MINUTE:
+            wait = 60.0 - (clock.second if clock else 0)
+        return Trouble(told, SourceLimited, wait, until, calls=_cost(status))
+    if period not in _GO_ON:
+        when = "later"
+    elif clock is None or until is None:
+        when = _GO_ON[period]
+    else:
+        when = f"after {until:%Y-%m-%dT%H:%MZ}"
+    remedy = f"The limit of this address or key is used up. Go on {when}."
+    seconds = None if clock is None or until is None else (until - clock).total_seconds()
+    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until, seconds)
+
+
+def _cost(status: int) -> float:
+    """Calls that an error costs: one, but for a request that was turned away at the door."""
+    return 0.0 if status == 429 else 1.0
+
+
+def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | None:
+    """The error of a reason that is the same for every location; None where there is none."""
+    if status in (401, 403) or _KEY.search(said):
+        return _key_refused(told, asked)
+    if status in (413, 414, 431) or _TOO_MUCH.search(said):
+        weight = f"{asked.request.weight:.1f} calls"
+        what = f"{asked.source} {told} to {asked}, which is too much at once ({weight})"
+        remedy = "Lower open_meteo.max_weight_per_request, or open_meteo.max_days_per_request."
+        return SourceTooMuch(what, remedy)
+    unknown = _UNKNOWN_VALUE.search(said)
+    if unknown and re.search("domain", said, re.IGNORECASE):
+        error = SourceRefused(
+            f"{asked.source} refused {asked}: {said}",
+            "It does not know this domain: correct open_meteo.model_domain.",
+        )
+        error.of_location = False
+        return error
+    if unknown or (status == 400 and re.search(r"\bvariables?\b", said, re.IGNORECASE)):
+        variables = asked.request.variables
+        named = tuple(name for name in variables if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said))
+        if named:
+            names = ", ".join(named)
+            what = f"{asked.source} refused the variable {names}, asked for {asked}: {said}"
+            remedy = f"It has no {names} now. Ask again later; if it stays, its documentation says what came instead."
+            return SourceVariableRefused(what, remedy, named)
+    return None
+
+
+def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
+    """For a key that is not taken, and for one that is wanted."""
+    if asked.has_key:
+        what = f"{asked.source} does not take the key (open_meteo.api_key): it {told} to {asked}"
+        remedy = f"Correct {KEY_SETTING}, or open_meteo.base_url: a key is for {CUSTOMER_URL} and for nothing else."
+    else:
+        what = f"{asked.source} wants a key, and open_meteo.api_key is not set: it {told} to {asked}"
+        remedy = f"Set {KEY_SETTING}, or ask a host that wants none: open_meteo.base_url."
+    return SourceKeyRefused(what, remedy)
+
+
+def _refused(said: str, asked: Asked) -> SourceRefused:
+    """For days and locations that the source has not."""
+    domain = asked.request.domain
+    about = str(asked) if domain == AUTO else f"{asked} (domain {domain})"
+    remedy = "Change the days or the location that it names."
+    if _DAYS.search(said):
+        remedy = "Ask for days that it has: --partitions, or history.since."
+    elif _COORDINATES.search(said):
+        remedy = "Correct the location's coordinates (locations)."
+    elif _NO_DATA.search(said):
+        remedy = "Correct the location's coordinates (locations)."
+        if domain != AUTO:
+            remedy = (
+                f"The domain {domain} may not cover it: take another open_meteo.model_domain (auto: what there is), or "
+                "leave the location out."
+            )
+    return SourceRefused(f"{asked.source} refused {about}: {said}", remedy)
+
+
+def _redirected(reply: Reply, asked: Asked) -> SourceError:
+    """For an address to which the source sends us on, and which nobody asks: the key would go there too."""
+    location = reply.headers.get("Location", "").strip()
+    to = without_secrets(urljoin(f"http://{asked.source}/", location)) if location else ""
+    what = f"{asked.source} answered HTTP {reply.status} to {asked}: it sends us on to {to or 'no address'}"
+    host = urlsplit(to).hostname or ""
+    if is_customers(host):
+        what += ", where keys belong; that was not followed"
+        remedy = f"Set open_meteo.base_url to https://{host}, or ask without {KEY_SETTING}."
+        return SourceKeyRefused(what, remedy)
+    here = asked.source.partition(":")[0]
+    if host == here and to.startswith("https:"):
+        remedy = f"Set open_meteo.base_url to https://{host}."
+    else:
+        remedy = (
+            "If it has moved there, set open_meteo.base_url; if not, a proxy or a login page answers in its place: "
+            "open the address in a browser."
+        )
+    error = SourceNonsense(what + ", which was not followed", remedy)
+    error.of_location = False
+    return error
+
+
+def _refusal(body: bytes) -> Mapping[str, Any] | None:
+    """The provider's error in a body, which may be one of several documents."""
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    documents = payload if isinstance(payload, list) else [payload]
+    return next((it for it in documents if isinstance(it, dict) and it.get("error") and "hourly" not in it), None)
+
+
+def _said_in(refusal: Mapping[str, Any]) -> str:
+    said = refusal.get("reason", refusal["error"])
+    return _in_a_line(said) if isinstance(said, str) else ""
+
+
+def _plain_text(body: bytes) -> str:
+    """What a body says that is neither JSON nor HTML; empty where it is."""
+    text = body[:LONGEST_REASON].decode("utf-8", "replace").strip()
+    return "" if text[:1] in ("<", "{", "[") else _in_a_line(text)
+
+
+def _in_a_line(text: str) -> str:
+    """Without line breaks and signs that a terminal would obey, and not too long."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 3] + "..."
+
+
+def left_alone(trouble: Trouble, asked: Asked, now: datetime, wait_seconds: float) -> SourceLimited:
+    """For a source that wants a pause that is longer than a request may take."""
+    what = f"{asked.source} {trouble.what} to {asked}"
+    until = trouble.until or now + timedelta(seconds=wait_seconds)
+    remedy = f"It asks to be left alone for {wait_seconds:.0f} s. Go on after that."
+    return SourceLimited(what, remedy, until, wait_seconds)

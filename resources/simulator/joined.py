@@ -1,0 +1,229 @@
+"""Recorded answers without moments as one series of hours a location: joined, compared, and matched to locations.
+
+An answer has the coordinates of the cell that its values are of, not those that were asked about (``REACH_DEGREES``).
+Of what several answers say of the same hour and variable there is no newer and older, so they have to agree; unless it
+is said that the order that they are given in is their age.
+
+Must not know: files and folders, sockets, faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestration.core.partitions.days import Days
+from resources.simulator.air import is_in_europe
+from resources.simulator.documents import EPOCH, HOUR, Document, same_values
+from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused
+from resources.simulator.series import AirSeries, Hours
+from resources.simulator.us_aqi import Floats
+
+STEP_DEGREES, OFF_DEGREES = 0.05, 0.001
+"""The coordinates of cells are multiples of the one, but for the other: they are 32-bit numbers, or were rounded."""
+GLOBAL_DEGREES = 0.4
+"""Width of a cell of CAMS's global grid (github.com/open-meteo/open-meteo, ``CamsDomain.grid``)."""
+EUROPE_DEGREES = 0.1
+"""Width of a cell of its European one."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A document, and where it lies, for people."""
+
+    name: str
+    document: Document
+
+
+class Disagreement(Exception):
+    """Two answers say different things of the same hour. first, second: where they lie, in the order given."""
+
+    def __init__(self, message: str, first: str, second: str) -> None:
+        super().__init__(message)
+        self.first, self.second = first, second
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded about one pair of coordinates. days: those that its answers are about."""
+
+    latitude: float
+    longitude: float
+    series: AirSeries
+    days: Days
+
+    @property
+    def reach(self) -> float:
+        """How far off a location may be, degrees along either axis."""
+        return reach(self.latitude, self.longitude)
+
+    def of(self, hours: Hours, variables: Sequence[str]) -> AirSeries:
+        """Those of the hours that it has; null for a variable that was not asked for."""
+        there = self.series.where(np.isin(self.series.hours, hours))
+        nulls = np.full(len(there.hours), np.nan)
+        return AirSeries(there.hours, {name: there.values.get(name, nulls) for name in variables})
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What was recorded, by location."""
+
+    recordings: Sequence[Recording]
+
+    def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
+        """The hours of a location that are not after the clock, each of the nearest recording that has it; null where
+        a variable was not asked for. And the coordinates of the nearest. Raises Refused for a location and days that no
+        recording is about."""
+        near = sorted(
+            (it for it in self.recordings if place.distance(it.latitude, it.longitude) <= it.reach),
+            key=lambda it: place.distance(it.latitude, it.longitude),
+        )
+        if not near:
+            raise Refused(NO_DATA)
+        days = Days.union_of(it.days for it in near)
+        place.check(days.first, days.last)
+        if lacking := Days.of(place.first, place.last) - days:
+            raise Refused(f"No answer about {lacking.first} was recorded")
+        asked = place.hours()
+        wanted = asked[asked <= clock.astimezone(UTC).timestamp() // 3600]
+        parts = []
+        for recording in near:
+            part = recording.of(wanted, variables)
+            wanted = np.setdiff1d(wanted, part.hours)
+            parts.append(part)
+        return _in_order(parts), (near[0].latitude, near[0].longitude)
+
+
+def _in_order(parts: Sequence[AirSeries]) -> AirSeries:
+    """Several series of the same variables as one, by hour."""
+    hours = np.concatenate([part.hours for part in parts])
+    order = np.argsort(hours)
+    values = {name: np.concatenate([part.values[name] for part in parts])[order] for name in parts[0].values}
+    return AirSeries(hours[order], values)
+
+
+def reach(latitude: float, longitude: float) -> float:
+    """How far from these coordinates of an answer a location may be, degrees along either axis.
+
+    | coordinates                                  | reach                                   |
+    |----------------------------------------------|-----------------------------------------|
+    | of the global grid, as 21.2, 106.0           | 0.2: half a cell's width                |
+    | others of a cell in Europe, as 52.55, 13.45  | 0.05: half a cell's width               |
+    | others of a cell elsewhere, as 21.0, 105.8   | 0.2: of no grid that is known           |
+    | of no cell, as 21.0278, 105.8342             | 0.01: whoever kept it wrote down where  |
+    """
+    here = (latitude, longitude)
+    if not all(_is_multiple(degrees, STEP_DEGREES) for degrees in here):
+        return NEAR_DEGREES
+    is_global = all(_is_multiple(degrees, GLOBAL_DEGREES) for degrees in here)
+    width = EUROPE_DEGREES if is_in_europe(*here) and not is_global else GLOBAL_DEGREES
+    return width / 2 + OFF_DEGREES
+
+
+def _is_multiple(degrees: float, step: float) -> bool:
+    return abs(degrees - round(degrees / step) * step) <= OFF_DEGREES
+
+
+def join(
+    documents: Iterable[Named], *, newest_wins: bool, wanted: Collection[str], say: Callable[[str], None]
+) -> Joined:
+    """One series for each pair of coordinates.
+
+    newest_wins: documents are in the order of their age, and of an hour the last that has a variable counts.
+    wanted: variables to say of that nobody asked for them. say: called with a line for people.
+    Raises Disagreement, unless the newest wins.
+    """
+    at: dict[tuple[float, float], list[Named]] = {}
+    for named in documents:
+        here = (round(named.document.latitude, 3), round(named.document.longitude, 3))
+        at.setdefault(here, []).append(named)
+    recordings: list[Recording] = []
+    lacking: dict[str, list[str]] = {}
+    newer: list[tuple[str, str, int]] = []
+    for of_one in at.values():
+        both = _Columns(of_one)
+        for number in range(len(of_one)):
+            newer += both.put(number, newest_wins)
+        recordings.append(both.recording())
+        if text := both.not_asked_for(wanted):
+            lacking.setdefault(text, []).append(_here(of_one[0]))
+    if newer:
+        first, older, _ = newer[0]
+        total = sum(count for _, _, count in newer)
+        say(f"where answers disagree the last by name counts: {total} values, as of {first} instead of {older}")
+    for text, places in lacking.items():
+        more = f" and {len(places) - 1} other locations" if len(places) > 1 else ""
+        say(f"{text} at {places[0]}{more}: served as null")
+    return Joined(recordings)
+
+
+class _Columns:
+    """The hours and values of the documents about one location, as they are put in one by one.
+
+    said: of each variable and hour the number of the document that has it; -1 where none has.
+    """
+
+    def __init__(self, documents: Sequence[Named]) -> None:
+        self.documents = documents
+        self.hours: Hours = np.unique(np.concatenate([it.document.series.hours for it in documents]))
+        self.values: dict[str, Floats] = {}
+        self.said: dict[str, NDArray[np.int64]] = {}
+
+    def put(self, number: int, newest_wins: bool) -> list[tuple[str, str, int]]:
+        """Put the next document in; gives of how many values it takes the place of others, by the names of the two.
+
+        Raises Disagreement where it says otherwise than one before and may not.
+        """
+        named = self.documents[number]
+        series = named.document.series
+        rows = np.searchsorted(self.hours, series.hours)
+        instead_of: dict[int, int] = {}
+        for name, cells in series.values.items():
+            values = self.values.setdefault(name, np.full(len(self.hours), np.nan))
+            said = self.said.setdefault(name, np.full(len(self.hours), -1))
+            differs = (said[rows] >= 0) & ~same_values(values[rows], cells)
+            if differs.any() and not newest_wins:
+                raise self._disagreement(number, name, int(np.argmax(differs)), int(differs.sum()))
+            for other in said[rows][differs].tolist():
+                instead_of[other] = instead_of.get(other, 0) + 1
+            values[rows], said[rows] = cells, number
+        return [(named.name, self.documents[other].name, count) for other, count in instead_of.items()]
+
+    def _disagreement(self, number: int, name: str, at: int, count: int) -> Disagreement:
+        named = self.documents[number]
+        hour = int(named.document.series.hours[at])
+        row = np.searchsorted(self.hours, hour)
+        first = self.documents[int(self.said[name][row])]
+        moment = f"{EPOCH + hour * HOUR:%Y-%m-%dT%H:%MZ}"
+        here, there = (_value(float(it)) for it in (self.values[name][row], named.document.series.values[name][at]))
+        more = f", and in {count - 1} more hours" if count > 1 else ""
+        what = f"{name} at {moment} of {_here(named)} is {here} in the first, {there} in the second{more}"
+        return Disagreement(f"{first.name} and {named.name} disagree: {what}", first.name, named.name)
+
+    def recording(self) -> Recording:
+        first = self.documents[0].document
+        spans = (it.document.series.hours[[0, -1]] // 24 for it in self.documents)
+        days = Days.union_of(Days.of(*((EPOCH + 24 * int(day) * HOUR).date() for day in span)) for span in spans)
+        return Recording(first.latitude, first.longitude, AirSeries(self.hours, self.values), days)
+
+    def not_asked_for(self, wanted: Collection[str]) -> str:
+        """Of which variables nobody asked for all hours, or any; nothing where each was."""
+        never = [name for name in wanted if name not in self.said]
+        parts = [f"{', '.join(never)} never asked for"] if never else []
+        for name in wanted:
+            gaps = int((self.said[name] < 0).sum()) if name in self.said else 0
+            if gaps:
+                parts.append(f"{name} not asked for in {gaps} of {len(self.hours)} hours")
+        return "; ".join(parts)
+
+
+def _here(named: Named) -> str:
+    return f"{named.document.latitude:.10g}, {named.document.longitude:.10g}"
+
+
+def _value(value: float) -> str:
+    return "null" if np.isnan(value) else f"{value:.10g}"

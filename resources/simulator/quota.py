@@ -1,0 +1,97 @@
+"""How often the simulated API lets itself be asked: the provider's limits, counted as the provider counts.
+
+Calls are counted by the weight of a request, in calendar minutes, hours and days of UTC; an error counts one; what is
+refused because a limit is used up counts nothing. A request passes while a limit is not used up, however heavy it is.
+
+Must not know: sockets, faults. Source: the provider's server, github.com/open-meteo/open-meteo.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.core.errors import UsageError
+from resources.simulator.canned import LIMITS, TOO_MUCH, Reply, error
+from resources.simulator.requests import Asked
+
+AT_ONCE = 5
+"""So many requests may be on their way at once."""
+_WINDOWS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
+"""What is the same for all moments of a window."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Calls a minute, an hour and a day; those of free use unless given."""
+
+    minute: float = 600
+    hour: float = 5000
+    day: float = 10000
+
+
+def parse_limits(text: str) -> Limits:
+    """``600,5000,10000`` (calls a minute, an hour, a day), or ``free`` for these. Raises UsageError."""
+    if text == "free":
+        return Limits()
+    try:
+        numbers = [float(part) for part in text.split(",")]
+        if len(numbers) != 3 or not all(number > 0 for number in numbers):
+            raise ValueError
+    except ValueError:
+        what = f"limits are three numbers above 0, of calls a minute, an hour and a day (got {text!r})"
+        raise UsageError(what, "As 600,5000,10000; or free, which is the same.") from None
+    return Limits(*numbers)
+
+
+class Quota:
+    """What was used of the limits. now: the clock (aware UTC) by which windows go. Safe to share between threads."""
+
+    def __init__(self, limits: Limits, now: Callable[[], datetime]) -> None:
+        self._limits, self._now = limits, now
+        self._used = dict.fromkeys(_WINDOWS, ("", 0.0))
+        self._at_once = 0
+        self._lock = threading.Lock()
+
+    def enter(self, asked: Asked) -> Reply | None:
+        """A request begins: None, or why it is refused. Each that is not is to be left by ``leave``."""
+        with self._lock:
+            for window in _WINDOWS:
+                if self._in(window) >= getattr(self._limits, window):
+                    return error(429, LIMITS[window])
+            if self._at_once >= AT_ONCE:
+                return error(429, LIMITS["concurrent"])
+            if asked.weight > self._limits.hour:
+                self._add(1)
+                return error(400, TOO_MUCH)
+            self._at_once += 1
+            return None
+
+    def count(self, calls: float) -> None:
+        """A request that was let in counts so many calls."""
+        with self._lock:
+            self._add(calls)
+
+    def leave(self) -> None:
+        """A request that was let in has ended."""
+        with self._lock:
+            self._at_once -= 1
+
+    @property
+    def used(self) -> dict[str, float]:
+        """Calls in the window that is now, by window."""
+        with self._lock:
+            return {window: self._in(window) for window in _WINDOWS}
+
+    def _in(self, window: str) -> float:
+        name, calls = self._used[window]
+        return calls if name == self._name(window) else 0.0
+
+    def _add(self, calls: float) -> None:
+        for window in _WINDOWS:
+            self._used[window] = (self._name(window), self._in(window) + calls)
+
+    def _name(self, window: str) -> str:
+        return self._now().strftime(_WINDOWS[window])

@@ -1,0 +1,178 @@
+"""A key, a user and a password that the source repeats wherever it can: they are in nothing that is written or told."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+
+from resources.raw.files import decompressed
+from resources.simulator.server import Simulator
+from tests.support.aqi_process import Commands
+from tests.support.cli_calls import Aqi
+from tests.support.scripted_api import Reply, _Api
+
+KEY, USER, PASSWORD = "k3y/of+mine=1", "ann-of-ours", "pa:ss/w0rd&2"
+BASIC = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+PARTS = ("k3y", "of+mine", "of%2Bmine", "of%2bmine", "ann-of-ours", "w0rd", BASIC)
+"""What is in any way to write them."""
+BRONZE = "bronze.open_meteo_hourly"
+
+
+class Repeating(_Api):
+    """Answers with what it was asked with. ways: of each request in turn; the last for all that follow."""
+
+    def __init__(self, *ways: str) -> None:
+        super().__init__()
+        self.ways = list(ways)
+        self.asked: list[str] = []
+        self._simulator = Simulator(now=lambda: datetime(2025, 8, 20, 6, tzinfo=UTC))
+
+    def reply(self, path: str) -> Reply:
+        self.asked.append(path)
+        way = self.ways.pop(0) if len(self.ways) > 1 else self.ways[0]
+        asked = path.rpartition("&")[2]
+        told = f"{asked} {unquote(asked)} {json.dumps(unquote(asked))} Basic {BASIC} {USER}:{PASSWORD} {path}"
+        status, document = self._simulator.answer(urlsplit(path).query)
+        if way == "redirect":
+            return 303, {"Location": f"http://{USER}:{quote(PASSWORD, safe='')}@customer-x.example{path}"}, b""
+        if way == "sentence":
+            return 200, {}, f'{{"a": 1Unexpected error while streaming data: {told}'.encode()
+        if way == "answer":
+            document |= {"asked_with": told}
+            return status, {}, json.dumps(document).encode()
+        return int(way), {}, json.dumps({"error": True, "reason": told}).encode()
+
+    @property
+    def address(self) -> str:
+        return self.url.replace("//", f"//{USER}:{quote(PASSWORD, safe='')}@")
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self._simulator.stop()
+
+
+@contextmanager
+def repeating(*ways: str) -> Iterator[Repeating]:
+    with Repeating(*ways) as api:
+        yield api
+
+
+def told_in(*texts: str) -> list[str]:
+    return [part for part in PARTS for text in texts if part in text]
+
+
+def written_in(*folders: Path) -> list[str]:
+    """The files below some folders that have a part of a secret in them."""
+    found = []
+    for path in (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()):
+        content = path.read_bytes()
+        if path.suffix == ".zst":
+            content = decompressed(content)
+        found += [f"{path}: {part}" for part in PARTS if part.encode() in content]
+    return found
+
+
+def env(api: Repeating) -> dict[str, str]:
+    return {
+        "AQI_OPEN_METEO__BASE_URL": api.address,
+        "AQI_OPEN_METEO__API_KEY": KEY,
+        "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("way", ["answer", "400", "403", "414", "429", "500", "sentence", "redirect"])
+def test_the_doctor(aqi: Aqi, way: str) -> None:
+    with repeating(way) as api:
+        for args in ([], ["--json"]):
+            done = aqi("doctor", *args, **env(api))
+            assert done.exit_code == (way != "answer")
+            assert told_in(done.stdout, done.stderr) == []
+        assert all("of%2Bmine" in path for path in api.asked), "it was sent"
+    assert written_in(aqi.folder) == []
+
+
+def test_what_needs_no_source(aqi: Aqi) -> None:
+    with repeating("500") as api:
+        for args in (["status"], ["plan", "*", "--partitions", "2025-08-18"], ["lineage", "--format", "openlineage"]):
+            done = aqi(*args, **env(api))
+            assert done.exit_code == 0, done.stderr
+            assert told_in(done.stdout, done.stderr) == []
+        assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"AQI_OPEN_METEO__BASE_URL": f"https://{USER}:{PASSWORD}@air-quality-api.open-meteo.com"},
+        {"AQI_OPEN_METEO__BASE_URL": f"https://{USER}:pa?{PASSWORD}@host"},
+        {"AQI_OPEN_METEO__BASE_URL": f"ftp://{USER}:{PASSWORD}@host"},
+        {"AQI_OPEN_METEO__BASE_URL": f"{USER}:{PASSWORD}@host"},
+        {"AQI_OPEN_METEO__BASE_URL": f"https://host/?apikey={KEY}"},
+        {"AQI_OPEN_METEO__BASE_URL": f"https://host:{KEY}"},
+        {"AQI_OPEN_METEO__BASE_URL": ""},
+        {"AQI_OPEN_METEO__BASE_URL": "https://api.open-meteo.com."},
+        {"AQI_OPEN_METEO__ATTEMPTS": "none"},
+        {"AQI_OPEN_METEO__API_KEY": f"[{KEY}]"},
+        {"AQI_OPEN_METEO__API_KEY": "{a: " + KEY + "}"},
+        {"AQI_OPEN_METEO__API_KEYS": KEY},
+    ],
+)
+def test_a_configuration_that_is_refused(aqi: Aqi, wrong: dict[str, str]) -> None:
+    environment = {"AQI_OPEN_METEO__API_KEY": KEY, "AQI_OPEN_METEO__BASE_URL": "http://127.0.0.1:9"} | wrong
+    for call in (["status"], ["doctor"], ["doctor", "--json"], ["materialize", BRONZE, "--partitions", "2025-08-18"]):
+        done = aqi(*call, **environment)
+        assert done.exit_code == (1 if call[0] == "doctor" else 2)
+        assert "open_meteo" in done.stdout + done.stderr
+        assert told_in(done.stdout, done.stderr) == []
+
+
+def test_a_profile_that_is_no_yaml(aqi: Aqi) -> None:
+    (aqi.folder / "mine.yml").write_text(f"open_meteo:\n  api_key: '{KEY}\n  base_url: http://{USER}:{PASSWORD}@h\n")
+    for args in (["status"], ["doctor"]):
+        done = aqi(*args, "--profile", "mine.yml")
+        assert done.exit_code in (1, 2)
+        assert "mine.yml: is not YAML" in done.stdout + done.stderr
+        assert told_in(done.stdout, done.stderr) == []
+
+
+@pytest.mark.slow
+def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
+    """Answers are kept, errors are told, Prefect keeps a history of both."""
+    loud = {
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+        "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "urllib3,requests",
+        "AQI_OPEN_METEO__ATTEMPTS": "9",
+        "AQI_OPEN_METEO__BACKOFF_SECONDS": "0",
+    }
+    with repeating("500", "sentence", "200", "answer", "sentence") as api:
+        run = Commands(tmp_path / "home", tmp_path / "warehouse", api.address, env(api) | loud)
+        made = run("materialize", BRONZE, "--partitions", "2025-08-18", "--locations", "hanoi")
+        assert made.returncode == 0, made.stderr
+        failed = [run("materialize", BRONZE, "--partitions", "2025-08-17")]
+        api.ways[:] = ["redirect"]
+        failed.append(run("materialize", BRONZE, "--hourly", "--json"))
+        assert [done.returncode for done in failed] == [1, 1]
+        assert len(api.asked) >= 4 + 9 + 1
+        texts = [text for done in (made, *failed) for text in (done.stdout, done.stderr)]
+        where = {"AQI_WAREHOUSE__URI": str(tmp_path / "warehouse"), "XDG_STATE_HOME": str(run.home / "state")}
+        calls = ["runs", "runs --json", "status --json", "metrics", f"show {BRONZE} --raw --partitions 2025-08-18"]
+        calls.append("report -o report.html")
+        for args in map(str.split, calls):
+            done = aqi(*args, **env(api), **where)
+            assert done.exit_code == 0, done.stderr
+            texts += [done.stdout, done.stderr]
+    assert "***" in failed[0].stdout + failed[0].stderr
+    assert told_in(*texts) == []
+    kept = list((tmp_path / "warehouse").rglob("*.zst"))
+    assert kept
+    assert b"asked_with" in decompressed(kept[0].read_bytes())
+    assert list((tmp_path / "home").rglob("*.db"))
+    assert written_in(tmp_path) == []
