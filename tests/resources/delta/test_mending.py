@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_lost_only_where_hdfs_is_in_order(
 
     monkeypatch.setattr(mending, "try_to_write", write)
     monkeypatch.setattr(mending, "open_files", lambda uri: (None, uri))
-    monkeypatch.setattr(mending, "datanodes_gone", lambda _uri: gone)
+    monkeypatch.setattr(datanodes, "datanodes_gone", lambda _uri: gone)
     check_in_order("/lake/gold/t", "a file")  # a disk is what it is
     if said is None:
         check_in_order(FOLDER, "a file")
