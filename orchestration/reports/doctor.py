@@ -9,21 +9,19 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 from psutil import virtual_memory
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError, SourceUnreachable, UsageError
-from orchestration.core.source import Examinable
+from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.findings import Finding, look_at
+from orchestration.reports.source_health import examine_source, sources_of
 from resources.delta.log import PROVENANCE_FOLDER
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
@@ -39,97 +37,42 @@ from resources.storage.files import open_files
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 FREE_GIB = 2
 GONE_SHOWN = 5
-SOURCE_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. remedy: what to do where it is not ok."""
-
-    what: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def in_words(self) -> str:
-        line = f"{'ok    ' if self.ok else 'FAULT '} {self.what}: {self.found}"
-        return line if self.ok or not self.remedy else f"{line}\n       → {self.remedy}"
 
 
 def examine(of: Callable[[], Project], profile: str | None, offline: bool = False) -> list[Finding]:
     """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
     raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
     """
-    findings = [_look("Python", _python)]
+    findings = [look_at("Python", _python)]
     try:
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, *examine_engines(""), wrong, _look("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, look_at("Prefect", _prefect)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
         return [*findings, *examine_engines(""), Finding("configuration", False, error.message, error.remedy)]
     findings += examine_engines(settings.engine)
     if settings.engine == "embedded":
-        findings.append(_look("memory", lambda: _memory(settings)))
+        findings.append(look_at("memory", lambda: _memory(settings)))
     if settings.warehouse.uri is not None and Warehouse(settings.warehouse.uri).is_local:
-        findings.append(_look("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
+        findings.append(look_at("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
     findings.append(Finding("configuration", True, f"profile {settings.profile}, engine {settings.engine}"))
-    findings.append(_look("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
+    findings.append(look_at("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
     else:
-        findings.append(_look("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
+        findings.append(look_at("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
         workspace = Workspace.open(project, settings)
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
-            findings.append(_look("folders", partial(_folders, folder)))
-    findings.append(_look("Prefect", _prefect))
-    for name in _sources(project):
+            findings.append(look_at("folders", partial(_folders, folder)))
+    findings.append(look_at("Prefect", _prefect))
+    for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings
-
-
-def examine_source(project: Project, settings: Settings, name: str, offline: bool) -> list[Finding]:
-    """Ask a source one small question, unless ``offline``; never raises LakehouseError."""
-    try:
-        source = project.sources[name](settings)
-    except LakehouseError as error:
-        return [Finding("source", False, error.message, error.remedy)]
-    if not isinstance(source, Examinable):
-        return [Finding("source", True, source.address)]
-    limits = Finding("limits of the source", True, source.terms)
-    if offline:
-        return [Finding("source", True, f"{source.address} (not asked)"), limits]
-    ask = partial(source.examined, settings.places[0], settings.now)
-    return [_look("source", partial(_in_time, ask, source.address)), limits]
-
-
-def _in_time(ask: Callable[[], str], address: str) -> str:
-    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time."""
-    found: list[str | Exception] = []
-
-    def run() -> None:
-        try:
-            found.append(ask())
-        except Exception as error:  # noqa: BLE001 (raised again below)
-            found.append(error)
-
-    asking = Thread(target=run, daemon=True)
-    asking.start()
-    asking.join(SOURCE_SECONDS)
-    if not found:
-        raise SourceUnreachable(
-            f"{address} did not answer within {SOURCE_SECONDS} s", "Look at this machine's network."
-        )
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return found[0]
 
 
 def examine_engines(engine: str) -> list[Finding]:
@@ -149,30 +92,30 @@ def examine_engines(engine: str) -> list[Finding]:
 def examine_cluster(settings: Settings) -> list[Finding]:
     """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises LakehouseError."""
     findings = [
-        _look("master", lambda: _master(settings)),
-        _look("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
+        look_at("master", lambda: _master(settings)),
+        look_at("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
     ]
     if not findings[-1].ok:
         return findings
     conf = HadoopConf.load()
-    findings.append(_look("ResourceManager", lambda: _resource_manager(conf)))
+    findings.append(look_at("ResourceManager", lambda: _resource_manager(conf)))
     if findings[-1].ok:
         manager, yarn = ResourceManager(conf), settings.yarn
-        findings.append(_look("queue", lambda: manager.check_queue(yarn.queue)))
-        findings.append(_look("executors", lambda: _executors(manager, settings)))
-    findings.append(_look("HDFS", lambda: _hdfs(conf)))
+        findings.append(look_at("queue", lambda: manager.check_queue(yarn.queue)))
+        findings.append(look_at("executors", lambda: _executors(manager, settings)))
+    findings.append(look_at("HDFS", lambda: _hdfs(conf)))
     if findings[-1].ok:
-        findings.append(_look("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
-        findings.append(_look("archive of Spark's jars", lambda: _archive(settings)))
+        findings.append(look_at("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
+        findings.append(look_at("archive of Spark's jars", lambda: _archive(settings)))
     return findings
 
 
 def examine_tables(workspace: Workspace) -> list[Finding]:
     """Look at the tables beside their contracts and the configuration; never raises LakehouseError."""
     return [
-        _look("tables", lambda: _tables(workspace)),
+        look_at("tables", lambda: _tables(workspace)),
         *_damaged(workspace),
-        _look("locations", lambda: _locations(workspace)),
+        look_at("locations", lambda: _locations(workspace)),
     ]
 
 
@@ -269,18 +212,9 @@ def _archive(settings: Settings) -> str:
     return f"{uri}{'' if files.exists(path) else ': not there yet; the first run uploads it, which takes a minute'}"
 
 
-def _look(what: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(what, True, look())
-    except LakehouseError as error:
-        return Finding(what, False, error.message, error.remedy)
-    except OSError as error:
-        return Finding(what, False, str(error))
-
-
 def _look_for(what: str, look: Callable[[], str], needed: bool, without: str) -> Finding:
     """``without``: what is found where it is not there, or not as it must be, and nobody needs it."""
-    finding = _look(what, look)
+    finding = look_at(what, look)
     return finding if needed or finding.ok else Finding(what, True, without)
 
 
@@ -387,10 +321,6 @@ def _why_not_writable(folder: Path) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-def _sources(project: Project) -> list[str]:
-    return sorted({str(asset.source) for asset in project.fetched})
 
 
 def _prefect() -> str:
