@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 import psutil
 import pytest
 
+from resources.storage.lock import WarehouseLock
 from tests.service.prefect.test_server_restarts import Deployed, held
 from tests.support.aqi_process import AQI
 from tests.support.deploy_operator import MakeOperator
