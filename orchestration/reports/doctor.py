@@ -347,17 +347,33 @@ def _warehouse(workspace: Workspace) -> str:
         return workspace.warehouse.uri
     place = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".aqi-doctor-") as probe:
+            linked = _links(Path(probe.name))
     except OSError as error:
         raise EnvironmentError_(
             f"{folder} is not writable ({error.strerror})",
             "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
         ) from error
+    if not linked:
+        raise EnvironmentError_(
+            f"{folder} lies on a file system without hard links, by which commits to a table are made",
+            "Set AQI_WAREHOUSE__URI to a folder on another (a disk of this machine, NFS).",
+        )
     free = shutil.disk_usage(place).free / 2**30
     if free < FREE_GIB:
         raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
     return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
+
+
+def _links(file: Path) -> bool:
+    """Whether a file can have a second name, which deltalake's commits are made by."""
+    other = file.with_name(f"{file.name}-linked")
+    try:
+        other.hardlink_to(file)
+    except OSError:
+        return False
+    other.unlink()
+    return True
 
 
 def _folders(warehouse: Path) -> str:
