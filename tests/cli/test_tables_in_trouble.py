@@ -175,8 +175,8 @@ def test_a_file_system_that_is_read_only_is_not_called_one_without_rights(
     def refuse(*_args: object, **_named: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("orchestration.reports.doctor.tempfile.NamedTemporaryFile", refuse)
-    monkeypatch.setattr("orchestration.reports.doctor.os.access", lambda *_: False)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("os.access", lambda *_: False)
     assert "is not writable (Read-only file system)" in finding(aqi, there, "warehouse")["found"]
 
 
