@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -21,8 +19,8 @@ from orchestration.engine.changes.tables import foreign_columns, table_changes, 
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.findings import Finding, look_at
+from orchestration.reports.folders import FREE_GIB, check_folders, check_warehouse
 from orchestration.reports.source_health import examine_source, sources_of
-from resources.delta.log import PROVENANCE_FOLDER
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import check_installed
@@ -35,7 +33,6 @@ from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_wa
 from resources.storage.files import open_files
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-FREE_GIB = 2
 GONE_SHOWN = 5
 
 
@@ -63,12 +60,12 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
     else:
-        findings.append(look_at("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
+        findings.append(look_at("warehouse", lambda: check_warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
         workspace = Workspace.open(project, settings)
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
-            findings.append(look_at("folders", partial(_folders, folder)))
+            findings.append(look_at("folders", partial(check_folders, folder)))
     findings.append(look_at("Prefect", _prefect))
     for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
@@ -273,54 +270,6 @@ def _java_libraries() -> str:
 
 def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
-
-
-def _warehouse(workspace: Workspace) -> str:
-    folder = workspace.warehouse.folder
-    if folder is None:
-        return workspace.warehouse.uri
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise EnvironmentError_(
-            f"{folder} is not writable ({error.strerror})",
-            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-        ) from error
-    free = shutil.disk_usage(place).free / 2**30
-    if free < FREE_GIB:
-        raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
-
-
-def _folders(warehouse: Path) -> str:
-    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
-    own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
-    there = [own] if os.path.lexists(own) else []
-    there += [path for path in sorted(own.glob("*")) if path.is_dir()]
-    there += [path for log in logs for path in (log.parent, log)]
-    refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
-    if refused:
-        more = f", and {len(refused) - GONE_SHOWN} more" if len(refused) > GONE_SHOWN else ""
-        raise EnvironmentError_(
-            f"runs cannot write in {', '.join(refused[:GONE_SHOWN])}{more}",
-            f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
-        )
-    return f"{len(there)} that runs write in"
-
-
-def _why_not_writable(folder: Path) -> str:
-    """Empty where it is. Nothing is written in a folder that is."""
-    try:
-        if not folder.is_dir():
-            raise NotADirectoryError(20, os.strerror(20))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            with tempfile.TemporaryFile(dir=folder):  # to be told why
-                pass
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
 
 
 def _prefect() -> str:
