@@ -69,8 +69,8 @@ def make_beside(
             raise
         except (OSError, RuntimeError, pa.ArrowException, WarehouseError) as error:  # hdfs-native
             left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
-    if left_out:
-        check_in_order(uri, f"{len(left_out)} files of {root}")
+    if left_out or not sound:
+        check_in_order(uri, f"{len(left_out)} files of {root}" if left_out else f"what was in {root}")
     count = [0]
 
     def rows() -> Iterator[pa.RecordBatch]:
