@@ -134,14 +134,26 @@ class BeforeRecords:
     def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> Iterator[tuple[str, str]]:
         """Today's version, and what it was when the column said a domain that was never sent. Where one is sent now,
         all of that lies behind its question."""
-        if "model_domain" not in asset.parameters or self._parameters.model_domain != AUTO:
+        if not self.retold(asset):
             return
         now = self._codes.of(asset, location)
-        unsent = {*NEVER_SENT, *(question.domain for question in own.questions.values() if question.domain != AUTO)}
-        for domain in sorted(unsent):
-            yield self._codes_of(domain).of(asset, location), now
+        for parameters in self.parameters_then(asset, own):
+            yield self._codes_of(parameters.model_domain).of(asset, location), now
         if parts(recorded) is None and self._explained(asset, location, recorded) is None:
             yield from ((version, now) for version in self._versions_by_rows(asset, location, own))
+
+    def parameters_then(self, asset: Asset, own: TableState) -> list[Parameters]:
+        """Today's with any domain that rows can say."""
+        if "model_domain" not in asset.parameters:
+            return []
+        domains = {AUTO, *NEVER_SENT, *(question.domain for question in own.questions.values())}
+        domains.discard(self._parameters.model_domain)
+        return [replace(self._parameters, model_domain=domain) for domain in sorted(domains)]
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The domain, where none is sent."""
+        is_told = "model_domain" in asset.parameters and self._parameters.model_domain == AUTO
+        return ("model_domain",) if is_told else ()
 
     def contract(self, asset: str) -> Contract | None:
         """Of the columns and key of then, with the row rules that today's contract has for these columns."""

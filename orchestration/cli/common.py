@@ -46,7 +46,10 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except Exception as error:
             if not _of_storage(error):
                 raise
-            click.echo(f"error: {in_a_line(error)}\n  `aqi doctor` says what is wrong with the tables.", err=True)
+            remedy = "`aqi doctor` says what is wrong with the tables."
+            if "Permission denied" in in_a_line(error):
+                remedy = f"Give this user rights to read and write it. {remedy}"
+            click.echo(f"error: {in_a_line(error)}\n  {remedy}", err=True)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 

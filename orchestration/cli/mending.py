@@ -31,6 +31,7 @@ from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchestration.core.state.damage import Trouble
     from orchestration.engine.workspace import Workspace
 
 
@@ -85,11 +86,14 @@ def repair(
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys, in_the_way = workspace.select(selection), 0
     if anew:
-        keys = rebuild_tables(workspace, keys, everything=selection == "*", dry_run=dry_run, yes=yes)
+        refused = [key for key, trouble in troubles_of(workspace, keys).items() if trouble.refused]
+        in_the_way = int(print_troubles(workspace, refused)) if refused else 0
+        asked = [key for key in keys if key not in refused]
+        keys = rebuild_tables(workspace, asked, everything=selection == "*", dry_run=dry_run, yes=yes)
         if dry_run or not keys:
             if as_json:
                 click.echo(json.dumps({"rebuild": list(keys)}, indent=2))
-            return 0
+            return in_the_way
         yes = True
     elif print_troubles(workspace, keys):
         in_the_way = 1
@@ -122,12 +126,17 @@ def check_repair(days: str | None, locations: str, *, refetch: bool, verify: boo
 
 def print_troubles(workspace: Workspace, keys: Sequence[str]) -> bool:
     """Tell of tables of ``keys`` that no repair of partitions mends; whether there are any."""
-    from orchestration.engine.changes.tables import troubles
-
-    found = [trouble for key, trouble in troubles(workspace.states(keys)).items() if key in keys]
-    for trouble in found:
+    found = troubles_of(workspace, keys)
+    for trouble in found.values():
         click.echo(trouble.in_words, err=True)
     return bool(found)
+
+
+def troubles_of(workspace: Workspace, keys: Sequence[str]) -> dict[str, Trouble]:
+    """Why tables of ``keys`` cannot be read or written as they are."""
+    from orchestration.engine.changes.tables import troubles
+
+    return {key: trouble for key, trouble in troubles(workspace.states(keys)).items() if key in keys}
 
 
 def rebuild_tables(

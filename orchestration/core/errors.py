@@ -201,6 +201,7 @@ _MOST = 600
 """Characters of a line."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 """What deltalake colours the causes of its errors with."""
+_CAUSE = "↳"
 _TRACE = ("at ", "JVM stacktrace", "==", "'")
 """How lines begin that are a stack trace, or the query that an engine repeats below its message."""
 
@@ -212,6 +213,7 @@ def in_a_line(error: BaseException) -> str:
     an error of this project            its message; the remedy is for the caller to add
     a system call that failed           ``Permission denied: /data/table``
     any other                           ``ValueError: the first two lines of what it says``
+    one that tells its causes (``↳``)   its first line, and all causes
     one that says nothing               ``KeyboardInterrupt``
     ==================================  ====================================================
     """
@@ -222,4 +224,6 @@ def in_a_line(error: BaseException) -> str:
     lines = map(str.strip, _COLOURS.sub("", str(error)).splitlines())
     first, *rest = [line for line in lines if line] or [""]
     said = [first, *(line for line in rest if not line.startswith(_TRACE))]
-    return f"{type(error).__name__}: {' '.join(said[:2])}".removesuffix(": ")[:_MOST]
+    causes = [line for line in said if line.startswith(_CAUSE)]
+    told = [first, *causes] if causes else said[:2]
+    return f"{type(error).__name__}: {' '.join(told)}".removesuffix(": ")[:_MOST]

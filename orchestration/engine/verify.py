@@ -14,9 +14,9 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import RunError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.state.freshness import Current, Judge
 from orchestration.core.state.table_state import TableState
+from orchestration.engine.changes.anew import otherwise
 from orchestration.engine.changes.differences import first_difference
 from orchestration.engine.engines.engine import Engine, KeptRows, MakeEngine
 from orchestration.engine.exclusive import RunListener, new_run_id
@@ -101,9 +101,9 @@ def _verified(
     own = tables[asset.key]
     made = runner.make(step, asset, step.partitions, tables)
     try:
-        different = [
-            key for key in step.partitions if not comes_out_as(own.records[key], made.facts.get(key, PartitionFacts()))
-        ]
+        with engine.working(asset.key):
+            rows = made.frame.frame()
+            different = otherwise(workspace, engine, asset, own, rows, made.facts, step.partitions)
         beyond = made.facts.keys() - set(step.partitions)
         bad = PartitionSet.from_keys([*different, *beyond])
         why = ""

@@ -24,7 +24,7 @@ from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Request
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
-from orchestration.core.state.damage import LostFile, look_further
+from orchestration.core.state.damage import LostFile, Trouble, look_further
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.holes import Holes, Wanted, holes
@@ -357,8 +357,8 @@ class Workspace:
         return ValueCounts(self.warehouse)
 
     @cached_property
-    def compared(self) -> dict[str, tuple[tuple[LostFile, ...], PartitionSet]]:
-        """What a comparison of rows with their records has found, by asset: files, and partitions that differ."""
+    def compared(self) -> dict[str, tuple[tuple[LostFile, ...], PartitionSet, Trouble | None]]:
+        """What a comparison of rows with their records has found, by asset: files, partitions that differ, trouble."""
         return {}
 
     @cached_property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.scheme import PartitionColumns
+from resources.delta.look import check_files
 from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.patience import answered
@@ -46,6 +47,7 @@ def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None,
         table = open_table(uri, version)
         if limit is not None and limit <= FEW_ROWS and _is_plain(table):
             return _first_rows(table, key, limit, within)
+        check_files(uri, table)
         return _all_rows(table, key, limit, within)
     except (DeltaError, OSError, pa.ArrowException, KeyError) as error:
         raise WarehouseError(

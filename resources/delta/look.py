@@ -21,10 +21,11 @@ from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_a
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
-from resources.delta.mending import is_refused
+from resources.delta.mending import check_in_order, is_refused
 from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.files import open_files
+from resources.storage.patience import NoAnswer
 from resources.storage.whole_files import names_in
 
 PARQUET = b"PAR1"
@@ -60,12 +61,14 @@ def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError
     """The state of a table of which what a look needs cannot be read: as it was last known."""
     remedy = f"`aqi repair {key} --rebuild` makes it anew."
     if isinstance(error, PermissionError):
-        remedy = f"Give this user rights to read and write {log.uri}."
+        remedy = f"Give this user rights to read and write all that is in {log.uri}."
     elif error.errno == errno.EIO and "://" in log.uri:
         remedy = f"If its DataNodes do not come back (`hdfs fsck {urlsplit(log.uri).path}`), {remedy}"
-    known = start or log.last_known()
+    known, refused = start or log.last_known(), isinstance(error, PermissionError)
     what = f"the table of {key} cannot be read ({in_a_line(error)})"
-    return look_at(as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None))
+    return look_at(
+        as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None, refused=refused)
+    )
 
 
 def _trouble(key: str, uri: str, why: str, *, recorded: bool = True) -> Trouble:
@@ -145,6 +148,20 @@ def lost_files(uri: str, live: Mapping[str, FileSpan]) -> tuple[LostFile, ...]:
         for path in sorted(paths)
         if (why := _why_lost(there.get(unquote(path).rpartition("/")[2]), live[path].size))
     )
+
+
+def check_files(uri: str, table: Any) -> None:
+    """Look for the files of a deltalake table on HDFS before it is read: its client panics where one is cut off.
+
+    Raises OSError where one is not as the log says.
+    """
+    if not uri.startswith("hdfs://"):
+        return
+    import pyarrow as pa
+
+    actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+    for lost in lost_files(uri, {one["path"]: FileSpan(size=one["size_bytes"]) for one in actions}):
+        raise OSError(errno.EIO, lost.in_words, uri)
 
 
 def _why_lost(there: int | None, size: int | None) -> str:
@@ -244,7 +261,10 @@ class Unread(NamedTuple):
 
 
 def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> Unread:
-    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at."""
+    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at.
+
+    Raises WarehouseError where HDFS is in trouble: what cannot be read is not lost then.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -259,7 +279,31 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
             with files.open(f"{root}/{name}", "rb") as opened, pq.ParquetFile(opened) as file:
                 for _ in file.iter_batches(BATCH_ROWS):
                     pass
+        except NoAnswer:
+            raise
         except (OSError, RuntimeError, pa.ArrowException) as error:  # hdfs-native
             one = LostFile(name, span, f"cannot be read ({in_a_line(error)[:200]})")
             (refused if is_refused(error) else lost).append(one)
+    if lost:
+        check_in_order(uri, f"{len(lost)} of the {len(live)} files of {root}")
     return Unread(tuple(lost), tuple(refused))
+
+
+def log_trouble(key: str, uri: str) -> Trouble | None:
+    """What is wrong with the commits that a reader of a table needs, each of which is read; None where nothing is.
+
+    A look reads none of those that a snapshot covers. Raises WarehouseError where the file system is in trouble.
+    """
+    files, root = open_files(uri)
+    names, log = names_in(files, f"{root}/_delta_log"), DeltaLog(uri)
+    for version in log.versions(max(_checkpoints(names), default=-1)):
+        try:
+            log.actions(version)
+        except NoAnswer:
+            raise
+        except (OSError, ValueError) as error:
+            if is_refused(error):
+                raise WarehouseError(f"version {version} of the log of {root}: {in_a_line(error)}") from error
+            check_in_order(uri, f"version {version} of the log of {root}")
+            return _trouble(key, uri, f"version {version} of its log cannot be read ({in_a_line(error)[:200]})")
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -11,7 +12,8 @@ from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
 from resources.delta.opening import open_table
 from resources.machine import crash_points
 from resources.storage.files import open_files, remedy_of
-from resources.storage.whole_files import try_to_write
+from resources.storage.patience import NoAnswer
+from resources.storage.whole_files import names_in, try_to_write
 
 
 def check_writable(key: str, uri: str) -> None:
@@ -19,7 +21,35 @@ def check_writable(key: str, uri: str) -> None:
     try:
         try_to_write(*open_files(uri))
     except OSError as error:
-        raise WarehouseError(f"{key}: {uri} cannot be written ({in_a_line(error)})", remedy_of(error)) from error
+        of = "" if key == uri else f"{key}: "
+        raise WarehouseError(f"{of}{uri} cannot be written ({in_a_line(error)})", remedy_of(error)) from error
+
+
+def check_in_order(uri: str, unread: str) -> None:
+    """Find out whether what cannot be read on HDFS is lost, or only out of reach. unread: what it is, for the message.
+
+    Raises WarehouseError where HDFS cannot keep and give back a few bytes, or where DataNodes are gone that may come
+    back: nothing may be taken for lost then. A folder of this machine is in order.
+    """
+    if not uri.startswith("hdfs://"):
+        return
+    from resources.hadoop.datanodes import datanodes_gone
+
+    why, more = "", ""
+    try:
+        try_to_write(*open_files(uri), read_back=True)
+    except OSError as error:
+        why = in_a_line(error)
+        more = remedy_of(error) if error.errno in (errno.EROFS, errno.EDQUOT) else ""
+    gone = 0 if why else datanodes_gone(uri)
+    if gone:
+        why = f"{gone} of its DataNodes {'is' if gone == 1 else 'are'} gone"
+        more = "One that never comes back is taken off the cluster (dfs.hosts.exclude, `-refreshNodes`)."
+    if why:
+        raise WarehouseError(
+            f"{unread} cannot be read, and HDFS is in trouble ({why}): nothing is taken for lost",
+            f"Look at `hdfs dfsadmin -report`, and call again when its DataNodes are back. {more}".rstrip(),
+        )
 
 
 def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int | None) -> None:
@@ -34,6 +64,8 @@ def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int 
 
     from resources.delta.warehouse import no_hooks
 
+    if "://" in uri:
+        check_writable(uri, uri)
     table, now = open_table(uri), time.time_ns() // 1_000_000
     conflict = CommitConflict(f"{uri}: another run has committed to the table", "Call the command again.")
     if table.version() != version:
@@ -49,9 +81,22 @@ def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int 
             post_commithook_properties=no_hooks(),
         )
     except CommitFailedError as error:
-        raise conflict from error
+        raise not_committed(uri, table.version(), conflict, error) from error
     except DeltaError as error:
         raise WarehouseError(f"{uri}: {in_a_line(error)[:300]}") from error
+
+
+def not_committed(uri: str, before: int, conflict: CommitConflict, error: Exception) -> WarehouseError:
+    """Why deltalake could not commit to a table that was at version ``before``: it says the same of a file system that
+    refused as of another run that came first, of which alone there is a newer version."""
+    try:
+        files, root = open_files(uri)
+        if f"{before + 1:020d}.json" in names_in(files, f"{root}/_delta_log"):
+            return conflict
+        try_to_write(files, f"{root}/_delta_log")
+    except OSError as refused:
+        return WarehouseError(f"{uri} cannot be written ({in_a_line(refused)})", remedy_of(refused))
+    return WarehouseError(f"{uri}: {in_a_line(error)[:300]}", "Call the command again; `aqi doctor` looks for more.")
 
 
 def without_files(dataset: Any, paths: Collection[str]) -> Any:
@@ -79,6 +124,8 @@ def is_refused(error: Exception) -> bool:
 
 def how_to_mend(key: str, error: Exception) -> str:
     """What to do about a table that could not be read, whatever a look says of it: a look opens no file."""
+    if isinstance(error, NoAnswer):
+        return error.remedy
     if is_refused(error):
         return f"Give this user rights to read and write all that is in the folder of {key}."
     return (

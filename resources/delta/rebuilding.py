@@ -17,9 +17,11 @@ from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from resources.delta.live_files import partitions_in
+from resources.delta.mending import check_in_order, is_refused
 from resources.delta.rows import BATCH_ROWS, FILE_BYTES, ROW_GROUP_ROWS, in_schema
 from resources.machine import crash_points
 from resources.storage.files import open_files
+from resources.storage.patience import NoAnswer
 from resources.storage.whole_files import names_in
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def make_beside(
 
     paths: of the files, as the old log has them. schema: the old table's, for the names that its columns have in files.
     columns: where the partition of a row is written. metadata_of: what the commit says, by the partitions with rows.
-    Gives how many rows there are, and why files were left out. Raises WarehouseError where it cannot be written.
+    Gives how many rows there are, and why files were left out. Raises WarehouseError where it
+    cannot be written, or where HDFS is in trouble, and what cannot be read is not lost.
     """
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
@@ -62,8 +65,17 @@ def make_beside(
                 inside |= partitions_in(batch, columns)
             sound.append(path)
             with_rows |= inside
+        except NoAnswer:
+            raise
         except (OSError, RuntimeError, pa.ArrowException, WarehouseError) as error:  # hdfs-native
+            if is_refused(error):
+                raise WarehouseError(
+                    f"{root}/{unquote(path)} cannot be read ({in_a_line(error)[:200]}): the old table is as it was",
+                    f"Give this user rights to read and write all that is in {root}.",
+                ) from error
             left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
+    if left_out:
+        check_in_order(uri, f"{len(left_out)} files of {root}")
     count = [0]
 
     def rows() -> Iterator[pa.RecordBatch]:

@@ -30,11 +30,11 @@ from orchestration.core.state.table_state import TableState
 from resources.delta.features import Features
 from resources.delta.log import DeltaLog
 from resources.delta.look import can_be_listed, linked, looked, not_looked
-from resources.delta.mending import check_writable, take_out, unreadable, without_files
+from resources.delta.mending import check_writable, not_committed, take_out, unreadable, without_files
 from resources.delta.opening import open_table
 from resources.delta.rows import few_terms, replace_rows
 from resources.machine import crash_points
-from resources.storage.patience import each_answered
+from resources.storage.patience import NoAnswer, each_answered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +101,8 @@ class Warehouse:
     def _readable(self) -> Iterator[None]:
         try:
             yield
+        except NoAnswer:
+            raise
         except OSError as error:
             raise EnvironmentError_(
                 f"the warehouse {self.uri} cannot be read ({error})",
@@ -294,6 +296,8 @@ class Warehouse:
         from deltalake import CommitProperties
         from deltalake.exceptions import CommitFailedError
 
+        if not self.is_local:
+            check_writable(asset.key, self.table_uri(asset.key))
         table = open_table(self.table_uri(asset.key))
         metadata = {"userMetadata": self.metadata(asset, provenance)}
         conflict = CommitConflict(
@@ -310,7 +314,7 @@ class Warehouse:
                 post_commithook_properties=no_hooks(),
             )
         except CommitFailedError as error:
-            raise conflict from error
+            raise not_committed(self.table_uri(asset.key), table.version(), conflict, error) from error
 
     def tell_lost(self, asset: Asset, lost: Iterable[LostFile], provenance: Provenance, base: TableState) -> None:
         """One commit that takes lost files out of a table's log; base: the state on which this was decided.

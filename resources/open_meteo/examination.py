@@ -1,19 +1,19 @@
 """One small question to Open-Meteo: whether it answers, how fast, and what it allows.
 
-Must not know: assets, runs, the warehouse; nothing that it is told is kept.
+Must not know: assets, runs, the warehouse, HTTP; nothing that it is told is kept.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
+from orchestration.core.partitions.days import Days
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
-from resources.machine.addresses import without_secrets
+from orchestration.core.source import Source
 from resources.machine.clock import Clock
-from resources.open_meteo.client import OpenMeteoClient
-from resources.open_meteo.requests import Request
 from resources.open_meteo.settings import OpenMeteoSettings
 
 SECONDS = 5.0
@@ -29,29 +29,28 @@ def terms_of(settings: OpenMeteoSettings) -> str:
     )
 
 
-def examined(
-    settings: OpenMeteoSettings, variables: Iterable[str], location: Location, now: Clock, injected_clock: bool
-) -> str:
-    """What it answers for yesterday (UTC) at a location, in words, with the time that it took.
-
-    Asked once. Raises SourceError as the client does.
-    """
-    brief = {
+def brief(settings: OpenMeteoSettings) -> OpenMeteoSettings:
+    """The same for one attempt of few seconds."""
+    changed = {
         "attempts": 1,
         "connect_timeout_seconds": min(settings.connect_timeout_seconds, SECONDS),
         "read_timeout_seconds": min(settings.read_timeout_seconds, SECONDS),
         "unreachable_seconds": SECONDS,
         "request_deadline_seconds": 3 * SECONDS,
     }
-    yesterday = now().date() - timedelta(days=1)
-    request = Request((location,), yesterday, yesterday, tuple(variables))
-    client = OpenMeteoClient(settings.model_copy(update=brief), injected_clock=injected_clock)
+    return settings.model_copy(update=changed)
+
+
+def examined(source: Source[Any], location: Location, now: Clock) -> str:
+    """What it answers for yesterday (UTC) at a location, in words, with the time that it took. Raises SourceError."""
+    yesterday = PartitionSet.of(Days.of(now().date() - timedelta(days=1)), [location.key])
+    (request,) = source.requests(yesterday, [location])
     began = time.monotonic()
-    (answer,) = client.fetch(request, now).answers
+    (answer,) = source.fetch(request, now, lambda: False, 1).answers
     seconds = time.monotonic() - began
-    table = answer.table
-    without = [name for name in request.variables if table[name].null_count == table.num_rows]
-    values = f"{len(request.variables) - len(without)} of {len(request.variables)} variables have values"
-    names = f" (not {', '.join(without)})" if 0 < len(without) < len(request.variables) else ""
-    address = without_secrets(settings.base_url)
-    return f"{address} answered {request} in {seconds:.1f} s: {table.num_rows} hours, {values}{names}"
+    rows = answer.rows
+    columns = [name for name, _ in source.columns if name in source.called and name != "ts_utc"]
+    without = [source.called[name] for name in columns if rows[name].null_count == len(rows)]
+    values = f"{len(columns) - len(without)} of {len(columns)} variables have values"
+    names = f" (not {', '.join(without)})" if 0 < len(without) < len(columns) else ""
+    return f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"

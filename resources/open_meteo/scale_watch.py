@@ -1,11 +1,13 @@
 """Which of the provider's PM2.5 scales the hours of a day follow: by which of them their index is that of their means.
 
 A day follows a scale by which every hour comes out right, to within the half point of rounding, as all that the
-provider sent at once do; another is then ruled out by two hours. Where there is none, as with values that were revised
-since, or of a maker that truncates, by which most hours come out nearly right; others are then ruled out by half of the
-hours, clearly. Where nothing can be told every scale is possible: between 35.5 and 55.5 µg/m³ they do not differ.
+provider sent at once does; another is then ruled out by two hours. Where the day after it does so, two more are told: a
+day most of whose hours come out right, as with values that were revised since; and a day without the day before it, by
+its last hour, of whose mean one hour is unknown. Two days together may follow a scale that is not known: where they are
+far from every known one, and more always has the higher index.
 
-A day that stands alone, without the day before, is told by its last hour, of whose mean one hour is unknown.
+Of all else every scale is possible: faulty values, a feed that stands still, other makers of an index. So too between
+35.5 and 55.5 µg/m³, where the scales do not differ.
 
 Pure; numpy, imported late.
 """
@@ -25,19 +27,15 @@ MEANS_FROM, MEANS_TO = 2.0, 500.0
 """Means (µg/m³) that tell anything: below, a point of the index is less than what values are rounded to."""
 EXACT, NOT_EXACT, EXACT_HOURS, NOT_EXACT_HOURS = 0.52, 0.6, 12, 2
 """So near is exact, in points of the index; so far, in so many hours, is not. Of so many hours at least."""
-TIERS = ((0.75, 1.0), (1.75, 3.0))
-"""(so near is nearly right, so far is wrong), in points of the index; the second where nothing is by the first."""
-SHARE_RIGHT, SHARE_WRONG = 0.75, 0.5
-HOURS_TOLD = 6
-"""So many hours of a day must be checked."""
-OTHER_FROM, OTHER_HOURS, OTHER_TO = 3.0, 18, 220.0
-"""A day follows a scale that is not known where so many of its hours, none left out, are so far from every known one;
-up to this mean (µg/m³), above which indices of other makers differ as well."""
-VALUES_THAT_CHANGE = 6
-"""So often the values of a day must change for anything but an exact index to count: a feed that stands still may have
-any index."""
-ALONE = 2.0
-"""The unknown hour of a day that stands alone is at most so many times its greatest."""
+REVISED, SHARE_RIGHT, SHARE_WRONG = ((0.75, 1.0), (1.75, 3.0)), 0.75, 0.5
+"""Of days whose values were revised: (so near is right, so far is wrong), in points; the second where nothing is right
+by the first. And of how many hours."""
+OTHER_FROM, OTHER_HOURS, OTHER_RANGE, OTHER_DROP, OTHER_REPEATED = 3.0, 40, 2.0, 1.5, 0.25
+"""Two days follow a scale that is not known where so many of their hours, none left out, are so far from every known
+one, their means reach so far (µg/m³), a higher mean never has an index that is lower by more, and no larger share of
+values is that of the hour before."""
+ALONE, SLACK = 2.0, 1.0
+"""The unknown hour of a day that stands alone is at most so many times its greatest; and so near is its index."""
 
 KNOWN = (1 << len(SCALES)) - 1
 OTHER = 1 << len(SCALES)
@@ -56,41 +54,20 @@ def scales_followed(hours: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     values, index = hours["pm25"], hours["aqi_pm25"]
     values = np.where((values >= 0) & np.isfinite(values), values, np.nan)
     index = np.where((index >= 0) & (index <= 500), index, np.nan)
-    means = _means(values)
-    before = np.full_like(means, np.nan)
-    before[:, 1:] = means[:, :-1]
-    off = _distances(before, index)
-    found = _exactly(off)
-    rest = np.flatnonzero((found == 0).any(axis=1))  # the locations at which not all days are exact: often none
-    if len(rest):
-        off = np.stack([off[:, rest], _distances(means[rest], index[rest])])
-        found[rest] = _otherwise(found[rest], off, values[rest], index[rest], means[rest])
-    return found
-
-
-def _otherwise(
-    found: NDArray[Any], off: NDArray[Any], values: NDArray[Any], index: NDArray[Any], means: NDArray[Any]
-) -> NDArray[Any]:
-    """``found``, and in place of 0 what is told of days that follow no scale exactly.
-
-    off: the distances to the scales, by way of reckoning: the mean of the hours before, as the provider has it, and
-    that which ends with the hour's own value, as others have it.
-    """
-    import numpy as np
-
-    steady = _changes(values) < VALUES_THAT_CHANGE
-    for tier in TIERS:
-        found = np.where((found == 0) & ~steady, _nearly(off, *tier), found)
-    found = np.where((found == 0) & ~steady & _other(off, means), OTHER, found)
-    return np.where(found == 0, np.where(_counts(off[0]) == 0, _alone(values, index), ANY), found)
-
-
-def _distances(means: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
-    """By scale, how far each hour's index is from that of its mean; NaN where that cannot be told."""
-    import numpy as np
-
+    means = np.full_like(values, np.nan)
+    means[:, 1:] = _means(values)[:, :-1]  # of the hours before
     means = np.where((means >= MEANS_FROM) & (means <= MEANS_TO), means, np.nan)
-    return np.stack([np.abs(index - index_of(means, scale)) for scale in SCALES.values()])
+    off = np.stack([np.abs(index - index_of(means, scale)) for scale in SCALES.values()])
+    exact = _exactly(off)
+    after = np.zeros_like(exact)
+    after[:, :-1] = exact[:, 1:]
+    revised = _mostly(off, *REVISED[0])
+    revised = np.where(revised == 0, _mostly(off, *REVISED[1]), revised)
+    found = np.where((exact == 0) & (revised & after > 0), revised, exact)
+    alone = (found == 0) & (after > 0) & (_counts(off) == 0)
+    found = np.where(alone, _alone(values, index), found)
+    found = np.where((found == 0) & _other(off, means, index, values), OTHER, found)
+    return np.where(found == 0, ANY, found)
 
 
 def _means(values: NDArray[Any]) -> NDArray[Any]:
@@ -137,54 +114,49 @@ def _mask(not_it: NDArray[Any]) -> NDArray[Any]:
     return masks
 
 
-def _nearly(distances: NDArray[Any], right: float, wrong: float) -> NDArray[Any]:
-    """Of each day the scales that it may follow, as a mask; 0 where it follows none.
-
-    distances: by way of reckoning, then by scale; NaN: not told. Ruled out is a scale that is wrong both ways.
-    """
+def _mostly(off: NDArray[Any], right: float, wrong: float) -> NDArray[Any]:
+    """Of each day the scales that it may follow, as a mask; 0 where most of its hours follow none. off: by scale."""
     import numpy as np
 
-    counted = np.stack([_counts(off) for off in distances])[:, None]
-    follows = _days(distances <= right).sum(axis=-1) >= SHARE_RIGHT * np.maximum(counted, HOURS_TOLD)
-    not_it = (_days(distances > wrong).sum(axis=-1) >= SHARE_WRONG * np.maximum(counted, 1)).all(axis=0)
-    return np.where(follows.any(axis=(0, 1)) & (counted[0, 0] >= HOURS_TOLD), _mask(not_it), 0)
+    counted = _counts(off)
+    follows = _days(off <= right).sum(axis=-1) >= SHARE_RIGHT * np.maximum(counted, EXACT_HOURS)
+    not_it = _days(off > wrong).sum(axis=-1) >= SHARE_WRONG * np.maximum(counted, 1)
+    return np.where(follows.any(axis=0), _mask(not_it), 0)
 
 
-def _other(distances: NDArray[Any], means: NDArray[Any]) -> NDArray[Any]:
-    """Which days, two together, are far from every scale in every hour."""
+def _other(off: NDArray[Any], means: NDArray[Any], index: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Which days, two together, follow a scale that is none of the known ones. off: by scale."""
     import numpy as np
 
-    counted = _counts(distances[0])
-    far = _days(~(distances <= OTHER_FROM)).all(axis=(0, 1, -1))
-    low = _days(~(means > OTHER_TO)).all(axis=-1)
-    found: NDArray[Any] = far & low & (counted >= OTHER_HOURS)
-    beside = np.zeros_like(found)
-    beside[:, 1:] |= found[:, :-1]
-    beside[:, :-1] |= found[:, 1:]
-    both: NDArray[Any] = found & beside
-    return both
-
-
-def _changes(values: NDArray[Any]) -> NDArray[Any]:
-    """Of each day how often the values change within it."""
-    import numpy as np
-
-    by_day = _days(values)
-    changed: NDArray[Any] = (np.diff(by_day, axis=-1) != 0).sum(axis=-1)
-    return changed
+    far: NDArray[Any] = np.all(_days(~(off <= OTHER_FROM)), axis=(0, -1))
+    counted = _counts(off)
+    found: NDArray[Any] = np.zeros(far.shape, dtype=bool)
+    pairs = far[:, :-1] & far[:, 1:] & (counted[:, :-1] + counted[:, 1:] >= OTHER_HOURS)
+    for at, day in np.argwhere(pairs):
+        hours = slice(HOURS_A_DAY * day, HOURS_A_DAY * (day + 2))
+        told = ~np.isnan(off[0, at, hours])
+        by, had = means[at, hours][told], index[at, hours][told]
+        had = had[np.argsort(by, kind="stable")]
+        repeated = np.mean(np.diff(values[at, hours]) == 0)
+        if (
+            repeated <= OTHER_REPEATED
+            and np.ptp(by) >= OTHER_RANGE
+            and (np.maximum.accumulate(had) - had).max() <= OTHER_DROP
+        ):
+            found[at, day : day + 2] = True
+    return found
 
 
 def _alone(values: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
-    """Of each day the scales by which its last hour can come out, whatever the hour before the day was."""
+    """Of each day the scales by which its last hour can come out, whatever the hour before the day was; 0: not told."""
     import numpy as np
 
     known, last = _days(values)[..., : HOURS_A_DAY - 1], _days(index)[..., -1]
     low = known.sum(axis=-1) / HOURS_BEFORE
     high = low + ALONE * known.max(axis=-1) / HOURS_BEFORE
     told = (low >= MEANS_FROM) & (high <= MEANS_TO) & ~np.isnan(last)
-    far = TIERS[0][1]
     not_it = np.stack(
-        [(last < index_of(low, scale) - far) | (last > index_of(high, scale) + far) for scale in SCALES.values()]
+        [(last < index_of(low, scale) - SLACK) | (last > index_of(high, scale) + SLACK) for scale in SCALES.values()]
     )
     masks = _mask(not_it)
-    return np.where(told & (masks > 0), masks, ANY)
+    return np.where(told & (masks > 0), masks, 0)

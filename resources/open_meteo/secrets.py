@@ -5,12 +5,12 @@ Knows the log of the library that sends requests; else pure.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from html import escape
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 from weakref import WeakSet
 
 from resources.open_meteo.variables import UNITS
@@ -25,7 +25,10 @@ _WORDS = (
     *("hourly_units", "location_id", "iso8601", "USAQI", "error", "reason", "null", "true", "false"),
 )
 """What any answer is made of: a secret that is a part of one of them is not looked for in a body."""
-_ESCAPE = re.compile("%[0-9A-F]{2}")
+_PLAIN = re.compile("[A-Za-z0-9_.~-]+")
+"""What nobody needs to escape anywhere."""
+_BEFORE = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))"
+"""Where a word begins: behind an escaped sign too."""
 
 
 class Secrets:
@@ -36,24 +39,14 @@ class Secrets:
 
     def __init__(self, *texts: str | None, user: str | None = None) -> None:
         known = {form for text in texts if text for form in (text, unquote(text))}
-        password = unquote(texts[-1] or "") if texts else ""
+        users = {form for form in (user, unquote(user or "")) if form}
         if user:  # as HTTP sends both
+            password = unquote(texts[-1] or "") if texts else ""
             known.add(b64encode(f"{unquote(user)}:{password}".encode()).decode())
-        self._forms = sorted({form for text in known for form in _ways_to_write(text)}, key=len, reverse=True)
-        users = {form for text in (user, unquote(user or "")) if text for form in _ways_to_write(text)}
-        self._users = sorted(users, key=len, reverse=True)
-        self._pattern = self._compiled(self._forms, self._users)
-        in_bodies = [
-            [form for form in forms if len(form) >= SHORTEST_IN_A_BODY and not any(form in word for word in _WORDS)]
-            for forms in (self._forms, self._users)
-        ]
-        self._in_a_body = self._compiled(*in_bodies)
-        self._looked_for = [form.encode() for forms in in_bodies for form in forms]
-
-    @staticmethod
-    def _compiled(forms: list[str], users: list[str]) -> re.Pattern[str] | None:
-        parts = [*map(re.escape, forms), *(rf"(?<!\w){re.escape(user)}(?!\w)" for user in users)]
-        return re.compile("|".join(parts)) if parts else None
+        self._pattern = _compiled(known, users)
+        in_bodies = [{text for text in forms if _is_rare(text)} for forms in (known, users)]
+        self._in_a_body = _compiled(*in_bodies)
+        self._looked_for = [_longest_plain(text).encode() for forms in in_bodies for text in forms]
 
     def hidden_in(self, text: str) -> str:
         """The text with ``***`` instead of each."""
@@ -61,20 +54,42 @@ class Secrets:
 
     def hidden_in_body(self, body: bytes) -> bytes:
         """The same of what a source sent, word for word but for them."""
-        if self._in_a_body is None or not any(form in body for form in self._looked_for):
+        if self._in_a_body is None or not any(part in body for part in self._looked_for):
             return body
         text = body.decode("utf-8", "surrogateescape")
         return self._in_a_body.sub(HIDDEN, text).encode("utf-8", "surrogateescape")
 
 
-def _ways_to_write(text: str) -> set[str]:
-    """As it is, in an address, in an address within an address, in HTML, and in JSON, whose writers need not escape
-    ``/`` and what is not ASCII."""
-    addressed = {quote(text, safe=""), quote(text), quote_plus(text)}
-    addressed |= {_ESCAPE.sub(lambda found: found[0].lower(), form) for form in addressed}
-    addressed |= {quote(form, safe="") for form in addressed}
-    in_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-    return {text, escape(text), *addressed, *in_json, *(form.replace("/", "\\/") for form in in_json)}
+def _is_rare(text: str) -> bool:
+    """Whether answers do not have it by chance."""
+    return len(text) >= SHORTEST_IN_A_BODY and not any(text in word for word in _WORDS)
+
+
+def _longest_plain(text: str) -> str:
+    return max(_PLAIN.findall(text), key=len, default="")
+
+
+def _compiled(texts: Iterable[str], users: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds any of them, the longest first; those of ``users`` where they are words of their own."""
+    parts = ["".join(map(_written, text)) for text in sorted(texts, key=len, reverse=True)]
+    parts += [_BEFORE + "".join(map(_written, user)) + r"(?!\w)" for user in sorted(users, key=len, reverse=True)]
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _written(sign: str) -> str:
+    """A pattern for a sign in all ways to write it: as it is, in an address, in one within an address, in a form, in
+    JSON, in HTML."""
+    escaped = "".join(f"%{byte:02x}" for byte in sign.encode("utf-8", "surrogatepass"))
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    in_json = "".join(rf"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    ways = [re.escape(sign), f"(?i:{escaped})", f"(?i:{escaped.replace('%', '%25')})", f"(?i:{in_json})"]
+    if sign in '/"\\':
+        ways.append(re.escape("\\" + sign))
+    if sign == " ":
+        ways.append(r"\+")
+    if escape(sign) != sign:
+        ways.append(f"(?i:{escape(sign)}|&#0*{ord(sign)};)")
+    return f"(?:{'|'.join(ways)})"
 
 
 class _Hiding(logging.Filter):

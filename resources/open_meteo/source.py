@@ -22,7 +22,7 @@ from resources.machine.addresses import without_secrets
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient, Sent
 from resources.open_meteo.described import describe, described_request, domain_asked, domain_in_records
-from resources.open_meteo.examination import examined, terms_of
+from resources.open_meteo.examination import brief, examined, terms_of
 from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.unserved import Unserved
@@ -76,7 +76,9 @@ class OpenMeteo:
         return terms_of(self._settings)
 
     def examined(self, location: Location, now: Callable[[], datetime]) -> str:
-        return examined(self._settings, self._variables, location, now, self._injected_clock)
+        essential = [column for name, column in self._variables.items() if name not in self._optional]
+        asks = OpenMeteo(brief(self._settings), self._variables, None, self._injected_clock, essential)
+        return examined(asks, location, now)
 
     @property
     def client(self) -> OpenMeteoClient:
@@ -178,7 +180,7 @@ class OpenMeteo:
         """Another domain, coordinates that moved by more than ``same_place_degrees``, a variable never asked for."""
         asked, configured = domain_asked(then.domain), domain_asked(now.domain)
         if asked != configured:
-            return f"{location} was asked for with the domain {asked}, configured is {configured}"
+            return f"asked for with the domain {asked}, configured is {configured}"  # of all locations alike
         if self.is_elsewhere(then, now):
             return (
                 f"{location} was asked for at {then.latitude}, {then.longitude}; "

@@ -40,6 +40,9 @@ PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
 patterns, escapes or no path at all."""
 
+NOT_ON_HDFS = " %#?"
+"""In a URI there: deltalake decodes, or encodes, some of its parts and not others."""
+
 
 def _a_location_key(key: str) -> str:
     if not LOCATION_KEY.fullmatch(key):
@@ -50,6 +53,8 @@ def _a_location_key(key: str) -> str:
 def _a_warehouse(uri: str) -> str:
     if not uri.strip() or any(sign in uri for sign in "`\n\r"):
         raise ValueError("must be a folder or a URI, without backticks and line breaks")
+    if uri.startswith("hdfs://") and (not uri.isascii() or any(sign in uri for sign in NOT_ON_HDFS)):
+        raise ValueError("must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others")
     return uri
 
 

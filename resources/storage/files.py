@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from resources.storage.patience import answered
+from resources.storage.patience import NoAnswer, answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,8 @@ def remedy_of(error: OSError) -> str:
         return "Call the command again when HDFS has left it (`hdfs dfsadmin -safemode get`)."
     if error.errno == errno.EDQUOT:
         return "Have the quota raised (`hdfs dfs -count -q -h -v` of that folder), then call the command again."
+    if isinstance(error, NoAnswer):
+        return error.remedy
     return "Check that this user may write there."
 
 

@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -135,10 +136,22 @@ class WarehouseLock:
 
 
 def _open(folder: Path) -> int:
+    """Who may write in the folder may take its lock, whatever umask it was made with."""
+    lock = folder / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with contextlib.suppress(OSError):  # another's: he opens it to others by his next run
+            found, wanted = os.fstat(fd).st_mode, stat.S_IMODE(folder.stat().st_mode) & 0o666
+            if found & wanted != wanted:
+                os.fchmod(fd, stat.S_IMODE(found) | wanted)
+        return fd
     except OSError as error:
+        if os.access(folder, os.W_OK | os.X_OK) and os.path.lexists(lock):
+            raise EnvironmentError_(
+                f"{lock} is not writable ({error.strerror})",
+                f"Its owner, or root, gives all who run here rights to it: chmod g+rw {lock}.",
+            ) from error
         raise EnvironmentError_(
             f"the warehouse {folder} is not writable ({error.strerror})",
             "Set AQI_WAREHOUSE__URI to a folder that this user may write.",

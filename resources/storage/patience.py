@@ -44,8 +44,9 @@ def answered(uri: str, what: str, call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             given.append(call())
-        except BaseException as error:  # noqa: BLE001 (it is the caller's; a panic of Rust is none of Exception's)
-            raised.append(error)
+        except BaseException as error:  # noqa: BLE001 (it is the caller's)
+            panicked = type(error).__name__ == "PanicException"  # of Rust, and none of Exception's
+            raised.append(OSError(f"HDFS's client failed: {error}") if panicked else error)
         finally:
             done.set()
 

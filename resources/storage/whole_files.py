@@ -26,11 +26,13 @@ def write_whole(files: Any, path: str, content: bytes) -> None:
         raise
 
 
-def try_to_write(files: Any, folder: str) -> None:
-    """Write a file of a few bytes, and remove it. Raises OSError where that is refused."""
+def try_to_write(files: Any, folder: str, *, read_back: bool = False) -> None:
+    """Write a file of a few bytes, and remove it; read_back: read it before. Raises OSError where one is refused."""
     path = f"{folder}/.aqi-{uuid.uuid4().hex}{_UNFINISHED}"
     try:
         files.pipe_file(path, b"aqi")
+        if read_back:
+            files.cat_file(path)
     finally:
         with contextlib.suppress(OSError):
             files.rm_file(path)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
-from tests.support.api_answers import bad
+from tests.support.api_answers import bad, document, good
 from tests.support.cli_calls import Aqi, tree
 from tests.support.raw_api import RawApi, silent
 from tests.support.scripted_api import CannedApi
@@ -91,3 +91,16 @@ def test_nobody_is_asked_where_nobody_wants_that(aqi: Aqi) -> None:
         found = asked(aqi, "--offline", AQI_OPEN_METEO__BASE_URL=server.url)
         assert not server.requests_served
     assert found["source"] == {"what": "source", "ok": True, "found": f"{server.url} (not asked)", "remedy": ""}
+
+
+def test_a_variable_that_an_answer_may_be_without_is_no_fault(aqi: Aqi) -> None:
+    day = date(2025, 8, 19)
+    answer = document(first=day)
+    del answer["hourly"]["carbon_dioxide"], answer["hourly_units"]["carbon_dioxide"]
+    refusal = "Data corrupted at path ''. Cannot initialize VariableOrDerived<A, B> from invalid String value {}."
+    with CannedApi(bad(400, refusal.format("carbon_dioxide")), good(answer)) as server:
+        found = asked(aqi, AQI_OPEN_METEO__BASE_URL=server.url)
+    assert found["source"]["found"].endswith("24 hours, 16 of 17 variables have values (not carbon_dioxide)")
+    with CannedApi(bad(400, refusal.format("pm2_5"))) as server:
+        found = asked(aqi, status=1, AQI_OPEN_METEO__BASE_URL=server.url)
+    assert "the variable pm2_5" in found["source"]["found"]

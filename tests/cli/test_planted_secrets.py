@@ -163,7 +163,8 @@ def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
         assert len(api.asked) >= 4 + 9 + 1
         texts = [text for done in (made, *failed) for text in (done.stdout, done.stderr)]
         where = {"AQI_WAREHOUSE__URI": str(tmp_path / "warehouse"), "XDG_STATE_HOME": str(run.home / "state")}
-        calls = ["runs", "runs --json", "status --json", "metrics", f"show {BRONZE} --raw", "report -o report.html"]
+        calls = ["runs", "runs --json", "status --json", "metrics", f"show {BRONZE} --raw --partitions 2025-08-18"]
+        calls.append("report -o report.html")
         for args in map(str.split, calls):
             done = aqi(*args, **env(api), **where)
             assert done.exit_code == 0, done.stderr

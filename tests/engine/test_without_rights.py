@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration.core.errors import WarehouseError
+from resources.delta.pending import Pending
 from tests.engine.test_damaged_tables import QUIET, Made, lake, made
 from tests.support import oracle
-from tests.support.damages import data_files
+from tests.support.damages import data_files, lose_a_commit
 from tests.support.small_lake import Lake
 
 __all__ = ["lake", "made"]
+
+
+def test_nothing_is_made_in_the_place_of_what_may_not_be_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that others made is in trouble, and one of its files is for its owner alone: its rows are not lost."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    from orchestration.engine.changes.rebuild import rebuild
+
+    table = lake.folder.joinpath(*oracle.CITY_DAILY.split("."))
+    lose_a_commit(table)
+    opens, refused = LocalFileSystem.open, data_files_below(table)[0]
+
+    def open_most(system: Any, path: str, *args: Any, **named: Any) -> Any:
+        if path.endswith(refused):
+            raise PermissionError(13, "Permission denied", path)
+        return opens(system, path, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFileSystem, "open", open_most)
+        with pytest.raises(WarehouseError, match="the old table is as it was") as caught:
+            rebuild(lake.workspace, [oracle.CITY_DAILY], QUIET)
+    assert caught.value.remedy.startswith("Give this user rights")
+    assert [path.name for path in table.parent.glob(f"*{table.name}*")] == [table.name]
+    assert Pending(str(lake.folder)).read() is None
+    (rebuilt,) = rebuild(lake.workspace, [oracle.CITY_DAILY], QUIET)
+    assert rebuilt.left_out == ()
+
+
+def data_files_below(table: Path) -> list[str]:
+    return sorted(path.name for path in table.glob("*.parquet"))
 
 
 def test_verify_goes_on_behind_files_that_may_not_be_read(

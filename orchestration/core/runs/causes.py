@@ -27,6 +27,7 @@ _VARYING = re.compile(
     r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?(\.\.[0-9-]+)?"  # days and months
     r"|[0-9]{4}(\.\.[0-9]{4})?(?= ×)"  # years
     r"|[0-9a-f]{8}-?[0-9a-f-]{23,}"  # names of files
+    r"|(?<=asked )(once|[0-9]+ times)"  # a source
     r"|(?<=task )[0-9.]+|(?<=Task )[0-9.]+|(?<=stage )[0-9.]+|(?<=TID )[0-9]+"  # of Spark
 )
 _WORD = re.compile(r"(?<![\w-])[a-z0-9][a-z0-9_-]*(?![\w-])")
@@ -228,6 +229,7 @@ def shape(message: str, asset: str, locations: Collection[str]) -> str:
 
     ===============================================  ===================================
     HTTP 500; asked for hue, vinh on 2025-08-08      HTTP 500; asked for § on §
+    HTTP 500; asked 5 times for hue on 2025-08-08    HTTP 500; asked § for § on §
     silver.clean: 3 rows of 2025-08-08 × hue         §: 3 rows of § × §
     No space left: /data/silver/clean/part-0c1f….    No space left: /data/§/part-§.
     ===============================================  ===================================

@@ -39,13 +39,14 @@ class Trouble:
     """Why a table cannot be read or written as it is, and what mends it.
 
     readable: its rows can be read, and are what was recorded; only nothing can be written. recorded: its state could be
-    read from its log, as far as its records go.
+    read from its log, as far as its records go. refused: this user may not read it; nothing of it is lost.
     """
 
     what: str
     remedy: str
     readable: bool = False
     recorded: bool = True
+    refused: bool = False
 
     @property
     def in_words(self) -> str:
@@ -102,8 +103,16 @@ def look_at(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None
     return replace(state, unrecorded=state.unrecorded | damaged, damage=Damage(damaged, lost, trouble))
 
 
-def look_further(state: TableState, lost: Iterable[LostFile] = (), differing: PartitionSet = NOTHING) -> TableState:
-    """A state with what a look at its rows found besides: files that cannot be read, partitions that differ."""
+def look_further(
+    state: TableState,
+    lost: Iterable[LostFile] = (),
+    differing: PartitionSet = NOTHING,
+    trouble: Trouble | None = None,
+) -> TableState:
+    """A state with what a look at its rows found besides: files that cannot be read, partitions that differ, and
+    trouble with commits that the state did not need."""
+    if trouble is not None and (state.damage is None or state.damage.trouble is None):
+        return look_at(as_folded(state), () if state.damage is None else state.damage.lost, trouble)
     folded, before = as_folded(state), state.damage or Damage()
     differing = (differing & state.records.partitions) - folded.unrecorded
     known = {one.path for one in before.lost}

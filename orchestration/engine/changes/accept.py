@@ -18,7 +18,6 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import CheckFailed, UsageError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.runs.decisions import PartitionFacts, comes_out_as
 from orchestration.core.state.freshness import Current, History, Judge, State, Way
 from orchestration.core.state.judged import judged
 from orchestration.core.state.provenance import PartitionRecord, Provenance
@@ -26,6 +25,7 @@ from orchestration.core.state.record_columns import Records
 from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.table_state import TableState
 from orchestration.core.state.versions import Equal
+from orchestration.engine.changes.anew import otherwise
 from orchestration.engine.changes.by_code import by_code
 from orchestration.engine.changes.differences import first_difference
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -207,17 +207,16 @@ def prove(
     rows = engine.evaluate(runner.transform(step, asset, found.sample, tables))
     try:
         facts = runner.facts(asset, rows.frame(), tables)
-        for key in found.sample:
-            if not comes_out_as(own.records[key], facts.get(key, PartitionFacts())):
-                only = PartitionSet.from_keys([key])
-                table = engine.table(asset, version, only)
-                contract = workspace.contracts[asset.key]
-                names = [one for one in contract.column_names if one in table.columns and not one.startswith("_")]
-                made = rows.frame().where(condition(asset.partition_columns, only))
-                why = first_difference(table, made, contract.key, names)
-                raise CheckFailed(
-                    f"{found.asset} {key} comes out otherwise: {why}",
-                    f"Nothing was accepted. Materialize it: {materialize_call(asset)}.",
-                )
+        for key in otherwise(workspace, engine, asset, own, rows.frame(), facts, found.sample):
+            only = PartitionSet.from_keys([key])
+            table = engine.table(asset, version, only)
+            contract = workspace.contracts[asset.key]
+            names = [one for one in contract.column_names if one in table.columns and not one.startswith("_")]
+            made = rows.frame().where(condition(asset.partition_columns, only))
+            why = first_difference(table, made, contract.key, names)
+            raise CheckFailed(
+                f"{found.asset} {key} comes out otherwise: {why}",
+                f"Nothing was accepted. Materialize it: {materialize_call(asset)}.",
+            )
     finally:
         rows.let_go()

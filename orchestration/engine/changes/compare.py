@@ -19,7 +19,7 @@ from orchestration.engine.executor import prepare
 from orchestration.engine.session import engine_session
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
 from orchestration.engine.workspace import Workspace
-from resources.delta.look import unreadable_files
+from resources.delta.look import log_trouble, unreadable_files
 
 
 class Compared(NamedTuple):
@@ -67,6 +67,10 @@ def _compared(
 ) -> Compared:
     known = () if own.damage is None else own.damage.lost
     gone = {one.path for one in known}
+    trouble = log_trouble(asset.key, workspace.warehouse.table_uri(asset.key))
+    if trouble is not None:
+        workspace.compared[asset.key] = (), PartitionSet.empty(), trouble
+        return Compared(f"{asset.key}: {trouble.in_words}", whole=False)
     broken, refused = unreadable_files(workspace.warehouse.table_uri(asset.key), own.files, gone)
     there = (wanted & own.records.partitions) - own.unrecorded - damaged_by(own, (*broken, *refused))
     facts: dict[PartitionKey, PartitionFacts] = {}
@@ -78,7 +82,7 @@ def _compared(
     differing = PartitionSet.from_keys(
         key for key in there if not comes_out_as(own.records[key], facts.get(key, PartitionFacts()))
     )
-    workspace.compared[asset.key] = broken, differing
+    workspace.compared[asset.key] = broken, differing, None
     told = f"{asset.key}: {len(there) - len(differing)} partitions have the rows that were recorded"
     if differing:
         told += f"; {len(differing)} have others: {differing}"

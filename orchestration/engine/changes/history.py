@@ -136,6 +136,14 @@ class WarehouseHistory:
         """``1:<settings>`` for a version of scheme 1 of which it is known what it was made of."""
         return self._past.explained(asset, location, version)
 
+    def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
+        """Parameters other than today's by which rows that are there may have been made, but for their locations."""
+        return self._past.parameters_then(asset, own)
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The columns that say something else today of rows that count as equal."""
+        return self._past.retold(asset)
+
     def _explain(self, asset: str, location: str | None, version: str) -> str | None:
         return self.explained_as(self._catalog[asset], location, version)
 

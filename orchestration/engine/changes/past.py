@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
@@ -30,6 +30,14 @@ class Past(Protocol):
         """
         ...
 
+    def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
+        """Parameters other than today's by which rows that are there may have been made, but for their locations."""
+        ...
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
+        """The columns that say something else today of rows whose versions are ``alike``."""
+        ...
+
     def contract(self, asset: str) -> Contract | None:
         """The contract under which rows lie whose table does not say it."""
         ...
@@ -45,6 +53,12 @@ class NoPast:
         return None
 
     def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> tuple[()]:
+        return ()
+
+    def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
+        return ()
+
+    def retold(self, asset: Asset) -> tuple[str, ...]:
         return ()
 
     def contract(self, asset: str) -> None:

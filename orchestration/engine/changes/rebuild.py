@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import LakehouseError, UsageError
+from orchestration.core.errors import LakehouseError, UsageError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.damage import as_folded
@@ -62,14 +62,16 @@ def command(key: str) -> str:
 
 
 def to_rebuild(workspace: Workspace, keys: Sequence[str], *, sound: bool) -> list[str]:
-    """Those of ``keys`` whose tables are in trouble, or the rebuilding of which was broken off.
+    """Those of ``keys`` whose tables are in trouble, or the rebuilding of which was broken off; not what this user may
+    only not read.
 
     sound: also those that have a table with which nothing is wrong.
     """
     pending = Pending(workspace.warehouse.uri).read()
     begun = set() if pending is None else {key for key in keys if pending.command == command(key)}
     there = workspace.states(keys)
-    return [key for key in keys if key in (there if sound else troubles(there)) or key in begun]
+    wanted = there if sound else {key for key, trouble in troubles(there).items() if not trouble.refused}
+    return [key for key in keys if key in wanted or key in begun]
 
 
 def rebuild(workspace: Workspace, keys: Sequence[str], listener: RunListener) -> list[Rebuilt]:
@@ -112,6 +114,8 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
     state = workspace.states((key,)).get(key)
     if state is None:
         raise UsageError(f"{key} has no table", f"Make it: aqi materialize '+{key}' --partitions RANGE")
+    if state.damage is not None and (trouble := state.damage.trouble) is not None and trouble.refused:
+        raise WarehouseError(f"{key}: nothing can be made in its place: {trouble.what}", trouble.remedy)
     now = datetime.now(UTC)
     new, kept = new_beside(uri, run_id), f"{uri}.kept-{now:%Y%m%dT%H%M%SZ}"
     said = _said(key, as_folded(state), run_id, iso(now))

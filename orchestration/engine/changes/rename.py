@@ -376,14 +376,16 @@ class _Renaming:
         if "locations" not in asset.parameters:
             return code
         split = parts(code) or parts(self._workspace.history.explained_as(asset, location, code) or "")
-        by_place, codes = asset.partitions is not None, self._workspace.code
+        if split is None:
+            return code
+        by_place, today = asset.partitions is not None, self._workspace.code
+        then = self._workspace.history.parameters_then(asset, self._before[key])
+        old, new = (self._old, self._new) if by_place else (None, None)
         for places in [(place,) for place in self._places()] if by_place else self._lists(asset):
             renamed = tuple(replace(at, key=self._new) if at.key == self._old else at for at in places)
-            settings = codes.with_locations(places).settings_part(asset, self._old if by_place else None)
-            if split is not None and split[1] == settings:
-                return (
-                    f"{split[0]}:{codes.with_locations(renamed).settings_part(asset, self._new if by_place else None)}"
-                )
+            for codes in (today, *map(today.with_parameters, then)):
+                if split[1] == codes.with_locations(places).settings_part(asset, old):
+                    return f"{split[0]}:{codes.with_locations(renamed).settings_part(asset, new)}"
         return code
 
     def _lists(self, asset: Asset) -> list[tuple[Location, ...]]:

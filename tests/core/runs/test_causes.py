@@ -241,7 +241,8 @@ def test_a_day_that_fails_too_does_not_hide_the_one_before_it() -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("HTTP 500; asked 4 times for hue, vinh on 2025-08-08", "HTTP 500; asked 4 times for § on §"),
+        ("HTTP 500; asked 4 times for hue, vinh on 2025-08-08", "HTTP 500; asked § for § on §"),
+        ("HTTP 500; asked once for hue on 2025-08-08", "HTTP 500; asked § for § on §"),
         ("silver.clean: 3 rows of 2025-08-08..2025-08-10 × hue", "§: 3 rows of § × §"),
         ("upstream x failed: 2025 × 50 locations: hue … vinh", "upstream x failed: § × 50 locations: § … §"),
         ("No space left: /data/silver/clean/part-0c1f8a6e-2b5d-4d0e-9f5e-1c2d3e4f5a6b.parquet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.core.state.scales import ScaleChange, changes
 from resources.open_meteo.index_scale import SCALES
 from resources.open_meteo.scale_watch import ANY, KNOWN, OTHER, scales_followed
 from resources.simulator.air import simulate
+from resources.simulator.faults import parse_faults
+from resources.simulator.series import AirSeries
+from resources.simulator.value_faults import with_faults
 from tests.support.index_scales import NEW, NEWEST, OLD, THRESHOLDS, air, indices_by
 
 BIT = {name: 1 << number for number, name in enumerate(SCALES)}
@@ -33,9 +38,9 @@ def test_a_scale_that_days_follow_is_never_ruled_out(seed: int, name: str, high:
     values = air(seed, 6, high=high)
     index = indices_by(name, values)
     assert all(mask & BIT[name] for mask in followed(values, index))
-    for day in range(6):  # a day alone
-        hours = slice(24 * day, 24 * day + 24)
-        assert followed(values[hours], index[hours])[0] & BIT[name]
+    for day in range(5):  # without the day before
+        hours = slice(24 * day, 24 * day + 48)
+        assert all(mask & BIT[name] for mask in followed(values[hours], index[hours]))
 
 
 @pytest.mark.parametrize(
@@ -62,11 +67,13 @@ def test_a_day_with_the_day_before_tells_its_scale(mean: float, name: str, mask:
     assert followed(values, indices_by(name, values))[1:] == [mask, mask]
 
 
-def test_a_day_alone_tells_it_by_its_last_hour_where_the_hour_before_it_does_not_matter() -> None:
-    values = [12.0] * 24
-    assert followed(values, [50.0] * 24) == [BIT[OLD]]
-    assert followed(values, [56.0] * 24) == [BIT[NEW] | BIT[NEWEST]]
-    assert followed([30.0] * 24, [88.0] * 24) == [KNOWN]
+def test_a_day_without_the_day_before_tells_it_by_its_last_hour_where_the_next_one_is_exact() -> None:
+    values, new = [12.0] * 48, BIT[NEW] | BIT[NEWEST]
+    assert followed(values, [50.0] * 24 + [56.0] * 24) == [BIT[OLD], new]
+    assert followed(values, [56.0] * 48) == [new, new]
+    assert followed([30.0] * 48, [88.0] * 48) == [KNOWN, BIT[OLD]]
+    assert followed(values[:24], [50.0] * 24) == [ANY]
+    assert followed(values, [50.0] * 24 + [40.0] * 24) == [ANY, ANY]
 
 
 @pytest.mark.parametrize("location", ["hanoi", "hcmc", "danang"])
@@ -105,16 +112,48 @@ def test_the_first_day_of_another_scale_is_its_first(recorded: Path, fault: str)
     assert told[29:] == [after] * 15
 
 
-def test_air_of_a_maker_that_truncates_never_changes_its_scale() -> None:
-    """The simulator's, by EPA's rule: near the second scale, and not equal. At 12 locations over two years."""
-    places = [(60.0 - 8 * number, -170.0 + 29 * number) for number in range(12)]
-    hours = np.arange(SEPTEMBER_2022, SEPTEMBER_2022 + 730 * 24)
-    sent = [simulate(*place, hours, int(hours[-1])).values for place in places]
-    arrays = {"pm25": "pm2_5", "aqi_pm25": "us_aqi_pm2_5"}
-    masks = scales_followed({name: np.array([one[of] for one in sent]) for name, of in arrays.items()})
-    assert (masks & (BIT[NEW] | BIT[NEWEST])).all()
-    alone = {name: np.array([one[of] for one in sent]).reshape(-1, 24) for name, of in arrays.items()}
-    assert (scales_followed(alone) & (BIT[NEW] | BIT[NEWEST])).all()
+FAULTS = [
+    *("nulls:0.05", "negative:0.02", "withdrawn:0.05", "revise:0.5"),
+    *("frozen:0.1", "frozen:0.5", "frozen", "nulls:0.02,negative:0.02,frozen:0.3"),
+]
+
+
+@pytest.mark.parametrize("faults", ["", *FAULTS])
+def test_air_of_a_maker_that_truncates_never_changes_its_scale(faults: str) -> None:
+    """The simulator's, by EPA's rule: near the second scale, and not equal. At ten locations over 200 days."""
+    hours = np.arange(SEPTEMBER_2022, SEPTEMBER_2022 + 200 * 24)
+    sent = [simulate(60.0 - 9 * number, -170.0 + 34 * number, hours, int(hours[-1])) for number in range(10)]
+    assert changed([faulty(one, faults, number) for number, one in enumerate(sent)]) == []
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+def test_recorded_air_with_faulty_values_never_changes_its_scale(recorded: Path, faults: str) -> None:
+    sent = []
+    for location in ("hanoi", "hcmc", "danang"):
+        hourly = json.loads((recorded / f"{location}.json").read_text(encoding="utf-8"))["hourly"]
+        values = {name: np.array(hourly[name], dtype=float) for name in ("pm2_5", "us_aqi_pm2_5")}
+        sent.append(AirSeries(SEPTEMBER_2022 + np.arange(44 * 24), values))
+    for seed in range(5):
+        assert changed([faulty(one, faults, 10 * seed + number) for number, one in enumerate(sent)]) == []
+
+
+def faulty(series: AirSeries, faults: str, seed: int) -> AirSeries:
+    def more(first: int, last: int) -> AirSeries:
+        return series.where((series.hours >= first) & (series.hours <= last))
+
+    return with_faults(series, seed, parse_faults(faults), int(series.hours[-1]) // 24, more)[0]
+
+
+def changed(sent: Sequence[AirSeries]) -> list[ScaleChange]:
+    """The changes at each location of what was sent."""
+    days = (int(sent[0].hours.max()) - SEPTEMBER_2022) // 24 + 1
+    arrays = {name: np.full((len(sent), 24 * days), np.nan) for name in ("pm25", "aqi_pm25")}
+    for row, one in enumerate(sent):
+        for column, name in (("pm25", "pm2_5"), ("aqi_pm25", "us_aqi_pm2_5")):
+            at = one.hours - SEPTEMBER_2022
+            arrays[column][row, at[at < 24 * days]] = one.values[name][at < 24 * days]
+    masks = scales_followed(arrays)
+    return changes({str(number): of for number, of in enumerate(masks)}, date(2022, 9, 1), ANY)
 
 
 def test_a_feed_that_stands_still_tells_nothing_unless_it_comes_out_exactly() -> None:

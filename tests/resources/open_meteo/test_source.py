@@ -122,7 +122,7 @@ def test_what_was_recorded_before_a_domain_was_sent_means_the_providers_choice(
     asks = source("http://127.0.0.1:9", model_domain=configured)
     now_asked = asks.question(HANOI)
     then = replace(now_asked, domain=recorded)
-    said = "" if asked == configured else f"hanoi was asked for with the domain {asked}, configured is {configured}"
+    said = "" if asked == configured else f"asked for with the domain {asked}, configured is {configured}"
     assert asks.difference("hanoi", then, now_asked) == said
     described = {**asks.described(ONE_DAY), "domain": recorded}
     assert asks.asked_then(described, "hanoi").domain == recorded, "a record stays what it is"

@@ -96,6 +96,11 @@ KEY_RULE = "must be lower-case letters, digits, _ and -, starting with a letter 
             "warehouse.uri: must be a folder or a URI, without backticks and line breaks (got 'a`b')",
         ),
         (
+            {"warehouse": {"uri": "hdfs://nn/a%41"}},
+            "warehouse.uri: must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others "
+            "(got 'hdfs://nn/a%41')",
+        ),
+        (
             {"open_meteo": {"base_url": "air-quality-api.open-meteo.com"}},
             "open_meteo.base_url: must start with http:// or https:// (got 'air-quality-api.open-meteo.com')",
         ),

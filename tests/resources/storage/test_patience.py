@@ -119,3 +119,14 @@ def test_a_table_on_hdfs_is_opened_where_its_log_is_one_file(monkeypatch: pytest
     open_table(uri)
     open_table("/lake/days", 3)
     assert steps == [None, 3]
+
+
+def test_a_panic_of_the_client_is_an_error_like_others() -> None:
+    class PanicException(BaseException):
+        """As Rust's, which Python's ``except Exception`` lets pass."""
+
+    def panic() -> None:
+        raise PanicException("Cannot read past end of the file")
+
+    with pytest.raises(OSError, match="HDFS's client failed: Cannot read past"):
+        answered(URI, "/lake/a", panic)

@@ -1,0 +1,45 @@
+"""How many DataNodes of a cluster are gone, as its NameNode says on its web address."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from orchestration.core.errors import EnvironmentError_
+from resources.hadoop.configuration import HadoopConf
+
+BEANS = ("FSNamesystemState", "FSNamesystem")
+GONE = ("NumDeadDataNodes", "StaleDataNodes")
+"""Of which the NameNode has not heard for ten minutes, for half a minute. What was decommissioned is not asked for."""
+SECONDS = 5.0
+
+
+def datanodes_gone(uri: str) -> int:
+    """How many DataNodes of the cluster of ``uri`` are dead or stale; 0 where nobody can be asked.
+
+    Without dfs.namenode.http-address, or where its web address wants Kerberos, nobody is asked.
+    """
+    try:
+        conf = HadoopConf.load()
+    except EnvironmentError_:
+        return 0
+    service = urlsplit(uri).netloc
+    names = [name.strip() for name in conf.get(f"dfs.ha.namenodes.{service}").split(",") if name.strip()]
+    keys = [f"dfs.namenode.http-address.{service}.{name}" for name in names] or ["dfs.namenode.http-address"]
+    return max((_gone(address) for key in keys if (address := conf.get(key))), default=0)
+
+
+def _gone(address: str) -> int:
+    import requests
+
+    dead_and_stale = 0
+    for bean in BEANS:
+        query = {"qry": f"Hadoop:service=NameNode,name={bean}"}
+        try:
+            answer = requests.get(f"http://{address}/jmx", params=query, timeout=SECONDS)
+            beans = answer.json().get("beans", []) if answer.ok else []
+        except (requests.RequestException, ValueError):
+            return 0
+        dead_and_stale += sum(
+            int(one[name]) for one in beans for name in GONE if name in one and one["name"].endswith(f"={bean}")
+        )
+    return dead_and_stale
