@@ -86,8 +86,7 @@ def settle(api: str | None = None, environ: MutableMapping[str, str] | None = No
     ask; then they go the same way as ours. Raises EnvironmentError_ where they cannot.
     """
     environ = os.environ if environ is None else environ
-    if not any(value and (name := variable.lower()) != "no_proxy" and name.endswith("_proxy")
-               for variable, value in environ.items()):  # fmt: skip
+    if not names_a_proxy(environ):
         return
     said = _said(environ)
     told = said["no"][1] if "no" in said else ""
@@ -106,6 +105,12 @@ def settle(api: str | None = None, environ: MutableMapping[str, str] | None = No
             entries = [entry for entry in entries if _httpx_reads(entry)]
             _check_for_prefect(api, environ, said)
     environ["no_proxy"] = environ["NO_PROXY"] = ",".join(dict.fromkeys(entries))
+
+
+def names_a_proxy(environ: Mapping[str, str]) -> bool:
+    """Whether any library may find one in it: some know ``ws_proxy``, ``grpc_proxy`` and ``socks_proxy`` too."""
+    names = {name.lower() for name, value in environ.items() if value.strip()}
+    return any(name.endswith("_proxy") and name != "no_proxy" for name in names)
 
 
 def is_here(host: str) -> bool:

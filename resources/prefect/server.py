@@ -22,10 +22,11 @@ import requests
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.machine.processes import end_with_parent
-from resources.machine.proxies import for_requests, settle
+from resources.machine.proxies import for_requests, names_a_proxy, settle
 from resources.prefect.client import what_failed
 from resources.prefect.home import (
     DATABASE,
+    is_ready,
     migrating,
     own_home,
     servers_environment,
@@ -110,9 +111,14 @@ def named_api_url() -> str:
 
 
 def check_api() -> None:
-    """Raises EnvironmentError_ where Prefect's client has no way to the API that is named; before any work."""
-    if any(name.lower().endswith("_proxy") for name in os.environ) and (url := configured_api_url()):
+    """Raises EnvironmentError_ where Prefect's client has no way to the API that is named, and where a folder is named
+    for our own server whose database is of another Prefect; before any work."""
+    if not os.environ.get("PREFECT_HOME") and not names_a_proxy(os.environ):
+        return  # without looking for an API, which may take long
+    if url := configured_api_url():
         settle(url)
+    else:
+        is_ready(own_home())
 
 
 class EmbeddedServer:
