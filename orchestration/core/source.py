@@ -201,6 +201,6 @@ class Examinable(Protocol):
 class Checkable(Protocol):
     """A source that may be out of this machine's reach for a reason that is known without asking."""
 
-    def check(self) -> None:
+    def check_way(self) -> None:
         """Raises UsageError where there is no way to it. Sends nothing."""
         ...

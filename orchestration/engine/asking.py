@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from inspect import signature
 from math import isinf
 from typing import Any
 
@@ -88,6 +89,8 @@ class Asking:
         """The reply to a request; where the run waits for limits, after that."""
         while True:
             try:
+                if attempts is None or not _takes_attempts(source):
+                    return source.fetch(request, now, cancelled)
                 return source.fetch(request, now, cancelled, attempts)
             except SourceLimited as error:
                 if not self._wait or not self._waited(error, now, cancelled, error.attempts_left == attempts):
@@ -137,7 +140,13 @@ def check_sources(sources: Mapping[str, Source[Any]], names: Iterable[str]) -> N
     for name in sorted(set(names)):
         source: object = sources[name]
         if isinstance(source, Checkable):
-            source.check()
+            source.check_way()
+
+
+def _takes_attempts(source: Source[Any]) -> bool:
+    """A project's source may be of before requests were given a number of them; it is then asked as it is set to."""
+    parameters = signature(source.fetch).parameters
+    return "attempts" in parameters or any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
 
 
 class Askings:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 from psutil import virtual_memory
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError, SourceUnreachable, UsageError
-from orchestration.core.source import Examinable
+from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
-from resources.delta.log import PROVENANCE_FOLDER
+from orchestration.reports.findings import Finding, look_at
+from orchestration.reports.folders import FREE_GIB, check_folders, check_warehouse
+from orchestration.reports.network import prefect_found, ways_found
+from orchestration.reports.source_health import examine_source, sources_of
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import check_installed
@@ -37,99 +34,43 @@ from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_wa
 from resources.storage.files import open_files
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-FREE_GIB = 2
 GONE_SHOWN = 5
-SOURCE_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. remedy: what to do where it is not ok."""
-
-    what: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def in_words(self) -> str:
-        line = f"{'ok    ' if self.ok else 'FAULT '} {self.what}: {self.found}"
-        return line if self.ok or not self.remedy else f"{line}\n       → {self.remedy}"
 
 
 def examine(of: Callable[[], Project], profile: str | None, offline: bool = False) -> list[Finding]:
     """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
     raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
     """
-    findings = [_look("Python", _python)]
+    findings = [look_at("Python", _python)]
     try:
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, *examine_engines(""), wrong, _look("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, look_at("Prefect", prefect_found)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
         return [*findings, *examine_engines(""), Finding("configuration", False, error.message, error.remedy)]
     findings += examine_engines(settings.engine)
     if settings.engine == "embedded":
-        findings.append(_look("memory", lambda: _memory(settings)))
+        findings.append(look_at("memory", lambda: _memory(settings)))
     if settings.warehouse.uri is not None and Warehouse(settings.warehouse.uri).is_local:
-        findings.append(_look("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
+        findings.append(look_at("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
     findings.append(Finding("configuration", True, f"profile {settings.profile}, engine {settings.engine}"))
-    findings.append(_look("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
+    findings.append(look_at("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
     else:
-        findings.append(_look("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
+        findings.append(look_at("warehouse", lambda: check_warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
         workspace = Workspace.open(project, settings)
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
-            findings.append(_look("folders", partial(_folders, folder)))
-    findings.append(_look("Prefect", _prefect))
-    for name in _sources(project):
+            findings.append(look_at("folders", partial(check_folders, folder)))
+    findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
+    for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings
-
-
-def examine_source(project: Project, settings: Settings, name: str, offline: bool) -> list[Finding]:
-    """Ask a source one small question, unless ``offline``; never raises LakehouseError."""
-    try:
-        source = project.sources[name](settings)
-    except LakehouseError as error:
-        return [Finding("source", False, error.message, error.remedy)]
-    if not isinstance(source, Examinable):
-        return [Finding("source", True, source.address)]
-    limits = Finding("limits of the source", True, source.terms)
-    if offline:
-        return [Finding("source", True, f"{source.address} (not asked)"), limits]
-    ask = partial(source.examined, settings.places[0], settings.now)
-    return [_look("source", partial(_in_time, ask, source.address)), limits]
-
-
-def _in_time(ask: Callable[[], str], address: str) -> str:
-    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time."""
-    found: list[str | Exception] = []
-
-    def run() -> None:
-        try:
-            found.append(ask())
-        except Exception as error:  # noqa: BLE001 (raised again below)
-            found.append(error)
-
-    asking = Thread(target=run, daemon=True)
-    asking.start()
-    asking.join(SOURCE_SECONDS)
-    if not found:
-        raise SourceUnreachable(
-            f"{address} did not answer within {SOURCE_SECONDS} s", "Look at this machine's network."
-        )
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return found[0]
 
 
 def examine_engines(engine: str) -> list[Finding]:
@@ -149,30 +90,30 @@ def examine_engines(engine: str) -> list[Finding]:
 def examine_cluster(settings: Settings) -> list[Finding]:
     """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises LakehouseError."""
     findings = [
-        _look("master", lambda: _master(settings)),
-        _look("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
+        look_at("master", lambda: _master(settings)),
+        look_at("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
     ]
     if not findings[-1].ok:
         return findings
     conf = HadoopConf.load()
-    findings.append(_look("ResourceManager", lambda: _resource_manager(conf)))
+    findings.append(look_at("ResourceManager", lambda: _resource_manager(conf)))
     if findings[-1].ok:
         manager, yarn = ResourceManager(conf), settings.yarn
-        findings.append(_look("queue", lambda: manager.check_queue(yarn.queue)))
-        findings.append(_look("executors", lambda: _executors(manager, settings)))
-    findings.append(_look("HDFS", lambda: _hdfs(conf)))
+        findings.append(look_at("queue", lambda: manager.check_queue(yarn.queue)))
+        findings.append(look_at("executors", lambda: _executors(manager, settings)))
+    findings.append(look_at("HDFS", lambda: _hdfs(conf)))
     if findings[-1].ok:
-        findings.append(_look("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
-        findings.append(_look("archive of Spark's jars", lambda: _archive(settings)))
+        findings.append(look_at("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
+        findings.append(look_at("archive of Spark's jars", lambda: _archive(settings)))
     return findings
 
 
 def examine_tables(workspace: Workspace) -> list[Finding]:
     """Look at the tables beside their contracts and the configuration; never raises LakehouseError."""
     return [
-        _look("tables", lambda: _tables(workspace)),
+        look_at("tables", lambda: _tables(workspace)),
         *_damaged(workspace),
-        _look("locations", lambda: _locations(workspace)),
+        look_at("locations", lambda: _locations(workspace)),
     ]
 
 
@@ -269,18 +210,9 @@ def _archive(settings: Settings) -> str:
     return f"{uri}{'' if files.exists(path) else ': not there yet; the first run uploads it, which takes a minute'}"
 
 
-def _look(what: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(what, True, look())
-    except LakehouseError as error:
-        return Finding(what, False, error.message, error.remedy)
-    except OSError as error:
-        return Finding(what, False, str(error))
-
-
 def _look_for(what: str, look: Callable[[], str], needed: bool, without: str) -> Finding:
     """``without``: what is found where it is not there, or not as it must be, and nobody needs it."""
-    finding = _look(what, look)
+    finding = look_at(what, look)
     return finding if needed or finding.ok else Finding(what, True, without)
 
 
@@ -339,75 +271,3 @@ def _java_libraries() -> str:
 
 def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
-
-
-def _warehouse(workspace: Workspace) -> str:
-    folder = workspace.warehouse.folder
-    if folder is None:
-        return workspace.warehouse.uri
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise EnvironmentError_(
-            f"{folder} is not writable ({error.strerror})",
-            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-        ) from error
-    free = shutil.disk_usage(place).free / 2**30
-    if free < FREE_GIB:
-        raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
-
-
-def _folders(warehouse: Path) -> str:
-    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
-    own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
-    there = [own] if os.path.lexists(own) else []
-    there += [path for path in sorted(own.glob("*")) if path.is_dir()]
-    there += [path for log in logs for path in (log.parent, log)]
-    refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
-    if refused:
-        more = f", and {len(refused) - GONE_SHOWN} more" if len(refused) > GONE_SHOWN else ""
-        raise EnvironmentError_(
-            f"runs cannot write in {', '.join(refused[:GONE_SHOWN])}{more}",
-            f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
-        )
-    return f"{len(there)} that runs write in"
-
-
-def _why_not_writable(folder: Path) -> str:
-    """Empty where it is. Nothing is written in a folder that is."""
-    try:
-        if not folder.is_dir():
-            raise NotADirectoryError(20, os.strerror(20))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            with tempfile.TemporaryFile(dir=folder):  # to be told why
-                pass
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _sources(project: Project) -> list[str]:
-    return sorted({str(asset.source) for asset in project.fetched})
-
-
-def _prefect() -> str:
-    import requests
-
-    from resources.machine.addresses import without_secrets
-    from resources.prefect.server import configured_api_url
-
-    url = configured_api_url()
-    if not url:
-        return "no server is configured: every run brings its own"
-    shown = without_secrets(url)
-    try:
-        requests.get(f"{url.rstrip('/')}/health", timeout=5).raise_for_status()
-    except requests.RequestException as error:
-        raise EnvironmentError_(
-            f"{shown} does not answer ({type(error).__name__})",
-            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
-        ) from error
-    return shown

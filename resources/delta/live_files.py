@@ -46,7 +46,7 @@ def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
     except (DeltaError, pa.ArrowException, OSError) as error:
         raise WarehouseError(
             f"{uri}: commits are missing from the table's log, and the table itself cannot be read ({error})",
-            "Restore its _delta_log or _aqi from a copy, or move the table away and materialize it again.",
+            "Put its _delta_log or _aqi back from a copy, or make the table anew: `aqi repair` of it, with --rebuild.",
         ) from error
 
 

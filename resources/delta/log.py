@@ -85,7 +85,7 @@ class DeltaLog:
             path, why = self._commit_path(version), f"{error}" if isinstance(error, ValueError) else f"{error!r}"
             raise WarehouseError(
                 f"{self.uri}: version {version} of the table's log is damaged ({path}: {why})",
-                "Restore that file from a copy, or move the table away and materialize it again.",
+                "Put that file back from a copy, or make the table anew: `aqi repair` of it, with --rebuild.",
             ) from error
 
     def _commit(self, version: int, files: Mapping[str, FileSpan]) -> Commit:

@@ -40,5 +40,7 @@ def _gone(address: str) -> int:
             beans = answer.json().get("beans", []) if answer.ok else []
         except (requests.RequestException, ValueError):
             return 0
-        dead_and_stale += sum(int(one[name]) for one in beans for name in GONE if name in one and bean in one["name"])
+        dead_and_stale += sum(
+            int(one[name]) for one in beans for name in GONE if name in one and one["name"].endswith(f"={bean}")
+        )
     return dead_and_stale

@@ -27,7 +27,7 @@ HERE = ("localhost", ".localhost", "127.0.0.1", "127.0.0.0/8", "::1", "0.0.0.0")
 ALL = "*"
 FOR_REQUESTS, FOR_PREFECT = {"socks": "PySocks"}, {"socksio": "socksio", "python_socks": "python-socks[asyncio]"}
 """What is imported for a SOCKS proxy, and the package that has it."""
-_HTTP, _SOCKS = ("http", "https"), ("socks5", "socks5h")
+_HTTP, _SOCKS, _OLD_SOCKS = ("http", "https"), ("socks5", "socks5h"), ("socks4", "socks4a")
 _HOSTS = Path("/etc/hosts")
 _NAMES = ("http", "https", "all", "no")
 Address = IPv4Address | IPv6Address
@@ -235,11 +235,13 @@ def _covers(entry: str, host: str, port: int) -> bool:
 def _check_proxy(asked: str, way: Way, needed: Mapping[str, str]) -> None:
     shown = f"{asked} {without_secrets(way.proxy)} ({way.why})"
     parts = _split(way.proxy)
-    if parts is None or not parts.hostname or parts.scheme not in (*_HTTP, *_SOCKS):
+    socks = (*_SOCKS, *_OLD_SOCKS) if needed is FOR_REQUESTS else _SOCKS
+    if parts is None or not parts.hostname or parts.scheme not in (*_HTTP, *socks):
         raise EnvironmentError_(
-            f"{shown}, which is no address of a proxy", f"Set {way.why} to one like http://proxy.example.org:3128."
+            f"{shown}, which is no address of a proxy that can be asked ({', '.join(_HTTP + socks)})",
+            f"Set {way.why} to one like http://proxy.example.org:3128, or unset it.",
         )
-    if parts.scheme in _SOCKS and (lacking := _lacking(needed)):
+    if parts.scheme in socks and (lacking := _lacking(needed)):
         raise EnvironmentError_(
             f"{shown}, and for SOCKS {' and '.join(lacking)} must be installed",
             f"Install it (.venv/bin/python -m pip install {' '.join(lacking)}), or unset {way.why}, or name the host "

@@ -76,7 +76,7 @@ class OpenMeteo:
     def terms(self) -> str:
         return terms_of(self._settings)
 
-    def check(self) -> None:
+    def check_way(self) -> None:
         check_way(self._settings.base_url)
 
     def examined(self, location: Location, now: Callable[[], datetime]) -> str:

@@ -18,7 +18,7 @@ from orchestration.reports.page.found import Found
 from orchestration.reports.page.partitions import facts
 from resources.storage.journal import Journal
 from tests.support.cli_calls import DAILY, Aqi
-from tests.support.damages import lose_a_commit
+from tests.support.damages import lose_a_commit, lose_the_log
 from tests.support.days_there import with_days
 
 DAYS = {"hanoi": ["2025-08-01..2025-08-03"]}
@@ -44,6 +44,13 @@ def cut_all(table: Path) -> None:
     """Nothing of the log can be read, nor was its state kept elsewhere."""
     for path in (table / "_delta_log").glob("*.json"):
         path.write_text('{"commitInfo":{"timest')
+
+
+def lose_the_log_of_one_that_was_kept(table: Path) -> None:
+    workspace = opened(table.parents[1])
+    asset = workspace.catalog[DAILY]
+    workspace.warehouse.keep_state(asset, workspace.warehouse.state(asset))
+    lose_the_log(table)
 
 
 @pytest.mark.parametrize("key", [BRONZE, DAILY])
@@ -168,6 +175,31 @@ def test_a_file_system_that_is_read_only_is_not_called_one_without_rights(
     def refuse(*_args: object, **_named: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("orchestration.reports.doctor.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr("orchestration.reports.doctor.os.access", lambda *_: False)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("os.access", lambda *_: False)
     assert "is not writable (Read-only file system)" in finding(aqi, there, "warehouse")["found"]
+
+
+@pytest.mark.parametrize("damage", [cut_all, lose_a_commit, lose_the_log_of_one_that_was_kept])
+def test_a_migration_of_what_cannot_be_read_says_what_mends_it(aqi: Aqi, there: Path, damage: Any) -> None:
+    """Not that there is no table, which would be materialized beside what is left of the old one."""
+    damage(folder(there, DAILY))
+    done = aqi("migrate", DAILY, "--dry-run", AQI_WAREHOUSE__URI=str(there))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"`aqi repair {DAILY} --rebuild`" in done.stderr
+
+
+def test_a_file_system_without_hard_links_takes_no_commits(
+    aqi: Aqi, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of sshfs and some others that are mounted by a program."""
+
+    def refuse(*_args: object, **_named: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    before = sorted(path.name for path in there.iterdir())
+    assert finding(aqi, there, "warehouse")["ok"]
+    monkeypatch.setattr("pathlib.os.link", refuse)
+    found = finding(aqi, there, "warehouse")
+    assert (found["ok"], "without hard links" in found["found"]) == (False, True)
+    assert sorted(path.name for path in there.iterdir()) == before, "nothing is left of the attempts"

@@ -80,8 +80,8 @@ WRAPPERS: Mapping[str, tuple[str, Callable[[Any], bytes]]] = {
     "lines": ("a.jsonl", lambda it: as_lines({"started": True}, {"data": it})),
     "lines in json": ("a.json", lambda it: as_lines(it, it)),
     "one line": ("a.ndjson", lambda it: as_lines(it)),
-    "packed": ("a.json.gz", lambda it: gzip.compress(as_json(it))),
-    "packed lines": ("A.JSONL.GZ", lambda it: gzip.compress(as_lines(it)) + gzip.compress(as_lines(it))),
+    "packed": ("a.json.gz", lambda it: gzip.compress(as_json(it), mtime=0)),
+    "packed lines": ("A.JSONL.GZ", lambda it: 2 * gzip.compress(as_lines(it), mtime=0)),
     "byte order mark": ("a.json", lambda it: b"\xef\xbb\xbf" + as_json(it)),
 }
 """How an answer lies in a file: the file's name, and what makes its bytes."""

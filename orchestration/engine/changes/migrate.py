@@ -27,7 +27,7 @@ from orchestration.core.state.shapes import hashed, shape_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import materialize_call
 from orchestration.engine.changes.by_code import by_code
-from orchestration.engine.changes.tables import differences
+from orchestration.engine.changes.tables import differences, troubles
 from orchestration.engine.engines.engine import MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.fetching import stored_columns
@@ -91,8 +91,12 @@ def planned_migration(
 ) -> Migration:
     """What `aqi migrate` would do. Raises UsageError, naming table, column and remedy, for what would lose values."""
     Pending(workspace.warehouse.uri).check(frozenset([key]))
-    state = workspace.warehouse.state(workspace.catalog[key])
-    return _planned(workspace, workspace.catalog[key], state, dict(renames or {}), set(drops))
+    asset = workspace.catalog[key]
+    trouble = troubles(workspace.warehouse.states([asset])).get(key)  # what others did to its columns is told below
+    if trouble is not None and not trouble.readable:
+        raise WarehouseError(f"{key}: {trouble.what}", trouble.remedy)
+    state = workspace.warehouse.state(asset)
+    return _planned(workspace, asset, state, dict(renames or {}), set(drops))
 
 
 def _planned(

@@ -6,21 +6,25 @@ Of commit d35dc26, whose records say nothing, and of versions between, whose rec
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import assets.past
+from orchestration.cli.progress import Quiet
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.changed import costs
+from orchestration.engine.verify import verify
 from resources.open_meteo.described import domain_in_records
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
 from tests.support.kept.trees import commits, unpack
+from tests.support.provider import Provider, full_rows
 from tests.support.small_lake import Lake
 
 pytestmark = pytest.mark.engine
@@ -114,6 +118,13 @@ def test_the_column_changes_when_its_partition_is_written(kept: Lake) -> None:
     assert set(map(frozenset, found.values())) == {frozenset({"cams_global"})}
 
 
+def test_rows_of_then_are_verified_but_for_the_domain(kept: Lake) -> None:
+    workspace = kept.workspace
+    quiet = Quiet(Console(stderr=True))
+    (found,) = verify(workspace, [BRONZE], workspace.partitions("2025-08-08..2025-08-09"), quiet, kept.shared.make)
+    assert (len(found.equal), len(found.different), found.why) == (6, 0, "")
+
+
 # Versions between -----------------------------------------------------------------------------------------------------
 
 
@@ -121,7 +132,7 @@ def test_the_column_changes_when_its_partition_is_written(kept: Lake) -> None:
 def between(tmp_path: Path, embedded: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A warehouse of such a version, for which some domain was configured; it kept its answers. With the source."""
     clock = MovingClock(THEN)
-    with Simulator(now=clock) as simulator, pytest.MonkeyPatch.context() as then:
+    with Provider(clock, full_rows(["hanoi"], date(2025, 3, 2), 5)) as simulator, pytest.MonkeyPatch.context() as then:
         for module in ("source", "described"):
             then.setattr(f"resources.open_meteo.{module}.domain_in_records", lambda domain: domain)
         flags = {"open_meteo": {"model_domain": request.param}, "locations": PLACES}
@@ -160,6 +171,22 @@ def test_a_named_domain_is_told_and_fetched_where_somebody_says_so(between: Any)
     assert (asked(lake), set.union(*said(lake).values())) == ({domain_in_records(domain)}, {domain})
     assert all_fresh(lake)
     assert stays_as_it_is(lake, DAYS, "auto").plan.left_out, "and the other way round"
+
+
+def test_no_row_of_then_is_given_away_as_one_of_another_question(between: Any) -> None:
+    lake, clock, provider = between
+    lake.flags = {**lake.flags, "open_meteo": {"model_domain": "auto"}}
+    hour = datetime(2025, 3, 4, 5, tzinfo=UTC)
+    provider.instead["hanoi", hour] = {**provider.rows["hanoi", hour], "pm25": None}
+    lake.now = clock.instant = THEN + timedelta(hours=1)
+    summary = lake.hourly(FETCHED)
+    assert any("stay as they were: the source has no value any more for pm25" in note for note in notes(summary))
+    (row,) = (row for row in lake.rows(BRONZE) if row["ts_utc"] == hour)
+    assert row["pm25"] is not None
+
+
+def notes(summary: RunSummary) -> list[str]:
+    return [note for outcome in summary.outcomes for note in outcome.notes]
 
 
 def test_its_kept_answers_are_of_the_providers_choice(between: Any) -> None:

@@ -375,7 +375,10 @@ def test_a_damaged_commit(damage: str, table: Table) -> None:
     assert caught.value.message.startswith(
         f"{table.folder}: version 1 of the table's log is damaged ({table.commit_file(1)}: "
     )
-    assert caught.value.remedy == "Restore that file from a copy, or move the table away and materialize it again."
+    assert (
+        caught.value.remedy
+        == "Put that file back from a copy, or make the table anew: `aqi repair` of it, with --rebuild."
+    )
 
 
 def test_a_commit_of_format_1_is_whole_until_it_is_damaged(table: Table) -> None:

@@ -68,6 +68,7 @@ def test_what_is_near_an_answer_counts_as_one(content: Any) -> None:
 
 
 TEXT = as_json(ANSWER)
+PACKED = gzip.compress(b"a", mtime=0)
 SENTENCE = b"Unexpected error while streaming data: timeoutReached"
 
 
@@ -78,7 +79,7 @@ SENTENCE = b"Unexpected error while streaming data: timeoutReached"
         (TEXT + b"}", "it is broken off, or otherwise no JSON"),
         (TEXT[:-40] + SENTENCE, "it is an error of the API: Unexpected error while streaming data: timeoutReached"),
         (SENTENCE, "it is an error of the API: Unexpected error while streaming data"),
-        (gzip.compress(TEXT)[:-30], "it is broken off, as packed as it is, or otherwise no JSON"),
+        (gzip.compress(TEXT, mtime=0)[:-30], "it is broken off, as packed as it is, or otherwise no JSON"),
         (as_lines(ANSWER, {}) + TEXT[:-40], "line 3 is broken off, or otherwise no JSON"),
         (as_lines(ANSWER) + b"done\n", "line 2 is broken off, or otherwise no JSON"),
         (as_lines({}, ANSWER) + SENTENCE, "line 3 is an error of the API: Unexpected error"),
@@ -94,16 +95,8 @@ def test_what_is_broken_off_is_near_an_answer(data: bytes, said: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [
-        b"",
-        b"{",
-        b"\xff\xfe\x00",
-        b"a,b\n1,2\n",
-        b"{}\n{",
-        gzip.compress(b"a", mtime=0) + b"!",
-        b"\x1f\x8b",
-        b"[" * 100_000,
-    ],
+    [b"", b"{", b"\xff\xfe\x00", b"a,b\n1,2\n", b"{}\n{", PACKED + b"!", b"\x1f\x8b", b"[" * 100_000],
+    ids=["nothing", "begun", "no text", "table", "lines", "packed", "pack begun", "deep"],
 )
 def test_other_files_are_none(data: bytes) -> None:
     with pytest.raises(NotAnAnswer):
