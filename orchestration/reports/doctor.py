@@ -20,6 +20,7 @@ from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.findings import Finding, look_at
 from orchestration.reports.folders import FREE_GIB, check_folders, check_warehouse
+from orchestration.reports.network import prefect_found, ways_found
 from orchestration.reports.source_health import examine_source, sources_of
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
@@ -45,7 +46,7 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, *examine_engines(""), wrong, look_at("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, look_at("Prefect", prefect_found)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
@@ -66,7 +67,7 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
             findings.append(look_at("folders", partial(check_folders, folder)))
-    findings.append(look_at("Prefect", _prefect))
+    findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
     for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings
@@ -270,23 +271,3 @@ def _java_libraries() -> str:
 
 def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
-
-
-def _prefect() -> str:
-    import requests
-
-    from resources.machine.addresses import without_secrets
-    from resources.prefect.server import configured_api_url
-
-    url = configured_api_url()
-    if not url:
-        return "no server is configured: every run brings its own"
-    shown = without_secrets(url)
-    try:
-        requests.get(f"{url.rstrip('/')}/health", timeout=5).raise_for_status()
-    except requests.RequestException as error:
-        raise EnvironmentError_(
-            f"{shown} does not answer ({type(error).__name__})",
-            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
-        ) from error
-    return shown
