@@ -26,6 +26,7 @@ from resources.hadoop.packages import ROOT, packages_name, write_packages
 from resources.hadoop.resource_manager import ResourceManager
 from resources.settings.load import Settings
 from resources.spark.driver import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
+from resources.spark.gateway import properties_file
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
     archive_uri,
@@ -154,7 +155,6 @@ def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | N
         "spark.yarn.dist.files": f"{packages}#{PACKAGES}.zip",
         "spark.driver.memoryOverhead": "1g",
         "spark.driver.extraJavaOptions": JAVA_OPTIONS,
-        "spark.redaction.regex": "(?i)secret|password|token|key",
     }
     file = profile or os.environ["AQI_PROFILE"]
     if "/" in file or file.endswith((".yml", ".yaml")):
@@ -175,12 +175,10 @@ def _with_profile(command: list[str], profile: str | None) -> list[str]:
 def _files(conf: Mapping[str, str]) -> Iterator[tuple[Path, Path]]:
     """Files with the configuration, for this user's eyes only, and with what spark-submit logs."""
     with tempfile.TemporaryDirectory(prefix="aqi-submit-") as scratch:
-        properties, logging = Path(scratch) / "spark.conf", Path(scratch) / "log4j2.properties"
-        lines = [f"{name}={value}".replace("\\", "\\\\") for name, value in conf.items()]
-        properties.touch(mode=0o600)
-        properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        logging = Path(scratch) / "log4j2.properties"
         logging.write_text(_LOGGING, encoding="utf-8")
-        yield properties, logging
+        with properties_file(conf) as properties:
+            yield properties, logging
 
 
 def _say(line: str) -> None:

@@ -20,6 +20,7 @@ from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
+from resources.machine.secrets import hidden, hide_in
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -36,7 +37,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             status = function(*args, **kwargs)
         except LakehouseError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {hidden(str(error))}", err=True)
             sys.exit(error.exit_status)
         except KeyboardInterrupt:
             click.echo(f"interrupted; {how_to_go_on()}", err=True)
@@ -46,11 +47,12 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             sys.exit(1)
         except Exception as error:
             if not _of_storage(error):
+                hide_in(error)
                 raise
             remedy = "`aqi doctor` says what is wrong with the tables."
             if "Permission denied" in in_a_line(error):
                 remedy = f"Give this user rights to read and write it. {remedy}"
-            click.echo(f"error: {in_a_line(error)}\n  {remedy}", err=True)
+            click.echo(f"error: {hidden(in_a_line(error))}\n  {remedy}", err=True)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 

@@ -18,7 +18,6 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Answer, Reply
 from orchestration.core.state.partition_record import Question
-from resources.machine.addresses import without_secrets
 from resources.machine.proxies import check_way
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient, Sent
@@ -70,7 +69,7 @@ class OpenMeteo:
 
     @property
     def address(self) -> str:
-        return without_secrets(self._settings.base_url)
+        return str(self._settings.base_url)
 
     @property
     def terms(self) -> str:

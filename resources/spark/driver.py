@@ -23,6 +23,7 @@ from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
 from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS, Settings
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
+from resources.spark.gateway import launched
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ DEATH_SECONDS = 3
 LOG_BYTES = 1 << 20
 """So much of the end of a JVM's log is looked through for why it ended."""
 
+REDACTED = r"(?i)secret|password|passwd|token|credential|api_?key|access[._]?key|auth_string|://[^/\s]*:[^\s]*@"
+"""What Spark hides of settings and of variables where it tells them, in its log on YARN too: by name, or by value."""
 _BASE_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -47,6 +50,7 @@ _BASE_CONF: dict[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    "spark.redaction.regex": REDACTED,
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Larger tables of Arrow go to tasks as they are, and not as boxed rows into the plan.
     "spark.sql.execution.arrow.localRelationThreshold": "1MB",
@@ -238,7 +242,6 @@ class SparkDriver:
     def start(self) -> SparkSession:
         """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
         from pyspark import SparkConf, SparkContext
-        from pyspark.java_gateway import launch_gateway
         from pyspark.sql import SparkSession
 
         conf = SparkConf(loadDefaults=False)
@@ -249,7 +252,7 @@ class SparkDriver:
             with self._log.open("ab") as log:
                 self._log_begins = log.tell()
                 pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
-                gateway = launch_gateway(conf, pipes)  # type: ignore[no-untyped-call]
+                gateway = launched(self._conf, pipes)
             self._process = getattr(gateway, "proc", None)
             if is_submitted():  # what spark-submit was told goes first
                 conf = SparkConf(loadDefaults=True, _jvm=gateway.jvm)
