@@ -160,7 +160,8 @@ def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
                 archive = spark_archive(settings, warehouse.uri, listener.starting)
                 on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
             conf = spark_conf(settings, run_id, rows_expected, on_yarn)
-        driver = SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited)
+        cluster = settings.on_yarn or warehouse.folder is None
+        driver = SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited, cluster=cluster)
         return SparkEngine(warehouse, driver, rows_at_once(settings.heap_bytes))
 
     def embedded(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
