@@ -19,12 +19,14 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, RunError, in_a_line
 from resources.machine.environment import cleaned, for_a_jvm
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
-from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS, Settings
+from resources.settings.load import Settings
+from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
+from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 
@@ -294,6 +296,10 @@ class SparkDriver:
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
+            if not is_submitted():
+                check_session(self._session, self._conf)
+        except ConfigurationError:
+            raise
         except Exception as error:
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
