@@ -19,6 +19,7 @@ from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
+from resources.machine.proxies import settle
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -199,6 +200,7 @@ def run(of: Project | None = None) -> None:
 
     atexit.register(leave)  # the first is called last
     choose_pool()
+    settle()
     try:
         main(obj=of)
     except SystemExit as ended:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from inspect import signature
 from math import isinf
 from typing import Any
 
@@ -17,7 +18,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.errors import FetchCancelled, SourceError, SourceLimited, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.breaker import Breaker, ask
-from orchestration.core.source import Answer, FetchRequest, Reply, Source
+from orchestration.core.source import Answer, Checkable, FetchRequest, Reply, Source
 from resources.machine.clock import Clock
 
 AT_A_TIME = 0.25
@@ -88,6 +89,8 @@ class Asking:
         """The reply to a request; where the run waits for limits, after that."""
         while True:
             try:
+                if attempts is None or not _takes_attempts(source):
+                    return source.fetch(request, now, cancelled)
                 return source.fetch(request, now, cancelled, attempts)
             except SourceLimited as error:
                 if not self._wait or not self._waited(error, now, cancelled, error.attempts_left == attempts):
@@ -130,6 +133,20 @@ class Asking:
             yield
         finally:
             self._turn.release()
+
+
+def check_sources(sources: Mapping[str, Source[Any]], names: Iterable[str]) -> None:
+    """Raises UsageError where this machine has no way to one of them. Nothing is sent."""
+    for name in sorted(set(names)):
+        source: object = sources[name]
+        if isinstance(source, Checkable):
+            source.check_way()
+
+
+def _takes_attempts(source: Source[Any]) -> bool:
+    """A project's source may be of before requests were given a number of them; it is then asked as it is set to."""
+    parameters = signature(source.fetch).parameters
+    return "attempts" in parameters or any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
 
 
 class Askings:

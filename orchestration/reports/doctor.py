@@ -2,110 +2,75 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
-import tempfile
+import uuid
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 from psutil import virtual_memory
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError, SourceUnreachable, UsageError
-from orchestration.core.source import Examinable
+from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
+from orchestration.engine.changes.places import check_swapped, locations_of
+from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
-from orchestration.reports.doctor_cluster import examine_cluster
-from orchestration.reports.doctor_tables import examine_tables
-from orchestration.reports.findings import Finding, look, look_for
-from resources.delta.log import PROVENANCE_FOLDER
+from orchestration.reports.findings import Finding, look_at
+from orchestration.reports.folders import FREE_GIB, check_folders, check_warehouse
+from orchestration.reports.network import prefect_found, ways_found
+from orchestration.reports.source_health import examine_source, sources_of
+from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import check_installed
 from resources.embedded.scratch import FOLDER as SCRATCH
+from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
+from resources.hadoop.resource_manager import ResourceManager
 from resources.settings.load import Settings
-from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries, class_archive
+from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
+from resources.storage.files import open_files
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-FREE_GIB = 2
 GONE_SHOWN = 5
-SOURCE_SECONDS = 10
 
 
 def examine(of: Callable[[], Project], profile: str | None, offline: bool = False) -> list[Finding]:
     """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
     raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
     """
-    findings = [look("Python", _python)]
+    findings = [look_at("Python", _python)]
     try:
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, *examine_engines(""), wrong, look("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, look_at("Prefect", prefect_found)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
         return [*findings, *examine_engines(""), Finding("configuration", False, error.message, error.remedy)]
     findings += examine_engines(settings.engine)
     if settings.engine == "embedded":
-        findings.append(look("memory", lambda: _memory(settings)))
+        findings.append(look_at("memory", lambda: _memory(settings)))
     if settings.warehouse.uri is not None and Warehouse(settings.warehouse.uri).is_local:
-        findings.append(look("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
+        findings.append(look_at("scratch disk", lambda: _scratch(Workspace.open(project, settings))))
     findings.append(Finding("configuration", True, f"profile {settings.profile}, engine {settings.engine}"))
-    findings.append(look("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
+    findings.append(look_at("assets and contracts", lambda: _declarations(Workspace.open(project, settings))))
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
     else:
-        findings.append(look("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
+        findings.append(look_at("warehouse", lambda: check_warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
         workspace = Workspace.open(project, settings)
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
-            findings.append(look("folders", partial(_folders, folder)))
-    findings.append(look("Prefect", _prefect))
-    for name in _sources(project):
+            findings.append(look_at("folders", partial(check_folders, folder)))
+    findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
+    for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings
-
-
-def examine_source(project: Project, settings: Settings, name: str, offline: bool) -> list[Finding]:
-    """Ask a source one small question, unless ``offline``; never raises LakehouseError."""
-    try:
-        source = project.sources[name](settings)
-    except LakehouseError as error:
-        return [Finding("source", False, error.message, error.remedy)]
-    if not isinstance(source, Examinable):
-        return [Finding("source", True, source.address)]
-    limits = Finding("limits of the source", True, source.terms)
-    if offline:
-        return [Finding("source", True, f"{source.address} (not asked)"), limits]
-    ask = partial(source.examined, settings.places[0], settings.now)
-    return [look("source", partial(_in_time, ask, source.address)), limits]
-
-
-def _in_time(ask: Callable[[], str], address: str) -> str:
-    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time."""
-    found: list[str | Exception] = []
-
-    def run() -> None:
-        try:
-            found.append(ask())
-        except Exception as error:  # noqa: BLE001 (raised again below)
-            found.append(error)
-
-    asking = Thread(target=run, daemon=True)
-    asking.start()
-    asking.join(SOURCE_SECONDS)
-    if not found:
-        raise SourceUnreachable(
-            f"{address} did not answer within {SOURCE_SECONDS} s", "Look at this machine's network."
-        )
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return found[0]
 
 
 def examine_engines(engine: str) -> list[Finding]:
@@ -116,10 +81,139 @@ def examine_engines(engine: str) -> list[Finding]:
     """
     embedded, spark = engine == "embedded", engine == "spark"
     return [
-        look_for("embedded engine", _embedded, embedded, "none; only `engine: embedded` needs it (make setup)"),
-        look_for("Java", check_java, spark, "none; only Spark needs it (make setup-spark)"),
-        look_for("Java libraries", _java_libraries, spark, "none; only Spark needs them (make setup-spark)"),
+        _look_for("embedded engine", _embedded, embedded, "none; only `engine: embedded` needs it (make setup)"),
+        _look_for("Java", check_java, spark, "none; only Spark needs it (make setup-spark)"),
+        _look_for("Java libraries", _java_libraries, spark, "none; only Spark needs them (make setup-spark)"),
     ]
+
+
+def examine_cluster(settings: Settings) -> list[Finding]:
+    """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises LakehouseError."""
+    findings = [
+        look_at("master", lambda: _master(settings)),
+        look_at("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
+    ]
+    if not findings[-1].ok:
+        return findings
+    conf = HadoopConf.load()
+    findings.append(look_at("ResourceManager", lambda: _resource_manager(conf)))
+    if findings[-1].ok:
+        manager, yarn = ResourceManager(conf), settings.yarn
+        findings.append(look_at("queue", lambda: manager.check_queue(yarn.queue)))
+        findings.append(look_at("executors", lambda: _executors(manager, settings)))
+    findings.append(look_at("HDFS", lambda: _hdfs(conf)))
+    if findings[-1].ok:
+        findings.append(look_at("warehouse", lambda: _writable(resolve_warehouse(settings.warehouse.uri))))
+        findings.append(look_at("archive of Spark's jars", lambda: _archive(settings)))
+    return findings
+
+
+def examine_tables(workspace: Workspace) -> list[Finding]:
+    """Look at the tables beside their contracts and the configuration; never raises LakehouseError."""
+    return [
+        look_at("tables", lambda: _tables(workspace)),
+        *_damaged(workspace),
+        look_at("locations", lambda: _locations(workspace)),
+    ]
+
+
+def _damaged(workspace: Workspace) -> list[Finding]:
+    """A fault for each table of which files are lost, or that cannot be read or written as it is."""
+    try:
+        states = workspace.states(workspace.catalog.keys)
+    except LakehouseError:
+        return []  # told of the tables as a whole
+    found = []
+    for key, state in states.items():
+        if state.damage is not None and (trouble := state.damage.trouble) is not None:
+            found.append(Finding(f"table {key}", False, trouble.what, trouble.remedy))
+        elif state.damage is not None:
+            damaged = f" ({len(state.damaged)} partitions are damaged)"
+            found.append(Finding(f"table {key}", False, state.damage.in_short + damaged, state.damage.remedy(key)))
+    return found
+
+
+def _tables(workspace: Workspace) -> str:
+    """Raises UsageError where a table cannot be written as it is, or a change of tables was broken off."""
+    keys = workspace.catalog.keys
+    Pending(workspace.warehouse.uri).check(frozenset(keys))
+    states = workspace.states(keys)
+    changes, blocked = table_changes(workspace, keys, states)
+    in_trouble = troubles(states)
+    if others := [why for key, why in blocked.items() if key not in in_trouble]:
+        raise UsageError("; ".join(others))
+    told = [change.text for change in changes] + foreign_columns(workspace, keys, states)
+    return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
+
+
+def _locations(workspace: Workspace) -> str:
+    """Raises UsageError where facts have no row in the table of locations, or two locations changed places."""
+    check_swapped(workspace)
+    found = locations_of(workspace)
+    if found.without_row and Pending(workspace.warehouse.uri).read() is None:
+        raise UsageError(
+            "; ".join(f"{asset} has rows of {', '.join(keys)}, which {found.table} has not" for asset, keys in
+                      found.without_row.items()),
+            f"Make it: aqi materialize {found.table}; or remove these rows: aqi wipe --locations KEY.",
+        )  # fmt: skip
+    told = f"{len(workspace.settings.locations)} are configured"
+    if found.gone:
+        shown = [f"{key} ({count} partitions are kept)" for key, count in list(found.gone.items())[:GONE_SHOWN]]
+        more = len(found.gone) - len(shown)
+        told += f"; no longer configured: {', '.join(shown)}{f' and {more} more' if more else ''}"
+    return told
+
+
+def _master(settings: Settings) -> str:
+    check_master(settings)
+    return settings.spark.master
+
+
+def _resource_manager(conf: HadoopConf) -> str:
+    manager = ResourceManager(conf)
+    found = manager.info()
+    return f"Hadoop {found['resourceManagerVersion']}, {found['state']}, {manager.nodes()} NodeManagers"
+
+
+def _executors(manager: ResourceManager, settings: Settings) -> str:
+    mebibytes = executor_mebibytes(settings)
+    manager.check_container(mebibytes, settings.yarn.executor_cores, "an executor")
+    return f"{settings.yarn.executors} of {mebibytes} MiB and {settings.yarn.executor_cores} cores"
+
+
+def _hdfs(conf: HadoopConf) -> str:
+    check_reachable(conf, conf.default_fs)
+    return f"{conf.default_fs} as {user_name()}"
+
+
+def _writable(uri: str) -> str:
+    """Write and remove a file in the folder, or in the nearest one above it that is there."""
+    files, path = open_files(uri)
+    try:
+        place = path
+        while place != "/" and not files.exists(place):
+            place = place.rpartition("/")[0] or "/"
+        probe = f"{place.rstrip('/')}/.aqi-doctor-{uuid.uuid4().hex}"
+        files.pipe_file(probe, b"")
+        files.rm_file(probe)
+    except OSError as error:
+        raise EnvironmentError_(
+            f"{uri} is not writable for {user_name()} ({error})",
+            f"Ask for a home folder on HDFS (hdfs dfs -mkdir /user/{user_name()}; -chown), or set warehouse.uri.",
+        ) from error
+    return f"{uri}{'' if place == path else ' (made at the first run)'}"
+
+
+def _archive(settings: Settings) -> str:
+    uri = spark_archive_uri(settings, resolve_warehouse(settings.warehouse.uri))
+    files, path = open_files(uri)
+    return f"{uri}{'' if files.exists(path) else ': not there yet; the first run uploads it, which takes a minute'}"
+
+
+def _look_for(what: str, look: Callable[[], str], needed: bool, without: str) -> Finding:
+    """``without``: what is found where it is not there, or not as it must be, and nobody needs it."""
+    finding = look_at(what, look)
+    return finding if needed or finding.ok else Finding(what, True, without)
 
 
 def _python() -> str:
@@ -177,75 +271,3 @@ def _java_libraries() -> str:
 
 def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
-
-
-def _warehouse(workspace: Workspace) -> str:
-    folder = workspace.warehouse.folder
-    if folder is None:
-        return workspace.warehouse.uri
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise EnvironmentError_(
-            f"{folder} is not writable ({error.strerror})",
-            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-        ) from error
-    free = shutil.disk_usage(place).free / 2**30
-    if free < FREE_GIB:
-        raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
-
-
-def _folders(warehouse: Path) -> str:
-    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
-    own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
-    there = [own] if os.path.lexists(own) else []
-    there += [path for path in sorted(own.glob("*")) if path.is_dir()]
-    there += [path for log in logs for path in (log.parent, log)]
-    refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
-    if refused:
-        more = f", and {len(refused) - GONE_SHOWN} more" if len(refused) > GONE_SHOWN else ""
-        raise EnvironmentError_(
-            f"runs cannot write in {', '.join(refused[:GONE_SHOWN])}{more}",
-            f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
-        )
-    return f"{len(there)} that runs write in"
-
-
-def _why_not_writable(folder: Path) -> str:
-    """Empty where it is. Nothing is written in a folder that is."""
-    try:
-        if not folder.is_dir():
-            raise NotADirectoryError(20, os.strerror(20))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            with tempfile.TemporaryFile(dir=folder):  # to be told why
-                pass
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _sources(project: Project) -> list[str]:
-    return sorted({str(asset.source) for asset in project.fetched})
-
-
-def _prefect() -> str:
-    import requests
-
-    from resources.machine.addresses import without_secrets
-    from resources.prefect.server import configured_api_url
-
-    url = configured_api_url()
-    if not url:
-        return "no server is configured: every run brings its own"
-    shown = without_secrets(url)
-    try:
-        requests.get(f"{url.rstrip('/')}/health", timeout=5).raise_for_status()
-    except requests.RequestException as error:
-        raise EnvironmentError_(
-            f"{shown} does not answer ({type(error).__name__})",
-            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
-        ) from error
-    return shown

@@ -1,4 +1,4 @@
-"""What `aqi doctor` found, a line at a time."""
+"""What `aqi doctor` finds: a line each, with what to do where it is a fault."""
 
 from __future__ import annotations
 
@@ -26,17 +26,11 @@ class Finding:
         return line if self.ok or not self.remedy else f"{line}\n       → {self.remedy}"
 
 
-def look(what: str, at: Callable[[], str]) -> Finding:
-    """What ``at`` gives, or what it raises of LakehouseError or OSError."""
+def look_at(what: str, look: Callable[[], str]) -> Finding:
+    """What ``look`` found, or what it raised: LakehouseError or OSError."""
     try:
-        return Finding(what, True, at())
+        return Finding(what, True, look())
     except LakehouseError as error:
         return Finding(what, False, error.message, error.remedy)
     except OSError as error:
         return Finding(what, False, str(error))
-
-
-def look_for(what: str, at: Callable[[], str], needed: bool, without: str) -> Finding:
-    """``without``: what is found where it is not there, or not as it must be, and nobody needs it."""
-    finding = look(what, at)
-    return finding if needed or finding.ok else Finding(what, True, without)

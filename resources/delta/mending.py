@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
 from resources.delta.opening import open_table
-from resources.hadoop.datanodes import datanodes_gone
 from resources.machine import crash_points
 from resources.storage.files import open_files, remedy_of
 from resources.storage.patience import NoAnswer
@@ -34,6 +33,8 @@ def check_in_order(uri: str, unread: str) -> None:
     """
     if not uri.startswith("hdfs://"):
         return
+    from resources.hadoop.datanodes import datanodes_gone
+
     why, more = "", ""
     try:
         try_to_write(*open_files(uri), read_back=True)

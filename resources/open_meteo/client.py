@@ -221,7 +221,8 @@ class OpenMeteoClient:
             if status != 429:
                 self._count(1.0)
             raise
-        self._count(asked.request.weight if trouble is None else trouble.calls or 0.0)
+        calls = None if trouble is None else trouble.calls
+        self._count(asked.request.weight if calls is None else calls)
         return trouble or reply
 
     def _in_time(self, before: datetime, after: datetime, reply: Reply) -> Exchange:

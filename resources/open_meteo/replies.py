@@ -145,12 +145,14 @@ def _of_an_answer(reply: Reply, asked: Asked) -> Trouble | None:
     elif (start := body.rfind(STREAM_ERROR)) >= 0:
         said = _in_a_line(body[start:].decode("utf-8", "replace"))
     elif not body:
-        return Trouble("answered HTTP 200 with nothing", SourceUnreachable)
+        return Trouble("answered HTTP 200 with nothing", SourceUnreachable, calls=None)
     elif body[:1] not in b"{[":
         said = _in_a_line(body[: 2 * LONGEST_REASON].decode("utf-8", "replace"))
     elif body[-1:] not in b"}]":
         end = _in_a_line(body[-80:].decode("utf-8", "replace"))
-        return Trouble(f"answered HTTP 200 with JSON that breaks off; it ends in {end!r}", SourceUnreachable)
+        return Trouble(
+            f"answered HTTP 200 with JSON that breaks off; it ends in {end!r}", SourceUnreachable, calls=None
+        )
     else:
         return None
     told = f"answered HTTP 200 with an error ({said})"
@@ -158,7 +160,8 @@ def _of_an_answer(reply: Reply, asked: Asked) -> Trouble | None:
         return limited
     if refusal is not None and (error := _lasting(200, said, told, asked)):
         raise error
-    return Trouble(told, SourceError, wanted_wait(reply.headers))
+    calls = 1.0 if refusal is not None else None  # where the status was sent in earnest, all of it has been counted
+    return Trouble(told, SourceError, wanted_wait(reply.headers), calls=calls)
 
 
 def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -> Trouble | None:

@@ -79,7 +79,7 @@ def test_a_source_that_says_nothing_is_not_waited_for(aqi: Aqi, monkeypatch: pyt
         found = asked(aqi, status=1, AQI_OPEN_METEO__BASE_URL=server.url)
         assert time.monotonic() - began < 5
     assert "did not answer within 0.3 s; asked once" in found["source"]["found"]
-    monkeypatch.setattr("orchestration.reports.doctor.SOURCE_SECONDS", 0.3)
+    monkeypatch.setattr("orchestration.reports.source_health.SOURCE_SECONDS", 0.3)
     monkeypatch.setattr("resources.open_meteo.examination.SECONDS", 5.0)
     with RawApi(silent) as server:
         found = asked(aqi, status=1, AQI_OPEN_METEO__BASE_URL=server.url)

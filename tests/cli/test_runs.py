@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestration.cli.printing import print_summary
 from orchestration.cli.progress import Pace, Quiet
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.runs.outcome import StepOutcome
+from orchestration.core.runs.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome
 from resources.delta.log import DeltaLog
 from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, Aqi, tree
 
@@ -199,3 +200,27 @@ def test_a_line_per_chunk_where_there_is_no_terminal() -> None:
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert [line.split("(")[0].split() for line in lines] == [["written", "chunk", "a"], ["written", "chunk", "b"]]
+
+
+def test_chunks_that_were_not_asked_for_are_a_line_together() -> None:
+    """While the run goes on none is said; the table has one for those that follow each other."""
+    why = "api: limit used up"
+    step = chunk_step("a")
+    met, left = (Problem(Outcome.FAILED, step.partitions, why, after=after) for after in ("", why))
+    console = Console(file=io.StringIO(), width=100)
+    listener = Quiet(console)
+    steps = [chunk_step(name) for name in "abc"]
+    listener.planned(Plan(tuple(steps), ()))
+    for step, problem in zip(steps, (met, left, left), strict=True):
+        listener.step_started(step)
+        listener.step_done(StepOutcome(step, problems=(problem,)))
+    chunks = [
+        ChunkOutcome("a", step.partitions, "failed", 0, 0.0, f"bronze.feed: {why}"),
+        *(ChunkOutcome(name, step.partitions, "failed", 0, 0.0, f"not asked: {why}", untried=True) for name in "bc"),
+    ]
+    print_summary(console, RunSummary("r", Plan((), ()), (), 1.0, chunks=tuple(chunks)))
+    assert isinstance(console.file, io.StringIO)
+    said, _, *table = [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip()]
+    assert said.startswith("failed chunk a (1 of 3 chunks")
+    days = len(step.partitions)
+    assert table[:2] == [f"a failed {days} 0.0 told below", f"b … c failed {2 * days} not asked"]

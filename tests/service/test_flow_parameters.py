@@ -28,12 +28,15 @@ def test_defaults() -> None:
         "locations": [],
         "hourly": False,
         "force": False,
+        "wait": False,
         "profile": None,
     }
     backfill = parse_parameters("backfill", DAYS)
     assert isinstance(backfill, Backfill)
     assert (backfill.start_date, backfill.end_date) == (date(2024, 1, 1), date(2024, 12, 31))
     assert (backfill.chunk_mode, backfill.select, backfill.restart) == ("monthly", "*", False)
+    assert not backfill.wait
+    assert parse_parameters("materialize", {"hourly": True, "wait": True}).wait  # type: ignore[union-attr]
     assert parse_parameters("backfill", {"start_date": date(2024, 1, 1), "end_date": date(2024, 12, 31)}) == backfill
     assert parse_parameters("maintenance", {"profile": "yarn"}).profile == "yarn"
 

@@ -16,6 +16,7 @@ from orchestration.core.errors import (
     SourceKeyRefused,
     SourceLimited,
     SourceNotAsked,
+    SourceRefused,
     SourceUnreachable,
 )
 from orchestration.core.partitions.keys import Days, PartitionSet
@@ -27,6 +28,7 @@ from resources.simulator.server import Fault
 from tests.support.clocks import SleepingClock
 from tests.support.fetches import (
     ENDED,
+    HCMC,
     KEYS,
     LATITUDES,
     STEP,
@@ -282,3 +284,17 @@ def test_who_waits_ends_when_the_run_is_cancelled(
     assert not thread.is_alive()
     assert {type(error) for error in errors(asked)} == {FetchCancelled}
     assert len(told) == 1
+
+
+def test_a_source_that_is_given_no_number_of_attempts_is_asked_as_it_is_set_to() -> None:
+    """One of a project of before there were any."""
+
+    class Old(OpenMeteo):
+        def fetch(self, request: Any, now: Any, cancelled: Any) -> Reply:  # type: ignore[override]
+            return super().fetch(request, now, cancelled)
+
+    with simulator(refuse_locations={HCMC}) as server:
+        found = outcomes(source(server.url, kind=Old))
+        assert server.requests_served == {"refused": 2, "ok": 2}
+    assert isinstance(found.pop("hcmc"), SourceRefused)
+    assert found == {"hanoi": 35, "danang": 35}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from orchestration.core.errors import SourceError, SourceLimited
+from resources.open_meteo.requests import Request
+from resources.simulator.faults import parse_faults
+from resources.simulator.quota import Limits
 from resources.simulator.server import Simulator
-from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, bad, good, now
+from tests.support.api_answers import CITIES, DAY, MINUTELY, NOW, ONE_DAY, VARIABLES, bad, good, now
 from tests.support.clocks import SleepingClock
 from tests.support.scripted_api import CannedApi, Reply
 
@@ -98,3 +103,35 @@ def test_refused_connections_cost_nothing(client: Any, clock: SleepingClock) -> 
     with pytest.raises(SourceError, match="asked 9 times"):
         client(url, attempts=9, backoff_seconds=0, calls_per_minute=2).fetch(ONE_DAY, now)
     assert clock.waited == 0
+
+
+@pytest.mark.parametrize("faults", ["", "stream_error:0.2,error_in_200:0.1,overload:0.2,timeout:0.1", "truncate:0.3"])
+def test_the_source_never_has_to_say_that_its_limits_are_used_up(
+    client: Any, clock: SleepingClock, faults: str
+) -> None:
+    """Requests of 1.7 to 11 calls, by limits that are as many times smaller, as the provider counts them."""
+    free = Limits(30, 100, 220)
+
+    def provider() -> datetime:
+        return NOW + timedelta(seconds=clock.waited)
+
+    with Simulator(now=provider, faults=parse_faults(faults), seed=7, limits=free) as server:
+        calls = {"calls_per_minute": 30, "calls_per_hour": 100, "calls_per_day": 220}
+        asks, ends = client(server.url, attempts=4, backoff_seconds=0.1, **calls), Counter[str]()
+        for number in range(60):
+            last = DAY + timedelta(days=7 * number % 30)
+            try:
+                asks.fetch(Request(CITIES[: 1 + number % 3], DAY, last, VARIABLES), provider)
+                ends["answered"] += 1
+            except SourceLimited as error:
+                assert "would exceed" in error.message
+                assert error.until is not None
+                ends["an hour's" if "hour" in error.message else "a day's"] += 1
+                clock.sleep((error.until - provider()).total_seconds() + 1)
+            except SourceError:
+                ends["failed"] += 1
+        outcomes = server.requests_served
+    assert "exceeded" not in outcomes
+    assert ends["answered"] >= 25
+    assert ends["an hour's"] >= 1
+    assert ends["a day's"] >= 1
