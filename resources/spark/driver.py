@@ -19,9 +19,14 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, RunError, in_a_line
+from resources.machine.environment import cleaned, for_a_jvm
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
-from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS, Settings
+from resources.machine.pinned import check_pinned
+from resources.machine.shell import as_environment, own_folders, tidy
+from resources.settings.load import Settings
+from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
+from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
 from resources.spark.gateway import launched
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
@@ -140,8 +145,12 @@ def _cluster_jars() -> list[Path]:
 
 def pyspark_jars() -> list[Path]:
     """The jars that come with pyspark, without importing it."""
-    folder = Path(str(distribution("pyspark").locate_file("pyspark/jars")))
-    return sorted(folder.glob("*.jar"))
+    return sorted((pyspark_folder() / "jars").glob("*.jar"))
+
+
+def pyspark_folder() -> Path:
+    """Where the pyspark that set-up pinned is, which has a whole Spark in it; without importing it."""
+    return Path(str(distribution("pyspark").locate_file("pyspark")))
 
 
 def _archive_option() -> str:
@@ -192,7 +201,8 @@ def _java_version_text() -> str:
 
 @cache
 def _version_text(java: Path) -> str:
-    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    env = cleaned(os.environ)
+    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
 
 
 def check_java() -> str:
@@ -204,8 +214,13 @@ def check_java() -> str:
         also = ", or correct JAVA_HOME." if home else "."
         raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
     text = _java_version_text()
-    found, major = java_version(text) or "unknown", java_major(text)
-    if major is None or major < OLDEST_JAVA:
+    found, major = java_version(text), java_major(text)
+    if major is None:
+        raise EnvironmentError_(
+            f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
+            f"{remedy} and point JAVA_HOME to it.",
+        )
+    if major < OLDEST_JAVA:
         raise EnvironmentError_(
             f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
             f"{remedy} and point JAVA_HOME to it.",
@@ -220,7 +235,10 @@ def _heaps(get: Callable[[str, str], str]) -> Heaps:
 
 
 class SparkDriver:
-    """A driver JVM and its session. ``log``: where the JVM's own output goes."""
+    """A driver JVM and its session. ``log``: where the JVM's own output goes.
+
+    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none.
+    """
 
     def __init__(
         self,
@@ -228,7 +246,10 @@ class SparkDriver:
         log: Path,
         inherited_fds: Sequence[int] = (),
         end_seconds: float = JVM_END_SECONDS,
+        *,
+        cluster: bool = True,
     ) -> None:
+        self._cluster = cluster
         self._end_seconds = end_seconds
         self._conf = conf
         self._heaps = _heaps(conf.get)
@@ -240,7 +261,23 @@ class SparkDriver:
         self._log_begins = 0
 
     def start(self) -> SparkSession:
-        """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
+        """Start the JVM and open the session; takes seconds.
+
+        Raises RunError that names the JVM's log, EnvironmentError_ for another pyspark than the pinned one.
+        """
+        tidy()
+        if not is_submitted():
+            check_pinned("pyspark")
+        with as_environment(self._environment()):
+            return self._start()
+
+    def _environment(self) -> Mapping[str, str]:
+        if is_submitted():
+            return os.environ
+        home = str(pyspark_folder())
+        return for_a_jvm(os.environ, home, sys.executable, cluster=self._cluster, own=own_folders())
+
+    def _start(self) -> SparkSession:
         from pyspark import SparkConf, SparkContext
         from pyspark.sql import SparkSession
 
@@ -262,6 +299,10 @@ class SparkDriver:
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
+            if not is_submitted():
+                check_session(self._session, self._conf)
+        except ConfigurationError:
+            raise
         except Exception as error:
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
