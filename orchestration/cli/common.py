@@ -17,6 +17,7 @@ from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from resources.machine.interrupts import heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
@@ -203,6 +204,7 @@ def run(of: Project | None = None) -> None:
     atexit.register(leave)  # the first is called last
     choose_pool()
     settle()
+    heed_signals()
     try:
         main(obj=of)
     except SystemExit as ended:

@@ -76,7 +76,7 @@ class OpenMeteo:
         return terms_of(self._settings)
 
     def check_way(self) -> None:
-        check_way(self._settings.base_url)
+        check_way(self._settings.base_url.get_secret_value())
 
     def examined(self, location: Location, now: Callable[[], datetime]) -> str:
         essential = [column for name, column in self._variables.items() if name not in self._optional]

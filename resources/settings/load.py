@@ -137,10 +137,14 @@ class EmbeddedSettings(Section):
 
 
 class YarnSettings(Section):
-    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
+    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``.
+
+    queue_wait_seconds: so long a run waits in the queue, for its application master and then for an executor.
+    """
 
     check: bool = False
     queue: str = "default"
+    queue_wait_seconds: float = Field(600, gt=0)
     executors: int = Field(2, ge=1)
     executor_cores: int = Field(2, ge=1)
     executor_memory: str = Field("2g", pattern=MEMORY)

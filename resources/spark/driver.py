@@ -19,7 +19,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_, RunError, in_a_line
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError, in_a_line
 from resources.machine.environment import cleaned, for_a_jvm
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
 from resources.machine.pinned import check_pinned
@@ -30,6 +30,7 @@ from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
 from resources.spark.gateway import launched
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
+from resources.spark.queue_wait import QueueWait
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -237,7 +238,8 @@ def _heaps(get: Callable[[str, str], str]) -> Heaps:
 class SparkDriver:
     """A driver JVM and its session. ``log``: where the JVM's own output goes.
 
-    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none.
+    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none. queue: that it has to
+    wait in.
     """
 
     def __init__(
@@ -248,8 +250,10 @@ class SparkDriver:
         end_seconds: float = JVM_END_SECONDS,
         *,
         cluster: bool = True,
+        queue: QueueWait | None = None,
     ) -> None:
         self._cluster = cluster
+        self._queue = queue
         self._end_seconds = end_seconds
         self._conf = conf
         self._heaps = _heaps(conf.get)
@@ -296,6 +300,8 @@ class SparkDriver:
                 for key, value in self._conf.items():
                     conf.setIfMissing(key, value)
                 self._heaps = _heaps(conf.get)
+            if self._queue is not None:
+                self._queue.start()
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
@@ -304,6 +310,8 @@ class SparkDriver:
         except ConfigurationError:
             raise
         except Exception as error:
+            if (refused := self.refused) is not None:
+                raise refused from error
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
             if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
@@ -314,7 +322,10 @@ class SparkDriver:
         return self._session
 
     def explained(self, error: Exception) -> RunError | None:
-        """What to tell instead of ``error``, where memory is the reason or the JVM has ended; None for any other."""
+        """What to tell instead of ``error``, where memory or YARN's queue is the reason, or the JVM has ended; None for
+        any other."""
+        if (refused := self.refused) is not None:
+            return refused
         text = text_of(error)
         if not is_gone(text):
             told = told_of_memory(text, "", None, self._heaps)
@@ -326,6 +337,11 @@ class SparkDriver:
             return None
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         return RunError(f"Spark's driver JVM ended in mid-run: {how}; its log is {self._log}", AGAIN)
+
+    @property
+    def refused(self) -> QueueFull | None:
+        """Why it was ended in YARN's queue, where it was."""
+        return None if self._queue is None else self._queue.refused
 
     def _ended(self) -> int | None:
         """The exit status of the JVM; None where it lives, or is not our child."""
@@ -351,7 +367,9 @@ class SparkDriver:
         return self._application_id
 
     def cancel(self) -> None:
-        """Cancel all of the session's jobs."""
+        """Cancel all of the session's jobs; one that waits in a queue is ended there."""
+        if self._session is None and self._queue is not None:
+            self._queue.cancel()
         if self._session is not None:
             with contextlib.suppress(Exception):
                 self._session.sparkContext.cancelAllJobs()
@@ -360,6 +378,8 @@ class SparkDriver:
         """Stop the session and wait until the JVM is gone, which it may be already."""
         from pyspark import SparkContext
 
+        if self._queue is not None:
+            self._queue.end()
         if self._session is not None:
             gateway = SparkContext._gateway
             with contextlib.suppress(Exception):
