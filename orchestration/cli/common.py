@@ -20,6 +20,7 @@ from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
+from resources.machine.shell import begin
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -199,6 +200,7 @@ def run(of: Project | None = None) -> None:
         os._exit(status)
 
     atexit.register(leave)  # the first is called last
+    begin()  # of another project than this one, whose command this may be the first of
     choose_pool()
     settle()
     try:
