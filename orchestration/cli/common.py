@@ -22,6 +22,7 @@ from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
 from resources.machine.secrets import hidden, hide_in
+from resources.machine.shell import begin
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -202,6 +203,7 @@ def run(of: Project | None = None) -> None:
         os._exit(status)
 
     atexit.register(leave)  # the first is called last
+    begin()  # of another project than this one, whose command this may be the first of
     choose_pool()
     settle()
     heed_signals()
