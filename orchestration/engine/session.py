@@ -23,8 +23,10 @@ from resources.embedded.process import EmbeddedProcess, check_installed
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.resource_manager import ResourceManager
 from resources.machine.memory import economize
-from resources.settings.load import VALUE_SETTINGS, Settings
+from resources.settings.load import Settings
 from resources.settings.memory import bytes_of
+from resources.settings.spark_values import VALUE_SETTINGS
+from resources.spark.checks import check_submitted
 from resources.spark.driver import (
     SparkDriver,
     check_java,
@@ -122,7 +124,9 @@ def check_engine(workspace: Workspace, steps: Sequence[Step] = ()) -> None:
         if any(workspace.catalog[step.asset].engine == "spark" for step in steps):
             check_java()
             check_java_libraries()
-    elif not is_submitted():
+    elif is_submitted():
+        check_submitted()
+    else:
         check_java()
         check_java_libraries()
         if settings.on_yarn:
@@ -167,7 +171,9 @@ def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
                 archive = spark_archive(settings, warehouse.uri, listener.starting)
                 on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
             conf = spark_conf(settings, run_id, rows_expected, on_yarn)
-        driver = SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited, queue=queue)
+        cluster = settings.on_yarn or warehouse.folder is None
+        log = log_folder() / f"{run_id}-spark.log"
+        driver = SparkDriver(conf, log, inherited, cluster=cluster, queue=queue)
         return SparkEngine(warehouse, driver, rows_at_once(settings.heap_bytes))
 
     def embedded(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -21,8 +18,10 @@ from orchestration.engine.changes.tables import foreign_columns, table_changes, 
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.findings import Finding, look_at
+from orchestration.reports.folders import check_folders, check_room, check_warehouse
+from orchestration.reports.machine import check_clock, clock_found, examine_machine, examine_shell
+from orchestration.reports.network import prefect_found, ways_found
 from orchestration.reports.source_health import examine_source, sources_of
-from resources.delta.log import PROVENANCE_FOLDER
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import check_installed
@@ -35,7 +34,6 @@ from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_wa
 from resources.storage.files import open_files
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-FREE_GIB = 2
 GONE_SHOWN = 5
 
 
@@ -43,17 +41,19 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
     """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
     raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
     """
-    findings = [look_at("Python", _python)]
+    findings = [look_at("Python", _python), *examine_shell()]
     try:
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, *examine_engines(""), wrong, look_at("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, look_at("Prefect", prefect_found)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
         return [*findings, *examine_engines(""), Finding("configuration", False, error.message, error.remedy)]
     findings += examine_engines(settings.engine)
+    findings += examine_machine(needs_java=settings.engine == "spark")
+    findings.append(look_at("clock", lambda: clock_found(settings)))
     if settings.engine == "embedded":
         findings.append(look_at("memory", lambda: _memory(settings)))
     if settings.warehouse.uri is not None and Warehouse(settings.warehouse.uri).is_local:
@@ -63,13 +63,13 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
     if settings.on_yarn or settings.yarn.check:
         findings += examine_cluster(settings)
     else:
-        findings.append(look_at("warehouse", lambda: _warehouse(Workspace.open(project, settings))))
+        findings.append(look_at("warehouse", lambda: check_warehouse(Workspace.open(project, settings))))
     if all(finding.ok for finding in findings if finding.what in ("assets and contracts", "warehouse")):
         workspace = Workspace.open(project, settings)
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
-            findings.append(look_at("folders", partial(_folders, folder)))
-    findings.append(look_at("Prefect", _prefect))
+            findings.append(look_at("folders", partial(check_folders, folder)))
+    findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
     for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings
@@ -189,7 +189,7 @@ def _hdfs(conf: HadoopConf) -> str:
 
 
 def _writable(uri: str) -> str:
-    """Write and remove a file in the folder, or in the nearest one above it that is there."""
+    """Write and remove a file in the folder, or in the nearest one above it that is there; it also tells the time."""
     files, path = open_files(uri)
     try:
         place = path
@@ -197,12 +197,17 @@ def _writable(uri: str) -> str:
             place = place.rpartition("/")[0] or "/"
         probe = f"{place.rstrip('/')}/.aqi-doctor-{uuid.uuid4().hex}"
         files.pipe_file(probe, b"")
-        files.rm_file(probe)
+        try:
+            written = files.info(probe).get("modification_time")
+        finally:
+            files.rm_file(probe)
     except OSError as error:
         raise EnvironmentError_(
             f"{uri} is not writable for {user_name()} ({error})",
             f"Ask for a home folder on HDFS (hdfs dfs -mkdir /user/{user_name()}; -chown), or set warehouse.uri.",
         ) from error
+    if written is not None:
+        check_clock("HDFS", written / 1000)
     return f"{uri}{'' if place == path else ' (made at the first run)'}"
 
 
@@ -255,14 +260,11 @@ def _memory(settings: Settings) -> str:
 
 
 def _scratch(workspace: Workspace) -> str:
-    """Raises UsageError where there is no room for what does not fit into memory."""
+    """Raises EnvironmentError_ where there is no room for what does not fit into memory."""
     warehouse = workspace.warehouse.folder
     assert warehouse is not None, "it is a folder"
     folder = warehouse / SCRATCH
-    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / 2**30
-    if free < FREE_GIB:
-        raise UsageError(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}, {free:.0f} GiB free"
+    return f"{folder}, {check_room(folder):.0f} GiB free"
 
 
 def _java_libraries() -> str:
@@ -273,71 +275,3 @@ def _java_libraries() -> str:
 
 def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
-
-
-def _warehouse(workspace: Workspace) -> str:
-    folder = workspace.warehouse.folder
-    if folder is None:
-        return workspace.warehouse.uri
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise EnvironmentError_(
-            f"{folder} is not writable ({error.strerror})",
-            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-        ) from error
-    free = shutil.disk_usage(place).free / 2**30
-    if free < FREE_GIB:
-        raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
-
-
-def _folders(warehouse: Path) -> str:
-    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
-    own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
-    there = [own] if os.path.lexists(own) else []
-    there += [path for path in sorted(own.glob("*")) if path.is_dir()]
-    there += [path for log in logs for path in (log.parent, log)]
-    refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
-    if refused:
-        more = f", and {len(refused) - GONE_SHOWN} more" if len(refused) > GONE_SHOWN else ""
-        raise EnvironmentError_(
-            f"runs cannot write in {', '.join(refused[:GONE_SHOWN])}{more}",
-            f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
-        )
-    return f"{len(there)} that runs write in"
-
-
-def _why_not_writable(folder: Path) -> str:
-    """Empty where it is. Nothing is written in a folder that is."""
-    try:
-        if not folder.is_dir():
-            raise NotADirectoryError(20, os.strerror(20))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            with tempfile.TemporaryFile(dir=folder):  # to be told why
-                pass
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _prefect() -> str:
-    import requests
-
-    from resources.machine.addresses import without_secrets
-    from resources.prefect.server import configured_api_url
-
-    url = configured_api_url()
-    if not url:
-        return "no server is configured: every run brings its own"
-    shown = without_secrets(url)
-    try:
-        requests.get(f"{url.rstrip('/')}/health", timeout=5).raise_for_status()
-    except requests.RequestException as error:
-        raise EnvironmentError_(
-            f"{shown} does not answer ({type(error).__name__})",
-            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
-        ) from error
-    return shown

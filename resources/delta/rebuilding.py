@@ -74,8 +74,8 @@ def make_beside(
                     f"Give this user rights to read and write all that is in {root}.",
                 ) from error
             left_out.append(f"{unquote(path)} ({in_a_line(error)[:200]})")
-    if left_out:
-        check_in_order(uri, f"{len(left_out)} files of {root}")
+    if left_out or not sound:
+        check_in_order(uri, f"{len(left_out)} files of {root}" if left_out else f"what was in {root}")
     count = [0]
 
     def rows() -> Iterator[pa.RecordBatch]:

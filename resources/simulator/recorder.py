@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from orchestration.core.errors import UsageError
-from resources.machine.addresses import without_secrets
 from resources.machine.clock import Clock
+from resources.machine.proxies import check_way, for_requests
 from resources.open_meteo.clocks import CLOCK_HEADER
 from resources.open_meteo.limits import server_time
 from resources.open_meteo.replies import reason
@@ -42,8 +42,8 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, settings: OpenMeteoSettings, now: Clock, log: Callable[[str], None]) -> None:
-        self.address = without_secrets(settings.base_url)
-        self._url = settings.base_url.rstrip("/") + "/v1/air-quality"
+        self.address = str(settings.base_url)
+        self._url = settings.base_url.get_secret_value().rstrip("/") + "/v1/air-quality"
         self._key = settings.api_key.get_secret_value() if settings.api_key else ""
         self._timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
         self._folder, self._now, self._log = folder, now, log
@@ -52,7 +52,9 @@ class Recorder:
         self._kept = 0
 
     def open(self) -> None:
-        """Make the folder. Raises UsageError where that cannot be, and where recordings without moments are in it."""
+        """Make the folder. Raises UsageError where that cannot be, where recordings without moments are in it, and
+        where there is no way to the source."""
+        check_way(self._url)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             names = [path.name for path in self._folder.glob("*.json")]
@@ -88,6 +90,7 @@ class Recorder:
                     self._url,
                     params=asked | ({KEY: key} if (key := self._key or given) else {}),
                     headers={"User-Agent": agent},
+                    proxies=for_requests(self._url),
                     timeout=self._timeout,
                     allow_redirects=False,
                 )

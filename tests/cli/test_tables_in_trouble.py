@@ -175,8 +175,8 @@ def test_a_file_system_that_is_read_only_is_not_called_one_without_rights(
     def refuse(*_args: object, **_named: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("orchestration.reports.doctor.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr("orchestration.reports.doctor.os.access", lambda *_: False)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("os.access", lambda *_: False)
     assert "is not writable (Read-only file system)" in finding(aqi, there, "warehouse")["found"]
 
 
@@ -187,3 +187,19 @@ def test_a_migration_of_what_cannot_be_read_says_what_mends_it(aqi: Aqi, there: 
     done = aqi("migrate", DAILY, "--dry-run", AQI_WAREHOUSE__URI=str(there))
     assert (done.exit_code, done.stdout) == (1, "")
     assert f"`aqi repair {DAILY} --rebuild`" in done.stderr
+
+
+def test_a_file_system_without_hard_links_takes_no_commits(
+    aqi: Aqi, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of sshfs and some others that are mounted by a program."""
+
+    def refuse(*_args: object, **_named: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    before = sorted(path.name for path in there.iterdir())
+    assert finding(aqi, there, "warehouse")["ok"]
+    monkeypatch.setattr("pathlib.os.link", refuse)
+    found = finding(aqi, there, "warehouse")
+    assert (found["ok"], "without hard links" in found["found"]) == (False, True)
+    assert sorted(path.name for path in there.iterdir()) == before, "nothing is left of the attempts"

@@ -24,10 +24,12 @@ from orchestration.engine.changes.tables import tell_lost
 from resources.delta.look import unreadable_files
 from resources.hadoop.configuration import HadoopConf
 from resources.simulator.server import Simulator
+from resources.storage import patience
 from resources.storage.files import open_files
+from resources.storage.whole_files import try_to_write
 from scripts.cluster import JARS, Cluster
 from tests.support import oracle
-from tests.support.cluster_calls import YarnCommands
+from tests.support.cluster_calls import YarnCommands, wait_until
 from tests.support.small_lake import Lake
 from tests.support.stored_tables import canonical_rows
 from tests.yarn.conftest import NOW
@@ -263,9 +265,12 @@ def test_a_lost_block_of_a_commit_that_a_snapshot_covers(stored: YarnCommands, c
 
 
 @pytest.mark.slow
-def test_a_datanode_that_is_out_loses_nothing(stored: YarnCommands, cluster: Cluster) -> None:
+def test_a_datanode_that_is_out_loses_nothing(
+    stored: YarnCommands, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What cannot be read is not taken for lost, neither by --verify nor by --rebuild, and is there when it is back."""
     patient(stored, cluster)
+    monkeypatch.setattr(patience, "_seconds", lambda: 3.0)
     before, daily, workspace = stored.tables(), oracle.CITY_DAILY, stored.workspace
     files = workspace.states([daily])[daily].files
     cluster.stop(["datanode"])
@@ -276,8 +281,18 @@ def test_a_datanode_that_is_out_loses_nothing(stored: YarnCommands, cluster: Clu
     assert "HDFS" in refused
     assert "`hdfs dfsadmin -report`" in refused
     cluster.start(["datanode"])
+    wait_until(lambda: is_back(stored))
     assert set().union(*states(stored).values()) == {"fresh"}
     assert stored.tables() == before
+
+
+def is_back(aqi: YarnCommands) -> bool:
+    """Whether the DataNode takes files; the NameNode does not notice for minutes that it was away."""
+    try:
+        try_to_write(*open_files(str(aqi.warehouse)))
+    except OSError:
+        return False
+    return True
 
 
 def patient(aqi: YarnCommands, cluster: Cluster) -> None:

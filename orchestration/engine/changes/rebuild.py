@@ -25,6 +25,7 @@ from orchestration.engine.changes.tables import troubles
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.run_record import write_down
 from orchestration.engine.workspace import Workspace
+from resources.delta.mending import check_in_order
 from resources.delta.pending import Pending, PendingChange
 from resources.delta.rebuilding import exchange, make_beside, new_beside, remove, sweep
 from resources.delta.warehouse import TABLE_PROPERTIES
@@ -128,6 +129,8 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
             return workspace.warehouse.metadata(asset, replace(said, lost=said.lost | with_rows), new)
 
         at = asset.partition_columns
+        if _is_unread(workspace, key, state):
+            check_in_order(uri, f"the log of {key}")
         rows, left_out = make_beside(uri, new, contract, TABLE_PROPERTIES, paths, state.schema, at, metadata_of)
     except BaseException:
         remove(new)

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import assets.past
+from orchestration.cli.progress import Quiet
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.changed import costs
+from orchestration.engine.verify import verify
 from resources.open_meteo.described import domain_in_records
 from resources.simulator.server import Simulator
 from tests.support import oracle
@@ -113,6 +116,13 @@ def test_the_column_changes_when_its_partition_is_written(kept: Lake) -> None:
     found = said(kept)
     assert found.pop("2025-08-10") == {"auto", "cams_global"}, "of hanoi, and of the other locations"
     assert set(map(frozenset, found.values())) == {frozenset({"cams_global"})}
+
+
+def test_rows_of_then_are_verified_but_for_the_domain(kept: Lake) -> None:
+    workspace = kept.workspace
+    quiet = Quiet(Console(stderr=True))
+    (found,) = verify(workspace, [BRONZE], workspace.partitions("2025-08-08..2025-08-09"), quiet, kept.shared.make)
+    assert (len(found.equal), len(found.different), found.why) == (6, 0, "")
 
 
 # Versions between -----------------------------------------------------------------------------------------------------

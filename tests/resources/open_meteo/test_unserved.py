@@ -64,6 +64,8 @@ def test_an_optional_one_is_left_out_and_not_asked_for_again() -> None:
         for _ in range(3):
             reply = asks.fetch(ASKED, now, never)
     assert [len(names) for names in server.named] == [17, 16, 15, 15, 15]
+    sent = replace(ASKED, refused=frozenset({"carbon_dioxide", "dust"}))
+    assert (ASKED.weight, sent.weight) == (1.7, 1.5), "which is what the provider counts"
     (answer,) = reply.answers
     assert answer.lacking == {"dust": "dust was refused", "carbon_dioxide": "carbon_dioxide was refused"}
     assert answer.rows["dust"].null_count == answer.rows["carbon_dioxide"].null_count == answer.rows.num_rows == 24

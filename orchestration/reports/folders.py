@@ -1,0 +1,96 @@
+"""Whether runs can write in the folders of a warehouse on this machine, and why not. Nothing is left of attempts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from orchestration.core.errors import EnvironmentError_
+from orchestration.engine.workspace import Workspace
+from resources.delta.log import PROVENANCE_FOLDER
+
+FREE_GIB = 2
+FREE_FILES = 10_000
+"""A table has a few files a commit."""
+SHOWN = 5
+"""So many folders are named."""
+
+
+def check_warehouse(workspace: Workspace) -> str:
+    """Look at the folder itself. Raises EnvironmentError_ where it is refused, full, or takes no commits."""
+    folder = workspace.warehouse.folder
+    if folder is None:
+        return workspace.warehouse.uri
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".aqi-doctor-") as probe:
+            linked = _links(Path(probe.name))
+    except OSError as error:
+        raise EnvironmentError_(
+            f"{folder} is not writable ({error.strerror})",
+            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
+        ) from error
+    if not linked:
+        raise EnvironmentError_(
+            f"{folder} lies on a file system without hard links, by which commits to a table are made",
+            "Set AQI_WAREHOUSE__URI to a folder on another (a disk of this machine, NFS).",
+        )
+    free = check_room(folder)
+    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
+
+
+def check_room(folder: Path) -> float:
+    """How much is free where a folder is, or will be, in GiB. Raises EnvironmentError_ for too little, or few files."""
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(place).free / 2**30
+    if free < FREE_GIB:
+        raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
+    disk = os.statvfs(place)
+    if disk.f_files and disk.f_favail < FREE_FILES:  # some file systems count none
+        raise EnvironmentError_(
+            f"{folder}: only {disk.f_favail} more files fit on its disk (inodes)",
+            f"Make room: remove small files (`df -i`), until {FREE_FILES} fit.",
+        )
+    return free
+
+
+def check_folders(warehouse: Path) -> str:
+    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
+    own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
+    there = [own] if os.path.lexists(own) else []
+    there += [path for path in sorted(own.glob("*")) if path.is_dir()]
+    there += [path for log in logs for path in (log.parent, log)]
+    refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
+    if refused:
+        more = f", and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+        raise EnvironmentError_(
+            f"runs cannot write in {', '.join(refused[:SHOWN])}{more}",
+            f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
+        )
+    return f"{len(there)} that runs write in"
+
+
+def _why_not_writable(folder: Path) -> str:
+    """Empty where it is. Nothing is written in a folder that is."""
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(20, os.strerror(20))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            with tempfile.TemporaryFile(dir=folder):  # to be told why
+                pass
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _links(file: Path) -> bool:
+    """Whether a file can have a second name, which deltalake's commits are made by."""
+    other = file.with_name(f"{file.name}-linked")
+    try:
+        other.hardlink_to(file)
+    except OSError:
+        return False
+    other.unlink()
+    return True
