@@ -18,7 +18,7 @@ from tests.support.aqi_process import AQI
 from tests.support.deploy_operator import MakeOperator
 from tests.support.prefect_site import wait_until
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
 END_SECONDS = 30
 
