@@ -75,6 +75,7 @@ def test_a_run_that_finds_no_room_is_refused(aqi: YarnCommands, others: Others) 
     assert "error: refused: YARN's queue default had no room for the application master of application_" in done.stderr
     assert aqi.applications(running=True) == []
     others.go()
+    del aqi.environment["AQI_YARN__QUEUE_WAIT_SECONDS"]
     assert aqi(*CALL).returncode == 0
 
 
