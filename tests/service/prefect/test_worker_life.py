@@ -44,7 +44,7 @@ def worker(deployed: Deployed, how: str = "{aqi}") -> Iterator[psutil.Process]:
     )
     process = psutil.Process(int(done.stdout))
     try:
-        wait_until(lambda: "started!" in log.read_text() or not process.is_running(), 60, log.read_text)
+        wait_until(lambda: "started!" in log.read_text() or not process.is_running(), 120, log.read_text)
         yield process
     finally:
         if process.is_running():
@@ -71,11 +71,11 @@ def test_a_worker_ends_with_its_run(deployed: Deployed, how: str, number: int) -
     with ExitStack() as ends:
         ends.enter_context(held(deployed.warehouse))
         process = ends.enter_context(worker(deployed, how))
-        wait_until(lambda: deployed.state(lost)["type"] == "CRASHED", 60, deployed.worker_log)
+        wait_until(lambda: deployed.state(lost)["type"] == "CRASHED", 90, deployed.worker_log)
         assert "it never began: the worker that took it is gone" in deployed.state(lost)["message"]
         assert f"{lost}): taken by a worker" in deployed.worker_log()
         run = deployed.scheduled()
-        wait_until(lambda: any("in use by" in line for line in deployed.logged(run)), 60, deployed.worker_log)
+        wait_until(lambda: any("in use by" in line for line in deployed.logged(run)), 90, deployed.worker_log)
         below = process.children(recursive=True)
         assert below
         os.kill(process.pid, number)
