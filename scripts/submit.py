@@ -24,8 +24,17 @@ from orchestration.project import load, open_workspace
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.packages import ROOT, packages_name, write_packages
 from resources.hadoop.resource_manager import ResourceManager
+from resources.machine.environment import for_a_jvm
+from resources.machine.shell import begin, own_folders
 from resources.settings.load import Settings
-from resources.spark.driver import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
+from resources.spark.driver import (
+    check_java,
+    check_java_libraries,
+    pyspark_folder,
+    spark_archive,
+    spark_conf,
+)
+from resources.spark.gateway import properties_file
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
     archive_uri,
@@ -98,7 +107,8 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
     conf = spark_conf(settings, run_id, 1, on_yarn)
     for name in _SET_BY_THE_RUN:
         del conf[name]
-    environment = {**os.environ, "AQI_RUN_ID": run_id, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    pinned = for_a_jvm(os.environ, str(pyspark_folder()), sys.executable, cluster=True, own=own_folders())
+    environment = {**pinned, "AQI_RUN_ID": run_id, "PYSPARK_DRIVER_PYTHON": sys.executable}
     if in_cluster:
         packages = archive_uri(settings, warehouse, packages_name())
         ensure_archive(packages, write_packages, _say)
@@ -107,7 +117,7 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
         command = _with_profile(command, profile)
     with _files(conf) as (properties, logging):
         environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile={logging}"
-        submit = pyspark_jars()[0].parent.parent / "bin" / "spark-submit"
+        submit = pyspark_folder() / "bin" / "spark-submit"
         mode = "cluster" if in_cluster else "client"
         call = [str(submit), "--master", "yarn", "--deploy-mode", mode, "--properties-file", str(properties)]
         if in_cluster:
@@ -154,7 +164,6 @@ def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | N
         "spark.yarn.dist.files": f"{packages}#{PACKAGES}.zip",
         "spark.driver.memoryOverhead": "1g",
         "spark.driver.extraJavaOptions": JAVA_OPTIONS,
-        "spark.redaction.regex": "(?i)secret|password|token|key",
     }
     file = profile or os.environ["AQI_PROFILE"]
     if "/" in file or file.endswith((".yml", ".yaml")):
@@ -175,12 +184,10 @@ def _with_profile(command: list[str], profile: str | None) -> list[str]:
 def _files(conf: Mapping[str, str]) -> Iterator[tuple[Path, Path]]:
     """Files with the configuration, for this user's eyes only, and with what spark-submit logs."""
     with tempfile.TemporaryDirectory(prefix="aqi-submit-") as scratch:
-        properties, logging = Path(scratch) / "spark.conf", Path(scratch) / "log4j2.properties"
-        lines = [f"{name}={value}".replace("\\", "\\\\") for name, value in conf.items()]
-        properties.touch(mode=0o600)
-        properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        logging = Path(scratch) / "log4j2.properties"
         logging.write_text(_LOGGING, encoding="utf-8")
-        yield properties, logging
+        with properties_file(conf) as properties:
+            yield properties, logging
 
 
 def _say(line: str) -> None:
@@ -188,4 +195,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    begin()
     sys.exit(main(sys.argv[1:]))

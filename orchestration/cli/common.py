@@ -17,9 +17,12 @@ from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from resources.machine.interrupts import heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
+from resources.machine.secrets import hidden, hide_in
+from resources.machine.shell import begin
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -36,7 +39,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             status = function(*args, **kwargs)
         except LakehouseError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {hidden(str(error))}", err=True)
             sys.exit(error.exit_status)
         except KeyboardInterrupt:
             click.echo(f"interrupted; {how_to_go_on()}", err=True)
@@ -46,11 +49,12 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             sys.exit(1)
         except Exception as error:
             if not _of_storage(error):
+                hide_in(error)
                 raise
             remedy = "`aqi doctor` says what is wrong with the tables."
             if "Permission denied" in in_a_line(error):
                 remedy = f"Give this user rights to read and write it. {remedy}"
-            click.echo(f"error: {in_a_line(error)}\n  {remedy}", err=True)
+            click.echo(f"error: {hidden(in_a_line(error))}\n  {remedy}", err=True)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 
@@ -199,8 +203,10 @@ def run(of: Project | None = None) -> None:
         os._exit(status)
 
     atexit.register(leave)  # the first is called last
+    begin()  # of another project than this one, whose command this may be the first of
     choose_pool()
     settle()
+    heed_signals()
     try:
         main(obj=of)
     except SystemExit as ended:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from orchestration.core.calendar import day_of
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
+from resources.machine.secrets import never_tell, secrets_of
 from resources.openlineage.settings import OpenLineageSettings
 from resources.settings.history import HistorySettings
 from resources.settings.layers import values_of
@@ -32,8 +33,10 @@ from resources.settings.operations import (
     RawSettings,
     ReportSettings,
 )
-from resources.settings.refusals import Refused, as_configuration_error
+from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
+from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
+from resources.settings.spark_values import first_wrong
 
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
@@ -70,26 +73,16 @@ class WarehouseSettings(Section):
 
 
 EngineName = Literal["embedded", "spark"]
-VALUE_SETTINGS = {
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.caseSensitive": "false",
-    "spark.sql.timestampType": "TIMESTAMP_LTZ",
-}
-"""Of every session on every engine: other values of them would make other rows."""
-SPARK_VALUE_SETTINGS = {
-    # Instants as UTC microseconds, as every other writer does; Spark's own default is INT96, which is going away.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-}
-"""Of every session on Spark besides; the embedded engine's are not told."""
-_ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETTINGS).items()} | {
-    "spark.sql.legacy.timeParserPolicy": ("CORRECTED", "EXCEPTION"),
-}
 _SETTINGS_OF = {
+    "spark.master": "spark.master",
     "spark.driver.memory": "spark.driver_memory",
     "spark.executor.memory": "yarn.executor_memory",
     "spark.executor.memoryOverhead": "yarn.executor_memory_overhead",
 }
+
+
+ON_COMMAND_LINES = ("spark.rpc.", "spark.network.")
+"""How settings begin that Spark gives to the JVMs of executors on YARN so, besides options of Java."""
 
 
 class SparkSettings(Section):
@@ -98,7 +91,17 @@ class SparkSettings(Section):
     master: str = "local[2]"
     driver_memory: str = Field("1g", pattern=MEMORY)
     max_parallel_steps: int = Field(4, ge=1)
-    conf: dict[str, str] = Field(default_factory=dict)
+    conf: SparkConf = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nothing_secret_for_all_to_see(self) -> Self:
+        for name, value in sorted(self.conf.items()):
+            if is_secret_conf(name, value) and (name.endswith("JavaOptions") or name.startswith(ON_COMMAND_LINES)):
+                raise ValueError(
+                    f"conf: {name} must have nothing secret in it: it is on the command line of a JVM, which all users "
+                    "of its machine see"
+                )
+        return self
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
@@ -111,10 +114,8 @@ class SparkSettings(Section):
             raise ValueError(
                 f"conf: {name} must not stand there: {_SETTINGS_OF[name]} says it, and what follows from it"
             )
-        for name in sorted(self.conf.keys() & _ALLOWED.keys()):
-            if self.conf[name].lower() not in (value.lower() for value in _ALLOWED[name]):
-                allowed = " or ".join(_ALLOWED[name])
-                raise ValueError(f"conf: {name} must stay {allowed}: another value would make other rows")
+        if wrong := first_wrong(self.conf.items()):
+            raise ValueError(f"conf: {wrong}")
         return self
 
 
@@ -136,10 +137,14 @@ class EmbeddedSettings(Section):
 
 
 class YarnSettings(Section):
-    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
+    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``.
+
+    queue_wait_seconds: so long a run waits in the queue, for its application master and then for an executor.
+    """
 
     check: bool = False
     queue: str = "default"
+    queue_wait_seconds: float = Field(600, gt=0)
     executors: int = Field(2, ge=1)
     executor_cores: int = Field(2, ge=1)
     executor_memory: str = Field("2g", pattern=MEMORY)
@@ -322,6 +327,9 @@ def load(
     name = profile or environment.get("AQI_PROFILE") or "local"
     values, origins = values_of(folder, files, name, environment, flags or {})
     try:
-        return model.model_validate({**values, "profile": name})
+        settings = model.model_validate({**values, "profile": name})
     except ValidationError as error:
         raise as_configuration_error(model, error, origins) from error
+    check_no_secrets(model, values, origins)
+    never_tell([*secrets_said(settings), *secrets_of(environment)])
+    return settings
