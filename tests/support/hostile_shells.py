@@ -46,7 +46,7 @@ class HostileShell:
 
     @property
     def of_spark(self) -> dict[str, str]:
-        submit = "--packages org.example:nothing:1 --conf spark.sql.ansi.enabled=false --master yarn"
+        submit = "--packages org.example:nothing:1 --conf spark.sql.ansi.enabled=false --conf spark.x.password=s3cret"
         return {
             "SPARK_CONF_DIR": str(self.folder / "conf"),
             "PYSPARK_SUBMIT_ARGS": submit,  # and without pyspark-shell
