@@ -22,6 +22,7 @@ import requests
 
 from orchestration.core.alerts.watch_state import Message
 from orchestration.core.errors import RunError, in_a_line
+from resources.machine.secrets import hidden
 from resources.settings.operations import AlertSettings, EmailSettings, WebhookSettings
 
 TIMEOUT_SECONDS = 10
@@ -122,7 +123,7 @@ class Email:
         except TimeoutError:
             raise AlertError(f"{where} does not answer within {self.timeout_seconds:g} s") from None
         except (OSError, smtplib.SMTPException) as error:
-            raise AlertError(f"{where} takes no mail ({in_a_line(error)})") from None
+            raise AlertError(f"{where} takes no mail ({hidden(in_a_line(error))})") from None
         except ValueError as error:  # what no header or body can hold
             raise AlertError(f"no mail can be made of the message ({error})", refused=True) from None
         if left_out:
@@ -204,4 +205,4 @@ def _replies(recipients: Mapping[str, tuple[int, bytes]]) -> str:
 
 def _reply(code: int, text: bytes | str) -> str:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(said.split())[:200]}"
+    return hidden(f"{code} {' '.join(said.split())[:200]}")

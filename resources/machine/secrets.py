@@ -12,7 +12,7 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from html import escape
 from types import TracebackType
@@ -197,6 +197,16 @@ def hide_in(error: BaseException) -> None:
                 with suppress(AttributeError):
                     setattr(one, name, hidden(said))
         rest += [one.__cause__, one.__context__]
+
+
+@contextmanager
+def telling_no_secret() -> Iterator[None]:
+    """What is raised inside has no secret: whoever catches it may keep it, as Prefect does."""
+    try:
+        yield
+    except BaseException as error:
+        hide_in(error)
+        raise
 
 
 def _hide_in_logs() -> None:
