@@ -149,13 +149,13 @@ def never_tell(secrets: Iterable[str]) -> None:
     """Of settings that were read: from now on none of them is in a log, an error or what a crash prints. In place of
     what was told before: a process has one configuration."""
     _KNOWN.of_settings = frozenset(secrets)
-    _hide_in_logs()
+    hide_in_logs()
 
 
 def never_log(secrets: Secrets) -> None:
     """The same of others, for as long as they live."""
     _KNOWN.others.add(secrets)
-    _hide_in_logs()
+    hide_in_logs()
 
 
 def hidden(text: str) -> str:
@@ -209,7 +209,7 @@ def telling_no_secret() -> Iterator[None]:
         raise
 
 
-def _hide_in_logs() -> None:
+def hide_in_logs() -> None:
     """Every line of a log, whoever writes it, and what a crash prints."""
     if _KNOWN.logs_hide:
         return
