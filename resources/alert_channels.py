@@ -15,13 +15,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 
 from orchestration.core.alerts.watch_state import Message
-from orchestration.core.errors import RunError, in_a_line
+from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from resources.machine.proxies import check_way, for_requests
 from resources.machine.secrets import hidden
 from resources.settings.operations import AlertSettings, EmailSettings, WebhookSettings
 
@@ -175,10 +176,13 @@ class Webhook:
         where = f"the webhook at {urlsplit(url).hostname}"
         body = message.to_json() if self.settings.form == "json" else {"text": _as_text(message)}
         try:
+            check_way(f"{urlsplit(url).scheme}://{urlsplit(url).hostname}")  # the path may be what is secret
+        except EnvironmentError_ as error:
+            raise AlertError(f"{where} cannot be reached: {error.message}") from None
+        options: dict[str, Any] = {"proxies": for_requests(url), "allow_redirects": False, "stream": True}
+        try:
             # A redirect would make a GET without the message of it. A body, which may be endless, is not read.
-            with requests.post(
-                url, json=body, timeout=self.timeout_seconds, allow_redirects=False, stream=True
-            ) as answer:
+            with requests.post(url, json=body, timeout=self.timeout_seconds, **options) as answer:
                 status = answer.status_code
         except requests.Timeout:
             raise AlertError(f"{where} does not answer within {self.timeout_seconds:g} s") from None

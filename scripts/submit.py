@@ -24,8 +24,16 @@ from orchestration.project import load, open_workspace
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.packages import ROOT, packages_name, write_packages
 from resources.hadoop.resource_manager import ResourceManager
+from resources.machine.environment import for_a_jvm
+from resources.machine.shell import begin, own_folders
 from resources.settings.load import Settings
-from resources.spark.driver import check_java, check_java_libraries, pyspark_jars, spark_archive, spark_conf
+from resources.spark.driver import (
+    check_java,
+    check_java_libraries,
+    pyspark_folder,
+    spark_archive,
+    spark_conf,
+)
 from resources.spark.gateway import properties_file
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
@@ -99,7 +107,8 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
     conf = spark_conf(settings, run_id, 1, on_yarn)
     for name in _SET_BY_THE_RUN:
         del conf[name]
-    environment = {**os.environ, "AQI_RUN_ID": run_id, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    pinned = for_a_jvm(os.environ, str(pyspark_folder()), sys.executable, cluster=True, own=own_folders())
+    environment = {**pinned, "AQI_RUN_ID": run_id, "PYSPARK_DRIVER_PYTHON": sys.executable}
     if in_cluster:
         packages = archive_uri(settings, warehouse, packages_name())
         ensure_archive(packages, write_packages, _say)
@@ -108,7 +117,7 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
         command = _with_profile(command, profile)
     with _files(conf) as (properties, logging):
         environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile={logging}"
-        submit = pyspark_jars()[0].parent.parent / "bin" / "spark-submit"
+        submit = pyspark_folder() / "bin" / "spark-submit"
         mode = "cluster" if in_cluster else "client"
         call = [str(submit), "--master", "yarn", "--deploy-mode", mode, "--properties-file", str(properties)]
         if in_cluster:
@@ -186,4 +195,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    begin()
     sys.exit(main(sys.argv[1:]))

@@ -17,9 +17,12 @@ from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from resources.machine.interrupts import heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
+from resources.machine.proxies import settle
 from resources.machine.secrets import hidden, hide_in
+from resources.machine.shell import begin
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -200,7 +203,10 @@ def run(of: Project | None = None) -> None:
         os._exit(status)
 
     atexit.register(leave)  # the first is called last
+    begin()  # of another project than this one, whose command this may be the first of
     choose_pool()
+    settle()
+    heed_signals()
     try:
         main(obj=of)
     except SystemExit as ended:

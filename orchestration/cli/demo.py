@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +42,7 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
         console.print(f"• {line}", highlight=False)
     console.print()
     console.print("Look further:", highlight=False)
-    console.print(f"  export AQI_WAREHOUSE__URI={folder}", highlight=False)
+    console.print(f"  export AQI_WAREHOUSE__URI={quote(str(folder))}", highlight=False)
     console.print("  .venv/bin/aqi show gold.fact_episode", highlight=False)
     console.print("  .venv/bin/aqi status; .venv/bin/aqi lineage", highlight=False)
     return 0

@@ -44,4 +44,5 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     if limit is not None:
         arguments += ["--limit", str(limit)]
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "resources.prefect.main", *arguments])  # noqa: S606  # its signals are its own
+    module = "orchestration.service.worker"
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606  # its signals are its own

@@ -195,3 +195,12 @@ class Examinable(Protocol):
         Raises SourceError.
         """
         ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A source that may be out of this machine's reach for a reason that is known without asking."""
+
+    def check_way(self) -> None:
+        """Raises UsageError where there is no way to it. Sends nothing."""
+        ...

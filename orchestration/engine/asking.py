@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from inspect import signature
@@ -18,7 +18,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.errors import FetchCancelled, SourceError, SourceLimited, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.breaker import Breaker, ask
-from orchestration.core.source import Answer, FetchRequest, Reply, Source
+from orchestration.core.source import Answer, Checkable, FetchRequest, Reply, Source
 from resources.machine.clock import Clock
 
 AT_A_TIME = 0.25
@@ -133,6 +133,14 @@ class Asking:
             yield
         finally:
             self._turn.release()
+
+
+def check_sources(sources: Mapping[str, Source[Any]], names: Iterable[str]) -> None:
+    """Raises UsageError where this machine has no way to one of them. Nothing is sent."""
+    for name in sorted(set(names)):
+        source: object = sources[name]
+        if isinstance(source, Checkable):
+            source.check_way()
 
 
 def _takes_attempts(source: Source[Any]) -> bool:

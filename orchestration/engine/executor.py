@@ -19,7 +19,7 @@ from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOu
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
-from orchestration.engine.asking import Askings
+from orchestration.engine.asking import Askings, check_sources
 from orchestration.engine.changes.places import check_ready
 from orchestration.engine.changes.tables import change_tables, foreign_columns
 from orchestration.engine.engines.engine import Engine, MakeEngine
@@ -39,7 +39,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.memory import economize
-from resources.prefect.server import prefect_api
+from resources.prefect.server import check_api, prefect_api
 from resources.spark.on_yarn import check_master
 
 
@@ -80,6 +80,9 @@ def materialize(
             looked.keep_moments(workspace, plan, run_id)
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
+        check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
+        if plan.steps and not flow_run_id:
+            check_api()
     restart = RestartRecord(workspace, request, run_id, listener.warned) if request.restart else None
     if plan.is_empty:
         unwritten = ""
@@ -165,6 +168,8 @@ def materialize(
                         submit_tasks(work, title)
                     else:
                         flow_run_id = run_flow(work, name=title, flow_name=flow_name)
+                if engine.refused is not None:
+                    raise engine.refused
             except BaseException:
                 cancel()
                 raise
@@ -264,11 +269,7 @@ def prepare(
         moments=workspace.moments,
         spans=spans,
     )
-    fetched = {
-        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
-        for step in plan.steps
-        if workspace.catalog[step.asset].source is not None and step.fetched
-    }
+    fetched = _wanted(workspace, plan)
     asked = None if looked is None else looked.source
     source = None
     if fetched:
@@ -284,6 +285,15 @@ def prepare(
             askings=askings,
         )
     return StepRunner(context, source), source
+
+
+def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
+    """What is to be fetched, by step."""
+    return {
+        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
+        for step in plan.steps
+        if workspace.catalog[step.asset].source is not None and step.fetched
+    }
 
 
 def run_in_order(plan: Plan, runner: StepRunner, source: Fetching | None) -> tuple[StepOutcome, ...]:

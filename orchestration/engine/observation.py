@@ -13,7 +13,7 @@ from orchestration.core.planning.request import Request
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.table_state import TableState
-from orchestration.engine.asking import Askings
+from orchestration.engine.asking import Askings, check_sources
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import explain
@@ -83,6 +83,7 @@ def look(
     keep = workspace.raw.keep if run_id else None
     settings = workspace.settings
     spans = spans or Spans()
+    check_sources(workspace.sources, (one.source for one in wanted.values()))
     sent: dict[str, dict[PartitionKey, str]] = {}
     with spans.span(Phase.LOOK):
         source = Fetching(

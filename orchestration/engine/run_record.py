@@ -19,6 +19,7 @@ from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.lags import Lag
 from orchestration.engine.lags import read_lags, worst_lag_hours
+from orchestration.engine.made_with import made_with
 from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
@@ -64,6 +65,7 @@ class RunRecord:
             host=socket.gethostname(),
             flow_run_id=flow_run_id,
             attempts=attempts,
+            made_with=made_with(workspace.settings),
         )
         self.runner: StepRunner | None = None
         self.unwritten = ""

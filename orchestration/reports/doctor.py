@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import uuid
 from collections.abc import Callable
@@ -19,7 +18,9 @@ from orchestration.engine.changes.tables import foreign_columns, table_changes, 
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.findings import Finding, look_at
-from orchestration.reports.folders import FREE_GIB, check_folders, check_warehouse
+from orchestration.reports.folders import check_folders, check_room, check_warehouse
+from orchestration.reports.machine import check_clock, clock_found, examine_machine, examine_shell
+from orchestration.reports.network import prefect_found, ways_found
 from orchestration.reports.source_health import examine_source, sources_of
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
@@ -40,17 +41,19 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
     """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
     raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
     """
-    findings = [look_at("Python", _python)]
+    findings = [look_at("Python", _python), *examine_shell()]
     try:
         project = of()
     except LakehouseError as error:
         wrong = Finding("assets and contracts", False, error.message, error.remedy)
-        return [*findings, *examine_engines(""), wrong, look_at("Prefect", _prefect)]
+        return [*findings, *examine_engines(""), wrong, look_at("Prefect", prefect_found)]
     try:
         settings: Settings = project.load(profile)
     except LakehouseError as error:
         return [*findings, *examine_engines(""), Finding("configuration", False, error.message, error.remedy)]
     findings += examine_engines(settings.engine)
+    findings += examine_machine(needs_java=settings.engine == "spark")
+    findings.append(look_at("clock", lambda: clock_found(settings)))
     if settings.engine == "embedded":
         findings.append(look_at("memory", lambda: _memory(settings)))
     if settings.warehouse.uri is not None and Warehouse(settings.warehouse.uri).is_local:
@@ -66,7 +69,7 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
             findings.append(look_at("folders", partial(check_folders, folder)))
-    findings.append(look_at("Prefect", _prefect))
+    findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
     for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings
@@ -186,7 +189,7 @@ def _hdfs(conf: HadoopConf) -> str:
 
 
 def _writable(uri: str) -> str:
-    """Write and remove a file in the folder, or in the nearest one above it that is there."""
+    """Write and remove a file in the folder, or in the nearest one above it that is there; it also tells the time."""
     files, path = open_files(uri)
     try:
         place = path
@@ -194,12 +197,17 @@ def _writable(uri: str) -> str:
             place = place.rpartition("/")[0] or "/"
         probe = f"{place.rstrip('/')}/.aqi-doctor-{uuid.uuid4().hex}"
         files.pipe_file(probe, b"")
-        files.rm_file(probe)
+        try:
+            written = files.info(probe).get("modification_time")
+        finally:
+            files.rm_file(probe)
     except OSError as error:
         raise EnvironmentError_(
             f"{uri} is not writable for {user_name()} ({error})",
             f"Ask for a home folder on HDFS (hdfs dfs -mkdir /user/{user_name()}; -chown), or set warehouse.uri.",
         ) from error
+    if written is not None:
+        check_clock("HDFS", written / 1000)
     return f"{uri}{'' if place == path else ' (made at the first run)'}"
 
 
@@ -252,14 +260,11 @@ def _memory(settings: Settings) -> str:
 
 
 def _scratch(workspace: Workspace) -> str:
-    """Raises UsageError where there is no room for what does not fit into memory."""
+    """Raises EnvironmentError_ where there is no room for what does not fit into memory."""
     warehouse = workspace.warehouse.folder
     assert warehouse is not None, "it is a folder"
     folder = warehouse / SCRATCH
-    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / 2**30
-    if free < FREE_GIB:
-        raise UsageError(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}, {free:.0f} GiB free"
+    return f"{folder}, {check_room(folder):.0f} GiB free"
 
 
 def _java_libraries() -> str:
@@ -270,23 +275,3 @@ def _java_libraries() -> str:
 
 def _declarations(workspace: Workspace) -> str:
     return f"{len(workspace.catalog)} assets, {len(workspace.contracts)} contracts"
-
-
-def _prefect() -> str:
-    import requests
-
-    from resources.machine.addresses import without_secrets
-    from resources.prefect.server import configured_api_url
-
-    url = configured_api_url()
-    if not url:
-        return "no server is configured: every run brings its own"
-    shown = without_secrets(url)
-    try:
-        requests.get(f"{url.rstrip('/')}/health", timeout=5).raise_for_status()
-    except requests.RequestException as error:
-        raise EnvironmentError_(
-            f"{shown} does not answer ({type(error).__name__})",
-            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
-        ) from error
-    return shown

@@ -12,6 +12,8 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.log import PROVENANCE_FOLDER
 
 FREE_GIB = 2
+FREE_FILES = 10_000
+"""A table has a few files a commit."""
 SHOWN = 5
 """So many folders are named."""
 
@@ -35,10 +37,23 @@ def check_warehouse(workspace: Workspace) -> str:
             f"{folder} lies on a file system without hard links, by which commits to a table are made",
             "Set AQI_WAREHOUSE__URI to a folder on another (a disk of this machine, NFS).",
         )
+    free = check_room(folder)
+    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
+
+
+def check_room(folder: Path) -> float:
+    """How much is free where a folder is, or will be, in GiB. Raises EnvironmentError_ for too little, or few files."""
+    place = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(place).free / 2**30
     if free < FREE_GIB:
         raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
-    return f"{folder}{'' if Path(folder).exists() else ' (made at the first run)'}, {free:.0f} GiB free"
+    disk = os.statvfs(place)
+    if disk.f_files and disk.f_favail < FREE_FILES:  # some file systems count none
+        raise EnvironmentError_(
+            f"{folder}: only {disk.f_favail} more files fit on its disk (inodes)",
+            f"Make room: remove small files (`df -i`), until {FREE_FILES} fit.",
+        )
+    return free
 
 
 def check_folders(warehouse: Path) -> str:

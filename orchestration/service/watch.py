@@ -86,8 +86,8 @@ class Watch:
 
     Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
     wanted and not there. read_broken: damaged tables. read_scales: what changed of late. unmade: what of partitions is
-    not made; None: nobody can tell. clock: the real time, also where the settings have another for the tables.
-    sending_seconds: a channel holds a look up no longer.
+    not made; None: nobody can tell. free_slots: ends runs whose process is gone, and says so. clock: the real time,
+    also where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Watch:
         read_scales: ReadScales = tuple,
         read_broken: ReadBroken = tuple,
         unmade: StillUnmade | None = None,
+        free_slots: Callable[[], Sequence[str]] = tuple,
         api_url: str = "",
         clock: Clock = system_clock,
         sending_seconds: float = SENDING_SECONDS,
@@ -113,7 +114,7 @@ class Watch:
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
         self._read_missing, self._read_broken, self._read_scales = read_missing, read_broken, read_scales
-        self._unmade = unmade
+        self._unmade, self._free_slots = unmade, free_slots
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -158,6 +159,8 @@ class Watch:
         server, unmade = None, None
         tables: dict[str, Any] = {}
         try:
+            for line in self._free_slots():
+                self._say(line)
             server = self._read_server(state)
         except Exception as error:  # becomes an incident  # noqa: BLE001
             where = f"{self._api_url}: {why_unseen(error)}"
@@ -267,6 +270,7 @@ def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str
         read_scales=sources.scales,
         read_broken=sources.broken,
         unmade=sources.still_unmade,
+        free_slots=sources.free_slots,
         api_url=api_url,
     )
 

@@ -16,6 +16,7 @@ from orchestration.core.errors import EnvironmentError_, UsageError, WarehouseEr
 from orchestration.core.state.provenance import dumps
 from resources.delta.table_schema import write_new
 from resources.storage.files import open_files
+from resources.storage.patience import NoAnswer
 
 NAME = "_aqi/pending.json"
 
@@ -45,6 +46,8 @@ class Pending:
             return PendingChange(**{**data, "tables": tuple(data["tables"])})
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except NoAnswer:
+            raise
         except OSError as error:
             raise EnvironmentError_(
                 f"{self._path} cannot be read ({error})", "Check AQI_WAREHOUSE__URI and that this user may read it."

@@ -24,6 +24,9 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.errors import EnvironmentError_, LakehouseError, RunError, in_a_line
 from resources.embedded import server
 from resources.embedded.scratch import Scratch
+from resources.machine.environment import cleaned
+from resources.machine.pinned import check_pinned
+from resources.machine.shell import tidy
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,7 +39,7 @@ SPILLED = "datafusion-*"
 """Folders of Sail's own in scratch."""
 LOST, OUT_OF_POOL = "UNAVAILABLE", "total memory pool"
 """In what an error says: that there is no connection any more; that an operator that cannot spill wants too much."""
-OF_THE_ENGINE = ("SAIL_", "RUST_", "TOKIO_")
+OF_THE_ENGINE = ("SAIL_", "RUST_", "TOKIO_", "DATAFUSION_")
 """How variables begin that would change what the engine does: those of the user's shell do not reach it."""
 CLIENTS_LOGGER = "pyspark.sql.connect.logging"
 CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
@@ -91,6 +94,8 @@ class EmbeddedProcess:
         if self._stopped:
             raise RunError("the embedded engine was ended", "Ask for the same days again.")
         check_installed()
+        check_pinned("pyspark")  # its client
+        tidy()
         os.environ[CONNECT_MODE] = "1"
         self._let_go()
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +113,7 @@ class EmbeddedProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={name: value for name, value in os.environ.items() if not name.startswith(OF_THE_ENGINE)},
+                env={name: value for name, value in cleaned(os.environ).items() if not name.startswith(OF_THE_ENGINE)},
                 start_new_session=True,  # Ctrl-C is for whoever started it, who ends it then
             )
         self._session = self._connected(self._port(self._child))

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from orchestration.core.errors import EnvironmentError_
 from resources.hadoop.configuration import HadoopConf
+from resources.machine.proxies import for_requests
 
 BEANS = ("FSNamesystemState", "FSNamesystem")
 GONE = ("NumDeadDataNodes", "StaleDataNodes")
@@ -33,9 +34,9 @@ def _gone(address: str) -> int:
 
     dead_and_stale = 0
     for bean in BEANS:
-        query = {"qry": f"Hadoop:service=NameNode,name={bean}"}
+        url, query = f"http://{address}/jmx", {"qry": f"Hadoop:service=NameNode,name={bean}"}
         try:
-            answer = requests.get(f"http://{address}/jmx", params=query, timeout=SECONDS)
+            answer = requests.get(url, params=query, timeout=SECONDS, proxies=for_requests(url))
             beans = answer.json().get("beans", []) if answer.ok else []
         except (requests.RequestException, ValueError):
             return 0

@@ -14,6 +14,7 @@ import requests
 
 from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.hadoop.configuration import HadoopConf, user_name
+from resources.machine.proxies import for_requests
 
 TIMEOUT_SECONDS = 5.0
 KILL_SECONDS = 30.0
@@ -23,7 +24,10 @@ _SECURE = "This cluster asks for Kerberos: pip install requests-gssapi, and kini
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application as YARN reports it. state: RUNNING, FINISHED, …; final: UNDEFINED, SUCCEEDED, FAILED, KILLED."""
+    """An application as YARN reports it. state: RUNNING, FINISHED, …; final: UNDEFINED, SUCCEEDED, FAILED, KILLED.
+
+    containers: that it has now, its master's among them.
+    """
 
     id: str
     name: str
@@ -31,6 +35,12 @@ class Application:
     final: str
     tags: frozenset[str]
     diagnostics: str = ""
+    containers: int = 0
+
+    @property
+    def has_executors(self) -> bool:
+        """Whether it has more than its application master."""
+        return self.state == "RUNNING" and self.containers > 1
 
 
 class ResourceManager:
@@ -100,7 +110,9 @@ class ResourceManager:
         while time.monotonic() < deadline:
             url = f"{self._active()}/ws/v1/cluster/apps/{application_id}/state"
             try:
-                answer = self._session.put(url, json={"state": "KILLED"}, timeout=TIMEOUT_SECONDS)
+                answer = self._session.put(
+                    url, json={"state": "KILLED"}, timeout=TIMEOUT_SECONDS, proxies=for_requests(url)
+                )
             except requests.RequestException as error:
                 raise RunError(f"YARN did not end {application_id} ({type(error).__name__})") from error
             if answer.status_code in (401, 403):
@@ -121,7 +133,12 @@ class ResourceManager:
         tried = []
         for url in self._urls:
             try:
-                answer = self._session.get(f"{url}/ws/v1/cluster/info", timeout=TIMEOUT_SECONDS, allow_redirects=False)
+                answer = self._session.get(
+                    f"{url}/ws/v1/cluster/info",
+                    timeout=TIMEOUT_SECONDS,
+                    allow_redirects=False,
+                    proxies=for_requests(url),
+                )
             except requests.RequestException as error:
                 tried.append(f"{url} ({_why(error)})")
                 continue
@@ -141,7 +158,11 @@ class ResourceManager:
         url = f"{self._active()}/ws/v1/{path}"
         try:
             answer = self._session.get(
-                url, params=query, headers={"Accept": "application/json"}, timeout=TIMEOUT_SECONDS
+                url,
+                params=query,
+                headers={"Accept": "application/json"},
+                timeout=TIMEOUT_SECONDS,
+                proxies=for_requests(url),
             )
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
@@ -178,7 +199,13 @@ def _cores(node: dict[str, Any]) -> int:
 def _application(item: dict[str, Any]) -> Application:
     tags = frozenset(str(item.get("applicationTags", "")).split(",")) - {""}
     return Application(
-        item["id"], item["name"], item["state"], item["finalStatus"], tags, str(item.get("diagnostics", ""))
+        item["id"],
+        item["name"],
+        item["state"],
+        item["finalStatus"],
+        tags,
+        str(item.get("diagnostics", "")),
+        int(item.get("runningContainers", 0)),
     )
 
 

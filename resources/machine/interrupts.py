@@ -1,4 +1,4 @@
-"""Ctrl-C while threads of ours are at work: what they wait for is ended first, or they would be waited for."""
+"""Signals that end a process: they are heeded however it was started, and what its threads wait for is ended first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+
+
+def heed_signals() -> None:
+    """SIGINT and SIGTERM end this process, also where whoever started it ignores or blocks them.
+
+    A shell that runs a script ignores SIGINT in what it starts in the background, and that is inherited.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

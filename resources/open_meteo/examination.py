@@ -6,7 +6,7 @@ Must not know: assets, runs, the warehouse, HTTP; nothing that it is told is kep
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestration.core.partitions.days import Days
@@ -18,6 +18,7 @@ from resources.open_meteo.settings import OpenMeteoSettings
 
 SECONDS = 5.0
 """For the answer; somebody is waiting."""
+APART_SECONDS = 2.0
 
 
 def terms_of(settings: OpenMeteoSettings) -> str:
@@ -45,12 +46,25 @@ def examined(source: Source[Any], location: Location, now: Clock) -> str:
     """What it answers for yesterday (UTC) at a location, in words, with the time that it took. Raises SourceError."""
     yesterday = PartitionSet.of(Days.of(now().date() - timedelta(days=1)), [location.key])
     (request,) = source.requests(yesterday, [location])
-    began = time.monotonic()
-    (answer,) = source.fetch(request, now, lambda: False, 1).answers
+    began, before = time.monotonic(), now()
+    reply = source.fetch(request, now, lambda: False, 1)
+    (answer,) = reply.answers
     seconds = time.monotonic() - began
     rows = answer.rows
     columns = [name for name, _ in source.columns if name in source.called and name != "ts_utc"]
     without = [source.called[name] for name in columns if rows[name].null_count == len(rows)]
     values = f"{len(columns) - len(without)} of {len(columns)} variables have values"
     names = f" (not {', '.join(without)})" if 0 < len(without) < len(columns) else ""
-    return f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"
+    told = f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"
+    return told + _clocks(reply.asked, before, now())
+
+
+def _clocks(asked: datetime, before: datetime, after: datetime) -> str:
+    """By how much the source's clock differs from this machine's, where that is more than its whole seconds leave open.
+
+    Beyond open_meteo.max_clock_difference_minutes its answer is refused.
+    """
+    behind, ahead = (before - asked).total_seconds(), (asked - after).total_seconds()
+    if max(behind, ahead) < APART_SECONDS:
+        return ""
+    return f"; its clock is {max(behind, ahead):.0f} s {'behind' if behind > ahead else 'ahead of'} this machine's"

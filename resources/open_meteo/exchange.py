@@ -21,6 +21,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ProxyError, ReadTimeoutError
 
+from resources.machine.proxies import for_requests
+
 AT_ONCE = 1 << 16
 """Bytes that are read at once."""
 
@@ -89,7 +91,8 @@ class Exchanges:
         self, url: str, query: Mapping[str, str], bounds: Bounds, watch: _Watch, cancelled: Callable[[], bool]
     ) -> tuple[int, Mapping[str, str], bytes]:
         timeout = (bounds.connect_seconds, bounds.silent_seconds)
-        with self._session.get(url, params=query, timeout=timeout, allow_redirects=False, stream=True) as reply:
+        options: dict[str, Any] = {"timeout": timeout, "allow_redirects": False, "stream": True}
+        with self._session.get(url, params=query, proxies=for_requests(url), **options) as reply:
             watch.heard = True
             parts, size = [], 0
             while part := reply.raw.read1(AT_ONCE, decode_content=True):

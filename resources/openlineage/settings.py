@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from orchestration.core.errors import ConfigurationError
+from resources.machine.proxies import check_way
 from resources.settings.section import Section, an_http_url
 
 LONGEST_SECONDS = 60
@@ -100,7 +101,10 @@ class OpenLineageSettings(Section):
         return {f"AQI_OPENLINEAGE__{key.upper()}": _as_text(value) for key, value in said.items()}
 
     def check(self) -> None:
-        """Raises ConfigurationError where events cannot be sent as they should, for a cause on this side."""
+        """Raises UsageError where events cannot be sent as they should, for a cause on this side."""
+        if self.way == "http":
+            assert self.url is not None
+            check_way(self.url)
         if self.way == "http" and self.api_key is not None and not _A_KEY.fullmatch(self.api_key.get_secret_value()):
             raise ConfigurationError(
                 "openlineage.api_key has characters that no header can have", "Look for spaces and line breaks."

@@ -16,6 +16,7 @@ import requests
 from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport, TokenProvider
 from urllib3.exceptions import NewConnectionError
 
+from resources.machine.proxies import for_requests
 from resources.openlineage.settings import OpenLineageSettings
 
 _LATER = frozenset({429, 500, 502, 503, 504})
@@ -42,12 +43,15 @@ class Transport(Protocol):
 
 
 class OverHttp:
-    """To a receiver, each event once. Knows no proxy of the environment, and follows no redirect."""
+    """To a receiver, each event once. Follows no redirect, and knows of the environment the way there alone."""
 
     def __init__(self, settings: OpenLineageSettings) -> None:
         assert settings.url is not None
         session = requests.Session()
         session.trust_env = False
+        session.proxies = for_requests(settings.url)
+        # A proxy may have certificates of its own.
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         session.max_redirects = 0  # a redirect would make a GET of it, without the event
         key = settings.api_key
         self._seconds = settings.timeout_seconds

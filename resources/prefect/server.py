@@ -1,7 +1,7 @@
 """The Prefect server of a run: the one that is configured, or one of our own for as long as the run lasts.
 
-Our own is Prefect's ordinary server on a free port of 127.0.0.1, over Prefect's ordinary database: the history is
-there afterwards for whoever starts `prefect server start`. It ends with the run; if this process is killed, the
+Our own is Prefect's ordinary server on a free port of 127.0.0.1, over a database of its own (``home``): the history is
+there afterwards for whoever starts `prefect server start` on it. It ends with the run; if this process is killed, the
 kernel ends it.
 """
 
@@ -22,10 +22,40 @@ import requests
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.machine.processes import end_with_parent
+from resources.machine.proxies import for_requests, names_a_proxy, settle
 from resources.prefect.client import what_failed
+from resources.prefect.home import (
+    DATABASE,
+    is_ready,
+    migrating,
+    own_home,
+    servers_environment,
+    set_in_environment,
+    settings_as_before,
+)
 
 READY_SECONDS = 90
+LOG_BYTES = 1 << 20
 END_SECONDS = 15
+PORTS = 3
+"""So many are tried: somebody else may take one before the server does."""
+PORT_TAKEN = "is already in use"
+_CAUSES = {
+    "Can't locate revision": "its database is of another version than this Prefect",
+    "unable to open database file": "its database cannot be opened",
+    "readonly database": "its database cannot be written",
+    "database or disk is full": "the disk is full",
+    "No space left on device": "the disk is full",
+    "disk I/O error": "its database cannot be read or written (disk I/O error)",
+    "malformed": "its database is damaged",
+    "file is not a database": "its database is damaged",
+    "database is locked": "its database is locked by another process",
+    "Permission denied": "it may not read or write a file",
+    "Too many open files": "it may not open as many files as it needs (ulimit -n)",
+    "MemoryError": "there is not enough memory",
+    "ModuleNotFoundError": "a Python package is missing",
+}
+"""What stands in its log, and what that means; the first that is found counts."""
 _NOT_NEEDED = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -69,27 +99,51 @@ def _nothing_names_one() -> bool:
 
 
 def named_api_url() -> str:
-    """The API that Prefect's own settings name. Raises UsageError where there is none."""
+    """The API that Prefect's own settings name. Raises UsageError where there is none, or no way to it."""
     url = configured_api_url()
     if not url:
         raise UsageError(
             "no Prefect server is named",
             "Start one with `prefect server start`, then `export PREFECT_API_URL=http://127.0.0.1:4200/api`.",
         )
+    settle(url)
     return url
 
 
+def check_api() -> None:
+    """Raises EnvironmentError_ where Prefect's client has no way to the API that is named, and where a folder is named
+    for our own server whose database is of another Prefect; before any work."""
+    if not os.environ.get("PREFECT_HOME") and not names_a_proxy(os.environ):
+        return  # without looking for an API, which may take long
+    if url := configured_api_url():
+        settle(url)
+    else:
+        is_ready(own_home())
+
+
 class EmbeddedServer:
-    """A Prefect server of our own. ``log``: where its output goes. Started at once, ready after ``wait``."""
+    """A Prefect server of our own. ``log``: where its output goes. Started at once, ready after ``wait``.
+
+    Raises EnvironmentError_ where there is no place for its history; waits while another run makes the database.
+    """
 
     def __init__(self, log: Path) -> None:
-        self._log = log
-        self._port = _free_port()
+        self._log, self._home = log, own_home()
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        self._migrating = contextlib.ExitStack()
+        self._migrates = self._migrating.enter_context(migrating(self._home))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._port = _free_port()
+        with self._log.open("ab") as output:
+            self._log_begins = output.tell()
+            # -P: a module in a folder of the user's is none of the server's
+            server = [sys.executable, "-P", "-m", "prefect", "server", "start"]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port)],
-                env={**os.environ, **_NOT_NEEDED, "PREFECT_API_URL": ""},
+                [*server, "--host", "127.0.0.1", "--port", str(self._port)],
+                env={**servers_environment(self._home, os.environ, migrate=self._migrates), **_NOT_NEEDED},
+                cwd=self._home,  # where no file of the user's names settings
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -98,22 +152,61 @@ class EmbeddedServer:
             )
 
     @property
+    def home(self) -> Path:
+        """Its PREFECT_HOME."""
+        return self._home
+
+    @property
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self._port}/api"
 
     def wait(self) -> None:
-        """Wait until the server answers. Raises RunError that names its log."""
+        """Wait until the server answers. Raises RunError that says why it does not, and names its log."""
+        for ports_left in reversed(range(PORTS)):
+            if self._answers():
+                self._migrating.close()
+                return
+            if self._process.poll() is None or PORT_TAKEN not in self._said() or not ports_left:
+                break
+            self._begin()
+        raise RunError(f"Prefect's server did not start: {self._why()}", f"Its log is {self._log}.")
+
+    def _answers(self) -> bool:
         deadline = time.monotonic() + READY_SECONDS
+        url = f"{self.api_url}/health"
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                if requests.get(f"{self.api_url}/health", timeout=2).ok:
-                    return
+                if requests.get(url, timeout=2, proxies=for_requests(url)).ok:
+                    return True
             except requests.RequestException:
                 time.sleep(0.05)
-        raise RunError("Prefect's server did not start", f"Its log is {self._log}.")
+        return False
+
+    def _said(self) -> str:
+        """What it has written in its log."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(self._log_begins)
+                return log.read(LOG_BYTES).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def _why(self) -> str:
+        said = self._said()
+        what = next((what for words, what in _CAUSES.items() if words in said), "")
+        if "database" in what:
+            what += f" ({self._home / DATABASE})"
+        lines = [line.strip() for line in said.splitlines() if line.strip() and line.strip() != "Server stopped!"]
+        if not what and self._process.poll() is None:
+            what = f"it did not answer within {READY_SECONDS} s"
+        elif not what:
+            status = self._process.returncode
+            what = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        return f"{what}; its last words: {lines[-1][:200]}" if lines else what
 
     def stop(self) -> None:
         """End the server and wait until it is gone."""
+        self._migrating.close()
         self._process.terminate()
         try:
             self._process.wait(END_SECONDS)
@@ -143,6 +236,7 @@ def prefect_api(log: Path) -> Iterator[None]:
     Raises RunError where the configured one fails: Prefect's own errors repeat its address, with what is secret in it.
     """
     if url := configured_api_url():
+        settle(url)
         try:
             yield
         except Exception as error:
@@ -154,17 +248,14 @@ def prefect_api(log: Path) -> Iterator[None]:
             ) from None
         return
     with EmbeddedServer(log) as server:
-        from prefect.context import refresh_global_settings_context
-
-        server.wait()
-        before = os.environ.get("PREFECT_API_URL")
-        os.environ["PREFECT_API_URL"] = server.api_url
-        refresh_global_settings_context()
         try:
-            yield
+            with set_in_environment(server.home, server.api_url):
+                settle(server.api_url)
+                from prefect.context import refresh_global_settings_context
+
+                server.wait()
+                os.environ["PREFECT_API_URL"] = server.api_url  # another one, where its first port was taken
+                refresh_global_settings_context()
+                yield
         finally:
-            if before is None:
-                del os.environ["PREFECT_API_URL"]
-            else:
-                os.environ["PREFECT_API_URL"] = before
-            refresh_global_settings_context()
+            settings_as_before(server.home)

@@ -36,6 +36,7 @@ from resources.settings.operations import (
 from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
 from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
+from resources.settings.spark_values import first_wrong
 
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
@@ -72,22 +73,8 @@ class WarehouseSettings(Section):
 
 
 EngineName = Literal["embedded", "spark"]
-VALUE_SETTINGS = {
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.caseSensitive": "false",
-    "spark.sql.timestampType": "TIMESTAMP_LTZ",
-}
-"""Of every session on every engine: other values of them would make other rows."""
-SPARK_VALUE_SETTINGS = {
-    # Instants as UTC microseconds, as every other writer does; Spark's own default is INT96, which is going away.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-}
-"""Of every session on Spark besides; the embedded engine's are not told."""
-_ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETTINGS).items()} | {
-    "spark.sql.legacy.timeParserPolicy": ("CORRECTED", "EXCEPTION"),
-}
 _SETTINGS_OF = {
+    "spark.master": "spark.master",
     "spark.driver.memory": "spark.driver_memory",
     "spark.executor.memory": "yarn.executor_memory",
     "spark.executor.memoryOverhead": "yarn.executor_memory_overhead",
@@ -127,10 +114,8 @@ class SparkSettings(Section):
             raise ValueError(
                 f"conf: {name} must not stand there: {_SETTINGS_OF[name]} says it, and what follows from it"
             )
-        for name in sorted(self.conf.keys() & _ALLOWED.keys()):
-            if self.conf[name].lower() not in (value.lower() for value in _ALLOWED[name]):
-                allowed = " or ".join(_ALLOWED[name])
-                raise ValueError(f"conf: {name} must stay {allowed}: another value would make other rows")
+        if wrong := first_wrong(self.conf.items()):
+            raise ValueError(f"conf: {wrong}")
         return self
 
 
@@ -152,10 +137,14 @@ class EmbeddedSettings(Section):
 
 
 class YarnSettings(Section):
-    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
+    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``.
+
+    queue_wait_seconds: so long a run waits in the queue, for its application master and then for an executor.
+    """
 
     check: bool = False
     queue: str = "default"
+    queue_wait_seconds: float = Field(600, gt=0)
     executors: int = Field(2, ge=1)
     executor_cores: int = Field(2, ge=1)
     executor_memory: str = Field("2g", pattern=MEMORY)

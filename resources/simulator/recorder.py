@@ -18,6 +18,7 @@ import requests
 
 from orchestration.core.errors import UsageError
 from resources.machine.clock import Clock
+from resources.machine.proxies import check_way, for_requests
 from resources.open_meteo.clocks import CLOCK_HEADER
 from resources.open_meteo.limits import server_time
 from resources.open_meteo.replies import reason
@@ -51,7 +52,9 @@ class Recorder:
         self._kept = 0
 
     def open(self) -> None:
-        """Make the folder. Raises UsageError where that cannot be, and where recordings without moments are in it."""
+        """Make the folder. Raises UsageError where that cannot be, where recordings without moments are in it, and
+        where there is no way to the source."""
+        check_way(self._url)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             names = [path.name for path in self._folder.glob("*.json")]
@@ -87,6 +90,7 @@ class Recorder:
                     self._url,
                     params=asked | ({KEY: key} if (key := self._key or given) else {}),
                     headers={"User-Agent": agent},
+                    proxies=for_requests(self._url),
                     timeout=self._timeout,
                     allow_redirects=False,
                 )

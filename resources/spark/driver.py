@@ -19,12 +19,18 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError, in_a_line
+from resources.machine.environment import cleaned, for_a_jvm
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
-from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS, Settings
+from resources.machine.pinned import check_pinned
+from resources.machine.shell import as_environment, own_folders, tidy
+from resources.settings.load import Settings
+from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
+from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
 from resources.spark.gateway import launched
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
+from resources.spark.queue_wait import QueueWait
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -140,8 +146,12 @@ def _cluster_jars() -> list[Path]:
 
 def pyspark_jars() -> list[Path]:
     """The jars that come with pyspark, without importing it."""
-    folder = Path(str(distribution("pyspark").locate_file("pyspark/jars")))
-    return sorted(folder.glob("*.jar"))
+    return sorted((pyspark_folder() / "jars").glob("*.jar"))
+
+
+def pyspark_folder() -> Path:
+    """Where the pyspark that set-up pinned is, which has a whole Spark in it; without importing it."""
+    return Path(str(distribution("pyspark").locate_file("pyspark")))
 
 
 def _archive_option() -> str:
@@ -192,7 +202,8 @@ def _java_version_text() -> str:
 
 @cache
 def _version_text(java: Path) -> str:
-    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    env = cleaned(os.environ)
+    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
 
 
 def check_java() -> str:
@@ -204,8 +215,13 @@ def check_java() -> str:
         also = ", or correct JAVA_HOME." if home else "."
         raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
     text = _java_version_text()
-    found, major = java_version(text) or "unknown", java_major(text)
-    if major is None or major < OLDEST_JAVA:
+    found, major = java_version(text), java_major(text)
+    if major is None:
+        raise EnvironmentError_(
+            f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
+            f"{remedy} and point JAVA_HOME to it.",
+        )
+    if major < OLDEST_JAVA:
         raise EnvironmentError_(
             f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
             f"{remedy} and point JAVA_HOME to it.",
@@ -220,7 +236,11 @@ def _heaps(get: Callable[[str, str], str]) -> Heaps:
 
 
 class SparkDriver:
-    """A driver JVM and its session. ``log``: where the JVM's own output goes."""
+    """A driver JVM and its session. ``log``: where the JVM's own output goes.
+
+    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none. queue: that it has to
+    wait in.
+    """
 
     def __init__(
         self,
@@ -228,7 +248,12 @@ class SparkDriver:
         log: Path,
         inherited_fds: Sequence[int] = (),
         end_seconds: float = JVM_END_SECONDS,
+        *,
+        cluster: bool = True,
+        queue: QueueWait | None = None,
     ) -> None:
+        self._cluster = cluster
+        self._queue = queue
         self._end_seconds = end_seconds
         self._conf = conf
         self._heaps = _heaps(conf.get)
@@ -240,7 +265,23 @@ class SparkDriver:
         self._log_begins = 0
 
     def start(self) -> SparkSession:
-        """Start the JVM and open the session; takes seconds. Raises RunError that names the JVM's log."""
+        """Start the JVM and open the session; takes seconds.
+
+        Raises RunError that names the JVM's log, EnvironmentError_ for another pyspark than the pinned one.
+        """
+        tidy()
+        if not is_submitted():
+            check_pinned("pyspark")
+        with as_environment(self._environment()):
+            return self._start()
+
+    def _environment(self) -> Mapping[str, str]:
+        if is_submitted():
+            return os.environ
+        home = str(pyspark_folder())
+        return for_a_jvm(os.environ, home, sys.executable, cluster=self._cluster, own=own_folders())
+
+    def _start(self) -> SparkSession:
         from pyspark import SparkConf, SparkContext
         from pyspark.sql import SparkSession
 
@@ -259,10 +300,18 @@ class SparkDriver:
                 for key, value in self._conf.items():
                     conf.setIfMissing(key, value)
                 self._heaps = _heaps(conf.get)
+            if self._queue is not None:
+                self._queue.start()
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
+            if not is_submitted():
+                check_session(self._session, self._conf)
+        except ConfigurationError:
+            raise
         except Exception as error:
+            if (refused := self.refused) is not None:
+                raise refused from error
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
             if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
@@ -273,7 +322,10 @@ class SparkDriver:
         return self._session
 
     def explained(self, error: Exception) -> RunError | None:
-        """What to tell instead of ``error``, where memory is the reason or the JVM has ended; None for any other."""
+        """What to tell instead of ``error``, where memory or YARN's queue is the reason, or the JVM has ended; None for
+        any other."""
+        if (refused := self.refused) is not None:
+            return refused
         text = text_of(error)
         if not is_gone(text):
             told = told_of_memory(text, "", None, self._heaps)
@@ -285,6 +337,11 @@ class SparkDriver:
             return None
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         return RunError(f"Spark's driver JVM ended in mid-run: {how}; its log is {self._log}", AGAIN)
+
+    @property
+    def refused(self) -> QueueFull | None:
+        """Why it was ended in YARN's queue, where it was."""
+        return None if self._queue is None else self._queue.refused
 
     def _ended(self) -> int | None:
         """The exit status of the JVM; None where it lives, or is not our child."""
@@ -310,7 +367,9 @@ class SparkDriver:
         return self._application_id
 
     def cancel(self) -> None:
-        """Cancel all of the session's jobs."""
+        """Cancel all of the session's jobs; one that waits in a queue is ended there."""
+        if self._session is None and self._queue is not None:
+            self._queue.cancel()
         if self._session is not None:
             with contextlib.suppress(Exception):
                 self._session.sparkContext.cancelAllJobs()
@@ -319,6 +378,8 @@ class SparkDriver:
         """Stop the session and wait until the JVM is gone, which it may be already."""
         from pyspark import SparkContext
 
+        if self._queue is not None:
+            self._queue.end()
         if self._session is not None:
             gateway = SparkContext._gateway
             with contextlib.suppress(Exception):

@@ -38,7 +38,7 @@ CALLS = (
 def no_server() -> Iterator[None]:
     """The doctor asks for no Prefect server, whose client is slow to import."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestration.reports.doctor._prefect", lambda: "not asked")
+        patch.setattr("orchestration.reports.doctor.prefect_found", lambda: "not asked")
         yield
 
 

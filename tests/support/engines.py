@@ -13,7 +13,7 @@ from orchestration.engine.engines.spark import SparkEngine
 from orchestration.project import load
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import EmbeddedProcess
-from resources.settings.load import VALUE_SETTINGS
+from resources.settings.spark_values import VALUE_SETTINGS
 
 
 class SharedEngine(Protocol):

@@ -100,7 +100,7 @@ def plain_row(location_key: str, ts_utc: datetime, aqi: int | None = 42) -> Row:
         row[column] = None if aqi is None else aqi // 2
     row["aqi_pm25"] = aqi
     row.update(_TYPICAL)
-    row["model_domain"] = "cams_global"
+    row["model_domain"] = "auto"
     row["request_timezone"] = "UTC"
     return row
 

@@ -71,7 +71,8 @@ class RunEntry:
 
     started_at, ended_at: ISO 8601, UTC; ended_at is empty while it runs. pid, host: of its process.
     attempts: by asset key. flow_run_id: of the run of a deployment that it belongs to. rebuilt: assets that
-    have another table since: what was attempted before was about one that is gone.
+    have another table since: what was attempted before was about one that is gone. made_with: the engine, and what
+    decides its values, for people.
     """
 
     run_id: str
@@ -85,6 +86,7 @@ class RunEntry:
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     flow_run_id: str = ""
     rebuilt: tuple[str, ...] = ()
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -100,6 +102,7 @@ class RunEntry:
             "flow_run_id": self.flow_run_id,
             "attempts": {asset: attempt.to_json() for asset, attempt in self.attempts.items()},
             **({"rebuilt": list(self.rebuilt)} if self.rebuilt else {}),
+            **({"made_with": dict(self.made_with)} if self.made_with else {}),
         }
 
     @classmethod
@@ -120,6 +123,7 @@ class RunEntry:
                 flow_run_id=data.get("flow_run_id", ""),
                 attempts={asset: Attempt.from_json(attempt) for asset, attempt in data["attempts"].items()},
                 rebuilt=tuple(data.get("rebuilt", ())),
+                made_with=dict(data.get("made_with", {})),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no entry of a run ({error!r})") from error

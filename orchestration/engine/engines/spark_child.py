@@ -121,7 +121,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else is printed goes to the log
     conf, log = pickle.load(sys.stdin.buffer)  # noqa: S301  (of our own parent)
-    driver = SparkDriver(conf, log)
+    driver = SparkDriver(conf, log, cluster=False)
     session: Any = None
     try:
         while True:

@@ -25,7 +25,7 @@ from orchestration.engine.engines.embedded import EmbeddedEngine
 from resources.delta.warehouse import Warehouse
 from resources.embedded.process import DEATH_SECONDS, EmbeddedProcess
 from resources.embedded.scratch import FOLDER, Scratch
-from resources.settings.load import VALUE_SETTINGS
+from resources.settings.spark_values import VALUE_SETTINGS
 
 pytestmark = pytest.mark.engine
 

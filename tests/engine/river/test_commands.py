@@ -35,7 +35,7 @@ OF_OURS = (
     r"\.aqi\.lock\b",  # the lock of a warehouse, which old versions take too
     r"· aqi \d+\.\d+\.\d+,",  # what made a report
     r"\burn:aqi:",  # who tells of lineage in OpenLineage's form: the package
-    r"\baqi_(?=partitions|hours|lag|step|runs?)",  # the names of metrics begin with the command's
+    r"\baqi_(?=partitions|hours|lag|scale|step|runs?)",  # the names of metrics begin with the command's
 )
 """Forms of the command's name in what it keeps, beside those that people read."""
 CALLED = ("backfill", "lineage", "materialize", "plan", "repair", "runs", "show", "status", "wipe")

@@ -169,7 +169,9 @@ def test_commits_are_missing_and_the_table_cannot_be_read(table: Table) -> None:
     assert caught.value.message.startswith(
         f"{table.folder}: commits are missing from the table's log, and the table itself cannot be read ("
     )
-    assert caught.value.remedy.startswith("Restore its _delta_log or _aqi from a copy")
+    assert caught.value.remedy.startswith(
+        "Put its _delta_log or _aqi back from a copy, or make the table anew: `aqi repair`"
+    )
 
 
 few_keys = st.frozensets(st.builds(key, st.integers(1, 4), st.sampled_from(PLACES)), min_size=1, max_size=4)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.settings.load import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
+from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
 from tests.support.given_settings import CORRECT, given, profile_file, refusal
 
 ENGINE_REMEDY = "Use --engine spark, or leave engine out."

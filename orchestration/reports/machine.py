@@ -1,0 +1,104 @@
+"""What `aqi doctor` finds of the shell and the machine: variables in the way, encoding, clock, file handles, disks."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from orchestration.core.calendar import iso
+from orchestration.core.errors import EnvironmentError_
+from orchestration.reports.findings import Finding, look_at
+from orchestration.reports.folders import check_room
+from resources.machine.environment import UTF8, UTF8_LOCALE, told
+from resources.machine.shell import open_files
+from resources.settings.load import Settings
+
+FEWEST_FILES = 256
+"""So many a run may have open at least; one of ours has 60 to 100, and a server beside it."""
+MOST_APART_SECONDS = 60
+"""Between the clock of this machine and that of a disk: locks of other machines are judged by such times."""
+
+
+def examine_shell() -> list[Finding]:
+    """A finding for each variable of the shell that could be in the way, with what is done about it."""
+    found = [Finding(f"variable {name}", True, done) for name, done in told(os.environ).items()]
+    return found or [Finding("shell", True, "no variable is in the way")]
+
+
+def examine_machine(*, needs_java: bool) -> list[Finding]:
+    """Encoding, file handles and the folder for temporary files; never raises LakehouseError."""
+    return [
+        look_at("locale", partial(_locale, needs_java=needs_java)),
+        look_at("file handles", _file_handles),
+        look_at("temporary files", _temporary_files),
+    ]
+
+
+def clock_found(settings: Settings) -> str:
+    """The moment that runs take for now, and whose it is."""
+    if settings.clock.now is not None:
+        return f"stands still at {iso(settings.now())} (clock.now, AQI_CLOCK__NOW): only tests want that"
+    return f"{iso(settings.now())}, this machine's"
+
+
+def check_clock(what: str, written: float, now: float | None = None) -> None:
+    """Raises EnvironmentError_ where a file that was just written has another time than this machine.
+
+    written, now: seconds since 1970 (UTC); ``now`` of this machine.
+    """
+    apart = written - (time.time() if now is None else now)
+    if abs(apart) > MOST_APART_SECONDS:
+        raise EnvironmentError_(
+            f"the clock of {what} is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's",
+            "Set both by a time server (`timedatectl`, `date -u`).",
+        )
+
+
+def _locale(*, needs_java: bool) -> str:
+    of_paths, of_output = (str(one).lower() for one in (sys.getfilesystemencoding(), sys.stdout.encoding))
+    said = next((f"{name}={os.environ[name]}" for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
+    if of_paths != UTF8:
+        raise EnvironmentError_(f"names of files are {of_paths} ({said or 'no locale is set'})", "Set LC_ALL=C.UTF-8.")
+    if needs_java and not _is_there(UTF8_LOCALE):
+        raise EnvironmentError_(
+            f"there is no locale {UTF8_LOCALE}, by which Java takes the names of files",
+            "Install it (locale-gen C.UTF-8, or glibc's locales).",
+        )
+    return f"names of files {of_paths}, output {of_output}; of the shell: {said or 'no locale is set'}"
+
+
+def _is_there(name: str) -> bool:
+    was = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_CTYPE, was)
+    return True
+
+
+def _file_handles() -> str:
+    soft, hard = open_files()
+    bound = "any number" if soft == -1 else str(soft)
+    if 0 <= soft < FEWEST_FILES:
+        how = (
+            f"ulimit -n {FEWEST_FILES}"
+            if hard == -1 or hard >= FEWEST_FILES
+            else "the hard limit (limits.conf, nofile)"
+        )
+        raise EnvironmentError_(f"{soft} files may be open at once", f"Raise it to {FEWEST_FILES} or more: {how}.")
+    return f"{bound} may be open at once"
+
+
+def _temporary_files() -> str:
+    folder, said = Path(tempfile.gettempdir()), os.environ.get("TMPDIR", "")
+    check_room(folder)
+    if said and folder != Path(said).absolute():
+        return f"{folder}, because nothing can be written in TMPDIR ({said})"
+    return f"{folder}{' (TMPDIR)' if said else ''}"

@@ -1,0 +1,101 @@
+"""What `aqi doctor` finds of the network: which way each address goes, and Prefect's server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from json import JSONDecodeError
+from urllib.parse import urlsplit
+
+from orchestration.core.errors import EnvironmentError_, LakehouseError
+from orchestration.engine.project import Project
+from orchestration.reports.source_health import sources_of
+from resources.hadoop.configuration import HadoopConf
+from resources.machine.addresses import without_secrets
+from resources.machine.proxies import check_way, for_requests, names_a_proxy, settle
+from resources.prefect.home import DATABASE, how_to_look, is_ready, own_home, prefect_version
+from resources.prefect.server import configured_api_url
+from resources.settings.load import Settings
+
+SECONDS = 5
+
+
+def ways_found(project: Project, settings: Settings) -> str:
+    """Which way each address of the settings goes. Raises EnvironmentError_ where there is none to some."""
+    if not names_a_proxy(os.environ):
+        return "none in the environment: all goes directly"
+    ways, wrong = [], []
+    for what, url in _addresses(project, settings):
+        try:
+            ways.append(f"{what}: {check_way(url).in_words()}")
+        except EnvironmentError_ as error:
+            wrong.append(error)
+    if api := configured_api_url():
+        try:
+            settle(api)
+            ways.append(f"{without_secrets(api)}: {check_way(api, {}).in_words()}")
+        except EnvironmentError_ as error:
+            wrong.append(error)
+    if settings.alerts.email is not None:
+        ways.append(f"{settings.alerts.email.host}: direct (mail knows no proxy)")
+    if wrong:
+        raise EnvironmentError_("; ".join(error.message for error in wrong), wrong[0].remedy)
+    return "; ".join(dict.fromkeys(ways))
+
+
+def _addresses(project: Project, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is asked over HTTP, as it may be shown, and its URL. Paths of webhooks may be secret."""
+    for name in sources_of(project):
+        with suppress(LakehouseError):  # told where the source is looked at
+            address = project.sources[name](settings).address
+            yield address, address
+    for webhook in settings.alerts.webhooks.values():
+        if webhook is not None:
+            parts = urlsplit(webhook.url.get_secret_value())
+            host = f"{parts.scheme}://{parts.hostname}"
+            yield host, host
+    if (url := settings.openlineage.url) is not None and settings.openlineage.way == "http":
+        yield without_secrets(url), url
+    if settings.on_yarn:
+        with suppress(LakehouseError):  # told of the cluster
+            for url in HadoopConf.load().resource_managers():
+                yield without_secrets(url), url
+
+
+def prefect_found() -> str:
+    """Prefect's server and its version; of our own where its history is. Raises EnvironmentError_ for what is wrong."""
+    url = configured_api_url()
+    if not url:
+        home = own_home()
+        there = "" if is_ready(home) else " (made or migrated by the next run)"
+        return (
+            f"no server is configured: every run brings its own (Prefect {prefect_version()}), with its history in "
+            f"{home / DATABASE}{there}; to look: {how_to_look(home)}"
+        )
+    import requests
+
+    shown, root = without_secrets(url), url.rstrip("/")
+    try:
+        requests.get(f"{root}/health", timeout=SECONDS, proxies=for_requests(root)).raise_for_status()
+    except (requests.RequestException, ValueError) as error:
+        raise EnvironmentError_(
+            f"{shown} does not answer ({type(error).__name__})",
+            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
+        ) from error
+    return f"{shown}{_told_of_version(root)}"
+
+
+def _told_of_version(root: str) -> str:
+    """Of the server, and of the client where that is another; empty where the server does not tell."""
+    import requests
+
+    try:
+        answer = requests.get(f"{root}/admin/version", timeout=SECONDS, proxies=for_requests(root))
+        found = answer.json() if answer.ok else None
+    except (requests.RequestException, JSONDecodeError, ValueError):
+        return ""
+    if not isinstance(found, str) or not found[:1].isdigit() or len(found) > 40:
+        return ""
+    ours = prefect_version()
+    return f", Prefect {found}" + ("" if found == ours else f" (this machine's client is {ours})")

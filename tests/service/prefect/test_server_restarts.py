@@ -1,0 +1,114 @@
+"""Prefect's server is started again while a deployed run goes on, which has a slot and its lease: real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resources.machine.processes import end_with_parent
+from resources.prefect import leases
+from resources.storage.lock import WarehouseLock
+from tests.service.prefect.conftest import PrefectServer
+from tests.support.deploy_operator import MakeOperator, Operator
+from tests.support.prefect_site import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(120)]
+
+RENEWED_AFTER = 0.005
+"""Of a lease's 300 s; Prefect's own share is three quarters."""
+RUN = f"""
+import runpy
+from prefect.concurrency import _leases
+_leases._RENEWAL_FRACTION = {RENEWED_AFTER}
+runpy.run_module("prefect.engine", run_name="__main__")
+"""
+
+
+class Deployed:
+    """A deployment whose runs hold a slot, on a warehouse of its own; each is a process as a worker starts it."""
+
+    def __init__(self, operator: Operator, **settings: Any) -> None:
+        self.operator, self.server = operator, operator.server
+        self.warehouse = operator.folder / "warehouse"
+        operator.settings = {"warehouse": {"uri": str(self.warehouse)}, "engine": "embedded", **settings}
+        done = operator.process("--all")
+        assert done.returncode == 0, done.stderr
+        self.deployment = operator.one("hourly")["id"]
+        self.log = operator.folder / "run.log"
+
+    def run(self) -> str:
+        """A run, which a worker has taken; gives its id."""
+        body = {"parameters": {"selection": "gold.dim_time", "hourly": False}, "state": {"type": "SCHEDULED"}}
+        run = str(self.server.call("POST", f"/deployments/{self.deployment}/create_flow_run", body)["id"])
+        self.bring(run, "PENDING")
+        return run
+
+    def bring(self, run: str, state: str) -> None:
+        self.server.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state}})
+
+    def state(self, run: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.server.call("GET", f"/flow_runs/{run}")["state"]
+        return found
+
+    @property
+    def taken(self) -> int:
+        limit = self.server.call("GET", f"/deployments/{self.deployment}")["global_concurrency_limit"]
+        return int(limit["active_slots"])
+
+    @contextmanager
+    def process(self, run: str) -> Iterator[subprocess.Popen[bytes]]:
+        env = {**self.server.env, "PREFECT__FLOW_RUN_ID": run, "XDG_STATE_HOME": str(self.operator.folder)}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", RUN],
+                env={**env, "AQI_PROFILE": str(self.operator.profile)},
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def logged(self, run: str) -> list[str]:
+        body = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200}
+        return [line["message"] for line in self.server.call("POST", "/logs/filter", body)]
+
+
+@pytest.fixture
+def deployed(operator: MakeOperator, request: pytest.FixtureRequest) -> Deployed:
+    return Deployed(operator(request.node.name.removeprefix("test_").replace("_", "-")[:40]))
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with WarehouseLock(folder, "the-backfill", "2025-08-20T06:00:00Z", 0):
+        yield
+
+
+def test_a_run_goes_on_through_a_restart(deployed: Deployed, prefect_server: PrefectServer) -> None:
+    """It waits for the warehouse meanwhile, and for longer than Prefect tries to renew its lease."""
+    run = deployed.run()
+    with ExitStack() as ends:
+        holder = ends.enter_context(ExitStack())
+        holder.enter_context(held(deployed.warehouse))
+        process = ends.enter_context(deployed.process(run))
+        wait_until(lambda: any("in use by" in line for line in deployed.logged(run)), 60, deployed.log.read_text)
+        prefect_server.stop()
+        prefect_server.start()
+        wait_until(lambda: leases.LOST in deployed.logged(run), 30, deployed.log.read_text)
+        assert process.poll() is None
+        assert deployed.taken == 1  # what the server's database knows of the slot outlives it
+        holder.close()
+        assert process.wait(60) == 0
+    assert deployed.state(run)["type"] == "COMPLETED", deployed.state(run)
+    assert deployed.taken == 0
