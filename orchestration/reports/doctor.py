@@ -30,7 +30,8 @@ from resources.hadoop.configuration import HadoopConf, check_reachable, user_nam
 from resources.hadoop.resource_manager import ResourceManager
 from resources.prefect.server import configured_api_url
 from resources.settings.load import Settings
-from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark.driver import JARS_FOLDER, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark.java import check_java
 from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
 from resources.storage.files import open_files
 

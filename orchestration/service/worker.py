@@ -22,6 +22,7 @@ from orchestration.project import load
 from orchestration.service.slots import free_slots
 from resources.machine.clock import system_clock
 from resources.machine.interrupts import heed_signals
+from resources.machine.secrets import hidden, hide_in_logs
 from resources.prefect.server import named_api_url
 from resources.prefect.slots import Restarted
 
@@ -35,7 +36,8 @@ BY = "aqi worker"
 
 
 def main(arguments: list[str]) -> None:
-    """Run the worker until it is told to stop."""
+    """Run the worker until it is told to stop. What Prefect says in it has no secret."""
+    hide_in_logs()
     heed_signals()
     pool, name = (arguments[arguments.index(option) + 1] for option in ("--pool", "--name"))
     began = system_clock()
@@ -117,7 +119,7 @@ def _presence(who: str) -> tuple[IO[str] | None, bool]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(hidden(line), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
