@@ -30,7 +30,8 @@ class Manager(Protocol):
 class QueueWait:
     """Looks after the application with ``tag`` in a queue until it has an executor.
 
-    seconds: so long it may wait for its master, and then for an executor. told: once of each. refused: why it was ended, once it was.
+    seconds: so long it may wait for its master, and then for an executor. told: once of each.
+    refused: why it was ended, once it was.
     """
 
     def __init__(
