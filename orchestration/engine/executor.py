@@ -144,6 +144,14 @@ def materialize(
             record.runner = runner
             if events is not None:
                 events.runner = runner
+
+            def cancel() -> None:
+                if events is not None:
+                    events.broken_off()
+                if source is not None:
+                    source.cancel()
+                engine.cancel()
+
             work = Work(
                 plan,
                 runner,
@@ -153,15 +161,8 @@ def materialize(
                 chunks=lambda: chunk_outcomes(request, plan, _outcomes(plan, runner), runner.tables),
                 lag_hours=record.lag_hours,
                 spans=spans,
+                cancel=cancel,
             )
-
-            def cancel() -> None:
-                if events is not None:
-                    events.broken_off()
-                if source is not None:
-                    source.cancel()
-                engine.cancel()
-
             try:
                 with first_on_interrupt(cancel), spans.span(Phase.PREFECT):
                     if flow_run_id:

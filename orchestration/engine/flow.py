@@ -10,6 +10,7 @@ fails the task where the server is away.
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from orchestration.engine.fetching import FETCHES_AT_ONCE, Fetching, FetchTask
 from orchestration.engine.profiling import Spans
 from orchestration.engine.slots import Slots
 from orchestration.engine.steps import StepRunner, explain
+from resources.machine.interrupts import first_on_interrupt
 from resources.machine.secrets import telling_no_secret
 from resources.prefect.client import open_api
 
@@ -60,7 +62,8 @@ class Work:
     """What a flow does: the steps of a plan. Outcomes are left on ``runner``.
 
     chunks: what became of the chunks of a backfill; lag_hours: how far assets lie behind, by key. Both are asked when
-    all steps are done, and kept as artifacts. spans: measure it.
+    all steps are done, and kept as artifacts. spans: measure it. cancel: ends what steps wait for, as
+    Prefect's own handler of SIGTERM, which a flow has, waits for them first.
     """
 
     plan: Plan
@@ -71,6 +74,7 @@ class Work:
     chunks: Callable[[], Sequence[ChunkOutcome]] = tuple
     lag_hours: Callable[[Sequence[StepOutcome]], Mapping[str, float | None]] = lambda _outcomes: {}
     spans: Spans = field(default_factory=Spans)
+    cancel: Callable[[], None] = lambda: None
 
     @property
     def tasks(self) -> int:
@@ -184,7 +188,8 @@ def submit_tasks(work: Work, name: str) -> None:
     steps = sorted(plan.steps, key=lambda step: bool(step.inputs) or runner.needs_source(step))
     fetched = [step for step in steps if runner.needs_source(step)]
     chunks_ahead = ahead_of([len(step.fetched) for step in fetched])
-    with work.spans.span(Phase.STEPS), _cancelled_first(source):
+    ended_first = first_on_interrupt(work.cancel, (signal.SIGTERM,))
+    with work.spans.span(Phase.STEPS), ended_first, _cancelled_first(source):
         for item in steps:
             if runner.needs_source(item):
                 number = fetched.index(item)

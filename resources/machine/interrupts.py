@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 
@@ -26,7 +26,9 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def first_on_interrupt(act: Callable[[], None]) -> Iterator[None]:
+def first_on_interrupt(
+    act: Callable[[], None], numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+) -> Iterator[None]:
     """Within it SIGINT and SIGTERM call ``act``, in a thread of its own, and then do what they did before; a SIGTERM
     that would end the process at once raises Terminated.
 
@@ -34,7 +36,7 @@ def first_on_interrupt(act: Callable[[], None]) -> Iterator[None]:
     """
     with contextlib.ExitStack() as after:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in numbers:
                 before = signal.getsignal(number)
                 if number == signal.SIGTERM and before is signal.SIG_DFL:
                     after.callback(signal.signal, number, before)
