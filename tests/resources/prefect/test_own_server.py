@@ -133,7 +133,7 @@ def test_nothing_of_the_shell_reaches_the_server() -> None:
         "PREFECT_HOME": "/home",
         "PREFECT_PROFILES_PATH": "/home/no-profiles.toml",
         "PREFECT_API_URL": "",
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////home/prefect.db",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///prefect.db",
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "true",
     }
 
