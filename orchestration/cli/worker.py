@@ -44,4 +44,5 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     if limit is not None:
         arguments += ["--limit", str(limit)]
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "prefect", *arguments])  # noqa: S606  # its signals are its own
+    # -P: a module in the folder that it is started in is none of Prefect's
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "prefect", *arguments])  # noqa: S606  # its signals are its own
