@@ -27,7 +27,14 @@ from resources.hadoop.resource_manager import ResourceManager
 from resources.machine.environment import for_a_jvm
 from resources.machine.shell import begin, own_folders
 from resources.settings.load import Settings
-from resources.spark.driver import check_java, check_java_libraries, pyspark_folder, spark_archive, spark_conf
+from resources.spark.driver import (
+    check_java_libraries,
+    pyspark_folder,
+    spark_archive,
+    spark_conf,
+)
+from resources.spark.gateway import properties_file
+from resources.spark.java import check_java
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
     archive_uri,
@@ -157,7 +164,6 @@ def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | N
         "spark.yarn.dist.files": f"{packages}#{PACKAGES}.zip",
         "spark.driver.memoryOverhead": "1g",
         "spark.driver.extraJavaOptions": JAVA_OPTIONS,
-        "spark.redaction.regex": "(?i)secret|password|token|key",
     }
     file = profile or os.environ["AQI_PROFILE"]
     if "/" in file or file.endswith((".yml", ".yaml")):
@@ -178,12 +184,10 @@ def _with_profile(command: list[str], profile: str | None) -> list[str]:
 def _files(conf: Mapping[str, str]) -> Iterator[tuple[Path, Path]]:
     """Files with the configuration, for this user's eyes only, and with what spark-submit logs."""
     with tempfile.TemporaryDirectory(prefix="aqi-submit-") as scratch:
-        properties, logging = Path(scratch) / "spark.conf", Path(scratch) / "log4j2.properties"
-        lines = [f"{name}={value}".replace("\\", "\\\\") for name, value in conf.items()]
-        properties.touch(mode=0o600)
-        properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        logging = Path(scratch) / "log4j2.properties"
         logging.write_text(_LOGGING, encoding="utf-8")
-        yield properties, logging
+        with properties_file(conf) as properties:
+            yield properties, logging
 
 
 def _say(line: str) -> None:

@@ -17,16 +17,18 @@ from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from resources.machine.interrupts import Terminated, heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
+from resources.machine.secrets import hidden, hide_in
 from resources.machine.shell import begin
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
     from orchestration.engine.workspace import Workspace
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def command(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -37,21 +39,22 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             status = function(*args, **kwargs)
         except LakehouseError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {hidden(str(error))}", err=True)
             sys.exit(error.exit_status)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             click.echo(f"interrupted; {how_to_go_on()}", err=True)
-            sys.exit(INTERRUPTED)
+            sys.exit(_status_of(error))
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
         except Exception as error:
             if not _of_storage(error):
+                hide_in(error)
                 raise
             remedy = "`aqi doctor` says what is wrong with the tables."
             if "Permission denied" in in_a_line(error):
                 remedy = f"Give this user rights to read and write it. {remedy}"
-            click.echo(f"error: {in_a_line(error)}\n  {remedy}", err=True)
+            click.echo(f"error: {hidden(in_a_line(error))}\n  {remedy}", err=True)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 
@@ -203,6 +206,7 @@ def run(of: Project | None = None) -> None:
     begin()  # of another project than this one, whose command this may be the first of
     choose_pool()
     settle()
+    heed_signals()
     try:
         main(obj=of)
     except SystemExit as ended:
@@ -210,10 +214,14 @@ def run(of: Project | None = None) -> None:
         raise
 
 
-def leave_interrupted() -> NoReturn:
+def _status_of(error: KeyboardInterrupt) -> int:
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
+def leave_interrupted(error: KeyboardInterrupt) -> NoReturn:
     """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
     exit would wait for that server until its requests give up."""
     click.echo(f"interrupted; {how_to_go_on()}", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    os._exit(_status_of(error))

@@ -44,5 +44,6 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     if limit is not None:
         arguments += ["--limit", str(limit)]
     sys.stdout.flush()
+    module = "orchestration.service.worker"
     # -P: a module in the folder that it is started in is none of Prefect's
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "prefect", *arguments])  # noqa: S606  # its signals are its own
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606  # its signals are its own

@@ -193,7 +193,15 @@ class CommitConflict(WarehouseError):
     """Another run committed first; nothing was committed."""
 
 
-class WarehouseLocked(RunError):
+class Refused(RunError):
+    """A run waited as long as it may for what others use, and did nothing: it did not fail."""
+
+
+class QueueFull(Refused):
+    """YARN had no room for a run within yarn.queue_wait_seconds."""
+
+
+class WarehouseLocked(Refused):
     """Another run holds the warehouse; the message names it."""
 
 

@@ -168,6 +168,8 @@ def materialize(
                         submit_tasks(work, title)
                     else:
                         flow_run_id = run_flow(work, name=title, flow_name=flow_name)
+                if engine.refused is not None:
+                    raise engine.refused
             except BaseException:
                 cancel()
                 raise

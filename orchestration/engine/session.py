@@ -20,6 +20,8 @@ from orchestration.engine.steps import ROWS_A_PARTITION, explain
 from orchestration.engine.workspace import Workspace
 from resources.delta.warehouse import Warehouse, is_conflict
 from resources.embedded.process import EmbeddedProcess, check_installed
+from resources.hadoop.configuration import HadoopConf
+from resources.hadoop.resource_manager import ResourceManager
 from resources.machine.memory import economize
 from resources.settings.load import Settings
 from resources.settings.memory import bytes_of
@@ -27,14 +29,15 @@ from resources.settings.spark_values import VALUE_SETTINGS
 from resources.spark.checks import check_submitted
 from resources.spark.driver import (
     SparkDriver,
-    check_java,
     check_java_libraries,
     is_submitted,
     spark_archive,
     spark_conf,
     submitted_conf,
 )
-from resources.spark.on_yarn import check_cluster, check_master, yarn_conf
+from resources.spark.java import check_java
+from resources.spark.on_yarn import check_cluster, check_master, run_tag, yarn_conf
+from resources.spark.queue_wait import QueueWait
 
 
 class Session:
@@ -156,16 +159,21 @@ def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
     """Makes the engine that the settings name."""
 
     def spark(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
+        queue = None
         if is_submitted():
             conf = submitted_conf(settings, run_id, rows_expected)
         else:
             on_yarn = None
             if settings.on_yarn:
+                manager, yarn = ResourceManager(HadoopConf.load()), settings.yarn
+                seconds = yarn.queue_wait_seconds
+                queue = QueueWait(manager, run_tag(run_id), yarn.queue, seconds, listener.warned)
                 archive = spark_archive(settings, warehouse.uri, listener.starting)
                 on_yarn = yarn_conf(settings, run_id, warehouse.uri, archive)
             conf = spark_conf(settings, run_id, rows_expected, on_yarn)
         cluster = settings.on_yarn or warehouse.folder is None
-        driver = SparkDriver(conf, log_folder() / f"{run_id}-spark.log", inherited, cluster=cluster)
+        log = log_folder() / f"{run_id}-spark.log"
+        driver = SparkDriver(conf, log, inherited, cluster=cluster, queue=queue)
         return SparkEngine(warehouse, driver, rows_at_once(settings.heap_bytes))
 
     def embedded(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:

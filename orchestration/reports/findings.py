@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestration.core.errors import LakehouseError
+from resources.machine.secrets import hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class Finding:
 
 
 def look_at(what: str, look: Callable[[], str]) -> Finding:
-    """What ``look`` found, or what it raised: LakehouseError or OSError."""
+    """What ``look`` found, or what it raised: LakehouseError or OSError. Without what is secret."""
     try:
-        return Finding(what, True, look())
+        return Finding(what, True, hidden(look()))
     except LakehouseError as error:
-        return Finding(what, False, error.message, error.remedy)
+        return Finding(what, False, hidden(error.message), hidden(error.remedy))
     except OSError as error:
-        return Finding(what, False, str(error))
+        return Finding(what, False, hidden(str(error)))

@@ -1,8 +1,8 @@
 """The flows of deployments: what a worker runs. Each does what the command of its name does.
 
 A deployment's run is one flow run with the fetches and steps as its own tasks. Its state says how it ended: Completed
-with what was done, or Failed with what failed, where and why. Wrong parameters fail before Spark starts. An hourly run
-that another run kept from the warehouse for too long is Cancelled, naming it.
+with what was done, or Failed with what failed, where and why. Wrong parameters fail before Spark starts. A run that
+others kept from the warehouse, or from YARN, for too long is Cancelled, saying by whom and what to do.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from resources.prefect.leases import outlive_leases
 from resources.prefect.quiet import quiet_prefect
 
 quiet_prefect()
+outlive_leases()
 
 from prefect import flow, get_run_logger  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
@@ -23,7 +25,7 @@ from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
 from orchestration.core.calendar import iso  # noqa: E402
-from orchestration.core.errors import LakehouseError, WarehouseLocked  # noqa: E402
+from orchestration.core.errors import LakehouseError, Refused  # noqa: E402
 from orchestration.core.planning.plan import Plan, Step  # noqa: E402
 from orchestration.core.planning.request import Request  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
@@ -33,6 +35,7 @@ from orchestration.engine.flow import task_threads  # noqa: E402
 from orchestration.engine.workspace import Workspace  # noqa: E402
 from orchestration.project import load, open_workspace  # noqa: E402
 from orchestration.service.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
+from resources.machine.secrets import hidden, telling_no_secret  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +95,7 @@ def maintenance(profile: str | None = None) -> State[Any]:
     return _run("maintenance", dict(locals()))
 
 
+@telling_no_secret()
 def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
     """Read the parameters and do it; every error that is ours becomes the state's message."""
     # A worker starts its runs in folders of their own, which go with them: a warehouse must not lie there.
@@ -106,12 +110,10 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
         summary = run_request(workspace, request, logged, title=title, flow_run_id=flow_run_id, wait=parameters.wait)
         if isinstance(parameters, Materialize) and parameters.hourly:
             _leave_report(workspace)
-    except WarehouseLocked as error:
-        # The next hour's makes it: until a target is missed that is nobody's trouble. Whoever asked for days is told.
-        hourly = isinstance(parameters, Materialize) and parameters.hourly
-        return Cancelled(message=str(error)) if hourly else Failed(message=str(error))
+    except Refused as error:
+        return Cancelled(message=hidden(str(error)))
     except LakehouseError as error:
-        return Failed(message=str(error))
+        return Failed(message=hidden(str(error)))
     return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
 
 

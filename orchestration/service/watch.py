@@ -39,6 +39,7 @@ from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.delta.warehouse import Warehouse
 from resources.machine.addresses import without_secrets
 from resources.machine.clock import Clock, system_clock
+from resources.machine.secrets import hidden
 from resources.prefect.client import why_unseen
 from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
@@ -85,8 +86,8 @@ class Watch:
 
     Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
     wanted and not there. read_broken: damaged tables. read_scales: what changed of late. unmade: what of partitions is
-    not made; None: nobody can tell. clock: the real time, also where the settings have another for the tables.
-    sending_seconds: a channel holds a look up no longer.
+    not made; None: nobody can tell. free_slots: ends runs whose process is gone, and says so. clock: the real time,
+    also where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
     """
 
     def __init__(
@@ -102,16 +103,18 @@ class Watch:
         read_scales: ReadScales = tuple,
         read_broken: ReadBroken = tuple,
         unmade: StillUnmade | None = None,
+        free_slots: Callable[[], Sequence[str]] = tuple,
         api_url: str = "",
         clock: Clock = system_clock,
         sending_seconds: float = SENDING_SECONDS,
     ) -> None:
-        self._settings, self._say, self._clock = settings, say, clock
+        self._settings, self._clock = settings, clock
+        self._say: Callable[[str], None] = lambda line: say(hidden(line))
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete
         self._read_missing, self._read_broken, self._read_scales = read_missing, read_broken, read_scales
-        self._unmade = unmade
+        self._unmade, self._free_slots = unmade, free_slots
         self._api_url = without_secrets(api_url)
         self._file = state_file(settings, api_url)
         self._unsaved: WatchState | None = None
@@ -156,6 +159,8 @@ class Watch:
         server, unmade = None, None
         tables: dict[str, Any] = {}
         try:
+            for line in self._free_slots():
+                self._say(line)
             server = self._read_server(state)
         except Exception as error:  # becomes an incident  # noqa: BLE001
             where = f"{self._api_url}: {why_unseen(error)}"
@@ -265,6 +270,7 @@ def make_watch(settings: Settings, channels: Mapping[str, Channel], api_url: str
         read_scales=sources.scales,
         read_broken=sources.broken,
         unmade=sources.still_unmade,
+        free_slots=sources.free_slots,
         api_url=api_url,
     )
 

@@ -15,6 +15,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.engine.workspace import Workspace
 from orchestration.project import open_workspace
 from orchestration.service.deployments import deployment_name, environment_tags
+from orchestration.service.slots import free_slots
 from resources.machine.clock import system_clock
 from resources.prefect.client import PAGE
 from resources.prefect.runs import Unmade, read_server
@@ -66,6 +67,10 @@ class Sources:
             self._unmade(),
             self._page,
         )
+
+    def free_slots(self) -> Sequence[str]:
+        """End what holds a slot and is gone; a sentence for each."""
+        return free_slots(self._settings, self._api_url, "aqi watch")
 
     def missing(self) -> Sequence[Lacking]:
         """What is wanted and not there, of each table, and what makes it."""

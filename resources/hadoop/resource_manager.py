@@ -24,7 +24,10 @@ _SECURE = "This cluster asks for Kerberos: pip install requests-gssapi, and kini
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application as YARN reports it. state: RUNNING, FINISHED, …; final: UNDEFINED, SUCCEEDED, FAILED, KILLED."""
+    """An application as YARN reports it. state: RUNNING, FINISHED, …; final: UNDEFINED, SUCCEEDED, FAILED, KILLED.
+
+    containers: that it has now, its master's among them.
+    """
 
     id: str
     name: str
@@ -32,6 +35,12 @@ class Application:
     final: str
     tags: frozenset[str]
     diagnostics: str = ""
+    containers: int = 0
+
+    @property
+    def has_executors(self) -> bool:
+        """Whether it has more than its application master."""
+        return self.state == "RUNNING" and self.containers > 1
 
 
 class ResourceManager:
@@ -190,7 +199,13 @@ def _cores(node: dict[str, Any]) -> int:
 def _application(item: dict[str, Any]) -> Application:
     tags = frozenset(str(item.get("applicationTags", "")).split(",")) - {""}
     return Application(
-        item["id"], item["name"], item["state"], item["finalStatus"], tags, str(item.get("diagnostics", ""))
+        item["id"],
+        item["name"],
+        item["state"],
+        item["finalStatus"],
+        tags,
+        str(item.get("diagnostics", "")),
+        int(item.get("runningContainers", 0)),
     )
 
 

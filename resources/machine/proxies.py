@@ -62,7 +62,7 @@ def way_to(url: str, environ: Mapping[str, str] | None = None) -> Way:
 
 def for_requests(url: str) -> dict[str, str]:
     """The ``proxies`` of a request of `requests`, which then looks for none by itself."""
-    if not _said(os.environ):
+    if not names_a_proxy(os.environ):
         return {}
     proxy = way_to(url).proxy  # empty says none, where nothing would be looked for
     return {"http": proxy, "https": proxy, "all": proxy}

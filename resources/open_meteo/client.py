@@ -28,6 +28,7 @@ from orchestration.core.errors import (
     SourceUnreachable,
 )
 from resources.machine.clock import Clock
+from resources.machine.secrets import never_log
 from resources.open_meteo.answers import PlaceAnswer, read_answers
 from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED, Exchange
 from resources.open_meteo.exchange import Bounds, Exchanges, NoReply
@@ -35,7 +36,7 @@ from resources.open_meteo.hosts import FREE_URL
 from resources.open_meteo.limits import WINDOWS, server_time, until_free
 from resources.open_meteo.replies import Asked, Reply, Trouble, judged, left_alone
 from resources.open_meteo.requests import Request
-from resources.open_meteo.secrets import Secrets, never_logged
+from resources.open_meteo.secrets import Secrets
 from resources.open_meteo.settings import OpenMeteoSettings
 
 LONGEST_BACKOFF_SECONDS = 60.0
@@ -94,16 +95,16 @@ class OpenMeteoClient:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        base_url = settings.base_url
+        base_url = settings.base_url.get_secret_value()
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(f"the base URL of Open-Meteo must be like {FREE_URL} (got {base_url!r})")
+            raise ConfigurationError(f"the base URL of Open-Meteo must be like {FREE_URL} (got {settings.base_url})")
         self._settings = settings
         self._url = base_url.rstrip("/") + "/v1/air-quality"
         self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
         self._api_key = (settings.api_key.get_secret_value() if settings.api_key else None) or None
         self._secrets = Secrets(self._api_key, parts.password, user=parts.username)
-        never_logged(self._secrets)
+        never_log(self._secrets)
         self._injected_clock = injected_clock
         self._calls = (settings.calls_per_day, settings.calls_per_hour, settings.calls_per_minute)
         self._sleep, self._monotonic = sleep, monotonic

@@ -11,12 +11,13 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from resources.open_meteo.hosts import CUSTOMER_URL, FREE_URL, is_free
 from resources.open_meteo.requests import AUTO, DOMAINS
 from resources.settings.refusals import Refused
+from resources.settings.secret import Address
 from resources.settings.section import Section, an_http_url
 
 
-def _an_address(url: str) -> str:
+def _an_address(address: Address) -> Address:
     """Where the source is, without query and fragment. Raises ValueError."""
-    url = an_http_url(url)
+    url = an_http_url(address.get_secret_value())
     try:
         parts = urlsplit(url)
         is_one = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -26,7 +27,7 @@ def _an_address(url: str) -> str:
         raise ValueError(f"must be like {FREE_URL}")
     if "?" in url or "#" in url:
         raise ValueError("must have no query and no fragment: a key goes into open_meteo.api_key")
-    return url
+    return Address(url)
 
 
 def a_domain(name: str) -> str:
@@ -45,7 +46,7 @@ class OpenMeteoSettings(Section):
     which nothing comes. read_timeout_seconds: without a byte of an answer.
     """
 
-    base_url: Annotated[str, AfterValidator(_an_address)] = FREE_URL
+    base_url: Annotated[Address, AfterValidator(_an_address)] = Address(FREE_URL)
     api_key: SecretStr | None = None
     model_domain: Annotated[str, AfterValidator(a_domain)] = AUTO
     same_place_degrees: float = Field(0.1, ge=0)
@@ -64,7 +65,7 @@ class OpenMeteoSettings(Section):
 
     @model_validator(mode="after")
     def _a_key_where_it_belongs(self) -> Self:
-        host = urlsplit(self.base_url).hostname or ""
+        host = urlsplit(self.base_url.get_secret_value()).hostname or ""
         if is_free(host) and self.api_key is not None and self.api_key.get_secret_value():
             message = f"must not be sent to {host}, which serves without a key"
             remedy = f"Set open_meteo.base_url to {CUSTOMER_URL}, or leave open_meteo.api_key out."

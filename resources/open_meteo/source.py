@@ -18,7 +18,6 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Answer, Reply
 from orchestration.core.state.partition_record import Question
-from resources.machine.addresses import without_secrets
 from resources.machine.proxies import check_way
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient, Sent
@@ -70,14 +69,14 @@ class OpenMeteo:
 
     @property
     def address(self) -> str:
-        return without_secrets(self._settings.base_url)
+        return str(self._settings.base_url)
 
     @property
     def terms(self) -> str:
         return terms_of(self._settings)
 
     def check_way(self) -> None:
-        check_way(self._settings.base_url)
+        check_way(self._settings.base_url.get_secret_value())
 
     def examined(self, location: Location, now: Callable[[], datetime]) -> str:
         essential = [column for name, column in self._variables.items() if name not in self._optional]

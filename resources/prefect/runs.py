@@ -14,9 +14,9 @@ from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import PartitionSet, parse_range
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PAGE, PrefectApi, open_api
+from resources.prefect.slots import WAITS_FOR_OTHERS
 
 TIMEOUT_SECONDS = 10
-WAITS_FOR_OTHERS = "AwaitingConcurrencySlot"
 
 Unmade = Callable[[str, str, Mapping[str, Any], datetime], tuple[tuple[str, PartitionSet], ...]]
 """(flow run's id, flow, parameters, when it began) → (asset, partitions) that it did not make."""

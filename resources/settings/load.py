@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from orchestration.core.calendar import day_of
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
+from resources.machine.secrets import never_tell, secrets_of
 from resources.openlineage.settings import OpenLineageSettings
 from resources.settings.history import HistorySettings
 from resources.settings.layers import values_of
@@ -32,7 +33,8 @@ from resources.settings.operations import (
     RawSettings,
     ReportSettings,
 )
-from resources.settings.refusals import Refused, as_configuration_error
+from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
+from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
 from resources.settings.spark_values import first_wrong
 
@@ -79,13 +81,27 @@ _SETTINGS_OF = {
 }
 
 
+ON_COMMAND_LINES = ("spark.rpc.", "spark.network.")
+"""How settings begin that Spark gives to the JVMs of executors on YARN so, besides options of Java."""
+
+
 class SparkSettings(Section):
     """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
 
     master: str = "local[2]"
     driver_memory: str = Field("1g", pattern=MEMORY)
     max_parallel_steps: int = Field(4, ge=1)
-    conf: dict[str, str] = Field(default_factory=dict)
+    conf: SparkConf = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nothing_secret_for_all_to_see(self) -> Self:
+        for name, value in sorted(self.conf.items()):
+            if is_secret_conf(name, value) and (name.endswith("JavaOptions") or name.startswith(ON_COMMAND_LINES)):
+                raise ValueError(
+                    f"conf: {name} must have nothing secret in it: it is on the command line of a JVM, which all users "
+                    "of its machine see"
+                )
+        return self
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
@@ -121,10 +137,14 @@ class EmbeddedSettings(Section):
 
 
 class YarnSettings(Section):
-    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``."""
+    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``.
+
+    queue_wait_seconds: so long a run waits in the queue, for its application master and then for an executor.
+    """
 
     check: bool = False
     queue: str = "default"
+    queue_wait_seconds: float = Field(600, gt=0)
     executors: int = Field(2, ge=1)
     executor_cores: int = Field(2, ge=1)
     executor_memory: str = Field("2g", pattern=MEMORY)
@@ -307,6 +327,9 @@ def load(
     name = profile or environment.get("AQI_PROFILE") or "local"
     values, origins = values_of(folder, files, name, environment, flags or {})
     try:
-        return model.model_validate({**values, "profile": name})
+        settings = model.model_validate({**values, "profile": name})
     except ValidationError as error:
         raise as_configuration_error(model, error, origins) from error
+    check_no_secrets(model, values, origins)
+    never_tell([*secrets_said(settings), *secrets_of(environment)])
+    return settings

@@ -40,10 +40,14 @@ class ScheduleSettings(Section):
 
 
 class OverlapSettings(Section):
-    """How many runs of a deployment at once, and what becomes of one more: it is skipped, or waits."""
+    """How many runs of a deployment at once, and what becomes of one more: it is skipped, or waits.
+
+    wait_minutes: for how long; then it is refused.
+    """
 
     limit: int = Field(1, ge=1)
     on_collision: Literal["skip", "queue"] = "skip"
+    wait_minutes: float = Field(1440, gt=0)
 
 
 class DeploymentSettings(Section):
@@ -71,11 +75,15 @@ def _an_environment(name: str) -> str:
 
 
 class DeploySettings(Section):
-    """environment: several side by side on one server differ in it; it ends the names of deployments and pools."""
+    """environment: several side by side on one server differ in it; it ends the names of deployments and pools.
+
+    pending_seconds: a run that a worker took, and that has not begun after so long, is given up.
+    """
 
     environment: Annotated[str, AfterValidator(_an_environment)] = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
     pool: str = Field("aqi", pattern=A_NAME)
     pools: dict[Annotated[str, Field(pattern=A_NAME)], PoolSettings] = Field(default_factory=dict)
+    pending_seconds: float = Field(300, gt=0)
 
 
 class EmailSettings(Section):

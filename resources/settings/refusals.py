@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import is_dataclass
+import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from orchestration.core.errors import ConfigurationError
 from resources.machine.addresses import without_secrets
+from resources.machine.secrets import hidden, without_passwords
+from resources.settings.secret import Address, fields_within, kind_at, may_hold_secrets
+
+_A_NAME = re.compile("[A-Za-z0-9_.*-]{1,80}")
+"""What the key of a mapping looks like, where it is no value that lost its place."""
 
 
 class Refused(ValueError):
@@ -28,28 +33,61 @@ def as_configuration_error(
     first = error.errors()[0]
     refused = first.get("ctx", {}).get("error")
     path = refused.path if isinstance(refused, Refused) else tuple(str(part) for part in first["loc"])
-    place = ".".join(path) or "settings"
-    where = next(
-        (origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins),
-        "the configuration",
-    )
+    place, where = _place(path), _where(path, origins)
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _known_keys(model, path[:-1])
         near = get_close_matches(path[-1], known, n=1)
         remedy = f"Did you mean {near[0]!r}?" if near else f"Known keys are {', '.join(known)}."
         return ConfigurationError(f"{where}: unknown key {place!r}", remedy)
-    message = first["msg"].removeprefix("Value error, ")
+    message = hidden(first["msg"].removeprefix("Value error, "))
     got = first.get("input")
-    shown = (
-        f" (got {_shown(got)!r})" if isinstance(got, str | int | float | bool | None) and not _is_secret(path) else ""
-    )
+    is_plain = isinstance(got, str | int | float | bool | None)
+    shown = f" (got {_shown(got)!r})" if is_plain and _may_be_shown(model, path) else ""
     remedy = refused.remedy if isinstance(refused, Refused) else "Correct the value."
     return ConfigurationError(f"{where}: {place}: {message}{shown}", remedy)
 
 
-def _is_secret(path: tuple[str, ...]) -> bool:
-    """Whether values at a path are not shown: addresses of webhooks and receivers, passwords, keys."""
-    return not path or path[0] in ("alerts", "openlineage") or path[-1] in ("api_key", "password", "token")
+def check_no_secrets(model: type[BaseModel], values: Mapping[str, Any], origins: Mapping[tuple[str, ...], str]) -> None:
+    """Raises ConfigurationError for an address with a password or key in it, where the type of a setting is none that
+    hides it: it would be in what is told, kept and sent."""
+    for path, text in _texts((), values):
+        if without_passwords(text) != text and not may_hold_secrets(kind_at(model, path)):
+            raise ConfigurationError(
+                f"{_where(path, origins)}: {_place(path)}: must have no password and no key in an address",
+                "Leave it out; say it where whoever is called looks for it, as in Hadoop's configuration.",
+            )
+
+
+def _texts(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """All texts in values, keys of mappings among them, by their path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield (*path, str(key)), str(key)
+            yield from _texts((*path, str(key)), item)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _texts((*path, str(number)), item)
+
+
+def _place(path: tuple[str, ...]) -> str:
+    return ".".join(part if _A_NAME.fullmatch(part) else "…" for part in path) or "settings"
+
+
+def _where(path: tuple[str, ...], origins: Mapping[tuple[str, ...], str]) -> str:
+    found = (origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins)
+    return next(found, "the configuration")
+
+
+def _may_be_shown(model: type[BaseModel], path: tuple[str, ...]) -> bool:
+    """Whether what was given at a path is none that is secret as a whole, or of which a part may be."""
+    kind = kind_at(model, path)
+    return bool(path) and (_is_an_address(kind) or not may_hold_secrets(kind))
+
+
+def _is_an_address(kind: Any) -> bool:
+    return kind is Address or any(map(_is_an_address, get_args(kind)))
 
 
 def _shown(got: object) -> object:
@@ -58,18 +96,4 @@ def _shown(got: object) -> object:
 
 
 def _known_keys(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
-    kind: Any = model
-    for part in path:
-        if part not in _fields(kind):
-            continue  # the number of a list item or the key of a mapping: the model is that of its values
-        kind = _fields(kind)[part]
-        arguments = [item for item in get_args(kind) if isinstance(item, type) and _fields(item)]
-        kind = arguments[0] if arguments else kind
-    return sorted(_fields(kind))
-
-
-def _fields(kind: Any) -> Mapping[str, Any]:
-    """The types of the fields of a model or dataclass, by name; none for any other type."""
-    if is_dataclass(kind) and isinstance(kind, type):
-        return get_type_hints(kind)
-    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}
+    return sorted(fields_within(kind_at(model, path)))

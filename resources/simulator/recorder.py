@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from orchestration.core.errors import UsageError
-from resources.machine.addresses import without_secrets
 from resources.machine.clock import Clock
 from resources.machine.proxies import check_way, for_requests
 from resources.open_meteo.clocks import CLOCK_HEADER
@@ -43,8 +42,8 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, settings: OpenMeteoSettings, now: Clock, log: Callable[[str], None]) -> None:
-        self.address = without_secrets(settings.base_url)
-        self._url = settings.base_url.rstrip("/") + "/v1/air-quality"
+        self.address = str(settings.base_url)
+        self._url = settings.base_url.get_secret_value().rstrip("/") + "/v1/air-quality"
         self._key = settings.api_key.get_secret_value() if settings.api_key else ""
         self._timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
         self._folder, self._now, self._log = folder, now, log

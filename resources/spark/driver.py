@@ -9,26 +9,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_, RunError, in_a_line
-from resources.machine.environment import cleaned, for_a_jvm
-from resources.machine.java import OLDEST_JAVA, java_major, java_version
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError, in_a_line
+from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
 from resources.settings.load import Settings
 from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
 from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
+from resources.spark.gateway import launched
+from resources.spark.java import java_version_text
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
+from resources.spark.queue_wait import QueueWait
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,6 +41,8 @@ DEATH_SECONDS = 3
 LOG_BYTES = 1 << 20
 """So much of the end of a JVM's log is looked through for why it ended."""
 
+REDACTED = r"(?i)secret|password|passwd|token|credential|api_?key|access[._]?key|auth_string|://[^/\s]*:[^\s]*@"
+"""What Spark hides of settings and of variables where it tells them, in its log on YARN too: by name, or by value."""
 _BASE_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -52,6 +54,7 @@ _BASE_CONF: dict[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    "spark.redaction.regex": REDACTED,
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Larger tables of Arrow go to tasks as they are, and not as boxed rows into the plan.
     "spark.sql.execution.arrow.localRelationThreshold": "1MB",
@@ -161,7 +164,7 @@ def class_archive() -> Path:
     and one set of flags, which the name says. A JVM that cannot use it starts as usual.
     """
     libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
-    text = "\n".join([_java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
+    text = "\n".join([java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
     return JARS_FOLDER / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
 
 
@@ -184,46 +187,6 @@ def _of_the_jvm(error: Exception) -> str:
     return in_a_line(error)
 
 
-def _java() -> Path | None:
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    return Path(java) if java is not None and Path(java).exists() else None
-
-
-def _java_version_text() -> str:
-    java = _java()
-    return "" if java is None else _version_text(java)
-
-
-@cache
-def _version_text(java: Path) -> str:
-    env = cleaned(os.environ)
-    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
-
-
-def check_java() -> str:
-    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
-    home = os.environ.get("JAVA_HOME")
-    remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
-    if _java() is None:
-        place = f"JAVA_HOME ({home})" if home else "PATH"
-        also = ", or correct JAVA_HOME." if home else "."
-        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
-    text = _java_version_text()
-    found, major = java_version(text), java_major(text)
-    if major is None:
-        raise EnvironmentError_(
-            f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
-            f"{remedy} and point JAVA_HOME to it.",
-        )
-    if major < OLDEST_JAVA:
-        raise EnvironmentError_(
-            f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
-            f"{remedy} and point JAVA_HOME to it.",
-        )
-    return found
-
-
 def _heaps(get: Callable[[str, str], str]) -> Heaps:
     """By a session's configuration. get: gives a value of it, or what stands in for one."""
     names = ("spark.driver.memory", "spark.executor.memory", "spark.executor.memoryOverhead")
@@ -233,7 +196,8 @@ def _heaps(get: Callable[[str, str], str]) -> Heaps:
 class SparkDriver:
     """A driver JVM and its session. ``log``: where the JVM's own output goes.
 
-    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none.
+    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none. queue: that it has to
+    wait in.
     """
 
     def __init__(
@@ -244,8 +208,10 @@ class SparkDriver:
         end_seconds: float = JVM_END_SECONDS,
         *,
         cluster: bool = True,
+        queue: QueueWait | None = None,
     ) -> None:
         self._cluster = cluster
+        self._queue = queue
         self._end_seconds = end_seconds
         self._conf = conf
         self._heaps = _heaps(conf.get)
@@ -275,7 +241,6 @@ class SparkDriver:
 
     def _start(self) -> SparkSession:
         from pyspark import SparkConf, SparkContext
-        from pyspark.java_gateway import launch_gateway
         from pyspark.sql import SparkSession
 
         conf = SparkConf(loadDefaults=False)
@@ -286,13 +251,15 @@ class SparkDriver:
             with self._log.open("ab") as log:
                 self._log_begins = log.tell()
                 pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
-                gateway = launch_gateway(conf, pipes)  # type: ignore[no-untyped-call]
+                gateway = launched(self._conf, pipes)
             self._process = getattr(gateway, "proc", None)
             if is_submitted():  # what spark-submit was told goes first
                 conf = SparkConf(loadDefaults=True, _jvm=gateway.jvm)
                 for key, value in self._conf.items():
                     conf.setIfMissing(key, value)
                 self._heaps = _heaps(conf.get)
+            if self._queue is not None:
+                self._queue.start()
             context = SparkContext(gateway=gateway, conf=conf)
             self._session = SparkSession(context)
             self._application_id = str(context.applicationId)
@@ -301,6 +268,8 @@ class SparkDriver:
         except ConfigurationError:
             raise
         except Exception as error:
+            if (refused := self.refused) is not None:
+                raise refused from error
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
             if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
@@ -311,7 +280,10 @@ class SparkDriver:
         return self._session
 
     def explained(self, error: Exception) -> RunError | None:
-        """What to tell instead of ``error``, where memory is the reason or the JVM has ended; None for any other."""
+        """What to tell instead of ``error``, where memory or YARN's queue is the reason, or the JVM has ended; None for
+        any other."""
+        if (refused := self.refused) is not None:
+            return refused
         text = text_of(error)
         if not is_gone(text):
             told = told_of_memory(text, "", None, self._heaps)
@@ -323,6 +295,11 @@ class SparkDriver:
             return None
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         return RunError(f"Spark's driver JVM ended in mid-run: {how}; its log is {self._log}", AGAIN)
+
+    @property
+    def refused(self) -> QueueFull | None:
+        """Why it was ended in YARN's queue, where it was."""
+        return None if self._queue is None else self._queue.refused
 
     def _ended(self) -> int | None:
         """The exit status of the JVM; None where it lives, or is not our child."""
@@ -348,7 +325,9 @@ class SparkDriver:
         return self._application_id
 
     def cancel(self) -> None:
-        """Cancel all of the session's jobs."""
+        """Cancel all of the session's jobs; one that waits in a queue is ended there."""
+        if self._session is None and self._queue is not None:
+            self._queue.cancel()
         if self._session is not None:
             with contextlib.suppress(Exception):
                 self._session.sparkContext.cancelAllJobs()
@@ -357,6 +336,8 @@ class SparkDriver:
         """Stop the session and wait until the JVM is gone, which it may be already."""
         from pyspark import SparkContext
 
+        if self._queue is not None:
+            self._queue.end()
         if self._session is not None:
             gateway = SparkContext._gateway
             with contextlib.suppress(Exception):

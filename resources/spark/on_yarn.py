@@ -139,7 +139,12 @@ def run_tags(run_id: str, warehouse: str, *, in_cluster: bool = False) -> list[s
     """The tags by which a run's application is found: ours, the run's, the warehouse's, the driver's process."""
     this = Process.this()
     driver = IN_CLUSTER if in_cluster or this is None else f"{socket.gethostname()}-{this.pid}-{this.start}"
-    return [tag.lower() for tag in (TAG, f"{TAG}-run-{run_id}", warehouse_tag(warehouse), f"{TAG}-driver-{driver}")]
+    return [tag.lower() for tag in (TAG, run_tag(run_id), warehouse_tag(warehouse), f"{TAG}-driver-{driver}")]
+
+
+def run_tag(run_id: str) -> str:
+    """The tag of the application of a run."""
+    return f"{TAG}-run-{run_id}".lower()
 
 
 def warehouse_tag(uri: str) -> str:

@@ -123,7 +123,7 @@ def test_java_s_locale_is_a_fault_where_spark_is_the_engine(aqi: Aqi, monkeypatc
 
 def test_a_java_of_which_options_speak_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A JVM says on standard error which options it picked up, before its version, or in place of it."""
-    from resources.spark.driver import check_java
+    from resources.spark.java import check_java
 
     home = tmp_path / "java-17"
     (home / "bin").mkdir(parents=True)
@@ -138,7 +138,7 @@ def test_a_java_of_which_options_speak_first(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_java_that_says_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from resources.spark.driver import check_java
+    from resources.spark.java import check_java
 
     home = tmp_path / "java"
     (home / "bin").mkdir(parents=True)

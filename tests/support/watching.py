@@ -127,6 +127,7 @@ class Place:
             read_lags or (lambda: self.lags),
             self.said.append,
             unmade=sources.still_unmade,
+            free_slots=sources.free_slots,
             api_url=url or self.server.api_url,
             sending_seconds=sending_seconds,
         )

@@ -49,6 +49,7 @@ class EmbeddedEngine:
     """See ``engine.Engine``."""
 
     name = "embedded"
+    refused = None
 
     def __init__(
         self, warehouse: Warehouse, process: EmbeddedProcess, on_spark: Callable[[], SparkChild] | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.errors import Refused
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
@@ -48,6 +49,11 @@ class Engine(Protocol):
     @property
     def application_id(self) -> str:
         """What a cluster, or this machine, calls the application; empty before it has started."""
+        ...
+
+    @property
+    def refused(self) -> Refused | None:
+        """Why a cluster had no room for it; None as long as it has."""
         ...
 
     @property

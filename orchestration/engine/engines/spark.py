@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.errors import LakehouseError
+from orchestration.core.errors import LakehouseError, Refused
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
@@ -84,6 +84,7 @@ class SparkEngine:
         self._plain = PlainTables(warehouse, old_instants=True)
         self._commits = LocalCommits(warehouse)
         self.rows_at_once = rows_at_once
+        self.refused: Refused | None = None
 
     @property
     def application_id(self) -> str:
@@ -93,7 +94,11 @@ class SparkEngine:
         os.environ.pop(CONNECT_MODE, None)
         folder = self._warehouse.folder
         self.scratch = RemoteScratch(self._warehouse.uri) if folder is None else Scratch(folder)
-        self._spark = self._provider.start()
+        try:
+            self._spark = self._provider.start()
+        except Refused as error:
+            self.refused = error
+            raise
 
     def cancel(self) -> None:
         self._provider.cancel()
@@ -121,6 +126,8 @@ class SparkEngine:
             raise
         except Exception as error:
             if (known := self._provider.explained(error)) is not None:
+                if isinstance(known, Refused):
+                    self.refused = known
                 raise known from error
             raise
 

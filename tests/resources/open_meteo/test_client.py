@@ -20,6 +20,7 @@ from orchestration.core.errors import (
 )
 from resources.open_meteo.client import OpenMeteoClient
 from resources.open_meteo.settings import OpenMeteoSettings
+from resources.settings.secret import Address
 from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
 from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, TWO_CITIES, VARIABLES, bad, document, good, now
@@ -158,7 +159,7 @@ def test_nobody_listens(client: Any) -> None:
 @pytest.mark.parametrize("url", ["air-quality-api.open-meteo.com", "ftp://x", "http://", ""])
 def test_a_base_url_is_checked(url: str) -> None:
     with pytest.raises(ConfigurationError, match="must be like https://air-quality-api"):
-        OpenMeteoClient(OpenMeteoSettings.model_construct(base_url=url))
+        OpenMeteoClient(OpenMeteoSettings.model_construct(base_url=Address(url)))
 
 
 KEY = "se/cret=1"

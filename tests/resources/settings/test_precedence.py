@@ -19,7 +19,7 @@ def test_the_local_profile() -> None:
     settings = given()
     assert settings.profile == "local"
     assert settings.warehouse.uri == "warehouse"
-    assert settings.open_meteo.base_url == "https://air-quality-api.open-meteo.com"
+    assert str(settings.open_meteo.base_url) == "https://air-quality-api.open-meteo.com"
     assert settings.spark.master.startswith("local")
     parameters = settings.parameters
     assert [place.key for place in parameters.locations] == ["hanoi", "hcmc", "danang"]
@@ -126,4 +126,7 @@ def test_without_a_clock_it_is_the_machines() -> None:
 
 
 def test_a_url_loses_its_last_slash() -> None:
-    assert given(AQI_OPEN_METEO__BASE_URL="http://localhost:1/").open_meteo.base_url == "http://localhost:1"
+    assert (
+        given(AQI_OPEN_METEO__BASE_URL="http://localhost:1/").open_meteo.base_url.get_secret_value()
+        == "http://localhost:1"
+    )

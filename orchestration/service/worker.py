@@ -1,0 +1,115 @@
+"""The process of `aqi worker start`: Prefect's process worker, and beside it a thread that frees slots.
+
+Called as Prefect's own command is: worker start --pool NAME --name NAME …; the profile is in the environment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import runpy
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+from orchestration.core.errors import in_a_line
+from orchestration.engine.exclusive import log_folder
+from orchestration.project import load
+from orchestration.service.slots import free_slots
+from resources.machine.clock import system_clock
+from resources.machine.interrupts import heed_signals
+from resources.machine.secrets import hidden, hide_in_logs
+from resources.prefect.server import named_api_url
+from resources.prefect.slots import Restarted
+
+if TYPE_CHECKING:
+    import psutil
+
+EVERY_SECONDS = 20.0
+END_SECONDS = 15.0
+"""So long runs have to end by themselves, and to say so, when the worker is told to stop; then they are killed."""
+BY = "aqi worker"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the worker until it is told to stop. What Prefect says in it has no secret."""
+    hide_in_logs()
+    heed_signals()
+    pool, name = (arguments[arguments.index(option) + 1] for option in ("--pool", "--name"))
+    threading.Thread(target=_keep_free, args=(pool, name), daemon=True, name="slots").start()
+    _end_runs_first()
+    sys.argv = ["prefect", *arguments]
+    runpy.run_module("prefect", run_name="__main__")
+
+
+def _end_runs_first() -> None:
+    """Prefect's worker kills its runs when it ends, and their states say that they go on: they are asked before."""
+    import anyio
+    import psutil
+    from prefect.workers.process import ProcessWorker
+
+    leave = ProcessWorker.__aexit__
+
+    async def ask_first(worker: ProcessWorker, *error: Any) -> None:
+        with anyio.CancelScope(shield=True), suppress(psutil.Error):
+            runs = psutil.Process().children()
+            for run in runs:
+                with suppress(psutil.Error):
+                    run.terminate()
+            deadline = time.monotonic() + END_SECONDS
+            while any(map(_lives, runs)) and time.monotonic() < deadline:
+                await anyio.sleep(0.1)
+        await leave(worker, *error)
+
+    setattr(ProcessWorker, "__aexit__", ask_first)  # noqa: B010  # a method of another's class
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != "zombie")
+    except Exception:  # it is gone  # noqa: BLE001
+        return False
+
+
+def _keep_free(pool: str, name: str) -> None:
+    """Look again and again; what is in the way of that is told once."""
+    settings, api_url, at = load(None), named_api_url(), system_clock()
+    held, alone = _presence(f"{api_url} {name}")
+    restarted, trouble = Restarted(name, at) if alone and held is not None else None, ""
+    while True:
+        try:
+            for line in free_slots(settings, api_url, BY, pool, restarted):
+                _say(line)
+            trouble = ""
+        except Exception as error:  # the server is away, say: looked again the next time  # noqa: BLE001
+            if trouble != type(error).__name__:
+                trouble = type(error).__name__
+                _say(f"slots could not be looked at ({in_a_line(error)})")
+        time.sleep(EVERY_SECONDS)
+
+
+def _presence(who: str) -> tuple[IO[str] | None, bool]:
+    """A lock for as long as this process has the file, and whether no other process of this machine has it."""
+    digest = hashlib.sha256(who.encode()).hexdigest()[:12]
+    try:
+        log_folder().parent.mkdir(parents=True, exist_ok=True)
+        file = (log_folder().parent / f"worker-{digest}.lock").open("w", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError:
+            alone = False
+        fcntl.flock(file, fcntl.LOCK_SH)
+    except OSError:  # nobody knows then
+        return None, False
+    return file, alone
+
+
+def _say(line: str) -> None:
+    print(hidden(line), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

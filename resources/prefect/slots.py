@@ -1,0 +1,143 @@
+"""Slots whose holder is gone, and runs that wait for one for too long: found on the Prefect server, and ended there.
+
+A run takes its deployment's slot when a worker takes it (Pending), and gives it back when it ends. A worker that dies
+in between leaves a run that never begins; across a restart of the server nobody takes its slot from it any more. A run
+that has begun is looked after by its heartbeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from resources.prefect.client import PrefectApi
+
+WAITS_FOR_OTHERS = "AwaitingConcurrencySlot"
+STARTING_SECONDS = 30.0
+"""So long after its worker went a run's process may still come up by itself."""
+_HOLDS = ("PENDING", "RUNNING", "CANCELLING")
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """pending: how long a run may be taken by a worker, or be cancelled, and nothing happens. waits: by the name of a
+    deployment on the server, how long a run of it may wait for a slot; where it has none: as long as it likes."""
+
+    pending: timedelta
+    waits: Mapping[str, timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """A worker that began at an instant, the only one of its name: what one of that name took before is nobody's."""
+
+    name: str
+    at: datetime
+
+
+def free_slots(
+    api: PrefectApi,
+    tags: Sequence[str],
+    now: datetime,
+    bounds: Bounds,
+    by: str,
+    pool: str = "",
+    restarted: Restarted | None = None,
+) -> list[str]:
+    """End what holds a slot and is gone, and what waited for one for too long; gives a sentence for each.
+
+    Of the deployments with all ``tags``; pool: only of those. by: who does it. restarted: the worker that asks, if it
+    is. Raises what httpx raises where the server does not answer.
+    """
+    wanted: dict[str, Any] = {"deployments": {"tags": {"all_": list(tags)}}}
+    if pool:
+        wanted["work_pools"] = {"name": {"any_": [pool]}}
+    told = []
+    online: dict[str, list[str]] = {}
+    for run in api.all("/flow_runs/filter", wanted | _in_states("PENDING", "CANCELLING")):
+        name = run["work_pool_name"] or ""
+        if name not in online:
+            online[name] = _online(api, name)
+        since, state = _time(run["state"]["timestamp"]), run["state"]["type"]
+        waited = now - since
+        new_one = restarted.name if restarted is not None and since < restarted.at else None
+        there = any(one != new_one for one in online[name])
+        if waited < bounds.pending and (there or waited < timedelta(seconds=STARTING_SECONDS)):
+            continue
+        why = (
+            f"nothing was heard of it for {waited.total_seconds():.0f} s"
+            if there
+            else f"the worker that took it is gone (pool {name or '(none)'})"
+        )
+        if state == "PENDING":
+            new = {"type": "CRASHED", "message": f"taken by a worker at {_shown(since)}, it never began: {why}"}
+        else:
+            new = {"type": "CANCELLED", "message": f"cancelled at {_shown(since)}; {why}"}
+        new["message"] += f"; {by} freed its slot"
+        if _set(api, run, new):
+            told.append(f"run {run['name']} ({run['id']}): {new['message']}")
+    return told + list(_waited_too_long(api, wanted, now, bounds, by))
+
+
+def _waited_too_long(
+    api: PrefectApi, wanted: Mapping[str, Any], now: datetime, bounds: Bounds, by: str
+) -> Iterator[str]:
+    waiting = {"flow_runs": {"state": {"name": {"any_": [WAITS_FOR_OTHERS]}}}}
+    for run in api.all("/flow_runs/filter", {**wanted, **waiting}):
+        deployment = api.ask("GET", f"/deployments/{run['deployment_id']}")["name"]
+        bound = bounds.waits.get(deployment)
+        if bound is None:
+            continue
+        states = api.ask("GET", f"/flow_run_states/?flow_run_id={run['id']}")
+        since = min(_time(one["timestamp"]) for one in states if one["name"] == WAITS_FOR_OTHERS)
+        if now - since < bound:
+            continue
+        message = (
+            f"refused: {deployment} is in use by {_holders(api, run) or 'other runs'}; waited for {_long(bound)}. "
+            f"Wait until that is done, or cancel it (prefect flow-run cancel ID), then ask again ({by})"
+        )
+        if _set(api, run, {"type": "CANCELLED", "message": message}):
+            yield f"run {run['name']} ({run['id']}): {message}"
+
+
+def _holders(api: PrefectApi, run: Item) -> str:
+    of = {"deployments": {"id": {"any_": [run["deployment_id"]]}}}
+    found = api.all("/flow_runs/filter", of | _in_states(*_HOLDS))
+    return " and ".join(f"run {one['name']} ({one['id']}, {one['state']['name']})" for one in found)
+
+
+def _online(api: PrefectApi, pool: str) -> list[str]:
+    if not pool:
+        return []
+    found = api.ask("POST", f"/work_pools/{pool}/workers/filter", {"limit": api.page})
+    return [str(one["name"]) for one in found if one["status"] == "ONLINE"]
+
+
+def _in_states(*kinds: str) -> dict[str, Any]:
+    return {"flow_runs": {"state": {"type": {"any_": list(kinds)}}}}
+
+
+def _set(api: PrefectApi, run: Item, state: Mapping[str, str]) -> bool:
+    """Whether the run is in the state now; not where it went on meanwhile, or another was faster."""
+    now = api.ask("GET", f"/flow_runs/{run['id']}")["state"]
+    if now["id"] != run["state"]["id"]:
+        return False
+    answer = api.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": dict(state)})
+    return bool(answer["status"] == "ACCEPT")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _long(bound: timedelta) -> str:
+    seconds = bound.total_seconds()
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds:g} s"

@@ -1,0 +1,126 @@
+"""Which settings may hold a secret: their types say so, and by them they are hidden wherever they are shown.
+
+``SecretStr``: all of the value is secret. `Address`: user and password in it are. `Conf`: the values of some of its
+keys are. A value of any other type must have no secret in it: an address with a password there is refused. A new
+setting is covered by its type, and one that is called as secrets are must have such a type (`Section`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import AfterValidator, BaseModel, PlainSerializer, Secret, SecretStr
+
+from resources.machine.addresses import without_secrets
+from resources.machine.secrets import A_SECRETS_NAME, HIDDEN, secrets_in, without_passwords
+
+
+class Address(Secret[str]):
+    """An address in which user and password may stand; shown without them."""
+
+    def _display(self) -> str:
+        return without_secrets(self.get_secret_value())
+
+
+def is_secret_conf(name: str, value: str) -> bool:
+    """Whether a setting of Spark's is secret: by its name, or by what its value says of itself."""
+    return bool(A_SECRETS_NAME.search(name) or A_SECRETS_NAME.search(value)) or without_passwords(value) != value
+
+
+class Conf(dict[str, str]):
+    """Settings of Spark's, by name. The values of those that are secret are not shown."""
+
+    def shown(self) -> dict[str, str]:
+        """With ``***`` in place of secret values."""
+        return {name: HIDDEN if is_secret_conf(name, value) else value for name, value in self.items()}
+
+    def __repr__(self) -> str:
+        return repr(self.shown())
+
+
+SparkConf = Annotated[dict[str, str], AfterValidator(Conf), PlainSerializer(lambda conf: Conf(conf).shown())]
+
+
+def secrets_said(value: object) -> Iterator[str]:
+    """All that is secret in settings."""
+    if isinstance(value, Address):
+        yield from secrets_in(value.get_secret_value())
+    elif isinstance(value, Secret | SecretStr):
+        secret = value.get_secret_value()
+        yield secret
+        yield from secrets_in(secret)
+    elif isinstance(value, Conf):
+        yield from (text for name, text in value.items() if is_secret_conf(name, text))
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_said(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from secrets_said(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secrets_said(item)
+
+
+def may_hold_secrets(kind: Any) -> bool:
+    """Whether a value of a type may have a secret in it: it is of one of these types, or some part of it is."""
+    if isinstance(kind, type) and issubclass(kind, Secret | SecretStr | Conf):
+        return True
+    if _is_conf(kind):
+        return True
+    return any(map(may_hold_secrets, fields_of(kind).values())) or any(map(may_hold_secrets, get_args(kind)))
+
+
+def kind_at(model: Any, path: tuple[str, ...]) -> Any:
+    """The type of the setting at a path, None where there is none."""
+    kind = model
+    for part in path:
+        kind = _within(kind, part)
+    return kind
+
+
+def _within(kind: Any, part: str) -> Any:
+    """The type of a field, or of an item, of what is of a type; itself where it has none, as a text."""
+    if _is_conf(kind):
+        return kind
+    for one in _ways(kind):
+        if fields := fields_of(one):
+            return fields.get(part)
+        if (items := get_args(one)) and isinstance(of := get_origin(one), type) and issubclass(of, Collection):
+            return items[-1]
+    return kind
+
+
+def fields_within(kind: Any) -> Mapping[str, Any]:
+    """The types of the fields of the model that a value of a type may be, by name."""
+    return next((fields for one in _ways(kind) if (fields := fields_of(one))), {})
+
+
+def _ways(kind: Any) -> Iterator[Any]:
+    """What a type may be: of a union each, without annotations."""
+    if get_origin(kind) is Annotated:
+        yield from _ways(get_args(kind)[0])
+    elif get_origin(kind) in (Union, UnionType):
+        for one in get_args(kind):
+            yield from _ways(one)
+    else:
+        yield kind
+
+
+def _is_conf(kind: Any) -> bool:
+    return any(isinstance(part, AfterValidator) and part.func is Conf for part in getattr(kind, "__metadata__", ()))
+
+
+def fields_of(kind: Any) -> Mapping[str, Any]:
+    """The types of the fields of a model or dataclass, by name; none for any other type."""
+    if not isinstance(kind, type):
+        return {}
+    if is_dataclass(kind):
+        return get_type_hints(kind, include_extras=True)
+    return {
+        name: Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        for name, field in getattr(kind, "model_fields", {}).items()
+    }

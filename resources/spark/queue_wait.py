@@ -1,0 +1,106 @@
+"""How long a run waits in a queue of YARN: for its application master, and then for its first executor.
+
+Spark itself waits for both without end. Here the ResourceManager is asked meanwhile; when the time is over, or the run
+is broken off, the application is ended, and Spark's own start fails because of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from orchestration.core.errors import LakehouseError, QueueFull
+from resources.hadoop.resource_manager import Application
+
+POLL_SECONDS = 1.0
+TOLD_AFTER_SECONDS = 15.0
+"""A cluster with room takes less."""
+
+
+class Manager(Protocol):
+    """What is asked of the ResourceManager."""
+
+    def applications(self, tag: str) -> Sequence[Application]: ...
+
+    def kill(self, application_id: str) -> None: ...
+
+
+class QueueWait:
+    """Looks after the application with ``tag`` in a queue until it has an executor, ``seconds`` at most.
+
+    told: once, when it waits. refused: why it was ended, once it was.
+    """
+
+    def __init__(
+        self,
+        manager: Manager,
+        tag: str,
+        queue: str,
+        seconds: float,
+        told: Callable[[str], None],
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._manager, self._tag, self._queue, self._seconds, self._told = manager, tag, queue, seconds, told
+        self._poll_seconds = poll_seconds
+        self._over = threading.Event()
+        self._cancelled = False
+        self._thread: threading.Thread | None = None
+        self.refused: QueueFull | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread = threading.Thread(target=self._look, daemon=True, name="yarn-queue")
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End the application, now or as soon as there is one."""
+        self._cancelled = True
+
+    def end(self) -> None:
+        """Look no more."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _look(self) -> None:
+        seen, told = None, False
+        while not self._over.wait(self._poll_seconds):
+            try:
+                found = self._manager.applications(self._tag)
+            except LakehouseError:  # it is away: Spark itself says so in the end
+                continue
+            if not found:
+                continue
+            seen = seen or time.monotonic()
+            application, waited = found[0], time.monotonic() - seen
+            if self._cancelled:
+                self._kill(application)
+            elif application.has_executors:
+                return
+            elif waited >= self._seconds:
+                self.refused = QueueFull(
+                    f"refused: YARN's queue {self._queue} had no room for {_what(application)} of {application.id} "
+                    f"within {self._seconds:g} s; it was ended",
+                    "Wait until others are done (yarn application -list), take another yarn.queue, or wait longer: "
+                    "yarn.queue_wait_seconds.",
+                )
+                self._kill(application)
+            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and not told:
+                told = True
+                self._told(
+                    f"{application.id} waits in YARN's queue {self._queue} for {_what(application)}, "
+                    f"{self._seconds:g} s at most (yarn.queue_wait_seconds)"
+                )
+
+    def _kill(self, application: Application) -> None:
+        try:
+            self._manager.kill(application.id)
+        except LakehouseError as error:  # tried again at the next look
+            self._told(str(error))
+
+
+def _what(application: Application) -> str:
+    return "an executor" if application.state == "RUNNING" else "the application master"
