@@ -11,7 +11,9 @@ import runpy
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from orchestration.core.errors import in_a_line
@@ -38,19 +40,27 @@ def main(arguments: list[str]) -> None:
     hide_in_logs()
     heed_signals()
     pool, name = (arguments[arguments.index(option) + 1] for option in ("--pool", "--name"))
-    threading.Thread(target=_keep_free, args=(pool, name), daemon=True, name="slots").start()
-    _end_runs_first()
+    began = system_clock()
+    _beside_it(lambda: _keep_free(pool, name, began))
     sys.argv = ["prefect", *arguments]
     runpy.run_module("prefect", run_name="__main__")
 
 
-def _end_runs_first() -> None:
-    """Prefect's worker kills its runs when it ends, and their states say that they go on: they are asked before."""
+def _beside_it(keep_free: Callable[[], None]) -> None:
+    """While Prefect's worker works, slots are freed in a thread: not before, or both would import Prefect at once.
+
+    It kills its runs when it ends, and their states say that they go on: they are asked before.
+    """
     import anyio
     import psutil
     from prefect.workers.process import ProcessWorker
 
-    leave = ProcessWorker.__aexit__
+    enter, leave = ProcessWorker.__aenter__, ProcessWorker.__aexit__
+
+    async def enter_first(worker: ProcessWorker) -> ProcessWorker:
+        entered = await enter(worker)
+        threading.Thread(target=keep_free, daemon=True, name="slots").start()
+        return entered
 
     async def ask_first(worker: ProcessWorker, *error: Any) -> None:
         with anyio.CancelScope(shield=True), suppress(psutil.Error):
@@ -63,7 +73,8 @@ def _end_runs_first() -> None:
                 await anyio.sleep(0.1)
         await leave(worker, *error)
 
-    setattr(ProcessWorker, "__aexit__", ask_first)  # noqa: B010  # a method of another's class
+    for name, method in (("__aenter__", enter_first), ("__aexit__", ask_first)):
+        setattr(ProcessWorker, name, method)
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -73,9 +84,9 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def _keep_free(pool: str, name: str) -> None:
+def _keep_free(pool: str, name: str, at: datetime) -> None:
     """Look again and again; what is in the way of that is told once."""
-    settings, api_url, at = load(None), named_api_url(), system_clock()
+    settings, api_url = load(None), named_api_url()
     held, alone = _presence(f"{api_url} {name}")
     restarted, trouble = Restarted(name, at) if alone and held is not None else None, ""
     while True:

@@ -17,14 +17,14 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError, in_a_line
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError
 from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
 from resources.settings.load import Settings
 from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
 from resources.spark.checks import check_session
-from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
+from resources.spark.failures import AGAIN, Heaps, is_gone, of_the_jvm, text_of, told_of_memory
 from resources.spark.gateway import launched
 from resources.spark.java import java_version_text
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
@@ -178,15 +178,6 @@ def pyspark_version() -> str:
     return version("pyspark")
 
 
-def _of_the_jvm(error: Exception) -> str:
-    """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
-    java = getattr(error, "java_exception", None)
-    if java is not None:
-        with contextlib.suppress(Exception):  # the JVM may be gone
-            return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
-    return in_a_line(error)
-
-
 def _heaps(get: Callable[[str, str], str]) -> Heaps:
     """By a session's configuration. get: gives a value of it, or what stands in for one."""
     names = ("spark.driver.memory", "spark.executor.memory", "spark.executor.memoryOverhead")
@@ -211,7 +202,7 @@ class SparkDriver:
         queue: QueueWait | None = None,
     ) -> None:
         self._cluster = cluster
-        self._queue = queue
+        self._queue, self._cancelled = queue, False
         self._end_seconds = end_seconds
         self._conf = conf
         self._heaps = _heaps(conf.get)
@@ -275,7 +266,7 @@ class SparkDriver:
             if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
                 raise RunError(*told) from error
             raise RunError(
-                f"the Spark session did not start: {_of_the_jvm(error)}", f"The JVM's log is {self._log}."
+                f"the Spark session did not start: {of_the_jvm(error)}", f"The JVM's log is {self._log}."
             ) from error
         return self._session
 
@@ -284,6 +275,8 @@ class SparkDriver:
         any other."""
         if (refused := self.refused) is not None:
             return refused
+        if self._cancelled:
+            return RunError("the run was ended, and Spark's work with it", AGAIN)
         text = text_of(error)
         if not is_gone(text):
             told = told_of_memory(text, "", None, self._heaps)
@@ -326,6 +319,7 @@ class SparkDriver:
 
     def cancel(self) -> None:
         """Cancel all of the session's jobs; one that waits in a queue is ended there."""
+        self._cancelled = True
         if self._session is None and self._queue is not None:
             self._queue.cancel()
         if self._session is not None:

@@ -75,13 +75,14 @@ def test_a_run_that_finds_no_room_is_refused(aqi: YarnCommands, others: Others) 
     assert "error: refused: YARN's queue default had no room for the application master of application_" in done.stderr
     assert aqi.applications(running=True) == []
     others.go()
+    del aqi.environment["AQI_YARN__QUEUE_WAIT_SECONDS"]
     assert aqi(*CALL).returncode == 0
 
 
 def test_a_run_that_gets_no_executor_is_refused(aqi: YarnCommands, others: Others) -> None:
     aqi.environment |= {"AQI_YARN__QUEUE_WAIT_SECONDS": "8", "AQI_YARN__EXECUTOR_MEMORY": "4g"}
-    for _ in range(SLEEPERS):
-        others.come(MEBIBYTES - 300)
+    for _ in range(SLEEPERS):  # at most three on a node: no node has room for the executor then
+        others.come(1792)
     done = aqi(*CALL)
     assert done.returncode == 1, done.stderr
     assert "error: refused: YARN's queue default had no room for an executor of application_" in done.stderr

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from orchestration.core.alerts.incident_words import LateRun, about_late
+from resources.prefect import leases
 from resources.storage.lock import WarehouseLock
 from tests.service.prefect.test_server_restarts import Deployed, held
 from tests.support.aqi_process import AQI, ROOT
@@ -43,7 +44,7 @@ def worker(deployed: Deployed, how: str = "{aqi}") -> Iterator[psutil.Process]:
     )
     process = psutil.Process(int(done.stdout))
     try:
-        wait_until(lambda: "started!" in log.read_text() or not process.is_running(), 60, log.read_text)
+        wait_until(lambda: "started!" in log.read_text() or not process.is_running(), 120, log.read_text)
         yield process
     finally:
         if process.is_running():
@@ -70,11 +71,11 @@ def test_a_worker_ends_with_its_run(deployed: Deployed, how: str, number: int) -
     with ExitStack() as ends:
         ends.enter_context(held(deployed.warehouse))
         process = ends.enter_context(worker(deployed, how))
-        wait_until(lambda: deployed.state(lost)["type"] == "CRASHED", 60, deployed.worker_log)
+        wait_until(lambda: deployed.state(lost)["type"] == "CRASHED", 90, deployed.worker_log)
         assert "it never began: the worker that took it is gone" in deployed.state(lost)["message"]
         assert f"{lost}): taken by a worker" in deployed.worker_log()
         run = deployed.scheduled()
-        wait_until(lambda: any("in use by" in line for line in deployed.logged(run)), 60, deployed.worker_log)
+        wait_until(lambda: any("in use by" in line for line in deployed.logged(run)), 90, deployed.worker_log)
         below = process.children(recursive=True)
         assert below
         os.kill(process.pid, number)
@@ -171,6 +172,36 @@ def test_what_the_alert_says_frees_the_slot(deployed: Deployed) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     wait_until(lambda: deployed.taken == 0, 30, lambda: deployed.state(lost))
+
+
+@pytest.mark.slow
+def test_a_cancellation_that_nobody_completes_frees_the_slot(deployed: Deployed) -> None:
+    run = deployed.run()
+    deployed.server.call("PATCH", f"/flow_runs/{run}", {"infrastructure_pid": "gone:1"})
+    deployed.bring(run, "RUNNING")
+    deployed.bring(run, "CANCELLING")
+    assert (deployed.state(run)["type"], deployed.taken) == ("CANCELLING", 1)
+    wait_until(lambda: f"({run}): cancelled at" in deployed.watched(), 120, lambda: "")
+    assert (deployed.state(run)["type"], deployed.taken) == ("CANCELLED", 0)
+
+
+@pytest.mark.slow
+def test_a_lease_that_is_taken_away_from_a_run(deployed: Deployed) -> None:
+    """As after a long absence, with leases on disk: the slot is another's, and the warehouse is not."""
+    first = deployed.run()
+    with ExitStack() as ends:
+        holder = ends.enter_context(ExitStack())
+        holder.enter_context(held(deployed.warehouse))
+        process = ends.enter_context(deployed.process(first))
+        wait_until(lambda: any("in use by" in line for line in deployed.logged(first)), 60, deployed.log.read_text)
+        lease = deployed.state(first)["state_details"]["deployment_concurrency_lease_id"]
+        deployed.server.call("POST", "/v2/concurrency_limits/decrement-with-lease", {"lease_id": lease})
+        wait_until(lambda: leases.LOST in deployed.logged(first), 30, deployed.log.read_text)
+        second = deployed.run()
+        assert (deployed.state(second)["type"], deployed.taken) == ("PENDING", 1)
+        holder.close()
+        assert process.wait(60) == 0
+    assert deployed.state(first)["type"] == "COMPLETED"
 
 
 @pytest.mark.slow
