@@ -14,7 +14,7 @@ from orchestration.project import AirSettings
 from resources.machine.secrets import hidden
 from resources.open_meteo.hosts import CUSTOMER_URL
 from resources.settings.load import Settings
-from resources.settings.secret import fields_within, may_hold_secrets, ways
+from resources.settings.secret import fields_within, kind_at, may_hold_secrets, ways
 from resources.settings.section import Section
 from tests.support.given_settings import given, refusal, refused
 
@@ -107,7 +107,7 @@ def test_in_every_setting(path: tuple[str, ...]) -> None:
     for secret in [*forms, [f"x://u:{PASSWORD}@h"], {f"k {PASSWORD}": f"x://u:{PASSWORD}@h"}]:
         try:
             told = told_of(given(planted(path, secret)))
-            assert may_hold_secrets(KINDS[path])
+            assert may_hold_secrets(kind_at(AirSettings, path))
         except ConfigurationError as error:
             told, one = [], cast("BaseException | None", error)
             while one is not None:
