@@ -23,6 +23,7 @@ import requests
 from orchestration.core.alerts.watch_state import Message
 from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
 from resources.machine.proxies import check_way, for_requests
+from resources.machine.secrets import hidden
 from resources.settings.operations import AlertSettings, EmailSettings, WebhookSettings
 
 TIMEOUT_SECONDS = 10
@@ -123,7 +124,7 @@ class Email:
         except TimeoutError:
             raise AlertError(f"{where} does not answer within {self.timeout_seconds:g} s") from None
         except (OSError, smtplib.SMTPException) as error:
-            raise AlertError(f"{where} takes no mail ({in_a_line(error)})") from None
+            raise AlertError(f"{where} takes no mail ({hidden(in_a_line(error))})") from None
         except ValueError as error:  # what no header or body can hold
             raise AlertError(f"no mail can be made of the message ({error})", refused=True) from None
         if left_out:
@@ -208,4 +209,4 @@ def _replies(recipients: Mapping[str, tuple[int, bytes]]) -> str:
 
 def _reply(code: int, text: bytes | str) -> str:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(said.split())[:200]}"
+    return hidden(f"{code} {' '.join(said.split())[:200]}")

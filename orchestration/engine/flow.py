@@ -25,6 +25,7 @@ from orchestration.engine.fetching import FETCHES_AT_ONCE, Fetching, FetchTask
 from orchestration.engine.profiling import Spans
 from orchestration.engine.slots import Slots
 from orchestration.engine.steps import StepRunner, explain
+from resources.machine.secrets import telling_no_secret
 from resources.prefect.client import open_api
 
 CHUNKS_AHEAD, PARTITIONS_AHEAD = 4, 8_000
@@ -106,7 +107,8 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
     )
     def materialization() -> State[Any]:
         ids.append(str(flow_run.id))
-        submit_tasks(work, name)
+        with telling_no_secret():
+            submit_tasks(work, name)
         outcomes = [outcome for step in work.plan.steps if (outcome := work.runner.outcomes.get(step.id)) is not None]
         bad = in_words(work.plan, outcomes)
         if bad or len(outcomes) < len(work.plan.steps):
@@ -159,7 +161,7 @@ def submit_tasks(work: Work, name: str) -> None:
     @task(cache_policy=NO_CACHE, persist_result=False)
     def materialize(step_id: str) -> State[Any]:
         step = next(step for step in plan.steps if step.id == step_id)
-        with working.taken(-(-len(step.all_partitions) // PARTITIONS_A_SLOT)):
+        with telling_no_secret(), working.taken(-(-len(step.all_partitions) // PARTITIONS_A_SLOT)):
             listener.step_started(step)
             outcome = runner.run(step)
             listener.step_done(outcome)

@@ -41,6 +41,7 @@ from resources.delta.warehouse import condition, is_conflict
 from resources.machine import crash_points
 from resources.machine.memory import give_back
 from resources.machine.package import package_version
+from resources.machine.secrets import hidden
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -390,9 +391,9 @@ class EngineWorld:
 
 
 def explain(error: BaseException) -> str:
-    """What went wrong and what to do about it, in a line; of Spark also that its JVM is gone."""
+    """What went wrong and what to do about it, in a line without secrets; of Spark also that its JVM is gone."""
     if isinstance(error, LakehouseError):
-        return f"{in_a_line(error)} {error.remedy}".strip()
+        return hidden(f"{in_a_line(error)} {error.remedy}".strip())
     if isinstance(error, ConnectionError) or type(error).__name__ == "Py4JNetworkError":
         return "Spark's driver JVM ended in mid-run: it was killed, or ran out of memory. Ask for the same days again."
-    return in_a_line(error)
+    return hidden(in_a_line(error))

@@ -35,6 +35,7 @@ from orchestration.engine.flow import task_threads  # noqa: E402
 from orchestration.engine.workspace import Workspace  # noqa: E402
 from orchestration.project import load, open_workspace  # noqa: E402
 from orchestration.service.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
+from resources.machine.secrets import hidden, telling_no_secret  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +95,7 @@ def maintenance(profile: str | None = None) -> State[Any]:
     return _run("maintenance", dict(locals()))
 
 
+@telling_no_secret()
 def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
     """Read the parameters and do it; every error that is ours becomes the state's message."""
     # A worker starts its runs in folders of their own, which go with them: a warehouse must not lie there.
@@ -109,9 +111,9 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
         if isinstance(parameters, Materialize) and parameters.hourly:
             _leave_report(workspace)
     except Refused as error:
-        return Cancelled(message=str(error))
+        return Cancelled(message=hidden(str(error)))
     except LakehouseError as error:
-        return Failed(message=str(error))
+        return Failed(message=hidden(str(error)))
     return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
 
 

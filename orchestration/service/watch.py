@@ -39,6 +39,7 @@ from resources.alert_channels import AlertError, Bounded, Channel, subject
 from resources.delta.warehouse import Warehouse
 from resources.machine.addresses import without_secrets
 from resources.machine.clock import Clock, system_clock
+from resources.machine.secrets import hidden
 from resources.prefect.client import why_unseen
 from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
@@ -107,7 +108,8 @@ class Watch:
         clock: Clock = system_clock,
         sending_seconds: float = SENDING_SECONDS,
     ) -> None:
-        self._settings, self._say, self._clock = settings, say, clock
+        self._settings, self._clock = settings, clock
+        self._say: Callable[[str], None] = lambda line: say(hidden(line))
         self._sending_seconds = sending_seconds
         self._channels = {name: Bounded(channel) for name, channel in channels.items()}
         self._read_server, self._read_lags, self._read_incomplete = read_server, read_lags, read_incomplete

@@ -11,7 +11,8 @@ import runpy
 import sys
 import threading
 import time
-from typing import IO
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
 
 from orchestration.core.errors import in_a_line
 from orchestration.engine.exclusive import log_folder
@@ -19,20 +20,57 @@ from orchestration.project import load
 from orchestration.service.slots import free_slots
 from resources.machine.clock import system_clock
 from resources.machine.interrupts import heed_signals
+from resources.machine.secrets import hidden, hide_in_logs
 from resources.prefect.server import named_api_url
 from resources.prefect.slots import Restarted
 
+if TYPE_CHECKING:
+    import psutil
+
 EVERY_SECONDS = 20.0
+END_SECONDS = 15.0
+"""So long runs have to end by themselves, and to say so, when the worker is told to stop; then they are killed."""
 BY = "aqi worker"
 
 
 def main(arguments: list[str]) -> None:
-    """Run the worker until it is told to stop."""
+    """Run the worker until it is told to stop. What Prefect says in it has no secret."""
+    hide_in_logs()
     heed_signals()
     pool, name = (arguments[arguments.index(option) + 1] for option in ("--pool", "--name"))
     threading.Thread(target=_keep_free, args=(pool, name), daemon=True, name="slots").start()
+    _end_runs_first()
     sys.argv = ["prefect", *arguments]
     runpy.run_module("prefect", run_name="__main__")
+
+
+def _end_runs_first() -> None:
+    """Prefect's worker kills its runs when it ends, and their states say that they go on: they are asked before."""
+    import anyio
+    import psutil
+    from prefect.workers.process import ProcessWorker
+
+    leave = ProcessWorker.__aexit__
+
+    async def ask_first(worker: ProcessWorker, *error: Any) -> None:
+        with anyio.CancelScope(shield=True), suppress(psutil.Error):
+            runs = psutil.Process().children()
+            for run in runs:
+                with suppress(psutil.Error):
+                    run.terminate()
+            deadline = time.monotonic() + END_SECONDS
+            while any(map(_lives, runs)) and time.monotonic() < deadline:
+                await anyio.sleep(0.1)
+        await leave(worker, *error)
+
+    setattr(ProcessWorker, "__aexit__", ask_first)  # noqa: B010  # a method of another's class
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != "zombie")
+    except Exception:  # it is gone  # noqa: BLE001
+        return False
 
 
 def _keep_free(pool: str, name: str) -> None:
@@ -70,7 +108,7 @@ def _presence(who: str) -> tuple[IO[str] | None, bool]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(hidden(line), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from html import escape
 from types import TracebackType
@@ -149,13 +149,13 @@ def never_tell(secrets: Iterable[str]) -> None:
     """Of settings that were read: from now on none of them is in a log, an error or what a crash prints. In place of
     what was told before: a process has one configuration."""
     _KNOWN.of_settings = frozenset(secrets)
-    _hide_in_logs()
+    hide_in_logs()
 
 
 def never_log(secrets: Secrets) -> None:
     """The same of others, for as long as they live."""
     _KNOWN.others.add(secrets)
-    _hide_in_logs()
+    hide_in_logs()
 
 
 def hidden(text: str) -> str:
@@ -199,7 +199,17 @@ def hide_in(error: BaseException) -> None:
         rest += [one.__cause__, one.__context__]
 
 
-def _hide_in_logs() -> None:
+@contextmanager
+def telling_no_secret() -> Iterator[None]:
+    """What is raised inside has no secret: whoever catches it may keep it, as Prefect does."""
+    try:
+        yield
+    except BaseException as error:
+        hide_in(error)
+        raise
+
+
+def hide_in_logs() -> None:
     """Every line of a log, whoever writes it, and what a crash prints."""
     if _KNOWN.logs_hide:
         return

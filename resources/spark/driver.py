@@ -9,19 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError, in_a_line
-from resources.machine.environment import cleaned, for_a_jvm
-from resources.machine.java import OLDEST_JAVA, java_major, java_version
+from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
 from resources.settings.load import Settings
@@ -29,6 +26,7 @@ from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
 from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
 from resources.spark.gateway import launched
+from resources.spark.java import java_version_text
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 from resources.spark.queue_wait import QueueWait
 
@@ -166,7 +164,7 @@ def class_archive() -> Path:
     and one set of flags, which the name says. A JVM that cannot use it starts as usual.
     """
     libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
-    text = "\n".join([_java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
+    text = "\n".join([java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
     return JARS_FOLDER / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
 
 
@@ -187,46 +185,6 @@ def _of_the_jvm(error: Exception) -> str:
         with contextlib.suppress(Exception):  # the JVM may be gone
             return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
     return in_a_line(error)
-
-
-def _java() -> Path | None:
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    return Path(java) if java is not None and Path(java).exists() else None
-
-
-def _java_version_text() -> str:
-    java = _java()
-    return "" if java is None else _version_text(java)
-
-
-@cache
-def _version_text(java: Path) -> str:
-    env = cleaned(os.environ)
-    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
-
-
-def check_java() -> str:
-    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
-    home = os.environ.get("JAVA_HOME")
-    remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
-    if _java() is None:
-        place = f"JAVA_HOME ({home})" if home else "PATH"
-        also = ", or correct JAVA_HOME." if home else "."
-        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
-    text = _java_version_text()
-    found, major = java_version(text), java_major(text)
-    if major is None:
-        raise EnvironmentError_(
-            f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
-            f"{remedy} and point JAVA_HOME to it.",
-        )
-    if major < OLDEST_JAVA:
-        raise EnvironmentError_(
-            f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
-            f"{remedy} and point JAVA_HOME to it.",
-        )
-    return found
 
 
 def _heaps(get: Callable[[str, str], str]) -> Heaps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,16 +11,14 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
+from orchestration.cli.app import main
 from resources.raw.files import decompressed
 from resources.simulator.server import Simulator
 from tests.support.aqi_process import Commands
 from tests.support.cli_calls import Aqi
+from tests.support.planted_secrets import BASIC, KEY, PASSWORD, USER, command_lines, environment, told_in, written_in
 from tests.support.scripted_api import Reply, _Api
 
-KEY, USER, PASSWORD = "k3y/of+mine=1", "ann-of-ours", "pa:ss/w0rd&2"
-BASIC = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-PARTS = ("k3y", "of+mine", "of%2Bmine", "of%2bmine", "ann-of-ours", "w0rd", BASIC)
-"""What is in any way to write them."""
 BRONZE = "bronze.open_meteo_hourly"
 
 
@@ -64,27 +61,12 @@ def repeating(*ways: str) -> Iterator[Repeating]:
         yield api
 
 
-def told_in(*texts: str) -> list[str]:
-    return [part for part in PARTS for text in texts if part in text]
-
-
-def written_in(*folders: Path) -> list[str]:
-    """The files below some folders that have a part of a secret in them."""
-    found = []
-    for path in (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()):
-        content = path.read_bytes()
-        if path.suffix == ".zst":
-            content = decompressed(content)
-        found += [f"{path}: {part}" for part in PARTS if part.encode() in content]
-    return found
-
-
 def env(api: Repeating) -> dict[str, str]:
-    return {
-        "AQI_OPEN_METEO__BASE_URL": api.address,
-        "AQI_OPEN_METEO__API_KEY": KEY,
-        "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z",
-    }
+    return {**source(api.address), "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z"}
+
+
+def source(address: str) -> dict[str, str]:
+    return {"AQI_OPEN_METEO__BASE_URL": address, "AQI_OPEN_METEO__API_KEY": KEY}
 
 
 @pytest.mark.parametrize("way", ["answer", "400", "403", "414", "429", "500", "sentence", "redirect"])
@@ -140,6 +122,74 @@ def test_a_profile_that_is_no_yaml(aqi: Aqi) -> None:
         assert done.exit_code in (1, 2)
         assert "mine.yml: is not YAML" in done.stdout + done.stderr
         assert told_in(done.stdout, done.stderr) == []
+
+
+NOBODY = f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:9"
+CALLS = {
+    "accept": f"{BRONZE}",
+    "backfill": "--start-date 2025-08-01 --end-date 2025-08-02 --dry-run",
+    "demo": "--warehouse /dev/null/x",
+    "doctor": "--json",
+    "freshness": "",
+    "lineage": "--format openlineage",
+    "location": "rename hanoi ha-noi --dry-run",
+    "maintenance": "--dry-run",
+    "materialize": f"{BRONZE} --partitions 2025-08-18 --dry-run",
+    "metrics": "",
+    "migrate": f"{BRONZE} --dry-run",
+    "plan": "* --partitions 2025-08-18",
+    "repair": "--dry-run",
+    "report": "-o report.html",
+    "runs": "--json",
+    "show": "gold.dim_time",
+    "simulate": "--fault no-such-fault",
+    "status": "--json",
+    "verify": f"{BRONZE} --partitions 2025-08-18",
+    "wipe": f"{BRONZE} --partitions 2025-08-18 --dry-run",
+}
+"""A call of every command that says what it found, did or would do; those that a server has to do with are below."""
+OF_A_SERVER = {"deploy": "--all", "watch": "--once", "materialize": f"{BRONZE} --partitions 2025-08-18"}
+
+
+def test_every_command_is_called() -> None:
+    assert {*CALLS, *OF_A_SERVER, "worker"} == {*main.commands}
+
+
+def test_every_command(aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they come to, with a secret in every setting and variable that may hold one."""
+    for name, value in (environment() | source(NOBODY) | {"AQI_WAREHOUSE__URI": lake}).items():
+        monkeypatch.setenv(name, value)
+    told = {}
+    for command, arguments in CALLS.items():
+        done = aqi(command, *arguments.split())
+        assert done.exit_code in (0, 1, 2) and not isinstance(done.exception, Exception), (command, done.exception)
+        assert done.output, command
+        told |= {command: found} if (found := told_in(done.stdout, done.stderr)) else {}
+    assert told == {}
+    assert written_in(aqi.folder) == []
+
+
+def test_what_a_worker_is_started_with(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("os.execv", lambda _program, arguments: started.extend(arguments))
+    done = aqi("worker", "start", **environment(), **source(NOBODY))
+    assert (done.exit_code, "--pool" in started) == (0, True), done.output
+    assert told_in(*started, done.output) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted(OF_A_SERVER))
+def test_a_server_that_does_not_answer(aqi: Aqi, command: str) -> None:
+    home = {"PREFECT_HOME": str(aqi.folder / "prefect"), "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    with command_lines() as lines:
+        done = aqi.process(command, *OF_A_SERVER[command].split(), **environment(), **source(NOBODY), **home)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "http://127.0.0.1:9/api" in done.stdout + done.stderr
+    assert told_in(done.stdout, done.stderr) == []
+    assert lines.seen
+    assert lines.told == []
+    assert written_in(aqi.folder) == []
 
 
 @pytest.mark.slow
