@@ -56,7 +56,7 @@ class Exchanges:
     """Sends requests, one after the other or at once; keeps connections open between them."""
 
     def __init__(self, agent: str) -> None:
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers["User-Agent"] = agent
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())
@@ -106,6 +106,14 @@ class Exchanges:
             if watch.has_hung_up:
                 raise requests.Timeout
             return reply.status_code, reply.headers, b"".join(parts)
+
+
+class _Session(requests.Session):
+    """Who looks at no redirect: where it leads is for whoever reads the reply."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None. It is asked for where none is followed too: the whole body would then be read, without a bound."""
+        return
 
 
 class _Watch:

@@ -258,9 +258,12 @@ def _refused(said: str, asked: Asked) -> SourceRefused:
 def _redirected(reply: Reply, asked: Asked) -> SourceError:
     """For an address to which the source sends us on, and which nobody asks: the key would go there too."""
     location = reply.headers.get("Location", "").strip()
-    to = without_secrets(urljoin(f"http://{asked.source}/", location)) if location else ""
+    try:
+        to = without_secrets(urljoin(f"http://{asked.source}/", location)) if location else ""
+        host = urlsplit(to).hostname or ""
+    except ValueError:  # whose text repeats it
+        to = host = ""
     what = f"{asked.source} answered HTTP {reply.status} to {asked}: it sends us on to {to or 'no address'}"
-    host = urlsplit(to).hostname or ""
     if is_customers(host):
         what += ", where keys belong; that was not followed"
         remedy = f"Set open_meteo.base_url to https://{host}, or ask without {KEY_SETTING}."

@@ -222,7 +222,9 @@ CUSTOMER = "https://customer-air-quality-api.open-meteo.com"
         ("https://127.0.0.1/v1", SourceNonsense, "https://127.0.0.1/v1", "base_url to https://127.0.0.1."),
         ("http://u:s3cret@login.example/?a", SourceNonsense, "http://login.example/", "login page"),
         ("/s3cret/login", SourceNonsense, "/***/login", "login page"),
+        ("https://customer-login.example/v1", SourceNonsense, "https://customer-login.example/v1", "login page"),
         ("", SourceNonsense, "no address", "open_meteo.base_url"),
+        ("http://[s3cret", SourceNonsense, "no address", "open_meteo.base_url"),
     ],
 )
 def test_a_redirect_is_told_and_not_followed(
