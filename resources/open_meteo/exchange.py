@@ -52,6 +52,13 @@ class NoReply(Exception):
         self.what, self.remedy, self.passes, self.heard, self.taken = what, remedy, passes, heard, taken
 
 
+class _Session(requests.Session):
+    """Never looks where a redirect leads: what it names may be no address at all."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 class Exchanges:
     """Sends requests, one after the other or at once; keeps connections open between them."""
 
