@@ -55,8 +55,9 @@ class NoReply(Exception):
 class _Session(requests.Session):
     """Never looks where a redirect leads: what it names may be no address at all."""
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None. It is asked for where none is followed too: the whole body would then be read, without a bound."""
+        return
 
 
 class Exchanges:
@@ -113,14 +114,6 @@ class Exchanges:
             if watch.has_hung_up:
                 raise requests.Timeout
             return reply.status_code, reply.headers, b"".join(parts)
-
-
-class _Session(requests.Session):
-    """Who looks at no redirect: where it leads is for whoever reads the reply."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None. It is asked for where none is followed too: the whole body would then be read, without a bound."""
-        return
 
 
 class _Watch:
