@@ -121,14 +121,19 @@ class _Watch:
 
     def __init__(self) -> None:
         self.connection: HTTPConnection | None = None
+        self.line: object = None  # of a reply that comes: a connection that ends with it has let go of its own
         self.has_hung_up = self.heard = self.was_sent = False
 
     def hang_up(self) -> None:
         self.has_hung_up = True
-        line = getattr(self.connection, "sock", None)
+        line = self.line or getattr(self.connection, "sock", None)
         if isinstance(line, socket):
             with suppress(OSError):  # it has ended by itself
                 socket.shutdown(line, SHUT_RDWR)  # TLS or not: whoever reads sees the end
+
+    def begin_to_read(self) -> None:
+        """The request has been sent."""
+        self.line, self.was_sent = getattr(self.connection, "sock", None), True
 
     def check(self) -> None:
         """Raises TimeoutError where there was no connection yet to hang up on."""
@@ -153,7 +158,7 @@ class _Plain(HTTPConnection):
         watch.check()
 
     def getresponse(self) -> Any:
-        _noted(self).was_sent = True
+        _noted(self).begin_to_read()
         return super().getresponse()
 
 
@@ -164,7 +169,7 @@ class _Secure(HTTPSConnection):
         watch.check()
 
     def getresponse(self) -> Any:
-        _noted(self).was_sent = True
+        _noted(self).begin_to_read()
         return super().getresponse()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,16 @@ from tests.support.planted_secrets import BASIC, KEY, PASSWORD, USER, command_li
 from tests.support.scripted_api import Reply, _Api
 
 BRONZE = "bronze.open_meteo_hourly"
+
+
+@pytest.fixture(autouse=True)
+def prefect_as_before() -> Iterator[None]:
+    """Prefect, once imported, remembers the server that a call here named: later tests would ask that."""
+    yield
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
 
 
 class Repeating(_Api):

@@ -34,9 +34,10 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\n\r\n"
         (dripping(BODY), "did not send the whole of its answer within 0.3 s"),
         (dripping(BODY, head=HEAD), "did not send the whole of its answer within 0.3 s"),
         (dripping(HEAD + BODY, head=b""), "did not send the whole of its answer within 0.3 s"),
+        (dripping(BODY, seconds=20), "did not send the whole of its answer within 0.3 s"),
         (dripping(BODY, head=MOVED), "did not send the whole of its answer within 0.3 s"),
     ],
-    ids=["drips", "drips below a length", "drips from the head on", "a redirect that drips"],
+    ids=["drips", "drips below a length", "drips from the head on", "stops after the head", "a redirect that drips"],
 )
 def test_it_is_asked_again_after_an_attempt_without_end(client: Any, serve: Serve, told: str) -> None:
     began = time.monotonic()
