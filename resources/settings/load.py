@@ -140,7 +140,7 @@ class EmbeddedSettings(Section):
 class YarnSettings(Section):
     """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``.
 
-    queue_wait_seconds: so long a run waits in the queue, for its application master and then for an executor.
+    queue_wait_seconds: so long a run waits in the queue for its application master, and then for an executor.
     """
 
     check: bool = False

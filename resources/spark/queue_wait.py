@@ -28,9 +28,10 @@ class Manager(Protocol):
 
 
 class QueueWait:
-    """Looks after the application with ``tag`` in a queue until it has an executor, ``seconds`` at most.
+    """Looks after the application with ``tag`` in a queue until it has an executor.
 
-    told: once, when it waits. refused: why it was ended, once it was.
+    seconds: so long it may wait for its master, and then for an executor. told: once of each.
+    refused: why it was ended, once it was.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class QueueWait:
             self._thread = None
 
     def _look(self) -> None:
-        seen, told = None, False
+        waits_for, since, told = "", 0.0, set[str]()
         while not self._over.wait(self._poll_seconds):
             try:
                 found = self._manager.applications(self._tag)
@@ -74,24 +75,28 @@ class QueueWait:
                 continue
             if not found:
                 continue
-            seen = seen or time.monotonic()
-            application, waited = found[0], time.monotonic() - seen
+            application = found[0]
+            if (what := _what(application)) != waits_for:
+                waits_for, since = what, time.monotonic()
+            waited = time.monotonic() - since
             if self._cancelled:
                 self._kill(application)
             elif application.has_executors:
                 return
+            elif not what:
+                continue
             elif waited >= self._seconds:
                 self.refused = QueueFull(
-                    f"refused: YARN's queue {self._queue} had no room for {_what(application)} of {application.id} "
+                    f"refused: YARN's queue {self._queue} had no room for {what} of {application.id} "
                     f"within {self._seconds:g} s; it was ended",
                     "Wait until others are done (yarn application -list), take another yarn.queue, or wait longer: "
                     "yarn.queue_wait_seconds.",
                 )
                 self._kill(application)
-            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and not told:
-                told = True
+            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and what not in told:
+                told.add(what)
                 self._told(
-                    f"{application.id} waits in YARN's queue {self._queue} for {_what(application)}, "
+                    f"{application.id} waits in YARN's queue {self._queue} for {what}, "
                     f"{self._seconds:g} s at most (yarn.queue_wait_seconds)"
                 )
 
@@ -103,4 +108,7 @@ class QueueWait:
 
 
 def _what(application: Application) -> str:
-    return "an executor" if application.state == "RUNNING" else "the application master"
+    """What it waits for in the queue; empty where its master has room, and comes up."""
+    if application.state == "RUNNING":
+        return "an executor"
+    return "" if application.containers else "the application master"

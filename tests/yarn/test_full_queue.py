@@ -80,7 +80,7 @@ def test_a_run_that_finds_no_room_is_refused(aqi: YarnCommands, others: Others) 
 
 
 def test_a_run_that_gets_no_executor_is_refused(aqi: YarnCommands, others: Others) -> None:
-    aqi.environment |= {"AQI_YARN__QUEUE_WAIT_SECONDS": "8", "AQI_YARN__EXECUTOR_MEMORY": "4g"}
+    aqi.environment |= {"AQI_YARN__QUEUE_WAIT_SECONDS": "12", "AQI_YARN__EXECUTOR_MEMORY": "4g"}
     for _ in range(SLEEPERS):  # at most three on a node: no node has room for the executor then
         others.come(1792)
     done = aqi(*CALL)

@@ -260,7 +260,8 @@ def about_late(runs: Sequence[LateRun]) -> str:
     first = runs[0]
     waits = f"It waits in the pool {first.pool or '(none)'}. Is a worker running there? Is the pool full or paused?"
     start = shlex.join(["aqi", "worker", "start", *(["--pool", first.pool] if first.pool else [])])
-    on = shlex.join(["prefect", "flow-run", "cancel", first.id]) if first.taken else start
+    # Prefect's own cancellation of such a run waits for its worker for ever; a look of the watch frees the slot.
+    on = shlex.join(["aqi", "watch", "--once"]) if first.taken else start
     lines = [
         f"Run: {first.name}, should have started {day_and_time(first.expected_at)}",
         *([f"{len(runs) - 1} more wait behind it."] if len(runs) > 1 else []),

@@ -72,6 +72,14 @@ def test_with_an_executor_it_is_over(cluster: Cluster) -> None:
     assert (wait.refused, cluster.killed) == (None, [])
 
 
+def test_a_master_that_has_room_and_comes_up_does_not_wait(cluster: Cluster) -> None:
+    cluster.state, cluster.containers = "ACCEPTED", 1
+    wait = waiting(cluster, 0.05)
+    time.sleep(0.15)
+    wait.end()
+    assert (wait.refused, cluster.killed) == (None, [])
+
+
 def test_broken_off_while_it_waits_and_before_there_is_an_application(cluster: Cluster) -> None:
     wait = waiting(cluster, 60)
     wait.cancel()
