@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory
 # Two processes run the tests, one of them what waits: tests/support/workers.py. `.venv/bin/pytest FILE` is one process.
 WORKERS ?= 2
 
+# Python itself would end by it, before anything of ours can leave it out.
+unexport PYTHONHOME
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-spark demo test test-fast test-long bench lint lock clean ready ready-cluster ready-long
 

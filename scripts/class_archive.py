@@ -17,7 +17,8 @@ from orchestration.core.errors import LakehouseError
 from orchestration.engine.engines.spark import SparkEngine
 from orchestration.engine.executor import prepare, run_in_order
 from orchestration.project import PROJECT, load, open_workspace
-from resources.spark.driver import SparkDriver, archiving_conf, check_java, class_archive, spark_conf
+from resources.spark.driver import SparkDriver, archiving_conf, class_archive, spark_conf
+from resources.spark.java import check_java
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 RANGES = ("2025-02-20..2025-02-24", "2025-02-23..2025-02-26")

@@ -30,6 +30,7 @@ import psutil
 import requests
 
 from resources.machine.processes import end_with_parent
+from resources.machine.proxies import settle
 from scripts.cluster_configuration import (
     CAPACITY_SCHEDULER,
     HOST,
@@ -330,6 +331,7 @@ def _free_ports(number: int) -> list[int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
+    settle()
     parser = argparse.ArgumentParser(
         prog="scripts/cluster.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -28,13 +28,13 @@ from resources.machine.environment import for_a_jvm
 from resources.machine.shell import begin, own_folders
 from resources.settings.load import Settings
 from resources.spark.driver import (
-    check_java,
     check_java_libraries,
     pyspark_folder,
     spark_archive,
     spark_conf,
 )
 from resources.spark.gateway import properties_file
+from resources.spark.java import check_java
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
     archive_uri,

@@ -17,14 +17,20 @@ SHARED = ROOT.parent / "shared"
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_settings_of_this_machine() -> Iterator[None]:
-    """Settings in the environment of whoever runs the tests do not reach them."""
+def _no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings in the environment of whoever runs the tests do not reach them, nor does what they do their Prefect."""
+    from resources.machine.proxies import settle
+
     kept = {"AQI_REQUIRE_SHARED", "AQI_REQUIRE_BROWSER", "AQI_IVY_SETTINGS"}
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             ours = name.startswith(("AQI_", "OPENLINEAGE_")) and name not in kept
-            if ours or name == "PREFECT_API_URL":
+            if ours or name.startswith("PREFECT_"):
                 patch.delenv(name)
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect-home")))
+        for name in ("no_proxy", "NO_PROXY"):  # as it is, afterwards
+            patch.setenv(name, os.environ.get(name, ""))
+        settle()
         yield
 
 

@@ -215,5 +215,5 @@ def demo(days: int, warehouse: Path, profile: str | None) -> int:
 
     try:
         return run_demo(project(), console_for_people(), console_for_people(to_stderr=True), profile, days, warehouse)
-    except KeyboardInterrupt:
-        leave_interrupted()
+    except KeyboardInterrupt as error:
+        leave_interrupted(error)

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
-from resources.machine.interrupts import heed_signals
+from resources.machine.interrupts import Terminated, heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from orchestration.engine.project import Project
     from orchestration.engine.workspace import Workspace
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def command(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -41,9 +41,9 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except LakehouseError as error:
             click.echo(f"error: {hidden(str(error))}", err=True)
             sys.exit(error.exit_status)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             click.echo(f"interrupted; {how_to_go_on()}", err=True)
-            sys.exit(INTERRUPTED)
+            sys.exit(_status_of(error))
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
@@ -214,10 +214,14 @@ def run(of: Project | None = None) -> None:
         raise
 
 
-def leave_interrupted() -> NoReturn:
+def _status_of(error: KeyboardInterrupt) -> int:
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
+def leave_interrupted(error: KeyboardInterrupt) -> NoReturn:
     """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
     exit would wait for that server until its requests give up."""
     click.echo(f"interrupted; {how_to_go_on()}", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    os._exit(_status_of(error))

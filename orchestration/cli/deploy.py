@@ -30,7 +30,7 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
-    from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
+    from orchestration.core.deployments.converge import Kind, Undeclared, converge, converge_automation, converge_pools
     from orchestration.reports.json_text import to_json
     from orchestration.service.deployments import (
         declared_deployments,
@@ -62,4 +62,7 @@ def deploy(
             click.echo("\n".join(map(str, changes)) or "nothing to do")
         for change in changes if not dry_run else ():
             server.make(change)
+        made = (change.declared for change in changes if change.kind is Kind.CREATE)
+        if not as_json and any(item is not None and item.properties.limit for item in made):
+            click.echo(f"Leases of slots are {server.leases()}.", err=True)
     return 0

@@ -264,8 +264,8 @@ def run_request(
     try:
         with Live(console) if console.is_terminal and not as_json else Quiet(console) as listener:
             summary = run(workspace, request, listener, title=title, flow_name=flow_name, wait=wait)
-    except KeyboardInterrupt:
-        leave_interrupted()
+    except KeyboardInterrupt as error:
+        leave_interrupted(error)
     profile = summary.profile if profile_run else None
     if as_json:
         click.echo(to_json(summary.to_json() | ({} if profile is None else {"profile": profile.to_json()})))

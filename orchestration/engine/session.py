@@ -29,13 +29,13 @@ from resources.settings.spark_values import VALUE_SETTINGS
 from resources.spark.checks import check_submitted
 from resources.spark.driver import (
     SparkDriver,
-    check_java,
     check_java_libraries,
     is_submitted,
     spark_archive,
     spark_conf,
     submitted_conf,
 )
+from resources.spark.java import check_java
 from resources.spark.on_yarn import check_cluster, check_master, run_tag, yarn_conf
 from resources.spark.queue_wait import QueueWait
 

@@ -20,7 +20,7 @@ from orchestration.engine.workspace import Workspace
 from orchestration.reports.findings import Finding, look_at
 from orchestration.reports.folders import check_folders, check_room, check_warehouse
 from orchestration.reports.machine import check_clock, clock_found, examine_machine, examine_shell
-from orchestration.reports.network import prefect_found, ways_found
+from orchestration.reports.network import leases_found, prefect_found, ways_found
 from orchestration.reports.source_health import examine_source, sources_of
 from resources.delta.pending import Pending
 from resources.delta.warehouse import Warehouse
@@ -28,8 +28,10 @@ from resources.embedded.process import check_installed
 from resources.embedded.scratch import FOLDER as SCRATCH
 from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
 from resources.hadoop.resource_manager import ResourceManager
+from resources.prefect.server import configured_api_url
 from resources.settings.load import Settings
-from resources.spark.driver import JARS_FOLDER, check_java, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark.driver import JARS_FOLDER, check_java_libraries, class_archive, spark_archive_uri
+from resources.spark.java import check_java
 from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
 from resources.storage.files import open_files
 
@@ -70,6 +72,8 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
         if (folder := workspace.warehouse.folder) is not None:
             findings.append(look_at("folders", partial(check_folders, folder)))
     findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
+    if configured_api_url():
+        findings.append(look_at("leases", leases_found))
     for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)
     return findings

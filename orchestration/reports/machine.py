@@ -87,11 +87,7 @@ def _file_handles() -> str:
     soft, hard = open_files()
     bound = "any number" if soft == -1 else str(soft)
     if 0 <= soft < FEWEST_FILES:
-        how = (
-            f"ulimit -n {FEWEST_FILES}"
-            if hard == -1 or hard >= FEWEST_FILES
-            else "the hard limit (limits.conf, nofile)"
-        )
+        how = f"`ulimit -n {FEWEST_FILES}`" if hard == -1 or hard >= FEWEST_FILES else "nofile in limits.conf"
         raise EnvironmentError_(f"{soft} files may be open at once", f"Raise it to {FEWEST_FILES} or more: {how}.")
     return f"{bound} may be open at once"
 

@@ -14,7 +14,9 @@ from orchestration.reports.source_health import sources_of
 from resources.hadoop.configuration import HadoopConf
 from resources.machine.addresses import without_secrets
 from resources.machine.proxies import check_way, for_requests, names_a_proxy, settle
+from resources.prefect.client import open_api
 from resources.prefect.home import DATABASE, how_to_look, is_ready, own_home, prefect_version
+from resources.prefect.leases import lease_storage, told_of_leases
 from resources.prefect.server import configured_api_url
 from resources.settings.load import Settings
 
@@ -84,6 +86,16 @@ def prefect_found() -> str:
             "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
         ) from error
     return f"{shown}{_told_of_version(root)}"
+
+
+def leases_found() -> str:
+    """Where the configured server keeps the leases of slots, and what that means. Never raises."""
+    url = configured_api_url()
+    try:
+        with open_api(url, retries=0, timeout_seconds=SECONDS) as api:
+            return told_of_leases(lease_storage(api))
+    except Exception as error:  # whether it answers is told of the server itself  # noqa: BLE001
+        return f"the server does not tell where it keeps them ({type(error).__name__})"
 
 
 def _told_of_version(root: str) -> str:

@@ -17,7 +17,10 @@ TIMEOUT_SECONDS = 10
 def free_slots(
     settings: Settings, api_url: str, by: str, pool: str = "", restarted: slots.Restarted | None = None
 ) -> Sequence[str]:
-    """End what holds a slot of the environment's deployments and is gone; see ``resources.prefect.slots``."""
+    """End what holds a slot of the environment's deployments and is gone; see ``resources.prefect.slots``.
+
+    restarted: by this machine's clock.
+    """
     waits = {
         deployment_name(settings, name): timedelta(minutes=item.overlap.wait_minutes)
         for name, item in settings.deployments.items()
@@ -26,4 +29,8 @@ def free_slots(
     bounds = slots.Bounds(timedelta(seconds=settings.deploy.pending_seconds), waits)
     tags = environment_tags(settings)
     with open_api(api_url, retries=0, timeout_seconds=TIMEOUT_SECONDS) as api:
-        return slots.free_slots(api, tags, system_clock(), bounds, by, pool, restarted)
+        here = system_clock()
+        now = api.clock() or here  # the states on the server are of its clock
+        if restarted is not None:
+            restarted = slots.Restarted(restarted.name, restarted.at + (now - here))
+        return slots.free_slots(api, tags, now, bounds, by, pool, restarted)

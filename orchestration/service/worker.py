@@ -11,7 +11,10 @@ import runpy
 import sys
 import threading
 import time
-from typing import IO
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
 
 from orchestration.core.errors import in_a_line
 from orchestration.engine.exclusive import log_folder
@@ -23,7 +26,12 @@ from resources.machine.secrets import hidden, hide_in_logs
 from resources.prefect.server import named_api_url
 from resources.prefect.slots import Restarted
 
+if TYPE_CHECKING:
+    import psutil
+
 EVERY_SECONDS = 20.0
+END_SECONDS = 15.0
+"""So long runs have to end by themselves, and to say so, when the worker is told to stop; then they are killed."""
 BY = "aqi worker"
 
 
@@ -32,14 +40,53 @@ def main(arguments: list[str]) -> None:
     hide_in_logs()
     heed_signals()
     pool, name = (arguments[arguments.index(option) + 1] for option in ("--pool", "--name"))
-    threading.Thread(target=_keep_free, args=(pool, name), daemon=True, name="slots").start()
+    began = system_clock()
+    _beside_it(lambda: _keep_free(pool, name, began))
     sys.argv = ["prefect", *arguments]
     runpy.run_module("prefect", run_name="__main__")
 
 
-def _keep_free(pool: str, name: str) -> None:
+def _beside_it(keep_free: Callable[[], None]) -> None:
+    """While Prefect's worker works, slots are freed in a thread: not before, or both would import Prefect at once.
+
+    It kills its runs when it ends, and their states say that they go on: they are asked before.
+    """
+    import anyio
+    import psutil
+    from prefect.workers.process import ProcessWorker
+
+    enter, leave = ProcessWorker.__aenter__, ProcessWorker.__aexit__
+
+    async def enter_first(worker: ProcessWorker) -> ProcessWorker:
+        entered = await enter(worker)
+        threading.Thread(target=keep_free, daemon=True, name="slots").start()
+        return entered
+
+    async def ask_first(worker: ProcessWorker, *error: Any) -> None:
+        with anyio.CancelScope(shield=True), suppress(psutil.Error):
+            runs = psutil.Process().children()
+            for run in runs:
+                with suppress(psutil.Error):
+                    run.terminate()
+            deadline = time.monotonic() + END_SECONDS
+            while any(map(_lives, runs)) and time.monotonic() < deadline:
+                await anyio.sleep(0.1)
+        await leave(worker, *error)
+
+    for name, method in (("__aenter__", enter_first), ("__aexit__", ask_first)):
+        setattr(ProcessWorker, name, method)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != "zombie")
+    except Exception:  # it is gone  # noqa: BLE001
+        return False
+
+
+def _keep_free(pool: str, name: str, at: datetime) -> None:
     """Look again and again; what is in the way of that is told once."""
-    settings, api_url, at = load(None), named_api_url(), system_clock()
+    settings, api_url = load(None), named_api_url()
     held, alone = _presence(f"{api_url} {name}")
     restarted, trouble = Restarted(name, at) if alone and held is not None else None, ""
     while True:

@@ -21,23 +21,41 @@ def heed_signals() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, heeded as Ctrl-C is: what was begun is ended in order."""
+
+
 @contextlib.contextmanager
 def first_on_interrupt(act: Callable[[], None]) -> Iterator[None]:
-    """Within it an interrupt calls ``act``, in a thread of its own, and then does what it did before.
+    """Within it SIGINT and SIGTERM call ``act``, in a thread of its own, and then do what they did before; a SIGTERM
+    that would end the process at once raises Terminated.
 
-    Only in the main thread, and only where interrupts are not ignored; elsewhere nothing is different.
+    Only in the main thread, and only where they are not ignored; elsewhere nothing is different.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    with contextlib.ExitStack() as after:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before = signal.getsignal(number)
+                if number == signal.SIGTERM and before is signal.SIG_DFL:
+                    after.callback(signal.signal, number, before)
+                    signal.signal(number, _acting(act, _terminate))
+                elif callable(before):
+                    after.callback(signal.signal, number, before)
+                    signal.signal(number, _acting(act, before))
         yield
-        return
 
-    def interrupted(number: int, frame: FrameType | None) -> None:
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+def _acting(act: Callable[[], None], then: Handler) -> Handler:
+    def heard(number: int, frame: FrameType | None) -> None:
         threading.Thread(target=act, daemon=True).start()
-        before(number, frame)
+        then(number, frame)
 
-    signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return heard
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+    raise Terminated

@@ -52,11 +52,19 @@ class NoReply(Exception):
         self.what, self.remedy, self.passes, self.heard, self.taken = what, remedy, passes, heard, taken
 
 
+class _Session(requests.Session):
+    """Never looks where a redirect leads: what it names may be no address at all."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None. It is asked for where none is followed too: the whole body would then be read, without a bound."""
+        return
+
+
 class Exchanges:
     """Sends requests, one after the other or at once; keeps connections open between them."""
 
     def __init__(self, agent: str) -> None:
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers["User-Agent"] = agent
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())

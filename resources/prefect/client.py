@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.errors import in_a_line
@@ -59,6 +61,14 @@ class PrefectApi:
     def send(self, method: Any, path: Any, body: Any = None) -> None:
         """A request whose answer says nothing more. Raises httpx's errors."""
         self._client.request(method, path, json=body)
+
+    def clock(self) -> datetime | None:
+        """What the server's clock says, to a second; None where it does not tell. Raises httpx's errors."""
+        told = self._client.request("GET", "/health").headers.get("Date")
+        try:
+            return None if told is None else parsedate_to_datetime(told).astimezone(UTC)
+        except ValueError:
+            return None
 
     def all(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """All items that a filter finds, page by page."""

@@ -23,6 +23,7 @@ from orchestration.core.deployments.converge import (
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PrefectApi, open_api, wrong_answer
+from resources.prefect.leases import lease_storage, told_of_leases
 from resources.prefect.server import named_api_url
 
 POOL_TYPE = "process"
@@ -95,6 +96,10 @@ class DeploymentServer:
         """Those of that name, by id."""
         found = self._api.all("/automations/filter", {"automations": {"name": {"any_": [name]}}})
         return {item["id"]: item for item in found}
+
+    def leases(self) -> str:
+        """Where the server keeps the leases of slots, and what follows from it."""
+        return told_of_leases(lease_storage(self._api))
 
     def make(self, change: Change) -> None:
         """Make a change."""

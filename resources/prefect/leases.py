@@ -13,7 +13,10 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resources.prefect.client import PrefectApi
 
 RENEWER = "maintain_concurrency_lease"
 GONE = 410
@@ -26,6 +29,22 @@ LOST = (
     "Prefect's server no longer knows the lease of this run's slot: it was started again, or was away for long. "
     "The run goes on; the warehouse keeps others out."
 )
+
+
+def lease_storage(api: PrefectApi) -> str:
+    """The module in which a server keeps its leases; empty where it does not tell. Raises what httpx raises."""
+    found = api.ask("GET", "/admin/settings")
+    return str(((found.get("server") or {}).get("concurrency") or {}).get("lease_storage") or "")
+
+
+def told_of_leases(storage: str) -> str:
+    """Where the leases are, what follows from it, and what to set."""
+    if storage == MEMORY:
+        return (
+            "in the server's memory: lost when it is started again. Runs go on all the same, and worker and watch free "
+            f"the slot of one that never began. To keep them, start the server with {SETTING}={ON_DISK}"
+        )
+    return f"kept by {storage}" if storage else "the server does not tell where it keeps them"
 
 
 def outlive_leases() -> None:

@@ -9,26 +9,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError, in_a_line
-from resources.machine.environment import cleaned, for_a_jvm
-from resources.machine.java import OLDEST_JAVA, java_major, java_version
+from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError
+from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
 from resources.settings.load import Settings
 from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
 from resources.spark.checks import check_session
-from resources.spark.failures import AGAIN, Heaps, is_gone, text_of, told_of_memory
+from resources.spark.failures import AGAIN, Heaps, is_gone, of_the_jvm, text_of, told_of_memory
 from resources.spark.gateway import launched
+from resources.spark.java import java_version_text
 from resources.spark.on_yarn import JAVA_OPTIONS, archive_uri, ensure_archive, jars_archive, write_jars
 from resources.spark.queue_wait import QueueWait
 
@@ -166,7 +164,7 @@ def class_archive() -> Path:
     and one set of flags, which the name says. A JVM that cannot use it starts as usual.
     """
     libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
-    text = "\n".join([_java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
+    text = "\n".join([java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
     return JARS_FOLDER / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
 
 
@@ -178,55 +176,6 @@ def archiving_conf(conf: Mapping[str, str], archive: Path) -> dict[str, str]:
 def pyspark_version() -> str:
     """The installed version of pyspark, without importing it."""
     return version("pyspark")
-
-
-def _of_the_jvm(error: Exception) -> str:
-    """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
-    java = getattr(error, "java_exception", None)
-    if java is not None:
-        with contextlib.suppress(Exception):  # the JVM may be gone
-            return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
-    return in_a_line(error)
-
-
-def _java() -> Path | None:
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    return Path(java) if java is not None and Path(java).exists() else None
-
-
-def _java_version_text() -> str:
-    java = _java()
-    return "" if java is None else _version_text(java)
-
-
-@cache
-def _version_text(java: Path) -> str:
-    env = cleaned(os.environ)
-    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
-
-
-def check_java() -> str:
-    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
-    home = os.environ.get("JAVA_HOME")
-    remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
-    if _java() is None:
-        place = f"JAVA_HOME ({home})" if home else "PATH"
-        also = ", or correct JAVA_HOME." if home else "."
-        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
-    text = _java_version_text()
-    found, major = java_version(text), java_major(text)
-    if major is None:
-        raise EnvironmentError_(
-            f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
-            f"{remedy} and point JAVA_HOME to it.",
-        )
-    if major < OLDEST_JAVA:
-        raise EnvironmentError_(
-            f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
-            f"{remedy} and point JAVA_HOME to it.",
-        )
-    return found
 
 
 def _heaps(get: Callable[[str, str], str]) -> Heaps:
@@ -253,7 +202,7 @@ class SparkDriver:
         queue: QueueWait | None = None,
     ) -> None:
         self._cluster = cluster
-        self._queue = queue
+        self._queue, self._cancelled = queue, False
         self._end_seconds = end_seconds
         self._conf = conf
         self._heaps = _heaps(conf.get)
@@ -317,7 +266,7 @@ class SparkDriver:
             if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
                 raise RunError(*told) from error
             raise RunError(
-                f"the Spark session did not start: {_of_the_jvm(error)}", f"The JVM's log is {self._log}."
+                f"the Spark session did not start: {of_the_jvm(error)}", f"The JVM's log is {self._log}."
             ) from error
         return self._session
 
@@ -326,6 +275,8 @@ class SparkDriver:
         any other."""
         if (refused := self.refused) is not None:
             return refused
+        if self._cancelled:
+            return RunError("the run was ended, and Spark's work with it", AGAIN)
         text = text_of(error)
         if not is_gone(text):
             told = told_of_memory(text, "", None, self._heaps)
@@ -368,6 +319,7 @@ class SparkDriver:
 
     def cancel(self) -> None:
         """Cancel all of the session's jobs; one that waits in a queue is ended there."""
+        self._cancelled = True
         if self._session is None and self._queue is not None:
             self._queue.cancel()
         if self._session is not None:

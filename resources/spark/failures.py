@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import NamedTuple
+
+from orchestration.core.errors import in_a_line
 
 OUT_OF_MEMORY_EXIT = 52
 """Spark's own exit status of a JVM in which a task ran out of memory."""
@@ -184,3 +187,12 @@ def _said_by(error: BaseException) -> str:
         return str(error)
     except Exception as other:  # what a JVM said that does not answer any more  # noqa: BLE001
         return f"{type(other).__name__}: {other}"
+
+
+def of_the_jvm(error: Exception) -> str:
+    """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
+    java = getattr(error, "java_exception", None)
+    if java is not None:
+        with contextlib.suppress(Exception):  # the JVM may be gone
+            return str(java.toString()).splitlines()[0].rpartition("Exception: ")[2]
+    return in_a_line(error)

@@ -260,13 +260,16 @@ def about_late(runs: Sequence[LateRun]) -> str:
     first = runs[0]
     waits = f"It waits in the pool {first.pool or '(none)'}. Is a worker running there? Is the pool full or paused?"
     start = shlex.join(["aqi", "worker", "start", *(["--pool", first.pool] if first.pool else [])])
+    on = shlex.join(["prefect", "flow-run", "cancel", first.id]) if first.taken else start
     lines = [
         f"Run: {first.name}, should have started {day_and_time(first.expected_at)}",
         *([f"{len(runs) - 1} more wait behind it."] if len(runs) > 1 else []),
         "Why:",
-        "  A worker took it then, and it has not begun. Is the worker still running?" if first.taken else f"  {waits}",
+        "  A worker took it then, it has not begun, and it keeps its deployment's slot. Is the worker still running?"
+        if first.taken
+        else f"  {waits}",
         *_look(first.link),
-        f"Go on: {start}",
+        f"Go on: {on}",
     ]
     return "\n".join(lines)
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from orchestration.core.errors import UsageError
 from resources.openlineage import sender as module
 from resources.openlineage.facets import complete
 from resources.openlineage.sender import Sender, Sent
 from resources.openlineage.settings import OpenLineageSettings
 from tests.support.alert_sinks import MailSink
+from tests.support.counting_proxy import CountingProxy
 from tests.support.lineage_receiver import Receiver
 from tests.support.told_runs import all_events
 from tests.support.watching import until
@@ -158,12 +160,25 @@ def test_one_that_speaks_no_tls(receiver: Receiver) -> None:
     assert (outcome.lost, outcome.why) == (len(EVENTS), "its certificate is not accepted, or it speaks no TLS")
 
 
-def test_no_proxy_of_the_environment_is_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_on_this_machine_is_asked_through_no_proxy(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert sent(settings(receiver.url))[0] == Sent(len(EVENTS), 0)
+
+
+def test_one_elsewhere_is_asked_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    with CountingProxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        outcome, _ = sent(settings("http://receiver.invalid", timeout_seconds=2))
+    assert outcome.lost == len(EVENTS)
+    assert set(proxy.asked) == {"POST http://receiver.invalid/api/v1/lineage"}
+    monkeypatch.setenv("http_proxy", "ftp://127.0.0.1:9")
+    with pytest.raises(UsageError, match=r"receiver\.invalid is asked through ftp://127.0.0.1:9 \(http_proxy\)"):
+        settings("http://receiver.invalid").check()
 
 
 def test_more_than_can_wait_are_lost(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from orchestration.core.errors import EnvironmentError_
 from orchestration.engine.session import own_engine
 from orchestration.project import load
 from resources.delta.warehouse import Warehouse
-from resources.spark.driver import SparkDriver, check_java, spark_conf
+from resources.spark.driver import SparkDriver, spark_conf
+from resources.spark.java import check_java
 from tests.support.given_settings import given
 from tests.support.this_machine import fake_java
 

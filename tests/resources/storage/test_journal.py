@@ -291,3 +291,11 @@ def test_a_kill_while_an_entry_is_written(tmp_path: Path, monkeypatch: pytest.Mo
         journal.write(entry(1))
     assert [run.state for run in journal.entries()] == [RunState.RUNNING]
     assert len(names(tmp_path)) == 2
+
+
+def test_what_a_run_s_rows_were_made_with() -> None:
+    """Said since 0.2; an entry of before has none, and says none."""
+    told = replace(entry(1), made_with={"engine": "spark", "spark.sql.ansi.enabled": "true"})
+    assert RunEntry.from_json(json.loads(json.dumps(told.to_json()))) == told
+    assert "made_with" not in entry(1).to_json()
+    assert RunEntry.from_json(entry(1).to_json()).made_with == {}

@@ -15,10 +15,11 @@ from resources.machine.processes import end_with_parent
 from resources.prefect import leases
 from resources.storage.lock import WarehouseLock
 from tests.service.prefect.conftest import PrefectServer
+from tests.support.aqi_process import AQI
 from tests.support.deploy_operator import MakeOperator, Operator
 from tests.support.prefect_site import wait_until
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
 RENEWED_AFTER = 0.005
 """Of a lease's 300 s; Prefect's own share is three quarters."""
@@ -37,17 +38,21 @@ class Deployed:
         self.operator, self.server = operator, operator.server
         self.warehouse = operator.folder / "warehouse"
         operator.settings = {"warehouse": {"uri": str(self.warehouse)}, "engine": "embedded", **settings}
-        done = operator.process("--all")
+        done = operator.process("hourly")
         assert done.returncode == 0, done.stderr
         self.deployment = operator.one("hourly")["id"]
         self.log = operator.folder / "run.log"
 
     def run(self) -> str:
         """A run, which a worker has taken; gives its id."""
-        body = {"parameters": {"selection": "gold.dim_time", "hourly": False}, "state": {"type": "SCHEDULED"}}
-        run = str(self.server.call("POST", f"/deployments/{self.deployment}/create_flow_run", body)["id"])
+        run = self.scheduled()
         self.bring(run, "PENDING")
         return run
+
+    def scheduled(self) -> str:
+        """A run, for a worker to take."""
+        body = {"parameters": {"selection": "gold.dim_time", "hourly": False}, "state": {"type": "SCHEDULED"}}
+        return str(self.server.call("POST", f"/deployments/{self.deployment}/create_flow_run", body)["id"])
 
     def bring(self, run: str, state: str) -> None:
         self.server.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state}})
@@ -78,6 +83,23 @@ class Deployed:
             process.kill()
             process.wait()
 
+    def named(self, run: str) -> str:
+        return str(self.server.call("GET", f"/flow_runs/{run}")["name"])
+
+    def watched(self) -> str:
+        """What a look of `aqi watch` says on standard error."""
+        return subprocess.run(
+            [AQI, "watch", "--once", "--profile", str(self.operator.profile)],
+            env={**self.server.env, "XDG_STATE_HOME": str(self.operator.folder)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        ).stderr
+
+    def worker_log(self) -> str:
+        return (self.operator.folder / "worker.log").read_text()
+
     def logged(self, run: str) -> list[str]:
         body = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200}
         return [line["message"] for line in self.server.call("POST", "/logs/filter", body)]
@@ -88,6 +110,12 @@ def deployed(operator: MakeOperator, request: pytest.FixtureRequest) -> Deployed
     return Deployed(operator(request.node.name.removeprefix("test_").replace("_", "-")[:40]))
 
 
+@pytest.fixture
+def other(operator: MakeOperator) -> Deployed:
+    """In another environment: a run that a worker took keeps its slot, and the worker is gone with its machine."""
+    return Deployed(operator("of-a-dead-machine"))
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,9 +123,11 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def test_a_run_goes_on_through_a_restart(deployed: Deployed, prefect_server: PrefectServer) -> None:
-    """It waits for the warehouse meanwhile, and for longer than Prefect tries to renew its lease."""
-    run = deployed.run()
+def test_a_run_goes_on_through_a_restart_and_one_that_never_began_loses_its_slot(
+    deployed: Deployed, other: Deployed, prefect_server: PrefectServer
+) -> None:
+    """The first waits for the warehouse meanwhile, for longer than Prefect tries to renew its lease."""
+    run, lost = deployed.run(), other.run()
     with ExitStack() as ends:
         holder = ends.enter_context(ExitStack())
         holder.enter_context(held(deployed.warehouse))
@@ -112,3 +142,8 @@ def test_a_run_goes_on_through_a_restart(deployed: Deployed, prefect_server: Pre
         assert process.wait(60) == 0
     assert deployed.state(run)["type"] == "COMPLETED", deployed.state(run)
     assert deployed.taken == 0
+    assert other.taken == 1
+    wait_until(lambda: f"run {other.named(lost)} ({lost}): taken by a worker" in other.watched(), 60, lambda: "")
+    assert other.state(lost)["type"] == "CRASHED"
+    assert "aqi watch freed its slot" in other.state(lost)["message"]
+    assert other.taken == 0

@@ -1,0 +1,54 @@
+"""The Java that Spark will use, and whether it is one that will do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from orchestration.core.errors import EnvironmentError_
+from resources.machine.environment import cleaned
+from resources.machine.java import OLDEST_JAVA, java_major, java_version
+
+
+def _java() -> Path | None:
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    return Path(java) if java is not None and Path(java).exists() else None
+
+
+def java_version_text() -> str:
+    """What it prints of its version; empty where there is none."""
+    java = _java()
+    return "" if java is None else _version_text(java)
+
+
+@cache
+def _version_text(java: Path) -> str:
+    env = cleaned(os.environ)
+    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
+
+
+def check_java() -> str:
+    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
+    home = os.environ.get("JAVA_HOME")
+    remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
+    if _java() is None:
+        place = f"JAVA_HOME ({home})" if home else "PATH"
+        also = ", or correct JAVA_HOME." if home else "."
+        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
+    text = java_version_text()
+    found, major = java_version(text), java_major(text)
+    if major is None:
+        raise EnvironmentError_(
+            f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
+            f"{remedy} and point JAVA_HOME to it.",
+        )
+    if major < OLDEST_JAVA:
+        raise EnvironmentError_(
+            f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
+            f"{remedy} and point JAVA_HOME to it.",
+        )
+    return found

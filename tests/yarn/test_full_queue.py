@@ -1,0 +1,103 @@
+"""A queue without room: a run waits in it within its bound, and leaves it when it is ended, with no application."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from resources.hadoop.resource_manager import FINAL
+from scripts.cluster import Cluster
+from tests.support.cluster_calls import YarnCommands, manager, wait_until
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.prefect,
+    pytest.mark.yarn,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
+
+CALL = ("materialize", "gold.dim_time")
+SLEEPERS, MEBIBYTES = 4, 2400
+"""With one more application master there would be more than masters may have: 80 % of two nodes of 6 GiB."""
+
+
+class Others:
+    """Applications of somebody else, which sleep."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._url = f"{cluster.rm_url}/ws/v1/cluster/apps"
+        self.ids: list[str] = []
+
+    def come(self, mebibytes: int) -> None:
+        user = {"user.name": "somebody"}
+        new = requests.post(f"{self._url}/new-application", params=user, timeout=10).json()["application-id"]
+        body = {
+            "application-id": new,
+            "application-name": "sleeps",
+            "am-container-spec": {"commands": {"command": "sleep 900"}},
+            "resource": {"memory": mebibytes, "vCores": 1},
+            "unmanaged-AM": False,
+            "max-app-attempts": 1,
+            "application-type": "TEST",
+        }
+        requests.post(self._url, json=body, params=user, timeout=10).raise_for_status()
+        self.ids.append(new)
+        wait_until(lambda: manager().application(new).containers == 1)
+
+    def go(self) -> None:
+        for one in self.ids:
+            if manager().application(one).state not in FINAL:
+                requests.put(
+                    f"{self._url}/{one}/state", json={"state": "KILLED"}, params={"user.name": "somebody"}, timeout=10
+                )
+        wait_until(lambda: all(manager().application(one).state in FINAL for one in self.ids))
+
+
+@pytest.fixture
+def others(cluster: Cluster) -> Iterator[Others]:
+    found = Others(cluster)
+    yield found
+    found.go()
+
+
+def test_a_run_that_finds_no_room_is_refused(aqi: YarnCommands, others: Others) -> None:
+    aqi.environment["AQI_YARN__QUEUE_WAIT_SECONDS"] = "8"
+    for _ in range(SLEEPERS):
+        others.come(MEBIBYTES)
+    done = aqi(*CALL)
+    assert done.returncode == 1, done.stderr
+    assert "waits in YARN's queue default for the application master, 8 s at most" in done.stderr + done.stdout
+    assert "error: refused: YARN's queue default had no room for the application master of application_" in done.stderr
+    assert aqi.applications(running=True) == []
+    others.go()
+    del aqi.environment["AQI_YARN__QUEUE_WAIT_SECONDS"]
+    assert aqi(*CALL).returncode == 0
+
+
+def test_a_run_that_gets_no_executor_is_refused(aqi: YarnCommands, others: Others) -> None:
+    aqi.environment |= {"AQI_YARN__QUEUE_WAIT_SECONDS": "8", "AQI_YARN__EXECUTOR_MEMORY": "4g"}
+    for _ in range(SLEEPERS):  # at most three on a node: no node has room for the executor then
+        others.come(1792)
+    done = aqi(*CALL)
+    assert done.returncode == 1, done.stderr
+    assert "error: refused: YARN's queue default had no room for an executor of application_" in done.stderr
+    assert aqi.applications(running=True) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_waits_is_ended_by_a_signal(aqi: YarnCommands, others: Others, number: signal.Signals) -> None:
+    for _ in range(SLEEPERS):
+        others.come(MEBIBYTES)
+    run = aqi.start(*CALL)
+    wait_until(lambda: [one.state for one in aqi.applications(running=True)] == ["ACCEPTED"])
+    began = time.monotonic()
+    run.send_signal(number)
+    _out, err = run.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert run.returncode == 128 + number, err
+    assert aqi.applications(running=True) == []
