@@ -65,13 +65,13 @@ def free_slots(
         since, state = _time(run["state"]["timestamp"]), run["state"]["type"]
         waited = now - since
         new_one = restarted.name if restarted is not None and since < restarted.at else None
-        there = any(one != new_one for one in online[name])
+        there = not name or any(one != new_one for one in online[name])  # without a pool nobody knows who
         if waited < bounds.pending and (there or waited < timedelta(seconds=STARTING_SECONDS)):
             continue
         why = (
             f"nothing was heard of it for {waited.total_seconds():.0f} s"
             if there
-            else f"the worker that took it is gone (pool {name or '(none)'})"
+            else f"the worker that took it is gone (pool {name})"
         )
         if state == "PENDING":
             new = {"type": "CRASHED", "message": f"taken by a worker at {_shown(since)}, it never began: {why}"}
