@@ -45,4 +45,5 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
         arguments += ["--limit", str(limit)]
     sys.stdout.flush()
     module = "orchestration.service.worker"
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606  # its signals are its own
+    # -P: a module in the folder that it is started in is none of Prefect's
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606  # its signals are its own

@@ -16,6 +16,8 @@ _LEFT_OUT = (
     "pysail",
 )
 """Tools of development and the embedded engine, by how their names begin; Spark's jars have an archive of their own."""
+_KEPT = ("mypy_extensions",)
+"""What runs need, though its name begins as that of a tool: pandera's typing_inspect imports it."""
 _TESTS = frozenset({"tests", "benchmarks", "examples"})
 _UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
 """In the head of compiled code: it need not be compared with its source (PEP 552), whose time unpacking changes."""
@@ -52,7 +54,7 @@ def _is_left_out(name: Path) -> bool:
     """Whether no run needs the file: fewer files are sooner on a node."""
     parts = name.parts
     return (
-        parts[0].startswith(_LEFT_OUT)
+        (parts[0].startswith(_LEFT_OUT) and not parts[0].startswith(_KEPT))
         or parts[:2] == ("pyspark", "jars")
         or not _TESTS.isdisjoint(parts)
         or name.suffix in (".pyi", ".h", ".c", ".pxd", ".pyx")

@@ -27,5 +27,5 @@ def check_pinned(package: str) -> None:
         place, ours = (str(Path(one).parent) if one else "an unknown place" for one in (file, pinned.origin))
         raise EnvironmentError_(
             f"PYTHONPATH: {package} would be the one in {place}, and set-up pinned that in {ours}",
-            "Take that place out of PYTHONPATH; the command `aqi` puts it behind by itself.",
+            "Take that place out of PYTHONPATH, or start elsewhere; the command `aqi` puts it behind by itself.",
         )

@@ -105,7 +105,9 @@ def _put(wanted: Mapping[str, str], names: set[str]) -> None:
 
 
 def _python_path() -> tuple[str, str] | None:
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(":") if entry]
+    if not (told := os.environ.get("PYTHONPATH", "")):
+        return None
+    entries = [entry or str(Path.cwd()) for entry in told.split(":")]
     own = own_folders()
     first = next((at for at, entry in enumerate(entries) if entry in own), len(entries))
     if first == 0:  # set so before, or nothing is there

@@ -101,7 +101,8 @@ class OpenMeteoClient:
             raise ConfigurationError(f"the base URL of Open-Meteo must be like {FREE_URL} (got {settings.base_url})")
         self._settings = settings
         self._url = base_url.rstrip("/") + "/v1/air-quality"
-        self._host = parts.hostname + (f":{parts.port}" if parts.port else "")
+        name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self._host = name + (f":{parts.port}" if parts.port else "")
         self._api_key = (settings.api_key.get_secret_value() if settings.api_key else None) or None
         self._secrets = Secrets(self._api_key, parts.password, user=parts.username)
         never_log(self._secrets)

@@ -52,11 +52,19 @@ class NoReply(Exception):
         self.what, self.remedy, self.passes, self.heard, self.taken = what, remedy, passes, heard, taken
 
 
+class _Session(requests.Session):
+    """Never looks where a redirect leads: what it names may be no address at all."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None. It is asked for where none is followed too: the whole body would then be read, without a bound."""
+        return
+
+
 class Exchanges:
     """Sends requests, one after the other or at once; keeps connections open between them."""
 
     def __init__(self, agent: str) -> None:
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers["User-Agent"] = agent
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())
@@ -113,14 +121,19 @@ class _Watch:
 
     def __init__(self) -> None:
         self.connection: HTTPConnection | None = None
+        self.line: object = None  # of a reply that comes: a connection that ends with it has let go of its own
         self.has_hung_up = self.heard = self.was_sent = False
 
     def hang_up(self) -> None:
         self.has_hung_up = True
-        line = getattr(self.connection, "sock", None)
+        line = self.line or getattr(self.connection, "sock", None)
         if isinstance(line, socket):
             with suppress(OSError):  # it has ended by itself
                 socket.shutdown(line, SHUT_RDWR)  # TLS or not: whoever reads sees the end
+
+    def begin_to_read(self) -> None:
+        """The request has been sent."""
+        self.line, self.was_sent = getattr(self.connection, "sock", None), True
 
     def check(self) -> None:
         """Raises TimeoutError where there was no connection yet to hang up on."""
@@ -145,7 +158,7 @@ class _Plain(HTTPConnection):
         watch.check()
 
     def getresponse(self) -> Any:
-        _noted(self).was_sent = True
+        _noted(self).begin_to_read()
         return super().getresponse()
 
 
@@ -156,7 +169,7 @@ class _Secure(HTTPSConnection):
         watch.check()
 
     def getresponse(self) -> Any:
-        _noted(self).was_sent = True
+        _noted(self).begin_to_read()
         return super().getresponse()
 
 

@@ -11,10 +11,13 @@ CUSTOMER_URL = "https://customer-air-quality-api.open-meteo.com"
 
 def is_free(host: str) -> bool:
     """Whether it is one of the provider's hosts that serve without a key, and send whoever has one elsewhere."""
-    name = host.lower().rstrip(".")
-    return name.endswith(".open-meteo.com") and not is_customers(name)
+    return _is_the_providers(host) and not is_customers(host)
 
 
 def is_customers(host: str) -> bool:
     """Whether it is one of the provider's hosts that want a key."""
-    return host.lower().startswith("customer-")
+    return _is_the_providers(host) and host.lower().startswith("customer-")
+
+
+def _is_the_providers(host: str) -> bool:
+    return host.lower().rstrip(".").endswith(".open-meteo.com")

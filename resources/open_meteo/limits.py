@@ -14,6 +14,8 @@ from email.utils import parsedate_to_datetime
 
 WINDOWS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
 """The windows, in seconds, in which calls are counted."""
+NO_WAIT_SECONDS = 1e9
+"""Thirty years: whoever asks for so long a pause, has asked for none."""
 MINUTE, HOUR, DAY, MONTH = "minute", "hour", "day", "month"
 _GONE, _OF_WHAT = r"\b(exceeded|reached|used up|exhausted)\b", r"\b(limit|quota)\b"
 _A_LIMIT = re.compile(f"{_OF_WHAT}.*{_GONE}|{_GONE}.*{_OF_WHAT}", re.IGNORECASE)
@@ -54,10 +56,11 @@ def _http_date(text: str) -> datetime | None:
 def wanted_wait(headers: Mapping[str, str]) -> float | None:
     """Seconds that the source asks to wait by Retry-After (seconds or a date); None where it does not."""
     asked, clock = headers.get("Retry-After", "").strip(), server_time(headers)
-    if asked.isdecimal() and len(asked) < 10:
+    if asked.isdecimal() and len(asked) < 10:  # as NO_WAIT_SECONDS
         return float(asked)
     if (date_ := _http_date(asked)) and clock:
-        return max(0.0, (date_ - clock).total_seconds())
+        seconds = max(0.0, (date_ - clock).total_seconds())
+        return seconds if seconds < NO_WAIT_SECONDS else None
     return None
 
 

@@ -118,16 +118,18 @@ def judged(reply: Reply, asked: Asked) -> Trouble | None:
     if status == 200:
         return _of_an_answer(reply, asked)
     said = reason(reply.body)
-    shown = said or _plain_text(reply.body)
+    plain = "" if said else _plain_text(reply.body)
+    shown = said or plain
     told = f"answered HTTP {status}" + (f" ({shown})" if shown else "")
     head = f"{asked.source} {told} to {asked}"
-    if limited := _of_a_limit(status, said, told, reply, asked):
+    of_limit = said or (plain if used_up(plain) else "")  # others have limits too: text without a period says nothing
+    if limited := _of_a_limit(status, of_limit, told, reply, asked):
         return limited
     if status == 408 or 500 <= status <= 599:
         return Trouble(told, SourceError, wanted_wait(reply.headers))
     if 300 <= status <= 399:
         raise _redirected(reply, asked)
-    if error := _lasting(status, said, told, asked):
+    if error := _lasting(status, shown, told, asked):
         raise error
     if status == 400 and said:
         raise _refused(said, asked)
@@ -258,16 +260,18 @@ def _refused(said: str, asked: Asked) -> SourceRefused:
 def _redirected(reply: Reply, asked: Asked) -> SourceError:
     """For an address to which the source sends us on, and which nobody asks: the key would go there too."""
     location = reply.headers.get("Location", "").strip()
-    to = without_secrets(urljoin(f"http://{asked.source}/", location)) if location else ""
+    try:
+        to = without_secrets(urljoin(f"http://{asked.source}/", location)) if location else ""
+        host = urlsplit(to).hostname or ""
+    except ValueError:  # whose text repeats it
+        to = host = ""
     what = f"{asked.source} answered HTTP {reply.status} to {asked}: it sends us on to {to or 'no address'}"
-    host = urlsplit(to).hostname or ""
     if is_customers(host):
         what += ", where keys belong; that was not followed"
         remedy = f"Set open_meteo.base_url to https://{host}, or ask without {KEY_SETTING}."
         return SourceKeyRefused(what, remedy)
-    here = asked.source.partition(":")[0]
-    if host == here and to.startswith("https:"):
-        remedy = f"Set open_meteo.base_url to https://{host}."
+    if host == urlsplit(f"//{asked.source}").hostname and to.startswith("https:"):
+        remedy = f"Set open_meteo.base_url to https://{urlsplit(to).netloc}."
     else:
         remedy = (
             "If it has moved there, set open_meteo.base_url; if not, a proxy or a login page answers in its place: "
@@ -308,6 +312,6 @@ def _in_a_line(text: str) -> str:
 def left_alone(trouble: Trouble, asked: Asked, now: datetime, wait_seconds: float) -> SourceLimited:
     """For a source that wants a pause that is longer than a request may take."""
     what = f"{asked.source} {trouble.what} to {asked}"
-    until = trouble.until or now + timedelta(seconds=wait_seconds)
+    until = max(trouble.until or now, now + timedelta(seconds=wait_seconds))
     remedy = f"It asks to be left alone for {wait_seconds:.0f} s. Go on after that."
     return SourceLimited(what, remedy, until, wait_seconds)

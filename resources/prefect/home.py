@@ -61,9 +61,11 @@ def own_settings(home: Path, api_url: str = "") -> dict[str, str]:
 
 
 def servers_environment(home: Path, environ: Mapping[str, str], *, migrate: bool) -> dict[str, str]:
-    """The environment of our server: no setting of Prefect's, and no proxy, since it asks nobody."""
+    """The environment of our server, which is started in its home: no setting of Prefect's of the user, and no proxy,
+    since it asks nobody."""
     database = {
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / DATABASE}",
+        # Of the folder in which it is started, whose name may have signs that mean something in a URL.
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{DATABASE}",
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": str(migrate).lower(),
     }
     kept = {name: value for name, value in environ.items() if not _is_in_the_way(name)}

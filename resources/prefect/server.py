@@ -74,7 +74,10 @@ def configured_api_url() -> str | None:
     """The API that Prefect's own settings name (environment or profile), None where there is none."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
-    if "prefect" not in sys.modules and _nothing_names_one():
+    loaded = sys.modules.get("prefect.context")
+    # Once it is loaded somebody may have set others for a block; else it has the environment of when it was loaded.
+    as_then = loaded is None or loaded.SettingsContext.get() is loaded.GLOBAL_SETTINGS_CONTEXT
+    if as_then and _nothing_names_one():
         return None
     from prefect.settings import get_current_settings
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from orchestration.core.calendar import day_of
+from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.location import LOCATION_KEY, Location
 from resources.machine.clock import Clock, fixed_clock, system_clock
 from resources.machine.secrets import never_tell, secrets_of
@@ -326,10 +327,13 @@ def load(
     environment = os.environ if environment is None else environment
     name = profile or environment.get("AQI_PROFILE") or "local"
     values, origins = values_of(folder, files, name, environment, flags or {})
+    wrong: ConfigurationError | None = None
     try:
         settings = model.model_validate({**values, "profile": name})
     except ValidationError as error:
-        raise as_configuration_error(model, error, origins) from error
+        wrong = as_configuration_error(model, error, origins)
+    if wrong is not None:  # without the other, whose text has keys that may be secrets in a wrong place
+        raise wrong
     check_no_secrets(model, values, origins)
     never_tell([*secrets_said(settings), *secrets_of(environment)])
     return settings

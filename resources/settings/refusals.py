@@ -14,7 +14,7 @@ from resources.machine.addresses import without_secrets
 from resources.machine.secrets import hidden, without_passwords
 from resources.settings.secret import Address, fields_within, kind_at, may_hold_secrets
 
-_A_NAME = re.compile("[A-Za-z0-9_.*-]{1,80}")
+_A_NAME = re.compile(r"[A-Za-z0-9_.*-]{1,80}|\[key\]")
 """What the key of a mapping looks like, where it is no value that lost its place."""
 
 
@@ -82,6 +82,8 @@ def _where(path: tuple[str, ...], origins: Mapping[tuple[str, ...], str]) -> str
 
 def _may_be_shown(model: type[BaseModel], path: tuple[str, ...]) -> bool:
     """Whether what was given at a path is none that is secret as a whole, or of which a part may be."""
+    if path[-1:] == ("[key]",) and not _A_NAME.fullmatch(path[-2]):
+        return False
     kind = kind_at(model, path)
     return bool(path) and (_is_an_address(kind) or not may_hold_secrets(kind))
 

@@ -7,6 +7,7 @@ setting is covered by its type, and one that is called as secrets are must have 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import is_dataclass
 from types import UnionType
@@ -16,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, PlainSerializer, Secret, SecretS
 
 from resources.machine.addresses import without_secrets
 from resources.machine.secrets import A_SECRETS_NAME, HIDDEN, secrets_in, without_passwords
+
+_A_NAME = re.compile(r"[\w.$/*-]+")
 
 
 class Address(Secret[str]):
@@ -34,8 +37,11 @@ class Conf(dict[str, str]):
     """Settings of Spark's, by name. The values of those that are secret are not shown."""
 
     def shown(self) -> dict[str, str]:
-        """With ``***`` in place of secret values."""
-        return {name: HIDDEN if is_secret_conf(name, value) else value for name, value in self.items()}
+        """With ``***`` in place of secret values, and of what is no name: a value that lost its place, perhaps."""
+        return {
+            name if _A_NAME.fullmatch(name) else HIDDEN: HIDDEN if is_secret_conf(name, value) else value
+            for name, value in self.items()
+        }
 
     def __repr__(self) -> str:
         return repr(self.shown())
@@ -86,7 +92,7 @@ def _within(kind: Any, part: str) -> Any:
     """The type of a field, or of an item, of what is of a type; itself where it has none, as a text."""
     if _is_conf(kind):
         return kind
-    for one in _ways(kind):
+    for one in ways(kind):
         if fields := fields_of(one):
             return fields.get(part)
         if (items := get_args(one)) and isinstance(of := get_origin(one), type) and issubclass(of, Collection):
@@ -96,16 +102,16 @@ def _within(kind: Any, part: str) -> Any:
 
 def fields_within(kind: Any) -> Mapping[str, Any]:
     """The types of the fields of the model that a value of a type may be, by name."""
-    return next((fields for one in _ways(kind) if (fields := fields_of(one))), {})
+    return next((fields for one in ways(kind) if (fields := fields_of(one))), {})
 
 
-def _ways(kind: Any) -> Iterator[Any]:
+def ways(kind: Any) -> Iterator[Any]:
     """What a type may be: of a union each, without annotations."""
     if get_origin(kind) is Annotated:
-        yield from _ways(get_args(kind)[0])
+        yield from ways(get_args(kind)[0])
     elif get_origin(kind) in (Union, UnionType):
         for one in get_args(kind):
-            yield from _ways(one)
+            yield from ways(one)
     else:
         yield kind
 

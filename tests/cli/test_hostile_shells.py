@@ -104,5 +104,5 @@ def test_spark_submit_may_say_all_but_what_makes_other_values(
     done = subprocess.run(call, env=env, capture_output=True, encoding="utf-8", timeout=280, check=False)
     assert done.returncode == status, done.stderr
     if status:
-        assert "error: spark-submit was told otherwise: spark.sql.ansi.enabled must stay true" in done.stderr
+        assert "error: spark-submit was told otherwise: spark.sql.ansi.enabled must stay true" in done.stdout
         assert not (tmp_path / FOLDER).exists()

@@ -63,12 +63,13 @@ def a_newer_one(home: Path) -> str:
 def test_two_first_runs_at_once_in_a_hostile_shell(tmp_path: Path, proxy: CountingProxy) -> None:
     """Both make Prefect's database; a newer one is in ~/.prefect, and the folder has files that would be read."""
     before = a_newer_one(tmp_path / ".prefect")
-    folder = tmp_path / "work"
+    state, folder = tmp_path / "trạng thái? #%20", tmp_path / "work"
     folder.mkdir()
     (folder / "secrets.py").write_text("raise SystemExit('a module of the user')\n")
     (folder / ".env").write_text("PREFECT_SERVER_DATABASE_CONNECTION_URL=sqlite+aiosqlite:////nowhere/x.db\n")
     env = of_no_shell(
         tmp_path,
+        XDG_STATE_HOME=str(state),
         HTTP_PROXY=proxy.url,
         https_proxy=proxy.host,
         ALL_PROXY=SOCKS,
@@ -90,7 +91,7 @@ def test_two_first_runs_at_once_in_a_hostile_shell(tmp_path: Path, proxy: Counti
         assert run.returncode == 0, out + err
         assert "completed in" in out
     assert proxy.asked == []
-    ours = tmp_path / ".local" / "state" / "aqi" / f"prefect-{prefect_version()}"
+    ours = state / "aqi" / f"prefect-{prefect_version()}"
     assert history(ours) == {"Completed"}
     assert is_ready(ours)
     assert [path.name for path in (tmp_path / ".prefect").iterdir()] == ["prefect.db"]

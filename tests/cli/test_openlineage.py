@@ -81,7 +81,8 @@ def test_an_interrupted_run_says_so(said: dict[str, str], receiver: Receiver, tm
 @pytest.mark.parametrize("call", [CALL, ("status",), ("plan", "*", "--partitions", "last:1")], ids=lambda call: call[0])
 def test_a_wrong_address_is_refused(aqi: Aqi, call: tuple[str, ...]) -> None:
     place, remedy = aqi.refusal(*call, OPENLINEAGE_URL="lineage.example.org")
-    assert place == ("the environment (OPENLINEAGE_URL): openlineage.url: must start with http:// or https://")
+    said = "openlineage.url: must start with http:// or https:// (got 'lineage.example.org')"
+    assert place == f"the environment (OPENLINEAGE_URL): {said}"
     assert remedy == "Correct the value."
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import gettempdir
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
@@ -20,6 +22,16 @@ from tests.support.planted_secrets import BASIC, KEY, PASSWORD, USER, command_li
 from tests.support.scripted_api import Reply, _Api
 
 BRONZE = "bronze.open_meteo_hourly"
+
+
+@pytest.fixture(autouse=True)
+def prefect_as_before() -> Iterator[None]:
+    """Prefect, once imported, remembers the server that a call here named: later tests would ask that."""
+    yield
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
 
 
 class Repeating(_Api):
@@ -202,7 +214,8 @@ def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
         "AQI_OPEN_METEO__ATTEMPTS": "9",
         "AQI_OPEN_METEO__BACKOFF_SECONDS": "0",
     }
-    with repeating("500", "sentence", "200", "answer", "sentence") as api:
+    loud |= environment(prefect=None)
+    with repeating("500", "sentence", "200", "answer", "sentence") as api, command_lines() as lines:
         run = Commands(tmp_path / "home", tmp_path / "warehouse", api.address, env(api) | loud)
         made = run("materialize", BRONZE, "--partitions", "2025-08-18", "--locations", "hanoi")
         assert made.returncode == 0, made.stderr
@@ -221,8 +234,27 @@ def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
             texts += [done.stdout, done.stderr]
     assert "***" in failed[0].stdout + failed[0].stderr
     assert told_in(*texts) == []
+    assert any("prefect server start" in line for line in lines.seen)
+    assert lines.told == []
     kept = list((tmp_path / "warehouse").rglob("*.zst"))
     assert kept
     assert b"asked_with" in decompressed(kept[0].read_bytes())
     assert list((tmp_path / "home").rglob("*.db"))
     assert written_in(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_run_on_spark(tmp_path: Path) -> None:
+    """No setting of the session is on a command line: the file that has them is gone when it has begun."""
+    with repeating("answer") as api, command_lines() as lines:
+        run = Commands(tmp_path / "home", tmp_path / "warehouse", api.address, env(api) | environment(prefect=None))
+        made = run("materialize", "+gold.dim_time", "--engine", "spark", "--partitions", "2025-08-18")
+        assert made.returncode == 0, made.stderr
+    of_the_jvm = [line for line in lines.seen if "org.apache.spark.deploy.SparkSubmit" in line]
+    assert of_the_jvm
+    assert "spark.master" not in "".join(of_the_jvm)
+    assert lines.told == []
+    assert told_in(made.stdout, made.stderr) == []
+    assert written_in(tmp_path) == []
+    assert not list(Path(gettempdir()).glob("aqi-spark-*.conf"))

@@ -44,7 +44,7 @@ def test_whatever_goes_wrong_is_a_warning_with_the_place(
 
     monkeypatch.setattr(report, "render_page", broken)
     warnings: list[str] = []
-    report.leave_report(workspace(tmp_path, "s3://key:secret@lake/air.html"), warnings.append)
+    report.leave_report(workspace(tmp_path, "s3://lake/air.html"), warnings.append)
     assert warnings == [f"the report s3://lake/air.html was not written: {str(error) or 'ValueError'}"]
 
 

@@ -77,11 +77,11 @@ def dripping(
     return serve
 
 
-def endless(part: bytes) -> Serve:
+def endless(part: bytes, status: str = "200 OK") -> Serve:
     """Sends a body that never ends, as fast as it is taken."""
 
     def serve(connection: socket.socket, over: threading.Event) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         while not over.is_set():
             connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
 

@@ -89,10 +89,14 @@ class SparkChild:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_CONNECT")}
+            # What is found there is what is found here, wherever this was started.
+            path = {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
+            environment = {
+                name: value for name, value in os.environ.items() if not name.startswith("SPARK_CONNECT")
+            } | path
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", __name__],
+                    [sys.executable, "-P", "-m", __name__],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,

@@ -171,6 +171,24 @@ def test_no_library_sends_what_is_here_to_a_proxy(
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"]
 
 
+@pytest.mark.parametrize("host", HERE)
+def test_ours_go_there_directly_in_an_environment_as_it_is(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    say(monkeypatch, HTTP_PROXY=PROXY, ALL_PROXY=SOCKS, NO_PROXY="a")
+    assert used_by_requests(f"http://{host}:4200/api") is None
+    assert used_by_requests(OUTSIDE) == PROXY
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0"])  # noqa: S104
+def test_whatever_else_is_asked_of_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """By a library that is not told of a URL."""
+    say(monkeypatch, HTTP_PROXY=PROXY)
+    settle()
+    url = f"http://{host}:4200/api"
+    settings = requests.Session().merge_environment_settings(url, {}, None, None, None)
+    assert select_proxy(url, settings["proxies"]) is None
+    assert [used(url) for used in (used_by_httpx, used_by_websockets)] == [None] * 2
+
+
 @pytest.mark.parametrize("exempt", [one for one in ODD if one.strip() != "*"])
 def test_what_goes_out_does_as_before(monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
     say(monkeypatch, HTTP_PROXY=PROXY, https_proxy=PROXY, ALL_PROXY=SOCKS, NO_PROXY=exempt)

@@ -22,6 +22,7 @@ from tests.support.scripted_api import CannedApi
 
 BODY = json.dumps(document()).encode()
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\n\r\n"
 
 
 # --- an attempt has an end ------------------------------------------------------------------------
@@ -33,9 +34,10 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY)
         (dripping(BODY), "did not send the whole of its answer within 0.3 s"),
         (dripping(BODY, head=HEAD), "did not send the whole of its answer within 0.3 s"),
         (dripping(HEAD + BODY, head=b""), "did not send the whole of its answer within 0.3 s"),
-        (endless(b"7" * 65536), "sent more than 1 MB, and that is no answer"),
+        (dripping(BODY, seconds=20), "did not send the whole of its answer within 0.3 s"),
+        (dripping(BODY, head=MOVED), "did not send the whole of its answer within 0.3 s"),
     ],
-    ids=["drips", "drips below a length", "drips from the head on", "never ends"],
+    ids=["drips", "drips below a length", "drips from the head on", "stops after the head", "a redirect that drips"],
 )
 def test_it_is_asked_again_after_an_attempt_without_end(client: Any, serve: Serve, told: str) -> None:
     began = time.monotonic()
@@ -48,11 +50,15 @@ def test_it_is_asked_again_after_an_attempt_without_end(client: Any, serve: Serv
     assert time.monotonic() - began < 5
 
 
-def test_a_body_without_end_takes_no_memory(client: Any) -> None:
-    with RawApi(endless(b"\0" * 65536)) as server:
+@pytest.mark.parametrize("status", ["200 OK", "302 Found\r\nLocation: https://elsewhere.example/", "500 No"])
+def test_a_body_without_end_takes_no_memory(client: Any, status: str) -> None:
+    with RawApi(endless(b"\0" * 65536, status), whole(BODY)) as server:
+        (answer,) = client(server.url, backoff_seconds=0).fetch(ONE_DAY, now).answers
+        assert (len(server.asked), answer.table.num_rows) == (2, 24)
+    with RawApi(endless(b"\0" * 65536, status)) as server:
         asks = client(server.url, attempts=1)
         tracemalloc.start()
-        with pytest.raises(SourceUnreachable, match="sent more than"):
+        with pytest.raises(SourceUnreachable, match="sent more than 1 MB, and that is no answer; asked once"):
             asks.fetch(ONE_DAY, now)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

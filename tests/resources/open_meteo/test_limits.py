@@ -30,6 +30,8 @@ DATE = "Mon, 13 Oct 2025 10:30:42 GMT"
         ({"Retry_After": "Mon, 13 Oct 2025 10:00:00 GMT", "Date": DATE}, 0.0),
         ({"Date": DATE}, 18.0),  # to the next minute of the server's clock
         ({"Retry_After": "soon", "Date": DATE}, 18.0),
+        ({"Retry_After": "Fri, 31 Dec 9999 23:59:59 GMT", "Date": DATE}, 18.0),
+        ({"Retry_After": "9999999999", "Date": DATE}, 18.0),
         ({}, 60.0),
     ],
 )

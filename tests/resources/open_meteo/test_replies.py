@@ -80,6 +80,8 @@ ROWS = {
     "429 of no name": Row(plain(429, ""), SourceLimited, 3, "HTTP 429; asked 3 times", LATER),
     # --- limits ---
     **{f"daily limit as {n}": Row(bad(n, DAILY), SourceLimited, 1, DAILY, GO_ON) for n in (400, 403, 429, 500, 503)},
+    **{f"daily limit as plain {n}": Row(plain(n, DAILY), SourceLimited, 1, DAILY, GO_ON) for n in (200, 400, 429, 503)},
+    "anybody's limit": Row(plain(503, "Rate limit exceeded"), SourceError, 3, "HTTP 503 (Rate limit exceeded)", LATER),
     "hourly limit": Row(bad(429, HOURLY), SourceLimited, 1, HOURLY, GO_ON),
     "hourly limit as 400": Row(bad(400, HOURLY), SourceLimited, 1, HOURLY, GO_ON),
     "monthly limit": Row(bad(429, MONTHLY), SourceLimited, 1, MONTHLY, GO_ON),
@@ -87,6 +89,7 @@ ROWS = {
     "a key's limit": Row(bad(403, "Your API key has exceeded its monthly limit."), SourceLimited, 1, "monthly", GO_ON),
     # --- what will not pass ---
     "wrong key": Row(bad(400, "The supplied API key is invalid."), SourceKeyRefused, 1, KEY, KEY),
+    "wrong key as plain text": Row(plain(400, "The supplied API key is invalid."), SourceKeyRefused, 1, KEY, KEY),
     "no key": Row(bad(401, "API key required. Please add &apikey= to the URL."), SourceKeyRefused, 1, KEY, KEY),
     "plan": Row(bad(403, "This API endpoint requires the API Professional plan"), SourceKeyRefused, 1, KEY, KEY),
     "key with a long address": Row(bad(400, TOO_LONG), SourceKeyRefused, 1, "customer-", KEY),
@@ -222,7 +225,16 @@ CUSTOMER = "https://customer-air-quality-api.open-meteo.com"
         ("https://127.0.0.1/v1", SourceNonsense, "https://127.0.0.1/v1", "base_url to https://127.0.0.1."),
         ("http://u:s3cret@login.example/?a", SourceNonsense, "http://login.example/", "login page"),
         ("/s3cret/login", SourceNonsense, "/***/login", "login page"),
+        ("https://customer-login.example/v1", SourceNonsense, "https://customer-login.example/v1", "login page"),
         ("", SourceNonsense, "no address", "open_meteo.base_url"),
+        ("http://[s3cret", SourceNonsense, "no address", "open_meteo.base_url"),
+        ("http://[::1", SourceNonsense, "no address", "open_meteo.base_url"),
+        (
+            "https://127.0.0.1:8443/v1",
+            SourceNonsense,
+            "https://127.0.0.1:8443/v1",
+            "base_url to https://127.0.0.1:8443.",
+        ),
     ],
 )
 def test_a_redirect_is_told_and_not_followed(

@@ -27,7 +27,7 @@ from resources.prefect.home import (
     servers_environment,
     set_in_environment,
 )
-from resources.prefect.server import EmbeddedServer
+from resources.prefect.server import EmbeddedServer, configured_api_url
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +133,7 @@ def test_nothing_of_the_shell_reaches_the_server() -> None:
         "PREFECT_HOME": "/home",
         "PREFECT_PROFILES_PATH": "/home/no-profiles.toml",
         "PREFECT_API_URL": "",
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////home/prefect.db",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///prefect.db",
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "true",
     }
 
@@ -210,3 +210,20 @@ def test_a_port_that_somebody_took_is_tried_again_at_another(tmp_path: Path, mon
         pytest.raises(RunError, match=r"did not start: exit status 0; its last words: Port .* is already in use"),
     ):
         server.wait()
+
+
+def test_an_api_that_is_named_no_more(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Prefect keeps the settings of when it was loaded; those of a block count in it."""
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("PREFECT_HOME", str(folder))
+    monkeypatch.chdir(folder.parents[1])
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    refresh_global_settings_context()
+    monkeypatch.delenv("PREFECT_API_URL")
+    assert configured_api_url() is None
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:10/api"}):
+        assert configured_api_url() == "http://127.0.0.1:10/api"
+    refresh_global_settings_context()

@@ -24,8 +24,8 @@ _ports = count(21_001)
 
 @pytest.fixture(autouse=True)
 def never(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """What nobody sets before the test has ended; a call waits for a tenth of a second."""
-    monkeypatch.setattr(patience, "_seconds", lambda: 0.1)
+    """What nobody sets before the test has ended; a call waits for a quarter of a second."""
+    monkeypatch.setattr(patience, "_seconds", lambda: 0.25)
     monkeypatch.setattr(patience, "_silent", set())
     event = threading.Event()
     yield event
@@ -36,7 +36,7 @@ def test_a_call_without_an_answer_ends_by_name(never: threading.Event) -> None:
     with pytest.raises(NoAnswer) as found:
         answered(URI, "/lake/a", never.wait)
     assert found.value.exit_status == 1
-    assert "HDFS (nobody:8020) gave no answer within 0.1 s about /lake/a" in str(found.value)
+    assert "HDFS (nobody:8020) gave no answer within 0.25 s about /lake/a" in str(found.value)
     assert "`hdfs dfsadmin -report`" in str(found.value)
     assert isinstance(found.value, OSError)
 
@@ -45,12 +45,12 @@ def test_who_was_silent_is_waited_for_a_moment_until_there_is_an_answer(
     never: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "_seconds", lambda: 60.0)
-    monkeypatch.setattr(patience, "MOMENT_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "MOMENT_SECONDS", 0.3)
     patience._silent.add("nobody:8020")
     with pytest.raises(NoAnswer):
         answered(URI, "/lake/a", never.wait)
     assert answered(URI, "/lake/a", lambda: 1) == 1
-    assert answered(URI, "/lake/a", lambda: time.sleep(0.1) or 2) == 2
+    assert answered(URI, "/lake/a", lambda: time.sleep(0.4) or 2) == 2
 
 
 def test_what_a_call_raises_is_raised(tmp_path: Path) -> None:
@@ -66,10 +66,12 @@ def test_a_folder_of_this_machine_is_waited_for() -> None:
     assert answered("/lake", "a", lambda: time.sleep(0.2) or threading.current_thread()) is threading.main_thread()
 
 
-def test_each_of_several_has_its_own_time(never: threading.Event) -> None:
+def test_each_of_several_has_its_own_time(never: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_seconds", lambda: 0.6)
+
     def items() -> Iterator[int]:
         for number in range(3):
-            time.sleep(0.06)
+            time.sleep(0.22)
             yield number
         never.wait()
 
