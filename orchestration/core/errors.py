@@ -205,6 +205,13 @@ class WarehouseLocked(Refused):
     """Another run holds the warehouse; the message names it."""
 
 
+def with_remedy(message: str, remedy: str) -> str:
+    """Both in a line, as sentences: the second begins where the first has ended."""
+    if not remedy or not message:
+        return message or remedy
+    return f"{message}{'' if message.endswith(('.', '!', '?', ':', ';')) else '.'} {remedy}"
+
+
 _MOST = 600
 """Characters of a line."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.core.calendar import iso
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.errors import CheckFailed, LakehouseError, in_a_line
+from orchestration.core.errors import CheckFailed, LakehouseError, in_a_line, with_remedy
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.plan import Step
@@ -393,7 +393,7 @@ class EngineWorld:
 def explain(error: BaseException) -> str:
     """What went wrong and what to do about it, in a line without secrets; of Spark also that its JVM is gone."""
     if isinstance(error, LakehouseError):
-        return hidden(f"{in_a_line(error)} {error.remedy}".strip())
+        return hidden(with_remedy(in_a_line(error), error.remedy))
     if isinstance(error, ConnectionError) or type(error).__name__ == "Py4JNetworkError":
         return "Spark's driver JVM ended in mid-run: it was killed, or ran out of memory. Ask for the same days again."
     return hidden(in_a_line(error))

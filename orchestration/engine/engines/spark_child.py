@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
-from orchestration.core.errors import LakehouseError, RunError, in_a_line
+from orchestration.core.errors import LakehouseError, RunError, in_a_line, with_remedy
 
 END_SECONDS = 30
 
@@ -140,7 +140,7 @@ def main() -> None:
             except Exception as raised:  # told to who asked  # noqa: BLE001
                 error = driver.explained(raised) or raised
                 wrong = (
-                    f"{in_a_line(error)} {error.remedy}".strip()
+                    with_remedy(in_a_line(error), error.remedy)
                     if isinstance(error, LakehouseError)
                     else in_a_line(error)
                 )
