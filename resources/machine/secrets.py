@@ -225,6 +225,7 @@ def hide_in_logs() -> None:
             text = logging.Formatter().formatException(record.exc_info)
             if (safe := hidden(text)) != text:
                 record.exc_text = safe  # in place of what a handler would make of it
+                hide_in(record.exc_info[1])  # there are those that make their own, of the error itself
         return record
 
     logging.setLogRecordFactory(made)

@@ -88,10 +88,14 @@ def test_logs(caplog: pytest.LogCaptureFixture) -> None:
         raise ValueError(KEY)
     except ValueError:
         log.exception("failed")
-    assert "asked http://***@h?x=*** of 7" in caplog.text
+    text = "\n".join(logging.Formatter().format(record) for record in caplog.records)
+    assert "asked http://***@h?x=*** of 7" in text
     assert caplog.records[1].args == ("words",)
-    assert KEY not in caplog.text
-    assert "ValueError: ***" in caplog.text
+    assert KEY not in text
+    assert "ValueError: ***" in text
+    error = caplog.records[2].exc_info
+    assert error is not None and error[1] is not None
+    assert error[1].args == ("***",), "others make their own text of it"
 
 
 def test_a_crash() -> None:
