@@ -20,12 +20,15 @@ from tests.support.hostile_shells import hostile_shell
 NOW = datetime(2025, 8, 20, 6, tzinfo=UTC)
 
 
+OF_ENGINES = ("SPARK_", "PYSPARK_", "HADOOP_", "LD_", "SAIL_", "TOKIO_", "DATAFUSION_")
+
+
 def found_by(aqi: Aqi, status: int = 0, **env: str) -> dict[str, Any]:
     return {item.pop("what"): item for item in aqi.json("doctor", "--offline", status=status, **env)}
 
 
 def test_a_machine_in_order(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("SPARK_", "PYSPARK_", "HADOOP_", "LD_"))]:
+    for name in [name for name in os.environ if name.startswith(OF_ENGINES)]:
         monkeypatch.delenv(name)
     monkeypatch.delenv(LEFT_OUT, raising=False)
     monkeypatch.delenv("TMPDIR", raising=False)
@@ -40,8 +43,9 @@ def test_a_machine_in_order(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["temporary files"]["found"] == tempfile.gettempdir()
 
 
-def test_the_command_tells_of_each_variable_that_it_left_out(aqi: Aqi) -> None:
+def test_the_command_tells_of_each_variable_that_it_left_out(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of those that were gone when it began once more."""
+    monkeypatch.delenv(LEFT_OUT, raising=False)  # what tests before left out of this process
     shell = hostile_shell(aqi.folder / "cluster")
     done = aqi.process("doctor", "--offline", **shell.variables)
     assert (done.returncode, done.stderr) == (0, "")
