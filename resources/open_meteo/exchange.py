@@ -152,6 +152,8 @@ def _noted(connection: HTTPConnection) -> _Watch:
 
 
 class _Plain(HTTPConnection):
+    """One that its watch can end."""
+
     def connect(self) -> None:
         watch = _noted(self)
         super().connect()
@@ -162,15 +164,8 @@ class _Plain(HTTPConnection):
         return super().getresponse()
 
 
-class _Secure(HTTPSConnection):
-    def connect(self) -> None:
-        watch = _noted(self)
-        super().connect()
-        watch.check()
-
-    def getresponse(self) -> Any:
-        _noted(self).begin_to_read()
-        return super().getresponse()
+class _Secure(_Plain, HTTPSConnection):
+    """The same over TLS: what is above connects by the class after it."""
 
 
 class _PlainPool(HTTPConnectionPool):
