@@ -34,16 +34,21 @@ def _no_settings_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> It
         yield
 
 
-@pytest.fixture(scope="session")
-def recorded() -> Path:
-    """The folder with recorded answers and their expected results; required in CI, elsewhere tests skip without it."""
-    folder = SHARED / "open_meteo"
+def in_shared(name: str, what: str) -> Path:
+    """A folder beside the project; required in CI, elsewhere whoever asks for it is skipped without it."""
+    folder = SHARED / name
     if not folder.is_dir():
-        message = f"the recorded answers are not at {folder}"
+        message = f"{what} are not at {folder}"
         if os.environ.get("CI") or os.environ.get("AQI_REQUIRE_SHARED"):
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder with recorded answers and their expected results; required in CI, elsewhere tests skip without it."""
+    return in_shared("open_meteo", "the recorded answers")
 
 
 @pytest.fixture(scope="session")

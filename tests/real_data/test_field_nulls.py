@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -16,7 +15,7 @@ import pytest
 
 from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
-from tests.conftest import SHARED
+from tests.conftest import in_shared
 from tests.support import oracle
 from tests.support.aqi_process import Commands
 from tests.support.field_server import FieldServer, with_added
@@ -32,13 +31,7 @@ NULL_HOUR, EPISODE_OF_60 = "09_one_pm25_hour_null.json", "09_episode_of_60_hours
 @pytest.fixture(scope="session")
 def field() -> Path:
     """The folder with made-up answers; required in CI, elsewhere tests skip without it."""
-    folder = SHARED / "field"
-    if not folder.is_dir():
-        message = f"the answers of a bad day are not at {folder}"
-        if os.environ.get("CI") or os.environ.get("AQI_REQUIRE_SHARED"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return folder
+    return in_shared("field", "the answers of a bad day")
 
 
 @dataclass

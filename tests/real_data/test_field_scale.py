@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import SHARED
+from tests.conftest import in_shared
 from tests.support import oracle
 from tests.support.aqi_process import Commands
 from tests.support.field_server import FieldServer
@@ -26,12 +25,7 @@ CHANGED = (
 @pytest.fixture
 def at(server: str, tmp_path: Path) -> Iterator[Callable[[str, str], Commands]]:
     """Commands at a moment, with a provider that has a file."""
-    folder = SHARED / "field"
-    if not folder.is_dir():
-        message = f"the answers of a bad day are not at {folder}"
-        if os.environ.get("CI") or os.environ.get("AQI_REQUIRE_SHARED"):
-            pytest.fail(message)
-        pytest.skip(message)
+    folder = in_shared("field", "the answers of a bad day")
     serving: list[FieldServer] = []
 
     def make(now: str, file: str) -> Commands:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.runs.outcome import RunSummary, StepOutcome
-from tests.conftest import SHARED
+from tests.conftest import SHARED, in_shared
 from tests.support import oracle
 from tests.support.field_server import FieldServer
 from tests.support.keeping_lake import KeepingLake
@@ -27,12 +26,7 @@ NO_DOMAIN = "400:04_no_data_for_this_domain_400.json"
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Callable[..., FieldServer]:
-    folder = SHARED / "field"
-    if not folder.is_dir():
-        message = f"the answers of a bad day are not at {folder}"
-        if os.environ.get("CI") or os.environ.get("AQI_REQUIRE_SHARED"):
-            pytest.fail(message)
-        pytest.skip(message)
+    folder = in_shared("field", "the answers of a bad day")
     return lambda *files: FieldServer(folder, tmp_path / "served.log", *files)
 
 
