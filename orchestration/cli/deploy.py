@@ -56,12 +56,12 @@ def deploy(
         if everything:
             automation = heartbeat_automation(settings)
             changes += converge_automation(automation, server.automations(automation.name))
-        if as_json:
-            click.echo(to_json([change.to_json() for change in changes]))
-        else:
+        if not as_json:
             click.echo("\n".join(map(str, changes)) or "nothing to do")
         for change in changes if not dry_run else ():
             server.make(change)
+        if as_json:  # once they are made: where one fails, the error is all that there is
+            click.echo(to_json([change.to_json() for change in changes]))
         made = (change.declared for change in changes if change.kind is Kind.CREATE)
         if not as_json and any(item is not None and item.properties.limit for item in made):
             click.echo(f"Leases of slots are {server.leases()}.", err=True)
