@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
 import click
 from rich.console import Console
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 INTERRUPTED, TERMINATED = 130, 143
+P = ParamSpec("P")
 _JSON = "orchestration.json"
 """In a context: whether the call has --json, be it otherwise one that cannot be read."""
 
 
-def command(function: Callable[..., int | None]) -> Callable[..., None]:
+def command(function: Callable[P, int | None]) -> Callable[P, None]:
     """Turns errors into messages on standard error and everything into an exit status."""
 
     @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = function(*args, **kwargs)
         except LakehouseError as error:
@@ -168,7 +169,7 @@ def served_project() -> Project:
 def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: str | None = None) -> Workspace:
     from orchestration.engine.workspace import Workspace
 
-    flags: dict[str, Any] = {"yarn": {"check": False}} if no_yarn_check else {}
+    flags: dict[str, object] = {"yarn": {"check": False}} if no_yarn_check else {}
     if engine is not None:
         flags["engine"] = engine
     workspace = Workspace.open(project(), project().load(profile, flags=flags))
