@@ -27,6 +27,7 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
+from orchestration.core.planning.ranges import in_range
 from resources.prefect.quiet import quiet_prefect
 
 __all__ = [
@@ -107,6 +108,7 @@ def show(
     keys = workspace.select(asset)
     if len(keys) != 1:
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
+    in_range(workspace.catalog, keys, days)
     names = place_names(locations)
     if raw:
         from orchestration.reports.raw_answers import read_raw_answers

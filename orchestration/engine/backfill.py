@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.request import Chunk, Request
 from orchestration.engine.restart import restarted
 from orchestration.engine.workspace import Workspace
@@ -30,7 +32,9 @@ def backfill_request(
     for name, day in (("--start-date", start), ("--end-date", end)):
         if len(day) != len("2025-08-08"):
             raise PartitionRangeError(f"{name} must be a day (got {day!r})", "write it as 2025-08-08")
-    request = workspace.requested(keys, f"{start}..{end}", locations)
+    days = f"{start}..{end}"
+    in_range(workspace.catalog, keys, days, f"A backfill is of days: aqi materialize {shlex.quote(' or '.join(keys))}")
+    request = workspace.requested(keys, days, locations)
     request = replace(request, chunks=in_chunks(request.partitions, mode))
     return restarted(workspace, request) if restart else request
 
