@@ -56,13 +56,12 @@ def deploy(
         if everything:
             automation = heartbeat_automation(settings)
             changes += converge_automation(automation, server.automations(automation.name))
-        emit(
-            lambda: [change.to_json() for change in changes],
-            as_json,
-            lambda: click.echo("\n".join(map(str, changes)) or "nothing to do"),
-        )
+        if not as_json:
+            click.echo("\n".join(map(str, changes)) or "nothing to do")
         for change in changes if not dry_run else ():
             server.make(change)
+        if as_json:  # once they are made: where one fails, the error is all that there is
+            emit(lambda: [change.to_json() for change in changes], as_json, lambda: None)
         made = (change.declared for change in changes if change.kind is Kind.CREATE)
         if not as_json and any(item is not None and item.properties.limit for item in made):
             click.echo(f"Leases of slots are {server.leases()}.", err=True)
