@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import json
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ import click
 from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
+from orchestration.cli.emit import emit
 from orchestration.cli.parameters import option_of
 from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
 from orchestration.core.planning.parameters import Materialize
@@ -77,7 +77,7 @@ def say_in_json(error: str, remedy: str) -> None:
 
 
 def _print_error(error: str, remedy: str) -> None:
-    click.echo(json.dumps({"error": hidden(error), "remedy": hidden(remedy)}, ensure_ascii=False, indent=2))
+    emit(lambda: {"error": hidden(error), "remedy": hidden(remedy)}, as_json=True)
 
 
 def _say_interrupted() -> None:
