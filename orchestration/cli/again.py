@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 import click
+from click.core import ParameterSource
 
 from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import PartitionSet
@@ -70,12 +71,14 @@ def _call(instead: Mapping[str, object]) -> str:
     context = click.get_current_context()
     words = ["aqi", str(context.info_name)]
     for parameter in context.command.params:
-        value = {**context.params, **instead}.get(str(parameter.name))
-        if value is None or value is False or value == "" or value == parameter.default:
+        name = str(parameter.name)
+        value = {**context.params, **instead}.get(name)
+        if value is None or value is False or value == "":
             continue
         if isinstance(parameter, click.Argument):
-            words.append(str(value))
-        else:
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                words.append(str(value))
+        elif value != parameter.default:
             option = max(parameter.opts, key=len)
             words += [option] if value is True else [option, str(value)]
     return shlex.join(words)

@@ -8,18 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, assert_never
 
-from orchestration.core.deployments.converge import (
+from orchestration.core.deployments.changes import (
+    AddSchedule,
     Change,
-    Declared,
-    Found,
-    FoundSchedule,
-    Kind,
-    Pool,
-    Properties,
-    Schedule,
+    ChangePool,
+    ChangeSchedule,
+    Create,
+    CreateAutomation,
+    CreatePool,
+    Leave,
+    RemoveSchedule,
+    Retire,
+    Update,
+    UpdateAutomation,
 )
+from orchestration.core.deployments.values import Declared, Found, FoundSchedule, Pool, Properties, Schedule
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PrefectApi, open_api, wrong_answer
@@ -97,43 +102,37 @@ class DeploymentServer:
 
     def make(self, change: Change) -> None:
         """Make a change."""
-        match change.kind:
-            case Kind.CREATE_POOL | Kind.CHANGE_POOL:
-                assert change.pool is not None
-                self._make_pool(change.pool, new=change.kind is Kind.CREATE_POOL)
-            case Kind.CREATE:
-                assert change.declared is not None
-                self._create(change.declared)
-            case Kind.UPDATE:
-                assert change.declared is not None
-                self._api.send("PATCH", f"/deployments/{change.id}", _changed_values(change, change.declared))
-            case Kind.ADD_SCHEDULE:
-                assert change.schedule is not None
-                body = {**_schedule_body(change.schedule), "slug": change.slug, "active": True}
-                self._api.send("POST", f"/deployments/{change.id}/schedules", [body])
-            case Kind.CHANGE_SCHEDULE:
-                assert change.schedule is not None
-                place = f"/deployments/{change.id}/schedules/{change.schedule_id}"
-                self._api.send("PATCH", place, _schedule_body(change.schedule))
-            case Kind.REMOVE_SCHEDULE:
-                self._api.send("DELETE", f"/deployments/{change.id}/schedules/{change.schedule_id}")
-            case Kind.RETIRE:
-                self._api.send("DELETE", f"/deployments/{change.id}")
-            case Kind.CREATE_AUTOMATION:
-                assert change.automation is not None
-                self._api.send("POST", "/automations/", {"name": change.name, **change.automation.values})
-            case Kind.UPDATE_AUTOMATION:
-                assert change.automation is not None
-                there = self._api.ask("GET", f"/automations/{change.id}")
-                kept = {key: there[key] for key in ("enabled", "description")}
-                self._api.send(
-                    "PUT", f"/automations/{change.id}", {"name": change.name, **kept, **change.automation.values}
-                )
+        match change:
+            case CreatePool(pool):
+                self._make_pool(pool)
+            case ChangePool(pool):
+                self._api.send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
+            case Create(declared):
+                self._create(declared)
+            case Update(id):
+                self._api.send("PATCH", f"/deployments/{id}", _changed_values(change))
+            case AddSchedule(of, slug, schedule):
+                body = {**_schedule_body(schedule), "slug": slug, "active": True}
+                self._api.send("POST", f"/deployments/{of.id}/schedules", [body])
+            case ChangeSchedule(of, there, schedule):
+                self._api.send("PATCH", f"/deployments/{of.id}/schedules/{there.id}", _schedule_body(schedule))
+            case RemoveSchedule(of, there):
+                self._api.send("DELETE", f"/deployments/{of.id}/schedules/{there.id}")
+            case Retire(gone):
+                self._api.send("DELETE", f"/deployments/{gone.id}")
+            case Leave():
+                pass
+            case CreateAutomation(automation):
+                self._api.send("POST", "/automations/", {"name": automation.name, **automation.values})
+            case UpdateAutomation(id, automation):
+                now = self._api.ask("GET", f"/automations/{id}")
+                kept = {key: now[key] for key in ("enabled", "description")}
+                values = {"name": automation.name, **kept, **automation.values}
+                self._api.send("PUT", f"/automations/{id}", values)
+            case _:
+                assert_never(change)
 
-    def _make_pool(self, pool: Pool, *, new: bool) -> None:
-        if not new:
-            self._api.send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
-            return
+    def _make_pool(self, pool: Pool) -> None:
         from prefect.workers.process import ProcessWorker
 
         template = ProcessWorker.get_default_base_job_template()
@@ -184,11 +183,11 @@ def _body(properties: Properties) -> dict[str, Any]:
     return body
 
 
-def _changed_values(change: Change, declared: Declared) -> dict[str, Any]:
+def _changed_values(change: Update) -> dict[str, Any]:
     """Only what differs: whatever else is set on the server stays, whether it is paused above all."""
     changed = {item.place.partition(".")[0] for item in change.differences}
     names = {"concurrency_options" if name == "collision" else API_NAMES.get(name, name) for name in changed}
-    return {name: value for name, value in _body(declared.properties).items() if name in names}
+    return {name: value for name, value in _body(change.declared.properties).items() if name in names}
 
 
 def _schedule_body(schedule: Schedule) -> dict[str, Any]:
