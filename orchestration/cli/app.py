@@ -12,6 +12,7 @@ from rich.console import Console
 
 from orchestration.cli import changes, deploy, lineage, mending, plans, report, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -62,6 +63,7 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
     found = read_status(workspace, keys, days, place_names(locations))
+    check_there(workspace)
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)
     for trouble in found.troubles.values():
@@ -114,6 +116,7 @@ def show(
         from orchestration.reports.raw_answers import read_raw_answers
 
         found = read_raw_answers(workspace, keys[0], days, names, limit)
+        check_there(workspace)
         rows = found.table
         for note in found.notes:
             click.echo(f"note: {note}", err=True)
