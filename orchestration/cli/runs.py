@@ -32,6 +32,7 @@ from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.commands import gap_in_words
+from orchestration.core.runs.names import HOURLY, run_name
 from resources.prefect.quiet import quiet_prefect
 
 
@@ -108,9 +109,8 @@ def materialize(
     )
     if dry_run:
         return show_plan(workspace, request, as_json)
-    return run_request(
-        workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output, wait=wait
-    )
+    title = run_name(selection, days, locations=place_names(locations))
+    return run_request(workspace, request, title, "materialize", as_json, profile_run, output, wait=wait)
 
 
 def _hourly(
@@ -136,9 +136,8 @@ def _hourly(
             click.echo(line, err=True)
         return status if looked is None or not looked.problems else 1
     remember(of_partitions(request.partitions, [place.key for place in workspace.settings.locations]))
-    return run_request(
-        workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output, wait=wait
-    )
+    title = run_name(selection, HOURLY, locations=place_names(locations))
+    return run_request(workspace, request, title, "materialize", as_json, profile_run, output, wait=wait)
 
 
 @main.command()
@@ -192,9 +191,8 @@ def backfill(
     request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
     if dry_run:
         return show_plan(workspace, request, as_json)
-    return run_request(
-        workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output, wait=wait
-    )
+    title = run_name(selection, f"{start}..{end}", mode, locations=place_names(locations))
+    return run_request(workspace, request, title, "backfill", as_json, profile_run, output, wait=wait)
 
 
 @main.command()

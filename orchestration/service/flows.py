@@ -24,10 +24,10 @@ from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
-from orchestration.core.calendar import iso  # noqa: E402
 from orchestration.core.errors import LakehouseError, Refused  # noqa: E402
 from orchestration.core.planning.plan import Plan, Step  # noqa: E402
 from orchestration.core.planning.request import Request  # noqa: E402
+from orchestration.core.runs.names import HOURLY, run_name  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
 from orchestration.engine.executor import materialize as run_request  # noqa: E402
 from orchestration.engine.fetching import FetchTask  # noqa: E402
@@ -43,13 +43,21 @@ PARALLEL_STEPS = 8
 
 
 def _run_name() -> str:
-    """What a run is called: what it makes, and when it was to start (UTC)."""
+    """What a run is called: what it makes. When it was to start, whoever lists runs says beside it.
+
+    The parameters are not read strictly here: a run whose parameters are wrong has a name too.
+    """
     given = flow_run.parameters
-    days = "hourly" if given.get("hourly") else given.get("partitions") or ""
-    if "start_date" in given:
-        days = f"{given['start_date']}..{given['end_date']} {given['chunk_mode']}"
-    what = f"{given.get('selection') or given.get('select') or 'maintenance'} {days}".strip()
-    return f"{what} ({iso(flow_run.scheduled_start_time)})"
+    selection = given.get("selection") or given.get("select")
+    if not selection:
+        return "maintenance"
+    days = HOURLY if given.get("hourly") else given.get("partitions")
+    if given.get("start_date") and given.get("end_date"):
+        days = f"{given['start_date']}..{given['end_date']}"
+    at = given.get("locations") or ()
+    locations = at.split(",") if isinstance(at, str) else at if isinstance(at, list | tuple) else ()
+    how = given.get("chunk_mode")
+    return run_name(str(selection), *(str(one) for one in (days, how) if one), locations=map(str, locations))
 
 
 _options: dict[str, Any] = {
@@ -124,12 +132,13 @@ def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[
         start, end, mode = parameters.start_date.isoformat(), parameters.end_date.isoformat(), parameters.chunk_mode
         keys = workspace.select(parameters.select)
         request = backfill_request(workspace, keys, start, end, mode, parameters.locations, restart=parameters.restart)
-        return request, f"{parameters.select} {start}..{end} {mode}"
+        return request, run_name(parameters.select, f"{start}..{end}", mode, locations=parameters.locations)
     keys = workspace.select(parameters.selection)
     if parameters.hourly:
-        return workspace.hourly(keys, parameters.locations), f"{parameters.selection} hourly"
+        title = run_name(parameters.selection, HOURLY, locations=parameters.locations)
+        return workspace.hourly(keys, parameters.locations), title
     request = workspace.requested(keys, parameters.partitions, parameters.locations, force=parameters.force)
-    return request, f"{parameters.selection} {parameters.partitions or ''}".strip()
+    return request, run_name(parameters.selection, parameters.partitions, locations=parameters.locations)
 
 
 def _leave_report(workspace: Workspace) -> None:
