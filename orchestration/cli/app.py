@@ -10,7 +10,20 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, lineage, mending, plans, report, runs, upkeep, verify, watch, worker
+from orchestration.cli import (
+    changes,
+    config,
+    deploy,
+    lineage,
+    mending,
+    plans,
+    report,
+    runs,
+    upkeep,
+    verify,
+    watch,
+    worker,
+)
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -30,6 +43,7 @@ from resources.prefect.quiet import quiet_prefect
 
 __all__ = [
     "changes",
+    "config",
     "deploy",
     "lineage",
     "main",
@@ -53,7 +67,10 @@ __all__ = [
 @json_option
 @command
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
-    """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
+    """Print whether partitions are there, fresh or stale, and why.
+
+    Read from the logs of the tables. Needs no JVM.
+    """
     from orchestration.reports.holes import in_words as holes_in_words
     from orchestration.reports.json_text import list_to_json
     from orchestration.reports.status import print_status, read_status, told_of_pending
@@ -153,6 +170,7 @@ def show(
     help="Count calls as the provider does, and refuse more than these; `free`: 600,5000,10000.",
 )
 @profile_option
+@json_option
 @command
 def simulate(
     replay: Path | None,
@@ -163,16 +181,25 @@ def simulate(
     seed: int,
     limits: str,
     profile: str | None,
+    as_json: bool,
 ) -> int:
-    """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
+    """Serve the provider's API here, made up or recorded.
+
+    On 127.0.0.1: made-up values for any location and day, or recorded ones. With --json a line says where it serves.
+    """
     from orchestration.cli.simulate import Wrong, serve
+    from orchestration.reports.json_text import to_json
     from resources.simulator.faults import FAULTS, GRAMMAR
 
     if faults == "help":
+        if as_json:
+            click.echo(to_json({"grammar": GRAMMAR, "faults": dict(FAULTS)}))
+            return 0
         click.echo("\n".join([GRAMMAR, "", *(f"{name}: {text}" for name, text in FAULTS.items())]))
         return 0
     wrong = Wrong(faults, seed, limits)
-    return serve(project().load(profile), port, wrong, replay=replay, newest_wins=newest_wins, record=record)
+    settings = project().load(profile)
+    return serve(settings, port, wrong, replay=replay, newest_wins=newest_wins, record=record, as_json=as_json)
 
 
 @main.command()
@@ -207,13 +234,18 @@ def doctor(profile: str | None, offline: bool, as_json: bool) -> int:
     help="Where the tables go.",
 )
 @profile_option
+@json_option
 @command
-def demo(days: int, warehouse: Path, profile: str | None) -> int:
-    """Run the whole pipeline on the bundled simulator, then report what came out."""
+def demo(days: int, warehouse: Path, profile: str | None, as_json: bool) -> int:
+    """Run the whole pipeline on the bundled simulator.
+
+    Then tables and a few findings are printed.
+    """
     quiet_prefect()
     from orchestration.cli.demo import run_demo
 
     try:
-        return run_demo(project(), console_for_people(), console_for_people(to_stderr=True), profile, days, warehouse)
+        console = None if as_json else console_for_people()
+        return run_demo(project(), console, console_for_people(to_stderr=True), profile, days, warehouse)
     except KeyboardInterrupt as error:
         leave_interrupted(error)

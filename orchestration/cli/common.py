@@ -16,7 +16,8 @@ import click
 from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
-from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from orchestration.cli.unquoted import Quoting, hinted
+from orchestration.core.errors import LakehouseError, RunError, SelectionError, UsageError, in_a_line
 from resources.machine.interrupts import Terminated, heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
@@ -38,7 +39,8 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             status = function(*args, **kwargs)
-        except LakehouseError as error:
+        except LakehouseError as found:
+            error = hinted(found) if isinstance(found, SelectionError) else found
             click.echo(f"error: {hidden(str(error))}", err=True)
             sys.exit(error.exit_status)
         except KeyboardInterrupt as error:
@@ -68,7 +70,9 @@ def _of_storage(error: BaseException) -> bool:
 
 
 profile_option = click.option(
-    "--profile", metavar="NAME|FILE", help="local (default), or a YAML file with your own settings."
+    "--profile",
+    metavar="NAME|FILE",
+    help="local (default), NAME of config/NAME.yml, or a YAML file of yours.",
 )
 yarn_check_option = click.option(
     "--no-yarn-check", is_flag=True, help="Run elsewhere too than on YARN, with a profile that is for YARN."
@@ -164,6 +168,8 @@ def place_names(locations: str) -> list[str]:
 
 class OfAProject(click.Group):
     """The command, which says of itself what its project is."""
+
+    command_class = Quoting
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         ours = self.help or ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -14,12 +16,16 @@ from orchestration.core.errors import UsageError
 from orchestration.engine.executor import materialize
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.json_text import to_json
 from orchestration.reports.rows import read_rows
 
 
-def run_demo(project: Project, console: Console, errors: Console, profile: str | None, days: int, folder: Path) -> int:
+def run_demo(
+    project: Project, console: Console | None, errors: Console, profile: str | None, days: int, folder: Path
+) -> int:
     """Materialize every asset for the last ``days`` days from what stands in for the sources; gives the exit status.
 
+    console: of what came out; None: it is printed as JSON, ``{"warehouse", "summary", "tables", "insights"}``.
     Raises UsageError where nothing does.
     """
     if project.simulated is None:
@@ -28,8 +34,13 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
         flags = {**simulated, "warehouse": {"uri": str(folder)}}
         workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
-        with Live(errors) if errors.is_terminal else Quiet(errors) as listener:
+        with Live(errors) if errors.is_terminal and console is not None else Quiet(errors) as listener:
             summary = materialize(workspace, request, listener, title=f"demo last:{days}")
+    if console is None:
+        told = insights(workspace) if summary.ok else []
+        said = {"warehouse": workspace.warehouse.uri, "summary": summary.to_json()}
+        click.echo(to_json(said | {"tables": tables(workspace), "insights": told}))
+        return summary.exit_status
     print_summary(console, summary)
     if not summary.ok:
         return summary.exit_status
@@ -37,7 +48,7 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
     console.print(
         f"{len(workspace.catalog)} tables in {workspace.warehouse.uri} (made-up values of the bundled simulator):"
     )
-    console.print(_tables(workspace))
+    console.print(_table(workspace))
     for line in insights(workspace):
         console.print(f"• {line}", highlight=False)
     console.print()
@@ -48,16 +59,23 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
     return 0
 
 
-def _tables(workspace: Workspace) -> Table:
+def _table(workspace: Workspace) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("table")
+    table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("version", justify="right")
-    for asset in workspace.catalog:
-        state = workspace.warehouse.state(asset)
-        rows = sum(record.rows for record in state.records.values())
-        table.add_row(asset.key, str(rows), str(state.version))
+    for told in tables(workspace):
+        table.add_row(told["asset"], str(told["rows"]), str(told["version"]))
     return table
+
+
+def tables(workspace: Workspace) -> list[dict[str, Any]]:
+    """``asset``, ``rows`` and ``version`` of every table."""
+    states = {asset.key: workspace.warehouse.state(asset) for asset in workspace.catalog}
+    return [
+        {"asset": key, "rows": sum(record.rows for record in state.records.values()), "version": state.version}
+        for key, state in states.items()
+    ]
 
 
 def insights(workspace: Workspace) -> list[str]:

@@ -36,7 +36,7 @@ from resources.prefect.quiet import quiet_prefect
 
 
 @main.command()
-@click.argument("selection")
+@click.argument("selection", default="*")
 @partitions_option
 @locations_option
 @click.option(
@@ -76,9 +76,10 @@ def materialize(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+    """Make what is not fresh of the selected assets.
 
-    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    Of the partitions that are asked for, in one session of the engine and one Prefect flow. With --hourly the provider
+    is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
     if record_columns:
@@ -179,7 +180,7 @@ def backfill(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+    """Make a range of days in chunks, in one session and one flow.
 
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.

@@ -135,7 +135,6 @@ def test_a_warehouse_that_cannot_be_written(aqi: Aqi, engine: str) -> None:
         (("simulate", "--port", "65536"), "'--port': 65536 is not in the range"),
         (("simulate", "--replay", "nowhere"), "'nowhere' does not exist"),
         (("demo", "--days", "0"), "'--days': 0 is not in the range"),
-        (("plan",), "Missing argument 'SELECTION'"),
         (("plan", "*", "--partition", "last:1"), "--partitions"),
         (("materialise", "*"), "Did you mean 'materialize'?"),
     ],
