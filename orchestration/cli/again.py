@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -67,7 +66,7 @@ def _remembered() -> tuple[str, ...]:
     return () if context is None else context.meta.get(_KEY, ())
 
 
-def _call(instead: Mapping[str, Any]) -> str:
+def _call(instead: Mapping[str, object]) -> str:
     """The call of this command with other values of some parameters, for a shell."""
     context = click.get_current_context()
     words = ["aqi", str(context.info_name)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import itertools
+import json
 import logging
 import os
 import sys
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
 import click
 from rich.console import Console
@@ -30,21 +32,25 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 INTERRUPTED, TERMINATED = 130, 143
+P = ParamSpec("P")
+_JSON = "orchestration.json"
+"""In a context: whether the call has --json, be it otherwise one that cannot be read."""
 
 
-def command(function: Callable[..., int | None]) -> Callable[..., None]:
+def command(function: Callable[P, int | None]) -> Callable[P, None]:
     """Turns errors into messages on standard error and everything into an exit status."""
 
     @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = function(*args, **kwargs)
         except LakehouseError as found:
             error = hinted(found) if isinstance(found, SelectionError) else found
             click.echo(f"error: {hidden(str(error))}", err=True)
+            say_in_json(error.message, error.remedy)
             sys.exit(error.exit_status)
         except KeyboardInterrupt as error:
-            click.echo(f"interrupted; {how_to_go_on()}", err=True)
+            _say_interrupted()
             sys.exit(_status_of(error))
         except BrokenPipeError:
             sys.stderr.close()
@@ -57,10 +63,26 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             if "Permission denied" in in_a_line(error):
                 remedy = f"Give this user rights to read and write it. {remedy}"
             click.echo(f"error: {hidden(in_a_line(error))}\n  {remedy}", err=True)
+            say_in_json(in_a_line(error), remedy)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 
     return run
+
+
+def say_in_json(error: str, remedy: str) -> None:
+    """``{"error", "remedy"}`` on standard output, where the call has --json; standard error has them in words."""
+    if click.get_current_context().params.get("as_json"):
+        _print_error(error, remedy)
+
+
+def _print_error(error: str, remedy: str) -> None:
+    click.echo(json.dumps({"error": hidden(error), "remedy": hidden(remedy)}, ensure_ascii=False, indent=2))
+
+
+def _say_interrupted() -> None:
+    click.echo(f"interrupted; {how_to_go_on()}", err=True)
+    say_in_json("interrupted", how_to_go_on())
 
 
 def _of_storage(error: BaseException) -> bool:
@@ -151,7 +173,7 @@ def served_project() -> Project:
 def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: str | None = None) -> Workspace:
     from orchestration.engine.workspace import Workspace
 
-    flags: dict[str, Any] = {"yarn": {"check": False}} if no_yarn_check else {}
+    flags: dict[str, object] = {"yarn": {"check": False}} if no_yarn_check else {}
     if engine is not None:
         flags["engine"] = engine
     workspace = Workspace.open(project(), project().load(profile, flags=flags))
@@ -167,7 +189,20 @@ def place_names(locations: str) -> list[str]:
 
 
 class OfAProject(click.Group):
-    """The command, which says of itself what its project is."""
+    """The command, which says of itself what its project is, and in JSON too what is wrong with a call for it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_JSON] = "--json" in itertools.takewhile(lambda word: word != "--", args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:  # which says itself on standard error
+            if ctx.meta[_JSON]:
+                of = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "aqi"
+                _print_error(error.format_message(), f"`{of} -h` shows how it is called.")
+            raise
 
     command_class = Quoting
 
@@ -227,7 +262,7 @@ def _status_of(error: KeyboardInterrupt) -> int:
 def leave_interrupted(error: KeyboardInterrupt) -> NoReturn:
     """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
     exit would wait for that server until its requests give up."""
-    click.echo(f"interrupted; {how_to_go_on()}", err=True)
+    _say_interrupted()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_status_of(error))

@@ -7,13 +7,15 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import yaml
 
 from orchestration.cli.common import command, console_for_people, json_option, main, profile_option, project
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError, unknown_names
+from orchestration.core.json_value import JsonValue
 
 if TYPE_CHECKING:
     from resources.settings.shown import Shown
@@ -33,14 +35,12 @@ def config(section: str | None, profile: str | None, as_json: bool) -> int:
     As a profile that says the same, with comments: a file, a variable of the environment, or the default. SECTION: only
     what begins so, for instance warehouse or open_meteo.base_url. Nothing secret is shown. Needs no JVM.
     """
-    from orchestration.reports.json_text import to_json
-
     settings = _of_section(read_settings(profile), section)
-    if as_json:
-        click.echo(to_json([one.to_json() for one in settings]))
-    else:
-        for line in as_yaml(settings, console_for_people().width):
-            click.echo(line)
+    emit(
+        lambda: [one.to_json() for one in settings],
+        as_json,
+        lambda: click.echo("\n".join(as_yaml(settings, console_for_people().width))),
+    )
     return 0
 
 
@@ -96,7 +96,7 @@ def as_yaml(settings: Sequence[Shown], width: int) -> Iterator[str]:
             yield text
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: JsonValue) -> str:
     """A JSON value as YAML in one line."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=sys.maxsize)
     return text.removesuffix("\n").removesuffix("\n...")

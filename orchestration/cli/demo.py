@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import NamedTuple
 
-import click
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.cli.emit import emit
 from orchestration.cli.printing import print_summary
 from orchestration.cli.progress import Live, Quiet
 from orchestration.core.errors import UsageError
+from orchestration.core.json_value import JsonValue
 from orchestration.engine.executor import materialize
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
-from orchestration.reports.json_text import to_json
 from orchestration.reports.rows import read_rows
 
 
@@ -37,9 +37,13 @@ def run_demo(
         with Live(errors) if errors.is_terminal and console is not None else Quiet(errors) as listener:
             summary = materialize(workspace, request, listener, title=f"demo last:{days}")
     if console is None:
-        told = insights(workspace) if summary.ok else []
-        said = {"warehouse": workspace.warehouse.uri, "summary": summary.to_json()}
-        click.echo(to_json(said | {"tables": tables(workspace), "insights": told}))
+        said: dict[str, JsonValue] = {
+            "warehouse": workspace.warehouse.uri,
+            "summary": summary.to_json(),
+            "tables": [made._asdict() for made in tables(workspace)],
+            "insights": insights(workspace) if summary.ok else [],
+        }
+        emit(lambda: said, as_json=True)
         return summary.exit_status
     print_summary(console, summary)
     if not summary.ok:
@@ -64,17 +68,24 @@ def _table(workspace: Workspace) -> Table:
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("version", justify="right")
-    for told in tables(workspace):
-        table.add_row(told["asset"], str(told["rows"]), str(told["version"]))
+    for made in tables(workspace):
+        table.add_row(made.asset, str(made.rows), str(made.version))
     return table
 
 
-def tables(workspace: Workspace) -> list[dict[str, Any]]:
-    """``asset``, ``rows`` and ``version`` of every table."""
+class Made(NamedTuple):
+    """A table that is there. version: None where there is none."""
+
+    asset: str
+    rows: int
+    version: int | None
+
+
+def tables(workspace: Workspace) -> list[Made]:
+    """Every table, in the order of the catalog."""
     states = {asset.key: workspace.warehouse.state(asset) for asset in workspace.catalog}
     return [
-        {"asset": key, "rows": sum(record.rows for record in state.records.values()), "version": state.version}
-        for key, state in states.items()
+        Made(key, sum(record.rows for record in state.records.values()), state.version) for key, state in states.items()
     ]
 
 

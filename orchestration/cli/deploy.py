@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestration.cli.common import command, json_option, main, profile_option, served_project
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
@@ -31,7 +32,6 @@ def deploy(
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
     from orchestration.core.deployments.converge import Kind, Undeclared, converge, converge_automation, converge_pools
-    from orchestration.reports.json_text import to_json
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
@@ -56,12 +56,12 @@ def deploy(
         if everything:
             automation = heartbeat_automation(settings)
             changes += converge_automation(automation, server.automations(automation.name))
-        if as_json:
-            click.echo(to_json([change.to_json() for change in changes]))
-        else:
+        if not as_json:
             click.echo("\n".join(map(str, changes)) or "nothing to do")
         for change in changes if not dry_run else ():
             server.make(change)
+        if as_json:  # once they are made: where one fails, the error is all that there is
+            emit(lambda: [change.to_json() for change in changes], as_json, lambda: None)
         made = (change.declared for change in changes if change.kind is Kind.CREATE)
         if not as_json and any(item is not None and item.properties.limit for item in made):
             click.echo(f"Leases of slots are {server.leases()}.", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,11 +28,17 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.commands import gap_in_words
 from resources.prefect.quiet import quiet_prefect
+
+if TYPE_CHECKING:
+    from orchestration.core.partitions.keys import ChunkMode
+    from orchestration.core.planning.request import Request
+    from orchestration.engine.workspace import Workspace
 
 
 @main.command()
@@ -115,7 +121,7 @@ def materialize(
 
 
 def _hourly(
-    workspace: Any,
+    workspace: Workspace,
     selection: str,
     locations: str,
     dry_run: bool,
@@ -167,7 +173,7 @@ def _hourly(
 def backfill(
     start: str,
     end: str,
-    mode: Any,
+    mode: ChunkMode,
     selection: str,
     locations: str,
     restart: bool,
@@ -223,7 +229,6 @@ def wipe(
     """
     from orchestration.cli.progress import Quiet
     from orchestration.engine.wipe import planned_wipes, run_wipes
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
     if selection is None and not locations:
@@ -239,14 +244,13 @@ def wipe(
             confirm("Remove them?")
         run_wipes(workspace, request, Quiet(console_for_people(to_stderr=True)))
         click.echo("Removed.", err=as_json)
-    if as_json:
-        click.echo(to_json([item.to_json() for item in wipes]))
+    emit(lambda: [item.to_json() for item in wipes], as_json)
     return 0
 
 
 def run_request(
-    workspace: Any,
-    request: Any,
+    workspace: Workspace,
+    request: Request,
     title: str,
     flow_name: str,
     as_json: bool,
@@ -259,7 +263,6 @@ def run_request(
     from orchestration.cli.printing import print_summary
     from orchestration.cli.progress import Live, Quiet
     from orchestration.engine.executor import materialize as run
-    from orchestration.reports.json_text import to_json
 
     console = console_for_people(to_stderr=True)
     try:
@@ -268,10 +271,8 @@ def run_request(
     except KeyboardInterrupt as error:
         leave_interrupted(error)
     profile = summary.profile if profile_run else None
-    if as_json:
-        click.echo(to_json(summary.to_json() | ({} if profile is None else {"profile": profile.to_json()})))
-    else:
-        print_summary(console_for_people(), summary)
+    profiled = {} if profile is None else {"profile": profile.to_json()}
+    emit(lambda: summary.to_json() | profiled, as_json, lambda: print_summary(console_for_people(), summary))
     if profile is not None and (output is not None or not as_json):
         from orchestration.reports.run_profile import print_profile, write_profile
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import requests
 
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
+from resources.machine.ports import free_ports
 from resources.machine.processes import end_with_parent
 from resources.machine.proxies import for_requests, names_a_proxy, settle
 from resources.prefect.client import what_failed
@@ -138,7 +138,7 @@ class EmbeddedServer:
         self._begin()
 
     def _begin(self) -> None:
-        self._port = _free_port()
+        (self._port,) = free_ports(1)
         with self._log.open("ab") as output:
             self._log_begins = output.tell()
             # -P: a module in a folder of the user's is none of the server's
@@ -224,12 +224,6 @@ class EmbeddedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

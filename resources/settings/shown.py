@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from orchestration.core.json_value import JsonValue
 from resources.machine.secrets import hidden
 from resources.settings.layers import Origins
 
@@ -20,7 +21,7 @@ class Shown:
     """One setting. value: a JSON value. origin: the file, the variable or the command line that says it."""
 
     path: tuple[str, ...]
-    value: Any
+    value: JsonValue
     origin: str
 
     @property
@@ -28,7 +29,7 @@ class Shown:
         """``section.key``."""
         return ".".join(self.path)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """``key``, ``value`` and ``from``."""
         return {"key": self.key, "value": self.value, "from": self.origin}
 
@@ -51,7 +52,7 @@ def _shown(path: tuple[str, ...], value: Any, said: Any, origins: Origins) -> It
     yield Shown(path, _hidden(value), DEFAULT if said is None and value is not None else origin)
 
 
-def _hidden(value: Any) -> Any:
+def _hidden(value: JsonValue) -> JsonValue:
     """A JSON value without what this process knows to be secret."""
     if isinstance(value, str):
         return hidden(value)
