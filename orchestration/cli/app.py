@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from orchestration.cli import (
     changes,
+    checks,
     config,
     deploy,
     lineage,
@@ -19,6 +19,7 @@ from orchestration.cli import (
     plans,
     report,
     runs,
+    show,
     upkeep,
     verify,
     watch,
@@ -39,11 +40,11 @@ from orchestration.cli.common import (
     run,
 )
 from orchestration.cli.emit import emit
-from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
 __all__ = [
     "changes",
+    "checks",
     "config",
     "deploy",
     "lineage",
@@ -53,6 +54,7 @@ __all__ = [
     "report",
     "run",
     "runs",
+    "show",
     "upkeep",
     "verify",
     "watch",
@@ -89,60 +91,6 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
             click.echo(line)
 
     emit(lambda: (item.to_json() for item in found), as_json, print_all)
-    return 0
-
-
-@main.command()
-@click.argument("asset")
-@partitions_option
-@locations_option
-@click.option("--raw", is_flag=True, help="Instead of rows: what its source sent about these partitions, and when.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Rows at the most.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print.",
-)
-@profile_option
-@json_option
-@command
-def show(
-    asset: str, days: str | None, locations: str, raw: bool, limit: int, form: str, profile: str | None, as_json: bool
-) -> int:
-    """Print rows of an asset's table in the order of its key. Needs no JVM.
-
-    --raw: a line per kept answer of its source and partition: when it was asked for, what became of it, and in which
-    hours and columns it differs from the kept answer before it.
-    """
-    from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json
-    from orchestration.reports.rows import read_rows
-
-    workspace = open_workspace(profile)
-    keys = workspace.select(asset)
-    if len(keys) != 1:
-        raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
-    names = place_names(locations)
-    if raw:
-        from orchestration.reports.raw_answers import read_raw_answers
-
-        found = read_raw_answers(workspace, keys[0], days, names, limit)
-        rows = found.table
-        for note in found.notes:
-            click.echo(f"note: {note}", err=True)
-    else:
-        partitions = workspace.partitions(days, names) if days is not None else None
-        rows = read_rows(workspace, keys[0], partitions, names, limit)
-
-    def print_them() -> None:
-        if form == "csv":
-            click.echo(rows_as_csv(rows), nl=False)
-        else:
-            print_rows(Console(width=400), rows)
-
-    emit(lambda: rows_as_json(rows), as_json or form == "json", print_them)
     return 0
 
 

@@ -126,7 +126,6 @@ def test_a_warehouse_that_cannot_be_written(aqi: Aqi, engine: str) -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (("show", EPISODE, "--limit", "0"), "'--limit': 0 is not in the range"),
         (("show", EPISODE, "--limit", "-1"), "'--limit': -1 is not in the range"),
         (("show", EPISODE, "--limit", "many"), "'--limit': 'many' is not a valid integer"),
         (("show", EPISODE, "--format", "xml"), "'--format': 'xml' is not one of 'table', 'csv', 'json'"),
