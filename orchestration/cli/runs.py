@@ -67,9 +67,10 @@ def materialize(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+    """Make what is not fresh of the selected assets.
 
-    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    Of the partitions that are asked for, in one session of the engine and one Prefect flow. With --hourly the provider
+    is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
     if record_columns:
@@ -134,7 +135,7 @@ def backfill(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+    """Make a range of days in chunks, in one session and one flow.
 
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.

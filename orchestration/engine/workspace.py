@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
-from orchestration.core.errors import PartitionRangeError, UsageError
+from orchestration.core.errors import PartitionRangeError, UsageError, unknown_names
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.commands import fill_commands
@@ -189,15 +188,10 @@ class Workspace:
         return parse_range(text, day_of(self.settings.now()), self.first_day)
 
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
-        """Raises PartitionRangeError for a place that is neither configured nor one of ``also``."""
-        known = sorted({place.key for place in self.settings.locations}.union(also))
-        for name in locations:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                raise PartitionRangeError(
-                    f"location {name!r} is unknown",
-                    f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}.",
-                )
+        """Raises PartitionRangeError for locations that are neither configured nor among ``also``."""
+        known = {location.key for location in self.settings.locations}.union(also)
+        if told := unknown_names("location", locations, known):
+            raise PartitionRangeError(*told)
 
     def requested(
         self,
