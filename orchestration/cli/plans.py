@@ -79,8 +79,8 @@ def plan(
     from orchestration.reports.holes import not_asked_for
 
     keys, places = workspace.select(selection), place_names(locations)
-    request = wanted_request(workspace, keys, places) if days is None and not force else None
-    request = request or workspace.requested(keys, days, places, force=force)
+    wanted = wanted_request(workspace, keys, places) if days is None and not force else None
+    request = wanted or workspace.requested(keys, days, places, force=force)
     status = show_plan(workspace, request, as_json)
     for line in not_asked_for(workspace, keys, request.partitions):
         click.echo(line, err=True)
