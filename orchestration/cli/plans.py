@@ -77,8 +77,8 @@ def plan(
     from orchestration.reports.holes import not_asked_for
 
     keys, names = workspace.select(selection or "*"), place_names(locations)
-    request = wanted_request(workspace, keys, names) if days is None and not force else None
-    request = request or workspace.requested(keys, days, names, force=force)
+    wanted = wanted_request(workspace, keys, names) if days is None and not force else None
+    request = wanted or workspace.requested(keys, days, names, force=force)
     status = show_plan(workspace, request, as_json)
     for line in not_asked_for(workspace, keys, request.partitions):
         click.echo(line, err=True)

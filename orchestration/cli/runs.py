@@ -107,9 +107,10 @@ def materialize(
 
 def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
     """Print the plan for what sources send now; 1 where one does not answer."""
+    from orchestration.core.planning.request import Hourly
     from orchestration.engine.observation import look
 
-    if request.beyond:
+    if isinstance(request, Hourly) and request.beyond:
         click.echo(gap_in_words(request.beyond, request.fill), err=True)
     looked = look(workspace, request)
     status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
