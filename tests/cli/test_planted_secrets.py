@@ -152,6 +152,7 @@ CALLS = {
     "materialize": f"{BRONZE} --partitions 2025-08-18 --dry-run",
     "metrics": "",
     "migrate": f"{BRONZE} --dry-run",
+    "new": "asset gold.made_up --dry-run",
     "plan": "* --partitions 2025-08-18",
     "repair": "--dry-run",
     "report": "-o report.html",
