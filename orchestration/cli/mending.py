@@ -31,6 +31,7 @@ from orchestration.cli.run_profiles import check_profile_run, profile_run_option
 from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.ranges import in_range
+from orchestration.core.runs.names import run_name
 
 if TYPE_CHECKING:
     from orchestration.core.state.damage import Trouble
@@ -77,7 +78,9 @@ def repair(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Mend partitions that `aqi status` calls unrecorded (somebody else changed them) or damaged (files are lost).
+    """Mend partitions that are unrecorded or damaged.
+
+    As `aqi status` calls them: somebody else changed them, or files are lost.
 
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew:
     what was fetched, from the answers that are kept, or with --refetch by asking again. Without --partitions: all of
@@ -110,9 +113,8 @@ def repair(
         click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
     if made.steps and not yes:
         confirm("Go on?")
-    return max(
-        in_the_way, run_request(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
-    )
+    title = f"repair {run_name(selection, days, locations=place_names(locations))}"
+    return max(in_the_way, run_request(workspace, request, title, "repair", as_json, profile_run, output))
 
 
 def check_repair(days: str | None, locations: str, *, refetch: bool, verify: bool, anew: bool) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
 from orchestration.core.planning.ranges import in_range
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Refresh, Restart
 from orchestration.engine.restart import restarted
 from orchestration.engine.workspace import Workspace
 
@@ -23,7 +22,7 @@ def backfill_request(
     locations: Sequence[str] = (),
     *,
     restart: bool = False,
-) -> Request:
+) -> Refresh | Restart:
     """What `aqi backfill` asks for. restart: make everything anew, fresh or not, but what a restart of the same days
     has made that was broken off.
 
@@ -31,8 +30,8 @@ def backfill_request(
     """
     days = f"{start}..{end}"
     in_range(workspace.catalog, keys, days, f"A backfill is of days: aqi materialize {shlex.quote(' or '.join(keys))}")
-    request = workspace.requested(keys, days, locations)
-    request = replace(request, chunks=in_chunks(request.partitions, mode))
+    asked = workspace.requested(keys, days, locations)
+    request = Refresh(asked.assets, asked.partitions, chunks=in_chunks(asked.partitions, mode))
     return restarted(workspace, request) if restart else request
 
 

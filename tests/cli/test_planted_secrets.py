@@ -142,6 +142,8 @@ NOBODY = f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:9"
 CALLS = {
     "accept": f"{BRONZE}",
     "backfill": "--start-date 2025-08-01 --end-date 2025-08-02 --dry-run",
+    "checks": "",
+    "config": "",
     "demo": "--warehouse /dev/null/x",
     "doctor": "--json",
     "freshness": "",
@@ -151,6 +153,7 @@ CALLS = {
     "materialize": f"{BRONZE} --partitions 2025-08-18 --dry-run",
     "metrics": "",
     "migrate": f"{BRONZE} --dry-run",
+    "new": "asset gold.made_up --dry-run",
     "plan": "* --partitions 2025-08-18",
     "repair": "--dry-run",
     "report": "-o report.html",

@@ -13,6 +13,7 @@ READING = (
     "status",
     f"show {DAILY}",
     "freshness",
+    "checks",
     "metrics",
     "runs",
     "runs last",
