@@ -157,4 +157,5 @@ def test_it_is_written_to_a_file(aqi: Aqi, journaled: str) -> None:
 
 
 def test_a_warehouse_without_tables(aqi: Aqi) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     assert {one["partitions_checked"] for one in aqi.json("checks")} == {0}
