@@ -133,6 +133,7 @@ def materialize(
             session = Session(engine, ending.enter_context(ThreadPoolExecutor(1, "engine-start")), spans)
             ending.callback(spans.timed(Phase.STOP, engine.stop))
             ending.callback(spans.timed(Phase.STOP, session.settle))
+            ending.enter_context(first_on_interrupt(engine.cancel))  # it may wait, and all below for it
             if looked is None or looked.brought:
                 listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()
