@@ -1,10 +1,12 @@
 """The contract of every table, declared once as pandera models: columns, types, nullability, rules, units, meaning.
 
-Delta's schema, NOT NULL and comments, the compiled row rules and docs/TABLES.md all come from here. Limits are
-configuration, so the models are made for given limits. ``of`` is what a column is made of: columns of the upstream
-asset, or of the source; those that choose its value, where that is a constant; none. A run fails where that is not so;
-where nothing is said, nothing is looked for. Importing this module imports pandera and pandas: whoever must answer at
-once uses the kept form (``engine.contracts``) instead.
+Delta's schema, NOT NULL and comments, the compiled row rules and docs/TABLES.md all come from here. A contract is found
+by its class: each class of this module is one, but for those whose name begins with ``_``. Limits are configuration, so
+the one with row rules is made for given limits.
+
+``of`` is what a column is made of: columns of the upstream asset, or of the source; those that choose its value, where
+that is a constant; none. A run fails where that is not so; where nothing is said, nothing is looked for. Importing this
+module imports pandera and pandas: whoever must answer at once uses the kept form (``engine.contracts``) instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,7 @@ from pyspark.sql import functions as F
 
 from assets.parameters import Bounds
 from assets.variables import CONCENTRATIONS, INDEXES, MEASURED, SUB_INDEXES, US_AQI, VARIABLES, Variable
+from orchestration.core.declarations.contract import models_among
 
 NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 
@@ -117,26 +120,29 @@ class _HourlyValues:
             "__annotations__": {name: kind for name, (kind, _) in columns.items()},
             **{name: field for name, (_, field) in columns.items()},
         }
-        return type("HourlyValues", (columns_before,), said)
+        return type("_HourlyValues", (columns_before,), said)
 
 
 def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
-    """A pandera model per contract name, with the row rules for ``limits``."""
-    sent = _HourlyValues(made_of=SENT).model()
-    values = _HourlyValues().model()
-    ruled_values = _HourlyValues(limits).model()
+    """A pandera model per contract name: every class of this module, and the one whose row rules are ``limits``."""
+    return models_among([*globals().values(), _clean(limits)])
 
-    class OpenMeteoHourly(sent):
-        """What the provider sent, unchanged: an hour of one place a row."""
 
-        model_domain: T.StringType = _text("Model that the provider was asked for", of=[])
-        request_timezone: T.StringType = _text("Time zone that was asked for", of=[])
-        ingested_at: T.TimestampType = _ingested([])
+class OpenMeteoHourly(_HourlyValues(made_of=SENT).model()):
+    """What the provider sent, unchanged: an hour of one place a row."""
 
-        class Config:
-            unique = ["location_key", "ts_utc"]
+    model_domain: T.StringType = _text("Model that the provider was asked for", of=[])
+    request_timezone: T.StringType = _text("Time zone that was asked for", of=[])
+    ingested_at: T.TimestampType = _ingested([])
 
-    class AirQualityHourlyClean(ruled_values):
+    class Config:
+        unique = ["location_key", "ts_utc"]
+
+
+def _clean(limits: Mapping[str, Bounds]) -> Any:
+    """The contract of silver, with the row rules for ``limits``."""
+
+    class AirQualityHourlyClean(_HourlyValues(limits).model()):
         """Hours that break no row rule."""
 
         @pa.dataframe_check
@@ -159,135 +165,133 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
                 "on_its_day": ["ts_utc", "date_utc"],
             }
 
-    class AirQualityHourlyQuarantine(values):
-        """Hours that break a row rule, whole, with the names of all rules that they broke."""
+    return AirQualityHourlyClean
 
-        model_domain: T.StringType = _text("Model that the provider was asked for", of=["model_domain"])
-        request_timezone: T.StringType = _text("Time zone that was asked for", of=["request_timezone"])
-        ingested_at: T.TimestampType = _ingested(["_ingested_at"])
-        broken_rules: T.ArrayType(T.StringType()) = _text("Names of the broken row rules", of=RULED)
 
-        class Config:
-            unique = ["location_key", "ts_utc"]
+class AirQualityHourlyQuarantine(_HourlyValues().model()):
+    """Hours that break a row rule, whole, with the names of all rules that they broke."""
 
-    class DimDate(pa.DataFrameModel):
-        """A calendar."""
+    model_domain: T.StringType = _text("Model that the provider was asked for", of=["model_domain"])
+    request_timezone: T.StringType = _text("Time zone that was asked for", of=["request_timezone"])
+    ingested_at: T.TimestampType = _ingested(["_ingested_at"])
+    broken_rules: T.ArrayType(T.StringType()) = _text("Names of the broken row rules", of=RULED)
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD")
-        date_value: T.DateType = _text("The day")
-        day_of_month: T.IntegerType = _number("1 to 31")
-        day_of_week: T.IntegerType = _number("Monday 1 to Sunday 7")
-        week_of_year: T.IntegerType = _number("ISO 8601 week, 1 to 53")
-        month: T.IntegerType = _number("1 to 12")
-        month_name: T.StringType = _text("January to December")
-        quarter: T.IntegerType = _number("1 to 4")
-        year: T.IntegerType = _number("Calendar year")
-        is_weekend: T.BooleanType = _text("Saturday or Sunday")
+    class Config:
+        unique = ["location_key", "ts_utc"]
 
-        class Config:
-            unique = ["date_key"]
 
-    class DimTime(pa.DataFrameModel):
-        """The hours of a day."""
+class DimDate(pa.DataFrameModel):
+    """A calendar."""
 
-        time_key: T.IntegerType = _number("Hour as HH00: 0, 100, … 2300")
-        time_value: T.StringType = _text("Hour as HH:00")
-        hour: T.IntegerType = _number("0 to 23", "h")
-        work_shift: T.StringType = _text("night 0–5, morning 6–11, afternoon 12–17, evening 18–23")
+    date_key: T.IntegerType = _number("Day as YYYYMMDD")
+    date_value: T.DateType = _text("The day")
+    day_of_month: T.IntegerType = _number("1 to 31")
+    day_of_week: T.IntegerType = _number("Monday 1 to Sunday 7")
+    week_of_year: T.IntegerType = _number("ISO 8601 week, 1 to 53")
+    month: T.IntegerType = _number("1 to 12")
+    month_name: T.StringType = _text("January to December")
+    quarter: T.IntegerType = _number("1 to 4")
+    year: T.IntegerType = _number("Calendar year")
+    is_weekend: T.BooleanType = _text("Saturday or Sunday")
 
-        class Config:
-            unique = ["time_key"]
+    class Config:
+        unique = ["date_key"]
 
-    class DimLocation(pa.DataFrameModel):
-        """The configured places."""
 
-        location_key: T.StringType = _text("Key of the place")
-        location_name: T.StringType = _text("Name of the place")
-        latitude: T.DoubleType = _number("Latitude as configured", "°")
-        longitude: T.DoubleType = _number("Longitude as configured", "°")
-        timezone: T.StringType = _text("IANA name of the local time")
+class DimTime(pa.DataFrameModel):
+    """The hours of a day."""
 
-        class Config:
-            unique = ["location_key"]
+    time_key: T.IntegerType = _number("Hour as HH00: 0, 100, … 2300")
+    time_value: T.StringType = _text("Hour as HH:00")
+    hour: T.IntegerType = _number("0 to 23", "h")
+    work_shift: T.StringType = _text("night 0–5, morning 6–11, afternoon 12–17, evening 18–23")
 
-    class DimPollutant(pa.DataFrameModel):
-        """The measured quantities."""
+    class Config:
+        unique = ["time_key"]
 
-        pollutant_code: T.StringType = _text("Name of its column")
-        display_name: T.StringType = _text("Name for people")
-        unit_default: T.StringType = _text("Unit of its column")
-        aqi_timespan: T.StringType = _text("Averaging time of its US AQI; null where it has none", nullable=True)
 
-        class Config:
-            unique = ["pollutant_code"]
+class DimLocation(pa.DataFrameModel):
+    """The configured places."""
 
-    class WithRecordId(pa.DataFrameModel):
-        record_id: T.StringType = _text("UUIDv5 of location_key|ts_utc", of=["location_key", "ts_utc"])
+    location_key: T.StringType = _text("Key of the place")
+    location_name: T.StringType = _text("Name of the place")
+    latitude: T.DoubleType = _number("Latitude as configured", "°")
+    longitude: T.DoubleType = _number("Longitude as configured", "°")
+    timezone: T.StringType = _text("IANA name of the local time")
 
-    class FactAirQualityHourly(_HourlyValues().model(columns_before=WithRecordId)):
-        """Every clean hour with its id, its dominant pollutant and its completeness."""
+    class Config:
+        unique = ["location_key"]
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
-        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["time_key"])
-        dominant_pollutant: T.StringType = _text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)
-        data_completeness: T.DoubleType = _number(
-            "Share of the ten concentrations that are not null", "%", of=CONCENTRATIONS
-        )
 
-        class Config:
-            unique = ["location_key", "ts_utc"]
+class DimPollutant(pa.DataFrameModel):
+    """The measured quantities."""
 
-    class FactCityDaily(pa.DataFrameModel):
-        """A day of one place: the worst hour, the hours per category, the completeness."""
+    pollutant_code: T.StringType = _text("Name of its column")
+    display_name: T.StringType = _text("Name for people")
+    unit_default: T.StringType = _text("Unit of its column")
+    aqi_timespan: T.StringType = _text("Averaging time of its US AQI; null where it has none", nullable=True)
 
-        daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", of=["location_key", "date_utc"])
-        location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
-        date_utc: T.DateType = _text("The UTC day", of=["date_utc"])
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
-        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)
-        dominant_pollutant_daily: T.StringType = _text(
-            "dominant_pollutant of the earliest hour that reaches aqi_daily_max", of=AT_PEAK, nullable=True
-        )
-        hours_in_cat_good: T.LongType = _number("Hours with an index of 0–50", "h", of=["aqi"])
-        hours_in_cat_moderate: T.LongType = _number("Hours with an index of 51–100", "h", of=["aqi"])
-        hours_in_cat_usg: T.LongType = _number("Hours with an index of 101–150", "h", of=["aqi"])
-        hours_in_cat_unhealthy: T.LongType = _number("Hours with an index of 151–200", "h", of=["aqi"])
-        hours_in_cat_very_unhealthy: T.LongType = _number("Hours with an index of 201–300", "h", of=["aqi"])
-        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])
-        hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])
-        data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "%", of=["aqi"])
+    class Config:
+        unique = ["pollutant_code"]
 
-        class Config:
-            unique = ["location_key", "date_utc"]
 
-    class FactEpisode(pa.DataFrameModel):
-        """A run of adjacent hours at or above the rule's threshold, whole, on the day on which it starts."""
+class _WithRecordId(pa.DataFrameModel):
+    record_id: T.StringType = _text("UUIDv5 of location_key|ts_utc", of=["location_key", "ts_utc"])
 
-        episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code", of=["location_key", "ts_utc"])
-        location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
-        start_ts_utc: T.TimestampType = _instant("Start of the first hour", of=["ts_utc"])
-        end_ts_utc: T.TimestampType = _instant("Start of the last hour", of=["ts_utc"])
-        start_date_utc: T.DateType = _text("UTC day of start_ts_utc", of=["ts_utc"])
-        duration_hours: T.LongType = _number("Length of the run", "h", of=[])
-        peak_aqi: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"])
-        hours_flagged: T.LongType = _number("Hours at or above the threshold", "h", of=[])
-        dominant_pollutant: T.StringType = _text(
-            "dominant_pollutant of the earliest hour that reaches peak_aqi", of=AT_PEAK, nullable=True
-        )
-        rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h", of=[])
 
-        class Config:
-            unique = ["location_key", "start_ts_utc", "rule_code"]
+class FactAirQualityHourly(_HourlyValues().model(columns_before=_WithRecordId)):
+    """Every clean hour with its id, its dominant pollutant and its completeness."""
 
-    return {
-        "OpenMeteoHourly": OpenMeteoHourly,
-        "AirQualityHourlyClean": AirQualityHourlyClean,
-        "AirQualityHourlyQuarantine": AirQualityHourlyQuarantine,
-        "DimDate": DimDate,
-        "DimTime": DimTime,
-        "DimLocation": DimLocation,
-        "DimPollutant": DimPollutant,
-        "FactAirQualityHourly": FactAirQualityHourly,
-        "FactCityDaily": FactCityDaily,
-        "FactEpisode": FactEpisode,
-    }
+    date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+    time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["time_key"])
+    dominant_pollutant: T.StringType = _text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)
+    data_completeness: T.DoubleType = _number(
+        "Share of the ten concentrations that are not null", "%", of=CONCENTRATIONS
+    )
+
+    class Config:
+        unique = ["location_key", "ts_utc"]
+
+
+class FactCityDaily(pa.DataFrameModel):
+    """A day of one place: the worst hour, the hours per category, the completeness."""
+
+    daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", of=["location_key", "date_utc"])
+    location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+    date_utc: T.DateType = _text("The UTC day", of=["date_utc"])
+    date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+    aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)
+    dominant_pollutant_daily: T.StringType = _text(
+        "dominant_pollutant of the earliest hour that reaches aqi_daily_max", of=AT_PEAK, nullable=True
+    )
+    hours_in_cat_good: T.LongType = _number("Hours with an index of 0–50", "h", of=["aqi"])
+    hours_in_cat_moderate: T.LongType = _number("Hours with an index of 51–100", "h", of=["aqi"])
+    hours_in_cat_usg: T.LongType = _number("Hours with an index of 101–150", "h", of=["aqi"])
+    hours_in_cat_unhealthy: T.LongType = _number("Hours with an index of 151–200", "h", of=["aqi"])
+    hours_in_cat_very_unhealthy: T.LongType = _number("Hours with an index of 201–300", "h", of=["aqi"])
+    hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])
+    hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])
+    data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "%", of=["aqi"])
+
+    class Config:
+        unique = ["location_key", "date_utc"]
+
+
+class FactEpisode(pa.DataFrameModel):
+    """A run of adjacent hours at or above the rule's threshold, whole, on the day on which it starts."""
+
+    episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code", of=["location_key", "ts_utc"])
+    location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+    start_ts_utc: T.TimestampType = _instant("Start of the first hour", of=["ts_utc"])
+    end_ts_utc: T.TimestampType = _instant("Start of the last hour", of=["ts_utc"])
+    start_date_utc: T.DateType = _text("UTC day of start_ts_utc", of=["ts_utc"])
+    duration_hours: T.LongType = _number("Length of the run", "h", of=[])
+    peak_aqi: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"])
+    hours_flagged: T.LongType = _number("Hours at or above the threshold", "h", of=[])
+    dominant_pollutant: T.StringType = _text(
+        "dominant_pollutant of the earliest hour that reaches peak_aqi", of=AT_PEAK, nullable=True
+    )
+    rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h", of=[])
+
+    class Config:
+        unique = ["location_key", "start_ts_utc", "rule_code"]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import PartitionSet
@@ -66,17 +66,19 @@ def _remembered() -> tuple[str, ...]:
     return () if context is None else context.meta.get(_KEY, ())
 
 
-def _call(instead: Mapping[str, Any]) -> str:
+def _call(instead: Mapping[str, object]) -> str:
     """The call of this command with other values of some parameters, for a shell."""
     context = click.get_current_context()
     words = ["aqi", str(context.info_name)]
     for parameter in context.command.params:
-        value = {**context.params, **instead}.get(str(parameter.name))
-        if value is None or value is False or value == "" or value == parameter.default:
+        name = str(parameter.name)
+        value = {**context.params, **instead}.get(name)
+        if value is None or value is False or value == "":
             continue
         if isinstance(parameter, click.Argument):
-            words.append(str(value))
-        else:
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                words.append(str(value))
+        elif value != parameter.default:
             option = max(parameter.opts, key=len)
             words += [option] if value is True else [option, str(value)]
     return shlex.join(words)

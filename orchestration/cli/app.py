@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, lineage, mending, plans, report, runs, upkeep, verify, watch, worker
+from orchestration.cli import changes, deploy, lineage, mending, new, plans, report, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -25,6 +25,7 @@ from orchestration.cli.common import (
     project,
     run,
 )
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
@@ -34,6 +35,7 @@ __all__ = [
     "lineage",
     "main",
     "mending",
+    "new",
     "plans",
     "report",
     "run",
@@ -55,7 +57,6 @@ __all__ = [
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
     """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
     from orchestration.reports.holes import in_words as holes_in_words
-    from orchestration.reports.json_text import list_to_json
     from orchestration.reports.status import print_status, read_status, told_of_pending
 
     workspace = open_workspace(profile)
@@ -65,14 +66,13 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
         click.echo(under_way, err=True)
     for trouble in found.troubles.values():
         click.echo(trouble.in_words, err=True)
-    if as_json:
-        for part in list_to_json(item.to_json() for item in found):
-            click.echo(part, nl=False)
-        click.echo()
-    else:
+
+    def print_all() -> None:
         print_status(console_for_people(), found)
         for line in holes_in_words(workspace, found.holes):
             click.echo(line)
+
+    emit(lambda: (item.to_json() for item in found), as_json, print_all)
     return 0
 
 
@@ -102,7 +102,6 @@ def show(
     hours and columns it differs from the kept answer before it.
     """
     from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json
-    from orchestration.reports.json_text import to_json
     from orchestration.reports.rows import read_rows
 
     workspace = open_workspace(profile)
@@ -120,12 +119,14 @@ def show(
     else:
         partitions = workspace.partitions(days, names) if days is not None else None
         rows = read_rows(workspace, keys[0], partitions, names, limit)
-    if as_json or form == "json":
-        click.echo(to_json(rows_as_json(rows)))
-    elif form == "csv":
-        click.echo(rows_as_csv(rows), nl=False)
-    else:
-        print_rows(Console(width=400), rows)
+
+    def print_them() -> None:
+        if form == "csv":
+            click.echo(rows_as_csv(rows), nl=False)
+        else:
+            print_rows(Console(width=400), rows)
+
+    emit(lambda: rows_as_json(rows), as_json or form == "json", print_them)
     return 0
 
 
@@ -186,14 +187,13 @@ def doctor(profile: str | None, offline: bool, as_json: bool) -> int:
     Asks the source one small question, which costs a call or two.
     """
     from orchestration.reports.doctor import examine
-    from orchestration.reports.json_text import to_json
 
     findings = examine(project, profile, offline)
-    if as_json:
-        click.echo(to_json([finding.to_json() for finding in findings]))
-    else:
-        for finding in findings:
-            click.echo(finding.in_words())
+    emit(
+        lambda: [finding.to_json() for finding in findings],
+        as_json,
+        lambda: click.echo("".join(f"{finding.in_words()}\n" for finding in findings), nl=False),
+    )
     return 0 if all(finding.ok for finding in findings) else 1
 
 

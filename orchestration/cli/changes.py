@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,19 +19,24 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
+if TYPE_CHECKING:
+    from orchestration.cli.progress import Quiet
+    from orchestration.engine.workspace import Workspace
 
-def one_asset(workspace: Any, text: str) -> str:
+
+def one_asset(workspace: Workspace, text: str) -> str:
     """The key of the asset that a selection means. Raises UsageError where these are several."""
     keys = workspace.select(text)
     if len(keys) != 1:
         raise UsageError(f"{text} means {len(keys)} assets", f"Name one of {', '.join(keys)}.")
-    return str(keys[0])
+    return keys[0]
 
 
-def _listener() -> Any:
+def _listener() -> Quiet:
     quiet_prefect()
     from orchestration.cli.progress import Quiet
 
@@ -57,7 +62,6 @@ def accept(
     """
     from orchestration.engine.changes.accept import accept as run
     from orchestration.engine.changes.accept import planned_acceptance
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     key = one_asset(workspace, asset)
@@ -68,8 +72,7 @@ def accept(
         click.echo(
             f"{key}: equal; {len(found.behind)} partitions are fresh again, and no row was written.", err=as_json
         )
-    if as_json:
-        click.echo(to_json(found.to_json() | {"accepted": not dry_run}))
+    emit(lambda: found.to_json() | {"accepted": not dry_run}, as_json)
     return 0
 
 
@@ -101,7 +104,6 @@ def migrate(
     longer be null. Nothing is fetched, and nothing that does not read these columns becomes stale.
     """
     from orchestration.engine.changes.migrate import behind_its_code, planned_migration, run_migration
-    from orchestration.reports.json_text import to_json
 
     pairs = {}
     for text in renames:
@@ -129,8 +131,7 @@ def migrate(
                     "else materialize them.",
                     err=as_json,
                 )
-    if as_json:
-        click.echo(to_json(found.to_json()))
+    emit(found.to_json, as_json)
     return 0
 
 
@@ -164,7 +165,6 @@ def rename(
     Broken off, the same call goes on; until then runs on these tables are refused.
     """
     from orchestration.engine.changes.rename import planned_rename, run_rename
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     found = planned_rename(workspace, old, new)
@@ -182,6 +182,5 @@ def rename(
             f"still named {old!r}: {place}. Change it; until then {old} is a location that was never fetched.",
             err=True,
         )
-    if as_json:
-        click.echo(to_json(found.to_json()))
+    emit(found.to_json, as_json)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.cli.runs import run_request
@@ -92,8 +92,7 @@ def repair(
         asked = [key for key in keys if key not in refused]
         keys = rebuild_tables(workspace, asked, everything=selection == "*", dry_run=dry_run, yes=yes)
         if dry_run or not keys:
-            if as_json:
-                click.echo(json.dumps({"rebuild": list(keys)}, indent=2))
+            emit(lambda: {"rebuild": list(keys)}, as_json)
             return in_the_way
         yes = True
     elif print_troubles(workspace, keys):

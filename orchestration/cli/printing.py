@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +18,7 @@ from rich.table import Table
 from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.calendar import iso
+from orchestration.core.json_value import JsonValue
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
@@ -171,7 +172,7 @@ def rows_as_csv(rows: pa.Table) -> str:
     return out.getvalue()
 
 
-def rows_as_json(rows: pa.Table) -> list[dict[str, Any]]:
+def rows_as_json(rows: pa.Table) -> list[dict[str, JsonValue]]:
     """A list of objects; dates, timestamps, NaN and infinities are text as in CSV, null is null."""
     return [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
 
@@ -186,17 +187,19 @@ def print_rows(console: Console, rows: pa.Table) -> None:
     console.print(table)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> JsonValue:
     if isinstance(value, datetime):
         return iso(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
-    return value
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _csv_cell(value: Any) -> Any:
+def _csv_cell(value: object) -> JsonValue:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -15,6 +15,7 @@ from orchestration.cli.common import (
     or_printed,
     profile_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 
 
@@ -33,20 +34,23 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
     from orchestration.reports.freshness import print_lags
     from orchestration.reports.freshness import to_json as lag_json
     from orchestration.reports.holes import missing_in_words
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
     tables = workspace.states(keys)
     found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
-    if as_json:
-        since = workspace.settings.since
-        told = (lag_json(lag, holes.get(lag.asset), since.get(lag.location), tables.get(lag.asset)) for lag in found)
-        click.echo(to_json(list(told)))
-    else:
+    since = workspace.settings.since
+
+    def print_all() -> None:
         print_lags(console_for_people(), found, {key: tables[key] for key in keys if key in tables})
         for line in missing_in_words(workspace, holes):
             click.echo(line)
+
+    emit(
+        lambda: [lag_json(lag, holes.get(lag.asset), since.get(lag.location), tables.get(lag.asset)) for lag in found],
+        as_json,
+        print_all,
+    )
     return 1 if any(lag.missed for lag in found) or all_missing(holes) else 0
 
 
@@ -64,7 +68,6 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 @command
 def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
     """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
-    from orchestration.reports.json_text import to_json
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
     from orchestration.reports.output import check_output
 
@@ -73,12 +76,15 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
-    if as_json:
-        click.echo(to_json([row.to_json() for row in step_rows(workspace, limit)]))
-    elif output is None:
-        click.echo(as_text(read_metrics(workspace, _warn)), nl=False)
-    else:
-        write_text(read_metrics(workspace, _warn), output)
+
+    def write() -> None:
+        found = read_metrics(workspace, _warn)
+        if output is None:
+            click.echo(as_text(found), nl=False)
+        else:
+            write_text(found, output)
+
+    emit(lambda: [row.to_json() for row in step_rows(workspace, limit)], as_json, write)
     return 0
 
 
@@ -104,7 +110,6 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
     RUN: an id, the beginning of one, or `last`. Runs with something to do are kept, the last 500; a run that was killed
     has no profile.
     """
-    from orchestration.reports.json_text import to_json
     from orchestration.reports.run_profile import (
         check_profile_output,
         last_runs,
@@ -122,18 +127,17 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
     workspace = open_workspace(profile)
     if run is None:
         found = last_runs(workspace, limit)
-        if as_json:
-            click.echo(to_json([run_as_json(entry, measured) for entry, measured in found]))
-        else:
-            print_runs(console_for_people(), found)
+        emit(
+            lambda: [run_as_json(entry, measured) for entry, measured in found],
+            as_json,
+            lambda: print_runs(console_for_people(), found),
+        )
         return 0
     profiled = read_profile(workspace, run)
     if output is not None:
         write_profile(profiled, output)
-    elif as_json:
-        click.echo(to_json(profiled.to_json()))
     else:
-        print_profile(console_for_people(), profiled)
+        emit(profiled.to_json, as_json, lambda: print_profile(console_for_people(), profiled))
     return 0
 
 
@@ -149,12 +153,11 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
     No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
     """
     from orchestration.cli.progress import Quiet
-    from orchestration.reports.json_text import to_json
     from orchestration.service.maintenance import run_maintenance
 
     workspace = open_workspace(profile)
     keys = None if selection == "*" else workspace.select(selection)
     listener = Quiet(console_for_people(to_stderr=True))
     summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
-    click.echo(to_json(summary.to_json()) if as_json else summary.in_words())
+    emit(summary.to_json, as_json, lambda: click.echo(summary.in_words()))
     return summary.exit_status

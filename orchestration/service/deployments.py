@@ -10,15 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from orchestration.core.deployments.converge import (
-    ENVIRONMENT_TAG,
-    OURS,
-    Automation,
-    Declared,
-    Pool,
-    Properties,
-    Schedule,
-)
+from orchestration.core.deployments.converge import ENVIRONMENT_TAG, OURS
+from orchestration.core.deployments.values import Automation, Declared, Pool, Properties, Schedule
 from orchestration.core.errors import ConfigurationError, UsageError
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace

@@ -20,7 +20,7 @@ from assets.contracts import models
 from assets.parameters import Bounds
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
-from orchestration.core.declarations.contract import Column, Contract, RowRule, describe, tables_page
+from orchestration.core.declarations.contract import Column, Contract, RowRule, describe, models_among, tables_page
 from orchestration.core.errors import DeclarationError
 from orchestration.engine.contracts import DeclaredContracts
 from orchestration.engine.pandera_contracts import contract_of
@@ -152,10 +152,38 @@ def test_a_check_without_a_compiled_form_is_refused() -> None:
     assert caught.value.remedy.startswith("Use ge=0, le, in_range or notin=NOT_FINITE of a column")
 
 
-def test_models_are_made_anew_for_other_limits() -> None:
+def test_what_has_row_rules_is_made_anew_for_other_limits() -> None:
     first, second = models(LIMITS), models({})
     assert first.keys() == second.keys()
-    assert all(first[name] is not second[name] for name in first)
+    assert [name for name in first if first[name] is not second[name]] == ["AirQualityHourlyClean"]
+
+
+# --- contracts are found by their class ------------------------------------------------------------
+
+
+def model(name: str, **said: Any) -> Any:
+    """A class as a module of contracts has it."""
+    fields: dict[str, Any] = {"__annotations__": {"hour": T.IntegerType}, "hour": pa.Field(description="Hour")}
+    return type(name, (pa.DataFrameModel,), {"__module__": __name__, **fields, **said})
+
+
+class Key:
+    unique = ("hour",)
+
+
+def test_every_class_of_a_module_is_a_contract() -> None:
+    small, other, base = model("Small", Config=Key), model("Other", Config=Key), model("_Base")
+    held = [pa, T.IntegerType, Bounds, models, "Small", None, small, base, other, small]
+    assert models_among(held) == {"Small": small, "Other": other}
+
+
+def test_a_contract_without_a_key_is_refused_and_so_are_two_of_one_name() -> None:
+    with pytest.raises(DeclarationError) as caught:
+        models_among([model("Keyless")])
+    assert caught.value.message == "contract Keyless: has no key"
+    assert 'class Config: unique = ["…"]' in caught.value.remedy and "_Keyless" in caught.value.remedy
+    with pytest.raises(DeclarationError, match="contract Small is declared twice"):
+        models_among([model("Small", Config=Key), model("Small", Config=Key)])
 
 
 # --- the plain form -------------------------------------------------------------------------------

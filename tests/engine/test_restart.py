@@ -32,7 +32,8 @@ def opened(folder: Path) -> Workspace:
 
 
 def request(workspace: Workspace, *, last: str = "2025-08-14", mode: Any = "daily", restart: bool = True) -> Request:
-    return backfill_request(workspace, [BRONZE, CLEAN], "2025-08-10", last, mode, ["hanoi"], restart=restart)
+    first, end = date(2025, 8, 10), date.fromisoformat(last)
+    return backfill_request(workspace, [BRONZE, CLEAN], first, end, mode, ["hanoi"], restart=restart)
 
 
 def done(asset: str, partitions: PartitionSet) -> StepOutcome:

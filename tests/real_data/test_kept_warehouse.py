@@ -354,13 +354,13 @@ def test_a_nullable_column_is_added(tree: Tree, server: str, engine: str) -> Non
 
 def grow(tree: Tree) -> None:
     """A nullable column in silver and, passed on, in the hourly fact."""
-    field = '        ozone_band: T.IntegerType = _number("Ozone in bands of 60 µg/m³", nullable=True)\n'
-    time_key = '        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["ts_utc"])\n'
-    ingested = f"{time_key}        ingested_at"
+    field = '    ozone_band: T.IntegerType = _number("Ozone in bands of 60 µg/m³", nullable=True)\n'
+    time_key = '    time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["ts_utc"])\n'
+    ingested = f"    {time_key}        ingested_at"  # of silver: a class in a function
     pollutant = '_text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)\n'
     tree.edit(
         "assets/contracts.py",
-        (ingested, ingested.replace("        ingested_at", f"{field}        ingested_at")),
+        (ingested, ingested.replace("        ingested_at", f"    {field}        ingested_at")),
         (pollutant, pollutant + field),
     )
     tree.edit(

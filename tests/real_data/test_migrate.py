@@ -18,13 +18,11 @@ DAILY, HOURLY, SILVER, BRONZE = (
     "silver.air_quality_hourly_clean",
     "bronze.open_meteo_hourly",
 )
-MEASURED = '        hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])\n'
-HAZARDOUS = (
-    '        hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])\n'
-)
+MEASURED = '    hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])\n'
+HAZARDOUS = '    hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])\n'
 MEASURED_COLUMNS = "            **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},\n"
 PM25, KIND, COLUMN = 'one.column == "pm25"', "(T.DoubleType", "{one.column:"
-MAX = '        aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)\n'
+MAX = '    aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)\n'
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +63,7 @@ def change_three(tree: Tree) -> None:
     tree.edit(
         "assets/contracts.py",
         (MEASURED, MEASURED.replace("hours_measured", "hours_with_index")),
-        (MAX, '        aqi_daily_max: T.LongType = _number("Highest hourly index", US_AQI)\n'),
+        (MAX, '    aqi_daily_max: T.LongType = _number("Highest hourly index", US_AQI)\n'),
     )
     tree.edit(
         "assets/facts.py",
@@ -142,8 +140,8 @@ def test_what_was_fetched_is_never_dropped(tree: Tree) -> None:
     [
         (MAX, MAX.replace("T.IntegerType", "T.StringType"), "aqi_daily_max cannot become string (it is integer)"),
         (
-            '            unique = ["location_key", "date_utc"]\n',
-            '            unique = ["daily_record_id"]\n',
+            '        unique = ["location_key", "date_utc"]\n',
+            '        unique = ["daily_record_id"]\n',
             "the key daily_record_id in place of location_key and date_utc",
         ),
     ],
@@ -172,7 +170,7 @@ def test_what_the_source_sends_keeps_its_names_and_types(tree: Tree) -> None:
 
 
 def test_a_required_column_that_rows_have_no_value_for(tree: Tree) -> None:
-    tree.edit("assets/contracts.py", (MEASURED, MEASURED + '        sunny: T.LongType = _number("Sunny hours", "h")\n'))
+    tree.edit("assets/contracts.py", (MEASURED, MEASURED + '    sunny: T.LongType = _number("Sunny hours", "h")\n'))
     said = refused(tree, "migrate", DAILY, "--yes")
     assert "adds sunny, which must not be null" in said
 

@@ -187,7 +187,7 @@ OTHERS = [
     Damage(map_columns, oracle.CITY_DAILY, "columnMapping", rebuilt=True),
     Damage(name_an_unknown_feature, oracle.SILVER, "featureOfTomorrow", rebuilt=True),
     Damage(feed_changes, oracle.FACT_HOURLY, "only Spark can write it", rebuilt=True, readable=True),
-    Damage(retype_a_column, oracle.CITY_DAILY, "and must be integer", rebuilt=True),
+    Damage(retype_a_column, oracle.CITY_DAILY, "contract integer", rebuilt=True),
     Damage(drop_a_required_column, oracle.CITY_DAILY, "is gone", rebuilt=True, readable=True),
     Damage(lose_the_first_commit, oracle.EPISODE, "of its log is gone", rebuilt=True),
     Damage(cut_a_commit, oracle.EPISODE, "of the table's log is damaged", rebuilt=True),

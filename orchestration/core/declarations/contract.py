@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from orchestration.core.errors import DeclarationError
 
 RuleKind = Literal["null", "below", "above", "not_finite", "off_hour", "other_day"]
 
@@ -110,6 +112,28 @@ def _delta_field(column: Column) -> dict[str, Any]:
         "nullable": column.nullable,
         "metadata": {"comment": column.comment},
     }
+
+
+def models_among(values: Iterable[object]) -> dict[str, Any]:
+    """The models of contracts among ``values``, which may be all that a module holds, by the name of their class.
+
+    A class whose name begins with ``_`` is none: others are made of it. Raises DeclarationError for a model without a
+    key, and for two of one name.
+    """
+    found: dict[str, Any] = {}
+    for value in values:
+        if not isinstance(value, type) or not hasattr(value, "to_schema") or value.__name__.startswith("_"):
+            continue
+        name = value.__name__
+        if not getattr(getattr(value, "Config", None), "unique", None):
+            raise DeclarationError(
+                f"contract {name}: has no key",
+                'Name the columns that are unique together: class Config: unique = ["…"]; '
+                f"or call it _{name}, if it is there for others to be made of.",
+            )
+        if found.setdefault(name, value) is not value:
+            raise DeclarationError(f"contract {name} is declared twice", "Rename one of the two classes.")
+    return found
 
 
 def tables_page(contracts: Mapping[str, Contract], keys: Sequence[str], intro: str) -> str:

@@ -112,9 +112,7 @@ class TableDifference:
     @property
     def of_others(self) -> str:
         """What they changed, in words."""
-        said = [f"{name} is {before} and must be {after}" for name, before, after in self.retyped]
-        if self.tightened:
-            said.append(f"{_names(self.tightened)} may be null and must not")
+        said = self._columns()
         if self.added_required:
             said.append(f"{_names(self.added_required)} is gone")
         if self.foreign_required:
@@ -128,6 +126,13 @@ class TableDifference:
             return "Change the contract back, or declare another asset for what it says now."
         if self.foreign_required:
             return f"Let {_names(self.foreign_required)} be null: others added {_them(self.foreign_required)}."
+        lost = [one for one in self.retyped if type_change(*one[1:]) == "refused"]
+        if lost:
+            name, before, after = lost[0]
+            return (
+                f"No command makes {after} of {before}: change the contract back, or leave {name} in it and add a "
+                "column of another name."
+            )
         if self.needs_migration:
             return f"Run `aqi migrate {self.table}`, which shows its plan first, or change the contract back."
         return "One commit of metadata does it; no row is written." if self.grows else ""
@@ -135,6 +140,8 @@ class TableDifference:
     def in_words(self) -> str:
         """The table, every column that differs, and what it takes, in sentences."""
         said = [self.refused] if self.refused else []
+        if columns := [*self._columns(), *(f"{name}: table not null, contract nullable" for name in self.loosened)]:
+            said.append("; ".join(columns))
         if changes := [*self._migrations(), *self._growth()]:
             said.append(f"its contract {'; '.join(changes)}")
         if optional := _less(self.foreign, self.foreign_required):
@@ -143,15 +150,19 @@ class TableDifference:
             said.append(f"others added {_names(self.foreign_required)}, which must not be null")
         return f"{self.table}: {'. '.join(said) or 'as its contract says'}. {self.remedy}".strip()
 
+    def _columns(self) -> list[str]:
+        """Of each column that both have and that takes a migration, what differs and nothing else."""
+        return [
+            *(f"{name}: table {before}, contract {after}" for name, before, after in self.retyped),
+            *(f"{name}: table nullable, contract not null" for name in self.tightened),
+        ]
+
     def _migrations(self) -> list[str]:
         olds = _once(old for old, _ in self.renamed)
         changes = [f"has no {_names(gone)} any more" for gone in [_less(self.removed, olds)] if gone]
         for old in olds:
             news = [new for before, new in self.renamed if before == old]
             changes.append(f"has no {old} any more, which may now be called {' or '.join(news)}")
-        changes += [f"makes {name} {after} ({before} in the table)" for name, before, after in self.retyped]
-        if self.tightened:
-            changes.append(f"lets {_names(self.tightened)} no longer be null")
         if self.added_required:
             changes.append(f"adds {_names(self.added_required)}, which must not be null")
         return changes
@@ -160,8 +171,8 @@ class TableDifference:
         changes = []
         if self.added:
             changes.append(f"adds {_names(f'{column.name} ({column.type})' for column in self.added)}")
-        if self.loosened:
-            changes.append(f"lets {_names(self.loosened)} be null")
+        if self.blocks:
+            return changes  # other words are no difference that anybody has to mend
         columns = [name for name in self.comments if name]
         if columns:
             changes.append(f"describes {_names(columns)} differently")

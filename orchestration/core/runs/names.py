@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orchestration.core.planning.parameters import Backfill, Materialize
 from orchestration.core.planning.plan import Step
 
 ALL, HOURLY = "all tables", "hourly"
@@ -31,6 +32,14 @@ def run_name(selection: str, *which: str | None, locations: Iterable[str] = ()) 
     where = ", ".join(named) if len(named) <= LOCATIONS_NAMED else f"{len(named)} locations"
     what = ALL if selection.strip() == "*" else " ".join(selection.split())
     return _SEPARATOR.join(filter(None, [what, *which, where]))
+
+
+def title_of(asked: Materialize | Backfill) -> str:
+    """What the run of a command or a flow is called: ``run_name`` of what it was asked for."""
+    if isinstance(asked, Backfill):
+        days = f"{asked.start_date}..{asked.end_date}"
+        return run_name(asked.select, days, asked.chunk_mode, locations=asked.locations)
+    return run_name(asked.selection, HOURLY if asked.hourly else asked.partitions, locations=asked.locations)
 
 
 def step_name(step: Step) -> str:

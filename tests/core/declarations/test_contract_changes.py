@@ -55,7 +55,7 @@ NEVER = "Change the contract back, or declare another asset for what it says now
             "pm25:double?",
             "pm25",
             {"loosened": ("pm25",)},
-            f"its contract lets pm25 be null. {GROWS}",
+            f"pm25: table not null, contract nullable. {GROWS}",
         ),
         (
             "pm25:double?=Fine",
@@ -118,14 +118,22 @@ NEVER = "Change the contract back, or declare another asset for what it says now
             "aqi:double?",
             "aqi",
             {"retyped": (("aqi", "integer", "double"),)},
-            f"its contract makes aqi double (integer in the table). {MIGRATE}",
+            f"aqi: table integer, contract double. {MIGRATE}",
         ),
         (
             "aqi:integer?",
             "aqi:integer",
             "aqi",
             {"tightened": ("aqi",)},
-            f"its contract lets aqi no longer be null. {MIGRATE}",
+            f"aqi: table nullable, contract not null. {MIGRATE}",
+        ),
+        # Only what differs is said: not what the columns mean, nor those that are as they were.
+        (
+            "pm25:double?=Fine aqi:integer?=Index dust:double?",
+            "pm25:integer?=Finer aqi:integer=Index dust:double?",
+            "pm25 aqi dust",
+            {"retyped": (("pm25", "double", "integer"),), "tightened": ("aqi",), "comments": ("pm25",)},
+            f"pm25: table double, contract integer; aqi: table nullable, contract not null. {MIGRATE}",
         ),
         (
             "",
@@ -161,6 +169,17 @@ def test_the_description_of_the_table_itself(described: str | None, differs: boo
     assert found.comments == (("",) if differs else ())
     said = "its contract describes the table differently. " + GROWS if differs else "as its contract says."
     assert found.in_words() == f"silver.hourly: {said}"
+
+
+@pytest.mark.parametrize(("before", "after"), [("integer", "string"), ("string", "double"), ("double", "timestamp")])
+def test_what_no_migration_does_to_a_type_is_not_sent_to_one(before: str, after: str) -> None:
+    """`aqi migrate` would refuse it: nobody is sent there."""
+    found = compare("silver.hourly", contract(f"{ID} a:{after}"), fields(f"{ID} a:{before}"), "Hours.", frozenset("a"))
+    assert found.in_words() == (
+        f"silver.hourly: a: table {before}, contract {after}. No command makes {after} of {before}: change the "
+        "contract back, or leave a in it and add a column of another name."
+    )
+    assert found.needs_migration and found.blocks
 
 
 def test_a_unit_is_part_of_the_comment() -> None:

@@ -8,6 +8,8 @@ import pyspark.sql.types as T
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from orchestration.core.declarations.contract import models_among
+
 NOT_FINITE = [float("nan"), float("inf"), float("-inf")]
 
 
@@ -120,5 +122,4 @@ def models(highest: float) -> dict[str, Any]:
         class Config:
             unique = ["alarm_code"]
 
-    made = (GaugeReadings, Rainfall, Levels, LevelsRefused, DailyLevels, Floods, DimGauge, DimAlarm)
-    return {model.__name__: model for model in made}
+    return models_among(locals().values())
