@@ -66,9 +66,9 @@ class Pace:
 
     @property
     def tables_left(self) -> int:
-        """How many tables are made after the chunks, or without any, and are not done."""
+        """How many tables are not done that are made from others: after the chunks, where there are some."""
         with self._lock:
-            return len({step.asset for step in self._left.values() if not step.chunk})
+            return len({step.asset for step in self._left.values() if not step.chunk and step.upstream_steps})
 
     @property
     def seconds_left(self) -> float | None:
@@ -99,9 +99,9 @@ class Pace:
 
     @property
     def left_in_words(self) -> str:
-        """``about 2 min left``; empty where nobody knows."""
+        """``about 2 min left``; empty where nobody knows, and where nothing is left."""
         left = self.seconds_left
-        if left is None:
+        if left is None or not self._left:
             return ""
         return f"about {left / 60:.0f} min left" if left >= MINUTES_FROM else f"about {max(left, 1):.0f} s left"
 

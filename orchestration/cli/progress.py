@@ -70,7 +70,8 @@ class Quiet:
             chunk_done = pace.done(outcome)
             if any(problem.after for problem in outcome.problems) and not outcome.good:
                 self._untried.add(step.chunk)  # the summary says how many there were, and why
-            told = step.chunk not in self._untried if chunk_done else bool(pace.chunks) and not step.chunk
+            after = 0 < pace.chunks == pace.chunks_done and not step.chunk
+            told = step.chunk not in self._untried if chunk_done else after
         if told:
             self.say_step(outcome, f"chunk {step.chunk}" if chunk_done else step.asset, pace.in_words())
 
