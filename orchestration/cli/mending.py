@@ -76,7 +76,9 @@ def repair(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Mend partitions that `aqi status` calls unrecorded (somebody else changed them) or damaged (files are lost).
+    """Mend partitions that are unrecorded or damaged.
+
+    As `aqi status` calls them: somebody else changed them, or files are lost.
 
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew:
     what was fetched, from the answers that are kept, or with --refetch by asking again. Without --partitions: all of

@@ -67,9 +67,10 @@ def materialize(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+    """Make what is not fresh of the selected assets.
 
-    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    Of the partitions that are asked for, in one session of the engine and one Prefect flow. With --hourly the provider
+    is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
     if record_columns:
@@ -106,9 +107,10 @@ def materialize(
 
 def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
     """Print the plan for what sources send now; 1 where one does not answer."""
+    from orchestration.core.planning.request import Hourly
     from orchestration.engine.observation import look
 
-    if request.beyond:
+    if isinstance(request, Hourly) and request.beyond:
         click.echo(gap_in_words(request.beyond, request.fill), err=True)
     looked = look(workspace, request)
     status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
@@ -134,7 +136,7 @@ def backfill(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+    """Make a range of days in chunks, in one session and one flow.
 
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.

@@ -30,7 +30,7 @@ OTHER = {"embedded": "spark", "spark": "embedded"}
 
 
 @main.command()
-@click.argument("selection")
+@click.argument("selection", default="*")
 @partitions_option
 @locations_option
 @click.option(
@@ -49,7 +49,9 @@ def verify(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make partitions anew on an engine and compare them with what is recorded.
+    """Make partitions on the other engine, and compare them.
+
+    With what is recorded.
 
     The engine is the other one than the profile's, unless named; on YARN and HDFS it is Spark.
 

@@ -141,6 +141,8 @@ NOBODY = f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:9"
 CALLS = {
     "accept": f"{BRONZE}",
     "backfill": "--start-date 2025-08-01 --end-date 2025-08-02 --dry-run",
+    "checks": "",
+    "config": "",
     "demo": "--warehouse /dev/null/x",
     "doctor": "--json",
     "freshness": "",
