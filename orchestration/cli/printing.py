@@ -15,7 +15,7 @@ from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
-from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
+from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
 
 if TYPE_CHECKING:
     pass
@@ -97,7 +97,8 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         console.print("Nothing to do." if summary.ok else "[red]Nothing could be made.[/red]")
         return
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
-    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
+    done = f" {done_in_words(summary.outcomes)}." if summary.ok else ""
+    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.{done}")
     if not summary.ok:
         console.print(how_to_mend(), soft_wrap=True, highlight=False)
 
