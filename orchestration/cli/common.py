@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import json
 import logging
 import os
 import sys
@@ -18,8 +17,11 @@ import click
 from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
+from orchestration.cli.emit import emit
+from orchestration.cli.parameters import option_of
 from orchestration.cli.unquoted import Quoting, hinted
 from orchestration.core.errors import LakehouseError, RunError, SelectionError, UsageError, in_a_line
+from orchestration.core.planning.parameters import Materialize
 from resources.machine.interrupts import Terminated, heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
@@ -77,7 +79,7 @@ def say_in_json(error: str, remedy: str) -> None:
 
 
 def _print_error(error: str, remedy: str) -> None:
-    click.echo(json.dumps({"error": hidden(error), "remedy": hidden(remedy)}, ensure_ascii=False, indent=2))
+    emit(lambda: {"error": hidden(error), "remedy": hidden(remedy)}, as_json=True)
 
 
 def _say_interrupted() -> None:
@@ -91,11 +93,7 @@ def _of_storage(error: BaseException) -> bool:
     return isinstance(error, OSError) or library in ("deltalake", "_internal", "pyarrow")
 
 
-profile_option = click.option(
-    "--profile",
-    metavar="NAME|FILE",
-    help="local (default), NAME of config/NAME.yml, or a YAML file of yours.",
-)
+profile_option = option_of(Materialize, "profile")
 yarn_check_option = click.option(
     "--no-yarn-check", is_flag=True, help="Run elsewhere too than on YARN, with a profile that is for YARN."
 )
@@ -103,15 +101,8 @@ engine_option = click.option(
     "--engine", type=click.Choice(["embedded", "spark"]), help="What makes the rows (default: as the profile says)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Only JSON on standard output.")
-partitions_option = click.option(
-    "--partitions",
-    "days",
-    metavar="RANGE",
-    help="2025-08-08, 2025-08-08..2025-08-14 (both ends in), 2025-08, or last:7 (seven ended days and today).",
-)
-locations_option = click.option(
-    "--locations", metavar="A,B", default="", help="Only these places (default: all configured)."
-)
+partitions_option = option_of(Materialize, "partitions")
+locations_option = option_of(Materialize, "locations")
 
 
 def or_printed(context: click.Context, parameter: click.Parameter, output: Path | None) -> Path | None:
@@ -120,10 +111,7 @@ def or_printed(context: click.Context, parameter: click.Parameter, output: Path 
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-wait_option = click.option(
-    "--wait", is_flag=True, help="Wait for a used-up limit of the source instead of failing; the time is shown."
-)
-force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
+force_option = option_of(Materialize, "force")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

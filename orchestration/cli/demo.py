@@ -35,7 +35,7 @@ def run_demo(
         workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
         with Live(errors) if errors.is_terminal and console is not None else Quiet(errors) as listener:
-            summary = materialize(workspace, request, listener, title=f"demo last:{days}")
+            summary = materialize(workspace, request, listener, title=f"demo · last {days} days")
     if console is None:
         said: dict[str, JsonValue] = {
             "warehouse": workspace.warehouse.uri,

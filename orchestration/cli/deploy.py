@@ -31,7 +31,8 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
-    from orchestration.core.deployments.converge import Kind, Undeclared, converge, converge_automation, converge_pools
+    from orchestration.core.deployments.changes import Change, Create
+    from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
@@ -50,7 +51,7 @@ def deploy(
         undeclared = Undeclared.RETIRE if prune else Undeclared.LEAVE
     with connect() as server:
         pools = declared_pools(settings, declared, everything=everything)
-        changes = converge_pools(pools, server.pools(pool.name for pool in pools))
+        changes: tuple[Change, ...] = converge_pools(pools, server.pools(pool.name for pool in pools))
         found = server.deployments(tags, (item.name for item in declared))
         changes += converge(declared, found, tags, undeclared)
         if everything:
@@ -62,7 +63,6 @@ def deploy(
             server.make(change)
         if as_json:  # once they are made: where one fails, the error is all that there is
             emit(lambda: [change.to_json() for change in changes], as_json, lambda: None)
-        made = (change.declared for change in changes if change.kind is Kind.CREATE)
-        if not as_json and any(item is not None and item.properties.limit for item in made):
+        if not as_json and any(isinstance(one, Create) and one.declared.properties.limit for one in changes):
             click.echo(f"Leases of slots are {server.leases()}.", err=True)
     return 0

@@ -23,6 +23,7 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError, unknown_names
+from orchestration.core.planning.ranges import in_range
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +88,7 @@ def show(
     keys = workspace.select(asset)
     if len(keys) != 1:
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
+    in_range(workspace.catalog, keys, days)
     most = _most(limit, form)
     found = (
         _raw(workspace, keys[0], days, locations, most)
