@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -150,6 +151,7 @@ def _raw(workspace: Workspace, key: str, days: str | None, locations: str, most:
     from orchestration.reports.raw_answers import read_raw_answers
 
     found = read_raw_answers(workspace, key, days, place_names(locations), None if most is None else most + 1)
+    check_there(workspace)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     rows = found.table
