@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from typing import Any
 import psutil
 import requests
 
+from resources.machine.ports import free_ports, is_free
 from resources.machine.processes import end_with_parent
 from resources.machine.proxies import settle
 from scripts.cluster_configuration import (
@@ -48,6 +48,9 @@ ROOT = Path(__file__).resolve().parent.parent
 JARS = Path(sys.prefix) / "hadoop"
 READY_SECONDS = 120
 END_SECONDS = 8
+TRIES = 3
+"""So often a cluster of which nothing runs is started, at other ports, where somebody takes one of them meanwhile."""
+_TAKEN = ("java.net.BindException", "Port in use")
 _HDFS = "org.apache.hadoop.hdfs.server"
 _OPENED = ("java.lang", "java.util", "java.nio", "java.net", "java.util.concurrent")
 _FLAGS = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-Djava.net.preferIPv4Stack=true"]
@@ -56,6 +59,10 @@ _FLAGS += [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED
 
 class ClusterError(Exception):
     """Why the cluster is not as asked, in a line or a few."""
+
+
+class _PortTakenError(ClusterError):
+    """Somebody else had a port before the process that ended."""
 
 
 class Cluster:
@@ -71,6 +78,7 @@ class Cluster:
         self.logs = self.folder / "logs"
         self._nodes = nodes
         self._memory_mib = memory_mib
+        self._log_begins: dict[str, int] = {}
 
     # What there is ----------------------------------------------------------------------------------------------
 
@@ -124,19 +132,29 @@ class Cluster:
             raise ClusterError(f"Hadoop is not in {JARS}: call scripts/cluster.sh, which fetches it")
         for folder in ("pids", "logs", "name", "data", "tmp"):
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
-        self._configure()
-        if "namenode" in wanted and not (self.folder / "name" / "current").exists():
-            self._format()
-        for name in wanted:
-            self._launch(name)
-        self._wait(names or self.names)
+        first = not any(self.pid(name) for name in self.names)
+        for tries_left in reversed(range(TRIES)):
+            self._configure()
+            if "namenode" in wanted and not (self.folder / "name" / "current").exists():
+                self._format()
+            for name in wanted:
+                self._launch(name)
+            try:
+                self._wait(names or self.names)
+            except _PortTakenError:
+                if not (first and tries_left):  # others know them
+                    raise
+                self.stop(wanted)
+                (self.folder / "ports.json").unlink()
+            else:
+                return
 
     def _configure(self) -> None:
         """Write the configuration; ports stay as they were, unless nothing runs and another has taken one."""
         file = self.folder / "ports.json"
         running = any(self.pid(name) for name in self.names)
-        if not file.exists() or not (running or all(map(_is_free, self._ports().values()))):
-            file.write_text(json.dumps(dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))), encoding="utf-8")
+        if not file.exists() or not (running or all(map(is_free, self._ports().values()))):
+            file.write_text(json.dumps(dict(zip(PORTS, free_ports(len(PORTS)), strict=True))), encoding="utf-8")
         ports = self._ports()
         write_xml(self.conf / "core-site.xml", core_site(ports, self.folder))
         write_xml(self.conf / "hdfs-site.xml", hdfs_site(ports, self.folder))
@@ -176,6 +194,7 @@ class Cluster:
             "resourcemanager": f"{YARN}.resourcemanager.ResourceManager",
         }.get(name, f"{YARN}.nodemanager.NodeManager")
         with (self.logs / f"{name}.log").open("ab") as log:
+            self._log_begins[name] = log.tell()
             process = subprocess.Popen(
                 [*self._java(name), main],
                 cwd=self.folder,
@@ -193,7 +212,9 @@ class Cluster:
         while lacking := self.lacking():
             for name in names:
                 if self.pid(name) is None:
-                    raise ClusterError(f"{name} ended; its log is {self.logs / name}.log:\n{self._tail(name)}")
+                    said = self._said(name)
+                    error = _PortTakenError if any(words in said for words in _TAKEN) else ClusterError
+                    raise error(f"{name} ended; its log is {self.logs / name}.log:\n{said[-2000:]}")
             if all(name not in lacking for name in names):
                 return
             if time.monotonic() > deadline:
@@ -251,8 +272,10 @@ class Cluster:
                 return False
         return True
 
-    def _tail(self, name: str) -> str:
-        return (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+    def _said(self, name: str) -> str:
+        """What is in its log since it was last started from here."""
+        log = (self.logs / f"{name}.log").read_bytes()
+        return log[self._log_begins.get(name, 0) :].decode(errors="replace")
 
     # Stopping ---------------------------------------------------------------------------------------------------
 
@@ -306,27 +329,6 @@ def _java_home() -> str:
     if not home and java is None:
         raise ClusterError("there is no Java on PATH: install Java 17, or set JAVA_HOME")
     return home or str(Path(str(java)).resolve().parent.parent)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_ports(number: int) -> list[int]:
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

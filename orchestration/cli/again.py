@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import PartitionSet
@@ -66,13 +66,14 @@ def _remembered() -> tuple[str, ...]:
     return () if context is None else context.meta.get(_KEY, ())
 
 
-def _call(instead: Mapping[str, Any]) -> str:
+def _call(instead: Mapping[str, object]) -> str:
     """The call of this command with other values of some parameters, for a shell."""
     context = click.get_current_context()
     words = ["aqi", str(context.info_name)]
     for parameter in context.command.params:
         value = {**context.params, **instead}.get(str(parameter.name))
-        if value is None or value is False or value == "" or value == parameter.default:
+        unsaid = value is None or value is False or value == "" or value == parameter.default
+        if unsaid and not (value and _was_written(context, parameter)):
             continue
         if isinstance(parameter, click.Argument):
             words.append(str(value))
@@ -80,3 +81,9 @@ def _call(instead: Mapping[str, Any]) -> str:
             option = max(parameter.opts, key=len)
             words += [option] if value is True else [option, str(value)]
     return shlex.join(words)
+
+
+def _was_written(context: click.Context, parameter: click.Parameter) -> bool:
+    """Whether the call says an argument, be it what holds without saying it."""
+    source = context.get_parameter_source(str(parameter.name))
+    return isinstance(parameter, click.Argument) and source is ParameterSource.COMMANDLINE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,19 +19,24 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
+if TYPE_CHECKING:
+    from orchestration.cli.progress import Quiet
+    from orchestration.engine.workspace import Workspace
 
-def one_asset(workspace: Any, text: str) -> str:
+
+def one_asset(workspace: Workspace, text: str) -> str:
     """The key of the asset that a selection means. Raises UsageError where these are several."""
     keys = workspace.select(text)
     if len(keys) != 1:
         raise UsageError(f"{text} means {len(keys)} assets", f"Name one of {', '.join(keys)}.")
-    return str(keys[0])
+    return keys[0]
 
 
-def _listener() -> Any:
+def _listener() -> Quiet:
     quiet_prefect()
     from orchestration.cli.progress import Quiet
 
@@ -50,14 +55,14 @@ def _listener() -> Any:
 def accept(
     asset: str, sample: int, dry_run: bool, engine: str | None, no_yarn_check: bool, profile: str | None, as_json: bool
 ) -> int:
-    """Declare that today's code makes the rows that an earlier version made, and prove it on a sample.
+    """Prove on a sample that today's code makes the same rows.
 
-    The sample is made anew and compared with what is recorded; then one commit without files says that both versions
-    are equal. Where one row differs nothing is accepted, and the row is printed.
+    So it is declared that an earlier version of the code made the rows that today's would make. The sample is made anew
+    and compared with what is recorded; then one commit without files says that both versions are equal. Where one row
+    differs nothing is accepted, and the row is printed.
     """
     from orchestration.engine.changes.accept import accept as run
     from orchestration.engine.changes.accept import planned_acceptance
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     key = one_asset(workspace, asset)
@@ -68,8 +73,7 @@ def accept(
         click.echo(
             f"{key}: equal; {len(found.behind)} partitions are fresh again, and no row was written.", err=as_json
         )
-    if as_json:
-        click.echo(to_json(found.to_json() | {"accepted": not dry_run}))
+    emit(lambda: found.to_json() | {"accepted": not dry_run}, as_json)
     return 0
 
 
@@ -95,13 +99,13 @@ def migrate(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Bring a table to its contract where that takes more than new nullable columns: one commit, records kept.
+    """Bring a table to its contract, where columns went or changed.
 
-    Columns that the contract renames (--rename), has no more (--drop, where they hold values), retypes, or lets no
-    longer be null. Nothing is fetched, and nothing that does not read these columns becomes stale.
+    That is more than new nullable columns. It takes one commit, and records are kept. Columns that the contract renames
+    (--rename), has no more (--drop, where they hold values), retypes, or lets no longer be null. Nothing is fetched,
+    and nothing that does not read these columns becomes stale.
     """
     from orchestration.engine.changes.migrate import behind_its_code, planned_migration, run_migration
-    from orchestration.reports.json_text import to_json
 
     pairs = {}
     for text in renames:
@@ -129,8 +133,7 @@ def migrate(
                     "else materialize them.",
                     err=as_json,
                 )
-    if as_json:
-        click.echo(to_json(found.to_json()))
+    emit(found.to_json, as_json)
     return 0
 
 
@@ -159,12 +162,12 @@ def rename(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Give a location another key, in every table: a commit a table, no fetch, ids as the new key makes them.
+    """Give a location another key, in every table.
 
-    Broken off, the same call goes on; until then runs on these tables are refused.
+    A commit a table, no fetch, ids as the new key makes them. Broken off, the same call goes on; until then runs on
+    these tables are refused.
     """
     from orchestration.engine.changes.rename import planned_rename, run_rename
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     found = planned_rename(workspace, old, new)
@@ -182,6 +185,5 @@ def rename(
             f"still named {old!r}: {place}. Change it; until then {old} is a location that was never fetched.",
             err=True,
         )
-    if as_json:
-        click.echo(to_json(found.to_json()))
+    emit(found.to_json, as_json)
     return 0

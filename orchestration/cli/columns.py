@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestration.cli.common import console_for_people
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
+
+if TYPE_CHECKING:
+    from orchestration.engine.workspace import Workspace
 
 record_columns_option = click.option(
     "--record-columns",
@@ -27,11 +31,10 @@ def check_alone(given: Mapping[str, object]) -> None:
         )
 
 
-def record(workspace: Any, selection: str, *, dry_run: bool, as_json: bool) -> int:
+def record(workspace: Workspace, selection: str, *, dry_run: bool, as_json: bool) -> int:
     """Do it, or say what would be done. Gives the exit status: 1 where an asset failed."""
     from orchestration.cli.progress import Quiet
     from orchestration.engine.changes.record_columns import planned_columns, record_columns
-    from orchestration.reports.json_text import to_json
 
     keys = workspace.select(selection)
     if dry_run:
@@ -39,9 +42,9 @@ def record(workspace: Any, selection: str, *, dry_run: bool, as_json: bool) -> i
     else:
         quiet_prefect()
         found = record_columns(workspace, keys, Quiet(console_for_people(to_stderr=True)))
-    if as_json:
-        click.echo(to_json([one.to_json() for one in found]))
-    else:
-        for one in found:
-            click.echo(str(one))
+    emit(
+        lambda: [one.to_json() for one in found],
+        as_json,
+        lambda: click.echo("".join(f"{one}\n" for one in found), nl=False),
+    )
     return int(any(one.what == "failed" for one in found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import logging
 import os
 import sys
@@ -10,13 +11,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
 import click
 from rich.console import Console
 
 from orchestration.cli.again import how_to_go_on, remember, with_days
-from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from orchestration.cli.emit import emit
+from orchestration.cli.parameters import option_of
+from orchestration.cli.unquoted import Quoting, hinted
+from orchestration.core.errors import LakehouseError, RunError, SelectionError, UsageError, in_a_line
+from orchestration.core.planning.parameters import Materialize
 from resources.machine.interrupts import Terminated, heed_signals
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
@@ -29,20 +34,25 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 INTERRUPTED, TERMINATED = 130, 143
+P = ParamSpec("P")
+_JSON = "orchestration.json"
+"""In a context: whether the call has --json, be it otherwise one that cannot be read."""
 
 
-def command(function: Callable[..., int | None]) -> Callable[..., None]:
+def command(function: Callable[P, int | None]) -> Callable[P, None]:
     """Turns errors into messages on standard error and everything into an exit status."""
 
     @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = function(*args, **kwargs)
-        except LakehouseError as error:
+        except LakehouseError as found:
+            error = hinted(found) if isinstance(found, SelectionError) else found
             click.echo(f"error: {hidden(str(error))}", err=True)
+            say_in_json(error.message, error.remedy)
             sys.exit(error.exit_status)
         except KeyboardInterrupt as error:
-            click.echo(f"interrupted; {how_to_go_on()}", err=True)
+            _say_interrupted()
             sys.exit(_status_of(error))
         except BrokenPipeError:
             sys.stderr.close()
@@ -55,10 +65,26 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             if "Permission denied" in in_a_line(error):
                 remedy = f"Give this user rights to read and write it. {remedy}"
             click.echo(f"error: {hidden(in_a_line(error))}\n  {remedy}", err=True)
+            say_in_json(in_a_line(error), remedy)
             sys.exit(RunError.exit_status)
         sys.exit(status or 0)
 
     return run
+
+
+def say_in_json(error: str, remedy: str) -> None:
+    """``{"error", "remedy"}`` on standard output, where the call has --json; standard error has them in words."""
+    if click.get_current_context().params.get("as_json"):
+        _print_error(error, remedy)
+
+
+def _print_error(error: str, remedy: str) -> None:
+    emit(lambda: {"error": hidden(error), "remedy": hidden(remedy)}, as_json=True)
+
+
+def _say_interrupted() -> None:
+    click.echo(f"interrupted; {how_to_go_on()}", err=True)
+    say_in_json("interrupted", how_to_go_on())
 
 
 def _of_storage(error: BaseException) -> bool:
@@ -67,9 +93,7 @@ def _of_storage(error: BaseException) -> bool:
     return isinstance(error, OSError) or library in ("deltalake", "_internal", "pyarrow")
 
 
-profile_option = click.option(
-    "--profile", metavar="NAME|FILE", help="local (default), or a YAML file with your own settings."
-)
+profile_option = option_of(Materialize, "profile")
 yarn_check_option = click.option(
     "--no-yarn-check", is_flag=True, help="Run elsewhere too than on YARN, with a profile that is for YARN."
 )
@@ -77,15 +101,8 @@ engine_option = click.option(
     "--engine", type=click.Choice(["embedded", "spark"]), help="What makes the rows (default: as the profile says)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Only JSON on standard output.")
-partitions_option = click.option(
-    "--partitions",
-    "days",
-    metavar="RANGE",
-    help="2025-08-08, 2025-08-08..2025-08-14 (both ends in), 2025-08, or last:7 (seven ended days and today).",
-)
-locations_option = click.option(
-    "--locations", metavar="A,B", default="", help="Only these places (default: all configured)."
-)
+partitions_option = option_of(Materialize, "partitions")
+locations_option = option_of(Materialize, "locations")
 
 
 def or_printed(context: click.Context, parameter: click.Parameter, output: Path | None) -> Path | None:
@@ -94,10 +111,7 @@ def or_printed(context: click.Context, parameter: click.Parameter, output: Path 
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-wait_option = click.option(
-    "--wait", is_flag=True, help="Wait for a used-up limit of the source instead of failing; the time is shown."
-)
-force_option = click.option("--force", is_flag=True, help="Make what is fresh too.")
+force_option = option_of(Materialize, "force")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -147,7 +161,7 @@ def served_project() -> Project:
 def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: str | None = None) -> Workspace:
     from orchestration.engine.workspace import Workspace
 
-    flags: dict[str, Any] = {"yarn": {"check": False}} if no_yarn_check else {}
+    flags: dict[str, object] = {"yarn": {"check": False}} if no_yarn_check else {}
     if engine is not None:
         flags["engine"] = engine
     workspace = Workspace.open(project(), project().load(profile, flags=flags))
@@ -163,7 +177,22 @@ def place_names(locations: str) -> list[str]:
 
 
 class OfAProject(click.Group):
-    """The command, which says of itself what its project is."""
+    """The command, which says of itself what its project is, and in JSON too what is wrong with a call for it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_JSON] = "--json" in itertools.takewhile(lambda word: word != "--", args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:  # which says itself on standard error
+            if ctx.meta[_JSON]:
+                of = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "aqi"
+                _print_error(error.format_message(), f"`{of} -h` shows how it is called.")
+            raise
+
+    command_class = Quoting
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         ours = self.help or ""
@@ -221,7 +250,7 @@ def _status_of(error: KeyboardInterrupt) -> int:
 def leave_interrupted(error: KeyboardInterrupt) -> NoReturn:
     """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
     exit would wait for that server until its requests give up."""
-    click.echo(f"interrupted; {how_to_go_on()}", err=True)
+    _say_interrupted()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_status_of(error))

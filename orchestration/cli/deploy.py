@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestration.cli.common import command, json_option, main, profile_option, served_project
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
@@ -20,7 +21,7 @@ from resources.prefect.quiet import quiet_prefect
 def deploy(
     names: tuple[str, ...], everything: bool, prune: bool, dry_run: bool, profile: str | None, as_json: bool
 ) -> int:
-    """Make the deployments on the Prefect server those of the configuration.
+    """Bring a Prefect server to what the configuration declares.
 
     What differs is said first, then changed. A paused deployment stays paused, and a schedule that was switched off
     stays off. The server is the one of PREFECT_API_URL.
@@ -30,8 +31,8 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
-    from orchestration.core.deployments.converge import Kind, Undeclared, converge, converge_automation, converge_pools
-    from orchestration.reports.json_text import to_json
+    from orchestration.core.deployments.changes import Change, Create
+    from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
@@ -50,19 +51,18 @@ def deploy(
         undeclared = Undeclared.RETIRE if prune else Undeclared.LEAVE
     with connect() as server:
         pools = declared_pools(settings, declared, everything=everything)
-        changes = converge_pools(pools, server.pools(pool.name for pool in pools))
+        changes: tuple[Change, ...] = converge_pools(pools, server.pools(pool.name for pool in pools))
         found = server.deployments(tags, (item.name for item in declared))
         changes += converge(declared, found, tags, undeclared)
         if everything:
             automation = heartbeat_automation(settings)
             changes += converge_automation(automation, server.automations(automation.name))
-        if as_json:
-            click.echo(to_json([change.to_json() for change in changes]))
-        else:
+        if not as_json:
             click.echo("\n".join(map(str, changes)) or "nothing to do")
         for change in changes if not dry_run else ():
             server.make(change)
-        made = (change.declared for change in changes if change.kind is Kind.CREATE)
-        if not as_json and any(item is not None and item.properties.limit for item in made):
+        if as_json:  # once they are made: where one fails, the error is all that there is
+            emit(lambda: [change.to_json() for change in changes], as_json, lambda: None)
+        if not as_json and any(isinstance(one, Create) and one.declared.properties.limit for one in changes):
             click.echo(f"Leases of slots are {server.leases()}.", err=True)
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,7 @@ from orchestration.core.errors import RunError, SelectionError, UsageError, in_a
 from orchestration.reports.lineage import DEFAULT, FORMATS, NAMES, can_tell, told_of
 
 if TYPE_CHECKING:
+    from orchestration.core.lineage.query import ColumnQuery
     from orchestration.engine.workspace import Workspace
 
 ABOUT = "— "
@@ -56,7 +57,9 @@ def lineage(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Print which asset is made from which, and what is there of each. Needs no JVM.
+    """Print which asset is made from which, and what is there.
+
+    Needs no JVM.
 
     --columns: what columns are made from, as the steps that made them recorded it; gold.days.peak walks upstream from
     that column, gold.days.peak+ downstream, 2+gold.days.peak two hops. --partitions and --locations, of one asset: what
@@ -130,7 +133,7 @@ def _of_columns(workspace: Workspace, selection: str, form: str) -> tuple[str, l
     return told_of(form, "columns", listed), notes(recorded, keys)
 
 
-def _query(workspace: Workspace, selection: str) -> Any:
+def _query(workspace: Workspace, selection: str) -> ColumnQuery | None:
     from orchestration.core.lineage.query import column_query
 
     return column_query(selection, workspace.assets, {str(one.source) for one in workspace.project.fetched})

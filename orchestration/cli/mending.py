@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +24,12 @@ from orchestration.cli.common import (
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
+from orchestration.core.runs.names import run_name
 
 if TYPE_CHECKING:
     from orchestration.core.state.damage import Trouble
@@ -75,7 +76,9 @@ def repair(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Mend partitions that `aqi status` calls unrecorded (somebody else changed them) or damaged (files are lost).
+    """Mend partitions that are unrecorded or damaged.
+
+    As `aqi status` calls them: somebody else changed them, or files are lost.
 
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew:
     what was fetched, from the answers that are kept, or with --refetch by asking again. Without --partitions: all of
@@ -91,8 +94,7 @@ def repair(
         asked = [key for key in keys if key not in refused]
         keys = rebuild_tables(workspace, asked, everything=selection == "*", dry_run=dry_run, yes=yes)
         if dry_run or not keys:
-            if as_json:
-                click.echo(json.dumps({"rebuild": list(keys)}, indent=2))
+            emit(lambda: {"rebuild": list(keys)}, as_json)
             return in_the_way
         yes = True
     elif print_troubles(workspace, keys):
@@ -108,9 +110,8 @@ def repair(
         click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
     if made.steps and not yes:
         confirm("Go on?")
-    return max(
-        in_the_way, run_request(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
-    )
+    title = f"repair {run_name(selection, days, locations=place_names(locations))}"
+    return max(in_the_way, run_request(workspace, request, title, "repair", as_json, profile_run, output))
 
 
 def check_repair(days: str | None, locations: str, *, refetch: bool, verify: bool, anew: bool) -> None:

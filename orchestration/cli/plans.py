@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +18,14 @@ from orchestration.cli.common import (
     place_names,
     profile_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestration.core.planning.request import Request
+    from orchestration.core.state.freshness import Current
+    from orchestration.engine.changes.changed import Costs
+    from orchestration.engine.workspace import Workspace
 
 
 @main.command()
@@ -66,58 +73,49 @@ def plan(
                 "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
             )
         return _show_costs(workspace, selection or "*", as_json)
-    if selection is None:
-        raise click.UsageError("Missing argument 'SELECTION'.")
     from orchestration.engine.holes import wanted_request
     from orchestration.reports.holes import not_asked_for
 
-    keys, places = workspace.select(selection), place_names(locations)
-    request = wanted_request(workspace, keys, places) if days is None and not force else None
-    request = request or workspace.requested(keys, days, places, force=force)
+    keys, names = workspace.select(selection or "*"), place_names(locations)
+    wanted = wanted_request(workspace, keys, names) if days is None and not force else None
+    request = wanted or workspace.requested(keys, days, names, force=force)
     status = show_plan(workspace, request, as_json)
     for line in not_asked_for(workspace, keys, request.partitions):
         click.echo(line, err=True)
     return status
 
 
-def _show_costs(workspace: Any, selection: str, as_json: bool) -> int:
-    from orchestration.cli.printing import print_plan
+def _show_costs(workspace: Workspace, selection: str, as_json: bool) -> int:
     from orchestration.engine.changes.changed import costs
-    from orchestration.reports.json_text import to_json
 
     found = costs(workspace, workspace.select(selection))
-    if as_json:
-        click.echo(to_json(found.to_json()))
-    else:
-        print_plan(console_for_people(), found.plan)
-        for line in found.in_words().splitlines():
-            click.echo(line)
+    emit(found.to_json, as_json, lambda: _print_costs(found))
     return found.exit_status
 
 
-def _show_what_if(workspace: Any, changes: str, days: str | None, locations: str, as_json: bool) -> int:
+def _print_costs(costs: Costs) -> None:
+    from orchestration.cli.printing import print_plan
+
+    print_plan(console_for_people(), costs.plan)
+    for line in costs.in_words().splitlines():
+        click.echo(line)
+
+
+def _show_what_if(workspace: Workspace, changes: str, days: str | None, locations: str, as_json: bool) -> int:
     from orchestration.engine.changes.what_if import what_if
-    from orchestration.reports.json_text import to_json
     from orchestration.reports.what_if import print_what_if
 
     found = what_if(workspace, changes, days, place_names(locations))
-    if as_json:
-        click.echo(to_json(found.to_json()))
-    else:
-        print_what_if(console_for_people(), found)
+    emit(found.to_json, as_json, lambda: print_what_if(console_for_people(), found))
     return 0
 
 
-def show_plan(workspace: Any, request: Any, as_json: bool, current: Any = None) -> int:
+def show_plan(workspace: Workspace, request: Request, as_json: bool, current: Current | None = None) -> int:
     """Print the plan for a request. current: None for what holds without asking a source."""
     from orchestration.cli.printing import print_plan
     from orchestration.engine.changes.places import check_ready
-    from orchestration.reports.json_text import to_json
 
     check_ready(workspace, request)
     made, _ = workspace.plan(request, current)
-    if as_json:
-        click.echo(to_json(made.to_json()))
-    else:
-        print_plan(console_for_people(), made)
+    emit(made.to_json, as_json, lambda: print_plan(console_for_people(), made))
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.common import command, json_option, main, open_workspace, or_printed, profile_option
+from orchestration.cli.emit import emit
 from orchestration.core.errors import RunError, UsageError
 
 
@@ -25,8 +26,10 @@ from orchestration.core.errors import RunError, UsageError
 @json_option
 @command
 def report(selection: str, output: Path | None, profile: str | None, as_json: bool) -> int:
-    """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
-    from orchestration.reports.json_text import to_json
+    """Write assets, partitions, runs and figures into one page.
+
+    An HTML file that loads nothing, with what the tables say. Needs no JVM.
+    """
     from orchestration.reports.output import check_output, write_output
     from orchestration.reports.page import render_page
     from orchestration.reports.page.head import without_secrets
@@ -49,8 +52,9 @@ def report(selection: str, output: Path | None, profile: str | None, as_json: bo
     except OSError as error:
         raise RunError(f"{output} cannot be written ({error})", "Name another file.") from error
     seconds = time.perf_counter() - begin
-    if as_json:
-        click.echo(to_json({"path": str(output), "bytes": size, "assets": len(keys), "seconds": round(seconds, 3)}))
-    else:
-        click.echo(f"{output}: {size / 1e6:.1f} MB, in {seconds:.1f} s")
+    emit(
+        lambda: {"path": str(output), "bytes": size, "assets": len(keys), "seconds": round(seconds, 3)},
+        as_json,
+        lambda: click.echo(f"{output}: {size / 1e6:.1f} MB, in {seconds:.1f} s"),
+    )
     return 0

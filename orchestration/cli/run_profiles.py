@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
 
 from orchestration.core.errors import UsageError
 
+F = TypeVar("F", bound=Callable[..., object])
 
-def profile_run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+
+def profile_run_options(function: F) -> F:
     """What a command that runs steps can say of where their time went."""
     to_file = click.option(
         "-o",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestration.cli.again import of_partitions, remember
+from orchestration.cli.asked import asked_as
 from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
     command,
@@ -15,7 +16,6 @@ from orchestration.cli.common import (
     console_for_people,
     dry_run_option,
     engine_option,
-    force_option,
     json_option,
     leave_interrupted,
     locations_option,
@@ -24,177 +24,131 @@ from orchestration.cli.common import (
     partitions_option,
     place_names,
     profile_option,
-    wait_option,
     yarn_check_option,
     yes_option,
 )
+from orchestration.cli.emit import emit
+from orchestration.cli.parameters import option_name
 from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.commands import gap_in_words
+from orchestration.core.planning.parameters import Backfill, Materialize
+from orchestration.core.runs.names import title_of
 from resources.prefect.quiet import quiet_prefect
+
+if TYPE_CHECKING:
+    from orchestration.core.planning.request import Request
+    from orchestration.engine.workspace import Workspace
 
 
 @main.command()
-@click.argument("selection")
-@partitions_option
-@locations_option
-@click.option(
-    "--hourly",
-    is_flag=True,
-    help="Instead of a range: today, the days that the provider still revises, and what a gap left missing.",
-)
+@asked_as(Materialize)
 @dry_run_option
-@force_option
 @click.option(
     "--from-raw",
     is_flag=True,
     help="Ask no source: fold the answers that are kept again, in the order in which they were asked for.",
 )
-@wait_option
 @record_columns_option
 @profile_run_options
 @engine_option
 @yarn_check_option
-@profile_option
 @json_option
-@command
 def materialize(
-    selection: str,
-    days: str | None,
-    locations: str,
-    hourly: bool,
+    asked: Materialize,
+    *,
     dry_run: bool,
-    force: bool,
     from_raw: bool,
-    wait: bool,
     record_columns: bool,
     profile_run: bool,
     output: Path | None,
     engine: str | None,
     no_yarn_check: bool,
-    profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+    """Make what is not fresh of the selected assets.
 
-    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    Of the partitions that are asked for, in one session of the engine and one Prefect flow. With --hourly the provider
+    is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
     if record_columns:
         check_alone(
             {
-                "--partitions": days,
-                "--locations": locations,
-                "--hourly": hourly,
-                "--force": force,
+                "--partitions": asked.partitions,
+                "--locations": asked.locations,
+                "--hourly": asked.hourly,
+                "--force": asked.force,
                 "--from-raw": from_raw,
-                "--wait": wait,
+                "--wait": asked.wait,
                 "--profile-run": profile_run,
             }
         )
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    workspace = open_workspace(asked.profile, no_yarn_check=no_yarn_check, engine=engine)
     if record_columns:
-        return record(workspace, selection, dry_run=dry_run, as_json=as_json)
-    if hourly:
-        if days is not None or force or from_raw:
-            raise UsageError("--hourly chooses the days itself", "Leave out --partitions, --force and --from-raw.")
-        return _hourly(workspace, selection, locations, dry_run, as_json, profile_run, output, wait=wait)
-    for name, given in (("--force", force), ("--wait", wait)):
+        return record(workspace, asked.selection, dry_run=dry_run, as_json=as_json)
+    if wrong := asked.contradiction(option_name):
+        raise UsageError(wrong, "Leave out one of them.")
+    for name, given in (("--hourly", asked.hourly), ("--force", asked.force), ("--wait", asked.wait)):
         if from_raw and given:
             raise UsageError(f"--from-raw asks no source, and {name} does", "Leave out one of them.")
-    request = workspace.requested(
-        workspace.select(selection), days, place_names(locations), force=force, from_raw=from_raw
-    )
+    from orchestration.engine.asked import request_of
+
+    request = request_of(workspace, asked, from_raw=from_raw)
     if dry_run:
-        return show_plan(workspace, request, as_json)
+        return _show_hourly(workspace, request, as_json) if asked.hourly else show_plan(workspace, request, as_json)
+    if asked.hourly:
+        remember(of_partitions(request.partitions, [one.key for one in workspace.settings.locations]))
     return run_request(
-        workspace, request, f"{selection} {days or ''}".strip(), "materialize", as_json, profile_run, output, wait=wait
+        workspace, request, title_of(asked), "materialize", as_json, profile_run, output, wait=asked.wait
     )
 
 
-def _hourly(
-    workspace: Any,
-    selection: str,
-    locations: str,
-    dry_run: bool,
-    as_json: bool,
-    profile_run: bool,
-    output: Path | None,
-    *,
-    wait: bool,
-) -> int:
-    request = workspace.hourly(workspace.select(selection), place_names(locations))
-    if dry_run:
-        if request.beyond:
-            click.echo(gap_in_words(request.beyond, request.fill), err=True)
-        from orchestration.engine.observation import look
+def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
+    """Print the plan for what sources send now; 1 where one does not answer."""
+    from orchestration.core.planning.request import Hourly
+    from orchestration.engine.observation import look
 
-        looked = look(workspace, request)
-        status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
-        for line in [] if looked is None else looked.problems:
-            click.echo(line, err=True)
-        return status if looked is None or not looked.problems else 1
-    remember(of_partitions(request.partitions, [place.key for place in workspace.settings.locations]))
-    return run_request(
-        workspace, request, f"{selection} hourly", "materialize", as_json, profile_run, output, wait=wait
-    )
+    if isinstance(request, Hourly) and request.beyond:
+        click.echo(gap_in_words(request.beyond, request.fill), err=True)
+    looked = look(workspace, request)
+    status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
+    for line in [] if looked is None else looked.problems:
+        click.echo(line, err=True)
+    return status if looked is None or not looked.problems else 1
 
 
 @main.command()
-@click.option("--start-date", "start", metavar="DAY", required=True, help="First day (UTC), for instance 2025-01-01.")
-@click.option("--end-date", "end", metavar="DAY", required=True, help="Last day (UTC).")
-@click.option(
-    "--chunk-mode",
-    "mode",
-    type=click.Choice(["monthly", "weekly", "daily"]),
-    default="monthly",
-    show_default=True,
-    help="Calendar months, seven days each from the first day, or single days.",
-)
-@click.option("--select", "selection", metavar="SELECTION", default="*", show_default=True, help="Which assets.")
-@locations_option
-@click.option("--restart", is_flag=True, help="Start over: everything anew. Broken off, it goes on.")
-@wait_option
+@asked_as(Backfill)
 @dry_run_option
 @profile_run_options
 @engine_option
 @yarn_check_option
-@profile_option
 @json_option
-@command
 def backfill(
-    start: str,
-    end: str,
-    mode: Any,
-    selection: str,
-    locations: str,
-    restart: bool,
-    wait: bool,
+    asked: Backfill,
+    *,
     dry_run: bool,
     profile_run: bool,
     output: Path | None,
     engine: str | None,
     no_yarn_check: bool,
-    profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+    """Make a range of days in chunks, in one session and one flow.
 
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.
     """
-    from orchestration.engine.backfill import backfill_request
-
     check_profile_run(profile_run, output, dry_run=dry_run)
-    workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
-    keys = workspace.select(selection)
-    request = backfill_request(workspace, keys, start, end, mode, place_names(locations), restart=restart)
+    workspace = open_workspace(asked.profile, no_yarn_check=no_yarn_check, engine=engine)
+    from orchestration.engine.asked import request_of
+
+    request = request_of(workspace, asked)
     if dry_run:
         return show_plan(workspace, request, as_json)
-    return run_request(
-        workspace, request, f"{selection} {start}..{end} {mode}", "backfill", as_json, profile_run, output, wait=wait
-    )
+    return run_request(workspace, request, title_of(asked), "backfill", as_json, profile_run, output, wait=asked.wait)
 
 
 @main.command()
@@ -222,7 +176,6 @@ def wipe(
     """
     from orchestration.cli.progress import Quiet
     from orchestration.engine.wipe import planned_wipes, run_wipes
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
     if selection is None and not locations:
@@ -238,14 +191,13 @@ def wipe(
             confirm("Remove them?")
         run_wipes(workspace, request, Quiet(console_for_people(to_stderr=True)))
         click.echo("Removed.", err=as_json)
-    if as_json:
-        click.echo(to_json([item.to_json() for item in wipes]))
+    emit(lambda: [item.to_json() for item in wipes], as_json)
     return 0
 
 
 def run_request(
-    workspace: Any,
-    request: Any,
+    workspace: Workspace,
+    request: Request,
     title: str,
     flow_name: str,
     as_json: bool,
@@ -258,7 +210,6 @@ def run_request(
     from orchestration.cli.printing import print_summary
     from orchestration.cli.progress import Live, Quiet
     from orchestration.engine.executor import materialize as run
-    from orchestration.reports.json_text import to_json
 
     console = console_for_people(to_stderr=True)
     try:
@@ -267,10 +218,8 @@ def run_request(
     except KeyboardInterrupt as error:
         leave_interrupted(error)
     profile = summary.profile if profile_run else None
-    if as_json:
-        click.echo(to_json(summary.to_json() | ({} if profile is None else {"profile": profile.to_json()})))
-    else:
-        print_summary(console_for_people(), summary)
+    profiled = {} if profile is None else {"profile": profile.to_json()}
+    emit(lambda: summary.to_json() | profiled, as_json, lambda: print_summary(console_for_people(), summary))
     if profile is not None and (output is not None or not as_json):
         from orchestration.reports.run_profile import print_profile, write_profile
 

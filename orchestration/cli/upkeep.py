@@ -15,6 +15,7 @@ from orchestration.cli.common import (
     or_printed,
     profile_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 
 
@@ -24,29 +25,33 @@ from orchestration.core.errors import UsageError
 @json_option
 @command
 def freshness(selection: str, profile: str | None, as_json: bool) -> int:
-    """Print how far the tables lie behind now, their targets, and what they lack of what is wanted. Needs no JVM.
+    """Print how far the tables lie behind now, and their targets.
 
-    The exit status is 1 where a target is missed, or something is missing that is wanted (history.since).
+    And what they lack of what is wanted. Needs no JVM. The exit status is 1 where a target is missed, or something is
+    missing that is wanted (history.since).
     """
     from orchestration.engine.holes import all_missing, read_holes
     from orchestration.engine.lags import read_lags
     from orchestration.reports.freshness import print_lags
     from orchestration.reports.freshness import to_json as lag_json
     from orchestration.reports.holes import missing_in_words
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
     tables = workspace.states(keys)
     found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
-    if as_json:
-        since = workspace.settings.since
-        told = (lag_json(lag, holes.get(lag.asset), since.get(lag.location), tables.get(lag.asset)) for lag in found)
-        click.echo(to_json(list(told)))
-    else:
+    since = workspace.settings.since
+
+    def print_all() -> None:
         print_lags(console_for_people(), found, {key: tables[key] for key in keys if key in tables})
         for line in missing_in_words(workspace, holes):
             click.echo(line)
+
+    emit(
+        lambda: [lag_json(lag, holes.get(lag.asset), since.get(lag.location), tables.get(lag.asset)) for lag in found],
+        as_json,
+        print_all,
+    )
     return 1 if any(lag.missed for lag in found) or all_missing(holes) else 0
 
 
@@ -63,8 +68,10 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 @json_option
 @command
 def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
-    """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
-    from orchestration.reports.json_text import to_json
+    """Print states, lags and the last runs for Prometheus.
+
+    With --json the history of steps. Needs no JVM.
+    """
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
     from orchestration.reports.output import check_output
 
@@ -73,12 +80,15 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
-    if as_json:
-        click.echo(to_json([row.to_json() for row in step_rows(workspace, limit)]))
-    elif output is None:
-        click.echo(as_text(read_metrics(workspace, _warn)), nl=False)
-    else:
-        write_text(read_metrics(workspace, _warn), output)
+
+    def write() -> None:
+        found = read_metrics(workspace, _warn)
+        if output is None:
+            click.echo(as_text(found), nl=False)
+        else:
+            write_text(found, output)
+
+    emit(lambda: [row.to_json() for row in step_rows(workspace, limit)], as_json, write)
     return 0
 
 
@@ -104,7 +114,6 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
     RUN: an id, the beginning of one, or `last`. Runs with something to do are kept, the last 500; a run that was killed
     has no profile.
     """
-    from orchestration.reports.json_text import to_json
     from orchestration.reports.run_profile import (
         check_profile_output,
         last_runs,
@@ -122,18 +131,17 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
     workspace = open_workspace(profile)
     if run is None:
         found = last_runs(workspace, limit)
-        if as_json:
-            click.echo(to_json([run_as_json(entry, measured) for entry, measured in found]))
-        else:
-            print_runs(console_for_people(), found)
+        emit(
+            lambda: [run_as_json(entry, measured) for entry, measured in found],
+            as_json,
+            lambda: print_runs(console_for_people(), found),
+        )
         return 0
     profiled = read_profile(workspace, run)
     if output is not None:
         write_profile(profiled, output)
-    elif as_json:
-        click.echo(to_json(profiled.to_json()))
     else:
-        print_profile(console_for_people(), profiled)
+        emit(profiled.to_json, as_json, lambda: print_profile(console_for_people(), profiled))
     return 0
 
 
@@ -144,17 +152,18 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
 @json_option
 @command
 def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: bool) -> int:
-    """Put small files together, remove what nothing needs any more, keep provenance safe. Needs no JVM.
+    """Put small files together, remove what nothing needs.
+
+    Provenance is kept safe. Needs no JVM.
 
     No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
     """
     from orchestration.cli.progress import Quiet
-    from orchestration.reports.json_text import to_json
     from orchestration.service.maintenance import run_maintenance
 
     workspace = open_workspace(profile)
     keys = None if selection == "*" else workspace.select(selection)
     listener = Quiet(console_for_people(to_stderr=True))
     summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
-    click.echo(to_json(summary.to_json()) if as_json else summary.in_words())
+    emit(summary.to_json, as_json, lambda: click.echo(summary.in_words()))
     return summary.exit_status

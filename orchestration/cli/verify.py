@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,13 +20,17 @@ from orchestration.cli.common import (
     profile_option,
     yarn_check_option,
 )
+from orchestration.cli.emit import emit
 from orchestration.cli.progress import Quiet
+
+if TYPE_CHECKING:
+    from orchestration.engine.verify import Verified
 
 OTHER = {"embedded": "spark", "spark": "embedded"}
 
 
 @main.command()
-@click.argument("selection")
+@click.argument("selection", default="*")
 @partitions_option
 @locations_option
 @click.option(
@@ -45,15 +49,15 @@ def verify(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make partitions anew on an engine and compare them with what is recorded.
+    """Make partitions on the other engine, and compare them.
+
+    With what is recorded.
 
     The engine is the other one than the profile's, unless named; on YARN and HDFS it is Spark.
 
     Nothing is written. What is not fresh is left out. Exit status 1 where a row comes out otherwise.
     """
-    from orchestration.engine.verify import Verified
     from orchestration.engine.verify import verify as run
-    from orchestration.reports.json_text import to_json
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     if engine is None and not workspace.settings.needs_spark:  # elsewhere there is but one
@@ -69,8 +73,7 @@ def verify(
             if not as_json:
                 click.echo(_line(one))
                 sys.stdout.flush()
-    if as_json:
-        click.echo(to_json([one.to_json() for one in found]))
+    emit(lambda: [one.to_json() for one in found], as_json)
     different = sum(len(one.different) for one in found)
     equal, left_out = (sum(map(len, parts)) for parts in ([o.equal for o in found], [o.left_out for o in found]))
     said = f"{equal} partitions are equal on {workspace.settings.engine}, {different} are different"
@@ -78,7 +81,7 @@ def verify(
     return 1 if different else 0
 
 
-def _line(one: Any) -> str:
+def _line(one: Verified) -> str:
     parts = [f"{len(one.equal)} equal", f"{len(one.different)} different"]
     parts += [f"{len(one.left_out)} left out ({next(iter(one.left_out.values()))})"] if one.left_out else []
     return f"{one.asset:38} {', '.join(parts)}" + (f"\n  {one.why}" if one.why else "")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import command, json_option, main, profile_option, served_project
+from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
 if TYPE_CHECKING:
     from orchestration.core.alerts.watch_state import Incident
+    from orchestration.core.json_value import JsonValue
     from resources.settings.load import Settings
 
 HOW_TO = (
@@ -28,8 +30,10 @@ HOW_TO = (
 @json_option
 @command
 def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
-    """Tell people what is wrong, once, and when it is over: runs that failed or crashed, runs that are late, tables
-    that lie further behind than they may, a Prefect server that does not answer.
+    """Tell people what is wrong, once, and when it is over.
+
+    Runs that failed or crashed, runs that are late, tables that lie further behind than they may, a Prefect server that
+    does not answer.
 
     Looks every alerts.every_seconds until it is ended (Ctrl-C, SIGTERM). The server is the one of PREFECT_API_URL.
     What a channel cannot take is sent at a later look; what it refuses again and again is replaced by a short
@@ -70,18 +74,19 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
 def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
     from orchestration.core.alerts.incident_words import day_and_time
     from orchestration.core.calendar import iso
-    from orchestration.reports.json_text import to_json
 
-    if as_json:
+    def values() -> list[JsonValue]:
         names = ("key", "kind", "title", "text")
-        values = [{name: getattr(item, name) for name in names} | {"since": iso(item.since)} for item in incidents]
-        click.echo(to_json(values))
-        return
-    for item in incidents:
-        click.echo(f"{item.title} (since {day_and_time(item.since)})")
-        click.echo("".join(f"  {line}\n" for line in item.text.splitlines()), nl=False)
-    if good:
-        click.echo("Nothing is wrong.")
+        return [{name: getattr(item, name) for name in names} | {"since": iso(item.since)} for item in incidents]
+
+    def print_them() -> None:
+        for item in incidents:
+            click.echo(f"{item.title} (since {day_and_time(item.since)})")
+            click.echo("".join(f"  {line}\n" for line in item.text.splitlines()), nl=False)
+        if good:
+            click.echo("Nothing is wrong.")
+
+    emit(values, as_json, print_them)
 
 
 def _test(settings: Settings) -> int:

@@ -24,17 +24,18 @@ def worker() -> None:
 @profile_option
 @command
 def start(pool: str | None, limit: int | None, profile: str | None) -> None:
-    """Run what is scheduled in a work pool, until it is told to stop (Ctrl-C, SIGTERM).
+    """Run what is scheduled in a work pool, until it is ended.
 
-    Every run is a process of its own. Its profile is that of its deployment, else the one that is named here; a
-    relative path, the warehouse's too, starts in this folder.
+    By Ctrl-C or SIGTERM. Every run is a process of its own. Its profile is that of its deployment, else the one that is
+    named here; a relative path, the warehouse's too, starts in this folder.
     """
     from orchestration.service.deployments import pool_name
-    from resources.prefect.server import named_api_url
+    from resources.prefect.pools import check_pool
+    from resources.prefect.server import api_to_work_with
 
     settings = served_project().load(profile)
-    named_api_url()
     name = pool or pool_name(settings)
+    check_pool(api_to_work_with(), name)
     os.environ.setdefault("AQI_WORKER_FOLDER", str(Path.cwd()))
     if profile is not None:
         os.environ["AQI_PROFILE"] = str(Path(profile).resolve()) if Path(profile).is_file() else profile

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from datetime import date
 
-from orchestration.core.errors import PartitionRangeError
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Refresh, Restart
 from orchestration.engine.restart import restarted
 from orchestration.engine.workspace import Workspace
 
@@ -15,23 +14,20 @@ from orchestration.engine.workspace import Workspace
 def backfill_request(
     workspace: Workspace,
     keys: Sequence[str],
-    start: str,
-    end: str,
+    start: date,
+    end: date,
     mode: ChunkMode,
     locations: Sequence[str] = (),
     *,
     restart: bool = False,
-) -> Request:
+) -> Refresh | Restart:
     """What `aqi backfill` asks for. restart: make everything anew, fresh or not, but what a restart of the same days
     has made that was broken off.
 
-    Raises PartitionRangeError where an end is no single day, or they do not make a range.
+    Raises PartitionRangeError where they do not make a range.
     """
-    for name, day in (("--start-date", start), ("--end-date", end)):
-        if len(day) != len("2025-08-08"):
-            raise PartitionRangeError(f"{name} must be a day (got {day!r})", "write it as 2025-08-08")
-    request = workspace.requested(keys, f"{start}..{end}", locations)
-    request = replace(request, chunks=in_chunks(request.partitions, mode))
+    asked = workspace.requested(keys, f"{start}..{end}", locations)
+    request = Refresh(asked.assets, asked.partitions, chunks=in_chunks(asked.partitions, mode))
     return restarted(workspace, request) if restart else request
 
 

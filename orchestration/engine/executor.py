@@ -14,7 +14,7 @@ from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Hourly, Request, Restart
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
@@ -71,7 +71,7 @@ def materialize(
 
     with spans.span(Phase.PLAN), _written_down(record_of):
         check_ready(workspace, request)
-        if request.beyond:
+        if isinstance(request, Hourly) and request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
         looked = look(workspace, request, run_id, spans, askings)
         current = workspace.current(None if looked is None else looked.sent)
@@ -83,7 +83,7 @@ def materialize(
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
         if plan.steps and not flow_run_id:
             check_api()
-    restart = RestartRecord(workspace, request, run_id, listener.warned) if request.restart else None
+    restart = RestartRecord(workspace, request, run_id, listener.warned) if isinstance(request, Restart) else None
     if plan.is_empty:
         unwritten = ""
         listener.planned(plan)
@@ -217,6 +217,7 @@ def _summary(
     with spans.span(Phase.END):
         chunks = chunk_outcomes(request, plan, outcomes, tables)
     profile = spans.profile(run_id, title, plan)
+    beyond, fill = (request.beyond, request.fill) if isinstance(request, Hourly) else (PartitionSet.empty(), ())
     return RunSummary(
         run_id,
         plan,
@@ -225,9 +226,9 @@ def _summary(
         flow_run_id,
         application_id,
         chunks,
-        request.beyond,
+        beyond,
         profile,
-        request.fill,
+        fill,
         unwritten,
     )
 

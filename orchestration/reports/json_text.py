@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+
+from orchestration.core.json_value import JsonValue
 
 AT_ONCE = 1000
 """So many items of a list are written at a time."""
@@ -12,12 +13,12 @@ AT_ONCE = 1000
 _FLAT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",\n    ", ": "))
 
 
-def to_json(value: Any) -> str:
+def to_json(value: JsonValue) -> str:
     """The text of a value. Raises ValueError for NaN and infinities, which JSON does not have."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def list_to_json(items: Iterable[Any]) -> Iterator[str]:
+def list_to_json(items: Iterable[JsonValue]) -> Iterator[str]:
     """The text of ``to_json`` of a list, in parts that are made as its items are.
 
     Raises ValueError as that, once it has given the parts before.
@@ -32,7 +33,7 @@ def list_to_json(items: Iterable[Any]) -> Iterator[str]:
     yield "".join([*part, "[]" if before == "[" else "\n]"])
 
 
-def _inside(item: Any) -> str:
+def _inside(item: JsonValue) -> str:
     """The text of an item as it stands in a list. Where nothing is nested, nothing is to be indented: far faster."""
     if isinstance(item, dict) and item and not any(isinstance(of, list | dict | tuple) and of for of in item.values()):
         return f"{{\n    {_FLAT.encode(item)[1:-1]}\n  }}"

@@ -8,8 +8,9 @@ from typing import Any
 
 from orchestration.core.calendar import DAY, day_of
 from orchestration.core.partitions.keys import Days, PartitionSet, parse_range
+from orchestration.core.planning.parameters import Backfill, Maintenance
 from orchestration.engine.workspace import Workspace
-from orchestration.service.flow_parameters import Backfill, Maintenance, parse_parameters
+from orchestration.service.flow_parameters import parse_parameters
 
 
 def partitions_of(

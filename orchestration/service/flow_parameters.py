@@ -12,11 +12,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from functools import cache
+from inspect import Parameter as SignatureParameter
+from inspect import Signature
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
 from orchestration.core.errors import UsageError
+from orchestration.core.planning.parameters import FLOWS, Asked, parameters_of
 
 A_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
@@ -30,84 +43,29 @@ def _a_day(value: object) -> date:
     raise ValueError("must be a day such as 2024-01-01")
 
 
-def _places(value: object) -> list[str]:
+def _locations(value: object) -> tuple[str, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError('must be keys of locations, as ["hanoi", "hcmc"] or hanoi,hcmc')
-    return [name.strip() for name in names if name.strip()]
+    return tuple(name.strip() for name in names if name.strip())
 
 
-Day = Annotated[date, BeforeValidator(_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": A_DAY})]
-Places = Annotated[
-    list[str],
-    BeforeValidator(_places),
+_Day = Annotated[date, BeforeValidator(_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": A_DAY})]
+_Locations = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_locations),
     WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
 ]
-Waits = Annotated[bool, Field(description="Wait for a used-up limit of the source instead of failing.")]
-Profile = Annotated[str | None, Field(description="local, yarn, or the path of a YAML file; none: the machine's.")]
-
-
-class _Parameters(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Materialize(_Parameters):
-    """Of the flow materialize: `aqi materialize`."""
-
-    selection: str = Field("*", min_length=1, description="Which assets: *, a key, a glob, +x, x+, layer:gold, …")
-    partitions: str | None = Field(None, description="Which days: 2025-08-08, 2025-08-08..2025-08-14, 2025-08, last:7.")
-    locations: Places = Field([], description="Only these places; none: all configured.")
-    hourly: bool = Field(False, description="Today, the days that the provider still revises, and what a gap left.")
-    force: bool = Field(False, description="Fetch and make what is fresh too.")
-    wait: Waits = False
-    profile: Profile = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Materialize:
-        for name in ("partitions", "force"):
-            if self.hourly and getattr(self, name):
-                raise ValueError(f"hourly decides by itself what is made: {name} does not go with it")
-        return self
-
-
-class Backfill(_Parameters):
-    """Of the flow backfill: `aqi backfill`. Both days are in the range."""
-
-    start_date: Day = Field(description="The first day (UTC), as 2024-01-01.")
-    end_date: Day = Field(description="The last day (UTC), as 2024-12-31; it is in the range.")
-    chunk_mode: Literal["monthly", "weekly", "daily"] = Field("monthly", description="How much is done at a time.")
-    select: str = Field("*", min_length=1, description="Which assets: *, a key, a glob, +x, x+, layer:gold, …")
-    locations: Places = Field([], description="Only these places; none: all configured.")
-    restart: bool = Field(False, description="Make everything anew; broken off, it goes on.")
-    wait: Waits = False
-    profile: Profile = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Backfill:
-        if self.end_date < self.start_date:
-            raise ValueError(f"end_date ({self.end_date}) lies before start_date ({self.start_date})")
-        return self
-
-
-class Maintenance(_Parameters):
-    """Of the flow maintenance."""
-
-    profile: Profile = None
-
-
-FLOWS: dict[str, type[Materialize] | type[Backfill] | type[Maintenance]] = {
-    "materialize": Materialize,
-    "backfill": Backfill,
-    "maintenance": Maintenance,
-}
+_READ_AS: dict[object, object] = {date: _Day, tuple[str, ...]: _Locations, str: Annotated[str, Field(min_length=1)]}
+"""By the type of a parameter, how its values are read; any other is read as itself."""
 _EXAMPLES = {"start_date": "2024-01-01", "end_date": "2024-12-31"}
 _KINDS = {"string_type": "must be text", "bool_type": "must be true or false"}
 
 
-def parse_parameters(flow: str, given: Mapping[str, Any]) -> Materialize | Backfill | Maintenance:
+def parse_parameters(flow: str, given: Mapping[str, Any]) -> Asked:
     """The parameters of a run of ``flow``. Raises UsageError naming parameter, value and remedy."""
     try:
-        return _model(flow).model_validate(dict(given))
+        return _declared(flow, _model(flow).model_validate(dict(given)))
     except ValidationError as error:
         raise _refusal(flow, min(error.errors(), key=_order)) from error
 
@@ -139,10 +97,41 @@ def parameter_schema(flow: str) -> dict[str, Any]:
     }
 
 
-def _model(flow: str) -> type[Materialize] | type[Backfill] | type[Maintenance]:
+def flow_signature(flow: str) -> Signature:
+    """The signature of the function that is the flow ``flow``. All may be missing: what must not be is told by us."""
+    return Signature(
+        [
+            SignatureParameter(one.name, SignatureParameter.KEYWORD_ONLY, default=one.default)
+            for one in parameters_of(FLOWS[flow])
+        ]
+    )
+
+
+@cache
+def _model(flow: str) -> type[BaseModel]:
+    """What reads the parameters of a flow."""
     if flow not in FLOWS:
         raise UsageError(f"the flow {flow!r} is unknown", _nearest(flow, list(FLOWS), "Flows"))
-    return FLOWS[flow]
+
+    def fit(model: BaseModel) -> BaseModel:
+        if wrong := _declared(flow, model).contradiction():
+            raise ValueError(wrong)
+        return model
+
+    read: dict[str, Any] = {
+        one.name: (
+            _READ_AS.get(one.kind, one.kind),
+            Field(... if one.required else one.default, description=one.told.help),
+        )
+        for one in parameters_of(FLOWS[flow])
+    }
+    config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    checked: dict[str, Any] = {"fit": model_validator(mode="after")(fit)}
+    return create_model(flow, __config__=config, __validators__=checked, **read)
+
+
+def _declared(flow: str, model: BaseModel) -> Asked:
+    return FLOWS[flow](**{name: getattr(model, name) for name in type(model).model_fields})
 
 
 def _order(error: Any) -> int:
@@ -153,9 +142,8 @@ def _order(error: Any) -> int:
 def _refusal(flow: str, error: Any) -> UsageError:
     name = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
-        return UsageError(
-            f"{flow}: there is no parameter {name!r}", _nearest(name, list(FLOWS[flow].model_fields), "Parameters")
-        )
+        known = [one.name for one in parameters_of(FLOWS[flow])]
+        return UsageError(f"{flow}: there is no parameter {name!r}", _nearest(name, known, "Parameters"))
     if error["type"] == "missing":
         return UsageError(f"{flow}: {name} is missing", f"Give it: --param {name}={_EXAMPLES[name]}")
     if not name:

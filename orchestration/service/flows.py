@@ -19,22 +19,23 @@ from resources.prefect.quiet import quiet_prefect
 quiet_prefect()
 outlive_leases()
 
-from prefect import flow, get_run_logger  # noqa: E402
+from prefect import Flow, flow, get_run_logger  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
-from orchestration.core.calendar import iso  # noqa: E402
 from orchestration.core.errors import LakehouseError, Refused  # noqa: E402
+from orchestration.core.planning.parameters import Maintenance, Materialize  # noqa: E402
 from orchestration.core.planning.plan import Plan, Step  # noqa: E402
-from orchestration.core.planning.request import Request  # noqa: E402
+from orchestration.core.runs.names import HOURLY, run_name, title_of  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
+from orchestration.engine.asked import request_of  # noqa: E402
 from orchestration.engine.executor import materialize as run_request  # noqa: E402
 from orchestration.engine.fetching import FetchTask  # noqa: E402
 from orchestration.engine.flow import task_threads  # noqa: E402
 from orchestration.engine.workspace import Workspace  # noqa: E402
 from orchestration.project import load, open_workspace  # noqa: E402
-from orchestration.service.flow_parameters import Backfill, Maintenance, Materialize, parse_parameters  # noqa: E402
+from orchestration.service.flow_parameters import flow_signature, parse_parameters  # noqa: E402
 from resources.machine.secrets import hidden, telling_no_secret  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
@@ -43,13 +44,21 @@ PARALLEL_STEPS = 8
 
 
 def _run_name() -> str:
-    """What a run is called: what it makes, and when it was to start (UTC)."""
+    """What a run is called: what it makes. When it was to start, whoever lists runs says beside it.
+
+    The parameters are not read strictly here: a run whose parameters are wrong has a name too.
+    """
     given = flow_run.parameters
-    days = "hourly" if given.get("hourly") else given.get("partitions") or ""
-    if "start_date" in given:
-        days = f"{given['start_date']}..{given['end_date']} {given['chunk_mode']}"
-    what = f"{given.get('selection') or given.get('select') or 'maintenance'} {days}".strip()
-    return f"{what} ({iso(flow_run.scheduled_start_time)})"
+    selection = given.get("selection") or given.get("select")
+    if not selection:
+        return "maintenance"
+    days = HOURLY if given.get("hourly") else given.get("partitions")
+    if given.get("start_date") and given.get("end_date"):
+        days = f"{given['start_date']}..{given['end_date']}"
+    at = given.get("locations") or ()
+    locations = at.split(",") if isinstance(at, str) else at if isinstance(at, list | tuple) else ()
+    how = given.get("chunk_mode")
+    return run_name(str(selection), *(str(one) for one in (days, how) if one), locations=map(str, locations))
 
 
 _options: dict[str, Any] = {
@@ -60,39 +69,19 @@ _options: dict[str, Any] = {
 }
 
 
-@flow(name="materialize", **_options)
-def materialize(
-    selection: str = "*",
-    partitions: str | None = None,
-    locations: Any = (),
-    hourly: bool = False,
-    force: bool = False,
-    wait: bool = False,
-    profile: str | None = None,
-) -> State[Any]:
-    """`aqi materialize SELECTION`, of a RANGE or hourly."""
-    return _run("materialize", dict(locals()))
+def _flow(name: str) -> Flow[..., State[Any]]:
+    """The flow of that name, with the parameters that are declared for it."""
+
+    def run(**given: object) -> State[Any]:
+        return _run(name, given)
+
+    run.__name__, run.__doc__ = name, f"`aqi {name}`."
+    run.__signature__ = flow_signature(name)  # type: ignore[attr-defined]  # which Prefect asks for
+    made: Flow[..., State[Any]] = flow(name=name, **_options)(run)
+    return made
 
 
-@flow(name="backfill", **_options)
-def backfill(
-    start_date: Any = None,
-    end_date: Any = None,
-    chunk_mode: str = "monthly",
-    select: str = "*",
-    locations: Any = (),
-    restart: bool = False,
-    wait: bool = False,
-    profile: str | None = None,
-) -> State[Any]:
-    """`aqi backfill`."""
-    return _run("backfill", dict(locals()))
-
-
-@flow(name="maintenance", **_options)
-def maintenance(profile: str | None = None) -> State[Any]:
-    """`aqi maintenance`."""
-    return _run("maintenance", dict(locals()))
+materialize, backfill, maintenance = _flow("materialize"), _flow("backfill"), _flow("maintenance")
 
 
 @telling_no_secret()
@@ -105,7 +94,7 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
         workspace = open_workspace(load(parameters.profile))
         if isinstance(parameters, Maintenance):
             return _maintain(workspace)
-        request, title = _request(workspace, parameters)
+        request, title = request_of(workspace, parameters), title_of(parameters)
         logged, flow_run_id = Logged(get_run_logger()), str(flow_run.id)
         summary = run_request(workspace, request, logged, title=title, flow_run_id=flow_run_id, wait=parameters.wait)
         if isinstance(parameters, Materialize) and parameters.hourly:
@@ -115,21 +104,6 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
     except LakehouseError as error:
         return Failed(message=hidden(str(error)))
     return Completed(message=summary.in_words()) if summary.ok else Failed(message=summary.in_words())
-
-
-def _request(workspace: Workspace, parameters: Materialize | Backfill) -> tuple[Request, str]:
-    if isinstance(parameters, Backfill):
-        from orchestration.engine.backfill import backfill_request
-
-        start, end, mode = parameters.start_date.isoformat(), parameters.end_date.isoformat(), parameters.chunk_mode
-        keys = workspace.select(parameters.select)
-        request = backfill_request(workspace, keys, start, end, mode, parameters.locations, restart=parameters.restart)
-        return request, f"{parameters.select} {start}..{end} {mode}"
-    keys = workspace.select(parameters.selection)
-    if parameters.hourly:
-        return workspace.hourly(keys, parameters.locations), f"{parameters.selection} hourly"
-    request = workspace.requested(keys, parameters.partitions, parameters.locations, force=parameters.force)
-    return request, f"{parameters.selection} {parameters.partitions or ''}".strip()
 
 
 def _leave_report(workspace: Workspace) -> None:

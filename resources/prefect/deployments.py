@@ -8,28 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, assert_never
 
-from orchestration.core.deployments.converge import (
+from orchestration.core.deployments.changes import (
+    AddSchedule,
     Change,
-    Declared,
-    Found,
-    FoundSchedule,
-    Kind,
-    Pool,
-    Properties,
-    Schedule,
+    ChangePool,
+    ChangeSchedule,
+    Create,
+    CreateAutomation,
+    CreatePool,
+    Leave,
+    RemoveSchedule,
+    Retire,
+    Update,
+    UpdateAutomation,
 )
+from orchestration.core.deployments.values import Declared, Found, FoundSchedule, Pool, Properties, Schedule
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PrefectApi, open_api, wrong_answer
 from resources.prefect.leases import lease_storage, told_of_leases
-from resources.prefect.server import named_api_url
+from resources.prefect.pools import POOL_TYPE
+from resources.prefect.reach import ENDS_WITH, GIVE_A_KEY
+from resources.prefect.server import api_to_work_with
 
-POOL_TYPE = "process"
 CLIENT_RETRIES = 4
 """Of requests that a busy server puts off (503); one that nobody takes is not repeated."""
-ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
 API_NAMES = {
     "parameter_schema": "parameter_openapi_schema",
     "pool": "work_pool_name",
@@ -41,34 +46,28 @@ API_NAMES = {
 
 @contextmanager
 def connect() -> Iterator[DeploymentServer]:
-    """The configured server. Raises UsageError where none is, or it refuses the key; RunError where it fails."""
-    url = named_api_url()
-    from httpx import HTTPStatusError, InvalidURL, RequestError
+    """The configured server. Raises UsageError where none is, or none to work with, before any work; RunError where it
+    fails later."""
+    shown = without_secrets(api_to_work_with())
+    from httpx import HTTPStatusError, RequestError
     from pydantic import ValidationError
 
-    shown = without_secrets(url)
     try:
         with open_api(retries=CLIENT_RETRIES) as api:
             yield DeploymentServer(api)
     except HTTPStatusError as error:
-        status, what = error.response.status_code, wrong_answer(error)
-        if status in (401, 403):
-            refused = "refuses the key" if status == 401 else f"forbids {what.partition(' to ')[2]}"
-            raise UsageError(
-                f"Prefect's server at {shown} {refused} ({status})",
-                "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own).",
-            ) from None
+        what = wrong_answer(error)
+        if error.response.status_code in (401, 403):
+            forbidden = what.partition(" to ")[2]
+            raise UsageError(f"Prefect's server at {shown} forbids {forbidden}", GIVE_A_KEY) from None
         raise RunError(f"{shown} answers {what}: {_detail(error)}", ENDS_WITH) from None
     except RequestError as error:
         raise RunError(
-            f"Prefect's server at {shown} does not answer ({type(error).__name__})",
-            "Start it with `prefect server start`, or correct PREFECT_API_URL.",
+            f"Prefect's server at {shown} does not answer any more ({type(error).__name__})",
+            "Call the command again when it does: what is done stays.",
         ) from None
     except (JSONDecodeError, ValidationError):
         raise RunError(f"{shown} does not answer as Prefect's API does", ENDS_WITH) from None
-    except InvalidURL as error:
-        why = "" if "@" in url else f" ({error})"  # it may repeat a part of a password
-        raise UsageError(f"PREFECT_API_URL is no address{why}", ENDS_WITH) from None
 
 
 class DeploymentServer:
@@ -103,43 +102,37 @@ class DeploymentServer:
 
     def make(self, change: Change) -> None:
         """Make a change."""
-        match change.kind:
-            case Kind.CREATE_POOL | Kind.CHANGE_POOL:
-                assert change.pool is not None
-                self._make_pool(change.pool, new=change.kind is Kind.CREATE_POOL)
-            case Kind.CREATE:
-                assert change.declared is not None
-                self._create(change.declared)
-            case Kind.UPDATE:
-                assert change.declared is not None
-                self._api.send("PATCH", f"/deployments/{change.id}", _changed_values(change, change.declared))
-            case Kind.ADD_SCHEDULE:
-                assert change.schedule is not None
-                body = {**_schedule_body(change.schedule), "slug": change.slug, "active": True}
-                self._api.send("POST", f"/deployments/{change.id}/schedules", [body])
-            case Kind.CHANGE_SCHEDULE:
-                assert change.schedule is not None
-                place = f"/deployments/{change.id}/schedules/{change.schedule_id}"
-                self._api.send("PATCH", place, _schedule_body(change.schedule))
-            case Kind.REMOVE_SCHEDULE:
-                self._api.send("DELETE", f"/deployments/{change.id}/schedules/{change.schedule_id}")
-            case Kind.RETIRE:
-                self._api.send("DELETE", f"/deployments/{change.id}")
-            case Kind.CREATE_AUTOMATION:
-                assert change.automation is not None
-                self._api.send("POST", "/automations/", {"name": change.name, **change.automation.values})
-            case Kind.UPDATE_AUTOMATION:
-                assert change.automation is not None
-                there = self._api.ask("GET", f"/automations/{change.id}")
-                kept = {key: there[key] for key in ("enabled", "description")}
-                self._api.send(
-                    "PUT", f"/automations/{change.id}", {"name": change.name, **kept, **change.automation.values}
-                )
+        match change:
+            case CreatePool(pool):
+                self._make_pool(pool)
+            case ChangePool(pool):
+                self._api.send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
+            case Create(declared):
+                self._create(declared)
+            case Update(id):
+                self._api.send("PATCH", f"/deployments/{id}", _changed_values(change))
+            case AddSchedule(of, slug, schedule):
+                body = {**_schedule_body(schedule), "slug": slug, "active": True}
+                self._api.send("POST", f"/deployments/{of.id}/schedules", [body])
+            case ChangeSchedule(of, there, schedule):
+                self._api.send("PATCH", f"/deployments/{of.id}/schedules/{there.id}", _schedule_body(schedule))
+            case RemoveSchedule(of, there):
+                self._api.send("DELETE", f"/deployments/{of.id}/schedules/{there.id}")
+            case Retire(gone):
+                self._api.send("DELETE", f"/deployments/{gone.id}")
+            case Leave():
+                pass
+            case CreateAutomation(automation):
+                self._api.send("POST", "/automations/", {"name": automation.name, **automation.values})
+            case UpdateAutomation(id, automation):
+                now = self._api.ask("GET", f"/automations/{id}")
+                kept = {key: now[key] for key in ("enabled", "description")}
+                values = {"name": automation.name, **kept, **automation.values}
+                self._api.send("PUT", f"/automations/{id}", values)
+            case _:
+                assert_never(change)
 
-    def _make_pool(self, pool: Pool, *, new: bool) -> None:
-        if not new:
-            self._api.send("PATCH", f"/work_pools/{pool.name}", {"concurrency_limit": pool.limit})
-            return
+    def _make_pool(self, pool: Pool) -> None:
         from prefect.workers.process import ProcessWorker
 
         template = ProcessWorker.get_default_base_job_template()
@@ -190,11 +183,11 @@ def _body(properties: Properties) -> dict[str, Any]:
     return body
 
 
-def _changed_values(change: Change, declared: Declared) -> dict[str, Any]:
+def _changed_values(change: Update) -> dict[str, Any]:
     """Only what differs: whatever else is set on the server stays, whether it is paused above all."""
     changed = {item.place.partition(".")[0] for item in change.differences}
     names = {"concurrency_options" if name == "collision" else API_NAMES.get(name, name) for name in changed}
-    return {name: value for name, value in _body(declared.properties).items() if name in names}
+    return {name: value for name, value in _body(change.declared.properties).items() if name in names}
 
 
 def _schedule_body(schedule: Schedule) -> dict[str, Any]:

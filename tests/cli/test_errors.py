@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.errors import RunError
+from orchestration.core.errors import RunError, UsageError
 from orchestration.engine.workspace import Workspace
 from tests.support.aqi_process import AQI
 from tests.support.cli_calls import Aqi
@@ -33,8 +34,56 @@ def test_an_unexpected_error_is_not_swallowed(aqi: Aqi, monkeypatch: pytest.Monk
 
 def test_a_failure_is_one(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workspace, "select", raising(RunError("it broke", "Mend it.")))
-    result = aqi("status", "--json")
+    result = aqi("status")
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: it broke\n  Mend it.\n")
+
+
+def test_a_failure_is_json_too_where_that_was_asked_for(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, status, told in (
+        (RunError("it broke", "Mend it."), 1, {"error": "it broke", "remedy": "Mend it."}),
+        (
+            UsageError("as here:\n  ^", "Say it otherwise."),
+            2,
+            {"error": "as here:\n  ^", "remedy": "Say it otherwise."},
+        ),
+        (PermissionError(13, "Permission denied", "/data"), 1, {"error": "Permission denied: /data"}),
+        (KeyboardInterrupt(), 130, {"error": "interrupted", "remedy": "call the same command again to go on"}),
+    ):
+        monkeypatch.setattr(Workspace, "select", raising(error))
+        result = aqi("status", "--json")
+        assert result.exit_code == status
+        assert json.loads(result.stdout).items() >= told.items()
+        assert told["error"] in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (["statuss"], "No such command 'statuss'"),
+        (["status", "--jsn"], "No such option '--jsn'"),
+        (["location", "rename", "hanoi"], "Missing argument 'NEW'."),
+        (["backfill", "--chunk-mode", "yearly"], "Invalid value for '--chunk-mode'"),
+    ],
+    ids=lambda of: of[0] if isinstance(of, list) else "",
+)
+def test_a_call_that_cannot_be_read_is_told_in_json(aqi: Aqi, call: list[str], why: str) -> None:
+    result = aqi(*call, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"].startswith(why)
+    assert why in result.stderr
+    assert aqi(*call).stdout == ""
+
+
+def test_json_that_is_no_option_but_a_name_is_left_alone(aqi: Aqi) -> None:
+    result = aqi("show", "--", "--json", "more")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_an_error_in_json_has_no_secret(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "select", raising(RunError("refused: sesame-1234", "Not with sesame-1234.")))
+    result = aqi("status", "--json", AQI_OPEN_METEO__API_KEY="sesame-1234")
+    assert "sesame-1234" not in result.stdout + result.stderr
+    assert json.loads(result.stdout)["error"].startswith("refused: ")
 
 
 def test_an_interrupt(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:

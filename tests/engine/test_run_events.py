@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,8 @@ def test_where_columns_come_from_is_what_was_read(lake: RiverLake, receiver: Rec
 
 def test_a_backfill_reads_each_table_once_however_many_chunks_wrote_it(lake: RiverLake, receiver: Receiver) -> None:
     workspace = lake.workspace
-    request = backfill_request(workspace, workspace.select("*"), "2025-03-01", "2025-03-03", "daily", restart=False)
+    first, last = date(2025, 3, 1), date(2025, 3, 3)
+    request = backfill_request(workspace, workspace.select("*"), first, last, "daily", restart=False)
     summary = materialize(workspace, request, Warned(), title="", flow_name="backfill", make_engine=lake.shared.make)
     assert summary.ok, summary.in_words()
     assert receiver.of("backfill") == ["START", "COMPLETE"]

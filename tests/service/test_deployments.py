@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.deployments.converge import Declared, Pool, Schedule
+from orchestration.core.deployments.values import Declared, Pool, Schedule
 from orchestration.core.errors import ConfigurationError, LakehouseError, UsageError
 from orchestration.project import load
 from orchestration.service.deployments import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -9,7 +10,8 @@ import jsonschema
 import pytest
 
 from orchestration.core.errors import UsageError
-from orchestration.service.flow_parameters import FLOWS, Backfill, check_parameters, parameter_schema, parse_parameters
+from orchestration.core.planning.parameters import FLOWS, Backfill, Materialize
+from orchestration.service.flow_parameters import check_parameters, parameter_schema, parse_parameters
 
 DAYS = {"start_date": "2024-01-01", "end_date": "2024-12-31"}
 
@@ -22,10 +24,10 @@ def refusal(flow: str, **given: Any) -> tuple[str, str]:
 
 def test_defaults() -> None:
     read = parse_parameters("materialize", {})
-    assert read.model_dump() == {
+    assert asdict(read) == {
         "selection": "*",
         "partitions": None,
-        "locations": [],
+        "locations": (),
         "hourly": False,
         "force": False,
         "wait": False,
@@ -36,7 +38,8 @@ def test_defaults() -> None:
     assert (backfill.start_date, backfill.end_date) == (date(2024, 1, 1), date(2024, 12, 31))
     assert (backfill.chunk_mode, backfill.select, backfill.restart) == ("monthly", "*", False)
     assert not backfill.wait
-    assert parse_parameters("materialize", {"hourly": True, "wait": True}).wait  # type: ignore[union-attr]
+    hourly = parse_parameters("materialize", {"hourly": True, "wait": True})
+    assert isinstance(hourly, Materialize) and hourly.wait
     assert parse_parameters("backfill", {"start_date": date(2024, 1, 1), "end_date": date(2024, 12, 31)}) == backfill
     assert parse_parameters("maintenance", {"profile": "yarn"}).profile == "yarn"
 
@@ -54,7 +57,7 @@ def test_defaults() -> None:
 def test_locations_are_a_list_or_text(locations: Any, read: list[str]) -> None:
     parsed = parse_parameters("backfill", {**DAYS, "locations": locations})
     assert isinstance(parsed, Backfill)
-    assert parsed.locations == read
+    assert parsed.locations == tuple(read)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_only_an_hourly_run_leaves_one_and_ends_as_it_would_have(
     monkeypatch.chdir(tmp_path)  # the flow leaves it
     monkeypatch.setattr(flows, "load", lambda _: None)
     monkeypatch.setattr(flows, "open_workspace", lambda _: opened)
-    monkeypatch.setattr(flows, "_request", lambda *_: (None, "made up"))
+    monkeypatch.setattr(flows, "request_of", lambda *_: None)
     monkeypatch.setattr(flows, "run_request", lambda *_, **__: Summary())
     monkeypatch.setattr(flows, "get_run_logger", Logger)
     state = flows._run("materialize", {"selection": "*", **given})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import socketserver
 import ssl
 import threading
@@ -15,12 +14,12 @@ from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from resources.machine.ports import free_ports
+
 
 def free_port() -> int:
-    """A port that nobody listens at just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port at which nobody listens, and which no outgoing connection is given."""
+    return free_ports(1)[0]
 
 
 class _Tcp(socketserver.ThreadingTCPServer):

@@ -59,17 +59,23 @@ class Aqi:
         return result.stdout
 
     def refusal(self, *args: str, in_process: bool = True, **env: str) -> tuple[str, str]:
-        """Place and remedy of a call that is refused: on standard error alone, with status 2, and nothing is done."""
+        """What is wrong with a call that is refused, and the remedy: on standard error, with --json as JSON on standard
+        output too, with status 2, and nothing is done."""
         before = tree(self.folder)
         done = self(*args, **env) if in_process else self.process(*args, **env)
         status = done.exit_code if isinstance(done, Result) else done.returncode
-        assert (status, done.stdout) == (2, ""), done.stderr
+        assert status == 2, done.stderr
         assert tree(self.folder) == before
         first, *rest = done.stderr.splitlines()
         assert first.startswith("error: ")
         assert done.stderr.count("error:") == 1
         assert rest[-1].startswith("  ")
-        return "\n".join([first.removeprefix("error: "), *rest[:-1]]), rest[-1].strip()
+        error, remedy = "\n".join([first.removeprefix("error: "), *rest[:-1]]), rest[-1].strip()
+        if "--json" in args:
+            assert json.loads(done.stdout) == {"error": error, "remedy": remedy}
+        else:
+            assert done.stdout == ""
+        return error, remedy
 
 
 def arrow_schema(contract: Contract) -> Any:

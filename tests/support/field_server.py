@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from resources.machine.ports import free_ports
+
 
 class FieldServer:
     """``serve.py`` of a folder, for the length of a with block: the first request gets the first file, and so on.
@@ -21,7 +23,7 @@ class FieldServer:
 
     def __init__(self, folder: Path, log: Path, *files: str | Path) -> None:
         self._log = log
-        self.port = _free_port()
+        (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         with log.open("w", encoding="utf-8") as err:
             self._process = subprocess.Popen(
@@ -47,12 +49,6 @@ class FieldServer:
     ) -> None:
         self._process.terminate()
         self._process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def with_added(folder: Path, name: str, to: Path, variable: str, amount: float) -> Path:

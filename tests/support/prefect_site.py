@@ -18,6 +18,7 @@ from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from resources.machine.crash_points import ENGINES_MODULE
 from resources.simulator.server import Simulator
+from tests.support.alert_sinks import free_port
 from tests.support.aqi_process import AQI
 from tests.support.deploy_operator import Operator
 from tests.support.stored_tables import tables_of
@@ -43,7 +44,7 @@ class Site:
         self.operator, self.server = operator, operator.server
         self.now = now
         self._recorded = recorded
-        self.api = Simulator(now=lambda: self.now, replay=recorded)
+        self.api = Simulator(now=lambda: self.now, replay=recorded, port=free_port())
         self.api.start()
         operator.settings = {
             "warehouse": {"uri": str(operator.folder / "warehouse")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,8 @@ class Lake:
         batch: int = BATCH_PARTITIONS,
     ) -> RunSummary:
         workspace = self.workspace
-        request = backfill_request(workspace, workspace.select(selection), start, end, mode, restart=restart)
+        first, last = date.fromisoformat(start), date.fromisoformat(end)
+        request = backfill_request(workspace, workspace.select(selection), first, last, mode, restart=restart)
         return self.run(replace(request, batch=batch))
 
     def repair(self, selection: str = ALL) -> RunSummary:

@@ -244,6 +244,13 @@ def first_and_last_day(text: str, name: str) -> tuple[date, date]:
     return (day := date(year, month, int(read[3]))), day
 
 
+def parse_day(text: str, name: str) -> date:
+    """The day ``2025-08-08``; ``name`` is what errors call it. Raises PartitionRangeError."""
+    if len(text) != len("2025-08-08"):
+        raise PartitionRangeError(f"{name} must be a day (got {text!r})", "write it as 2025-08-08")
+    return first_and_last_day(text, name)[0]
+
+
 def chunks(days: Days, mode: ChunkMode) -> list[Days]:
     """``days`` cut for a backfill, in order; empty chunks are left out and the last may be short.
 

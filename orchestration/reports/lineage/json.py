@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestration.core.json_value import JsonValue
 from orchestration.core.lineage.branches import hops_to_json, rows_downstream, rows_upstream
 from orchestration.core.lineage.columns import Sources
 from orchestration.core.lineage.walk import Lineages, Walk, ends
@@ -34,7 +35,7 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
     """
     catalog = workspace.catalog
     parts, facts, recorded = workspace.code_parts(keys), asset_facts(workspace, keys), recorded_of(workspace, keys)
-    found = {
+    found: dict[str, JsonValue] = {
         "format": FORMAT,
         "assets": [
             _asset(catalog[key])
@@ -59,7 +60,7 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
         assets = [{"key": key} | _columns(found.recorded, key) for key in found.keys]
         return to_json({"format": FORMAT, "assets": assets}) + "\n"
     lineages, passed = found.recorded.lineages, found.passed
-    told = {
+    told: dict[str, JsonValue] = {
         "format": FORMAT,
         "column": found.start._asdict(),
         "upstream": None if found.up is None else _upstream(found.up, lineages),
@@ -73,7 +74,7 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
 def partition(found: Audited) -> str:
     """``{"format", "asset", "partition", "hops"}``: every partition that was consulted, with its record."""
     audit = found.audit
-    told = {
+    told: dict[str, JsonValue] = {
         "format": FORMAT,
         "asset": audit.asset,
         "partition": str(audit.partition),
@@ -208,14 +209,14 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
 
 
 def _answer(found: Audited, hop: AuditHop, made: Made, answer: Answer) -> dict[str, Any]:
-    place = found.place_of(hop.asset.key, made.partition, answer)
+    kept = found.kept_as(hop.asset.key, made.partition, answer)
     return {
         "asked": answer.asked or None,
         "digest": answer.digest,
         "forced": answer.forced,
         "hours": None if answer.hours is None else _hours(answer.hours),
         "question": _question(hop.question_of(made, answer)),
-        "kept": {"path": place.path, "sha256": place.digest, "run_id": place.run_id} if place.path else None,
+        "kept": {"path": kept.path, "sha256": kept.digest, "run_id": kept.run_id} if kept.path else None,
     }
 
 

@@ -9,22 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.core.deployments.converge import (
-    Automation,
+from orchestration.core.deployments.changes import (
+    AddSchedule,
     Change,
-    Declared,
+    ChangeSchedule,
+    Create,
     Difference,
-    Found,
-    FoundSchedule,
     Kind,
-    Pool,
-    Properties,
-    Schedule,
+    Leave,
+    RemoveSchedule,
+    Retire,
+    Update,
+    UpdateAutomation,
+)
+from orchestration.core.deployments.converge import (
     Undeclared,
     converge,
     converge_automation,
     converge_pools,
     differences,
+)
+from orchestration.core.deployments.values import (
+    Automation,
+    Declared,
+    Found,
+    FoundSchedule,
+    Pool,
+    Properties,
+    Schedule,
 )
 from orchestration.core.errors import ConfigurationError
 
@@ -57,6 +69,7 @@ def lines(*changes: Change) -> list[str]:
 def test_what_is_not_there_is_created_with_its_schedules() -> None:
     item = declared(schedules={"hourly": HOURLY, "weekly": WEEKLY})
     [change] = converge([item], [], TAGS)
+    assert isinstance(change, Create)
     assert change.declared is item
     assert str(change) == (
         "create materialize/aqi-one: schedule hourly (0 * * * * UTC), weekly (30 3 * * 0 Asia/Ho_Chi_Minh)"
@@ -68,6 +81,7 @@ def test_what_differs_is_updated_and_told_from_old_to_new() -> None:
     before = found(declared(parameters={"a": 1, "b": {"c": [1], "d": 2}}, description="Old.", limit=1))
     after = declared(parameters={"b": {"c": [1, 2], "d": 2}, "e": True}, description="New.")
     [change] = converge([after], [before], TAGS)
+    assert isinstance(change, Update)
     assert (change.kind, change.id, change.declared) == (Kind.UPDATE, before.id, after)
     assert str(change) == (
         "update materialize/aqi-one: description 'Old.' → 'New.'; parameters.b.c [1] → [1, 2]; "
@@ -91,7 +105,8 @@ def test_what_an_operator_switched_off_stays_off(active: bool, paused: bool) -> 
     item = declared(schedules={"hourly": HOURLY})
     assert converge([item], [found(item, there("hourly", HOURLY, active=active), paused=paused)], TAGS) == ()
     [change] = converge([item], [found(item, there("hourly", WEEKLY, active=active), paused=paused)], TAGS)
-    assert (change.kind, change.schedule_id, change.schedule) == (Kind.CHANGE_SCHEDULE, "hourly-1", HOURLY)
+    assert isinstance(change, ChangeSchedule)
+    assert (change.kind, change.there.id, change.schedule) == (Kind.CHANGE_SCHEDULE, "hourly-1", HOURLY)
 
 
 def test_schedules_that_are_not_declared_go_first() -> None:
@@ -110,7 +125,12 @@ def test_schedules_that_are_not_declared_go_first() -> None:
         "remove schedule materialize/aqi-one other: 0 * * * * UTC",
         "add schedule materialize/aqi-one new: 30 3 * * 0 Asia/Ho_Chi_Minh",
     ]
-    assert [change.schedule_id for change in changes] == ["None-1", "hourly-2", "other-1", ""]
+    assert [change.there.id if isinstance(change, RemoveSchedule) else "" for change in changes] == [
+        "None-1",
+        "hourly-2",
+        "other-1",
+        "",
+    ]
 
 
 def test_parameters_of_a_schedule_are_taken_away() -> None:
@@ -132,10 +152,11 @@ def test_only_what_carries_our_tags_is_retired() -> None:
         "leave materialize/aqi-other: no longer declared, --all --prune retires it",
     ]
     retired = converge([declared()], server, TAGS, Undeclared.RETIRE)
-    assert [(change.kind, change.id) for change in retired] == [
+    assert [(change.kind, change.there.id) for change in retired if isinstance(change, Retire | Leave)] == [
         (Kind.RETIRE, "id of aqi-one"),
         (Kind.RETIRE, "id of aqi-other"),
     ]
+    assert len(retired) == 2
 
 
 def test_one_of_another_environment_is_not_taken_over() -> None:
@@ -173,6 +194,7 @@ def test_an_automation_is_made_once_and_what_is_not_declared_of_it_stays() -> No
     assert converge_automation(wanted, {"id": there}) == ()
     other = {**there, "trigger": {"within": 30.0, "expect": ["a"]}, "actions": []}
     [change] = converge_automation(wanted, {"id": other})
+    assert isinstance(change, UpdateAutomation)
     assert (change.id, change.automation) == ("id", wanted)
     assert str(change) == (
         "update automation rule: trigger.within 30.0 → 90.0; trigger.expect ['a'] → ['a', 'b']; "
@@ -206,29 +228,30 @@ servers = st.dictionaries(names, st.tuples(values, schedules_there, st.booleans(
 def made(server: list[Found], changes: tuple[Change, ...]) -> list[Found]:
     """A server after the changes, one after the other, as the API makes them."""
     state = {item.id: item for item in server}
+
+    def without(of: Found, gone: FoundSchedule) -> tuple[FoundSchedule, ...]:
+        return tuple(one for one in state[of.id].schedules if one.id != gone.id)
+
     for number, change in enumerate(changes):
-        wanted, before = change.declared, state.get(change.id)
-        if change.kind is Kind.CREATE:
-            assert wanted is not None
-            fresh = tuple(there(slug, one, number=number) for slug, one in wanted.schedules.items())
-            state[change.name] = Found(change.name, wanted.flow, wanted.name, wanted.properties, fresh)
-            continue
-        assert before is not None
-        kept = tuple(one for one in before.schedules if one.id != change.schedule_id)
-        if change.kind is Kind.UPDATE:
-            assert wanted is not None
-            state[change.id] = replace(before, properties=wanted.properties)
-        elif change.kind is Kind.RETIRE:
-            del state[change.id]
-        elif change.kind is Kind.REMOVE_SCHEDULE:
-            state[change.id] = replace(before, schedules=kept)
-        elif change.kind is Kind.ADD_SCHEDULE:
-            assert change.schedule is not None
-            state[change.id] = replace(before, schedules=(*kept, there(change.slug, change.schedule, number=number)))
-        elif change.kind is Kind.CHANGE_SCHEDULE:
-            assert change.schedule is not None
-            [old] = [one for one in before.schedules if one.id == change.schedule_id]
-            state[change.id] = replace(before, schedules=(*kept, replace(old, schedule=change.schedule)))
+        match change:
+            case Create(wanted):
+                fresh = tuple(there(slug, one, number=number) for slug, one in wanted.schedules.items())
+                state[change.name] = Found(change.name, wanted.flow, wanted.name, wanted.properties, fresh)
+            case Update(id, wanted):
+                state[id] = replace(state[id], properties=wanted.properties)
+            case Retire(gone):
+                del state[gone.id]
+            case RemoveSchedule(of, old):
+                state[of.id] = replace(state[of.id], schedules=without(of, old))
+            case AddSchedule(of, slug, schedule):
+                more = (*state[of.id].schedules, there(slug, schedule, number=number))
+                state[of.id] = replace(state[of.id], schedules=more)
+            case ChangeSchedule(of, old, schedule):
+                [now] = [one for one in state[of.id].schedules if one.id == old.id]
+                kept = (*without(of, old), replace(now, schedule=schedule))
+                state[of.id] = replace(state[of.id], schedules=kept)
+            case _:
+                assert isinstance(change, Leave)
     return list(state.values())
 
 

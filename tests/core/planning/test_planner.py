@@ -15,7 +15,7 @@ from orchestration.core.partitions.mappings import (
 )
 from orchestration.core.planning.plan import Input, Plan, Step
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.state.table_state import TableState
 from tests.support.planned_lake import (
     ALL,
@@ -197,7 +197,7 @@ def test_a_diamond_is_planned_parents_first_and_once() -> None:
         ]
     )
     current = replace(CURRENT, contracts=dict.fromkeys(diamond.keys, "contract"))
-    made = make_plan(diamond, Request(frozenset(diamond.keys), august(3)), {}, current)
+    made = make_plan(diamond, Refresh(frozenset(diamond.keys), august(3)), {}, current)
     assert [of.asset for of in made.steps] == ["gold.top", "gold.right", "gold.left", "gold.bottom"]
     assert step(made, "gold.bottom").upstream_steps == ("gold.left", "gold.right")
 

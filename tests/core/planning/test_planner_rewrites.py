@@ -11,7 +11,7 @@ from orchestration.core.partitions.mappings import (
 )
 from orchestration.core.planning.plan import Input, LeftOut, Plan
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.state.table_state import TableState
 from tests.support.planned_lake import (
     ALL,
@@ -86,7 +86,7 @@ def test_flags_are_asked_of_the_window_and_the_upstream_table() -> None:
         asked.append((window, state))
         return nothing_flagged
 
-    make_plan(LAKE, Request(ALL, august(10)), tables, CURRENT, flags_of)
+    make_plan(LAKE, Refresh(ALL, august(10)), tables, CURRENT, flags_of)
     assert asked
     assert all(window == WINDOW and state is tables[HOURS] for window, state in asked)
 

@@ -17,6 +17,7 @@ from orchestration.project import load
 from resources.hadoop.configuration import HadoopConf, check_reachable
 from resources.hadoop.packages import packages_name, write_packages
 from resources.hadoop.resource_manager import Application
+from resources.machine.ports import free_ports
 from resources.machine.processes import Process
 from resources.spark import on_yarn as spark_yarn
 from resources.spark.driver import spark_conf
@@ -115,9 +116,7 @@ def test_no_resource_manager(tmp_path: Path) -> None:
 
 
 def test_hdfs_out_of_reach_is_said_at_once(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     conf = HadoopConf.load(written(tmp_path, core={"fs.defaultFS": f"hdfs://127.0.0.1:{port}"}))
     with pytest.raises(EnvironmentError_, match=f"no NameNode takes a connection at 127.0.0.1:{port}"):
         check_reachable(conf, conf.default_fs)

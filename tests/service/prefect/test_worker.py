@@ -24,7 +24,7 @@ MINUTELY = {"schedules": {"hourly": {"cron": "* * * * *", "timezone": "UTC"}}}
 DATED = len([asset for asset in CATALOG if asset.partitions is not None])
 TASKS = len(CATALOG) + 3  # a step each, and a fetch for each of three places
 MADE = 3 * 3 * DATED + len(CATALOG) - DATED  # three days of three places, and what has no days
-WRITTEN = f"{MADE} partitions written by {len(CATALOG)} steps"
+WRITTEN = f"{MADE} partitions of {len(CATALOG)} tables written"
 
 
 @pytest.fixture
@@ -69,10 +69,7 @@ def test_hourly_runs_start_by_themselves_and_runs_by_hand_complete(
     one.server.call("PATCH", f"/deployments/{hourly}", {"paused": True})
     (first,) = ended()
     assert first["created_by"]["type"] == "SCHEDULE"
-    assert (first["state"]["type"], first["state"]["message"]) == (
-        "COMPLETED",
-        f"{WRITTEN} partitions written by {len(CATALOG)} steps",
-    )
+    assert (first["state"]["type"], first["state"]["message"]) == ("COMPLETED", WRITTEN)
     tasks = one.task_runs(first["id"])
     assert len(tasks) == TASKS and {task["state"]["type"] for task in tasks} == {"COMPLETED"}
     assert one.tables() == undisturbed
@@ -81,7 +78,7 @@ def test_hourly_runs_start_by_themselves_and_runs_by_hand_complete(
     assert one.ended(again) == ("COMPLETED", "nothing new")
     assert one.task_runs(again) == []
     by_hand = one.start_run("backfill", start_date="2025-09-01", end_date="2025-09-02", chunk_mode="daily")
-    assert one.ended(by_hand) == ("COMPLETED", f"{2 * 3 * DATED} partitions written by {DATED + 1} steps")
+    assert one.ended(by_hand) == ("COMPLETED", f"{2 * 3 * DATED} partitions of {DATED + 1} tables written")
     wrong = one.start_run("everything", partitions="yesterday")
     state, message = one.ended(wrong)
     assert state == "FAILED" and "yesterday" in message

@@ -23,7 +23,7 @@ from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, Partition
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning import planner
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refetch, Request
 from orchestration.core.runs import step_parts
 from orchestration.core.runs.decisions import Fetched, Made, Sourced
 from orchestration.core.runs.decisions import Proposal as Commitment
@@ -383,7 +383,7 @@ class Run:
             making = table.makings.get(key)
             if making is None or key in table.doubted or (step.force and key in step.partitions):
                 continue
-            moved = self.request.refetch and has_moved(key, making, self.code)
+            moved = isinstance(self.request, Refetch) and has_moved(key, making, self.code)
             assert moved or making.begun != hours_begun(key, self.current.now), f"{key} is recorded, and fetched again"
 
 

@@ -1,0 +1,27 @@
+"""The one way in which commands print facts: as JSON, or for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import click
+
+from orchestration.core.json_value import JsonValue
+from orchestration.reports.json_text import list_to_json, to_json
+
+
+def emit(
+    value: Callable[[], JsonValue | Iterator[JsonValue]], as_json: bool, printer: Callable[[], None] | None = None
+) -> None:
+    """Print facts on standard output: the JSON of ``value``, or what ``printer`` prints. Only one of the two is called.
+
+    value: gives the facts; an iterator is written as a list while it gives its items. printer: prints them for people;
+    None where people were told already.
+    """
+    if as_json:
+        facts = value()
+        for part in list_to_json(facts) if isinstance(facts, Iterator) else (to_json(facts),):
+            click.echo(part, nl=False)
+        click.echo()
+    elif printer is not None:
+        printer()

@@ -1,0 +1,135 @@
+"""What a command and the flow of its name are asked for: every parameter is declared here, and nowhere else.
+
+From a declaration follow the options of the command line (``cli/parameters.py``), and of a flow its signature, the
+reading of its values and the JSON schema that a server has of it (``service/flow_parameters.py``). The names are those
+that deployments on servers give, so they stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from datetime import date
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+
+from orchestration.core.partitions.days import ChunkMode
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people are told of a parameter."""
+
+    help: str
+    """A sentence: in the command's help, and in the form of a server."""
+    metavar: str = ""
+    """What stands for the value in the command's help."""
+    argument: bool = False
+    """Whether the command line has it without an option."""
+
+
+Selection = Told("Which assets: *, a key, a glob, +x, x+, layer:gold, …", "SELECTION")
+Locations = Annotated[tuple[str, ...], Told("Only these locations (default: all configured).", "A,B")]
+Waits = Annotated[bool, Told("Wait for a used-up limit of the source instead of failing; the time is shown.")]
+Profile = Annotated[
+    str | None,
+    Told("local (default), NAME of config/NAME.yml, or a YAML file of yours.", "NAME|FILE"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materialize:
+    """`aqi materialize`, and the flow materialize."""
+
+    selection: Annotated[str, Told(Selection.help, Selection.metavar, argument=True)] = "*"
+    partitions: Annotated[
+        str | None,
+        Told(
+            "2025-08-08, 2025-08-08..2025-08-14 (both ends in), 2025-08, or last:7 (seven ended days and today).",
+            metavar="RANGE",
+        ),
+    ] = None
+    locations: Locations = ()
+    hourly: Annotated[
+        bool, Told("Instead of a range: today, the days that are still revised, and what a gap left missing.")
+    ] = False
+    force: Annotated[bool, Told("Make what is fresh too.")] = False
+    wait: Waits = False
+    profile: Profile = None
+
+    def contradiction(self, called: Callable[[str], str] = str) -> str:
+        """What does not go together, as a sentence; empty where all does.
+
+        called: what people call a parameter of that name.
+        """
+        for name, given in (("partitions", self.partitions), ("force", self.force)):
+            if self.hourly and given:
+                return f"{called('hourly')} decides by itself what is made: {called(name)} does not go with it"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backfill:
+    """`aqi backfill`, and the flow backfill. Both days are in the range."""
+
+    start_date: Annotated[date, Told("The first day (UTC), for instance 2025-01-01.", "DAY")]
+    end_date: Annotated[date, Told("The last day (UTC); it is in the range.", "DAY")]
+    chunk_mode: Annotated[ChunkMode, Told("Calendar months, seven days each from the first day, or single days.")] = (
+        "monthly"
+    )
+    select: Annotated[str, Selection] = "*"
+    locations: Locations = ()
+    restart: Annotated[bool, Told("Start over: everything anew. Broken off, it goes on.")] = False
+    wait: Waits = False
+    profile: Profile = None
+
+    def contradiction(self, called: Callable[[str], str] = str) -> str:
+        """As of `Materialize`."""
+        if self.end_date < self.start_date:
+            last, first = called("end_date"), called("start_date")
+            return f"{last} ({self.end_date}) lies before {first} ({self.start_date})"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintenance:
+    """The flow maintenance."""
+
+    profile: Profile = None
+
+    def contradiction(self, called: Callable[[str], str] = str) -> str:
+        """As of `Materialize`."""
+        return ""
+
+
+Asked = Materialize | Backfill | Maintenance
+FLOWS: dict[str, type[Asked]] = {"materialize": Materialize, "backfill": Backfill, "maintenance": Maintenance}
+"""Of the flows that deployments run, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter, as it was declared."""
+
+    name: str
+    kind: object
+    """Its type: ``str``, ``str | None``, ``bool``, ``date``, ``tuple[str, ...]`` or a ``Literal``."""
+    told: Told
+    required: bool
+    default: object
+    """None where it is required."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values that it can have; none where these are not counted."""
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
+
+def parameters_of(declared: type) -> tuple[Parameter, ...]:
+    """What a class of this module declares, in its order."""
+    hints = get_type_hints(declared, include_extras=True)
+    found = []
+    for field in fields(declared):
+        kind, told = get_args(hints[field.name])
+        required = field.default is MISSING
+        found.append(Parameter(field.name, kind, told, required, None if required else field.default))
+    return tuple(found)
