@@ -10,7 +10,7 @@ WORKERS ?= 2
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo test test-fast test-long bench lint lock clean ready ready-cluster ready-long
+.PHONY: help setup setup-spark demo test test-fast test-long bench lint docs lock clean ready ready-cluster ready-long
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,10 +39,16 @@ bench: ready ## whole commands against others that do the same work (ARGS='--onl
 	@$(BIN)/python scripts/class_archive.py
 	@$(BIN)/python scripts/bench.py $(ARGS)
 
-lint: ready ## ruff, mypy (strict) and the import contracts
+lint: ready ## ruff, mypy (strict), the import contracts, and whether the pages that are made are what the code says
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/tables_page.py --check
+	$(BIN)/python scripts/rooms.py --check
+
+docs: ready ## remake the pages that are made: docs/TABLES.md, and the pictures of ARCHITECTURE.md
+	$(BIN)/python scripts/tables_page.py
+	$(BIN)/python scripts/rooms.py
 
 lock: ## remake requirements.lock from requirements.in (needs uv; keeps the pins that still fit)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -29,10 +29,10 @@ def open_meteo_hourly(open_meteo: DataFrame, *, locations: tuple[Location, ...],
 
     open_meteo: location_key, ts_utc, _ingested_at and the variables by their column names.
     """
-    place = {location.key: location for location in locations}
+    configured = {location.key: location for location in locations}
     key = F.col("location_key")
-    latitude = F.coalesce(*[F.when(key == name, F.lit(at.latitude)) for name, at in place.items()])
-    longitude = F.coalesce(*[F.when(key == name, F.lit(at.longitude)) for name, at in place.items()])
+    latitude = F.coalesce(*[F.when(key == name, F.lit(at.latitude)) for name, at in configured.items()])
+    longitude = F.coalesce(*[F.when(key == name, F.lit(at.longitude)) for name, at in configured.items()])
     return open_meteo.withColumns(
         {
             "date_utc": F.to_date("ts_utc"),

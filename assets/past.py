@@ -122,8 +122,8 @@ class BeforeRecords:
             return self._asked[at]
         then = self._explained(asset, key.location, record.code)
         if then is not None and then.location is not None:
-            place = then.location
-            self._asked[at] = self._question(asset, place.latitude, place.longitude)
+            at_then = then.location
+            self._asked[at] = self._question(asset, at_then.latitude, at_then.longitude)
             return self._asked[at]
         said = self._said_by_rows(asset, own).get(key)
         if said is None:
@@ -217,7 +217,7 @@ class BeforeRecords:
         """The versions of scheme 1 that an asset can have been made by, with what they were made of."""
         lists: list[tuple[Location, ...]]
         if by_place:
-            lists = [(place,) for place in self._locations_of(str(location))]
+            lists = [(one,) for one in self._locations_of(str(location))]
         else:
             rows = self._locations_in(asset)
             lists = [self._parameters.locations, *([rows] if rows else [])]
@@ -225,13 +225,13 @@ class BeforeRecords:
         domains += NEVER_SENT if "model_domain" in asset.parameters else []
         for domain in dict.fromkeys(domains):
             parameters, codes = replace(self._parameters, model_domain=domain), self._codes_of(domain)
-            for places in lists:
-                version = self.scheme1.version(asset.key, parameters, location, locations=places)
+            for together in lists:
+                version = self.scheme1.version(asset.key, parameters, location, locations=together)
                 if version is not None:
                     at = location if by_place else None
-                    settings = codes.with_locations(places).settings_part(asset, at)
-                    place = places[0] if by_place else None
-                    yield version, _Explained(f"{SCHEME_1}:{settings}", place)
+                    settings = codes.with_locations(together).settings_part(asset, at)
+                    asked = together[0] if by_place else None
+                    yield version, _Explained(f"{SCHEME_1}:{settings}", asked)
 
     def _versions_by_rows(self, asset: Asset, location: str | None, own: TableState) -> Iterator[str]:
         """The versions of scheme 1 at the coordinates of today, with any domain that rows say."""
@@ -240,11 +240,11 @@ class BeforeRecords:
         except WarehouseError:  # told of their questions
             return
         at = {(one.latitude, one.longitude) for one in self._parameters.locations if one.key == location}
-        places = [one for one in self._locations_of(str(location)) if (one.latitude, one.longitude) in at]
+        asked = [one for one in self._locations_of(str(location)) if (one.latitude, one.longitude) in at]
         for domain in sorted(said.difference(NEVER_SENT)):
             parameters = replace(self._parameters, model_domain=domain)
-            for place in places:
-                version = self.scheme1.version(asset.key, parameters, location, locations=[place])
+            for one in asked:
+                version = self.scheme1.version(asset.key, parameters, location, locations=[one])
                 if version is not None:
                     yield version
 

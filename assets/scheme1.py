@@ -61,7 +61,7 @@ class Scheme1:
             if name == "locations":
                 value = value if locations is None else locations
                 if kept["by_place"] and location is not None:
-                    value = [place for place in value if place.key == location]
+                    value = [one for one in value if one.key == location]
             if name == "row_rules":
                 value = self._rules_of_then(RULED, value)
             lines.append(f"{name} = {json.dumps(_plain(value, kept['parameters'][name]), sort_keys=True)}")

@@ -144,7 +144,7 @@ def main(arguments: list[str], page: Path = PAGE) -> int:
     if not arguments:
         page.write_text(made, encoding="utf-8")
     elif there != made:
-        print(f"{page.name} does not show the rooms of the code: run `python scripts/rooms.py`", file=sys.stderr)
+        print(f"{page.name} does not show the rooms of the code: run `make docs`", file=sys.stderr)
         return 1
     return 0
 

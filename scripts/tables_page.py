@@ -1,4 +1,8 @@
-"""Writes docs/TABLES.md from the contracts, with the limits of the profile ``local``."""
+"""Writes docs/TABLES.md from the contracts, with the limits of the profile ``local``.
+
+python scripts/tables_page.py           writes
+python scripts/tables_page.py --check   exit status 1 where the page is not what the contracts say
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "TABLES.md"
 INTRO = (
     "Every table with its columns, as its contract in `assets/contracts.py` declares them. Timestamps are "
-    "UTC instants, dates UTC days. Limits are those of `config/rules.yml`. Made by `scripts/tables_page.py`; "
-    "do not edit."
+    "UTC instants, dates UTC days. Limits are those of `config/rules.yml`. Made by `make docs`; do not edit."
 )
 
 
@@ -26,13 +29,21 @@ def page() -> str:
     return tables_page({asset.key: named[asset.contract] for asset in CATALOG}, keys, INTRO)
 
 
-def main() -> int:
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+def main(arguments: list[str], file: Path = PAGE) -> int:
+    """Writes the page, or with `--check` only compares it."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python scripts/tables_page.py [--check]", file=sys.stderr)
+        return 2
+    made = page()
+    if not arguments:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(made, encoding="utf-8")
+    elif not file.is_file() or file.read_text(encoding="utf-8") != made:
+        print(f"{file.name} is not what the contracts say: run `make docs`", file=sys.stderr)
+        return 1
     return 0
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

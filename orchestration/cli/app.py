@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from orchestration.cli import changes, deploy, lineage, mending, plans, report, runs, upkeep, verify, watch, worker
+from orchestration.cli import changes, deploy, lineage, mending, new, plans, report, runs, upkeep, verify, watch, worker
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -35,6 +35,7 @@ __all__ = [
     "lineage",
     "main",
     "mending",
+    "new",
     "plans",
     "report",
     "run",

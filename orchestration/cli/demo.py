@@ -29,7 +29,7 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
         workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
         with Live(errors) if errors.is_terminal else Quiet(errors) as listener:
-            summary = materialize(workspace, request, listener, title=f"demo last:{days}")
+            summary = materialize(workspace, request, listener, title=f"demo · last {days} days")
     print_summary(console, summary)
     if not summary.ok:
         return summary.exit_status

@@ -29,6 +29,7 @@ from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
+from orchestration.core.runs.names import run_name
 
 if TYPE_CHECKING:
     from orchestration.core.state.damage import Trouble
@@ -107,9 +108,8 @@ def repair(
         click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
     if made.steps and not yes:
         confirm("Go on?")
-    return max(
-        in_the_way, run_request(workspace, request, f"repair {selection}", "repair", as_json, profile_run, output)
-    )
+    title = f"repair {run_name(selection, days, locations=place_names(locations))}"
+    return max(in_the_way, run_request(workspace, request, title, "repair", as_json, profile_run, output))
 
 
 def check_repair(days: str | None, locations: str, *, refetch: bool, verify: bool, anew: bool) -> None:

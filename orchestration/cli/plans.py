@@ -78,9 +78,9 @@ def plan(
     from orchestration.engine.holes import wanted_request
     from orchestration.reports.holes import not_asked_for
 
-    keys, places = workspace.select(selection), place_names(locations)
-    wanted = wanted_request(workspace, keys, places) if days is None and not force else None
-    request = wanted or workspace.requested(keys, days, places, force=force)
+    keys, names = workspace.select(selection), place_names(locations)
+    wanted = wanted_request(workspace, keys, names) if days is None and not force else None
+    request = wanted or workspace.requested(keys, days, names, force=force)
     status = show_plan(workspace, request, as_json)
     for line in not_asked_for(workspace, keys, request.partitions):
         click.echo(line, err=True)

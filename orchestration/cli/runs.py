@@ -34,6 +34,7 @@ from orchestration.cli.run_profiles import check_profile_run, profile_run_option
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.parameters import Backfill, Materialize
+from orchestration.core.runs.names import title_of
 from resources.prefect.quiet import quiet_prefect
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def materialize(
         return _show_hourly(workspace, request, as_json) if asked.hourly else show_plan(workspace, request, as_json)
     if asked.hourly:
         remember(of_partitions(request.partitions, [one.key for one in workspace.settings.locations]))
-    return run_request(workspace, request, asked.title, "materialize", as_json, profile_run, output, wait=asked.wait)
+    return run_request(
+        workspace, request, title_of(asked), "materialize", as_json, profile_run, output, wait=asked.wait
+    )
 
 
 def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
@@ -144,7 +147,7 @@ def backfill(
     request = request_of(workspace, asked)
     if dry_run:
         return show_plan(workspace, request, as_json)
-    return run_request(workspace, request, asked.title, "backfill", as_json, profile_run, output, wait=asked.wait)
+    return run_request(workspace, request, title_of(asked), "backfill", as_json, profile_run, output, wait=asked.wait)
 
 
 @main.command()

@@ -30,11 +30,12 @@ def start(pool: str | None, limit: int | None, profile: str | None) -> None:
     relative path, the warehouse's too, starts in this folder.
     """
     from orchestration.service.deployments import pool_name
-    from resources.prefect.server import named_api_url
+    from resources.prefect.pools import check_pool
+    from resources.prefect.server import api_to_work_with
 
     settings = served_project().load(profile)
-    named_api_url()
     name = pool or pool_name(settings)
+    check_pool(api_to_work_with(), name)
     os.environ.setdefault("AQI_WORKER_FOLDER", str(Path.cwd()))
     if profile is not None:
         os.environ["AQI_PROFILE"] = str(Path(profile).resolve()) if Path(profile).is_file() else profile

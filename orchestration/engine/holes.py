@@ -48,11 +48,11 @@ def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequenc
     locations: only these; none: all where something is declared.
     """
     workspace.check_locations(locations)
-    places = locations or list(workspace.settings.since)
-    found = read_holes(workspace, keys, None, places) if places else {}
+    names = locations or list(workspace.settings.since)
+    found = read_holes(workspace, keys, None, names) if names else {}
     begins = {at: days.first for at, days in PartitionSet.union_of(of.wanted for of in found.values()).parts}
     today = day_of(workspace.settings.now())
-    begins |= {at: day for at, day in workspace.settings.since.items() if at in places and day == today}
+    begins |= {at: day for at, day in workspace.settings.since.items() if at in names and day == today}
     if not begins or begins.keys() < set(locations):
         return None
     days = (PartitionSet.of(Days.of(first, today), [at]) for at, first in begins.items())

@@ -176,8 +176,8 @@ class Workspace:
     def partitions(self, days: str, locations: Sequence[str] = ()) -> PartitionSet:
         """The partitions of a RANGE at the named places (none named: all). Raises PartitionRangeError."""
         self.check_locations(locations)
-        places = locations or [place.key for place in self.settings.locations]
-        return PartitionSet.of(self.days(days), places)
+        names = locations or [one.key for one in self.settings.locations]
+        return PartitionSet.of(self.days(days), names)
 
     @property
     def a_week(self) -> Days:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from json import JSONDecodeError
 from urllib.parse import urlsplit
 
 from orchestration.core.errors import EnvironmentError_, LakehouseError
@@ -13,14 +12,13 @@ from orchestration.engine.project import Project
 from orchestration.reports.source_health import sources_of
 from resources.hadoop.configuration import HadoopConf
 from resources.machine.addresses import without_secrets
-from resources.machine.proxies import check_way, for_requests, names_a_proxy, settle
+from resources.machine.proxies import check_way, names_a_proxy, settle
 from resources.prefect.client import open_api
 from resources.prefect.home import DATABASE, how_to_look, is_ready, own_home, prefect_version
 from resources.prefect.leases import lease_storage, told_of_leases
+from resources.prefect.reach import SECONDS, version_of, what_is_wrong
 from resources.prefect.server import configured_api_url
 from resources.settings.load import Settings
-
-SECONDS = 5
 
 
 def ways_found(project: Project, settings: Settings) -> str:
@@ -75,17 +73,9 @@ def prefect_found() -> str:
             f"no server is configured: every run brings its own (Prefect {prefect_version()}), with its history in "
             f"{home / DATABASE}{there}; to look: {how_to_look(home)}"
         )
-    import requests
-
-    shown, root = without_secrets(url), url.rstrip("/")
-    try:
-        requests.get(f"{root}/health", timeout=SECONDS, proxies=for_requests(root)).raise_for_status()
-    except (requests.RequestException, ValueError) as error:
-        raise EnvironmentError_(
-            f"{shown} does not answer ({type(error).__name__})",
-            "Start it (prefect server start), or unset PREFECT_API_URL to run without.",
-        ) from error
-    return f"{shown}{_told_of_version(root)}"
+    if wrong := what_is_wrong(url):
+        raise EnvironmentError_(f"{without_secrets(url)} {wrong.what}", wrong.remedy)
+    return f"{without_secrets(url)}{_told_of_version(url)}"
 
 
 def leases_found() -> str:
@@ -98,16 +88,9 @@ def leases_found() -> str:
         return f"the server does not tell where it keeps them ({type(error).__name__})"
 
 
-def _told_of_version(root: str) -> str:
+def _told_of_version(url: str) -> str:
     """Of the server, and of the client where that is another; empty where the server does not tell."""
-    import requests
-
-    try:
-        answer = requests.get(f"{root}/admin/version", timeout=SECONDS, proxies=for_requests(root))
-        found = answer.json() if answer.ok else None
-    except (requests.RequestException, JSONDecodeError, ValueError):
+    found, ours = version_of(url), prefect_version()
+    if not found:
         return ""
-    if not isinstance(found, str) or not found[:1].isdigit() or len(found) > 40:
-        return ""
-    ours = prefect_version()
     return f", Prefect {found}" + ("" if found == ours else f" (this machine's client is {ours})")

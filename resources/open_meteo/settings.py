@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from resources.open_meteo.requests import AUTO, DOMAINS
 from resources.settings.refusals import Refused
 from resources.settings.secret import Address
 from resources.settings.section import Section, an_http_url
+
+NEW_NAME, OLD_NAME = "same_location_degrees", "same_place_degrees"
 
 
 def _an_address(address: Address) -> Address:
@@ -49,7 +52,7 @@ class OpenMeteoSettings(Section):
     base_url: Annotated[Address, AfterValidator(_an_address)] = Address(FREE_URL)
     api_key: SecretStr | None = None
     model_domain: Annotated[str, AfterValidator(a_domain)] = AUTO
-    same_place_degrees: float = Field(0.1, ge=0)
+    same_location_degrees: float = Field(0.1, ge=0)
     max_weight_per_request: float = Field(100, gt=0)
     max_days_per_request: int = Field(92, ge=1)
     attempts: int = Field(5, ge=1)
@@ -62,6 +65,14 @@ class OpenMeteoSettings(Section):
     calls_per_minute: int = Field(600, gt=0)
     calls_per_hour: int = Field(5000, gt=0)
     calls_per_day: int = Field(10000, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_its_old_name(cls, values: object) -> object:
+        """Profiles that say ``same_place_degrees`` go on to work; only they can have it, so it wins."""
+        if not isinstance(values, Mapping) or OLD_NAME not in values:
+            return values
+        return {key: value for key, value in values.items() if key != OLD_NAME} | {NEW_NAME: values[OLD_NAME]}
 
     @model_validator(mode="after")
     def _a_key_where_it_belongs(self) -> Self:

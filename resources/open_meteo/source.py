@@ -102,10 +102,10 @@ class OpenMeteo:
         return {"ts_utc": "time"} | {column: name for name, column in self._variables.items()}
 
     def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[Request]:
-        places = [place for place in locations if place.key in wanted.locations]
-        days = {place.key: wanted.days_of(place.key).pieces for place in places}
+        asked = [one for one in locations if one.key in wanted.locations]
+        days = {one.key: wanted.days_of(one.key).pieces for one in asked}
         limits = (self._settings.max_weight_per_request, self._settings.max_days_per_request)
-        planned = plan_requests(days, places, tuple(self._variables), *limits)
+        planned = plan_requests(days, asked, tuple(self._variables), *limits)
         return [replace(one, domain=self._settings.model_domain, optional=self._optional) for one in planned]
 
     def alone(self, request: Request, location: Location) -> Request:
@@ -143,9 +143,9 @@ class OpenMeteo:
 
     def asked_then(self, request: Mapping[str, Any], location: str) -> Question:
         asked = described_request(request)
-        for place in asked.locations:
-            if place.key == location:
-                return _question(str(request["domain"]), asked.variables, place)
+        for one in asked.locations:
+            if one.key == location:
+                return _question(str(request["domain"]), asked.variables, one)
         raise SourceNonsense(f"{asked} did not ask about {location}")
 
     def _answers(self, answers: Sequence[PlaceAnswer]) -> list[Answer]:
@@ -180,7 +180,7 @@ class OpenMeteo:
         return _question(domain_in_records(self._settings.model_domain), self._variables, location)
 
     def difference(self, location: str, then: Question, now: Question) -> str:
-        """Another domain, coordinates that moved by more than ``same_place_degrees``, a variable never asked for."""
+        """Another domain, coordinates that moved by more than ``same_location_degrees``, a variable never asked for."""
         asked, configured = domain_asked(then.domain), domain_asked(now.domain)
         if asked != configured:
             return f"asked for with the domain {asked}, configured is {configured}"  # of all locations alike
@@ -193,7 +193,7 @@ class OpenMeteo:
         return f"{', '.join(never)} was never asked for at {location}" if never else ""
 
     def is_elsewhere(self, then: Question, now: Question) -> bool:
-        return distance(then, now) > self._settings.same_place_degrees + ROUNDING
+        return distance(then, now) > self._settings.same_location_degrees + ROUNDING
 
 
 def _question(domain: str, variables: Iterable[str], location: Location) -> Question:

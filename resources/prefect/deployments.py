@@ -29,12 +29,12 @@ from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PrefectApi, open_api, wrong_answer
 from resources.prefect.leases import lease_storage, told_of_leases
-from resources.prefect.server import named_api_url
+from resources.prefect.pools import POOL_TYPE
+from resources.prefect.reach import ENDS_WITH, GIVE_A_KEY
+from resources.prefect.server import api_to_work_with
 
-POOL_TYPE = "process"
 CLIENT_RETRIES = 4
 """Of requests that a busy server puts off (503); one that nobody takes is not repeated."""
-ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
 API_NAMES = {
     "parameter_schema": "parameter_openapi_schema",
     "pool": "work_pool_name",
@@ -46,34 +46,28 @@ API_NAMES = {
 
 @contextmanager
 def connect() -> Iterator[DeploymentServer]:
-    """The configured server. Raises UsageError where none is, or it refuses the key; RunError where it fails."""
-    url = named_api_url()
-    from httpx import HTTPStatusError, InvalidURL, RequestError
+    """The configured server. Raises UsageError where none is, or none to work with, before any work; RunError where it
+    fails later."""
+    shown = without_secrets(api_to_work_with())
+    from httpx import HTTPStatusError, RequestError
     from pydantic import ValidationError
 
-    shown = without_secrets(url)
     try:
         with open_api(retries=CLIENT_RETRIES) as api:
             yield DeploymentServer(api)
     except HTTPStatusError as error:
-        status, what = error.response.status_code, wrong_answer(error)
-        if status in (401, 403):
-            refused = "refuses the key" if status == 401 else f"forbids {what.partition(' to ')[2]}"
-            raise UsageError(
-                f"Prefect's server at {shown} {refused} ({status})",
-                "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own).",
-            ) from None
+        what = wrong_answer(error)
+        if error.response.status_code in (401, 403):
+            forbidden = what.partition(" to ")[2]
+            raise UsageError(f"Prefect's server at {shown} forbids {forbidden}", GIVE_A_KEY) from None
         raise RunError(f"{shown} answers {what}: {_detail(error)}", ENDS_WITH) from None
     except RequestError as error:
         raise RunError(
-            f"Prefect's server at {shown} does not answer ({type(error).__name__})",
-            "Start it with `prefect server start`, or correct PREFECT_API_URL.",
+            f"Prefect's server at {shown} does not answer any more ({type(error).__name__})",
+            "Call the command again when it does: what is done stays.",
         ) from None
     except (JSONDecodeError, ValidationError):
         raise RunError(f"{shown} does not answer as Prefect's API does", ENDS_WITH) from None
-    except InvalidURL as error:
-        why = "" if "@" in url else f" ({error})"  # it may repeat a part of a password
-        raise UsageError(f"PREFECT_API_URL is no address{why}", ENDS_WITH) from None
 
 
 class DeploymentServer:

@@ -22,7 +22,7 @@ from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.machine.ports import free_ports
 from resources.machine.processes import end_with_parent
-from resources.machine.proxies import for_requests, names_a_proxy, settle
+from resources.machine.proxies import for_requests, settle
 from resources.prefect.client import what_failed
 from resources.prefect.home import (
     DATABASE,
@@ -33,6 +33,7 @@ from resources.prefect.home import (
     set_in_environment,
     settings_as_before,
 )
+from resources.prefect.reach import check_reachable
 
 READY_SECONDS = 90
 LOG_BYTES = 1 << 20
@@ -114,14 +115,19 @@ def named_api_url() -> str:
 
 
 def check_api() -> None:
-    """Raises EnvironmentError_ where Prefect's client has no way to the API that is named, and where a folder is named
-    for our own server whose database is of another Prefect; before any work."""
-    if not os.environ.get("PREFECT_HOME") and not names_a_proxy(os.environ):
-        return  # without looking for an API, which may take long
+    """Raises EnvironmentError_ where the API that is named cannot be worked with (see ``check_reachable``), and where a
+    folder is named for our own server whose database is of another Prefect; before any work."""
     if url := configured_api_url():
-        settle(url)
-    else:
+        check_reachable(url)
+    elif os.environ.get("PREFECT_HOME"):
         is_ready(own_home())
+
+
+def api_to_work_with() -> str:
+    """The API that Prefect's own settings name. Raises UsageError where there is none, or none to work with."""
+    url = named_api_url()
+    check_reachable(url)
+    return url
 
 
 class EmbeddedServer:

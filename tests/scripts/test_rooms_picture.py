@@ -13,7 +13,7 @@ BEGIN = "<!-- picture: small, made by scripts/rooms.py -->"
 
 
 def test_the_page_shows_the_rooms_of_the_code() -> None:
-    assert main(["--check"]) == 0, "run `python scripts/rooms.py`"
+    assert main(["--check"]) == 0, "run `make docs`"
 
 
 def test_a_page_that_says_something_else_is_refused_and_drawn_anew(
@@ -26,7 +26,7 @@ def test_a_page_that_says_something_else_is_refused_and_drawn_anew(
     other = drawn.replace("flowchart TB", "flowchart TB\n    cellar", 1)
     page.write_text(other, encoding="utf-8")
     assert main(["--check"], page) == 1
-    assert "run `python scripts/rooms.py`" in capsys.readouterr().err
+    assert "run `make docs`" in capsys.readouterr().err
     assert page.read_text(encoding="utf-8") == other
     assert main([], page) == 0
     assert page.read_text(encoding="utf-8") == drawn

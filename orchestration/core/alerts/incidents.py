@@ -284,11 +284,11 @@ class _Fold:
     ) -> None:
         """Told anew when a place is concerned that was not told in this incident. about: the text; new places first."""
         known = self._incidents.get(key)
-        told = () if known is None else known.places
+        told = () if known is None else known.locations
         new = tuple(place for place in places if place not in told)
         text = _clean(about(()))
         self._open_once(key, kind, title, lambda: text)
-        now = replace(self._incidents[key], text=text, last=self._seen.at, places=(*told, *new))
+        now = replace(self._incidents[key], text=text, last=self._seen.at, locations=(*told, *new))
         self._incidents[key] = now
         if known is not None and new:
             text = _clean(about(new))

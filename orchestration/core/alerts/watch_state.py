@@ -60,9 +60,9 @@ EVENTS = frozenset(Event)
 class Incident:
     """Something that is wrong. key: one per deployment, asset or source. since: when it began.
 
-    last: the newest evidence of it. told: the kinds that people know of. places: likewise, of a table that lies behind
-    or lacks values. runs: by id the end that was seen, of the newest runs that did not complete: Prefect may yet give
-    them another. partitions: that have lacked values since it began.
+    last: the newest evidence of it. told: the kinds that people know of. locations: likewise, of a table that lies
+    behind or lacks values. runs: by id the end that was seen, of the newest runs that did not complete: Prefect may
+    yet give them another. partitions: that have lacked values since it began.
     """
 
     key: str
@@ -72,7 +72,7 @@ class Incident:
     since: datetime
     last: datetime
     told: tuple[Kind, ...]
-    places: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
@@ -81,6 +81,7 @@ class Incident:
     def to_json(self) -> dict[str, Any]:
         said = asdict(replace(self, unmade={}))
         unmade = {asset: partitions.to_json() for asset, partitions in self.unmade.items()}
+        said["places"] = said.pop("locations")  # a name on disk
         return {**said, "since": self.since.isoformat(), "last": self.last.isoformat(), "unmade": unmade}
 
     @classmethod

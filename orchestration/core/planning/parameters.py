@@ -56,11 +56,6 @@ class Materialize:
     wait: Waits = False
     profile: Profile = None
 
-    @property
-    def title(self) -> str:
-        """What the run is called."""
-        return f"{self.selection} {'hourly' if self.hourly else self.partitions or ''}".strip()
-
     def contradiction(self, called: Callable[[str], str] = str) -> str:
         """What does not go together, as a sentence; empty where all does.
 
@@ -86,11 +81,6 @@ class Backfill:
     restart: Annotated[bool, Told("Start over: everything anew. Broken off, it goes on.")] = False
     wait: Waits = False
     profile: Profile = None
-
-    @property
-    def title(self) -> str:
-        """What the run is called."""
-        return f"{self.select} {self.start_date}..{self.end_date} {self.chunk_mode}"
 
     def contradiction(self, called: Callable[[str], str] = str) -> str:
         """As of `Materialize`."""

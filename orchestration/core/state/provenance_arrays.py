@@ -231,7 +231,7 @@ class _Said:
         offset = np.array([0 if isinstance(one, str) else one for one in flat], dtype=np.int64)[inside]
         number = np.where((number < 0) & (columns.location[self.own] < 0), numbers["null"], number)
         locations = tuple(sorted({*columns.locations, *(key.location for key in keys if key.day)}))
-        at = {location: place for place, location in enumerate(locations)}
+        at = {location: number for number, location in enumerate(locations)}
         new = np.array([*(at[one] for one in columns.locations), -1], dtype=np.int64)
         own = new[columns.location[self.own]] * A_LOCATION + columns.day[self.own] + offset
         by_text = [at[key.location] * A_LOCATION + key.day if key.day else n - len(keys) for n, key in enumerate(keys)]

@@ -42,6 +42,9 @@ from resources.machine import crash_points
 from resources.machine.package import package_version
 from resources.raw.renames import Renamed
 
+LOCATION = "place"
+"""What a rename that was begun calls what is known of its location: a name on disk, which older versions wrote."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableRename:
@@ -60,7 +63,7 @@ class TableRename:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """still_named: places in the configuration that name the old key. resumed: whether it was begun before."""
+    """still_named: where the configuration names the old key. resumed: whether it was begun before."""
 
     old: str
     new: str
@@ -181,11 +184,11 @@ def _keys_of(workspace: Workspace, asset: Asset, state: TableState) -> set[str]:
 
 
 def still_named(workspace: Workspace, key: str) -> tuple[str, ...]:
-    """The places of the configuration that name a location."""
+    """Where the configuration names a location."""
     found = ["locations"] if key in [place.key for place in workspace.settings.locations] else []
     for name, deployment in workspace.settings.deployments.items():
-        places = None if deployment is None else deployment.parameters.get("locations")
-        named = [one.strip() for one in places.split(",")] if isinstance(places, str) else list(places or [])
+        said = None if deployment is None else deployment.parameters.get("locations")
+        named = [one.strip() for one in said.split(",")] if isinstance(said, str) else list(said or [])
         found += [f"deployments.{name}.parameters.locations"] if key in named else []
     return tuple(found)
 
@@ -201,7 +204,9 @@ def run_rename(
         begun = pending.read()
         if begun is None:
             versions = {key: state.version for key, state in tables.items()}
-            begun = PendingChange(command(old, new), run_id, tuple(tables), versions, {"place": _place(workspace, old)})
+            begun = PendingChange(
+                command(old, new), run_id, tuple(tables), versions, {LOCATION: _place(workspace, old)}
+            )
             pending.begin(begun)
         crash_points.reach("rename-begun")
         before = {
@@ -395,6 +400,6 @@ class _Renaming:
         return [configured, back, self._workspace.history.locations_in(asset)]
 
     def _places(self) -> list[Location]:
-        kept = self._begun.details.get("place")
+        kept = self._begun.details.get(LOCATION)
         first = [location_of(kept)] if kept else []
         return first + [place for place in self._workspace.history.places_of(self._old) if place not in first]

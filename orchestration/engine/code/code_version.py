@@ -79,7 +79,7 @@ class CodeVersions:
         for name in asset.parameters:
             value = getattr(self._parameters, name)
             if name == "locations" and location is not None:
-                value = tuple(place for place in value if place.key == location)
+                value = tuple(one for one in value if one.key == location)
             values[name] = _counts(value, used[name])
         settings = {"mappings": [self._mapping(mapping) for mapping in asset.upstream], "parameters": values}
         return _digest(json.dumps(settings, default=_plain, sort_keys=True))

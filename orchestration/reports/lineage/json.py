@@ -209,14 +209,14 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
 
 
 def _answer(found: Audited, hop: AuditHop, made: Made, answer: Answer) -> dict[str, Any]:
-    place = found.place_of(hop.asset.key, made.partition, answer)
+    kept = found.kept_as(hop.asset.key, made.partition, answer)
     return {
         "asked": answer.asked or None,
         "digest": answer.digest,
         "forced": answer.forced,
         "hours": None if answer.hours is None else _hours(answer.hours),
         "question": _question(hop.question_of(made, answer)),
-        "kept": {"path": place.path, "sha256": place.digest, "run_id": place.run_id} if place.path else None,
+        "kept": {"path": kept.path, "sha256": kept.digest, "run_id": kept.run_id} if kept.path else None,
     }
 
 

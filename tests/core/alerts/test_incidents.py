@@ -218,7 +218,7 @@ def test_a_place_that_falls_behind_later_is_told_once_in_an_incident() -> None:
     [incident] = fold(lags("vinh"), state=state)[0].incidents.values()
     assert incident.text.startswith("vinh: ")
     assert "hue" not in incident.text
-    assert (incident.title, incident.places) == (title, ("hue", "vinh", "place-00"))
+    assert (incident.title, incident.locations) == (title, ("hue", "vinh", "place-00"))
 
 
 @dataclass(frozen=True)

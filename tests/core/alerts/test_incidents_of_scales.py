@@ -35,7 +35,7 @@ def test_it_is_told_once_and_ends_by_itself() -> None:
         "This ends by itself when the newest days follow one scale: in two weeks, or when the others have it too.",
     ]
     [incident] = state.incidents.values()
-    assert (incident.key, incident.kind, incident.places) == (f"scale:{LEVELS}", Kind.SCALE, ("hue",))
+    assert (incident.key, incident.kind, incident.locations) == (f"scale:{LEVELS}", Kind.SCALE, ("hue",))
     assert WatchState.from_json(state.to_json()) == state
     state, messages = fold(seen(), state=state)
     assert [(one.event, one.title) for one in messages] == [

@@ -48,10 +48,10 @@ def august(*numbers: int) -> PartitionSet:
 MONTH = august(*range(32))
 
 
-def flags(masks: Mapping[int, int], place: str = "hanoi") -> FlaggedHours:
-    """Flagged hours at ``place``, by number of the day; a day that is not named is absent."""
+def flags(masks: Mapping[int, int], name: str = "hanoi") -> FlaggedHours:
+    """Flagged hours at the location ``name``, by number of the day; a day that is not named is absent."""
     known = {day(number): mask for number, mask in masks.items()}
-    return lambda location, of: known.get(of, 0) if location == place else 0
+    return lambda location, of: known.get(of, 0) if location == name else 0
 
 
 # --- Identity and AllPartitions -------------------------------------------------------------------

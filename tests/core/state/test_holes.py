@@ -22,7 +22,7 @@ FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
 NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)
 TODAY = NOW.date()
 DAILY = DailyByLocation()
-LOCATIONS = ("hue", "vinh")
+NAMES = ("hue", "vinh")
 
 
 def asset(key: str, *upstream: PartitionMapping, source: str = "", scheme: PartitionScheme | None = DAILY) -> Asset:
@@ -51,7 +51,7 @@ def found(
     since: dict[str, date] | None = None,
     first_day: date = date.min,
     values_from: date = date.min,
-    locations: Iterable[str] = LOCATIONS,
+    locations: Iterable[str] = NAMES,
 ) -> dict[str, Holes]:
     feed = list(feed)
     tables = {FEED: table(feed), CLEAN: table(feed if clean is None else clean)}
@@ -179,10 +179,10 @@ def test_against_counting_days(
         first_day=day(first),
         values_from=day(values),
     )
-    makeable = {PartitionKey(day(number), name) for name in LOCATIONS for number in range(60)}
+    makeable = {PartitionKey(day(number), name) for name in NAMES for number in range(60)}
     for key, present in ((FEED, set(feed)), (CLEAN, set(cleaned))):
         missing, gaps = set[PartitionKey](), set[PartitionKey]()
-        for name in LOCATIONS:
+        for name in NAMES:
             own = {one.day for one in present if one.location == name and one.day}
             known = [one.day for one in {*feed, *(present if key == CLEAN else ())} if one.location == name and one.day]
             for number in range(60):
@@ -210,7 +210,7 @@ def test_what_is_made_of_two_sources_is_wanted_from_where_both_have_values() -> 
         ({"api": date(2025, 8, 12), "sms": date(2025, 8, 17)}, {}),
         ({}, {"api": date(2025, 8, 12), "sms": date(2025, 8, 17)}),
     ):
-        wanted = Wanted(NOW, {"vinh": date(2025, 8, 1)}, frozenset(LOCATIONS), first_days, values_from)
+        wanted = Wanted(NOW, {"vinh": date(2025, 8, 1)}, frozenset(NAMES), first_days, values_from)
         of = holes(lake, tables, wanted)
         assert of[FEED].wanted == keys(*at("vinh", *august(*range(12, 20))))
         assert of[both].wanted == keys(*at("vinh", *august(17, 18, 19)))

@@ -36,11 +36,11 @@ class Uneven(DailyByLocation):
 
 
 FIRST = date(2025, 8, 1)
-LOCATIONS = ("hanoi", "hue", "vinh")
+NAMES = ("hanoi", "hue", "vinh")
 FEED_BY_UNEVEN_DAYS = replace(HOURLY, partitions=Uneven())
 LABELS = asset("gold.labels", Identity(PLACES), dated=False)
 ASSETS = (*[HOURLY] * 6, *[clean, hours, runs] * 2, places, LABELS, FEED_BY_UNEVEN_DAYS)
-KEYS = [PartitionKey(FIRST + timedelta(number), at) for at in LOCATIONS for number in range(9)]
+KEYS = [PartitionKey(FIRST + timedelta(number), at) for at in NAMES for number in range(9)]
 
 
 class History:
@@ -88,7 +88,7 @@ def moved(record: PartitionRecord, key: PartitionKey) -> PartitionRecord:
 
 def _beside(text: str, key: PartitionKey) -> str:
     one = PartitionKey.parse(text)
-    if one.day is None or one.location != LOCATIONS[0] or key.day is None:
+    if one.day is None or one.location != NAMES[0] or key.day is None:
         return text
     return str(PartitionKey(key.day + (one.day - FIRST), key.location))
 
@@ -127,7 +127,7 @@ def records(draw: st.DrawFn, of: Asset) -> PartitionRecord:
         draw(st.sampled_from([24, 0, 23])),
         draw(fingerprints),
         inputs,
-        draw(mostly("c", "old", f"same at {LOCATIONS[0]}", f"same at {LOCATIONS[1]}")),
+        draw(mostly("c", "old", f"same at {NAMES[0]}", f"same at {NAMES[1]}")),
         draw(contracts),
         also=draw(st.sampled_from([{}, {}, {"k1": "gggg"}, {"k1": "hhhh", "k2": "ffff"}])),
         at=draw(moments),
@@ -183,7 +183,7 @@ def worlds(draw: st.DrawFn) -> tuple[Asset, dict[str, TableState], Current]:
 
 asked_for = st.sampled_from(
     [
-        PartitionSet.of(Days.of(FIRST, FIRST + timedelta(8)), [*LOCATIONS, "nowhere"]) | PartitionSet.null(),
+        PartitionSet.of(Days.of(FIRST, FIRST + timedelta(8)), [*NAMES, "nowhere"]) | PartitionSet.null(),
         PartitionSet.of(Days.of(FIRST + timedelta(2), FIRST + timedelta(5)), ["hue"]),
         PartitionSet.from_keys(KEYS[::2]),
         PartitionSet.empty(),

@@ -56,9 +56,9 @@ class History:
         return "moved" if record.question == "old" else ""
 
 
-LOCATIONS = ("hanoi", "hue", "vinh")
-KEYS = [PartitionKey(date(2025, 8, 1) + timedelta(number), at) for at in LOCATIONS for number in range(6)]
-NOW = replace(CURRENT, history=History(), configured=frozenset(LOCATIONS[1:]))
+NAMES = ("hanoi", "hue", "vinh")
+KEYS = [PartitionKey(date(2025, 8, 1) + timedelta(number), at) for at in NAMES for number in range(6)]
+NOW = replace(CURRENT, history=History(), configured=frozenset(NAMES[1:]))
 ASSETS = [clean, replace(clean, parameters=("locations",)), asset(FEED, source="api"), asset(PLACES, dated=False)]
 
 

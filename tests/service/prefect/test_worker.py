@@ -65,7 +65,7 @@ def test_hourly_runs_start_by_themselves_and_runs_by_hand_complete(
     one.server.call("PATCH", f"/deployments/{hourly}", {"paused": True})
     (first,) = ended()
     assert first["created_by"]["type"] == "SCHEDULE"
-    assert (first["state"]["type"], first["state"]["message"]) == ("COMPLETED", "58 partitions written by 10 steps")
+    assert (first["state"]["type"], first["state"]["message"]) == ("COMPLETED", "58 partitions of 10 tables written")
     tasks = one.task_runs(first["id"])
     assert len(tasks) == TASKS and {task["state"]["type"] for task in tasks} == {"COMPLETED"}
     assert one.tables() == undisturbed
@@ -74,7 +74,7 @@ def test_hourly_runs_start_by_themselves_and_runs_by_hand_complete(
     assert one.ended(again) == ("COMPLETED", "nothing new")
     assert one.task_runs(again) == []
     by_hand = one.start_run("backfill", start_date="2025-09-01", end_date="2025-09-02", chunk_mode="daily")
-    assert one.ended(by_hand) == ("COMPLETED", "36 partitions written by 7 steps")
+    assert one.ended(by_hand) == ("COMPLETED", "36 partitions of 7 tables written")
     wrong = one.start_run("everything", partitions="yesterday")
     state, message = one.ended(wrong)
     assert state == "FAILED" and "yesterday" in message
@@ -148,7 +148,7 @@ def test_a_server_that_is_away_in_mid_run(site: Callable[..., Site], undisturbed
     with one.held(run):
         one.server.stop()
         one.server.start()
-    assert one.ended(run) == ("COMPLETED", "58 partitions written by 10 steps")
+    assert one.ended(run) == ("COMPLETED", "58 partitions of 10 tables written")
     wait_until(lambda: len(one.task_runs(run)) == TASKS, 30, lambda: one.task_runs(run))
     assert {task["state"]["type"] for task in one.task_runs(run)} == {"COMPLETED"}
     assert one.tables() == undisturbed

@@ -22,7 +22,7 @@ RAW = "_aqi/raw"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KeptAnswer:
     """Where a kept answer lies. path: below the warehouse, empty where it is gone. digest: SHA-256 of its body. run_id:
     of the run that got it."""
 
@@ -36,11 +36,11 @@ class Audited:
     """An audit, and by asset, partition, moment and digest where the answers lie. notes: what is broken."""
 
     audit: Audit
-    places: Mapping[tuple[str, PartitionKey, str, str], Place]
+    kept: Mapping[tuple[str, PartitionKey, str, str], KeptAnswer]
     notes: tuple[str, ...] = ()
 
-    def place_of(self, asset: str, partition: PartitionKey, answer: Answer) -> Place:
-        return self.places.get((asset, partition, answer.asked, answer.digest), Place())
+    def kept_as(self, asset: str, partition: PartitionKey, answer: Answer) -> KeptAnswer:
+        return self.kept.get((asset, partition, answer.asked, answer.digest), KeptAnswer())
 
 
 def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> Audited:
@@ -61,19 +61,19 @@ def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, loca
     if not audit.hops:
         raise _nothing_recorded(workspace, asset.key, partition)
     looked = [_look(workspace, hop) for hop in audit.hops if hop.asset.source is not None]
-    places = {at: place for found, _ in looked for at, place in found.items()}
-    return Audited(audit, places, tuple(note for _, notes in looked for note in notes))
+    kept = {at: answer for found, _ in looked for at, answer in found.items()}
+    return Audited(audit, kept, tuple(note for _, notes in looked for note in notes))
 
 
 def _nothing_recorded(workspace: Workspace, key: str, partition: PartitionKey) -> UsageError:
     """With the reason that status has, where that knows more than that it is missing."""
     from orchestration.reports.status import read_status
 
-    what, days, places, wanted = key, None, [], ""
+    what, days, names, wanted = key, None, [], ""
     if partition.day is not None and partition.location is not None:
-        what, days, places = f"{key} {partition}", str(partition.day), [partition.location]
+        what, days, names = f"{key} {partition}", str(partition.day), [partition.location]
         wanted = f" --partitions {days} --locations {partition.location}"
-    reason = next((one.reason for one in read_status(workspace, [key], days, places)), "") or "never made"
+    reason = next((one.reason for one in read_status(workspace, [key], days, names)), "") or "never made"
     return UsageError(f"nothing is recorded of {what}: {reason}", f"aqi materialize '+{key}'{wanted}")
 
 
@@ -87,20 +87,20 @@ def _the_one(workspace: Workspace, key: str, days: str | None, locations: Sequen
         raise UsageError(f"{key} has partitions: say which", "Add --partitions, for instance --partitions 2025-08-08.")
     table = workspace.states([key]).get(key)
     workspace.check_locations(locations, () if table is None else table.present.locations)
-    places = locations or [place.key for place in workspace.settings.locations]
-    asked = asset.asked_by(PartitionSet.of(workspace.days(days), places))
+    names = locations or [one.key for one in workspace.settings.locations]
+    asked = asset.asked_by(PartitionSet.of(workspace.days(days), names))
     if len(asked) != 1:
         raise UsageError(
             f"--partitions asks what one partition was made from, and these are {len(asked)} ({asked})",
             "Name one day and one location, for instance --partitions "
-            f"{asked.days.first if asked else '2025-08-08'} --locations {asked.locations[0] if asked else places[0]}.",
+            f"{asked.days.first if asked else '2025-08-08'} --locations {asked.locations[0] if asked else names[0]}.",
         )
     return next(iter(asked))
 
 
 def _look(
     workspace: Workspace, hop: AuditHop
-) -> tuple[dict[tuple[str, PartitionKey, str, str], Place], tuple[str, ...]]:
+) -> tuple[dict[tuple[str, PartitionKey, str, str], KeptAnswer], tuple[str, ...]]:
     """Where the answers lie of which a fetched asset's rows are. An answer is known by its moment; where several were
     asked for at the same, by what it says of the partition."""
     key = hop.asset.key
@@ -113,7 +113,7 @@ def _look(
         by_moment.setdefault(file.asked, []).append(file)
     read: dict[str, Mapping[str, Sent]] = {}
     notes = [f"the raw answer {path} is broken" for path in found.broken]
-    places = {}
+    kept = {}
     for made in hop.made:
         for answer in made.answers:
             files = [file for file in by_moment.get(answer.asked, ()) if made.partition in file.partitions]
@@ -121,9 +121,10 @@ def _look(
                 files = [file for file in files if _says(workspace, file, made.partition, answer.digest, read, notes)]
             if files:
                 at = f"{RAW}/{files[0].path}"
-                place = Place(at, files[0].digest, files[0].run_id)
-                places[(key, made.partition, answer.asked, answer.digest)] = place
-    return places, tuple(notes)
+                kept[(key, made.partition, answer.asked, answer.digest)] = KeptAnswer(
+                    at, files[0].digest, files[0].run_id
+                )
+    return kept, tuple(notes)
 
 
 def _says(

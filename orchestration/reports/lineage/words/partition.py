@@ -9,7 +9,7 @@ from orchestration.core.lineage.audit import AuditHop, Consulted, Made
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.freshness import State
 from orchestration.core.state.partition_record import Answer, Question
-from orchestration.reports.lineage.facts.partition import Audited, Place
+from orchestration.reports.lineage.facts.partition import Audited, KeptAnswer
 from orchestration.reports.lineage.words.ink import styled
 
 SHOWN = 5
@@ -120,27 +120,27 @@ def _changed(one: Consulted) -> str:
 
 def _answers(found: Audited, hop: AuditHop, made: Sequence[Made]) -> Iterator[str]:
     """A line per answer that owns hours, the first asked for first; of many partitions once."""
-    owners: dict[tuple[str, bool, Place], list[tuple[Made, Answer]]] = {}
+    owners: dict[tuple[str, bool, KeptAnswer], list[tuple[Made, Answer]]] = {}
     for one in made:
         for answer in one.answers:
-            place = found.place_of(hop.asset.key, one.partition, answer)
-            owners.setdefault((answer.asked, answer.forced, place), []).append((one, answer))
+            kept = found.kept_as(hop.asset.key, one.partition, answer)
+            owners.setdefault((answer.asked, answer.forced, kept), []).append((one, answer))
     if not owners:
         moments = sorted({one.record.as_of for one in made if one.record.as_of})
         last = f", asked at {moments[-1]}" if moments else ""
         yield f"{hop.asset.source}{last}: of no answer it is recorded that it owns rows"
     ordered = sorted(owners.items(), key=lambda item: item[0])
-    for (asked, forced, place), several in ordered[:SHOWN] if len(ordered) > SHOWN + 1 else ordered:
+    for (asked, forced, kept), several in ordered[:SHOWN] if len(ordered) > SHOWN + 1 else ordered:
         yield (
             f"{hop.asset.source}, asked at {asked or 'a moment that is not recorded'}{', forced' if forced else ''}: "
             + (f"owns {_owned(several)}")
         )
-        yield f"  {_lies(place, asked)}"
+        yield f"  {_lies(kept, asked)}"
         questions = dict.fromkeys(hop.question_of(one, answer) for one, answer in several)
         yield from (f"  asked for {_question(one)}" for one in questions if one is not None)
     if len(ordered) > SHOWN + 1:
         rest = ordered[SHOWN:]
-        gone = sum(not place.path for (_, _, place), _ in rest)
+        gone = sum(not kept.path for (_, _, kept), _ in rest)
         yield f"… and {len(rest)} more answers{f', {gone} of them gone' if gone else ''} (all of them: --format json)"
     turned = sum(one.hours.bit_count() for each in made for one in each.turned_away)
     if turned:
@@ -168,9 +168,9 @@ def hours_in_words(mask: int) -> str:
     return ", ".join(f"{first:02}" if first == last else f"{first:02}–{last:02}" for first, last in pieces)
 
 
-def _lies(place: Place, asked: str) -> str:
-    if place.path:
-        return f"kept in {place.path}, SHA-256 {place.digest}"
+def _lies(kept: KeptAnswer, asked: str) -> str:
+    if kept.path:
+        return f"kept in {kept.path}, SHA-256 {kept.digest}"
     return styled("it is gone" if asked else "it was made before answers were kept", "yellow")
 
 

@@ -1,0 +1,46 @@
+"""The work pools of a Prefect server, for whoever is to work in one.
+
+Prefect's own worker makes the pool that it is told of, where there is none: one that is misspelt waits for ever.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from orchestration.core.errors import RunError, UsageError
+from resources.machine.addresses import without_secrets
+from resources.prefect.client import open_api, what_failed
+
+POOL_TYPE = "process"
+"""That of the pools that are ours: each run is a process of its own."""
+NAMED = 5
+"""So many pools are named at the most where none is nearer than others."""
+
+
+def check_pool(url: str, name: str) -> None:
+    """Raises UsageError where the server at ``url`` has no work pool of that name, or one of another kind; RunError
+    where it fails."""
+    try:
+        with open_api(url) as api:
+            kinds = {item["name"]: item["type"] for item in api.all("/work_pools/filter", {})}
+    except Exception as error:
+        if not (wrong := what_failed(error)):
+            raise
+        raise RunError(f"Prefect's server at {without_secrets(url)} {wrong}", "Call the command again.") from None
+    if name not in kinds:
+        raise UsageError(f"there is no work pool {name!r} at {without_secrets(url)}", _nearest(name, list(kinds)))
+    if kinds[name] != POOL_TYPE:
+        raise UsageError(
+            f"the work pool {name!r} is of type {kinds[name]}, and this worker runs processes",
+            f"Name one of type {POOL_TYPE}.",
+        )
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    made = "`aqi deploy --all` makes those of the configuration"
+    if near := get_close_matches(name, known, n=3):
+        return f"Did you mean {' or '.join(map(repr, near))}? Else {made}."
+    if not known:
+        return f"There is none yet: {made}."
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    return f"There are {', '.join(sorted(known)[:NAMED])}{more}; {made}."

@@ -1,0 +1,173 @@
+"""Whether the Prefect server that is named can be worked with: asked before any work, in one request.
+
+What is secret in an address is in no message. Prefect is imported only where that one request does not go well: then
+its own client, with all of its settings, has the last word.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from json import JSONDecodeError
+from urllib.parse import urlsplit
+
+import requests
+
+from orchestration.core.errors import EnvironmentError_
+from resources.machine.addresses import without_secrets
+from resources.machine.proxies import for_requests, settle
+from resources.prefect.client import open_api, wrong_answer
+from resources.prefect.home import prefect_version
+
+SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
+"""Of Prefect's own client, for a server that is busy."""
+RETRIES = 2
+VERSION = "/admin/version"
+ON_CLOUD = "/flows/count"
+"""What Prefect Cloud, whose version nobody has to know, answers to who has a key."""
+ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
+GIVE_A_KEY = "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own)."
+_CERTIFICATE, _NO_TLS = "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a server, as the end of a sentence that begins with its address, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+def check_reachable(url: str) -> None:
+    """Raises EnvironmentError_ where the API at ``url`` does not answer, is not Prefect's, does not take the key, or is
+    of a version that this Prefect cannot work with; and where there is no way to it."""
+    settle(url)
+    if wrong := what_is_wrong(url):
+        raise EnvironmentError_(f"Prefect's server at {without_secrets(url)} {wrong.what}", wrong.remedy)
+
+
+def what_is_wrong(url: str) -> Wrong | None:
+    """What keeps the API at ``url`` from being worked with; None where nothing does."""
+    if is_cloud(url):
+        return _by_prefect(url)
+    try:
+        found = _asked(url)
+    except requests.exceptions.SSLError:
+        return _by_prefect(url)  # it may trust, or be told to trust, others
+    except requests.ConnectionError as error:  # of requests, and so are its kinds: nobody is there
+        return _away(type(error).__name__)
+    except (requests.RequestException, ValueError):
+        return _by_prefect(url)
+    return _of_version(found) if _is_version(found) else _by_prefect(url)
+
+
+def is_cloud(url: str) -> bool:
+    """Whether an API is that of Prefect Cloud."""
+    return (urlsplit(url).hostname or "").endswith(".prefect.cloud")
+
+
+def version_of(url: str) -> str:
+    """The version of the server at ``url``; empty where it does not tell."""
+    try:
+        found = _asked(url)
+    except (requests.RequestException, ValueError):
+        return ""
+    return found if _is_version(found) else ""
+
+
+def _asked(url: str) -> str:
+    """What the server says its version is, whatever that may be. Raises RequestException, ValueError."""
+    root = url.rstrip("/")
+    answer = requests.get(
+        f"{root}{VERSION}", timeout=SECONDS, proxies=for_requests(root), headers=_key(), allow_redirects=False
+    )
+    said = answer.json() if answer.ok else None
+    return said if isinstance(said, str) else ""
+
+
+def _key() -> dict[str, str]:
+    """The key that the environment names, as Prefect's client sends it."""
+    if key := os.environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
+    if text := os.environ.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+    return {}
+
+
+def _is_version(found: str) -> bool:
+    return found[:1].isdigit() and len(found) <= 40
+
+
+def _of_version(found: str) -> Wrong | None:
+    ours = prefect_version()
+    if found.partition(".")[0] == ours.partition(".")[0]:
+        return None
+    return Wrong(
+        f"is Prefect {found}, and this machine's client is {ours}: they do not work together",
+        f"Name a server of Prefect {ours.partition('.')[0]}, or unset PREFECT_API_URL to run without.",
+    )
+
+
+def _away(why: str) -> Wrong:
+    unset = "unset PREFECT_API_URL" if os.environ.get("PREFECT_API_URL") else "`prefect config unset PREFECT_API_URL`"
+    return Wrong(f"does not answer ({why})", f"Start it (prefect server start), or {unset} to run without.")
+
+
+def _by_prefect(url: str) -> Wrong | None:
+    """What Prefect's own client meets."""
+    from httpx import HTTPStatusError, InvalidURL, RequestError, UnsupportedProtocol
+
+    try:
+        with open_api(url, retries=RETRIES, timeout_seconds=PATIENCE_SECONDS) as api:
+            if is_cloud(url):
+                return None if isinstance(api.ask("POST", ON_CLOUD, {}), int) else _no_prefect(url)
+            found = api.ask("GET", VERSION)
+    except HTTPStatusError as error:
+        return _of_status(url, error.response.status_code, wrong_answer(error))
+    except (InvalidURL, UnsupportedProtocol):  # whose text may repeat a part of a password
+        return Wrong("cannot be asked: this is no address", ENDS_WITH)
+    except RequestError as error:
+        return _of_connection(url, str(error), type(error).__name__)
+    except JSONDecodeError:
+        return _no_prefect(url)
+    return _of_version(found) if isinstance(found, str) and _is_version(found) else _no_prefect(url)
+
+
+def _of_status(url: str, status: int, what: str) -> Wrong:
+    if status == requests.codes.unauthorized:
+        return Wrong(f"refuses the key ({status})", GIVE_A_KEY)
+    if status == requests.codes.forbidden:
+        return Wrong(f"forbids {what.partition(' to ')[2]} ({status})", GIVE_A_KEY)
+    if status < requests.codes.internal_server_error:
+        return _no_prefect(url, f" (it answers {what})")
+    return Wrong(f"answers {what}", "See its log; or unset PREFECT_API_URL to run without.")
+
+
+def _of_connection(url: str, said: str, kind: str) -> Wrong:
+    if _CERTIFICATE in said:
+        return Wrong(
+            "has a certificate that is not trusted here",
+            "Name the file with that of its authority in PREFECT_API_SSL_CERT_FILE.",
+        )
+    if _NO_TLS in said:
+        plain = f"http://{without_secrets(url).partition('://')[2]}"
+        return Wrong("does not speak TLS", f"Is it {plain}? Then let PREFECT_API_URL say so.")
+    return _away(kind)
+
+
+def _no_prefect(url: str, why: str = "") -> Wrong:
+    """Of a server that answers, and not as Prefect does: it may do so a step further."""
+    further = f"{url.rstrip('/')}/api"
+    remedy = f"Did you mean {without_secrets(further)}?" if _is_well(further) else ENDS_WITH
+    return Wrong(f"does not answer as Prefect's API does{why}", remedy)
+
+
+def _is_well(root: str) -> bool:
+    """Whether an API says so, which Prefect's does without a key."""
+    try:
+        answer = requests.get(f"{root}/health", timeout=SECONDS, proxies=for_requests(root), allow_redirects=False)
+        return answer.ok and answer.json() is True
+    except (requests.RequestException, ValueError):
+        return False
