@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
-from orchestration.core.planning.plan import Plan
+from orchestration.core.planning.plan import Manner, Plan
 from orchestration.core.planning.request import Hourly, Request, Restart
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.runs.profile import Phase
@@ -295,7 +295,9 @@ def prepare(
 def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
     """What is to be fetched, by step."""
     return {
-        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
+        step.id: Wanted(
+            str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.manner is Manner.FORCED
+        )
         for step in plan.steps
         if workspace.catalog[step.asset].source is not None and step.fetched
     }
