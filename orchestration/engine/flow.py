@@ -19,9 +19,18 @@ from typing import Any, Protocol
 
 from orchestration.core.errors import RunError, SourceNotAsked
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.runs.causes import alike_once
-from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, in_words, steps_table
+from orchestration.core.runs.causes import shape
+from orchestration.core.runs.names import fetch_name, step_name
+from orchestration.core.runs.outcome import ChunkOutcome, StepOutcome, done_in_words, in_words
 from orchestration.core.runs.profile import Phase
+from orchestration.core.runs.step_words import (
+    StepState,
+    kinds_of_failure,
+    sentence,
+    state_of,
+    step_in_words,
+    steps_table,
+)
 from orchestration.engine.fetching import FETCHES_AT_ONCE, Fetching, FetchTask
 from orchestration.engine.profiling import Spans
 from orchestration.engine.slots import Slots
@@ -39,8 +48,9 @@ PARTITIONS_A_SLOT = 2_000
 WAITING_THREADS = 24
 """A task takes a thread from when it is submitted, also while it waits for others."""
 HISTORY_SECONDS = 30
-NOT_ASKED = "NotAsked"
-"""Name of the state of a fetch that was not tried any more. What depends on it runs, as after one that failed."""
+NOT_ASKED, SAME_CAUSE = str(StepState.NOT_ASKED), "SameCause"
+"""Names of the states of what was not tried any more, and of a fetch, or a chunk of a table, that failed as another one
+before it, which alone is shown as failed. What depends on them runs, as after one that failed."""
 MATERIALIZE, BACKFILL = "materialize", "backfill"
 """Names of flows."""
 STEPS_ARTIFACT, CHUNKS_ARTIFACT = "run-steps", "backfill-chunks"
@@ -117,7 +127,7 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
         bad = in_words(work.plan, outcomes)
         if bad or len(outcomes) < len(work.plan.steps):
             return Failed(message=bad or "steps did not run")
-        return Completed(message=f"{len(work.plan.steps)} steps")
+        return Completed(message=done_in_words(outcomes))
 
     state = materialization(return_state=True)
     if ids:
@@ -130,37 +140,46 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
 
 def submit_tasks(work: Work, name: str) -> None:
     """Do ``work`` as tasks of the flow run that this is called in, and wait for them."""
-    from prefect import allow_failure, get_run_logger, task
+    from prefect import get_run_logger, task
     from prefect.artifacts import create_table_artifact
     from prefect.cache_policies import NO_CACHE
     from prefect.client.schemas.objects import State
-    from prefect.states import Completed, Failed
+    from prefect.states import Cancelled, Completed, Failed
+
+    from resources.prefect.upstream import upstream
 
     plan, runner, source, listener = work.plan, work.runner, work.source, work.listener
     fetching, working = threading.Semaphore(FETCHES_AT_ONCE), Slots(work.parallel_steps)
-    shared = set[int]()  # errors that several locations of a request have, which are told once
+    told_first = dict[str, tuple[str, int]]()  # by kind of error the fetch that it is told of: others have it too
+    failed_first = dict[str, Step]()  # the same of steps, by kind of failure
+    names = frozenset(name for step in plan.steps for name in step.all_partitions.locations)
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def fetch(step_id: str, number: int) -> State[Any]:
         assert source is not None
-        group, rows, failed, not_asked = source.groups_of(step_id)[number], 0, list[str](), list[str]()
+        group, rows, failed, alike, not_asked = source.groups_of(step_id)[number], 0, dict[str, str](), "", ""
         with fetching:
             for item in group:
                 try:
                     rows += source.fetch(item)
                 except SourceNotAsked as error:
-                    not_asked.append(explain(error))
+                    not_asked = explain(error)
                 except Exception as error:  # whatever goes wrong is reported on this task  # noqa: BLE001
-                    if id(error) not in shared:
-                        shared.add(id(error))
-                        listener.fetched(item, explain(error))
-                    failed.append(explain(error) if len(group) == 1 else f"{item}: {explain(error)}")
+                    kind, why = shape(explain(error), "", names), explain(error)
+                    first = told_first.setdefault(kind, (step_id, number))
+                    if first != (step_id, number):
+                        alike = f"{why} (as of {_fetch_name(source.groups_of(first[0])[first[1]])})"
+                    elif kind not in failed:
+                        failed[kind] = why if len(group) == 1 else f"{item}: {why}"
+                        listener.fetched(item, why)
                 else:
                     listener.fetched(item, None)
-        told = alike_once(failed, "", [item.location for item in group])
-        if not_asked and not rows and not told:  # nothing went wrong here: that is told once, where it did
-            return Completed(message=not_asked[0], name=NOT_ASKED)
-        return Failed(message="; ".join(told)) if told else Completed(message=f"{rows} hours")
+        came = [f"{rows} hours"] if rows or not (failed or alike or not_asked) else []
+        if failed:
+            return Failed(message=sentence([*failed.values(), *came]))
+        if alike or not_asked:  # nothing went wrong here, or it is told where it did first
+            return Cancelled(message=sentence([alike or not_asked, *came]), name=SAME_CAUSE if alike else NOT_ASKED)
+        return Completed(message=came[0])
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def materialize(step_id: str) -> State[Any]:
@@ -169,17 +188,25 @@ def submit_tasks(work: Work, name: str) -> None:
             listener.step_started(step)
             outcome = runner.run(step)
             listener.step_done(outcome)
-        message = _in_words(outcome)
-        get_run_logger().log(40 if outcome.bad else 20, message)
-        return Failed(message=message) if outcome.bad else Completed(message=message)
+        others = tuple(runner.outcomes.values()) if outcome.bad else ()
+        state, message = state_of(outcome), step_in_words(outcome, others)
+        if state is StepState.FAILED:
+            firsts = {failed_first.setdefault(kind, step) for kind in kinds_of_failure(outcome)}
+            if step in firsts:
+                return Failed(message=message)
+            as_of = ", ".join(sorted(map(step_name, firsts)))
+            return Cancelled(message=f"{message} (as of {as_of})", name=SAME_CAUSE)
+        if state is StepState.COMPLETED:
+            return Completed(message=message)
+        return Cancelled(message=message, name=str(state))
 
     def submit_fetches(step: Step, written: list[Any]) -> list[Any]:
         """The fetches for a step, after the chunks before it are ``written``: fetching does not run away."""
         assert source is not None
-        before: Any = [allow_failure(future) for future in written]
+        before: Any = [upstream(future) for future in written]
         named: Any = fetch.with_options
         return [
-            named(task_run_name=f"fetch {_in_short(group)}").submit(step.id, number, wait_for=before)
+            named(task_run_name=_fetch_name(group)).submit(step.id, number, wait_for=before)
             for number, group in enumerate(source.groups_of(step.id))
         ]
 
@@ -198,7 +225,7 @@ def submit_tasks(work: Work, name: str) -> None:
                     fetches[fetched[ahead].id] = submit_fetches(fetched[ahead], written)
             before = [futures[key] for key in item.upstream_steps] + fetches.get(item.id, [])
             futures[item.id] = _named(materialize, item).submit(
-                item.id, wait_for=[allow_failure(future) for future in before]
+                item.id, wait_for=[upstream(future) for future in before]
             )
         for future in [*(one for some in fetches.values() for one in some), *futures.values()]:
             future.wait()
@@ -251,25 +278,10 @@ def wait_for_history(flow_run_id: str, tasks: int) -> bool:
     return False
 
 
-def _in_short(group: Sequence[FetchTask]) -> str:
-    return str(group[0]) if len(group) == 1 else f"{len(group)} locations {group[0].days.in_short()}"
+def _fetch_name(group: Sequence[FetchTask]) -> str:
+    where = group[0].location if len(group) == 1 else f"{len(group)} locations"
+    return fetch_name(where, group[0].days.in_short())
 
 
 def _named(task: Any, step: Step) -> Any:
-    return task.with_options(task_run_name=f"{step.asset} {step.all_partitions}")
-
-
-def _in_words(outcome: StepOutcome) -> str:
-    parts = [
-        f"{len(partitions)} {name}"
-        for name, partitions in (
-            ("written", outcome.written),
-            ("unchanged", outcome.unchanged),
-            ("failed", outcome.failed),
-            ("skipped", outcome.skipped),
-        )
-        if partitions
-    ]
-    told = (problem.message for problem in outcome.problems)
-    why = "".join(f"; {line}" for line in alike_once(told, outcome.step.asset, outcome.step.all_partitions.locations))
-    return f"{outcome.step.asset}: {', '.join(parts) or 'nothing to do'}{why}"
+    return task.with_options(task_run_name=step_name(step))

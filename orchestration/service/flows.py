@@ -24,10 +24,10 @@ from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
-from orchestration.core.calendar import iso  # noqa: E402
 from orchestration.core.errors import LakehouseError, Refused  # noqa: E402
 from orchestration.core.planning.parameters import Maintenance, Materialize  # noqa: E402
 from orchestration.core.planning.plan import Plan, Step  # noqa: E402
+from orchestration.core.runs.names import HOURLY, run_name, title_of  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
 from orchestration.engine.asked import request_of  # noqa: E402
 from orchestration.engine.executor import materialize as run_request  # noqa: E402
@@ -44,13 +44,21 @@ PARALLEL_STEPS = 8
 
 
 def _run_name() -> str:
-    """What a run is called: what it makes, and when it was to start (UTC)."""
+    """What a run is called: what it makes. When it was to start, whoever lists runs says beside it.
+
+    The parameters are not read strictly here: a run whose parameters are wrong has a name too.
+    """
     given = flow_run.parameters
-    days = "hourly" if given.get("hourly") else given.get("partitions") or ""
-    if "start_date" in given:
-        days = f"{given['start_date']}..{given['end_date']} {given['chunk_mode']}"
-    what = f"{given.get('selection') or given.get('select') or 'maintenance'} {days}".strip()
-    return f"{what} ({iso(flow_run.scheduled_start_time)})"
+    selection = given.get("selection") or given.get("select")
+    if not selection:
+        return "maintenance"
+    days = HOURLY if given.get("hourly") else given.get("partitions")
+    if given.get("start_date") and given.get("end_date"):
+        days = f"{given['start_date']}..{given['end_date']}"
+    at = given.get("locations") or ()
+    locations = at.split(",") if isinstance(at, str) else at if isinstance(at, list | tuple) else ()
+    how = given.get("chunk_mode")
+    return run_name(str(selection), *(str(one) for one in (days, how) if one), locations=map(str, locations))
 
 
 _options: dict[str, Any] = {
@@ -86,7 +94,7 @@ def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
         workspace = open_workspace(load(parameters.profile))
         if isinstance(parameters, Maintenance):
             return _maintain(workspace)
-        request, title = request_of(workspace, parameters), parameters.title
+        request, title = request_of(workspace, parameters), title_of(parameters)
         logged, flow_run_id = Logged(get_run_logger()), str(flow_run.id)
         summary = run_request(workspace, request, logged, title=title, flow_run_id=flow_run_id, wait=parameters.wait)
         if isinstance(parameters, Materialize) and parameters.hourly:

@@ -7,6 +7,23 @@ import os
 
 from resources.machine.secrets import hide_in_logs
 
+TASK_RUNS = "prefect.task_runs"
+_ERRORS = ("Finished in state Failed(", "Finished in state Crashed(")
+
+
+class _OneLineATask(logging.Filter):
+    """Of a task that returned the state that it ended in, Prefect's log has one line, and no trace of a stack.
+
+    Prefect tells the state of a failed one twice, the first time with the traceback of no exception (``NoneType:
+    None``); and any state but Completed as an error, also of what was skipped.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if text.startswith("Finished in state ") and not text.startswith(_ERRORS):
+            record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+        return not text.startswith("Task run failed with state: ")
+
 
 def quiet_prefect() -> None:
     """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported.
@@ -14,6 +31,10 @@ def quiet_prefect() -> None:
     What they say has no secret: its client tells addresses as it was given them.
     """
     hide_in_logs()
+    tasks = logging.getLogger(TASK_RUNS)
+    if not any(isinstance(one, _OneLineATask) for one in tasks.filters):
+        tasks.addFilter(_OneLineATask())
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # nor does it tell its makers, or advertise on a terminal
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Libraries that log through the root logger give it a handler for everything, if it has none.
     warnings = logging.StreamHandler()

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import RunEntry, RunState
-from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, steps_table
+from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
+from orchestration.core.runs.step_words import steps_table
 from orchestration.core.state.completeness import Completeness
 from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, State
 from orchestration.core.state.lags import Lag
@@ -256,6 +257,7 @@ def test_a_table_of_steps() -> None:
         {
             "asset": oracle.BRONZE,
             "state": "failed",
+            "why": "no",
             "seconds": 1.235,
             "rows": 48,
             "written": 2,

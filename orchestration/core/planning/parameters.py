@@ -32,7 +32,7 @@ Locations = Annotated[tuple[str, ...], Told("Only these locations (default: all 
 Waits = Annotated[bool, Told("Wait for a used-up limit of the source instead of failing; the time is shown.")]
 Profile = Annotated[
     str | None,
-    Told("local, yarn, or a YAML file with your own settings (default: AQI_PROFILE, else local).", "NAME|FILE"),
+    Told("local (default), NAME of config/NAME.yml, or a YAML file of yours.", "NAME|FILE"),
 ]
 
 
@@ -55,11 +55,6 @@ class Materialize:
     force: Annotated[bool, Told("Make what is fresh too.")] = False
     wait: Waits = False
     profile: Profile = None
-
-    @property
-    def title(self) -> str:
-        """What the run is called."""
-        return f"{self.selection} {'hourly' if self.hourly else self.partitions or ''}".strip()
 
     def contradiction(self, called: Callable[[str], str] = str) -> str:
         """What does not go together, as a sentence; empty where all does.
@@ -86,11 +81,6 @@ class Backfill:
     restart: Annotated[bool, Told("Start over: everything anew. Broken off, it goes on.")] = False
     wait: Waits = False
     profile: Profile = None
-
-    @property
-    def title(self) -> str:
-        """What the run is called."""
-        return f"{self.select} {self.start_date}..{self.end_date} {self.chunk_mode}"
 
     def contradiction(self, called: Callable[[str], str] = str) -> str:
         """As of `Materialize`."""

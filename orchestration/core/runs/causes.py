@@ -245,9 +245,9 @@ def shape(message: str, asset: str, locations: Collection[str]) -> str:
 
 
 def alike_once(messages: Iterable[str], asset: str, locations: Iterable[str]) -> list[str]:
-    """The first message of each kind, with how many more there are of it."""
+    """The first message of each kind, with how many more there are of it, that say it of something else."""
     names, kinds = frozenset(locations), dict[str, list[str]]()
-    for message in messages:
+    for message in dict.fromkeys(messages):
         kinds.setdefault(shape(message, asset, names), []).append(message)
     return [
         first if not more else f"{first} (and {len(more)} more like it)" for first, *more in map(list, kinds.values())

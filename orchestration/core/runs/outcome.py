@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Selected
 from orchestration.core.runs.causes import causes_of
 from orchestration.core.runs.profile import Profile
 from orchestration.core.state.table_state import TableState
@@ -156,7 +155,7 @@ class ChunkOutcome:
 
 
 def chunk_outcomes(
-    request: Request, plan: Plan, outcomes: Iterable[StepOutcome], tables: Mapping[str, TableState]
+    request: Selected, plan: Plan, outcomes: Iterable[StepOutcome], tables: Mapping[str, TableState]
 ) -> tuple[ChunkOutcome, ...]:
     """What became of each chunk of ``request``. tables: as they are after the steps."""
     outcomes = tuple(outcomes)
@@ -221,11 +220,10 @@ class RunSummary:
 
     def in_words(self) -> str:
         """What went wrong; where nothing did, what was done."""
-        written = sum(len(outcome.written) for outcome in self.outcomes)
-        done = f"{_count(written, 'partition')} written by {_count(len(self.outcomes), 'step')}"
-        if not self.outcomes:
-            changed = len(self.plan.tables)
-            done = f"{_count(changed, 'table')} brought to the contract" if changed else "nothing new"
+        changed = len(self.plan.tables)
+        done = done_in_words(self.outcomes)
+        if not self.outcomes and changed:
+            done = f"{_count(changed, 'table')} brought to the contract"
         told = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
         gap = [gap_in_words(self.beyond, self.fill)] if self.beyond else []
         return "\n".join([told, *gap, *filter(None, [self.unwritten])])
@@ -248,34 +246,20 @@ class RunSummary:
         }
 
 
-def steps_table(
-    outcomes: Iterable[StepOutcome],
-    lag_hours: Mapping[str, float | None] = MappingProxyType({}),
-) -> list[dict[str, Any]]:
-    """A row per step: asset, state, seconds, rows (written), the partitions of each outcome as counts, how many of them
-    are incomplete now, and its lag.
-
-    lag_hours: by asset key.
-    """
-    return [
-        {
-            "asset": outcome.step.asset,
-            "state": outcome.state,
-            "seconds": round(outcome.seconds, 3),
-            "rows": outcome.rows,
-            "written": len(outcome.written),
-            "unchanged": len(outcome.unchanged),
-            "failed": len(outcome.failed),
-            "skipped": len(outcome.skipped),
-            "incomplete": len(outcome.incomplete),
-            "lag_hours": None if (lag := lag_hours.get(outcome.step.asset)) is None else round(lag, 3),
-        }
-        for outcome in outcomes
-    ]
+def done_in_words(outcomes: Iterable[StepOutcome]) -> str:
+    """What steps did: ``34 partitions of 5 tables written, 68 unchanged``, or ``102 partitions unchanged``."""
+    outcomes = tuple(outcomes)
+    written = sum(len(outcome.written) for outcome in outcomes)
+    unchanged = sum(len(outcome.unchanged) for outcome in outcomes)
+    tables = len({outcome.step.asset for outcome in outcomes if outcome.written})
+    if not written:
+        return f"{_count(unchanged, 'partition')} unchanged" if unchanged else "nothing new"
+    told = f"{_count(written, 'partition')} of {_count(tables, 'table')} written"
+    return f"{told}, {unchanged:,} unchanged" if unchanged else told
 
 
 def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"{number} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 TOLD_AT_MOST = 20

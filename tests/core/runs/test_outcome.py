@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import LeftOut, Plan, Step
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Refresh
 from orchestration.core.runs.outcome import (
     ChunkOutcome,
     Outcome,
@@ -19,6 +19,7 @@ from orchestration.core.runs.outcome import (
     RunSummary,
     StepOutcome,
     chunk_outcomes,
+    done_in_words,
     in_words,
 )
 from orchestration.core.state.provenance import PartitionRecord
@@ -69,7 +70,7 @@ def became(
     outcomes = tuple(outcomes)
     chunks = tuple(chunks)
     plan = Plan(tuple(one.step for one in outcomes), tuple(left_out))
-    request = Request(frozenset(ROWS), august(1, 2, 3, 4, 5), chunks=chunks)
+    request = Refresh(frozenset(ROWS), august(1, 2, 3, 4, 5), chunks=chunks)
     days = [*august(*range(10)), *at("hanoi", *range(10)), *NULL]
     tables = {
         key: TableState(1, {one: PartitionRecord(rows, "f", {}, "", "") for one in days}) for key, rows in ROWS.items()
@@ -250,12 +251,27 @@ def test_what_failed_in_words_names_every_table() -> None:
 def test_a_summary_in_words() -> None:
     feed = step(FEED, august(1, 2))
     plan = Plan((feed,), ())
-    assert RunSummary("r", plan, (outcome(feed, august(1)),), 1.0).in_words() == "1 partition written by 1 step"
+    assert (
+        RunSummary("r", plan, (outcome(feed, august(1)),), 1.0).in_words()
+        == "1 partition of 1 table written, 1 unchanged"
+    )
     assert RunSummary("r", Plan((), ()), (), 1.0).in_words() == "nothing new"
     assert RunSummary("r", plan, (), 1.0).in_words() == "steps did not run"
     behind = RunSummary("r", Plan((), ()), (), 1.0, beyond=august(1))
     assert behind.ok and "Not caught up with: 2025-08-01 × hue (2025-08-01, 1 partition)" in behind.in_words()
     assert behind.to_json()["beyond"] == ["2025-08-01/hue"]
+
+
+def test_what_steps_did_is_counted_by_what_became_of_partitions() -> None:
+    feed, clean = step(FEED, august(1, 2)), step(CLEAN, august(1, 2))
+    assert done_in_words([]) == "nothing new"
+    assert done_in_words([outcome(feed), outcome(clean)]) == "4 partitions unchanged"
+    assert (
+        done_in_words([outcome(feed, august(1, 2)), outcome(clean)]) == "2 partitions of 1 table written, 2 unchanged"
+    )
+    written = [outcome(feed, august(1, 2)), outcome(clean, august(1, 2))]
+    assert done_in_words(written) == "4 partitions of 2 tables written"
+    assert done_in_words([outcome(step(FEED, august(*range(1, 5001))))]) == "5,000 partitions unchanged"
 
 
 def test_a_chunk_that_was_not_asked_for_any_more() -> None:

@@ -122,7 +122,7 @@ def test_a_day_is_made(site: Site) -> None:
     """On the embedded engine, from a recorded answer: the kept rows stay, those of a day of one place come to them."""
     before, asked = site.tables(), site.api.requests_served.total()
     run = site.start_run("everything", partitions=NEXT_DAY, locations=["danang"])
-    assert site.ended(run) == ("COMPLETED", "6 partitions written by 6 steps")
+    assert site.ended(run) == ("COMPLETED", "6 partitions of 6 tables written")
     after = site.tables()
     assert all(set(after[key]) >= set(before[key]) for key in DATED)
     assert {key: len(after[key]) - len(before[key]) for key in DATED} == NEW_ROWS
