@@ -54,7 +54,7 @@ class YarnCommands(Commands):
     def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """scripts/spark_submit.sh."""
         script = [str(ROOT / "scripts" / "spark_submit.sh"), *arguments]
-        return subprocess.run(script, env=self.env, capture_output=True, text=True, timeout=280, check=False)
+        return subprocess.run(script, env=self.env, capture_output=True, text=True, timeout=600, check=False)
 
     @property
     def workspace(self) -> Workspace:

@@ -152,7 +152,7 @@ def test_a_deployed_run_that_waits_is_ended(
         one.start_worker()
         for _ in range(SLEEPERS):
             others.come(MEBIBYTES)
-        run = one.start_run("everything", selection="gold.dim_time", partitions=FEW)
+        run = one.start_run("everything", selection="bronze.open_meteo_hourly", partitions=FEW)
         wait_until(lambda: [found.state for found in applications()] == ["ACCEPTED"])
         assert one.state(run)[0] == "RUNNING"
         processes = one.processes()
@@ -168,6 +168,6 @@ def test_a_deployed_run_that_waits_is_ended(
         print(f"ended after {time.monotonic() - began:.1f} s")
         assert one.ended(run, 30)[0] in ("CANCELLED", "CRASHED")
         others.go()
-        again = one.start_run("everything", selection="gold.dim_time", partitions=FEW)
+        again = one.start_run("everything", selection="bronze.open_meteo_hourly", partitions=FEW)
         assert one.ended(again, 280)[0] == "COMPLETED"
         assert applications() == []
