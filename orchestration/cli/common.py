@@ -75,7 +75,8 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
 def say_in_json(error: str, remedy: str) -> None:
     """``{"error", "remedy"}`` on standard output, where the call has --json; standard error has them in words."""
     if click.get_current_context().params.get("as_json"):
-        _print_error(error, remedy)
+        with suppress(OSError):  # standard output may be what is wrong
+            _print_error(error, remedy)
 
 
 def _print_error(error: str, remedy: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import DeclarationError
+from resources.machine.state_folder import home_folder
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class DeclaredContracts:
         for file in files:
             made_of.update(file.read_bytes())
         digest = made_of.hexdigest()[:16]
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache")
         return cache / "aqi" / f"contracts-{digest}.json"
 
     def _kept(self) -> dict[str, Contract] | None:
