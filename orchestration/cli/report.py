@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.common import command, json_option, main, open_workspace, or_printed, profile_option
+from orchestration.cli.common import check_there, command, json_option, main, open_workspace, or_printed, profile_option
 from orchestration.cli.emit import emit
 from orchestration.core.errors import RunError, UsageError
 
@@ -26,7 +26,10 @@ from orchestration.core.errors import RunError, UsageError
 @json_option
 @command
 def report(selection: str, output: Path | None, profile: str | None, as_json: bool) -> int:
-    """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
+    """Write assets, partitions, runs and figures into one page.
+
+    An HTML file that loads nothing, with what the tables say. Needs no JVM.
+    """
     from orchestration.reports.output import check_output, write_output
     from orchestration.reports.page import render_page
     from orchestration.reports.page.head import without_secrets
@@ -38,6 +41,7 @@ def report(selection: str, output: Path | None, profile: str | None, as_json: bo
     begin = time.perf_counter()
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
+    check_there(workspace)
     place = without_secrets(workspace.warehouse.uri)
     click.echo(f"reads {len(keys)} asset{'' if len(keys) == 1 else 's'} of {place}", err=True)
     text = render_page(workspace, keys)

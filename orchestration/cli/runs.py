@@ -11,6 +11,7 @@ from orchestration.cli.again import of_partitions, remember
 from orchestration.cli.asked import asked_as
 from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -67,9 +68,10 @@ def materialize(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+    """Make what is not fresh of the selected assets.
 
-    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    Of the partitions that are asked for, in one session of the engine and one Prefect flow. With --hourly the provider
+    is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
     if record_columns:
@@ -106,9 +108,10 @@ def materialize(
 
 def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
     """Print the plan for what sources send now; 1 where one does not answer."""
+    from orchestration.core.planning.request import Hourly
     from orchestration.engine.observation import look
 
-    if request.beyond:
+    if isinstance(request, Hourly) and request.beyond:
         click.echo(gap_in_words(request.beyond, request.fill), err=True)
     looked = look(workspace, request)
     status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
@@ -134,7 +137,7 @@ def backfill(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+    """Make a range of days in chunks, in one session and one flow.
 
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.
@@ -170,6 +173,7 @@ def wipe(
     """Remove partitions: their rows and what is recorded of them. Needs no JVM.
 
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
+    What has no days is left alone by --partitions and --locations.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
     from orchestration.cli.progress import Quiet
@@ -178,7 +182,11 @@ def wipe(
     workspace = open_workspace(profile)
     if selection is None and not locations:
         raise click.UsageError("Missing argument 'SELECTION', or --locations.")
-    request = workspace.to_wipe(workspace.select(selection or "*"), days, place_names(locations))
+    keys = workspace.select(selection or "*")
+    request = workspace.to_wipe(keys, days, place_names(locations))
+    check_there(workspace)
+    if selection is not None and (others := [key for key in keys if key not in request.assets]):
+        click.echo(f"left as they are, for they have no days: {', '.join(others)}", err=True)
     wipes = planned_wipes(workspace, request)
     for item in wipes:
         click.echo(item.in_words(), err=as_json)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -25,9 +26,10 @@ from orchestration.core.errors import UsageError
 @json_option
 @command
 def freshness(selection: str, profile: str | None, as_json: bool) -> int:
-    """Print how far the tables lie behind now, their targets, and what they lack of what is wanted. Needs no JVM.
+    """Print how far the tables lie behind now, and their targets.
 
-    The exit status is 1 where a target is missed, or something is missing that is wanted (history.since).
+    And what they lack of what is wanted. Needs no JVM. The exit status is 1 where a target is missed, or something is
+    missing that is wanted (history.since).
     """
     from orchestration.engine.holes import all_missing, read_holes
     from orchestration.engine.lags import read_lags
@@ -37,6 +39,7 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
+    check_there(workspace)
     tables = workspace.states(keys)
     found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
     since = workspace.settings.since
@@ -67,7 +70,10 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 @json_option
 @command
 def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
-    """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
+    """Print states, lags and the last runs for Prometheus.
+
+    With --json the history of steps. Needs no JVM.
+    """
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
     from orchestration.reports.output import check_output
 
@@ -76,6 +82,7 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
+    check_there(workspace)
 
     def write() -> None:
         found = read_metrics(workspace, _warn)
@@ -125,6 +132,7 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
             raise UsageError("--output is for the profile of one run", "Name the run, and leave out --json.")
         check_profile_output(output)
     workspace = open_workspace(profile)
+    check_there(workspace)
     if run is None:
         found = last_runs(workspace, limit)
         emit(
@@ -148,7 +156,9 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
 @json_option
 @command
 def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: bool) -> int:
-    """Put small files together, remove what nothing needs any more, keep provenance safe. Needs no JVM.
+    """Put small files together, remove what nothing needs.
+
+    Provenance is kept safe. Needs no JVM.
 
     No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
     """
@@ -157,6 +167,7 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
 
     workspace = open_workspace(profile)
     keys = None if selection == "*" else workspace.select(selection)
+    check_there(workspace)
     listener = Quiet(console_for_people(to_stderr=True))
     summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
     emit(summary.to_json, as_json, lambda: click.echo(summary.in_words()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.ranges import in_range
+from orchestration.core.planning.request import Chunk, Refresh, Restart
 from orchestration.engine.restart import restarted
 from orchestration.engine.workspace import Workspace
 
@@ -21,14 +22,16 @@ def backfill_request(
     locations: Sequence[str] = (),
     *,
     restart: bool = False,
-) -> Request:
+) -> Refresh | Restart:
     """What `aqi backfill` asks for. restart: make everything anew, fresh or not, but what a restart of the same days
     has made that was broken off.
 
     Raises PartitionRangeError where they do not make a range.
     """
-    request = workspace.requested(keys, f"{start}..{end}", locations)
-    request = replace(request, chunks=in_chunks(request.partitions, mode))
+    days = f"{start}..{end}"
+    in_range(workspace.catalog, keys, days, f"A backfill is of days: aqi materialize {shlex.quote(' or '.join(keys))}")
+    asked = workspace.requested(keys, days, locations)
+    request = Refresh(asked.assets, asked.partitions, chunks=in_chunks(asked.partitions, mode))
     return restarted(workspace, request) if restart else request
 
 

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
-from orchestration.core.planning.plan import Plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.plan import Manner, Plan
+from orchestration.core.planning.request import Hourly, Request, Restart
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
@@ -35,6 +35,7 @@ from orchestration.engine.run_record import RunRecord
 from orchestration.engine.scales import told_of_run
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
+from orchestration.engine.whereabouts import told_if_new
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
@@ -71,7 +72,7 @@ def materialize(
 
     with spans.span(Phase.PLAN), _written_down(record_of):
         check_ready(workspace, request)
-        if request.beyond:
+        if isinstance(request, Hourly) and request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
         looked = look(workspace, request, run_id, spans, askings)
         current = workspace.current(None if looked is None else looked.sent)
@@ -83,7 +84,7 @@ def materialize(
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
         if plan.steps and not flow_run_id:
             check_api()
-    restart = RestartRecord(workspace, request, run_id, listener.warned) if request.restart else None
+    restart = RestartRecord(workspace, request, run_id, listener.warned) if isinstance(request, Restart) else None
     if plan.is_empty:
         unwritten = ""
         listener.planned(plan)
@@ -104,6 +105,8 @@ def materialize(
                 current = workspace.current(None if looked is None else looked.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
+            if told := told_if_new(workspace):
+                listener.warned(told)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
         if restart is not None:
@@ -217,6 +220,7 @@ def _summary(
     with spans.span(Phase.END):
         chunks = chunk_outcomes(request, plan, outcomes, tables)
     profile = spans.profile(run_id, title, plan)
+    beyond, fill = (request.beyond, request.fill) if isinstance(request, Hourly) else (PartitionSet.empty(), ())
     return RunSummary(
         run_id,
         plan,
@@ -225,9 +229,9 @@ def _summary(
         flow_run_id,
         application_id,
         chunks,
-        request.beyond,
+        beyond,
         profile,
-        request.fill,
+        fill,
         unwritten,
     )
 
@@ -291,7 +295,9 @@ def prepare(
 def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
     """What is to be fetched, by step."""
     return {
-        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
+        step.id: Wanted(
+            str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.manner is Manner.FORCED
+        )
         for step in plan.steps
         if workspace.catalog[step.asset].source is not None and step.fetched
     }

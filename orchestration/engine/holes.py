@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestration.core.calendar import day_of
 from orchestration.core.partitions.keys import Days, PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
@@ -42,7 +42,7 @@ def all_gaps(found: Mapping[str, Holes]) -> PartitionSet:
     return PartitionSet.union_of(of.gaps for of in found.values()) - all_missing(found)
 
 
-def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequence[str] = ()) -> Request | None:
+def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequence[str] = ()) -> Refresh | None:
     """All that is wanted of ``keys``, today with it; None where nothing is declared, or nothing that has days selected.
 
     locations: only these; none: all where something is declared.
@@ -56,4 +56,4 @@ def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequenc
     if not begins or begins.keys() < set(locations):
         return None
     days = (PartitionSet.of(Days.of(first, today), [at]) for at, first in begins.items())
-    return Request(frozenset(keys), PartitionSet.union_of(days))
+    return Refresh(frozenset(keys), PartitionSet.union_of(days))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestration.core.errors import SourceNotAsked
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Hourly, Request
 from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.table_state import TableState
@@ -74,7 +74,7 @@ def look(
     run_id: of the run that goes on with it, and keeps the answers; empty where none does. spans: measure it. askings:
     how sources are asked in that run.
     """
-    if not request.compare:
+    if not isinstance(request, Hourly) or not request.compare:
         return None
     fetched = [workspace.catalog[key] for key in sorted(request.assets) if workspace.catalog[key].source is not None]
     if not fetched:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from orchestration.core.calendar import iso
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Step
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh, Request, Restart
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.engine.fetching import FetchTask
 from orchestration.engine.unmade import recorded_since
@@ -20,7 +20,7 @@ from orchestration.engine.workspace import Workspace
 from resources.storage.restarts import Begun, Restarts
 
 
-def restarted(workspace: Workspace, request: Request) -> Request:
+def restarted(workspace: Workspace, request: Refresh) -> Restart:
     """``request`` as a restart: all of it anew, but what a restart of the same that was broken off has made.
 
     That is what it wrote down, and what the tables say to be recorded since: it may have been killed in between.
@@ -32,7 +32,7 @@ def restarted(workspace: Workspace, request: Request) -> Request:
             asked = workspace.catalog[key].asked_by(request.partitions)
             recorded = recorded_since(states[key], asked, found.at) if key in states else PartitionSet.empty()
             done[key] = found.done.get(key, PartitionSet.empty()) | recorded
-    return replace(request, force=True, restart=True, done=done)
+    return Restart(request.assets, request.partitions, chunks=request.chunks, batch=request.batch, done=done)
 
 
 class RestartRecord:

@@ -11,7 +11,7 @@ from typing import Any
 from orchestration.core.calendar import iso
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Selected
 from orchestration.core.runs.records import provenance_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.tables import tell_lost, troubles
@@ -37,7 +37,7 @@ class Wipe:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "rows": self.rows}
 
 
-def planned_wipes(workspace: Workspace, request: Request) -> list[Wipe]:
+def planned_wipes(workspace: Workspace, request: Selected) -> list[Wipe]:
     """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing.
 
     Raises WarehouseError where one of the tables cannot be written as it is.
@@ -46,7 +46,7 @@ def planned_wipes(workspace: Workspace, request: Request) -> list[Wipe]:
     return _wipes(workspace, request, tables)
 
 
-def _tables(workspace: Workspace, request: Request) -> dict[str, TableState]:
+def _tables(workspace: Workspace, request: Selected) -> dict[str, TableState]:
     tables = workspace.states(tuple(request.assets))
     for key, trouble in troubles(tables).items():
         if key in request.assets:
@@ -54,7 +54,7 @@ def _tables(workspace: Workspace, request: Request) -> dict[str, TableState]:
     return tables
 
 
-def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableState]) -> list[Wipe]:
+def _wipes(workspace: Workspace, request: Selected, tables: Mapping[str, TableState]) -> list[Wipe]:
     wipes = []
     for key in reversed(workspace.catalog.keys):
         if key in request.assets and key in tables:
@@ -63,7 +63,7 @@ def _wipes(workspace: Workspace, request: Request, tables: Mapping[str, TableSta
     return wipes
 
 
-def run_wipes(workspace: Workspace, request: Request, listener: RunListener) -> list[Wipe]:
+def run_wipes(workspace: Workspace, request: Selected, listener: RunListener) -> list[Wipe]:
     """Remove what is there of the requested assets and partitions, under the warehouse's lock."""
     run_id = new_run_id()
     Pending(workspace.warehouse.uri).check(request.assets)

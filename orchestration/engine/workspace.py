@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +13,15 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
-from orchestration.core.errors import PartitionRangeError, UsageError
+from orchestration.core.errors import PartitionRangeError, UsageError, unknown_names
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.commands import fill_commands
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.ranges import in_range
+from orchestration.core.planning.request import ApplyChanges, Hourly, Refetch, Repair, Request, Selected, making
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
 from orchestration.core.state.damage import LostFile, Trouble, look_further
@@ -153,6 +153,7 @@ class Workspace:
             self.essential,
             {name: source.values_from for name, source in self.sources.items()},
             max(self.settings.hourly.incomplete_days, self.settings.hourly.revisable_days),
+            behind=self.history.why_behind,
         )
 
     def code_parts(self, keys: Iterable[str]) -> dict[str, str]:
@@ -189,15 +190,10 @@ class Workspace:
         return parse_range(text, day_of(self.settings.now()), self.first_day)
 
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
-        """Raises PartitionRangeError for a place that is neither configured nor one of ``also``."""
-        known = sorted({place.key for place in self.settings.locations}.union(also))
-        for name in locations:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                raise PartitionRangeError(
-                    f"location {name!r} is unknown",
-                    f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}.",
-                )
+        """Raises PartitionRangeError for locations that are neither configured nor among ``also``."""
+        known = {location.key for location in self.settings.locations}.union(also)
+        if told := unknown_names("location", locations, known):
+            raise PartitionRangeError(*told)
 
     def requested(
         self,
@@ -214,25 +210,28 @@ class Workspace:
             kept = ", ".join(asset.key for asset in self.project.fetched if asset.hours) or "there is none"
             raise UsageError("nothing that is selected is folded from kept answers", f"Select one that is: {kept}.")
         self.check_locations(locations)
+        in_range(self.catalog, keys, days)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
             raise UsageError(
                 f"{dated[0]} has partitions: say which", f"Add --partitions, for instance --partitions {self.a_week}."
             )
         partitions = self.partitions(days, locations) if days is not None else PartitionSet.empty()
-        return Request(frozenset(keys), partitions, force=force, from_raw=from_raw)
+        return making(frozenset(keys), partitions, force=force, from_raw=from_raw)
 
     def repair(
         self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, refetch: bool = False
-    ) -> Request:
+    ) -> Repair | Refetch:
         """The repair of what is unrecorded of ``keys``; without a range: of all of it.
 
         refetch: instead, the fetching of what lies behind its question.
         """
+        keys = in_range(self.catalog, keys, days)
         tables = self.states(keys)
         partitions = self.repaired(keys, tables, days, locations, everything=refetch)
-        kept = {} if refetch else self._kept(keys, partitions, tables)
-        return Request(frozenset(keys), partitions, repair=not refetch, refetch=refetch, kept=kept)
+        if refetch:
+            return Refetch(frozenset(keys), partitions)
+        return Repair(frozenset(keys), partitions, kept=self._kept(keys, partitions, tables))
 
     def repaired(
         self,
@@ -266,8 +265,9 @@ class Workspace:
                 found[asset.key] = wanted - PartitionSet.union_of(gone)
         return found
 
-    def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Request:
+    def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Selected:
         """What is to be removed; of named locations without a range everything, configured or not."""
+        keys = in_range(self.catalog, keys, days)
         if not locations:
             return self.requested(keys, days)
         tables = self.states(keys)
@@ -277,16 +277,16 @@ class Workspace:
         if days is not None:
             there = there.restrict(days=self.days(days))
         dated = [key for key in keys if self.catalog[key].partitions is not None]
-        return Request(frozenset(dated), there)
+        return Selected(frozenset(dated), there)
 
-    def changed(self, keys: Sequence[str]) -> Request:
+    def changed(self, keys: Sequence[str]) -> ApplyChanges:
         """What changes of code, contracts and configuration make of everything that is there of ``keys``."""
         tables = self.states(keys)
         there = PartitionSet.union_of(tables[key].present for key in keys if key in tables)
         there = there.restrict(locations=[place.key for place in self.settings.locations])
-        return Request(frozenset(keys), there, changed=True)
+        return ApplyChanges(frozenset(keys), there)
 
-    def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Request:
+    def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Hourly:
         """What an hourly run of ``keys`` asks for."""
         self.check_locations(locations)
         tables = self.counted_states(keys)
@@ -301,7 +301,7 @@ class Workspace:
             wanted={key: of.wanted for key, of in self.holes(keys, tables).items()},
         )
         fill = tuple(self.fill_commands(window.beyond, keys)) if window.beyond else ()
-        return Request(frozenset(keys), window.partitions, compare=window.revisable, beyond=window.beyond, fill=fill)
+        return Hourly(frozenset(keys), window.partitions, compare=window.revisable, beyond=window.beyond, fill=fill)
 
     @property
     def wanted(self) -> Wanted:
@@ -376,7 +376,7 @@ class Workspace:
         current: None for what holds without asking a source.
         """
         states = self.states(tuple(request.assets))
-        changes, blocked = table_changes(self, request.assets, states, tell=request.changed)
+        changes, blocked = table_changes(self, request.assets, states, tell=isinstance(request, ApplyChanges))
         plan = make_plan(
             self.catalog,
             request,

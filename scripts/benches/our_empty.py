@@ -21,7 +21,7 @@ from orchestration.core.partitions.mappings import Identity
 from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.planning.plan import Step
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.selection.parser import parse
 from orchestration.core.state.freshness import Current
@@ -82,7 +82,7 @@ def main() -> None:
     last = FIRST + timedelta(days=days - 1)
     with tempfile.TemporaryDirectory() as scratch, splits.part("all"), prefect_api(Path(scratch) / "prefect.log"):
         catalog = Catalog([empty_asset(at, *([at - 1] if at else [])) for at in range(EMPTY_ASSETS)])
-        asked = Request(frozenset(parse("*").resolve(catalog)), PartitionSet.of(Days.of(FIRST, last), ["here"]))
+        asked = Refresh(frozenset(parse("*").resolve(catalog)), PartitionSet.of(Days.of(FIRST, last), ["here"]))
         plan = make_plan(catalog, asked, {}, current(catalog, datetime(2026, 1, 1, tzinfo=UTC)))
         runner: Any = Runner(catalog)
         run_flow(Work(plan, runner, None, Silent(), 4), name="empty", flow_name=MATERIALIZE)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.selection.parser import parse
 from scripts.benches.graph_shape import TEN_YEARS, Splits, upstream
 from scripts.benches.our_empty import current, empty_asset
@@ -26,7 +26,7 @@ def main() -> None:
     with splits.part("selection"):
         keys = parse("+gold.a7+ or gold.a*").resolve(catalog)
     with splits.part("plan"):
-        asked = Request(frozenset(keys), PartitionSet.of(Days.of(*TEN_YEARS), ["here"]))
+        asked = Refresh(frozenset(keys), PartitionSet.of(Days.of(*TEN_YEARS), ["here"]))
         plan = make_plan(catalog, asked, {}, current(catalog, datetime(2026, 1, 1, tzinfo=UTC)))
     assert len(plan.steps) == number, f"{len(plan.steps)} steps"
     splits.say(steps=len(plan.steps), resident_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMITS = load("local", environment={}).parameters.limits
 CONTRACTS = make_contracts(LIMITS)
 
-# --- the ten tables: DATA_MODEL, Tables; a question mark: may be null -------------------------------
+# --- the tables of the data model (DATA_MODEL, Tables); a question mark: may be null -------------------------------
 
 HOUR = (
     "location_key:string ts_utc:timestamp date_utc:date latitude:double longitude:double"
@@ -76,19 +76,25 @@ KEYS = {
 
 
 def test_there_is_a_contract_per_table() -> None:
-    assert set(CONTRACTS) == set(COLUMNS) == set(KEYS) == {asset.contract for asset in CATALOG}
+    assert set(CONTRACTS) == {asset.contract for asset in CATALOG}
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_everything_has_its_words(name: str) -> None:
+    """Tables and columns say what they are."""
+    contract = CONTRACTS[name]
+    assert contract.name == name
+    assert contract.description.endswith(".")
+    assert [column.name for column in contract.columns if not column.description] == []
 
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_columns_types_nullability_and_key(name: str) -> None:
     contract = CONTRACTS[name]
-    assert contract.name == name
     columns = [f"{column.name}:{column.type}{'?' * column.nullable}" for column in contract.columns]
     assert columns == COLUMNS[name].split()
     assert contract.key == KEYS[name]
     assert contract.column_names == tuple(column.name for column in contract.columns)
-    assert contract.description.endswith(".")
-    assert [column.name for column in contract.columns if not column.description] == []
 
 
 def test_units() -> None:
@@ -199,7 +205,7 @@ SMALL = Contract(
 )
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", CONTRACTS)
 def test_json_and_back(name: str) -> None:
     contract = CONTRACTS[name]
     read = Contract.from_json(json.loads(json.dumps(contract.to_json())))
@@ -280,7 +286,7 @@ def test_an_asset_whose_contract_is_unknown(cache: Path) -> None:
     with pytest.raises(DeclarationError) as caught:
         load_contracts(Catalog([asset("FactEpisodes")]), LIMITS)
     assert caught.value.message == "asset gold.a: there is no contract 'FactEpisodes'"
-    assert caught.value.remedy == f"Declare it in assets/contracts.py; known are {', '.join(sorted(COLUMNS))}."
+    assert caught.value.remedy == f"Declare it in assets/contracts.py; known are {', '.join(sorted(CONTRACTS))}."
 
 
 def test_contracts_by_asset_are_kept_and_read_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +352,17 @@ def load_script() -> ModuleType:
 def test_the_page_of_tables_is_current() -> None:
     script = load_script()
     there = script.PAGE.read_text(encoding="utf-8") if script.PAGE.is_file() else ""
-    assert there == script.page(), "docs/TABLES.md is out of date: run scripts/tables_page.py"
+    assert there == script.page(), "docs/TABLES.md is not what the contracts say: run `make docs`"
+
+
+def test_what_lint_says_of_a_page_that_is_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script, page = load_script(), tmp_path / "TABLES.md"
+    assert script.main(["--check"], page) == 1, "there is none"
+    assert "run `make docs`" in capsys.readouterr().err
+    assert (script.main([], page), script.main(["--check"], page)) == (0, 0)
+    page.write_text(page.read_text(encoding="utf-8").replace("| no |", "| yes |", 1), encoding="utf-8")
+    assert script.main(["--check"], page) == 1
+    assert script.main(["--chek"], page) == 2
 
 
 def test_the_page_of_a_table() -> None:

@@ -16,7 +16,7 @@ from orchestration.core.partitions.mappings import Identity, PartitionMapping, R
 from orchestration.core.partitions.scheme import DailyByLocation, PartitionScheme
 from orchestration.core.planning.plan import LeftOut
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.runs.decisions import PartitionFacts, judged
 from orchestration.core.runs.records import as_of
 from orchestration.core.state.freshness import Current, Judgement, State, judge
@@ -113,7 +113,7 @@ def test_where_nothing_is_left_of_what_was_consulted_nothing_of_the_period_is_co
 
 def test_a_request_for_days_is_planned_as_the_periods_that_they_touch() -> None:
     asked = PartitionSet.of(Days.of(date(2025, 8, 13), date(2025, 8, 26)), ["hue"])
-    made = make_plan(lake(Weeks()), Request(frozenset([FEED, CLEAN]), asked), {}, current(utc("20T12:00")))
+    made = make_plan(lake(Weeks()), Refresh(frozenset([FEED, CLEAN]), asked), {}, current(utc("20T12:00")))
     mondays = PartitionSet.from_keys(PartitionKey(date(2025, 8, day), "hue") for day in (11, 18))
     future = PartitionSet.from_keys([PartitionKey(date(2025, 8, 25), "hue")])
     assert [(step.asset, step.partitions) for step in made.steps] == [(FEED, mondays), (CLEAN, mondays)]
@@ -123,7 +123,7 @@ def test_a_request_for_days_is_planned_as_the_periods_that_they_touch() -> None:
 
 def test_a_day_that_has_begun_elsewhere_can_be_asked_for() -> None:
     asked = PartitionSet.of(Days.of(date(2025, 8, 20), date(2025, 8, 21)), ["far-west", "hue"])
-    made = make_plan(lake(LocalDays()), Request(frozenset([FEED]), asked), {}, current(utc("20T17:00")))
+    made = make_plan(lake(LocalDays()), Refresh(frozenset([FEED]), asked), {}, current(utc("20T17:00")))
     assert [str(step.partitions) for step in made.steps] == ["2025-08-20 × far-west; 2025-08-20..2025-08-21 × hue"]
     assert [str(item.partitions) for item in made.left_out] == ["2025-08-21..2025-08-22 × far-west; 2025-08-22 × hue"]
 

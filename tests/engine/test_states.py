@@ -15,7 +15,7 @@ from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.engine.wipe import planned_wipes, run_wipes
 from resources.delta.log import DeltaLog
 from tests.support import oracle
@@ -301,7 +301,7 @@ def test_wiping_a_whole_dimension_and_a_partition_without_rows(lake: Lake) -> No
         for key, record in workspace.warehouse.state(workspace.catalog[oracle.QUARANTINE]).records.items()
         if not record.rows
     )
-    request = Request(frozenset([oracle.QUARANTINE]), PartitionSet.from_keys([empty]))
+    request = Refresh(frozenset([oracle.QUARANTINE]), PartitionSet.from_keys([empty]))
     assert run_wipes(workspace, request, QUIET)
     states = lake.states(days=RANGE)
     assert states["gold.dim_time"] == {"missing": ["null"]}

@@ -27,10 +27,11 @@ from orchestration.core.partitions.mappings import (
 from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Repair
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
+from tests.support.asking import kind_of
 
 quick = settings(max_examples=60, deadline=None)
 FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
@@ -133,7 +134,8 @@ def plan(
     batch: int | None = None,
 ) -> Plan:
     flags = flagged_on(flagged or {})
-    request = Request(frozenset(assets), asked, force=force, chunks=tuple(chunks), repair=repair)
+    kind = Repair if repair else kind_of(force=force)
+    request = kind(frozenset(assets), asked, chunks=tuple(chunks))
     request = request if batch is None else replace(request, batch=batch)
     return make_plan(catalog, request, tables or {}, CURRENT, lambda _window, _state: flags)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
@@ -20,7 +20,17 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import (
+    ApplyChanges,
+    Chunk,
+    Hourly,
+    Refetch,
+    Refold,
+    Refresh,
+    Remake,
+    Repair,
+    Request,
+)
 from orchestration.core.state.freshness import NOT_MENDED, Current, Judgement, State, Way
 from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
@@ -119,16 +129,14 @@ class _Planning:
 
     def mended(self) -> list[TableChange]:
         """Lost files that have to go out of the logs of tables that steps write."""
-        found = []
+        found, repairs = [], isinstance(self.request, Repair)
         for key in self.catalog.keys:
             damage = self._table(key).damage if key in self.request.assets and key not in self.blocked else None
             if damage is None:
                 continue
             made, there = self.made.get(key, NOTHING) & self._table(key).unrecorded, self._table(key).present
             lost = tuple(
-                one
-                for one in damage.lost
-                if one.span.covered(made) or (self.request.repair and not one.span.covered(there))
+                one for one in damage.lost if one.span.covered(made) or (repairs and not one.span.covered(there))
             )
             if lost:
                 text = f"{key}: {lost[0].in_words}{f' (and {len(lost) - 1} more)' if len(lost) > 1 else ''}: its log is"
@@ -153,13 +161,10 @@ class _Planning:
             today = day_of(self.current.now)
             self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({today}, UTC)."))
         own = self._present(asset.key)
-        if self.request.repair:
-            asked &= self._table(asset.key).unrecorded
-        if self.request.changed:
-            asked &= self._table(asset.key).present
-        from_raw = self.request.from_raw and asset.hours is not None
-        forced = asked - self.request.done.get(asset.key, NOTHING) if self.request.force else NOTHING
-        judged = asked - forced if self.request.force else asked
+        asked = self.request.scope(asked, self._table(asset.key))
+        from_raw = isinstance(self.request, Refold) and asset.hours is not None
+        forced = self.request.forced(asset.key, asked)
+        judged = asked - forced if forced else asked
         stale = not_fresh(asset, judged, self.tables, self.current) if judged else {}
         needed = forced | self._needed(asset, stale)
         if from_raw:  # but what answers another question than today's is told, and stays
@@ -168,14 +173,14 @@ class _Planning:
         rewrite = NOTHING
         for mapping in asset.upstream:
             changed = self.changed.get(mapping.of)
-            if changed and not self.request.repair:
+            if changed and not isinstance(self.request, Repair):
                 touched = mapping.affected_by(changed, own | asked, self._flagged(mapping))
                 needed |= touched & asked
                 rewrite |= touched - asked
         if self.current.configured is not None:  # what others are made of by today's code, these are not
             rewrite = rewrite.restrict(locations=self.current.configured)
         rewrite = rewrite - self._table(asset.key).damaged
-        if not self._mends and asset.key not in self.blocked:
+        if not self.request.mends and asset.key not in self.blocked:
             needed = needed - self._table(asset.key).damaged
         needed = self._with_upstream(asset, needed)
         for mapping in asset.upstream if rewrite else ():
@@ -203,8 +208,7 @@ class _Planning:
             reason=_reason(needed, rewrite, why, self.request, from_raw=from_raw),
             after=earlier[-1].id if earlier and not chunk else None,
             chunk=chunk,
-            force=self.request.force,
-            verify=self.request.repair,
+            manner=self.request.manner,
             stored=stored,
             raw=needed if from_raw else self._from_kept(asset, needed),
         )
@@ -222,24 +226,19 @@ class _Planning:
             self.asked[at] = _Asked(begun, asked - begun)
         return self.asked[at]
 
-    @property
-    def _mends(self) -> bool:
-        """Whether what is damaged is made anew."""
-        return self.request.repair or self.request.force or self.request.refetch or self.request.from_raw
-
     def _from_kept(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
         """What a repair makes of answers that are kept, and does not ask the source for."""
-        if not self.request.repair or asset.hours is None:
+        if not isinstance(self.request, Repair) or asset.hours is None:
             return NOTHING
         return needed & (self._table(asset.key).damaged | self.request.kept.get(asset.key, NOTHING))
 
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
-        if self.request.refetch:
+        if isinstance(self.request, Refetch):
             lost = {State.DAMAGED} if asset.source is None else {State.DAMAGED, State.UNRECORDED}
             anew = [of for why, of in stale.items() if why.way is Way.REFETCH or why.state in lost]
             return PartitionSet.union_of(anew)
-        if not self._mends and asset.key not in self.blocked:
+        if not self.request.mends and asset.key not in self.blocked:
             for why, partitions in stale.items():
                 if why.state is State.DAMAGED:
                     told = f"{asset.key} is damaged there: {why.in_short}"
@@ -248,10 +247,13 @@ class _Planning:
         for why, partitions in stale.items():
             if why.way is Way.REFETCH:
                 self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short), refetch=True))
-        if self.request.changed:  # what would be fetched whatever code and configuration are
-            kept = [of for why, of in stale.items() if asset.source is None or why.way is Way.REWRITE]
-        else:
-            kept = [of for why, of in stale.items() if why.way is not Way.REFETCH]
+        match self.request:
+            case ApplyChanges():  # what would be fetched whatever code and configuration are
+                kept = [of for why, of in stale.items() if asset.source is None or why.way is Way.REWRITE]
+            case Refresh() | Remake() | Hourly() | Repair() | Refold():
+                kept = [of for why, of in stale.items() if why.way is not Way.REFETCH]
+            case _:
+                assert_never(self.request)
         return PartitionSet.union_of(kept)
 
     def _with_upstream(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
@@ -358,7 +360,7 @@ def _reason(
     needed: PartitionSet, rewrite: PartitionSet, kinds: Mapping[str, PartitionSet], request: Request, *, from_raw: bool
 ) -> str:
     """Why a step is there, in counts: ``2 missing, 1 stale (its contract changed)``."""
-    if request.force or from_raw:
+    if isinstance(request, Remake) or from_raw:
         parts = [f"{len(needed)} {'from kept answers' if from_raw else 'forced'}"] if needed else []
     else:
         counts = {kind: len(found & needed) for kind, found in kinds.items()}

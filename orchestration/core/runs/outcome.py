@@ -10,7 +10,7 @@ from typing import Any
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan, Step
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Selected
 from orchestration.core.runs.causes import causes_of
 from orchestration.core.runs.profile import Profile
 from orchestration.core.state.table_state import TableState
@@ -155,7 +155,7 @@ class ChunkOutcome:
 
 
 def chunk_outcomes(
-    request: Request, plan: Plan, outcomes: Iterable[StepOutcome], tables: Mapping[str, TableState]
+    request: Selected, plan: Plan, outcomes: Iterable[StepOutcome], tables: Mapping[str, TableState]
 ) -> tuple[ChunkOutcome, ...]:
     """What became of each chunk of ``request``. tables: as they are after the steps."""
     outcomes = tuple(outcomes)

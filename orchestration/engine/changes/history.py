@@ -21,7 +21,8 @@ from orchestration.core.errors import DeclarationError, WarehouseError, in_a_lin
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Source
-from orchestration.core.state.equivalence import Equivalences, Growth, Lines
+from orchestration.core.state.changed_parameters import CODE_OR_PARAMETERS, why_behind
+from orchestration.core.state.equivalence import Equivalences, Growth, Lines, parts
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
 from orchestration.core.state.table_state import TableState
@@ -29,6 +30,7 @@ from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.past import NoPast, Past
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.project import Project
+from resources.storage.parameter_values import ParameterValues
 
 if TYPE_CHECKING:
     from resources.delta.warehouse import Warehouse
@@ -95,6 +97,8 @@ class WarehouseHistory:
         self._old_shapes: dict[str, dict[str, Shape]] = {}
         self._todays_questions: dict[tuple[str, str | None], tuple[Question, str] | None] = {}
         self._found_outdated: dict[tuple[str, str, str], str] = {}
+        self._found_behind: dict[tuple[str, str | None, str], str] = {}
+        self._values = ParameterValues(warehouse.uri)
         self._locations_in: dict[str, tuple[Location, ...]] = {}
         lines = {} if project.same_rows is None else read_lines(project.same_rows)
         self._equivalences = Equivalences(lines, self._explain, self._settings_without)
@@ -112,6 +116,25 @@ class WarehouseHistory:
             return self._equivalences.same(asset.key, location, recorded, now, own.equal)
         alike = (Equal(asset.key, location, *pair) for pair in self._past.alike(asset, location, recorded, own))
         return self._equivalences.same(asset.key, location, recorded, now, [*own.equal, *alike])
+
+    def why_behind(self, asset: Asset, location: str | None, recorded: str) -> str:
+        """What changed since the code version ``recorded``: code, or which parameters, from what to what."""
+        asked = (asset.key, location, recorded)
+        if asked not in self._found_behind:
+            self._found_behind[asked] = self._why_behind(asset, location, recorded)
+        return self._found_behind[asked]
+
+    def _why_behind(self, asset: Asset, location: str | None, recorded: str) -> str:
+        then, now = parts(recorded), parts(self._codes.of(asset, location))
+        if then is None or now is None:
+            return CODE_OR_PARAMETERS
+        same_code = self._equivalences.same(asset.key, location, f"{then[0]}:{now[1]}", f"{now[0]}:{now[1]}")
+        return why_behind(
+            same_code=same_code,
+            same_settings=then[1] == now[1],
+            then=self._values.by_digest.get(then[1]),
+            now=self._codes.settings(asset, location),
+        )
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
         """The columns that rows of the contract ``recorded`` lack; None where it was another."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionKey
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refetch, Request
 from orchestration.core.state.provenance import Question
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
@@ -53,7 +53,7 @@ def check_ready(workspace: Workspace, request: Request) -> None:
     """Raises UsageError where a run is refused before any work: a change of its tables is under way, or two locations
     have each other's coordinates."""
     Pending(workspace.warehouse.uri).check(request.assets)
-    if not request.refetch:
+    if not isinstance(request, Refetch):
         check_swapped(workspace, workspace.states(tuple(request.assets)))
 
 

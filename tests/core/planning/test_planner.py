@@ -13,9 +13,9 @@ from orchestration.core.partitions.mappings import (
     LAST_HOUR,
     Identity,
 )
-from orchestration.core.planning.plan import Input, Plan, Step
+from orchestration.core.planning.plan import Input, Manner, Plan, Step
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh
 from orchestration.core.state.table_state import TableState
 from tests.support.planned_lake import (
     ALL,
@@ -50,8 +50,7 @@ def test_everything_is_missing_and_selected() -> None:
         assert of.id == of.asset
         assert of.partitions == (NULL if of.asset == PLACES else august(3, 4))
         assert (of.may_rewrite, of.base_version, of.after, of.chunk) == (NOTHING, None, None, "")
-        assert not of.force
-        assert not of.verify
+        assert of.manner is Manner.USUAL
     assert step(made, FEED).inputs == ()
     assert step(made, CLEAN).inputs == (Input(FEED, None, FEED, august(3, 4)),)
     assert step(made, HOURS).inputs == (
@@ -197,7 +196,7 @@ def test_a_diamond_is_planned_parents_first_and_once() -> None:
         ]
     )
     current = replace(CURRENT, contracts=dict.fromkeys(diamond.keys, "contract"))
-    made = make_plan(diamond, Request(frozenset(diamond.keys), august(3)), {}, current)
+    made = make_plan(diamond, Refresh(frozenset(diamond.keys), august(3)), {}, current)
     assert [of.asset for of in made.steps] == ["gold.top", "gold.right", "gold.left", "gold.bottom"]
     assert step(made, "gold.bottom").upstream_steps == ("gold.left", "gold.right")
 

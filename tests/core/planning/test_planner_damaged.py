@@ -10,7 +10,7 @@ import pytest
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Plan, TableChange
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh, Remake, Repair
 from orchestration.core.state.damage import LostFile, Trouble, look_at
 from orchestration.core.state.table_state import FileSpan, TableState
 from tests.support.planned_lake import (
@@ -44,8 +44,8 @@ def whole() -> dict[str, TableState]:
     return settled(everything(DAYS))
 
 
-def planned(tables: Mapping[str, TableState], **how: bool) -> Plan:
-    return make_plan(LAKE, Request(ALL - {PLACES}, DAYS, **how), tables, CURRENT)
+def planned(tables: Mapping[str, TableState], kind: type[Refresh | Remake | Repair] = Refresh) -> Plan:
+    return make_plan(LAKE, kind(ALL - {PLACES}, DAYS), tables, CURRENT)
 
 
 def made(plan: Plan) -> dict[str, PartitionSet]:
@@ -84,9 +84,9 @@ def test_nothing_is_made_from_it() -> None:
     assert reasons[HOURS].damaged
 
 
-@pytest.mark.parametrize("how", ["repair", "force"])
-def test_where_it_is_asked_for_it_is_mended_after_its_log_is_told(how: str) -> None:
-    plan = planned(damaged(whole(), CLEAN, august(3)), **{how: True})
+@pytest.mark.parametrize("kind", [Repair, Remake])
+def test_where_it_is_asked_for_it_is_mended_after_its_log_is_told(kind: type[Repair | Remake]) -> None:
+    plan = planned(damaged(whole(), CLEAN, august(3)), kind)
     assert plan.left_out == ()
     assert august(3) <= made(plan)[CLEAN]
     (change,) = plan.tables
@@ -101,13 +101,13 @@ def test_a_lost_file_of_which_nothing_is_there_goes_out_of_the_log_by_repair_alo
     tables[CLEAN] = look_at(state, [LostFile("a", span, "is gone")])
     assert tables[CLEAN].damaged == NOTHING
     assert planned(tables).is_empty
-    assert [change.lost for change in planned(tables, repair=True).tables] == [("a",)]
+    assert [change.lost for change in planned(tables, Repair).tables] == [("a",)]
 
 
 def test_a_table_in_trouble_is_left_out_and_the_rest_is_made() -> None:
     tables = whole()
     tables[DAILY] = look_at(tables[DAILY], (), TROUBLE)
-    request = Request(ALL - {PLACES}, DAYS, force=True)
+    request = Remake(ALL - {PLACES}, DAYS)
     plan = make_plan(LAKE, request, tables, CURRENT, blocked={DAILY: TROUBLE.in_words})
     assert set(made(plan)) == {FEED, CLEAN, HOURS, RUNS}
     (item,) = plan.left_out

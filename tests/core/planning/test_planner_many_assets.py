@@ -13,7 +13,7 @@ from orchestration.core.partitions.mappings import Identity
 from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.planning.planner import make_plan
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Refresh, Request
 from orchestration.core.state.freshness import Current
 
 NUMBER = 50
@@ -41,7 +41,7 @@ EVERYTHING = frozenset(f"gold.a{number}" for number in range(NUMBER))
 
 
 def test_all_steps_share_one_set() -> None:
-    made = planned(Request(EVERYTHING, ASKED))
+    made = planned(Refresh(EVERYTHING, ASKED))
     assert [step.partitions for step in made.steps] == [ASKED] * NUMBER
     of_inputs = [item.partitions for step in made.steps for item in step.inputs]
     assert {id(one) for one in (*(step.partitions for step in made.steps), *of_inputs)} == {id(ASKED)}
@@ -50,7 +50,7 @@ def test_all_steps_share_one_set() -> None:
 @pytest.mark.parametrize("batch", [1, 1_000_000], ids=["a step a month", "a step for all"])
 def test_steps_of_chunks_share_the_sets_of_their_batch(batch: int) -> None:
     months = tuple(Chunk(f"{one.first:%Y-%m}", PartitionSet.of(one, LOCATIONS)) for one in chunks(DAYS, "monthly"))
-    made = planned(Request(EVERYTHING, ASKED, chunks=months, batch=batch))
+    made = planned(Refresh(EVERYTHING, ASKED, chunks=months, batch=batch))
     steps = 120 if batch == 1 else 1
     assert len(made.steps) == NUMBER * steps
     of_inputs = [item.partitions for step in made.steps for item in step.inputs]
@@ -62,7 +62,7 @@ def test_steps_of_chunks_share_the_sets_of_their_batch(batch: int) -> None:
 
 
 def test_days_to_come_are_left_out_of_each() -> None:
-    made = planned(Request(EVERYTHING, ASKED), datetime(2025, 12, 30, 12, tzinfo=UTC))
+    made = planned(Refresh(EVERYTHING, ASKED), datetime(2025, 12, 30, 12, tzinfo=UTC))
     begun = PartitionSet.of(Days.of(DAYS.first, date(2025, 12, 30)), LOCATIONS)
     future = PartitionSet.of(Days.of(date(2025, 12, 31)), LOCATIONS)
     assert [step.partitions for step in made.steps] == [begun] * NUMBER

@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.planning.plan import LeftOut, Plan, Step
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Refresh
 from orchestration.core.runs.outcome import (
     ChunkOutcome,
     Outcome,
@@ -70,7 +70,7 @@ def became(
     outcomes = tuple(outcomes)
     chunks = tuple(chunks)
     plan = Plan(tuple(one.step for one in outcomes), tuple(left_out))
-    request = Request(frozenset(ROWS), august(1, 2, 3, 4, 5), chunks=chunks)
+    request = Refresh(frozenset(ROWS), august(1, 2, 3, 4, 5), chunks=chunks)
     days = [*august(*range(10)), *at("hanoi", *range(10)), *NULL]
     tables = {
         key: TableState(1, {one: PartitionRecord(rows, "f", {}, "", "") for one in days}) for key, rows in ROWS.items()

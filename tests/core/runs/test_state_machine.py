@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh, Remake, Request
 from tests.support.machine.deployed import ALL, DAYS, HOURS, KEYS, LAKE, TOWNS
 from tests.support.machine.happenings import BATCH, PATTERNS, Pattern, chunked, quickly, seeds
 from tests.support.machine.lakehouse import Lakehouse
@@ -48,9 +48,9 @@ def test_chunks_do_not_matter(patterns: list[Pattern], sizes: list[int], shuffle
 
     everything = PartitionSet.from_keys(key for key in KEYS if key.location in TOWNS)
     chunks = chunked(everything, sizes, shuffled)
-    at_once = loaded(Request(ALL, everything))
-    assert loaded(Request(ALL, everything, chunks=chunks)) == at_once
-    assert loaded(*[Request(ALL, chunk.partitions) for chunk in chunks]) == at_once
+    at_once = loaded(Refresh(ALL, everything))
+    assert loaded(Refresh(ALL, everything, chunks=chunks)) == at_once
+    assert loaded(*[Refresh(ALL, chunk.partitions) for chunk in chunks]) == at_once
 
 
 def test_a_step_waits_for_the_last_step_that_makes_what_it_reads() -> None:
@@ -59,7 +59,7 @@ def test_a_step_waits_for_the_last_step_that_makes_what_it_reads() -> None:
     machine = Lakehouse()
     machine.begin([PATTERNS[0]], locked=True, load="at once", order=0)
     asked = PartitionSet.from_keys(key for key in KEYS if key.location in TOWNS)
-    run = machine._run(Request(ALL, asked, force=True, chunks=chunked(asked, [], 0)), batch=1)
+    run = machine._run(Remake(ALL, asked, chunks=chunked(asked, [], 0)), batch=1)
     makers = run.plan.steps_of(HOURS)
     assert len(makers) > 1 and makers[-1].partitions & makers[0].may_rewrite
     last = run.plan.steps_of(DAYS)[-1]

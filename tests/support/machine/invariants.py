@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import ApplyChanges, Refetch, Repair, Request
 from orchestration.core.state import freshness
 from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import PartitionRecord
@@ -34,9 +34,9 @@ def covers(run: Run) -> None:
     left_out = {(item.asset, key) for item in run.plan.left_out for key in item.partitions}
     for asset in request.assets:
         for key in asked_of(asset, request, run.current.now):
-            if request.repair and key not in tables[asset].doubted:
+            if isinstance(request, Repair) and key not in tables[asset].doubted:
                 continue
-            if request.refetch or request.changed:
+            if isinstance(request, Refetch | ApplyChanges):
                 continue
             fresh = is_fresh(asset, key, tables, run.code, run.current.now)
             assert fresh or (asset, key) in planned | left_out, f"{asset} {key} is neither fresh nor planned"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import ApplyChanges, Refetch, Refresh, Remake
 from orchestration.core.state.table_state import fold
 from tests.support.machine import changes
 from tests.support.machine.deployed import ALL, CLEAN, DATES, DAYS, FEED, HOURS, KEYS, LAKE, NAMES, PLACES, TOWNS
@@ -128,7 +128,7 @@ class Lakehouse(RunRules):
         """A table gets a column, and its readers are made anew of rows that lack it."""
         self.world.code = self.world.code.grown(asset, how)
         reader = frozenset({HOURS if asset == CLEAN else DAYS})
-        self._undisturbed(Request(reader, self._named(asked), force=True))
+        self._undisturbed(Remake(reader, self._named(asked)))
 
     @precondition(lambda self: not self.renaming)
     @rule(asked=ranges(), far=st.sampled_from([True, True, False]), order=seeds)
@@ -137,7 +137,7 @@ class Lakehouse(RunRules):
         self._land()
         asked = self._named(asked)
         self._happens(("far" if far else "", FEED, PATTERNS[0], False), asked)
-        request = Request(ALL, asked, refetch=True)
+        request = Refetch(ALL, asked)
         moved = self._moved()
         run = self._run(request, order).to_the_end()
         fetched, asked_of_feed = set(run.fetched_keys), asked_of(FEED, run.request, run.current.now)
@@ -151,7 +151,7 @@ class Lakehouse(RunRules):
         self._land()
         asked = self._named(asked)
         self._happens(happens, asked)
-        plan = self._run(Request(ALL, asked, changed=True)).plan
+        plan = self._run(ApplyChanges(ALL, asked)).plan
         for step in plan.steps:
             there = self.storage.state(step.asset).present
             assert step.all_partitions <= there, f"{step.id}: what is not there is planned"
@@ -197,21 +197,21 @@ class Lakehouse(RunRules):
         self._land()
         self.since_mended = 0
         everything = PartitionSet.from_keys(key for key in KEYS if key.location in self.world.code.configured)
-        self._run(Request(frozenset({FEED}), everything, force=True)).to_the_end()
-        self._run(Request(ALL, everything)).to_the_end()
+        self._run(Remake(frozenset({FEED}), everything)).to_the_end()
+        self._run(Refresh(ALL, everything)).to_the_end()
         lacking = {asset for asset, key in self._check() if self._lacks(asset, key)}
         if lacking:  # what is fresh without some columns is filled if it is told so
-            self._run(Request(frozenset(lacking), everything, force=True)).to_the_end()
-            self._run(Request(ALL, everything)).to_the_end()
+            self._run(Remake(frozenset(lacking), everything)).to_the_end()
+            self._run(Refresh(ALL, everything)).to_the_end()
         fresh = self._check()
-        there = {(asset, key) for asset in ALL for key in asked_of(asset, Request(ALL, everything), self.world.now)}
+        there = {(asset, key) for asset in ALL for key in asked_of(asset, Refresh(ALL, everything), self.world.now)}
         assert there <= fresh, f"not fresh after everything was made: {sorted(map(str, there - fresh))}"
         clean = rebuilt(self.world)
         for asset, log in self.storage.tables.items():
             rows = {key: of for key, of in log[-1].rows.items() if self.world.code.is_configured(key.location)}
             assert rows == clean[asset], f"{asset} is not what a clean rebuild makes"
             assert fold(version.commit for version in log) == self.storage.state(asset), f"{asset} is folded otherwise"
-        again = self._run(Request(ALL, everything)).plan
+        again = self._run(Refresh(ALL, everything)).plan
         assert not again.steps, f"planned again: {again.steps}"
 
     def teardown(self) -> None:

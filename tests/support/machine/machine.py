@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine
 
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
-from orchestration.core.planning.request import Chunk, Request
+from orchestration.core.planning.request import Chunk, Remake, Request
 from tests.support.machine import changes
 from tests.support.machine.changes import Rename
 from tests.support.machine.deployed import (
@@ -86,7 +86,7 @@ class Machine(RuleBasedStateMachine):
             for key in at:
                 feed[key] = moved(feed[key]) if what == "move" else day_of(pattern, key) if what == "pattern" else ()
         if what in ("move", "pattern", "withdraw", "back") and fetched and not self.renaming:
-            self._undisturbed(Request(frozenset({FEED}), at, force=True))
+            self._undisturbed(Remake(frozenset({FEED}), at))
 
     def _others_commit(self, asset: str, at: PartitionKey, other: PartitionKey, what: str, back: int = 1) -> None:
         log = self.storage.tables[asset]

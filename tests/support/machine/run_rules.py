@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.request import Request
+from orchestration.core.planning.request import Refresh, Repair
+from tests.support.asking import kind_of
 from tests.support.machine.deployed import (
     ALL,
     CLEAN,
@@ -61,10 +62,10 @@ class RunRules(Machine):
         self.storage = Storage(locked=locked)
         everything = self.world.until_today
         if load == "at once":
-            self._undisturbed(Request(ALL, everything))
+            self._undisturbed(Refresh(ALL, everything))
         elif load == "in batches":
             chunks = chunked(everything, [], 0)
-            self._undisturbed(Request(ALL, everything, chunks=chunks), order, batch=1)
+            self._undisturbed(Refresh(ALL, everything, chunks=chunks), order, batch=1)
 
     @precondition(lambda self: not self.renaming)
     @rule(selected=often_all, asked=ranges(), happens=happenings(), force=seldom, order=seeds)
@@ -74,7 +75,7 @@ class RunRules(Machine):
         """An undisturbed run."""
         asked = self._named(asked)
         self._happens(happens, asked)
-        self._undisturbed(Request(selected, asked, force=force), order)
+        self._undisturbed(kind_of(force=force)(selected, asked), order)
 
     @precondition(lambda self: not self.renaming)
     @rule(
@@ -102,7 +103,7 @@ class RunRules(Machine):
         asked = self._named(asked)
         self._happens(happens, asked)
         chunks = chunked(asked, sizes, shuffled)
-        self._undisturbed(Request(selected, asked, force=force, chunks=chunks), order, batch=batch)
+        self._undisturbed(kind_of(force=force)(selected, asked, chunks=chunks), order, batch=batch)
 
     @precondition(lambda self: not self.renaming)
     @rule(
@@ -114,7 +115,7 @@ class RunRules(Machine):
         """Some partitions cannot be fetched, or break a blocking check: the others are made."""
         self._land()
         asked, failing = self._named(asked), {(asset, self._name(key)) for asset, key in failing}
-        self._run(Request(selected, asked), order, faults=Faults(frozenset(failing))).to_the_end()
+        self._run(Refresh(selected, asked), order, faults=Faults(frozenset(failing))).to_the_end()
 
     @precondition(lambda self: not self.renaming)
     @rule(selected=often_all, asked=ranges(), faulty=dated, order=seeds)
@@ -126,7 +127,7 @@ class RunRules(Machine):
         asked = self._named(asked)
         self._happens(("effect", faulty, PATTERNS[0], False), self.world.until_today)
         faults = Faults(altering=True) if faulty == FEED else Faults(straying=faulty)
-        self._run(Request(selected, asked), order, faults=faults).to_the_end()
+        self._run(Refresh(selected, asked), order, faults=faults).to_the_end()
 
     @precondition(lambda self: not self.renaming)
     @rule(
@@ -154,7 +155,7 @@ class RunRules(Machine):
         self._land()
         asked = self._named(asked)
         self._happens(happens, asked)
-        run = self._run(Request(selected, asked, force=force), order)
+        run = self._run(kind_of(force=force)(selected, asked), order)
         going = run.phases()
         while run.commits < commits and go(going, 1):
             pass
@@ -200,7 +201,7 @@ class RunRules(Machine):
             self.storage.wipe(changed, gone)
         left = (asked - gone if gap == "left" else asked) or asked
         self._happens((race[0], changed, PATTERNS[0], True), asked)
-        request = Request(selected, asked, force=force)
+        request = kind_of(force=force)(selected, asked)
         first = self._run(request, order).phases()
         go(first, rests)
         if race[1] == "delete":
@@ -208,7 +209,7 @@ class RunRules(Machine):
         else:
             self._happens((race[1], changed, PATTERNS[1], True), asked)
         self.world.now += SECOND
-        self._run(Request(selected, left, force=force)).to_the_end()
+        self._run(kind_of(force=force)(selected, left)).to_the_end()
         go(first, END)
 
     @precondition(lambda self: not self.renaming and not self.storage.locked)
@@ -236,7 +237,7 @@ class RunRules(Machine):
         for selected, partitions, what in zip(selections, map(self._named, asked), happens, strict=True):
             self._happens(what, partitions)
             self.world.now += SECOND
-            running.append(self._run(Request(selected, partitions, force=force), order).phases())
+            running.append(self._run(kind_of(force=force)(selected, partitions), order).phases())
             go(running[0], rests)
         mixing = random.Random(order)
         while running:
@@ -254,7 +255,7 @@ class RunRules(Machine):
     def repair(self, selected: frozenset[str], asked: PartitionSet, order: int) -> None:
         """What others changed is adopted where it is as it was, and else made anew."""
         self._land()
-        run = self._run(Request(selected, self._named(asked), repair=True), order).to_the_end()
+        run = self._run(Repair(selected, self._named(asked)), order).to_the_end()
         left_out = {(item.asset, key) for item in run.plan.left_out for key in item.partitions}
         for asset in selected:
             still = self.storage.state(asset).unrecorded & asked_of(asset, run.request, run.current.now)
