@@ -44,7 +44,7 @@ def profile(prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.M
 def state_of(**parameters: Any) -> Any:
     from orchestration.service import flows
 
-    return flows.materialize("gold.dim_time", **parameters, return_state=True)  # type: ignore[call-overload]
+    return flows.materialize(selection="gold.dim_time", **parameters, return_state=True)  # type: ignore[call-overload]
 
 
 def test_an_hourly_run_waits_and_is_cancelled_by_the_name_of_the_other(profile: str) -> None:
