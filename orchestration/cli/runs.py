@@ -11,6 +11,7 @@ from orchestration.cli.again import of_partitions, remember
 from orchestration.cli.asked import asked_as
 from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -172,6 +173,7 @@ def wipe(
     """Remove partitions: their rows and what is recorded of them. Needs no JVM.
 
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
+    What has no days is left alone by --partitions and --locations.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
     from orchestration.cli.progress import Quiet
@@ -180,7 +182,11 @@ def wipe(
     workspace = open_workspace(profile)
     if selection is None and not locations:
         raise click.UsageError("Missing argument 'SELECTION', or --locations.")
-    request = workspace.to_wipe(workspace.select(selection or "*"), days, place_names(locations))
+    keys = workspace.select(selection or "*")
+    request = workspace.to_wipe(keys, days, place_names(locations))
+    check_there(workspace)
+    if selection is not None and (others := [key for key in keys if key not in request.assets]):
+        click.echo(f"left as they are, for they have no days: {', '.join(others)}", err=True)
     wipes = planned_wipes(workspace, request)
     for item in wipes:
         click.echo(item.in_words(), err=as_json)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -23,6 +24,7 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError, unknown_names
+from orchestration.core.planning.ranges import in_range
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +89,7 @@ def show(
     keys = workspace.select(asset)
     if len(keys) != 1:
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
+    in_range(workspace.catalog, keys, days)
     most = _most(limit, form)
     found = (
         _raw(workspace, keys[0], days, locations, most)
@@ -148,6 +151,7 @@ def _raw(workspace: Workspace, key: str, days: str | None, locations: str, most:
     from orchestration.reports.raw_answers import read_raw_answers
 
     found = read_raw_answers(workspace, key, days, place_names(locations), None if most is None else most + 1)
+    check_there(workspace)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     rows = found.table

@@ -35,6 +35,7 @@ from orchestration.engine.run_record import RunRecord
 from orchestration.engine.scales import told_of_run
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
+from orchestration.engine.whereabouts import told_if_new
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
@@ -104,6 +105,8 @@ def materialize(
                 current = workspace.current(None if looked is None else looked.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
+            if told := told_if_new(workspace):
+                listener.warned(told)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
         if restart is not None:

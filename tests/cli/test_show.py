@@ -183,6 +183,7 @@ def test_show_wants_one_asset(aqi: Aqi) -> None:
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_show_wants_a_table(aqi: Aqi, form: str) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     place, remedy = aqi.refusal("show", EPISODE, "--format", form)
     assert place == f"{EPISODE} has no table in {aqi.folder / 'warehouse'}"
     assert f"aqi materialize '+{EPISODE}'" in remedy
