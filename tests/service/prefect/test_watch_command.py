@@ -15,7 +15,6 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets import CATALOG
 from orchestration.cli.app import main
 from orchestration.core.alerts.incident_words import command_to_run
 from tests.support.aqi_process import AQI
