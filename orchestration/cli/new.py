@@ -31,9 +31,10 @@ def asset(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Write a new table: its function, its contract, and a test of both, which passes. docs/ADDING.md goes on.
+    """Write a new table: function, contract, and a test.
 
-    It has a row for each row of its (first) upstream asset, in the columns of that one's key; the rest is yours.
+    The test passes; docs/ADDING.md goes on. The table has a row for each row of its (first) upstream asset, in the
+    columns of that one's key; the rest is yours.
     """
     from orchestration.engine.new_asset import new_sources
     from orchestration.reports.json_text import to_json
