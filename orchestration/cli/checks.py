@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -48,7 +49,9 @@ def checks(selection: str, output: Path | None, profile: str | None, as_json: bo
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
-    found = read_checks(workspace, workspace.select(selection))
+    keys = workspace.select(selection)
+    check_there(workspace)
+    found = read_checks(workspace, keys)
     if output is None:
         emit(lambda: [one.to_json() for one in found], as_json, lambda: print_checks(console_for_people(), found))
         return 0

@@ -172,6 +172,13 @@ def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: 
     return workspace
 
 
+def check_there(workspace: Workspace) -> None:
+    """Raises UsageError where there is no warehouse: for commands that make none, once the call itself is right."""
+    from orchestration.engine.whereabouts import check_there as check
+
+    check(workspace)
+
+
 def place_names(locations: str) -> list[str]:
     return [name.strip() for name in locations.split(",") if name.strip()]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -89,6 +90,7 @@ def repair(
     check_repair(days, locations, refetch=refetch, verify=verify, anew=anew)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys, in_the_way = in_range(workspace.catalog, workspace.select(selection), days), 0
+    check_there(workspace)
     if anew:
         refused = [key for key, trouble in troubles_of(workspace, keys).items() if trouble.refused]
         in_the_way = int(print_troubles(workspace, refused)) if refused else 0

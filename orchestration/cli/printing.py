@@ -14,7 +14,7 @@ from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
-from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
+from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.run_told import logs_of
 
@@ -90,7 +90,8 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         console.print("Nothing to do." if summary.ok else "[red]Nothing could be made.[/red]")
         return
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
-    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
+    done = f" {done_in_words(summary.outcomes)}." if summary.ok else ""
+    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.{done}")
     if not summary.ok:
         for line in where_to_look(summary.run_id):
             console.print(escape(line), soft_wrap=True, highlight=False)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.common import command, console_for_people, json_option, main, open_workspace, profile_option
+from orchestration.cli.common import (
+    check_there,
+    command,
+    console_for_people,
+    json_option,
+    main,
+    open_workspace,
+    profile_option,
+)
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
 
@@ -44,6 +52,7 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
             raise UsageError("--output is for the profile of one run", "Name the run, and leave out --json.")
         check_profile_output(output)
     workspace = open_workspace(profile)
+    check_there(workspace)
     if run is None:
         found = last_runs(workspace, limit)
         emit(

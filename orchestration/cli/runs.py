@@ -11,6 +11,7 @@ from orchestration.cli.again import of_partitions, remember
 from orchestration.cli.asked import asked_as
 from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -183,6 +184,7 @@ def wipe(
         raise click.UsageError("Missing argument 'SELECTION', or --locations.")
     keys = workspace.select(selection or "*")
     request = workspace.to_wipe(keys, days, place_names(locations))
+    check_there(workspace)
     if selection is not None and (others := [key for key in keys if key not in request.assets]):
         click.echo(f"left as they are, for they have no days: {', '.join(others)}", err=True)
     wipes = planned_wipes(workspace, request)

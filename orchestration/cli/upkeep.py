@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -38,6 +39,7 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
+    check_there(workspace)
     tables = workspace.states(keys)
     found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
     since = workspace.settings.since
@@ -80,6 +82,7 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
+    check_there(workspace)
 
     def write() -> None:
         found = read_metrics(workspace, _warn)
@@ -114,6 +117,7 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
 
     workspace = open_workspace(profile)
     keys = None if selection == "*" else workspace.select(selection)
+    check_there(workspace)
     listener = Quiet(console_for_people(to_stderr=True))
     summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
     emit(summary.to_json, as_json, lambda: click.echo(summary.in_words()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -65,6 +66,7 @@ def verify(
         other = OTHER[workspace.settings.engine]
         workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
     keys = in_range(workspace.catalog, workspace.select(selection), days)
+    check_there(workspace)
     request = workspace.requested(keys, days, place_names(locations))
     found: list[Verified] = []
     listener = Quiet(console_for_people(to_stderr=True))

@@ -94,6 +94,7 @@ def test_the_doctor(aqi: Aqi, way: str) -> None:
 
 
 def test_what_needs_no_source(aqi: Aqi) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     with repeating("500") as api:
         for args in (["status"], ["plan", "*", "--partitions", "2025-08-18"], ["lineage", "--format", "openlineage"]):
             done = aqi(*args, **env(api))
@@ -152,6 +153,7 @@ CALLS = {
     "materialize": f"{BRONZE} --partitions 2025-08-18 --dry-run",
     "metrics": "",
     "migrate": f"{BRONZE} --dry-run",
+    "new": "asset gold.made_up --dry-run",
     "plan": "* --partitions 2025-08-18",
     "repair": "--dry-run",
     "report": "-o report.html",

@@ -157,6 +157,7 @@ def test_for_people(aqi: Aqi, lake: str) -> None:
 
 
 def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     assert aqi.text("plan", "--if", HOURS) == f"Nothing of {HOURS} is there that could change.\n"
     text = aqi.text("plan", "--if", EPISODES, AQI_WAREHOUSE__URI=lake)
     assert text.splitlines()[1:] == ["Nothing that is there is made from it."]

@@ -158,7 +158,7 @@ def skipped(
 
 def to_make(step: Step, asset: Asset, partitions: PartitionSet, tables: Tables, current: Current) -> PartitionSet:
     """Those of ``partitions`` (of the step) that are not fresh, now that its upstream steps are done, or are forced."""
-    forced = (partitions & step.partitions if step.force else PartitionSet.empty()) | (partitions & step.raw)
+    forced = partitions & (step.forced | step.raw)
     return forced | PartitionSet.union_of(not_fresh(asset, partitions - forced, tables, current).values())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
@@ -72,20 +72,22 @@ class CodeVersions:
         """The canonical form of the asset's code."""
         return self._code.of(asset, self._parameters)
 
-    def settings_part(self, asset: Asset, location: str | None) -> str:
-        """16 hexadecimal digits of ``settings``."""
-        return _digest(self._settings_text(asset, location))
+    def settings_part(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str:
+        """16 hexadecimal digits of ``settings``. without: parameters passed over, as if the code did not read them."""
+        return _digest(self._settings_text(asset, location, without))
 
     def settings(self, asset: Asset, location: str | None) -> Mapping[str, JsonValue]:
         """The mappings, and the values that the code reads, at ``location``: ``mappings`` and ``parameters``."""
         found: Mapping[str, JsonValue] = json.loads(self._settings_text(asset, location))
         return found
 
-    def _settings_text(self, asset: Asset, location: str | None) -> str:
+    def _settings_text(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str:
         location = _counted(asset, location)
         used = self.used(asset)
         values = {}
         for name in asset.parameters:
+            if name in without:
+                continue
             value = getattr(self._parameters, name)
             if name == "locations" and location is not None:
                 value = tuple(one for one in value if one.key == location)
