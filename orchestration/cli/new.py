@@ -55,17 +55,19 @@ def asset(
     following = [f".venv/bin/pytest {found.test}", "make docs", f"aqi plan {name}"]
     if begun.scheme is not None:
         following[-1] += " --partitions last:7"
-    said: dict[str, JsonValue] = {
-        "asset": name,
-        "partitions": "unpartitioned" if begun.scheme is None else "daily",
-        "upstream": [{"asset": of, "mapping": how} for of, how in mappings],
-        "contract": begun.contract,
-        "files": [file for file, _ in files],
-        "written": not dry_run,
-        "next": following,
-    }
 
-    def print_it() -> None:
+    def facts() -> JsonValue:
+        return {
+            "asset": name,
+            "partitions": "unpartitioned" if begun.scheme is None else "daily",
+            "upstream": [{"asset": of, "mapping": how} for of, how in mappings],
+            "contract": begun.contract,
+            "files": [file for file, _ in files],
+            "written": not dry_run,
+            "next": [*following],
+        }
+
+    def told() -> None:
         for file, what in files:
             click.echo(f"{'would write' if dry_run else 'wrote'} {file}: {what}")
         if not dry_run:
@@ -73,5 +75,5 @@ def asset(
             for line in following:
                 click.echo(f"  {line}")
 
-    emit(lambda: said, as_json, print_it)
+    emit(facts, as_json, told)
     return 0
