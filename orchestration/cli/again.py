@@ -71,14 +71,19 @@ def _call(instead: Mapping[str, object]) -> str:
     context = click.get_current_context()
     words = ["aqi", str(context.info_name)]
     for parameter in context.command.params:
-        name = str(parameter.name)
-        value = {**context.params, **instead}.get(name)
-        if value is None or value is False or value == "":
+        value = {**context.params, **instead}.get(str(parameter.name))
+        unsaid = value is None or value is False or value == "" or value == parameter.default
+        if unsaid and not (value and _was_written(context, parameter)):
             continue
         if isinstance(parameter, click.Argument):
-            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                words.append(str(value))
-        elif value != parameter.default:
+            words.append(str(value))
+        else:
             option = max(parameter.opts, key=len)
             words += [option] if value is True else [option, str(value)]
     return shlex.join(words)
+
+
+def _was_written(context: click.Context, parameter: click.Parameter) -> bool:
+    """Whether the call says an argument, be it what holds without saying it."""
+    source = context.get_parameter_source(str(parameter.name))
+    return isinstance(parameter, click.Argument) and source is ParameterSource.COMMANDLINE

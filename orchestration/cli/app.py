@@ -8,9 +8,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from orchestration.cli import changes, deploy, lineage, mending, new, plans, report, runs, upkeep, verify, watch, worker
+from orchestration.cli import (
+    changes,
+    checks,
+    config,
+    deploy,
+    lineage,
+    mending,
+    new,
+    plans,
+    report,
+    runs,
+    show,
+    upkeep,
+    verify,
+    watch,
+    worker,
+)
 from orchestration.cli.common import (
     command,
     console_for_people,
@@ -26,11 +41,12 @@ from orchestration.cli.common import (
     run,
 )
 from orchestration.cli.emit import emit
-from orchestration.core.errors import UsageError
 from resources.prefect.quiet import quiet_prefect
 
 __all__ = [
     "changes",
+    "checks",
+    "config",
     "deploy",
     "lineage",
     "main",
@@ -40,6 +56,7 @@ __all__ = [
     "report",
     "run",
     "runs",
+    "show",
     "upkeep",
     "verify",
     "watch",
@@ -55,7 +72,10 @@ __all__ = [
 @json_option
 @command
 def status(selection: str, days: str | None, locations: str, profile: str | None, as_json: bool) -> int:
-    """Print, per asset and partition, whether it is there, from the tables' logs. Needs no JVM."""
+    """Print whether partitions are there, fresh or stale, and why.
+
+    Read from the logs of the tables. Needs no JVM.
+    """
     from orchestration.reports.holes import in_words as holes_in_words
     from orchestration.reports.status import print_status, read_status, told_of_pending
 
@@ -73,60 +93,6 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
             click.echo(line)
 
     emit(lambda: (item.to_json() for item in found), as_json, print_all)
-    return 0
-
-
-@main.command()
-@click.argument("asset")
-@partitions_option
-@locations_option
-@click.option("--raw", is_flag=True, help="Instead of rows: what its source sent about these partitions, and when.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Rows at the most.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print.",
-)
-@profile_option
-@json_option
-@command
-def show(
-    asset: str, days: str | None, locations: str, raw: bool, limit: int, form: str, profile: str | None, as_json: bool
-) -> int:
-    """Print rows of an asset's table in the order of its key. Needs no JVM.
-
-    --raw: a line per kept answer of its source and partition: when it was asked for, what became of it, and in which
-    hours and columns it differs from the kept answer before it.
-    """
-    from orchestration.cli.printing import print_rows, rows_as_csv, rows_as_json
-    from orchestration.reports.rows import read_rows
-
-    workspace = open_workspace(profile)
-    keys = workspace.select(asset)
-    if len(keys) != 1:
-        raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
-    names = place_names(locations)
-    if raw:
-        from orchestration.reports.raw_answers import read_raw_answers
-
-        found = read_raw_answers(workspace, keys[0], days, names, limit)
-        rows = found.table
-        for note in found.notes:
-            click.echo(f"note: {note}", err=True)
-    else:
-        partitions = workspace.partitions(days, names) if days is not None else None
-        rows = read_rows(workspace, keys[0], partitions, names, limit)
-
-    def print_them() -> None:
-        if form == "csv":
-            click.echo(rows_as_csv(rows), nl=False)
-        else:
-            print_rows(Console(width=400), rows)
-
-    emit(lambda: rows_as_json(rows), as_json or form == "json", print_them)
     return 0
 
 
@@ -154,6 +120,7 @@ def show(
     help="Count calls as the provider does, and refuse more than these; `free`: 600,5000,10000.",
 )
 @profile_option
+@json_option
 @command
 def simulate(
     replay: Path | None,
@@ -164,16 +131,22 @@ def simulate(
     seed: int,
     limits: str,
     profile: str | None,
+    as_json: bool,
 ) -> int:
-    """Serve the provider's API on 127.0.0.1: made-up values for any place and day, or recorded ones."""
+    """Serve the provider's API here, made up or recorded.
+
+    On 127.0.0.1: made-up values for any location and day, or recorded ones. With --json a line says where it serves.
+    """
     from orchestration.cli.simulate import Wrong, serve
     from resources.simulator.faults import FAULTS, GRAMMAR
 
     if faults == "help":
-        click.echo("\n".join([GRAMMAR, "", *(f"{name}: {text}" for name, text in FAULTS.items())]))
+        lines = [GRAMMAR, "", *(f"{name}: {text}" for name, text in FAULTS.items())]
+        emit(lambda: {"grammar": GRAMMAR, "faults": dict(FAULTS)}, as_json, lambda: click.echo("\n".join(lines)))
         return 0
     wrong = Wrong(faults, seed, limits)
-    return serve(project().load(profile), port, wrong, replay=replay, newest_wins=newest_wins, record=record)
+    settings = project().load(profile)
+    return serve(settings, port, wrong, replay=replay, newest_wins=newest_wins, record=record, as_json=as_json)
 
 
 @main.command()
@@ -207,13 +180,18 @@ def doctor(profile: str | None, offline: bool, as_json: bool) -> int:
     help="Where the tables go.",
 )
 @profile_option
+@json_option
 @command
-def demo(days: int, warehouse: Path, profile: str | None) -> int:
-    """Run the whole pipeline on the bundled simulator, then report what came out."""
+def demo(days: int, warehouse: Path, profile: str | None, as_json: bool) -> int:
+    """Run the whole pipeline on the bundled simulator.
+
+    Then tables and a few findings are printed.
+    """
     quiet_prefect()
     from orchestration.cli.demo import run_demo
 
     try:
-        return run_demo(project(), console_for_people(), console_for_people(to_stderr=True), profile, days, warehouse)
+        console = None if as_json else console_for_people()
+        return run_demo(project(), console, console_for_people(to_stderr=True), profile, days, warehouse)
     except KeyboardInterrupt as error:
         leave_interrupted(error)

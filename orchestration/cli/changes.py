@@ -55,10 +55,11 @@ def _listener() -> Quiet:
 def accept(
     asset: str, sample: int, dry_run: bool, engine: str | None, no_yarn_check: bool, profile: str | None, as_json: bool
 ) -> int:
-    """Declare that today's code makes the rows that an earlier version made, and prove it on a sample.
+    """Prove on a sample that today's code makes the same rows.
 
-    The sample is made anew and compared with what is recorded; then one commit without files says that both versions
-    are equal. Where one row differs nothing is accepted, and the row is printed.
+    So it is declared that an earlier version of the code made the rows that today's would make. The sample is made anew
+    and compared with what is recorded; then one commit without files says that both versions are equal. Where one row
+    differs nothing is accepted, and the row is printed.
     """
     from orchestration.engine.changes.accept import accept as run
     from orchestration.engine.changes.accept import planned_acceptance
@@ -98,10 +99,11 @@ def migrate(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Bring a table to its contract where that takes more than new nullable columns: one commit, records kept.
+    """Bring a table to its contract, where columns went or changed.
 
-    Columns that the contract renames (--rename), has no more (--drop, where they hold values), retypes, or lets no
-    longer be null. Nothing is fetched, and nothing that does not read these columns becomes stale.
+    That is more than new nullable columns. It takes one commit, and records are kept. Columns that the contract renames
+    (--rename), has no more (--drop, where they hold values), retypes, or lets no longer be null. Nothing is fetched,
+    and nothing that does not read these columns becomes stale.
     """
     from orchestration.engine.changes.migrate import behind_its_code, planned_migration, run_migration
 
@@ -160,9 +162,10 @@ def rename(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Give a location another key, in every table: a commit a table, no fetch, ids as the new key makes them.
+    """Give a location another key, in every table.
 
-    Broken off, the same call goes on; until then runs on these tables are refused.
+    A commit a table, no fetch, ids as the new key makes them. Broken off, the same call goes on; until then runs on
+    these tables are refused.
     """
     from orchestration.engine.changes.rename import planned_rename, run_rename
 

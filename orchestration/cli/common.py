@@ -19,7 +19,8 @@ from rich.console import Console
 from orchestration.cli.again import how_to_go_on, remember, with_days
 from orchestration.cli.emit import emit
 from orchestration.cli.parameters import option_of
-from orchestration.core.errors import LakehouseError, RunError, UsageError, in_a_line
+from orchestration.cli.unquoted import Quoting, hinted
+from orchestration.core.errors import LakehouseError, RunError, SelectionError, UsageError, in_a_line
 from orchestration.core.planning.parameters import Materialize
 from resources.machine.interrupts import Terminated, heed_signals
 from resources.machine.memory import choose_pool
@@ -45,7 +46,8 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = function(*args, **kwargs)
-        except LakehouseError as error:
+        except LakehouseError as found:
+            error = hinted(found) if isinstance(found, SelectionError) else found
             click.echo(f"error: {hidden(str(error))}", err=True)
             say_in_json(error.message, error.remedy)
             sys.exit(error.exit_status)
@@ -189,6 +191,8 @@ class OfAProject(click.Group):
                 of = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "aqi"
                 _print_error(error.format_message(), f"`{of} -h` shows how it is called.")
             raise
+
+    command_class = Quoting
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         ours = self.help or ""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.cli.emit import emit
 from orchestration.cli.printing import print_summary
 from orchestration.cli.progress import Live, Quiet
 from orchestration.core.errors import UsageError
+from orchestration.core.json_value import JsonValue
 from orchestration.engine.executor import materialize
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.rows import read_rows
 
 
-def run_demo(project: Project, console: Console, errors: Console, profile: str | None, days: int, folder: Path) -> int:
+def run_demo(
+    project: Project, console: Console | None, errors: Console, profile: str | None, days: int, folder: Path
+) -> int:
     """Materialize every asset for the last ``days`` days from what stands in for the sources; gives the exit status.
 
+    console: of what came out; None: it is printed as JSON, ``{"warehouse", "summary", "tables", "insights"}``.
     Raises UsageError where nothing does.
     """
     if project.simulated is None:
@@ -28,8 +34,17 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
         flags = {**simulated, "warehouse": {"uri": str(folder)}}
         workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
-        with Live(errors) if errors.is_terminal else Quiet(errors) as listener:
+        with Live(errors) if errors.is_terminal and console is not None else Quiet(errors) as listener:
             summary = materialize(workspace, request, listener, title=f"demo · last {days} days")
+    if console is None:
+        said: dict[str, JsonValue] = {
+            "warehouse": workspace.warehouse.uri,
+            "summary": summary.to_json(),
+            "tables": [made._asdict() for made in tables(workspace)],
+            "insights": insights(workspace) if summary.ok else [],
+        }
+        emit(lambda: said, as_json=True)
+        return summary.exit_status
     print_summary(console, summary)
     if not summary.ok:
         return summary.exit_status
@@ -37,7 +52,7 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
     console.print(
         f"{len(workspace.catalog)} tables in {workspace.warehouse.uri} (made-up values of the bundled simulator):"
     )
-    console.print(_tables(workspace))
+    console.print(_table(workspace))
     for line in insights(workspace):
         console.print(f"• {line}", highlight=False)
     console.print()
@@ -48,16 +63,30 @@ def run_demo(project: Project, console: Console, errors: Console, profile: str |
     return 0
 
 
-def _tables(workspace: Workspace) -> Table:
+def _table(workspace: Workspace) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("table")
+    table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("version", justify="right")
-    for asset in workspace.catalog:
-        state = workspace.warehouse.state(asset)
-        rows = sum(record.rows for record in state.records.values())
-        table.add_row(asset.key, str(rows), str(state.version))
+    for made in tables(workspace):
+        table.add_row(made.asset, str(made.rows), str(made.version))
     return table
+
+
+class Made(NamedTuple):
+    """A table that is there. version: None where there is none."""
+
+    asset: str
+    rows: int
+    version: int | None
+
+
+def tables(workspace: Workspace) -> list[Made]:
+    """Every table, in the order of the catalog."""
+    states = {asset.key: workspace.warehouse.state(asset) for asset in workspace.catalog}
+    return [
+        Made(key, sum(record.rows for record in state.records.values()), state.version) for key, state in states.items()
+    ]
 
 
 def insights(workspace: Workspace) -> list[str]:

@@ -21,7 +21,7 @@ from resources.prefect.quiet import quiet_prefect
 def deploy(
     names: tuple[str, ...], everything: bool, prune: bool, dry_run: bool, profile: str | None, as_json: bool
 ) -> int:
-    """Make the deployments on the Prefect server those of the configuration.
+    """Bring a Prefect server to what the configuration declares.
 
     What differs is said first, then changed. A paused deployment stays paused, and a schedule that was switched off
     stays off. The server is the one of PREFECT_API_URL.

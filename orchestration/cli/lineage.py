@@ -57,7 +57,9 @@ def lineage(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Print which asset is made from which, and what is there of each. Needs no JVM.
+    """Print which asset is made from which, and what is there.
+
+    Needs no JVM.
 
     --columns: what columns are made from, as the steps that made them recorded it; gold.days.peak walks upstream from
     that column, gold.days.peak+ downstream, 2+gold.days.peak two hops. --partitions and --locations, of one asset: what

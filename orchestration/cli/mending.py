@@ -29,6 +29,7 @@ from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.names import run_name
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def repair(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Mend partitions that `aqi status` calls unrecorded (somebody else changed them) or damaged (files are lost).
+    """Mend partitions that are unrecorded or damaged.
+
+    As `aqi status` calls them: somebody else changed them, or files are lost.
 
     Where the rows are still those that were recorded last, the record holds again; else the partition is made anew:
     what was fetched, from the answers that are kept, or with --refetch by asking again. Without --partitions: all of
@@ -85,7 +88,7 @@ def repair(
     check_profile_run(profile_run, output, dry_run=dry_run)
     check_repair(days, locations, refetch=refetch, verify=verify, anew=anew)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
-    keys, in_the_way = workspace.select(selection), 0
+    keys, in_the_way = in_range(workspace.catalog, workspace.select(selection), days), 0
     if anew:
         refused = [key for key, trouble in troubles_of(workspace, keys).items() if trouble.refused]
         in_the_way = int(print_troubles(workspace, refused)) if refused else 0

@@ -73,12 +73,10 @@ def plan(
                 "--changed looks at everything that is there", "Leave out --partitions, --locations and --force."
             )
         return _show_costs(workspace, selection or "*", as_json)
-    if selection is None:
-        raise click.UsageError("Missing argument 'SELECTION'.")
     from orchestration.engine.holes import wanted_request
     from orchestration.reports.holes import not_asked_for
 
-    keys, names = workspace.select(selection), place_names(locations)
+    keys, names = workspace.select(selection or "*"), place_names(locations)
     wanted = wanted_request(workspace, keys, names) if days is None and not force else None
     request = wanted or workspace.requested(keys, days, names, force=force)
     status = show_plan(workspace, request, as_json)

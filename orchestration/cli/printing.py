@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -17,14 +13,12 @@ from rich.table import Table
 
 from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
-from orchestration.core.calendar import iso
-from orchestration.core.json_value import JsonValue
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
-from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
+from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 CAUSES = 20
 """So many causes of failures are shown; the summary as JSON has every problem of every step."""
@@ -103,7 +97,8 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         console.print("Nothing to do." if summary.ok else "[red]Nothing could be made.[/red]")
         return
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
-    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
+    done = f" {done_in_words(summary.outcomes)}." if summary.ok else ""
+    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.{done}")
     if not summary.ok:
         console.print(how_to_mend(), soft_wrap=True, highlight=False)
 
@@ -160,50 +155,3 @@ def _add_chunks(table: Table, chunks: Sequence[ChunkOutcome], first: dict[str, s
             seconds,
             "" if not chunk.error else "told below" if told_below else escape(error),
         )
-
-
-def rows_as_csv(rows: pa.Table) -> str:
-    """Header and rows; dates ``2025-08-08``, timestamps ``2025-08-08T06:00:00Z``, nothing for null."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(rows.column_names)
-    for row in rows.to_pylist():
-        writer.writerow([_csv_cell(value) for value in row.values()])
-    return out.getvalue()
-
-
-def rows_as_json(rows: pa.Table) -> list[dict[str, JsonValue]]:
-    """A list of objects; dates, timestamps, NaN and infinities are text as in CSV, null is null."""
-    return [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
-
-
-def print_rows(console: Console, rows: pa.Table) -> None:
-    """Rows as a table, as wide as it is."""
-    table = Table(box=None, pad_edge=False)
-    for name in rows.column_names:
-        table.add_column(name, no_wrap=True)
-    for row in rows.to_pylist():
-        table.add_row(*[escape(str(_csv_cell(value))) for value in row.values()])
-    console.print(table)
-
-
-def _plain(value: object) -> JsonValue:
-    if isinstance(value, datetime):
-        return iso(value if value.tzinfo else value.replace(tzinfo=UTC))
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str | int | float) else str(value)
-
-
-def _csv_cell(value: object) -> JsonValue:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ";".join(str(item) for item in value)
-    return _plain(value)

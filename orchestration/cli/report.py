@@ -26,7 +26,10 @@ from orchestration.core.errors import RunError, UsageError
 @json_option
 @command
 def report(selection: str, output: Path | None, profile: str | None, as_json: bool) -> int:
-    """Write assets, partitions, runs and what the tables say into one HTML file that loads nothing. Needs no JVM."""
+    """Write assets, partitions, runs and figures into one page.
+
+    An HTML file that loads nothing, with what the tables say. Needs no JVM.
+    """
     from orchestration.reports.output import check_output, write_output
     from orchestration.reports.page import render_page
     from orchestration.reports.page.head import without_secrets

@@ -67,9 +67,10 @@ def materialize(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make what is not fresh of the selected assets and partitions, in one Spark session and one Prefect flow.
+    """Make what is not fresh of the selected assets.
 
-    With --hourly the provider is asked first what it sends now: where nothing changed, no session is started.
+    Of the partitions that are asked for, in one session of the engine and one Prefect flow. With --hourly the provider
+    is asked first what it sends now: where nothing changed, no session is started.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
     if record_columns:
@@ -135,7 +136,7 @@ def backfill(
     no_yarn_check: bool,
     as_json: bool,
 ) -> int:
-    """Make a range of days in chunks, in one Spark session and one Prefect flow.
+    """Make a range of days in chunks, in one session and one flow.
 
     Called again, it does only what is missing: after a failure, a Ctrl-C or a crash just repeat the command. Each chunk
     is fetched and kept by itself; what is made from all of them is made once, after them.
@@ -171,6 +172,7 @@ def wipe(
     """Remove partitions: their rows and what is recorded of them. Needs no JVM.
 
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
+    What has no days is left alone by --partitions and --locations.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
     from orchestration.cli.progress import Quiet
@@ -179,7 +181,10 @@ def wipe(
     workspace = open_workspace(profile)
     if selection is None and not locations:
         raise click.UsageError("Missing argument 'SELECTION', or --locations.")
-    request = workspace.to_wipe(workspace.select(selection or "*"), days, place_names(locations))
+    keys = workspace.select(selection or "*")
+    request = workspace.to_wipe(keys, days, place_names(locations))
+    if selection is not None and (others := [key for key in keys if key not in request.assets]):
+        click.echo(f"left as they are, for they have no days: {', '.join(others)}", err=True)
     wipes = planned_wipes(workspace, request)
     for item in wipes:
         click.echo(item.in_words(), err=as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from assets.variables import VARIABLES
+from orchestration.cli.emit import emit_line
 from orchestration.core.errors import UsageError
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings
@@ -28,11 +29,19 @@ class Wrong:
 
 
 def serve(
-    settings: Settings, port: int, wrong: Wrong, *, replay: Path | None, newest_wins: bool, record: Path | None
+    settings: Settings,
+    port: int,
+    wrong: Wrong,
+    *,
+    replay: Path | None,
+    newest_wins: bool,
+    record: Path | None,
+    as_json: bool = False,
 ) -> int:
     """Serve on 127.0.0.1. replay: a folder with recorded answers. record: a folder to keep the source's in.
 
-    newest_wins: of recorded answers that disagree the last by name counts.
+    newest_wins: of recorded answers that disagree the last by name counts. as_json: say on standard output, in a line
+    of JSON, where it serves and what.
     Raises UsageError where what is asked for cannot be had.
     """
     if record is not None and wrong.limits:
@@ -58,12 +67,19 @@ def serve(
             what = f"Requests to {server.url} are passed on to {recorder.address}; its answers are kept in {record}"
             click.echo(f"{what} (Ctrl-C ends it)", err=True)
         click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
+        if as_json:
+            said = {"url": server.url, "replay": _said(replay), "record": _said(record)}
+            emit_line(said | asdict(wrong))
         server.serve_forever()
     except KeyboardInterrupt:
         return 0
     finally:
         server.stop()
     return 0
+
+
+def _said(folder: Path | None) -> str | None:
+    return None if folder is None else str(folder)
 
 
 def _recordings(folder: Path, newest_wins: bool) -> Recorded:

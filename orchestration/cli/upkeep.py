@@ -25,9 +25,10 @@ from orchestration.core.errors import UsageError
 @json_option
 @command
 def freshness(selection: str, profile: str | None, as_json: bool) -> int:
-    """Print how far the tables lie behind now, their targets, and what they lack of what is wanted. Needs no JVM.
+    """Print how far the tables lie behind now, and their targets.
 
-    The exit status is 1 where a target is missed, or something is missing that is wanted (history.since).
+    And what they lack of what is wanted. Needs no JVM. The exit status is 1 where a target is missed, or something is
+    missing that is wanted (history.since).
     """
     from orchestration.engine.holes import all_missing, read_holes
     from orchestration.engine.lags import read_lags
@@ -67,7 +68,10 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 @json_option
 @command
 def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
-    """Print states, lags and the last runs for Prometheus; with --json the history of steps. Needs no JVM."""
+    """Print states, lags and the last runs for Prometheus.
+
+    With --json the history of steps. Needs no JVM.
+    """
     from orchestration.reports.metrics import as_text, read_metrics, step_rows, write_text
     from orchestration.reports.output import check_output
 
@@ -148,7 +152,9 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
 @json_option
 @command
 def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: bool) -> int:
-    """Put small files together, remove what nothing needs any more, keep provenance safe. Needs no JVM.
+    """Put small files together, remove what nothing needs.
+
+    Provenance is kept safe. Needs no JVM.
 
     No state of any partition changes. What was removed from the tables is kept for maintenance.retention_hours.
     """

@@ -22,6 +22,7 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.cli.progress import Quiet
+from orchestration.core.planning.ranges import in_range
 
 if TYPE_CHECKING:
     from orchestration.engine.verify import Verified
@@ -30,7 +31,7 @@ OTHER = {"embedded": "spark", "spark": "embedded"}
 
 
 @main.command()
-@click.argument("selection")
+@click.argument("selection", default="*")
 @partitions_option
 @locations_option
 @click.option(
@@ -49,7 +50,9 @@ def verify(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Make partitions anew on an engine and compare them with what is recorded.
+    """Make partitions on the other engine, and compare them.
+
+    With what is recorded.
 
     The engine is the other one than the profile's, unless named; on YARN and HDFS it is Spark.
 
@@ -61,7 +64,7 @@ def verify(
     if engine is None and not workspace.settings.needs_spark:  # elsewhere there is but one
         other = OTHER[workspace.settings.engine]
         workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
-    keys = workspace.select(selection)
+    keys = in_range(workspace.catalog, workspace.select(selection), days)
     request = workspace.requested(keys, days, place_names(locations))
     found: list[Verified] = []
     listener = Quiet(console_for_people(to_stderr=True))

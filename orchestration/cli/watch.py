@@ -30,8 +30,10 @@ HOW_TO = (
 @json_option
 @command
 def watch(once: bool, testing: bool, profile: str | None, as_json: bool) -> int:
-    """Tell people what is wrong, once, and when it is over: runs that failed or crashed, runs that are late, tables
-    that lie further behind than they may, a Prefect server that does not answer.
+    """Tell people what is wrong, once, and when it is over.
+
+    Runs that failed or crashed, runs that are late, tables that lie further behind than they may, a Prefect server that
+    does not answer.
 
     Looks every alerts.every_seconds until it is ended (Ctrl-C, SIGTERM). The server is the one of PREFECT_API_URL.
     What a channel cannot take is sent at a later look; what it refuses again and again is replaced by a short

@@ -24,10 +24,10 @@ def worker() -> None:
 @profile_option
 @command
 def start(pool: str | None, limit: int | None, profile: str | None) -> None:
-    """Run what is scheduled in a work pool, until it is told to stop (Ctrl-C, SIGTERM).
+    """Run what is scheduled in a work pool, until it is ended.
 
-    Every run is a process of its own. Its profile is that of its deployment, else the one that is named here; a
-    relative path, the warehouse's too, starts in this folder.
+    By Ctrl-C or SIGTERM. Every run is a process of its own. Its profile is that of its deployment, else the one that is
+    named here; a relative path, the warehouse's too, starts in this folder.
     """
     from orchestration.service.deployments import pool_name
     from resources.prefect.pools import check_pool

@@ -29,7 +29,9 @@ LakehouseError                     message, and a remedy: what to do next
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from difflib import get_close_matches
 
 
 class LakehouseError(Exception):
@@ -242,3 +244,23 @@ def in_a_line(error: BaseException) -> str:
     causes = [line for line in said if line.startswith(_CAUSE)]
     told = [first, *causes] if causes else said[:2]
     return f"{type(error).__name__}: {' '.join(told)}".removesuffix(": ")[:_MOST]
+
+
+def unknown_names(
+    what: str, given: Iterable[str], known: Collection[str], known_ones: str = "Known"
+) -> tuple[str, str] | None:
+    """Message and remedy for those of ``given`` names that are not ``known``, each named once; None where all are.
+
+    ``unknown_names("asset", ["dayz", "x", "x"], ["days"])`` is ``assets 'dayz', 'x' are unknown`` and ``Did you mean
+    'days'?``.
+    """
+    unknown = [name for name in dict.fromkeys(given) if name not in known]
+    if not unknown:
+        return None
+    listed = sorted(known)
+    near = dict.fromkeys(one for name in unknown for one in get_close_matches(name, listed, n=1))
+    told = f"{what} {unknown[0]!r} is" if len(unknown) == 1 else f"{what}s {', '.join(map(repr, unknown))} are"
+    remedy = (
+        f"Did you mean {' and '.join(map(repr, near))}?" if near else f"{known_ones} are {', '.join(listed) or 'none'}."
+    )
+    return f"{told} unknown", remedy

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,14 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.parameters import Parameters
-from orchestration.core.errors import PartitionRangeError, UsageError
+from orchestration.core.errors import PartitionRangeError, UsageError, unknown_names
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
 from orchestration.core.planning.commands import fill_commands
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.planner import make_plan
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.request import ApplyChanges, Hourly, Refetch, Repair, Request, Selected, making
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
@@ -189,15 +189,10 @@ class Workspace:
         return parse_range(text, day_of(self.settings.now()), self.first_day)
 
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
-        """Raises PartitionRangeError for a place that is neither configured nor one of ``also``."""
-        known = sorted({place.key for place in self.settings.locations}.union(also))
-        for name in locations:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                raise PartitionRangeError(
-                    f"location {name!r} is unknown",
-                    f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}.",
-                )
+        """Raises PartitionRangeError for locations that are neither configured nor among ``also``."""
+        known = {location.key for location in self.settings.locations}.union(also)
+        if told := unknown_names("location", locations, known):
+            raise PartitionRangeError(*told)
 
     def requested(
         self,
@@ -214,6 +209,7 @@ class Workspace:
             kept = ", ".join(asset.key for asset in self.project.fetched if asset.hours) or "there is none"
             raise UsageError("nothing that is selected is folded from kept answers", f"Select one that is: {kept}.")
         self.check_locations(locations)
+        in_range(self.catalog, keys, days)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
             raise UsageError(
@@ -229,6 +225,7 @@ class Workspace:
 
         refetch: instead, the fetching of what lies behind its question.
         """
+        keys = in_range(self.catalog, keys, days)
         tables = self.states(keys)
         partitions = self.repaired(keys, tables, days, locations, everything=refetch)
         if refetch:
@@ -269,6 +266,7 @@ class Workspace:
 
     def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Selected:
         """What is to be removed; of named locations without a range everything, configured or not."""
+        keys = in_range(self.catalog, keys, days)
         if not locations:
             return self.requested(keys, days)
         tables = self.states(keys)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from orchestration.core.errors import UsageError, WarehouseError
-from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.engine.changes.tables import troubles
 from orchestration.engine.workspace import Workspace
-from resources.delta.first_rows import Within, rows_in_order
+from resources.delta.first_rows import Within, count_rows, rows_in_order
 from resources.delta.mending import how_to_mend
 
 if TYPE_CHECKING:
@@ -29,6 +30,39 @@ def read_rows(
     Raises UsageError where the asset has no table yet, or a location is not configured; WarehouseError where the table
     cannot be read.
     """
+    version = _version_of(workspace, key, locations)
+    contract, within = workspace.contracts[key], _within(workspace, key, partitions, locations)
+    try:
+        rows = rows_in_order(workspace.warehouse.table_uri(key), version, contract.key, limit, within)
+    except WarehouseError as error:
+        raise WarehouseError(error.message, how_to_mend(key, error)) from error
+    return rows.select([name for name in contract.column_names if name in rows.column_names])
+
+
+def rows_there(
+    workspace: Workspace, key: str, partitions: PartitionSet | None = None, locations: Sequence[str] = ()
+) -> int:
+    """How many rows ``read_rows`` gives without a limit. Raises what that raises."""
+    version = _version_of(workspace, key, locations)
+    return count_rows(workspace.warehouse.table_uri(key), version, _within(workspace, key, partitions, locations))
+
+
+def last_days(workspace: Workspace, key: str, count: int) -> PartitionSet:
+    """The ``count`` days up to the newest that an asset has. Raises UsageError where it has no days, or none yet."""
+    asset = workspace.catalog[key]
+    if asset.partitions is None:
+        raise UsageError(f"{key} has no days", "Leave out --last.")
+    _version_of(workspace, key)
+    days = workspace.warehouse.state(asset).present.without_null().days
+    if not days:
+        raise UsageError(f"{key} has no day yet", f"Make some: aqi materialize '+{key}' --partitions RANGE")
+    last = days.last
+    first = last - min(timedelta(days=count - 1), last - date.min)
+    return PartitionSet.of(Days.of(first, last), workspace.warehouse.state(asset).present.locations)
+
+
+def _version_of(workspace: Workspace, key: str, locations: Sequence[str] = ()) -> int:
+    """The newest version of an asset's table. Raises as ``read_rows`` does."""
     asset = workspace.catalog[key]
     if (trouble := troubles(workspace.states([key])).get(key)) is not None and not trouble.readable:
         raise WarehouseError(trouble.what, trouble.remedy)
@@ -38,12 +72,13 @@ def read_rows(
         raise UsageError(
             f"{key} has no table in {workspace.warehouse.uri}", f"Make it: aqi materialize '+{key}' --partitions RANGE"
         )
-    contract, within = workspace.contracts[key], None
-    if (columns := asset.partition_columns) is not None:
-        days = None if partitions is None else (partitions.days.first, partitions.days.last)
-        within = Within(columns, days, locations or None)
-    try:
-        rows = rows_in_order(workspace.warehouse.table_uri(key), version, contract.key, limit, within)
-    except WarehouseError as error:
-        raise WarehouseError(error.message, how_to_mend(key, error)) from error
-    return rows.select([name for name in contract.column_names if name in rows.column_names])
+    return version
+
+
+def _within(workspace: Workspace, key: str, partitions: PartitionSet | None, locations: Sequence[str]) -> Within | None:
+    """Which rows count; None for all of a table that has no days."""
+    if (columns := workspace.catalog[key].partition_columns) is None:
+        return None
+    return Within(
+        columns, None if partitions is None else (partitions.days.first, partitions.days.last), locations or None
+    )

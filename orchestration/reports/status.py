@@ -19,6 +19,7 @@ from rich.table import Table
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
@@ -129,8 +130,10 @@ def read_status(
     last attempt at it failed, is wanted (``history.since``), or lies between. Of a table of which nothing can be read:
     of all that any table has; the partition ``null``, the table itself, where there is none.
 
-    What is there of locations that are no longer configured is among them.
+    What is there of locations that are no longer configured is among them; what has no days is not in a RANGE.
+    Raises UsageError where nothing of ``keys`` has days, and a RANGE is given.
     """
+    keys = in_range(workspace.catalog, keys, days)
     tables = workspace.counted_states(keys)
     current, attempts = workspace.current(), _LastAttempts(workspace)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()

@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from orchestration.core.deployments.converge import ENVIRONMENT_TAG, OURS
 from orchestration.core.deployments.values import Automation, Declared, Pool, Properties, Schedule
-from orchestration.core.errors import ConfigurationError, UsageError
+from orchestration.core.errors import ConfigurationError, UsageError, unknown_names
+from orchestration.core.planning.ranges import in_range
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from orchestration.service.flow_parameters import check_parameters, parameter_schema
@@ -47,13 +47,8 @@ def declared_deployments(settings: Settings, names: Iterable[str] | None = None)
     Raises ConfigurationError for a wrong declaration, naming deployment and key; UsageError for an unknown name.
     """
     known = {name: item for name, item in settings.deployments.items() if item is not None}
-    for name in names or ():
-        if name not in known:
-            near = get_close_matches(name.removeprefix(f"{OURS}-"), known, n=1)
-            raise UsageError(
-                f"the deployment {name!r} is unknown",
-                f"Did you mean {near[0]!r}?" if near else f"Declared are {', '.join(sorted(known)) or 'none'}.",
-            )
+    if told := unknown_names("the deployment", names or (), known, "Declared"):
+        raise UsageError(*told)
     # No warehouse is looked at: that of a cluster would want Hadoop's configuration on this machine.
     workspace = open_workspace(settings.model_copy(update={"warehouse": WarehouseSettings()}))
     wanted = known if names is None else {name: known[name] for name in dict.fromkeys(names)}
@@ -135,8 +130,8 @@ def _check_meaning(workspace: Workspace, flow: str, parameters: Mapping[str, Any
     if flow == "maintenance":
         return
     selection = parameters.get("selection" if flow == "materialize" else "select")
-    if selection is not None:
-        workspace.select(selection)
+    keys = workspace.select("*" if selection is None else selection)
+    in_range(workspace.catalog, keys, parameters.get("partitions"))
     places = parameters.get("locations") or []
     names = [name.strip() for name in places.split(",")] if isinstance(places, str) else places
     workspace.check_locations([name for name in names if name])

@@ -56,6 +56,52 @@ def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None,
         ) from error
 
 
+def count_rows(uri: str, version: int, within: Within | None) -> int:
+    """How many rows of the table at ``uri`` count; of a local one without reading more than days and locations.
+
+    Raises WarehouseError where the table cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from deltalake.exceptions import DeltaError
+
+    try:
+        table = open_table(uri, version)
+        if not _is_plain(table):
+            return int(_all_rows(table, [], None, within).num_rows)
+        looked_at = () if within is None else tuple(within.columns)
+        schema = pa.schema([field for field in pa.schema(table.schema()) if field.name in looked_at])
+        return sum(_count(pq, local_path(path), schema, within) for path in table.file_uris())
+    except (DeltaError, OSError, pa.ArrowException, KeyError) as error:
+        raise WarehouseError(
+            f"{local_path(uri)} cannot be read at version {version} ({in_a_line(error)})", "`aqi status` says why."
+        ) from error
+
+
+def _count(pq: Any, path: str, schema: pa.Schema, within: Within | None) -> int:
+    """How many rows of a file count. schema: of the columns that are looked at."""
+    with _opened(pq, path) as file:
+        if within is None or (within.days is None and within.locations is None):
+            return int(file.metadata.num_rows)
+        batches = (batch for group, start, _ in _groups(file) for batch, _ in _batches(file, schema, group, start))
+        return sum(batch.filter(_mask(batch, within)).num_rows for batch in batches)
+
+
+def _mask(batch: pa.RecordBatch, within: Within) -> Any:
+    """Which rows count, as Arrow's booleans; of days and of locations, at least one of which is named."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    masks = []
+    if within.days is not None:
+        of, (first, final) = batch[within.columns.day], within.days
+        masks.append(pc.and_(pc.greater_equal(of, pa.scalar(first)), pc.less_equal(of, pa.scalar(final))))
+    if within.locations is not None:
+        here = pa.array(list(within.locations), pa.string())
+        masks.append(pc.is_in(batch[within.columns.location].cast(pa.string()), value_set=here))
+    return reduce(pc.and_, masks)
+
+
 def _is_plain(table: Any) -> bool:
     """Whether the rows of a deltalake table are those of its Parquet files, and these lie on this machine."""
     metadata = table.metadata()
@@ -76,7 +122,7 @@ def _all_rows(table: Any, key: Sequence[str], limit: int | None, within: Within 
     if within is not None and within.locations is not None:  # not by a filter: see ``Warehouse.read_partitions``
         here = pa.array(list(within.locations), pa.string())
         rows = rows.filter(pc.is_in(rows[within.columns.location].cast(pa.string()), value_set=here))
-    return rows.take(pc.sort_indices(rows.select(key), sort_keys=_order(key))[:limit])
+    return rows.take(pc.sort_indices(rows.select(key), sort_keys=_order(key))[:limit]) if key else rows
 
 
 def _order(key: Sequence[str]) -> list[tuple[str, str]]:
@@ -161,18 +207,13 @@ class _Foremost:
 
     def _mask(self, batch: pa.RecordBatch) -> Any:
         """Which rows count and may come before what is there; None where all do."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         masks = []
         if (last := self._last) is not None:
             masks.append(pc.less_equal(batch[self._key[0]], last))
-        if self._within is not None and self._within.days is not None:
-            of, (first, final) = batch[self._within.columns.day], self._within.days
-            masks.append(pc.and_(pc.greater_equal(of, pa.scalar(first)), pc.less_equal(of, pa.scalar(final))))
-        if self._within is not None and self._within.locations is not None:
-            here = pa.array(list(self._within.locations), pa.string())
-            masks.append(pc.is_in(batch[self._within.columns.location].cast(pa.string()), value_set=here))
+        if self._within is not None and (self._within.days is not None or self._within.locations is not None):
+            masks.append(_mask(batch, self._within))
         return reduce(pc.and_, masks) if masks else None
 
 

@@ -28,6 +28,9 @@ NOT_SETTINGS = frozenset(
     }
 )
 
+HERE = Path("config")
+"""A folder below the current one; a profile there is found by its name, as those of the project are."""
+
 Origins = dict[tuple[str, ...], str]
 """By the path of a key: the file, the variable or the command line that says it."""
 
@@ -64,12 +67,13 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
         if not path.is_file():
             raise ConfigurationError(f"profile: there is no file {name}", "Name a YAML file that exists.")
         return path
-    known = sorted(path.stem for path in folder.glob("*.yml") if path.name not in files)
-    if name not in known:
+    ours = {path.stem: path for path in folder.glob("*.yml") if path.name not in files}
+    here = HERE / f"{name}.yml"
+    if name not in ours and not (here.is_file() and here.name not in files):
         raise ConfigurationError(
-            f"profile: {name!r} is unknown", f"Profiles are {', '.join(known)}, or the path of a YAML file."
+            f"profile: {name!r} is unknown", f"Profiles are {', '.join(sorted(ours))}, or the path of a YAML file."
         )
-    return folder / f"{name}.yml"
+    return ours.get(name, here)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

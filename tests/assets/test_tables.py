@@ -1,4 +1,4 @@
-"""The ten tables against the independent oracle, on random data, through the real client, an engine and Delta."""
+"""The tables of the data model against the oracle, on random data, through the real client, an engine and Delta."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def test_dimensions(either: Any, tmp_path: Path) -> None:
     lake = Lake(tmp_path, either, "http://127.0.0.1:9")
     workspace = lake.workspace
     request = workspace.requested(workspace.select("tag:dimension"), None)
-    assert len(request.assets) == 4
     summary = lake.materialize("2025-01-01", "tag:dimension")
     assert summary.ok, [problem.message for one in summary.outcomes for problem in one.problems]
     for key, rows in (
@@ -61,6 +60,7 @@ def test_dimensions(either: Any, tmp_path: Path) -> None:
         (oracle.DIM_LOCATION, oracle.dim_location()),
         (oracle.DIM_POLLUTANT, oracle.dim_pollutant()),
     ):
+        assert key in request.assets
         assert lake.canonical(key) == oracle.canonical(rows, oracle.COLUMNS[key]), key
 
 
@@ -110,7 +110,7 @@ def test_again_changes_no_file_and_commits_nothing(embedded: Any, tmp_path: Path
         assert lake.materialize(span(rows)).plan.steps == ()
         again = lake.materialize(span(rows), force=True)
     assert again.ok
-    assert len(again.outcomes) == 10
+    assert {outcome.step.asset for outcome in again.outcomes} == {*lake.workspace.catalog.keys}
     assert all(not outcome.written for outcome in again.outcomes)
     assert lake.files() == files
     assert lake.versions() == versions

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assets import CATALOG
 from orchestration.project import load, open_workspace
 from orchestration.reports.lineage import FORMATS, NAMES, can_tell
 from tests.support.cli_calls import AT, DAILY, EPISODE, Aqi
@@ -45,7 +46,7 @@ def test_lineage_as_json(aqi: Aqi, lake: str) -> None:
     assert episodes["last_run"] == {"run_id": "run-1", "at": AT, "version": 1}
     assert (episodes["columns_recorded"], episodes["rows_from"]) == ("no", None)
     assert {column["name"]: column["from"] for column in episodes["columns"]}["peak_aqi"] is None
-    assert len(aqi.json("lineage")["assets"]) == 10
+    assert [asset["key"] for asset in aqi.json("lineage")["assets"]] == [*CATALOG.keys]
     assert json.loads(aqi.text("lineage", "--format", "json")) == aqi.json("lineage")
 
 
@@ -253,7 +254,7 @@ def test_a_terminal_gets_colours_and_words_are_cut_before_facts(
     text = aqi("lineage", AQI_WAREHOUSE__URI=lake).stdout
     assert "\x1b[" in text
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in text.splitlines()]
-    assert len(lines) == 10
+    assert len(lines) == len(CATALOG)
     assert sum(f"{AT[:10]} {AT[11:16]} by run-1" in line for line in lines) == 5
     assert ("— " in lines[0], lines[0].endswith("…")) == ((False, False) if width == 60 else (True, True))
     assert width == 60 or max(map(len, lines)) == width

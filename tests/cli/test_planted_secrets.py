@@ -141,6 +141,8 @@ NOBODY = f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:9"
 CALLS = {
     "accept": f"{BRONZE}",
     "backfill": "--start-date 2025-08-01 --end-date 2025-08-02 --dry-run",
+    "checks": "",
+    "config": "",
     "demo": "--warehouse /dev/null/x",
     "doctor": "--json",
     "freshness": "",
@@ -150,6 +152,7 @@ CALLS = {
     "materialize": f"{BRONZE} --partitions 2025-08-18 --dry-run",
     "metrics": "",
     "migrate": f"{BRONZE} --dry-run",
+    "new": "asset gold.made_up --dry-run",
     "plan": "* --partitions 2025-08-18",
     "repair": "--dry-run",
     "report": "-o report.html",
@@ -251,7 +254,7 @@ def test_a_run_on_spark(tmp_path: Path) -> None:
     """No setting of the session is on a command line: the file that has them is gone when it has begun."""
     with repeating("answer") as api, command_lines() as lines:
         run = Commands(tmp_path / "home", tmp_path / "warehouse", api.address, env(api) | environment(prefect=None))
-        made = run("materialize", "+gold.dim_time", "--engine", "spark", "--partitions", "2025-08-18")
+        made = run("materialize", "+gold.dim_time", "--engine", "spark")
         assert made.returncode == 0, made.stderr
     of_the_jvm = [line for line in lines.seen if "org.apache.spark.deploy.SparkSubmit" in line]
     assert of_the_jvm

@@ -126,7 +126,6 @@ def test_a_warehouse_that_cannot_be_written(aqi: Aqi, engine: str) -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (("show", EPISODE, "--limit", "0"), "'--limit': 0 is not in the range"),
         (("show", EPISODE, "--limit", "-1"), "'--limit': -1 is not in the range"),
         (("show", EPISODE, "--limit", "many"), "'--limit': 'many' is not a valid integer"),
         (("show", EPISODE, "--format", "xml"), "'--format': 'xml' is not one of 'table', 'csv', 'json'"),
@@ -135,7 +134,6 @@ def test_a_warehouse_that_cannot_be_written(aqi: Aqi, engine: str) -> None:
         (("simulate", "--port", "65536"), "'--port': 65536 is not in the range"),
         (("simulate", "--replay", "nowhere"), "'nowhere' does not exist"),
         (("demo", "--days", "0"), "'--days': 0 is not in the range"),
-        (("plan",), "Missing argument 'SELECTION'"),
         (("plan", "*", "--partition", "last:1"), "--partitions"),
         (("materialise", "*"), "Did you mean 'materialize'?"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_calls import EPISODE, QUARANTINE, Aqi, tree
+from tests.support.terminal import on_a_terminal
 
 
 def test_rows_as_csv(aqi: Aqi, lake: str) -> None:
@@ -66,9 +67,93 @@ def test_the_limit_of_rows(aqi: Aqi, lake: str) -> None:
     def hours(*options: str) -> list[int]:
         return [row["hour"] for row in aqi.json("show", "gold.dim_time", *options, AQI_WAREHOUSE__URI=lake)]
 
-    assert hours() == list(range(20))
+    assert hours() == list(range(24)), "whoever pipes them wants all"
+    assert hours("--limit", "0") == list(range(24))
     assert hours("--limit", "3") == [0, 1, 2]
     assert hours("--limit", "100") == list(range(24))
+    assert aqi.text("show", "gold.dim_time", "--format", "csv", AQI_WAREHOUSE__URI=lake).count("\n") == 1 + 24
+
+
+def test_a_table_is_cut_by_rows_and_says_so(aqi: Aqi, lake: str) -> None:
+    cut = aqi("show", "gold.dim_time", AQI_WAREHOUSE__URI=lake)
+    assert (cut.exit_code, cut.stdout.count("\n"), cut.stderr) == (0, 1 + 20, "20 of 24 rows; --limit 0 for all\n")
+    assert aqi.text("show", "gold.dim_time", "--limit", "0", AQI_WAREHOUSE__URI=lake).count("\n") == 1 + 24
+    assert aqi.text("show", "gold.dim_time", "--limit", "3", AQI_WAREHOUSE__URI=lake).count("\n") == 1 + 3
+
+
+def test_some_columns(aqi: Aqi, lake: str) -> None:
+    call = ("show", "gold.dim_time", "--limit", "2", "--columns", "hour, time_key,hour")
+    assert aqi.text(*call, "--format", "csv", AQI_WAREHOUSE__URI=lake) == "hour,time_key\n0,0\n1,100\n"
+    assert aqi.json(*call, AQI_WAREHOUSE__URI=lake) == [{"hour": 0, "time_key": 0}, {"hour": 1, "time_key": 100}]
+    assert aqi.text(*call, AQI_WAREHOUSE__URI=lake).split() == ["hour", "time_key", "0", "0", "1", "100"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "place", "remedy"),
+    [
+        ("huor", "column 'huor' is unknown", "Did you mean 'hour'?"),
+        ("zzz,hour,yyy", "columns 'zzz', 'yyy' are unknown", "Columns are hour, time_key, time_value, work_shift."),
+        (" , ", "--columns names no column", "Columns are time_key, time_value, hour, work_shift."),
+    ],
+)
+def test_columns_that_are_not_there(aqi: Aqi, lake: str, columns: str, place: str, remedy: str) -> None:
+    done = aqi("show", "gold.dim_time", "--columns", columns, AQI_WAREHOUSE__URI=lake)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"error: {place}\n  {remedy}\n"
+
+
+def test_the_last_days(aqi: Aqi, lake: str) -> None:
+    """Up to the newest that the table has, whatever today is; that one was made, and has no episode."""
+    whole = aqi.json("show", EPISODE, AQI_WAREHOUSE__URI=lake)
+    assert aqi.json("show", EPISODE, "--last", "1", AQI_WAREHOUSE__URI=lake) == []
+    for count in ("2", "99999999"):
+        assert aqi.json("show", EPISODE, "--last", count, AQI_WAREHOUSE__URI=lake) == whole
+    assert aqi.json("show", EPISODE, "--last", "2", "--locations", "hanoi", AQI_WAREHOUSE__URI=lake) == whole[1:]
+
+
+@pytest.mark.parametrize(
+    ("call", "place"),
+    [
+        (("gold.dim_time", "--last", "3"), "gold.dim_time has no days"),
+        ((EPISODE, "--last", "3", "--partitions", "2025-08"), "--last chooses the days itself"),
+        ((EPISODE, "--last", "3", "--raw"), "--last chooses the days itself"),
+    ],
+)
+def test_last_where_it_chooses_nothing(aqi: Aqi, lake: str, call: tuple[str, ...], place: str) -> None:
+    done = aqi("show", *call, AQI_WAREHOUSE__URI=lake)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {place}\n")
+
+
+# --- on a terminal ----------------------------------------------------------------------------------
+
+
+def test_a_terminal_is_not_overrun_and_no_value_is_cut(lake: str) -> None:
+    cells = {EPISODE: {"hanoi", "2025-08-18T09:00:00Z", "AQI>=151_4h"}, QUARANTINE: {"hanoi", "21.0278"}}
+    for key, there in cells.items():
+        seen = on_a_terminal("show", key, AQI_WAREHOUSE__URI=lake)
+        assert (seen.status, seen.lines[0].split()[0] in ("episode_id", "location_key")) == (0, True)
+        assert seen.widest <= 80
+        assert "…" not in "".join(seen.lines)
+        assert there <= set(" ".join(seen.lines).split())
+        first, *names = seen.errors.splitlines()
+        shown, _, rest = first.partition(" of ")
+        assert int(shown) == len(seen.lines[0].split())
+        assert rest.endswith("columns; --columns A,B for others, --format csv for all:")
+        assert int(rest.split()[0]) == int(shown) + len(" ".join(names).replace(",", "").split())
+        assert all(len(line) <= 80 for line in names)
+    assert "aqi" not in seen.lines[0].split(), "no row has a value of it"
+
+
+def test_a_wide_terminal_has_all_columns(lake: str) -> None:
+    seen = on_a_terminal("show", EPISODE, width=200, AQI_WAREHOUSE__URI=lake)
+    assert len(seen.lines[0].split()) == 10
+    assert seen.errors == ""
+
+
+def test_rows_as_csv_on_a_terminal_are_the_first_ones(lake: str) -> None:
+    seen = on_a_terminal("show", "gold.dim_time", "--format", "csv", AQI_WAREHOUSE__URI=lake)
+    assert (len(seen.lines), seen.errors) == (21, "20 of 24 rows; --limit 0 for all\n")
 
 
 def test_rows_of_partitions(aqi: Aqi, lake: str) -> None:

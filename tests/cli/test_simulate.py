@@ -47,6 +47,12 @@ def test_all_faults(aqi: Aqi) -> None:
     assert told.startswith("NAME[:RATE][@ONLY]…,…\n")
 
 
+def test_all_faults_as_json(aqi: Aqi) -> None:
+    told = aqi.json("simulate", "--fault", "help")
+    assert told["faults"]["slow"] == "the answer comes late"
+    assert told["grammar"].startswith("NAME[:RATE]")
+
+
 def test_impossible_limits(aqi: Aqi) -> None:
     place, remedy = aqi.refusal("simulate", "--limits", "600", "--port", "0")
     assert place == "limits are three numbers above 0, of calls a minute, an hour and a day (got '600')"

@@ -128,6 +128,7 @@ def asset(
                 f"asset {key}: has both a source ({source}) and upstream assets",
                 "An asset is either fetched or made from others: split it into two.",
             )
+        _check_kinds(key, contract, upstream, partitions)
         description = inspect.getdoc(function) or ""
         if not description:
             raise DeclarationError(f"asset {key}: has no description", "Give the function a docstring.")
@@ -178,6 +179,34 @@ def asset(
         )
 
     return declare
+
+
+def _check_kinds(key: str, contract: object, upstream: object, partitions: object) -> None:
+    """Raises DeclarationError where one of these is something else than the decorator takes."""
+    if not isinstance(contract, str):
+        name = getattr(contract, "__name__", "NameOfItsClass")
+        raise DeclarationError(
+            f"asset {key}: contract must be the name of a contract (got {contract!r})", f'Write contract="{name}".'
+        )
+    if partitions is not None and not isinstance(partitions, PartitionScheme):
+        raise DeclarationError(
+            f"asset {key}: partitions must be a scheme, or left out (got {partitions!r})",
+            "Write partitions=DailyByLocation() for UTC days and locations; left out, it is made as a whole.",
+        )
+    mappings = upstream if isinstance(upstream, list | tuple) else [upstream]
+    for mapping in mappings:
+        of = getattr(mapping, "of", mapping)
+        said = of if isinstance(of, str) else "layer.name"
+        if not hasattr(mapping, "misfit") or mapping is upstream:
+            raise DeclarationError(
+                f"asset {key}: upstream must be a list of mappings (got {upstream!r})",
+                f'Write upstream=[Identity("{said}")]; for one without partitions AllPartitions("{said}").',
+            )
+        if not isinstance(of, str) or of.partition(".")[0] not in LAYERS or not of.partition(".")[2]:
+            raise DeclarationError(
+                f"asset {key}: upstream {of!r} must be the key of an asset, layer.name",
+                f"Layers are {', '.join(LAYERS)}: for instance {LAYERS[-1]}.{said.rpartition('.')[2]}.",
+            )
 
 
 def check_source(asset: Asset, known: Collection[str]) -> None:

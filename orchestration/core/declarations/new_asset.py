@@ -217,7 +217,7 @@ def _columns_of(base: Asset, contract: Contract) -> list[Column]:
 def _counts(joined: Mapping[str, tuple[tuple[str, str], ...]]) -> list[Column]:
     """A column for each upstream asset of which nothing says how its rows belong to those of the base."""
     return [
-        Column(f"{key.partition('.')[2]}_rows", "long", False, "", f"Rows of {key}")
+        Column(f"{key.partition('.')[2]}_rows", "long", False, "", f"Rows of {key}", ())
         for key, on in joined.items()
         if not on
     ]

@@ -28,6 +28,16 @@ FlaggedHours = Callable[[str, date], int]
 """(location, day) → which hours of the day are flagged, bit 0 for 00:00 UTC; 0 where there is no data."""
 
 
+def fitting(of: str, upstream_partitioned: bool, partitioned: bool) -> str:
+    """What to declare of two assets instead of a mapping that does not fit, as half a sentence."""
+    if upstream_partitioned and not partitioned:
+        return (
+            "no mapping makes an asset without partitions from one that has some: it would be made anew from all of "
+            f"them at every run. Give it the partitions of {of}, and let its readers add up"
+        )
+    return f'write {"Identity" if upstream_partitioned else "AllPartitions"}("{of}")'
+
+
 def nothing_flagged(_location: str, _day: date) -> int:
     """The flagged hours of an empty table."""
     return 0
@@ -50,7 +60,7 @@ class PartitionMapping(Protocol):
         ...
 
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
-        """Why this mapping cannot join such assets, as half a sentence; empty where it can."""
+        """Why this mapping cannot join such assets, and what can, as half a sentence; empty where it can."""
         ...
 
     def upstream_of(self, partitions: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
@@ -83,7 +93,7 @@ class Identity:
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
         if upstream_partitioned == partitioned:
             return ""
-        return "Identity joins assets of the same partitions; use AllPartitions"
+        return f"Identity joins assets of the same partitions; {fitting(self.of, upstream_partitioned, partitioned)}"
 
     def upstream_of(self, partitions: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
         return partitions
@@ -111,7 +121,7 @@ class AllPartitions:
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
         if not upstream_partitioned:
             return ""
-        return "AllPartitions reads a whole table at every step; it is for unpartitioned upstream assets"
+        return f"AllPartitions reads a whole table at every step; {fitting(self.of, upstream_partitioned, partitioned)}"
 
     def upstream_of(self, partitions: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
         return PartitionSet.null() if partitions else PartitionSet.empty()
@@ -150,7 +160,7 @@ class RunWindow:
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
         if upstream_partitioned and partitioned:
             return ""
-        return "RunWindow joins two assets that are partitioned by day and location"
+        return f"RunWindow joins two assets with partitions; {fitting(self.of, upstream_partitioned, partitioned)}"
 
     def upstream_of(self, partitions: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
         return partitions.map_days(

@@ -32,7 +32,7 @@ Locations = Annotated[tuple[str, ...], Told("Only these locations (default: all 
 Waits = Annotated[bool, Told("Wait for a used-up limit of the source instead of failing; the time is shown.")]
 Profile = Annotated[
     str | None,
-    Told("local, yarn, or a YAML file with your own settings (default: AQI_PROFILE, else local).", "NAME|FILE"),
+    Told("local (default), NAME of config/NAME.yml, or a YAML file of yours.", "NAME|FILE"),
 ]
 
 

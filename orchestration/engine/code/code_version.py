@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
@@ -71,12 +71,17 @@ class CodeVersions:
         """The canonical form of the asset's code."""
         return self._code.of(asset, self._parameters)
 
-    def settings_part(self, asset: Asset, location: str | None) -> str:
-        """16 hexadecimal digits of the mappings, and of the values that the code reads, at ``location``."""
+    def settings_part(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str:
+        """16 hexadecimal digits of the mappings, and of the values that the code reads, at ``location``.
+
+        without: parameters that are passed over, as if the code did not read them.
+        """
         location = _counted(asset, location)
         used = self.used(asset)
         values = {}
         for name in asset.parameters:
+            if name in without:
+                continue
             value = getattr(self._parameters, name)
             if name == "locations" and location is not None:
                 value = tuple(one for one in value if one.key == location)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
@@ -125,11 +126,30 @@ def test_which_assets_a_mapping_joins(
 
 
 def test_a_misfit_says_why() -> None:
-    assert Identity("x.y").misfit(False, True) == "Identity joins assets of the same partitions; use AllPartitions"
-    assert AllPartitions("x.y").misfit(True, True) == (
-        "AllPartitions reads a whole table at every step; it is for unpartitioned upstream assets"
+    assert Identity("x.y").misfit(False, True) == (
+        'Identity joins assets of the same partitions; write AllPartitions("x.y")'
     )
-    assert EPISODES.misfit(False, True) == "RunWindow joins two assets that are partitioned by day and location"
+    assert AllPartitions("x.y").misfit(True, True) == (
+        'AllPartitions reads a whole table at every step; write Identity("x.y")'
+    )
+    assert EPISODES.misfit(False, True) == (
+        f'RunWindow joins two assets with partitions; write AllPartitions("{EPISODES.of}")'
+    )
+
+
+@pytest.mark.parametrize("mapping", [Identity("x.y"), AllPartitions("x.y"), EPISODES], ids=lambda of: type(of).__name__)
+def test_nobody_is_sent_in_a_circle(mapping: Identity | AllPartitions | RunWindow) -> None:
+    """What is to be written instead fits; and where nothing fits, that is said."""
+    others = {"Identity": Identity, "AllPartitions": AllPartitions}
+    for upstream_partitioned in (False, True):
+        for partitioned in (False, True):
+            said = mapping.misfit(upstream_partitioned, partitioned)
+            instead = re.search(r'write (\w+)\("(.+)"\)', said)
+            if instead is not None:
+                assert others[instead[1]](instead[2]).misfit(upstream_partitioned, partitioned) == ""
+            elif said:
+                fits = [other("x.y").misfit(upstream_partitioned, partitioned) for other in others.values()]
+                assert "no mapping makes" in said and all(fits)
 
 
 # --- RunWindow: tables ----------------------------------------------------------------------------

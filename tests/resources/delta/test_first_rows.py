@@ -15,7 +15,7 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.scheme import PartitionColumns
 from resources.delta import first_rows
-from resources.delta.first_rows import Within, rows_in_order
+from resources.delta.first_rows import Within, count_rows, rows_in_order
 
 COLUMNS = PartitionColumns("day", "town")
 KEYS = [["id"], ["town", "at"], ["at", "town"], ["number", "id"]]
@@ -71,6 +71,7 @@ def test_they_are_the_first_of_all_rows(
     """Keys that are equal may come in either order, so only the keys and the rows of whole tables are compared."""
     monkeypatch.setattr(first_rows, "BATCH_ROWS", 7)
     everything = rows_in_order(table, 4, key, None, within)
+    assert count_rows(table, 4, within) == everything.num_rows
     assert everything.num_rows == 0 or within is None or within.locations != ["nowhere"]
     for limit in (1, 3, 10, 199, 1000):
         found = rows_in_order(table, 4, key, limit, within)
@@ -85,7 +86,8 @@ def test_an_earlier_version_and_an_empty_one(table: str, tmp_path: Path) -> None
     assert rows_in_order(table, 0, ["id"], 1000, None).num_rows == 40
     empty = str(tmp_path / "empty")
     DeltaTable.create(empty, DeltaTable(table).schema())
-    assert rows_in_order(empty, 0, ["id"], 10, None).num_rows == 0
+    assert rows_in_order(empty, 0, ["id"], 10, None).num_rows == count_rows(empty, 0, None) == 0
+    assert count_rows(table, 0, None) == 40
 
 
 def test_groups_that_cannot_have_one_are_not_read(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
