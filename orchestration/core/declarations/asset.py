@@ -211,8 +211,8 @@ def _check_kinds(key: str, contract: object, upstream: object, partitions: objec
     mappings = upstream if isinstance(upstream, list | tuple) else [upstream]
     for mapping in mappings:
         of = getattr(mapping, "of", mapping)
-        said = of if isinstance(of, str) else "layer.name"
-        if not hasattr(mapping, "misfit") or mapping is upstream:
+        said = of if isinstance(of, str) and of else "layer.name"
+        if not hasattr(mapping, "misfit") or isinstance(mapping, type) or mapping is upstream:
             raise DeclarationError(
                 f"asset {key}: upstream must be a list of mappings (got {upstream!r})",
                 f'Write upstream=[Identity("{said}")]; for one without partitions AllPartitions("{said}").',
