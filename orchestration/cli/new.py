@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from orchestration.cli.common import command, dry_run_option, json_option, main, profile_option, project
+from orchestration.cli.emit import emit
 from orchestration.core.declarations.new_asset import CUTS, Cut
+from orchestration.core.json_value import JsonValue
 
 
 @main.group()
@@ -31,14 +33,12 @@ def asset(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Write a new table: function, contract and test.
+    """Write a new table: function, contract, and a test of both.
 
-    The test passes at once; docs/ADDING.md goes on from there.
-
-    It has a row for each row of its (first) upstream asset, in the columns of that one's key; the rest is yours.
+    The test passes, and docs/ADDING.md goes on from there. The table has a row for each row of its (first) upstream
+    asset, in the columns of that one's key; the rest is yours.
     """
     from orchestration.engine.new_asset import new_sources
-    from orchestration.reports.json_text import to_json
 
     of = project()
     found = new_sources(of, of.load(profile), name, upstream, cut, description)
@@ -54,22 +54,25 @@ def asset(
     following = [f".venv/bin/pytest {found.test}", "make docs", f"aqi plan {name}"]
     if begun.scheme is not None:
         following[-1] += " --partitions last:7"
-    if as_json:
-        said = {
+
+    def facts() -> JsonValue:
+        return {
             "asset": name,
             "partitions": "unpartitioned" if begun.scheme is None else "daily",
             "upstream": [{"asset": of, "mapping": how} for of, how in mappings],
             "contract": begun.contract,
             "files": [file for file, _ in files],
             "written": not dry_run,
-            "next": following,
+            "next": [*following],
         }
-        click.echo(to_json(said))
-        return 0
-    for file, what in files:
-        click.echo(f"{'would write' if dry_run else 'wrote'} {file}: {what}")
-    if not dry_run:
-        click.echo("Next: write what it makes, and its columns, into these three; docs/ADDING.md says how. Then")
-        for line in following:
-            click.echo(f"  {line}")
+
+    def told() -> None:
+        for file, what in files:
+            click.echo(f"{'would write' if dry_run else 'wrote'} {file}: {what}")
+        if not dry_run:
+            click.echo("Next: write what it makes, and its columns, into these three; docs/ADDING.md says how. Then")
+            for line in following:
+                click.echo(f"  {line}")
+
+    emit(facts, as_json, told)
     return 0

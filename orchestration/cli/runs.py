@@ -213,7 +213,7 @@ def run_request(
     wait: bool = False,
 ) -> int:
     quiet_prefect()
-    from orchestration.cli.printing import print_summary
+    from orchestration.cli.printing import print_summary, where_to_look
     from orchestration.cli.progress import Live, Quiet
     from orchestration.engine.executor import materialize as run
 
@@ -226,6 +226,8 @@ def run_request(
     profile = summary.profile if profile_run else None
     profiled = {} if profile is None else {"profile": profile.to_json()}
     emit(lambda: summary.to_json() | profiled, as_json, lambda: print_summary(console_for_people(), summary))
+    for line in where_to_look(summary.run_id) if as_json and not summary.ok else ():
+        click.echo(line, err=True)
     if profile is not None and (output is not None or not as_json):
         from orchestration.reports.run_profile import print_profile, write_profile
 

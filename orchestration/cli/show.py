@@ -169,13 +169,16 @@ def _named(columns: str, known: Sequence[str]) -> list[str]:
 
 
 def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
-    """As a table; on a terminal only of columns that fit, unless they were chosen. What is left out is told."""
+    """As a table; on a terminal only of columns that have a value and fit, unless they were chosen.
+
+    Which of them do not fit is told.
+    """
     from orchestration.cli.rows import as_lines, that_fit
 
     console, names = console_for_people(), rows.column_names
     fit = that_fit(rows, key, console.width) if console.is_terminal and not chosen else names
     for line in as_lines(rows, fit):
         click.echo(line)
-    if left := [name for name in names if name not in fit]:
-        told = f"{len(fit)} of {len(names)} columns; --columns A,B for others, --format csv for all:\n"
+    if left := [name for name in names if name not in fit and rows[name].null_count < rows.num_rows]:
+        told = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:\n"
         click.echo(told + fill(", ".join(left), console.width, initial_indent="  ", subsequent_indent="  "), err=True)

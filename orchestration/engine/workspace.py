@@ -154,6 +154,7 @@ class Workspace:
             self.essential,
             {name: source.values_from for name, source in self.sources.items()},
             max(self.settings.hourly.incomplete_days, self.settings.hourly.revisable_days),
+            behind=self.history.why_behind,
         )
 
     def code_parts(self, keys: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.arrays import as_arrays
@@ -31,6 +30,7 @@ from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.tables import troubles
 from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.holes import marked
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
@@ -349,17 +349,18 @@ def print_status(console: Console, found: Statuses) -> None:
     for group in found.groups:
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
         lines.setdefault((group.asset, group.state, why), []).append(group)
-    table = Table(box=None, pad_edge=False)
-    for name in ("asset", "state", "partitions"):
-        table.add_column(name, overflow="fold")
-    table.add_column("count", justify="right")
-    table.add_column("rows", justify="right")
-    table.add_column("why", overflow="fold")
+    columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY), Column("partitions")]
+    columns += [Column("count", Kind.NUMBER), Column("rows", Kind.NUMBER), Column("why")]
+    table = []
     for (asset, state, why), groups in lines.items():
         partitions = PartitionSet.union_of(group.partitions for group in groups)
         rows = [group.rows for group in groups if group.rows is not None]
         style = STYLES[state]
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
-        table.add_row(asset, f"[{style}]{state}[/{style}]", str(partitions), str(len(partitions)), shown, words)
-    console.print(table if found.groups else "There is nothing yet.")
+        told = f"[{style}]{state}[/{style}]"
+        table.append([asset, told, escape(str(partitions)), str(len(partitions)), shown, words])
+    if found.groups:
+        print_table(console, columns, table, markup=True, group=True)
+    else:
+        console.print("There is nothing yet.")

@@ -110,7 +110,7 @@ class TableState:
     had them, each as its sorted items; columns_of: by code part of a code version, the lineage of its columns, newest
     last. All that any commit ever said; where two say otherwise, the later one. kinds: of the sources that rows of a
     fetched asset are from, as commits said since the table had no partition.
-    The rest does not say what the table is, and does not count when states are compared; it is there for what comes.
+    The other fields help to read the next commits. Two states that differ in nothing else are equal.
     files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
     that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
     snapshot or supplement to it; None without one. schema, description: those of the newest commit that gave a schema
