@@ -1,6 +1,7 @@
 """What the tables are: every asset of the lakehouse, and the catalog of them all.
 
-To add a table, write a function with ``@asset`` in one of these modules and a contract in ``contracts.py``.
+To add a table, write a function with ``@asset`` in one of these modules and a contract in ``contracts.py``:
+``aqi new asset`` begins both, docs/ADDING.md goes on.
 """
 
 from assets import bronze, dimensions, facts, silver

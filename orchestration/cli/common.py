@@ -75,7 +75,8 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
 def say_in_json(error: str, remedy: str) -> None:
     """``{"error", "remedy"}`` on standard output, where the call has --json; standard error has them in words."""
     if click.get_current_context().params.get("as_json"):
-        _print_error(error, remedy)
+        with suppress(OSError):  # standard output may be what is wrong
+            _print_error(error, remedy)
 
 
 def _print_error(error: str, remedy: str) -> None:
@@ -138,8 +139,14 @@ def project() -> Project:
     given: Project | None = click.get_current_context().find_root().obj
     if given is not None:
         return given
-    from orchestration.project import PROJECT
+    return _of_this_repository()
 
+
+def _of_this_repository() -> Project:
+    from orchestration.engine.importing import importing
+
+    with importing("assets", Path(__file__).parents[2] / "assets"):
+        from orchestration.project import PROJECT
     return PROJECT
 
 
@@ -148,14 +155,12 @@ def served_project() -> Project:
 
     Raises UsageError where the command was called with another one.
     """
-    from orchestration.project import PROJECT
-
-    if project() is not PROJECT:
+    if project() is not (ours := _of_this_repository()):
         raise UsageError(
             "deployments, workers and watches are of the project in orchestration/project.py",
             "Give this project a copy of orchestration/service with its own.",
         )
-    return PROJECT
+    return ours
 
 
 def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: str | None = None) -> Workspace:

@@ -33,11 +33,10 @@ def asset(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Write a new table: function, contract and test.
+    """Write a new table: function, contract, and a test of both.
 
-    The test passes at once; docs/ADDING.md goes on from there.
-
-    It has a row for each row of its (first) upstream asset, in the columns of that one's key; the rest is yours.
+    The test passes, and docs/ADDING.md goes on from there. The table has a row for each row of its (first) upstream
+    asset, in the columns of that one's key; the rest is yours.
     """
     from orchestration.engine.new_asset import new_sources
 
@@ -55,17 +54,19 @@ def asset(
     following = [f".venv/bin/pytest {found.test}", "make docs", f"aqi plan {name}"]
     if begun.scheme is not None:
         following[-1] += " --partitions last:7"
-    said: dict[str, JsonValue] = {
-        "asset": name,
-        "partitions": "unpartitioned" if begun.scheme is None else "daily",
-        "upstream": [{"asset": of, "mapping": how} for of, how in mappings],
-        "contract": begun.contract,
-        "files": [file for file, _ in files],
-        "written": not dry_run,
-        "next": following,
-    }
 
-    def print_it() -> None:
+    def facts() -> JsonValue:
+        return {
+            "asset": name,
+            "partitions": "unpartitioned" if begun.scheme is None else "daily",
+            "upstream": [{"asset": of, "mapping": how} for of, how in mappings],
+            "contract": begun.contract,
+            "files": [file for file, _ in files],
+            "written": not dry_run,
+            "next": [*following],
+        }
+
+    def told() -> None:
         for file, what in files:
             click.echo(f"{'would write' if dry_run else 'wrote'} {file}: {what}")
         if not dry_run:
@@ -73,5 +74,5 @@ def asset(
             for line in following:
                 click.echo(f"  {line}")
 
-    emit(lambda: said, as_json, print_it)
+    emit(facts, as_json, told)
     return 0

@@ -14,6 +14,7 @@ from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
+from orchestration.core.runs.names import at_partitions
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.run_told import logs_of
@@ -108,9 +109,9 @@ def _print_causes(console: Console, summary: RunSummary) -> None:
     found = causes_of(replace(summary.plan, left_out=()), summary.outcomes)
     told, more = found.foremost(CAUSES)
     for cause in told:
-        style = STYLE_OF_STATE[cause.what]
+        style, where = STYLE_OF_STATE[cause.what], at_partitions(cause.asset, cause.partitions)
         console.print(
-            f"[{style}]{cause.what}[/{style}] {cause.asset} {cause.partitions}: {escape(cause.message)}",
+            f"[{style}]{cause.what}[/{style}] {where}: {escape(cause.message)}",
             soft_wrap=True,
         )
         for line in cause.consequences:

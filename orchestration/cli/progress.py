@@ -5,10 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from orchestration.cli.pace import Pace
 from orchestration.core.planning.plan import Plan, Step
@@ -91,7 +100,7 @@ class Live(Quiet):
         self._progress = _Lines(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            _Bar(bar_width=BAR_WIDTH),
+            _Bar(BAR_WIDTH),
             TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
             console=console,
@@ -167,11 +176,15 @@ class _Lines(Progress):
             yield self.make_tasks_table([task])
 
 
-class _Bar(BarColumn):
-    """None for what nobody knows the end of."""
+class _Bar(ProgressColumn):
+    """A bar; none for what nobody knows the end of."""
 
-    def render(self, task: Task) -> Any:
-        return super().render(task) if task.total is not None else ""
+    def __init__(self, bar_width: int) -> None:
+        super().__init__()
+        self._bar = BarColumn(bar_width)
+
+    def render(self, task: Task) -> RenderableType:
+        return self._bar.render(task) if task.total is not None else ""
 
 
 def _counted(step: Step) -> str:

@@ -17,7 +17,10 @@ from typing import Any
 
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.contract import Contract
+from orchestration.core.declarations.fits import check_fits, check_reads
 from orchestration.core.errors import DeclarationError
+from orchestration.engine.importing import importing
+from resources.machine.state_folder import home_folder
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class DeclaredContracts:
     values: Any = None
 
     def load(self, catalog: Catalog) -> dict[str, Contract]:
-        """The contract of every asset, by asset key. Raises DeclarationError for an asset whose contract is unknown."""
+        """The contract of every asset, by asset key.
+
+        Raises DeclarationError for an asset whose contract is unknown or does not fit it.
+        """
         named = self._kept() or self._make_and_keep()
         for asset in catalog:
             if asset.contract not in named:
@@ -41,13 +47,18 @@ class DeclaredContracts:
                     f"asset {asset.key}: there is no contract {asset.contract!r}",
                     f"Declare it in {self.file.parent.name}/{self.file.name}; known are {', '.join(sorted(named))}.",
                 )
-        return {asset.key: named[asset.contract] for asset in catalog}
+            check_fits(asset, named[asset.contract], catalog.rule_parameters)
+        contracts = {asset.key: named[asset.contract] for asset in catalog}
+        for asset in catalog:
+            check_reads(asset, contracts)
+        return contracts
 
     def make(self) -> dict[str, Contract]:
         """The contracts by name, made from the pandera models; imports pandera."""
         from orchestration.engine.pandera_contracts import contract_of
 
-        return {name: contract_of(name, model) for name, model in self.models(self.values).items()}
+        with importing(f"{self.file.parent.name}.{self.file.stem}", self.file.parent):
+            return {name: contract_of(name, model) for name, model in self.models(self.values).items()}
 
     def _path(self) -> Path:
         files = (*sorted(self.file.parent.glob("*.py")), Path(__file__).with_name("pandera_contracts.py"))
@@ -55,7 +66,7 @@ class DeclaredContracts:
         for file in files:
             made_of.update(file.read_bytes())
         digest = made_of.hexdigest()[:16]
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache")
         return cache / "aqi" / f"contracts-{digest}.json"
 
     def _kept(self) -> dict[str, Contract] | None:

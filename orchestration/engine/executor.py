@@ -40,6 +40,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.memory import economize
+from resources.machine.state_folder import make_state_folder
 from resources.prefect.server import check_api, prefect_api
 from resources.spark.on_yarn import check_master
 
@@ -82,8 +83,10 @@ def materialize(
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
-        if plan.steps and not flow_run_id:
-            check_api()
+        if plan.steps:
+            if not flow_run_id:
+                check_api()
+            make_state_folder()
     restart = RestartRecord(workspace, request, run_id, listener.warned) if isinstance(request, Restart) else None
     if plan.is_empty:
         unwritten = ""
@@ -136,6 +139,7 @@ def materialize(
             session = Session(engine, ending.enter_context(ThreadPoolExecutor(1, "engine-start")), spans)
             ending.callback(spans.timed(Phase.STOP, engine.stop))
             ending.callback(spans.timed(Phase.STOP, session.settle))
+            ending.enter_context(first_on_interrupt(engine.cancel))  # it may wait, and all below for it
             if looked is None or looked.brought:
                 listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()

@@ -87,6 +87,10 @@ def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_nu
     """
     from pyspark.sql import functions as F
 
+    if not hasattr(frame, "schema"):
+        raise CheckFailed(
+            f"{asset.key}: its function must give a DataFrame (got {frame!r:.80})", "Return the rows that it makes."
+        )
     types = {field.name: _delta_type(field.dataType) for field in frame.schema.fields}
     for column in contract.columns:
         if column.name not in types and missing_is_null and column.nullable:
@@ -94,12 +98,12 @@ def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_nu
         elif column.name not in types:
             raise CheckFailed(
                 f"{asset.key}: the transformation made no column {column.name!r}",
-                f"Its contract {contract.name} declares it.",
+                f"Its contract {contract.name} declares it: make it, or take it out there. It made {', '.join(types)}.",
             )
         elif types[column.name] != column.type:
             raise CheckFailed(
-                f"{asset.key}: column {column.name!r} must be {column.type} (got {types[column.name]})",
-                "Cast it in the asset's function, or change the contract.",
+                f"{asset.key}: {column.name}: function {types[column.name]}, contract {column.type}",
+                f'Cast it in the asset\'s function (.cast("{column.type}")), or change the contract.',
             )
     return frame.select(*contract.column_names)
 

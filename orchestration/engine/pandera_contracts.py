@@ -26,11 +26,18 @@ def contract_of(name: str, model: Any) -> Contract:
     """The plain form of a pandera model. Raises DeclarationError for a check that has no compiled form."""
     schema = model.to_schema()
     columns, rules = [], []
+    if not (model.__doc__ or "").strip():
+        raise DeclarationError(f"contract {name}: has no description", "Give the class a docstring.")
     for column_name, column in schema.columns.items():
+        if not column.description:
+            raise DeclarationError(
+                f"contract {name}: column {column_name!r} does not say what it holds",
+                "Give its field a description; the table shows it as a comment.",
+            )
         columns.append(
             Column(
                 name=column_name,
-                type=_delta_type(column.dtype.type),
+                type=_delta_type(name, column_name, column.dtype.type),
                 nullable=column.nullable,
                 unit=(column.metadata or {}).get("unit", ""),
                 description=column.description,
@@ -62,10 +69,18 @@ def _made_of(model: str, column: str, said: Any) -> tuple[str, ...] | None:
     )
 
 
-def _delta_type(kind: T.DataType) -> str:
-    if isinstance(kind, T.ArrayType):
-        return f"array<{kind.elementType.typeName()}>"
-    return kind.typeName()
+TYPES = ("string", "integer", "long", "double", "boolean", "date", "timestamp", "byte", "short", "float")
+"""The types of columns, and of what arrays hold."""
+
+
+def _delta_type(model: str, column: str, kind: T.DataType) -> str:
+    of = kind.elementType if isinstance(kind, T.ArrayType) else kind
+    if of.typeName() not in TYPES:
+        raise DeclarationError(
+            f"contract {model}: column {column!r} has a type that no table has here ({kind.simpleString()})",
+            f"Such are {', '.join(TYPES)}, and arrays of them; make columns of its parts.",
+        )
+    return f"array<{of.typeName()}>" if of is not kind else of.typeName()
 
 
 def _table_rule(model: str, check: str, about: Mapping[str, Sequence[str]]) -> RowRule:

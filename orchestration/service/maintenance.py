@@ -166,8 +166,8 @@ def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpke
 def _steps(workspace: Workspace, asset: Asset, dry_run: bool, open_table: OpenTable) -> Iterator[dict[str, Any]]:
     """What is done for a table, in this order; each step gives what it did. Nothing for one that is not there.
 
-    The log is cleaned before anything is committed: no checkpoint is newer than the version that runs on HDFS may be
-    reading, so that it stays in the log until the next maintenance.
+    The log is cleaned before anything is committed. A run on HDFS may be reading the newest version meanwhile: at this
+    moment no checkpoint is newer than that version, so its commits stay in the log until the next maintenance.
     """
     uri, columns = workspace.warehouse.table_uri(asset.key), asset.partition_columns
     retention_hours = workspace.settings.maintenance.retention_hours

@@ -37,6 +37,7 @@ from resources.settings.operations import (
 from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
 from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
+from resources.settings.seen_by_all import where_seen
 from resources.settings.spark_values import first_wrong
 from resources.settings.warehouse_uri import a_warehouse
 
@@ -72,10 +73,6 @@ _SETTINGS_OF = {
 }
 
 
-ON_COMMAND_LINES = ("spark.rpc.", "spark.network.")
-"""How settings begin that Spark gives to the JVMs of executors on YARN so, besides options of Java."""
-
-
 class SparkSettings(Section):
     """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
 
@@ -86,12 +83,10 @@ class SparkSettings(Section):
 
     @model_validator(mode="after")
     def _nothing_secret_for_all_to_see(self) -> Self:
+        on_yarn = self.master.startswith("yarn")
         for name, value in sorted(self.conf.items()):
-            if is_secret_conf(name, value) and (name.endswith("JavaOptions") or name.startswith(ON_COMMAND_LINES)):
-                raise ValueError(
-                    f"conf: {name} must have nothing secret in it: it is on the command line of a JVM, which all users "
-                    "of its machine see"
-                )
+            if is_secret_conf(name, value) and (where := where_seen(name, on_yarn=on_yarn)):
+                raise ValueError(f"conf: {name} must have nothing secret in it: {where}")
         return self
 
     @model_validator(mode="after")

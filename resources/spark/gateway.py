@@ -7,6 +7,7 @@ configuration over pyspark's own connection once more, so that nothing depends o
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import tempfile
@@ -26,8 +27,15 @@ def launched(conf: Mapping[str, str], pipes: Mapping[str, Any]) -> Any:
     """
     from pyspark import java_gateway
 
+    logging.getLogger().addFilter(no_interrupt)
     with properties_file(conf) as file, _submitting(f"--properties-file {shlex.quote(str(file))} pyspark-shell"):
         return java_gateway.launch_gateway(None, dict(pipes))  # type: ignore[no-untyped-call]
+
+
+def no_interrupt(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is worth its place. py4j tells of each Ctrl-C that comes while the JVM works, with its
+    traceback, on the root logger; the command says itself that it was interrupted."""
+    return not record.getMessage().startswith("KeyboardInterrupt while sending command")
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def test_a_column_of_another_type_is_named(embedded: Any, tmp_path: Path) -> Non
         asset = lake.workspace.catalog[oracle.CITY_DAILY]
         wrong = replace(asset, function=lambda frame: asset.function(frame).withColumn("date_key", F.lit("x")))
         outcomes = run_with(lake, wrong, str(day), f"+{oracle.CITY_DAILY}")
-    assert "column 'date_key' must be integer (got string)" in outcomes[oracle.CITY_DAILY].problems[0].message
+    assert "date_key: function string, contract integer" in outcomes[oracle.CITY_DAILY].problems[0].message
 
 
 def test_fingerprints(either: Any, tmp_path: Path) -> None:

@@ -73,7 +73,11 @@ def _put(state: WatchState, channel: str, message: Message, instead: Message | N
 
 
 def _not_over(messages: Iterable[Message], incidents: Container[str]) -> tuple[Message, ...]:
-    """Without what is over, ``incidents`` being open; of what was told as begun, the end remains."""
+    """The messages that still need to be sent. incidents: the keys of those that are open.
+
+    Messages about an incident that has ended are left out. Where one of them says that it began, the message that it
+    ended stays: whoever is told of the beginning is told of the end.
+    """
     left: list[Message] = []
     for message in messages:
         if message.event is Event.RECOVERED:

@@ -128,6 +128,7 @@ def asset(
                 f"asset {key}: has both a source ({source}) and upstream assets",
                 "An asset is either fetched or made from others: split it into two.",
             )
+        _check_once(key, function)
         _check_kinds(key, contract, upstream, partitions)
         description = inspect.getdoc(function) or ""
         if not description:
@@ -181,6 +182,20 @@ def asset(
     return declare
 
 
+def _check_once(key: str, function: Callable[..., Any]) -> None:
+    """Raises DeclarationError where a function above it in its module is an asset of its name: that would be lost."""
+    above = getattr(function, "__globals__", {}).get(function.__name__)
+    if not isinstance(above, Asset) or function.__qualname__ != function.__name__:
+        return
+    lines = [getattr(one, "__code__", None) for one in (above.function, function)]
+    first, second = (None if one is None else (one.co_filename, one.co_firstlineno) for one in lines)
+    if first and second and first[0] == second[0] and first[1] < second[1]:  # else the module is imported anew
+        raise DeclarationError(
+            f"asset {key} is declared twice: its module has {above.key} above it, in line {first[1]}",
+            "Rename one of the two functions.",
+        )
+
+
 def _check_kinds(key: str, contract: object, upstream: object, partitions: object) -> None:
     """Raises DeclarationError where one of these is something else than the decorator takes."""
     if not isinstance(contract, str):
@@ -196,8 +211,8 @@ def _check_kinds(key: str, contract: object, upstream: object, partitions: objec
     mappings = upstream if isinstance(upstream, list | tuple) else [upstream]
     for mapping in mappings:
         of = getattr(mapping, "of", mapping)
-        said = of if isinstance(of, str) else "layer.name"
-        if not hasattr(mapping, "misfit") or mapping is upstream:
+        said = of if isinstance(of, str) and of else "layer.name"
+        if not hasattr(mapping, "misfit") or isinstance(mapping, type) or mapping is upstream:
             raise DeclarationError(
                 f"asset {key}: upstream must be a list of mappings (got {upstream!r})",
                 f'Write upstream=[Identity("{said}")]; for one without partitions AllPartitions("{said}").',

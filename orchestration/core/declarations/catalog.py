@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 from orchestration.core.declarations.asset import Asset
+from orchestration.core.declarations.clocks import clock_in
 from orchestration.core.declarations.dag import Dag
 from orchestration.core.declarations.engine_functions import DIFFERENCES, Differences, check_functions
-from orchestration.core.declarations.parameters import kind_at, names_of, numbers_of
+from orchestration.core.declarations.parameters import kind_at, names_of, numbers_of, rules_of
 from orchestration.core.declarations.read_names import undeclared
 from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.scheme import DailyByLocation
@@ -19,8 +20,8 @@ class Catalog:
 
     parameters: the dataclass whose fields assets may ask for; None: any names.
     Raises DeclarationError for a key that is declared twice, an upstream asset or a parameter that does not exist, a
-    parameter that is used and not declared, a cycle, and a mapping that does not fit the partitions of the two assets
-    it joins; each names the asset and the remedy.
+    parameter that is used and not declared, a function that asks a clock, a cycle, and a mapping that does not fit the
+    partitions of the two assets it joins; each names the asset and the remedy.
     """
 
     def __init__(self, assets: Iterable[Asset], parameters: type | None = None) -> None:
@@ -33,6 +34,7 @@ class Catalog:
         self.dag = Dag({key: asset.upstream_keys for key, asset in self._assets.items()})
         self.keys: tuple[str, ...] = self.dag.nodes
         for asset in self._assets.values():
+            _check_clock(asset)
             self._check_parameters(asset)
             self._check_mappings(asset)
 
@@ -53,6 +55,11 @@ class Catalog:
     def with_asset(self, asset: Asset) -> Catalog:
         """A catalog that has ``asset`` instead of the one of its key, or besides; checked as at building."""
         return Catalog({**self._assets, asset.key: asset}.values(), self._parameters)
+
+    @property
+    def rule_parameters(self) -> tuple[str, ...] | None:
+        """The parameters that hold row rules; None where it is not known which parameters there are."""
+        return None if self._parameters is None else rules_of(self._parameters)
 
     def _check_parameters(self, asset: Asset) -> None:
         if self._parameters is None:
@@ -124,3 +131,13 @@ class Catalog:
 
     def tags_of(self, key: str) -> frozenset[str]:
         return self._assets[key].tags
+
+
+def _check_clock(asset: Asset) -> None:
+    checks = ((f"the check {check.name}", check.count) for check in asset.checks)
+    for what, function in (("its function", asset.function), *checks):
+        if clock := clock_in(function):
+            raise DeclarationError(
+                f"asset {asset.key}: {what} asks a clock ({clock}): the same rows could not be made again",
+                "Take days and instants from upstream columns, or from a parameter.",
+            )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol, get_args, get_type_hints
 
+from orchestration.core.declarations.contract import RowRule
 from orchestration.core.partitions.location import Location
 
 
@@ -43,6 +44,11 @@ def numbers_of(kind: type) -> list[str]:
         elif isinstance(of, type) and is_dataclass(of):
             found += [f"{name}.{path}" for path in numbers_of(of)]
     return found
+
+
+def rules_of(kind: type) -> tuple[str, ...]:
+    """The names of the parameters that hold row rules."""
+    return tuple(name for name, of in get_type_hints(kind).items() if RowRule in get_args(of))
 
 
 def kind_at(kind: type, path: str) -> Any:

@@ -75,7 +75,7 @@ def text_of_test(new: NewAsset, package: str) -> str:
     rows = [f"{_name(one.of)}=[{{}}, {{}}]" for one in new.upstream]
     return "\n".join(
         [
-            f'"""{new.key}: what it is made of, and what it makes of rows that are made up."""',
+            f'"""{new.key}: what it is made of, and what it makes of rows."""',
             "",
             "from __future__ import annotations",
             "",

@@ -149,7 +149,7 @@ def skipped(
         bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
-            why = f"upstream {mapping.of} failed: {bad}"
+            why = f"upstream {mapping.of} failed" + ("" if bad == PartitionSet.null() else f": {bad}")
             because = bad & mapping.upstream_of(concerned, flagged(mapping))
             problems.append(Problem(Outcome.SKIPPED, concerned, why, mapping.of, because))
             left = left - concerned

@@ -38,7 +38,9 @@ class Expression(ABC):
     """A part of a selection; ``str()`` is its canonical text."""
 
     __slots__ = ()
-    binding: ClassVar[int] = 4  # how close its parts hold together: or 0, and 1, not 2, + 3, names 4
+    binding: ClassVar[int] = 4
+    """Its precedence as an operator: ``or`` 0, ``and`` 1, ``not`` 2, ``+`` 3; a name 4. A part of lower precedence than
+    what it stands in needs parentheses."""
 
     @abstractmethod
     def choose(self, universe: Universe, text: str) -> frozenset[str]:

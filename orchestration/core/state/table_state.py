@@ -109,7 +109,7 @@ class TableState:
     questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
     had them, each as its sorted items; columns_of: by code part of a code version, the lineage of its columns, newest
     last. All that any commit ever said; where two say otherwise, the later one.
-    The rest does not say what the table is, and does not count when states are compared; it is there for what comes.
+    The other fields help to read the next commits. Two states that differ in nothing else are equal.
     files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
     that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
     snapshot or supplement to it; None without one. schema, description: those of the newest commit that gave a schema

@@ -315,7 +315,7 @@ def test_harmless_code_is_taken() -> None:
 
 def test_code_of_others_is_not_followed() -> None:
     def planted() -> Any:
-        return dt.datetime.now(), pytest.approx(1), Catalog
+        return dt.datetime.max, pytest.approx(1), Catalog
 
     assert refusal(planted) == ""
 

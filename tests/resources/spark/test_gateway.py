@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.java_gateway import GatewayClient
 
-from resources.spark.gateway import SUBMIT_ARGUMENTS, launched, property_line
+from resources.spark.gateway import SUBMIT_ARGUMENTS, launched, no_interrupt, property_line
 
 
 def test_what_the_jvm_is_started_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,3 +58,29 @@ def test_the_file_goes_where_no_jvm_starts_too(monkeypatch: pytest.MonkeyPatch, 
 )
 def test_a_line_as_java_reads_it(name: str, value: str, line: str) -> None:
     assert property_line(name, value) == line
+
+
+def test_a_ctrl_c_while_the_jvm_works_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """py4j's gateway is asked, and its connection is interrupted."""
+
+    class Interrupted:
+        socket = None
+
+        def close(self, *_: object) -> None: ...
+
+        def send_command(self, _command: str) -> str:
+            raise KeyboardInterrupt
+
+    client = GatewayClient()
+    client._get_connection = Interrupted
+    root, told = logging.getLogger(), logging.StreamHandler(sys.stdout)
+    root.addHandler(told)
+    root.addFilter(no_interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            client.send_command("x")
+        root.error("told")
+    finally:
+        root.removeHandler(told)
+        root.removeFilter(no_interrupt)
+    assert capsys.readouterr().out == "told\n"
