@@ -40,8 +40,8 @@ def _number(description: str, unit: str = "", *, of: Of = None, nullable: bool =
     return pa.Field(nullable=nullable, description=description, metadata=_said(of, unit))
 
 
-def _instant(description: str, *, of: Of = None) -> Any:
-    return pa.Field(nullable=False, description=description, metadata=_said(of, "UTC"))
+def _instant(description: str, *, of: Of = None, nullable: bool = False) -> Any:
+    return pa.Field(nullable=nullable, description=description, metadata=_said(of, "UTC"))
 
 
 def _ingested(of: Of) -> Any:
@@ -153,8 +153,8 @@ def _clean(limits: Mapping[str, Bounds]) -> Any:
         def on_its_day(cls, rows: DataFrame) -> bool:
             return bool(rows.where(F.to_date("ts_utc") != F.col("date_utc")).isEmpty())
 
-        date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_utc"])
-        time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["ts_utc"])
+        date_key: T.IntegerType = _number("UTC day as YYYYMMDD, a key of gold.dim_date", of=["date_utc"])
+        time_key: T.IntegerType = _number("UTC hour as HH00, a key of gold.dim_time", of=["ts_utc"])
         ingested_at: T.TimestampType = _ingested(["_ingested_at"])
 
         class Config:
@@ -181,7 +181,7 @@ class AirQualityHourlyQuarantine(_HourlyValues().model()):
 
 
 class DimDate(pa.DataFrameModel):
-    """A calendar."""
+    """A calendar, of whichever clock: date_key of a fact is a UTC day, its date_local a local one."""
 
     date_key: T.IntegerType = _number("Day as YYYYMMDD")
     date_value: T.DateType = _text("The day")
@@ -199,12 +199,15 @@ class DimDate(pa.DataFrameModel):
 
 
 class DimTime(pa.DataFrameModel):
-    """The hours of a day."""
+    """The hours of a day, of whichever clock: time_key of a fact is a UTC hour, its hour_local a local one."""
 
     time_key: T.IntegerType = _number("Hour as HH00: 0, 100, … 2300")
     time_value: T.StringType = _text("Hour as HH:00")
     hour: T.IntegerType = _number("0 to 23", "h")
-    work_shift: T.StringType = _text("night 0–5, morning 6–11, afternoon 12–17, evening 18–23")
+    work_shift: T.StringType = _text(
+        "Of the clock that it was joined by, so join hour = hour_local: night 0–5, morning 6–11, afternoon 12–17, "
+        "evening 18–23"
+    )
 
     class Config:
         unique = ["time_key"]
@@ -240,13 +243,23 @@ class _WithRecordId(pa.DataFrameModel):
 
 
 class FactAirQualityHourly(_HourlyValues().model(columns_before=_WithRecordId)):
-    """Every clean hour with its id, its dominant pollutant and its completeness."""
+    """Every clean hour with its id, its dominant pollutant, its completeness and its local time."""
 
-    date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
-    time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["time_key"])
+    date_key: T.IntegerType = _number("UTC day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+    time_key: T.IntegerType = _number("UTC hour as HH00, a key of gold.dim_time", of=["time_key"])
     dominant_pollutant: T.StringType = _text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)
     data_completeness: T.DoubleType = _number(
-        "Share of the ten concentrations that are not null", "%", of=CONCENTRATIONS
+        "Of this hour: 100 × concentrations_measured / 10 (of a day it means something else)", "%", of=CONCENTRATIONS
+    )
+    concentrations_measured: T.IntegerType = _number(
+        "How many of the ten concentrations are not null", of=CONCENTRATIONS, nullable=True
+    )
+    ts_local: T.StringType = _text(
+        "ts_utc in local time, with its offset: 2025-08-08T13:00:00+07:00", of=["ts_utc"], nullable=True
+    )
+    date_local: T.DateType = _text("Local day, a key of gold.dim_date (date_value)", of=["ts_utc"], nullable=True)
+    hour_local: T.IntegerType = _number(
+        "Local hour, 0 to 23, a key of gold.dim_time (hour)", "h", of=["ts_utc"], nullable=True
     )
 
     class Config:
@@ -259,7 +272,7 @@ class FactCityDaily(pa.DataFrameModel):
     daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", of=["location_key", "date_utc"])
     location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
     date_utc: T.DateType = _text("The UTC day", of=["date_utc"])
-    date_key: T.IntegerType = _number("Day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
+    date_key: T.IntegerType = _number("UTC day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
     aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)
     dominant_pollutant_daily: T.StringType = _text(
         "dominant_pollutant of the earliest hour that reaches aqi_daily_max", of=AT_PEAK, nullable=True
@@ -271,7 +284,14 @@ class FactCityDaily(pa.DataFrameModel):
     hours_in_cat_very_unhealthy: T.LongType = _number("Hours with an index of 201–300", "h", of=["aqi"])
     hours_in_cat_hazardous: T.LongType = _number("Hours with an index of 301 and more", "h", of=["aqi"])
     hours_measured: T.LongType = _number("Hours with an index", "h", of=["aqi"])
-    data_completeness: T.DoubleType = _number("100 × hours_measured / 24", "%", of=["aqi"])
+    data_completeness: T.DoubleType = _number(
+        "Of this day: 100 × hours_measured / 24 (of an hour it means something else)", "%", of=["aqi"]
+    )
+    has_last_hour: T.BooleanType = _text(
+        "Whether the hour of 23:00 UTC has a row; false: the day is open, its figures may change",
+        of=["ts_utc"],
+        nullable=True,
+    )
 
     class Config:
         unique = ["location_key", "date_utc"]
@@ -292,6 +312,15 @@ class FactEpisode(pa.DataFrameModel):
         "dominant_pollutant of the earliest hour that reaches peak_aqi", of=AT_PEAK, nullable=True
     )
     rule_code: T.StringType = _text("The rule, for instance AQI>=151_4h", of=[])
+    end_exclusive_ts_utc: T.TimestampType = _instant(
+        "End of the last hour: end_ts_utc and an hour", of=["ts_utc"], nullable=True
+    )
+    is_open: T.BooleanType = _text(
+        "Whether the episode may go on: no row of its location follows end_ts_utc, up to the end of the UTC day of the "
+        "hour after it",
+        of=["ts_utc"],
+        nullable=True,
+    )
 
     class Config:
         unique = ["location_key", "start_ts_utc", "rule_code"]

@@ -7,10 +7,12 @@ from pyspark.sql import functions as F
 
 from assets.bronze import DAILY
 from assets.identifiers import identifier, iso_day, iso_instant
+from assets.local_time import local_columns
 from assets.parameters import EpisodeRule, Parameters
 from assets.variables import CONCENTRATIONS
 from orchestration.core.declarations.asset import asset
 from orchestration.core.declarations.checks import Check
+from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.mappings import Identity, RunWindow
 from orchestration.core.partitions.scheme import DailyByLocation
 
@@ -28,6 +30,8 @@ CATEGORIES = {
 """Categories of the US AQI, lowest and highest index (US EPA, 40 CFR 58, Appendix G)."""
 
 HOUR_SECONDS = 3600
+LAST_HOUR = 23
+"""The hour with which a UTC day ends."""
 
 
 def _outside_calendar(column: str) -> Check:
@@ -77,14 +81,17 @@ def _episode_id() -> Column:
     fresh_within_hours=3,
     identifiers={"record_id": _record_id},
 )
-def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame) -> DataFrame:
-    """Every clean hour with a lasting id, its dominant pollutant and how complete it is."""
+def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame, *, locations: tuple[Location, ...]) -> DataFrame:
+    """Every clean hour with a lasting id, its dominant pollutant, how complete it is, and its local time."""
     present = sum((F.col(name).isNotNull().cast("int") for name in CONCENTRATIONS), F.lit(0))
+    timezones = {location.key: location.timezone for location in locations}
     return air_quality_hourly_clean.withColumns(
         {
             "record_id": _record_id(),
             "dominant_pollutant": _dominant_pollutant(),
             "data_completeness": present * F.lit(100.0) / len(CONCENTRATIONS),
+            "concentrations_measured": present,
+            **local_columns("location_key", "ts_utc", timezones),
         }
     )
 
@@ -112,6 +119,7 @@ def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
         _at_earliest_peak("dominant_pollutant").alias("dominant_pollutant_daily"),
         *hours_in,
         F.count("aqi").alias("hours_measured"),
+        (F.max(F.hour("ts_utc")) == LAST_HOUR).alias("has_last_hour"),
     )
     return days.withColumns(
         {
@@ -134,13 +142,15 @@ def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
 def fact_episode(fact_air_quality_hourly: DataFrame, *, episode_rule: EpisodeRule) -> DataFrame:
     """Runs of adjacent hours at or above the rule's threshold, whole, on the day on which they start."""
     hours = Window.partitionBy("location_key").orderBy("ts_utc")
-    flagged = fact_air_quality_hourly.where(F.col("aqi") >= episode_rule.threshold)
+    with_next = fact_air_quality_hourly.withColumn("next_ts_utc", F.lead("ts_utc").over(hours))
+    flagged = with_next.where(F.col("aqi") >= episode_rule.threshold)
     runs = flagged.withColumn("run", F.unix_timestamp("ts_utc") - F.row_number().over(hours) * HOUR_SECONDS)
     episodes = (
         runs.groupBy("location_key", "run")
         .agg(
             F.min("ts_utc").alias("start_ts_utc"),
             F.max("ts_utc").alias("end_ts_utc"),
+            F.max_by("next_ts_utc", "ts_utc").alias("next_ts_utc"),
             F.count(F.lit(1)).alias("duration_hours"),
             F.max("aqi").alias("peak_aqi"),
             F.count(F.lit(1)).alias("hours_flagged"),
@@ -148,9 +158,17 @@ def fact_episode(fact_air_quality_hourly: DataFrame, *, episode_rule: EpisodeRul
         )
         .where(F.col("duration_hours") >= episode_rule.min_hours)
     )
-    return episodes.withColumns(
-        {
-            "start_date_utc": F.to_date("start_ts_utc"),
-            "rule_code": F.lit(episode_rule.code),
-        }
-    ).withColumn("episode_id", _episode_id())
+    hour_after = F.timestamp_micros(F.unix_micros("end_ts_utc") + HOUR_SECONDS * 1_000_000)
+    return (
+        episodes.withColumns(
+            {
+                "start_date_utc": F.to_date("start_ts_utc"),
+                "end_exclusive_ts_utc": hour_after,
+                # Of days farther on nothing may be said: nobody would notice that they change.
+                "is_open": F.col("next_ts_utc").isNull() | (F.to_date("next_ts_utc") > F.to_date(hour_after)),
+                "rule_code": F.lit(episode_rule.code),
+            }
+        )
+        .withColumn("episode_id", _episode_id())
+        .drop("next_ts_utc")
+    )

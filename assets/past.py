@@ -11,7 +11,7 @@ partition is next written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -61,7 +61,7 @@ class Codes(Protocol):
 
     def of(self, asset: Asset, location: str | None) -> str: ...
 
-    def settings_part(self, asset: Asset, location: str | None) -> str: ...
+    def settings_part(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class BeforeRecords:
     def _explained(self, asset: Asset, location: str | None, version: str) -> _Explained | None:
         if parts(version) is not None or asset.key not in self._of_scheme1:
             return None
-        by_place = asset.partitions is not None and "locations" in asset.parameters
+        by_place = asset.partitions is not None and "locations" in self.scheme1.parameters(asset.key)
         at = (asset.key, location if by_place else None)
         if at not in self._known:
             self._known[at] = dict(self._versions(asset, location, by_place=by_place))
@@ -221,6 +221,7 @@ class BeforeRecords:
         else:
             rows = self._locations_in(asset)
             lists = [self._parameters.locations, *([rows] if rows else [])]
+        younger = frozenset(asset.parameters) - self.scheme1.parameters(asset.key)
         domains = [self._parameters.model_domain]
         domains += NEVER_SENT if "model_domain" in asset.parameters else []
         for domain in dict.fromkeys(domains):
@@ -229,7 +230,7 @@ class BeforeRecords:
                 version = self.scheme1.version(asset.key, parameters, location, locations=together)
                 if version is not None:
                     at = location if by_place else None
-                    settings = codes.with_locations(together).settings_part(asset, at)
+                    settings = codes.with_locations(together).settings_part(asset, at, without=younger)
                     asked = together[0] if by_place else None
                     yield version, _Explained(f"{SCHEME_1}:{settings}", asked)
 

@@ -74,6 +74,11 @@ class Scheme1:
             return None
         return tuple((name, kind, nullable) for name, kind, nullable in kept["columns"]), tuple(kept["key"])
 
+    def parameters(self, asset_key: str) -> frozenset[str]:
+        """The parameters that the code of an asset read then; none for an asset of later times."""
+        kept = self.assets.get(asset_key)
+        return frozenset() if kept is None else frozenset(kept["parameters"])
+
     def contract(self, asset_key: str, rules: Iterable[RowRule]) -> str | None:
         """The digest of the contract of then. rules: of the contract as it is now."""
         shape = self.shape(asset_key)

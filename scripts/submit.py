@@ -10,11 +10,12 @@ What would be exit status 2 is found before anything is submitted.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from resources.spark.driver import (
     spark_archive,
     spark_conf,
 )
-from resources.spark.gateway import properties_file
+from resources.spark.gateway import property_line
 from resources.spark.java import check_java
 from resources.spark.on_yarn import (
     JAVA_OPTIONS,
@@ -46,6 +47,8 @@ from resources.spark.on_yarn import (
 )
 
 SUBMITTED = ROOT / "scripts" / "submitted.py"
+TOLD = "told.json"
+"""The variables that the driver on the cluster is told; `submitted.py` reads it."""
 PACKAGES = "packages"
 """Where the packages are below the working directory of the application master; unpacked there by `submitted.py`."""
 _LOGGING = """\
@@ -112,10 +115,16 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
     if in_cluster:
         packages = archive_uri(settings, warehouse, packages_name())
         ensure_archive(packages, write_packages, _say)
-        conf |= _in_cluster(settings, packages, run_id, profile)
+        conf |= _in_cluster(settings, packages, profile)
         del conf["spark.jars"]
         command = _with_profile(command, profile)
-    with _files(conf) as (properties, logging):
+    with _files() as scratch:
+        if in_cluster:
+            told = _written(scratch / TOLD, json.dumps(_told(settings, run_id, profile)))
+            conf["spark.yarn.dist.files"] += f",{told}"
+        logging = _written(scratch / "log4j2.properties", _LOGGING)
+        lines = (f"{property_line(name, value)}\n" for name, value in conf.items())
+        properties = _written(scratch / "spark.conf", "".join(lines))
         environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile={logging}"
         submit = pyspark_folder() / "bin" / "spark-submit"
         mode = "cluster" if in_cluster else "client"
@@ -144,32 +153,49 @@ def _report(manager: ResourceManager, run_id: str, warehouse: str, done: subproc
     return 1
 
 
-def _in_cluster(settings: Settings, packages: str, run_id: str, profile: str | None) -> dict[str, str]:
+def _told(settings: Settings, run_id: str, profile: str | None) -> dict[str, str]:
+    """The variables for the driver on the cluster. They may hold secrets, and have any sign in them.
+
+    Of the variables that a container is given YARN makes a script, which it copies beside the container's log.
+    """
+    ours = ("AQI_", "PREFECT_API_", "PREFECT_CLIENT_")
+    told = {
+        **{name: value for name, value in os.environ.items() if name.startswith(ours)},
+        **settings.openlineage.as_environment(),  # the standard variables, and files that they name, are not there
+        "AQI_RUN_ID": run_id,
+        "YARN_RM_URL": HadoopConf.load().resource_managers()[0],
+    }
+    if (file := _profile_file(profile)) is not None:
+        told["AQI_PROFILE"] = f"./{file.name}"
+    return told
+
+
+def _profile_file(profile: str | None) -> Path | None:
+    """The file of the profile, None where its name says it."""
+    name = profile or os.environ["AQI_PROFILE"]
+    return Path(name).resolve() if "/" in name or name.endswith((".yml", ".yaml")) else None
+
+
+def _in_cluster(settings: Settings, packages: str, profile: str | None) -> dict[str, str]:
     """What the application master needs besides, to be a driver."""
     here = "{{PWD}}"
     python = settings.yarn.python or str(Path(sys.executable).resolve())
     variables = {
-        **{name: value for name, value in os.environ.items() if name.startswith(("AQI_", "PREFECT_API_"))},
-        **settings.openlineage.as_environment(),  # the standard variables, and files that they name, are not there
         "PYTHONPATH": f"{here}/{PACKAGES}",
         "PYSPARK_PYTHON": python,
         "HADOOP_CONF_DIR": f"{here}/__spark_conf__/__hadoop_conf__",
         "PREFECT_HOME": f"{here}/prefect",
         "XDG_STATE_HOME": f"{here}/state",
-        "AQI_RUN_ID": run_id,
-        "YARN_RM_URL": HadoopConf.load().resource_managers()[0],
     }
-    conf = {f"spark.yarn.appMasterEnv.{name}": value for name, value in variables.items()}
-    conf |= {
-        "spark.yarn.dist.files": f"{packages}#{PACKAGES}.zip",
+    files = [f"{packages}#{PACKAGES}.zip", *filter(None, [settings.spark.conf.get("spark.yarn.dist.files")])]
+    if (file := _profile_file(profile)) is not None:
+        files.append(str(file))
+    return {
+        **{f"spark.yarn.appMasterEnv.{name}": value for name, value in variables.items()},
+        "spark.yarn.dist.files": ",".join(files),
         "spark.driver.memoryOverhead": "1g",
         "spark.driver.extraJavaOptions": JAVA_OPTIONS,
     }
-    file = profile or os.environ["AQI_PROFILE"]
-    if "/" in file or file.endswith((".yml", ".yaml")):
-        conf["spark.yarn.dist.files"] += f",{Path(file).resolve()}"
-        conf["spark.yarn.appMasterEnv.AQI_PROFILE"] = f"./{Path(file).name}"
-    return conf
 
 
 def _with_profile(command: list[str], profile: str | None) -> list[str]:
@@ -181,13 +207,17 @@ def _with_profile(command: list[str], profile: str | None) -> list[str]:
 
 
 @contextmanager
-def _files(conf: Mapping[str, str]) -> Iterator[tuple[Path, Path]]:
-    """Files with the configuration, for this user's eyes only, and with what spark-submit logs."""
+def _files() -> Iterator[Path]:
+    """A folder for files, gone at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="aqi-submit-") as scratch:
-        logging = Path(scratch) / "log4j2.properties"
-        logging.write_text(_LOGGING, encoding="utf-8")
-        with properties_file(conf) as properties:
-            yield properties, logging
+        yield Path(scratch)
+
+
+def _written(file: Path, text: str) -> Path:
+    """A file with a text, for this user's eyes only."""
+    file.touch(mode=0o600)
+    file.write_text(text, encoding="utf-8")
+    return file
 
 
 def _say(line: str) -> None:

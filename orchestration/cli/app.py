@@ -19,6 +19,7 @@ from orchestration.cli import (
     new,
     plans,
     report,
+    run_history,
     runs,
     show,
     upkeep,
@@ -27,6 +28,7 @@ from orchestration.cli import (
     worker,
 )
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -55,6 +57,7 @@ __all__ = [
     "plans",
     "report",
     "run",
+    "run_history",
     "runs",
     "show",
     "upkeep",
@@ -82,6 +85,7 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
     found = read_status(workspace, keys, days, place_names(locations))
+    check_there(workspace)
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)
     for trouble in found.troubles.values():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -66,6 +67,7 @@ def accept(
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     key = one_asset(workspace, asset)
+    check_there(workspace)
     found = planned_acceptance(workspace, key, sample)
     click.echo(found.in_words(), err=True)
     if not dry_run:
@@ -117,6 +119,7 @@ def migrate(
         pairs[old] = new
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     key = one_asset(workspace, asset)
+    check_there(workspace)
     found = planned_migration(workspace, key, pairs, drops)
     if found.is_empty:
         click.echo(f"{key}: nothing to migrate.", err=as_json)
@@ -170,6 +173,7 @@ def rename(
     from orchestration.engine.changes.rename import planned_rename, run_rename
 
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
+    check_there(workspace)
     found = planned_rename(workspace, old, new)
     for table in found.tables:
         click.echo(table.in_words(), err=as_json)

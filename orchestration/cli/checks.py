@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -41,22 +42,21 @@ def checks(selection: str, output: Path | None, profile: str | None, as_json: bo
     From what is recorded of each partition, and from the journal of runs: nothing is counted anew. Rows that break a
     row rule are no failure of a check: they are in quarantine. Needs no JVM.
     """
-    from orchestration.reports.json_text import to_json
     from orchestration.reports.output import check_output, write_output
     from orchestration.reports.quality import print_checks, read_checks
 
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
-    found = read_checks(workspace, workspace.select(selection))
+    keys = workspace.select(selection)
+    check_there(workspace)
+    found = read_checks(workspace, keys)
     if output is None:
         emit(lambda: [one.to_json() for one in found], as_json, lambda: print_checks(console_for_people(), found))
         return 0
     text = io.StringIO()
-    if as_json:
-        text.write(f"{to_json([one.to_json() for one in found])}\n")
-    else:
-        print_checks(Console(file=text, width=WIDTH_IN_FILES, color_system=None), found)
+    console = Console(file=text, width=WIDTH_IN_FILES, color_system=None)
+    emit(lambda: [one.to_json() for one in found], as_json, lambda: print_checks(console, found), to=text)
     try:
         write_output(str(output), text.getvalue())
     except OSError as error:

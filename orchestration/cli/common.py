@@ -75,7 +75,8 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
 def say_in_json(error: str, remedy: str) -> None:
     """``{"error", "remedy"}`` on standard output, where the call has --json; standard error has them in words."""
     if click.get_current_context().params.get("as_json"):
-        _print_error(error, remedy)
+        with suppress(OSError):  # standard output may be what is wrong
+            _print_error(error, remedy)
 
 
 def _print_error(error: str, remedy: str) -> None:
@@ -174,6 +175,13 @@ def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: 
         with suppress(LakehouseError):  # which is for the command to tell
             remember(with_days(workspace.days(days)))
     return workspace
+
+
+def check_there(workspace: Workspace) -> None:
+    """Raises UsageError where there is no warehouse: for commands that make none, once the call itself is right."""
+    from orchestration.engine.whereabouts import check_there as check
+
+    check(workspace)
 
 
 def place_names(locations: str) -> list[str]:

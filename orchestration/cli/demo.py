@@ -7,7 +7,6 @@ from shlex import quote
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
 from orchestration.cli.emit import emit
 from orchestration.cli.printing import print_summary
@@ -17,6 +16,7 @@ from orchestration.core.json_value import JsonValue
 from orchestration.engine.executor import materialize
 from orchestration.engine.project import Project
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.rows import read_rows
 
 
@@ -52,7 +52,8 @@ def run_demo(
     console.print(
         f"{len(workspace.catalog)} tables in {workspace.warehouse.uri} (made-up values of the bundled simulator):"
     )
-    console.print(_table(workspace))
+    columns = [Column("table", Kind.KEY), Column("rows", Kind.NUMBER), Column("version", Kind.NUMBER)]
+    print_table(console, columns, [(made.asset, str(made.rows), str(made.version)) for made in tables(workspace)])
     for line in insights(workspace):
         console.print(f"• {line}", highlight=False)
     console.print()
@@ -61,16 +62,6 @@ def run_demo(
     console.print("  .venv/bin/aqi show gold.fact_episode", highlight=False)
     console.print("  .venv/bin/aqi status; .venv/bin/aqi lineage", highlight=False)
     return 0
-
-
-def _table(workspace: Workspace) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("table", no_wrap=True)
-    table.add_column("rows", justify="right")
-    table.add_column("version", justify="right")
-    for made in tables(workspace):
-        table.add_row(made.asset, str(made.rows), str(made.version))
-    return table
 
 
 class Made(NamedTuple):

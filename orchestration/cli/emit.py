@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
 
 import click
 
@@ -11,17 +14,27 @@ from orchestration.reports.json_text import list_to_json, to_json
 
 
 def emit(
-    value: Callable[[], JsonValue | Iterator[JsonValue]], as_json: bool, printer: Callable[[], None] | None = None
+    value: Callable[[], JsonValue | Iterator[JsonValue]],
+    as_json: bool,
+    printer: Callable[[], None] | None = None,
+    *,
+    to: TextIO | None = None,
 ) -> None:
     """Print facts on standard output: the JSON of ``value``, or what ``printer`` prints. Only one of the two is called.
 
     value: gives the facts; an iterator is written as a list while it gives its items. printer: prints them for people;
-    None where people were told already.
+    None where people were told already. to: where the JSON goes; None: standard output.
     """
     if as_json:
         facts = value()
         for part in list_to_json(facts) if isinstance(facts, Iterator) else (to_json(facts),):
-            click.echo(part, nl=False)
-        click.echo()
+            click.echo(part, to, nl=False)
+        click.echo(file=to)
     elif printer is not None:
         printer()
+
+
+def emit_line(value: Mapping[str, JsonValue]) -> None:
+    """Print facts as JSON in one line of standard output, at once: for who reads lines while the command goes on."""
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    sys.stdout.flush()

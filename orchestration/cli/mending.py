@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -29,6 +30,7 @@ from orchestration.cli.plans import show_plan
 from orchestration.cli.run_profiles import check_profile_run, profile_run_options
 from orchestration.cli.runs import run_request
 from orchestration.core.errors import UsageError
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.names import run_name
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ def repair(
     check_profile_run(profile_run, output, dry_run=dry_run)
     check_repair(days, locations, refetch=refetch, verify=verify, anew=anew)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
-    keys, in_the_way = workspace.select(selection), 0
+    keys, in_the_way = in_range(workspace.catalog, workspace.select(selection), days), 0
+    check_there(workspace)
     if anew:
         refused = [key for key, trouble in troubles_of(workspace, keys).items() if trouble.refused]
         in_the_way = int(print_troubles(workspace, refused)) if refused else 0

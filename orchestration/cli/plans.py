@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     force_option,
@@ -88,7 +89,9 @@ def plan(
 def _show_costs(workspace: Workspace, selection: str, as_json: bool) -> int:
     from orchestration.engine.changes.changed import costs
 
-    found = costs(workspace, workspace.select(selection))
+    keys = workspace.select(selection)
+    check_there(workspace)
+    found = costs(workspace, keys)
     emit(found.to_json, as_json, lambda: _print_costs(found))
     return found.exit_status
 
@@ -106,6 +109,7 @@ def _show_what_if(workspace: Workspace, changes: str, days: str | None, location
     from orchestration.reports.what_if import print_what_if
 
     found = what_if(workspace, changes, days, place_names(locations))
+    check_there(workspace)
     emit(found.to_json, as_json, lambda: print_what_if(console_for_people(), found))
     return 0
 
@@ -114,8 +118,15 @@ def show_plan(workspace: Workspace, request: Request, as_json: bool, current: Cu
     """Print the plan for a request. current: None for what holds without asking a source."""
     from orchestration.cli.printing import print_plan
     from orchestration.engine.changes.places import check_ready
+    from orchestration.engine.whereabouts import told_if_new
 
     check_ready(workspace, request)
     made, _ = workspace.plan(request, current)
-    emit(made.to_json, as_json, lambda: print_plan(console_for_people(), made))
+
+    def print_all() -> None:
+        print_plan(console_for_people(), made)
+        if told := told_if_new(workspace):
+            click.echo(told)
+
+    emit(made.to_json, as_json, print_all)
     return 0

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
-from orchestration.core.runs.outcome import ChunkOutcome, RunSummary
+from orchestration.core.runs.names import at_partitions
+from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
+from orchestration.reports.fitting import Column, Kind, print_table
+from orchestration.reports.run_told import logs_of
 
 if TYPE_CHECKING:
     pass
@@ -28,18 +30,17 @@ NOTES = 12
 
 def print_plan(console: Console, plan: Plan) -> None:
     """The steps in their order, with what they read and why."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("step", "partitions", "may rewrite", "reads", "why"):
-        table.add_column(name, overflow="fold")
+    rows = []
     for step in plan.steps:
         reads = [
             f"{item.asset} (step)" if item.step else f"{item.asset} (version {item.version})" for item in step.inputs
         ]
-        table.add_row(
-            step.asset, str(step.partitions), str(step.may_rewrite or ""), "\n".join(reads), escape(step.reason)
-        )
-    if plan.steps or plan.is_empty:
-        console.print(table if plan.steps else "Nothing to do.")
+        rows.append([step.asset, str(step.partitions), str(step.may_rewrite or ""), "\n".join(reads), step.reason])
+    if rows:
+        columns = [Column("step", Kind.KEY), *map(Column, ("partitions", "may rewrite", "reads", "why"))]
+        print_table(console, columns, rows)
+    elif plan.is_empty:
+        console.print("Nothing to do.")
     _print_tables(console, plan)
     _print_left_out(console, plan.left_out)
 
@@ -56,29 +57,22 @@ def _print_left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
 
 def print_summary(console: Console, summary: RunSummary) -> None:
     """What became of each step, every failure with its reason, and how to go on."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("asset")
-    table.add_column("state")
-    for name in ("written", "unchanged", "failed", "skipped", "rows", "version", "seconds"):
-        table.add_column(name, justify="right")
+    columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY)]
+    names = ("written", "unchanged", "failed", "skipped", "rows", "version", "seconds")
+    columns += [Column(name, Kind.NUMBER) for name in names]
+    rows = []
     shown = [outcome for outcome in summary.outcomes if not (summary.chunks and outcome.step.chunk)]
     for outcome in shown:
         style = STYLE_OF_STATE[outcome.state]
-        table.add_row(
-            outcome.step.asset,
-            f"[{style}]{outcome.state}[/{style}]",
-            *(
-                str(len(partitions) or "")
-                for partitions in (outcome.written, outcome.unchanged, outcome.failed, outcome.skipped)
-            ),
-            str(outcome.rows or ""),
-            "" if outcome.version is None else str(outcome.version),
-            f"{outcome.seconds:.1f}",
-        )
+        counted = (outcome.written, outcome.unchanged, outcome.failed, outcome.skipped)
+        cells = [outcome.step.asset, f"[{style}]{outcome.state}[/{style}]"]
+        cells += [str(len(partitions) or "") for partitions in counted]
+        version = "" if outcome.version is None else str(outcome.version)
+        rows.append([*cells, str(outcome.rows or ""), version, f"{outcome.seconds:.1f}"])
     if summary.chunks:
         _print_chunks(console, summary.chunks)
-    if shown:
-        console.print(table)
+    if rows:
+        print_table(console, columns, rows, markup=True)
     _print_causes(console, summary)
     for outcome in summary.outcomes:
         if outcome.rewritten:
@@ -97,9 +91,17 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         console.print("Nothing to do." if summary.ok else "[red]Nothing could be made.[/red]")
         return
     word = "[green]completed[/green]" if summary.ok else "[red]failed[/red]"
-    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.")
+    done = f" {done_in_words(summary.outcomes)}." if summary.ok else ""
+    console.print(f"Run {summary.run_id} {word} in {summary.seconds:.1f} s.{done}")
     if not summary.ok:
+        for line in where_to_look(summary.run_id):
+            console.print(escape(line), soft_wrap=True, highlight=False)
         console.print(how_to_mend(), soft_wrap=True, highlight=False)
+
+
+def where_to_look(run_id: str) -> list[str]:
+    """What else there is to be known of a run that failed: the command that tells it again, and its log files."""
+    return [*(f"log: {path}" for path in logs_of(run_id)), f"aqi runs {run_id} tells this again."]
 
 
 def _print_causes(console: Console, summary: RunSummary) -> None:
@@ -107,9 +109,9 @@ def _print_causes(console: Console, summary: RunSummary) -> None:
     found = causes_of(replace(summary.plan, left_out=()), summary.outcomes)
     told, more = found.foremost(CAUSES)
     for cause in told:
-        style = STYLE_OF_STATE[cause.what]
+        style, where = STYLE_OF_STATE[cause.what], at_partitions(cause.asset, cause.partitions)
         console.print(
-            f"[{style}]{cause.what}[/{style}] {cause.asset} {cause.partitions}: {escape(cause.message)}",
+            f"[{style}]{cause.what}[/{style}] {where}: {escape(cause.message)}",
             soft_wrap=True,
         )
         for line in cause.consequences:
@@ -119,12 +121,9 @@ def _print_causes(console: Console, summary: RunSummary) -> None:
 
 
 def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("chunk", no_wrap=True)
-    table.add_column("state")
-    for name in ("partitions", "rows", "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("error", overflow="fold")
+    columns = [Column("chunk", Kind.KEY), Column("state", Kind.KEY)]
+    columns += [*(Column(name, Kind.NUMBER) for name in ("partitions", "rows", "seconds")), Column("error")]
+    rows: list[list[str]] = []
     first: dict[str, str] = {}
     told_below = any(chunk.untried for chunk in chunks)
     for untried, together in groupby(chunks, key=lambda chunk: chunk.untried):
@@ -132,25 +131,20 @@ def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
         if untried:
             name = " … ".join(dict.fromkeys([some[0].name, some[-1].name]))
             number = str(sum(len(chunk.partitions) for chunk in some))
-            table.add_row(name, f"[{STYLE_OF_STATE['failed']}]failed[/]", number, "", "", "not asked")
+            rows.append([name, f"[{STYLE_OF_STATE['failed']}]failed[/]", number, "", "", "not asked"])
             continue
-        _add_chunks(table, some, first, told_below=told_below)
-    console.print(table)
+        rows += _rows_of_chunks(some, first, told_below=told_below)
+    print_table(console, columns, rows, markup=True)
     console.print()
 
 
-def _add_chunks(table: Table, chunks: Sequence[ChunkOutcome], first: dict[str, str], *, told_below: bool) -> None:
+def _rows_of_chunks(chunks: Sequence[ChunkOutcome], first: dict[str, str], *, told_below: bool) -> Iterator[list[str]]:
     """first: the chunk that each kind of error was told of first. told_below: with all that was not asked after it."""
     for chunk in chunks:
         kind = shape(chunk.error, "", chunk.partitions.locations)
         error = chunk.error if first.setdefault(kind, chunk.name) == chunk.name else f"as in {first[kind]}"
         style = STYLE_OF_STATE[chunk.state]
         seconds = "" if chunk.seconds is None else f"{chunk.seconds:.1f}"
-        table.add_row(
-            chunk.name,
-            f"[{style}]{chunk.state}[/{style}]",
-            str(len(chunk.partitions)),
-            str(chunk.rows or ""),
-            seconds,
-            "" if not chunk.error else "told below" if told_below else escape(error),
-        )
+        told = "" if not chunk.error else "told below" if told_below else escape(error)
+        state = f"[{style}]{chunk.state}[/{style}]"
+        yield [chunk.name, state, str(len(chunk.partitions)), str(chunk.rows or ""), seconds, told]

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
+from orchestration.cli.pace import Pace
 from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs.names import step_name
 from orchestration.core.runs.outcome import StepOutcome
 
 if TYPE_CHECKING:
@@ -21,57 +30,12 @@ if TYPE_CHECKING:
 STYLE_OF_STATE = {"written": "green", "unchanged": "blue", "fresh": "blue", "skipped": "yellow", "failed": "red"}
 
 
-STEP_WEIGHT = 1.0
-PARTITION_WEIGHT = 0.001
-"""A step's own cost, and that of a partition in it: measured, a commit costs as much as a thousand of them."""
-
-
-class Pace:
-    """How far a plan has come, in steps and chunks, and how long the rest will take if it goes on like this."""
-
-    def __init__(self, plan: Plan, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._left = {step.id: STEP_WEIGHT + PARTITION_WEIGHT * len(step.all_partitions) for step in plan.steps}
-        self._total = sum(self._left.values())
-        self._began: float | None = None
-        self.chunks = len({step.chunk for step in plan.steps if step.chunk})
-        self._chunk_steps = Counter(step.chunk for step in plan.steps if step.chunk)
-        self.chunks_done = 0
-
-    def began(self) -> None:
-        """A step begins; the first one starts the clock."""
-        if self._began is None:
-            self._began = self._now()
-
-    def done(self, step: Step) -> bool:
-        """A step is done; says whether its chunk is done with it."""
-        self._left.pop(step.id, None)
-        self._chunk_steps[step.chunk] -= 1
-        if step.chunk and self._chunk_steps[step.chunk] == 0:
-            self.chunks_done += 1
-            return True
-        return False
-
-    @property
-    def seconds_left(self) -> float | None:
-        """None before anything is done."""
-        left = sum(self._left.values())
-        done = self._total - left
-        if self._began is None or done <= 0:
-            return None
-        return (self._now() - self._began) * left / done
-
-    def in_words(self) -> str:
-        """``3 of 12 chunks, about 2 min left``."""
-        left = self.seconds_left
-        rest = (
-            "" if left is None else f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
-        )
-        return f"{self.chunks_done} of {self.chunks} chunks{rest}"
+BAR_WIDTH = 20
 
 
 class Quiet:
-    """Says what a person must know at once (the run waits for another one), and a line for every chunk that is done."""
+    """Says what a person must know at once (the run waits for another one), and of a backfill a line for every chunk
+    that is done, and for every table that is made after them."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -105,35 +69,39 @@ class Quiet:
 
     def step_started(self, step: Step) -> None:
         if self._pace is not None:
-            self._pace.began()
+            self._pace.began(step)
 
     def step_done(self, outcome: StepOutcome) -> None:
+        if (pace := self._pace) is None:
+            return
+        step = outcome.step
         with self._lock:
-            chunk_done = self._pace is not None and self._pace.done(outcome.step)
+            chunk_done = pace.done(outcome)
             if any(problem.after for problem in outcome.problems) and not outcome.good:
-                self._untried.add(outcome.step.chunk)  # the summary says how many there were, and why
-        if chunk_done and outcome.step.chunk not in self._untried:
-            self.say_chunk(outcome)
+                self._untried.add(step.chunk)  # the summary says how many there were, and why
+            after = 0 < pace.chunks == pace.chunks_done and not step.chunk
+            told = step.chunk not in self._untried if chunk_done else after
+        if told:
+            self.say_step(outcome, f"chunk {step.chunk}" if chunk_done else step.asset, pace.in_words())
 
-    def say_chunk(self, outcome: StepOutcome) -> None:
-        assert self._pace is not None
+    def say_step(self, outcome: StepOutcome, what: str, how_far: str) -> None:
         style = STYLE_OF_STATE[outcome.state]
         self.console.print(
-            f"[{style}]{outcome.state:9}[/{style}] chunk {outcome.step.chunk} [dim]({self._pace.in_words()})[/dim]",
-            highlight=False,
+            f"[{style}]{outcome.state:9}[/{style}] {what} [dim]({how_far})[/dim]", highlight=False, soft_wrap=True
         )
 
 
 class Live(Quiet):
-    """A bar for the whole run, and a line for every step while it runs and after it is done."""
+    """A line for the whole run, with a bar as long as partitions are counted, and one for every step while it runs and
+    after it is done."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._progress = Progress(
+        self._progress = _Lines(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
+            _Bar(BAR_WIDTH),
+            TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
             console=console,
         )
@@ -151,10 +119,12 @@ class Live(Quiet):
 
     def planned(self, plan: Plan) -> None:
         super().planned(plan)
-        self._whole = self._progress.add_task("steps", total=len(plan.steps))
+        if plan.steps:
+            self._whole = self._progress.add_task("starting", total=None, told="")
 
     def starting(self, what: str) -> None:
-        self._say(f"starting {what}")
+        if self._whole is not None:
+            self._progress.update(self._whole, description=f"starting {what}")
 
     def fetched(self, task: FetchTask, error: str | None) -> None:
         self._progress.console.print(
@@ -163,10 +133,9 @@ class Live(Quiet):
 
     def step_started(self, step: Step) -> None:
         super().step_started(step)
-        self._say("steps")
         with self._lock:
-            count = len(step.all_partitions)
-            self._running[step.id] = self._progress.add_task(f"{step.asset} ({count})", total=None)
+            self._running[step.id] = self._progress.add_task(f"  {step_name(step)}", total=None, told=_counted(step))
+        self._tell()
 
     def step_done(self, outcome: StepOutcome) -> None:
         with self._lock:
@@ -179,9 +148,46 @@ class Live(Quiet):
                 f" [dim]{outcome.rows:,} rows, {outcome.seconds:.1f} s[/dim]",
                 highlight=False,
             )
-        if self._whole is not None:
-            self._progress.advance(self._whole)
+        self._tell()
 
-    def _say(self, what: str) -> None:
-        if self._whole is not None:
-            self._progress.update(self._whole, description=what)
+    def say_step(self, outcome: StepOutcome, what: str, how_far: str) -> None:
+        """Of chunks alone how far it has come: the bar says it."""
+        if outcome.step.chunk:
+            super().say_step(outcome, what, how_far)
+
+    def _tell(self) -> None:
+        pace = self._pace
+        if pace is not None and self._whole is not None:
+            told = f"{pace.partitions_done:,} of {pace.partitions:,} partitions"
+            self._progress.update(
+                self._whole,
+                description="made",
+                total=pace.partitions,
+                completed=pace.partitions_done,
+                told=", ".join(filter(None, [told, pace.left_in_words])),
+            )
+
+
+class _Lines(Progress):
+    """Each line as wide as it needs to be: the longest name does not push the others out of a narrow terminal."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        for task in self.tasks:
+            yield self.make_tasks_table([task])
+
+
+class _Bar(ProgressColumn):
+    """A bar; none for what nobody knows the end of."""
+
+    def __init__(self, bar_width: int) -> None:
+        super().__init__()
+        self._bar = BarColumn(bar_width)
+
+    def render(self, task: Task) -> RenderableType:
+        return self._bar.render(task) if task.total is not None else ""
+
+
+def _counted(step: Step) -> str:
+    partitions = step.all_partitions
+    count = len(partitions)
+    return "" if partitions.has_null and count == 1 else f"{count:,} partition{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.common import command, json_option, main, open_workspace, or_printed, profile_option
+from orchestration.cli.common import check_there, command, json_option, main, open_workspace, or_printed, profile_option
 from orchestration.cli.emit import emit
 from orchestration.core.errors import RunError, UsageError
 
@@ -41,6 +41,7 @@ def report(selection: str, output: Path | None, profile: str | None, as_json: bo
     begin = time.perf_counter()
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
+    check_there(workspace)
     place = without_secrets(workspace.warehouse.uri)
     click.echo(f"reads {len(keys)} asset{'' if len(keys) == 1 else 's'} of {place}", err=True)
     text = render_page(workspace, keys)

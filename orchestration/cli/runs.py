@@ -11,6 +11,7 @@ from orchestration.cli.again import of_partitions, remember
 from orchestration.cli.asked import asked_as
 from orchestration.cli.columns import check_alone, record, record_columns_option
 from orchestration.cli.common import (
+    check_there,
     command,
     confirm,
     console_for_people,
@@ -172,6 +173,7 @@ def wipe(
     """Remove partitions: their rows and what is recorded of them. Needs no JVM.
 
     What was made from them becomes stale; earlier versions of the tables keep the rows until they are vacuumed.
+    What has no days is left alone by --partitions and --locations.
     With --locations alone: everything of these locations, also of such as are no longer configured.
     """
     from orchestration.cli.progress import Quiet
@@ -180,7 +182,11 @@ def wipe(
     workspace = open_workspace(profile)
     if selection is None and not locations:
         raise click.UsageError("Missing argument 'SELECTION', or --locations.")
-    request = workspace.to_wipe(workspace.select(selection or "*"), days, place_names(locations))
+    keys = workspace.select(selection or "*")
+    request = workspace.to_wipe(keys, days, place_names(locations))
+    check_there(workspace)
+    if selection is not None and (others := [key for key in keys if key not in request.assets]):
+        click.echo(f"left as they are, for they have no days: {', '.join(others)}", err=True)
     wipes = planned_wipes(workspace, request)
     for item in wipes:
         click.echo(item.in_words(), err=as_json)
@@ -207,7 +213,7 @@ def run_request(
     wait: bool = False,
 ) -> int:
     quiet_prefect()
-    from orchestration.cli.printing import print_summary
+    from orchestration.cli.printing import print_summary, where_to_look
     from orchestration.cli.progress import Live, Quiet
     from orchestration.engine.executor import materialize as run
 
@@ -220,6 +226,8 @@ def run_request(
     profile = summary.profile if profile_run else None
     profiled = {} if profile is None else {"profile": profile.to_json()}
     emit(lambda: summary.to_json() | profiled, as_json, lambda: print_summary(console_for_people(), summary))
+    for line in where_to_look(summary.run_id) if as_json and not summary.ok else ():
+        click.echo(line, err=True)
     if profile is not None and (output is not None or not as_json):
         from orchestration.reports.run_profile import print_profile, write_profile
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -23,6 +24,7 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError, unknown_names
+from orchestration.core.planning.ranges import in_range
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +89,7 @@ def show(
     keys = workspace.select(asset)
     if len(keys) != 1:
         raise UsageError(f"{asset} means {len(keys)} assets", f"Name one of {', '.join(keys) or 'the assets'}.")
+    in_range(workspace.catalog, keys, days)
     most = _most(limit, form)
     found = (
         _raw(workspace, keys[0], days, locations, most)
@@ -148,6 +151,7 @@ def _raw(workspace: Workspace, key: str, days: str | None, locations: str, most:
     from orchestration.reports.raw_answers import read_raw_answers
 
     found = read_raw_answers(workspace, key, days, place_names(locations), None if most is None else most + 1)
+    check_there(workspace)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     rows = found.table
@@ -165,13 +169,16 @@ def _named(columns: str, known: Sequence[str]) -> list[str]:
 
 
 def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
-    """As a table; on a terminal only of columns that fit, unless they were chosen. What is left out is told."""
+    """As a table; on a terminal only of columns that have a value and fit, unless they were chosen.
+
+    Which of them do not fit is told.
+    """
     from orchestration.cli.rows import as_lines, that_fit
 
     console, names = console_for_people(), rows.column_names
     fit = that_fit(rows, key, console.width) if console.is_terminal and not chosen else names
     for line in as_lines(rows, fit):
         click.echo(line)
-    if left := [name for name in names if name not in fit]:
-        told = f"{len(fit)} of {len(names)} columns; --columns A,B for others, --format csv for all:\n"
+    if left := [name for name in names if name not in fit and rows[name].null_count < rows.num_rows]:
+        told = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:\n"
         click.echo(told + fill(", ".join(left), console.width, initial_indent="  ", subsequent_indent="  "), err=True)

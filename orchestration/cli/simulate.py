@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from assets.variables import VARIABLES
+from orchestration.cli.emit import emit_line
 from orchestration.core.errors import UsageError
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.settings.load import Settings
@@ -70,8 +69,7 @@ def serve(
         click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
         if as_json:
             said = {"url": server.url, "replay": _said(replay), "record": _said(record)}
-            click.echo(json.dumps(said | asdict(wrong)))
-            sys.stdout.flush()  # whoever reads it waits for it
+            emit_line(said | asdict(wrong))
         server.serve_forever()
     except KeyboardInterrupt:
         return 0

@@ -1,4 +1,4 @@
-"""The commands that look after the pipeline: freshness, metrics, runs, maintenance. None needs a JVM."""
+"""The commands that look after the pipeline: freshness, metrics, maintenance. None needs a JVM."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -38,6 +39,7 @@ def freshness(selection: str, profile: str | None, as_json: bool) -> int:
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
+    check_there(workspace)
     tables = workspace.states(keys)
     found, holes = read_lags(workspace, keys, tables), read_holes(workspace, keys, tables)
     since = workspace.settings.since
@@ -80,6 +82,7 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
+    check_there(workspace)
 
     def write() -> None:
         found = read_metrics(workspace, _warn)
@@ -94,55 +97,6 @@ def metrics(output: Path | None, limit: int, profile: str | None, as_json: bool)
 
 def _warn(text: str) -> None:
     click.echo(f"warning {text}", err=True)
-
-
-@main.command()
-@click.argument("run", required=False)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="With RUN: write its profile to a file instead (NAME.json, .svg, .html, .txt).",
-)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Without RUN: so many runs.")
-@profile_option
-@json_option
-@command
-def runs(run: str | None, output: Path | None, limit: int, profile: str | None, as_json: bool) -> int:
-    """Print the last runs, or where the time of one went. Needs no JVM.
-
-    RUN: an id, the beginning of one, or `last`. Runs with something to do are kept, the last 500; a run that was killed
-    has no profile.
-    """
-    from orchestration.reports.run_profile import (
-        check_profile_output,
-        last_runs,
-        print_profile,
-        print_runs,
-        read_profile,
-        run_as_json,
-        write_profile,
-    )
-
-    if output is not None:
-        if run is None or as_json:
-            raise UsageError("--output is for the profile of one run", "Name the run, and leave out --json.")
-        check_profile_output(output)
-    workspace = open_workspace(profile)
-    if run is None:
-        found = last_runs(workspace, limit)
-        emit(
-            lambda: [run_as_json(entry, measured) for entry, measured in found],
-            as_json,
-            lambda: print_runs(console_for_people(), found),
-        )
-        return 0
-    profiled = read_profile(workspace, run)
-    if output is not None:
-        write_profile(profiled, output)
-    else:
-        emit(profiled.to_json, as_json, lambda: print_profile(console_for_people(), profiled))
-    return 0
 
 
 @main.command()
@@ -163,6 +117,7 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
 
     workspace = open_workspace(profile)
     keys = None if selection == "*" else workspace.select(selection)
+    check_there(workspace)
     listener = Quiet(console_for_people(to_stderr=True))
     summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
     emit(summary.to_json, as_json, lambda: click.echo(summary.in_words()))

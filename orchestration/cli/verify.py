@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.cli.common import (
+    check_there,
     command,
     console_for_people,
     json_option,
@@ -22,6 +23,7 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.cli.progress import Quiet
+from orchestration.core.planning.ranges import in_range
 
 if TYPE_CHECKING:
     from orchestration.engine.verify import Verified
@@ -63,7 +65,8 @@ def verify(
     if engine is None and not workspace.settings.needs_spark:  # elsewhere there is but one
         other = OTHER[workspace.settings.engine]
         workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
-    keys = workspace.select(selection)
+    keys = in_range(workspace.catalog, workspace.select(selection), days)
+    check_there(workspace)
     request = workspace.requested(keys, days, place_names(locations))
     found: list[Verified] = []
     listener = Quiet(console_for_people(to_stderr=True))

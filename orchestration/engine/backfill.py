@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import date
 
 from orchestration.core.partitions.keys import ChunkMode, Days, PartitionSet, chunks
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.request import Chunk, Refresh, Restart
 from orchestration.engine.restart import restarted
 from orchestration.engine.workspace import Workspace
@@ -26,7 +28,9 @@ def backfill_request(
 
     Raises PartitionRangeError where they do not make a range.
     """
-    asked = workspace.requested(keys, f"{start}..{end}", locations)
+    days = f"{start}..{end}"
+    in_range(workspace.catalog, keys, days, f"A backfill is of days: aqi materialize {shlex.quote(' or '.join(keys))}")
+    asked = workspace.requested(keys, days, locations)
     request = Refresh(asked.assets, asked.partitions, chunks=in_chunks(asked.partitions, mode))
     return restarted(workspace, request) if restart else request
 

@@ -20,6 +20,7 @@ from orchestration.core.declarations.contract import Contract
 from orchestration.core.declarations.fits import check_fits, check_reads
 from orchestration.core.errors import DeclarationError
 from orchestration.engine.importing import importing
+from resources.machine.state_folder import home_folder
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class DeclaredContracts:
         for file in files:
             made_of.update(file.read_bytes())
         digest = made_of.hexdigest()[:16]
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache")
         return cache / "aqi" / f"contracts-{digest}.json"
 
     def _kept(self) -> dict[str, Contract] | None:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
-from orchestration.core.planning.plan import Plan
+from orchestration.core.planning.plan import Manner, Plan
 from orchestration.core.planning.request import Hourly, Request, Restart
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.runs.profile import Phase
@@ -35,10 +35,12 @@ from orchestration.engine.run_record import RunRecord
 from orchestration.engine.scales import told_of_run
 from orchestration.engine.session import ENGINE_TITLES, Session, check_engine, own_engine
 from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
+from orchestration.engine.whereabouts import told_if_new
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.memory import economize
+from resources.machine.state_folder import make_state_folder
 from resources.prefect.server import check_api, prefect_api
 from resources.spark.on_yarn import check_master
 
@@ -81,8 +83,10 @@ def materialize(
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
-        if plan.steps and not flow_run_id:
-            check_api()
+        if plan.steps:
+            if not flow_run_id:
+                check_api()
+            make_state_folder()
     restart = RestartRecord(workspace, request, run_id, listener.warned) if isinstance(request, Restart) else None
     if plan.is_empty:
         unwritten = ""
@@ -104,6 +108,8 @@ def materialize(
                 current = workspace.current(None if looked is None else looked.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
+            if told := told_if_new(workspace):
+                listener.warned(told)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
         if restart is not None:
@@ -133,6 +139,7 @@ def materialize(
             session = Session(engine, ending.enter_context(ThreadPoolExecutor(1, "engine-start")), spans)
             ending.callback(spans.timed(Phase.STOP, engine.stop))
             ending.callback(spans.timed(Phase.STOP, session.settle))
+            ending.enter_context(first_on_interrupt(engine.cancel))  # it may wait, and all below for it
             if looked is None or looked.brought:
                 listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()
@@ -292,7 +299,9 @@ def prepare(
 def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
     """What is to be fetched, by step."""
     return {
-        step.id: Wanted(str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.force)
+        step.id: Wanted(
+            str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.manner is Manner.FORCED
+        )
         for step in plan.steps
         if workspace.catalog[step.asset].source is not None and step.fetched
     }

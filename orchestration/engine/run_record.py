@@ -26,6 +26,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
 from resources.machine import crash_points
 from resources.storage.journal import Journal
+from resources.storage.parameter_values import ParameterValues
 from resources.storage.run_profiles import RunProfiles
 
 
@@ -79,7 +80,16 @@ class RunRecord:
 
     def begin(self) -> None:
         with self._spans.span(Phase.END):
-            self._write(self._entry)
+            if self._write(self._entry):
+                self._keep_parameters()
+
+    def _keep_parameters(self) -> None:
+        """Keep the values of parameters, so that a later change of one can be named with both."""
+        values = self._workspace.code.all_settings(self._workspace.catalog)
+        try:
+            ParameterValues(self._workspace.warehouse.uri).keep(values)
+        except OSError as error:
+            self._warn(f"the values of parameters could not be kept ({in_a_line(error)})")
 
     def end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Write down what became of the run, however it ended."""

@@ -22,6 +22,7 @@ from resources.delta.warehouse import Warehouse, is_conflict
 from resources.embedded.process import EmbeddedProcess, check_installed
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.resource_manager import ResourceManager
+from resources.machine.interrupts import first_on_interrupt
 from resources.machine.memory import economize
 from resources.settings.load import Settings
 from resources.settings.memory import bytes_of
@@ -94,8 +95,9 @@ def engine_session(
     engine = make_engine(workspace.warehouse, run_id, rows_expected, inherited)
     listener.starting(ENGINE_TITLES[engine.name])
     try:
-        engine.start()
-        yield engine
+        with first_on_interrupt(engine.cancel):
+            engine.start()
+            yield engine
     except Exception as error:
         engine.cancel()
         if isinstance(error, LakehouseError):

@@ -18,13 +18,14 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import CheckFailed, LakehouseError, in_a_line, with_remedy
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, RunWindow
-from orchestration.core.planning.plan import Step
+from orchestration.core.planning.plan import Manner, Step
 from orchestration.core.runs.batches import in_batches
 from orchestration.core.runs.decisions import Fetched, Made, PartitionFacts, Proposal, Sourced
 from orchestration.core.runs.fold import Folded
 from orchestration.core.runs.outcome import StepOutcome
 from orchestration.core.runs.profile import Phase
 from orchestration.core.runs.step import Steps
+from orchestration.core.runs.step_parts import asked_in
 from orchestration.core.runs.step_parts import code_part as code_part_of
 from orchestration.core.runs.step_world import Reading, Readings
 from orchestration.core.state.table_state import TableState
@@ -170,7 +171,7 @@ class EngineWorld:
     def fetched(self, step: Step) -> Fetched:
         asset, own = self._assets[step.asset], self._context.tables.get(step.asset, TableState())
         folding = self._context.folding
-        lacking = folding.lacking(asset, step.raw, own, repair=step.verify) if step.raw else ()
+        lacking = folding.lacking(asset, step.raw, own, repair=step.manner is Manner.COMPARED) if step.raw else ()
         kept = step.raw - PartitionSet.union_of(partitions for partitions, _ in lacking)
         if self._source is None:
             return Fetched(kept, {}, lacking)
@@ -342,15 +343,8 @@ class EngineWorld:
         fetched, sourced = rest - step.raw, dict[PartitionKey, Sourced]()
         if fetched:
             assert self._source is not None, "targets were fetched"
-            sourced = {
-                key: replace(
-                    what,
-                    forced=step.force and key in step.partitions,
-                    question=history.question(asset, key.location),
-                )
-                for key, what in self._source.sourced(step.id).items()
-                if key in fetched
-            }
+            asked = {key: one for key, one in self._source.sourced(step.id).items() if key in fetched}
+            sourced = asked_in(step, asset, asked, history)
         table = self._source.table(step.id, fetched) if fetched and self._source is not None else None
         return context.folding.fold(asset, rest, own, table, sourced, rest & step.raw, self._source_columns(asset))
 

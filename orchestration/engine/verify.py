@@ -82,9 +82,7 @@ def _work(
     judged = {key: judge(key) for key in asset.asked_by(partitions)}
     left_out = {key: f"{one.state}: {one.reason}" for key, one in judged.items() if not one.fresh}
     fresh = PartitionSet.from_keys(key for key in judged if key not in left_out)
-    stored = fresh if asset.source is not None else PartitionSet.empty()
-    nothing = PartitionSet.empty()
-    return Step(asset.key, asset.key, fresh, nothing, (), own.version, "verify", stored=stored), left_out
+    return Step.alone(asset, fresh, own.version, "verify"), left_out
 
 
 def _verified(

@@ -20,6 +20,7 @@ from orchestration.core.planning.commands import fill_commands
 from orchestration.core.planning.hourly import hourly_window
 from orchestration.core.planning.plan import Plan
 from orchestration.core.planning.planner import make_plan
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.request import ApplyChanges, Hourly, Refetch, Repair, Request, Selected, making
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
@@ -152,6 +153,7 @@ class Workspace:
             self.essential,
             {name: source.values_from for name, source in self.sources.items()},
             max(self.settings.hourly.incomplete_days, self.settings.hourly.revisable_days),
+            behind=self.history.why_behind,
         )
 
     def code_parts(self, keys: Iterable[str]) -> dict[str, str]:
@@ -208,6 +210,7 @@ class Workspace:
             kept = ", ".join(asset.key for asset in self.project.fetched if asset.hours) or "there is none"
             raise UsageError("nothing that is selected is folded from kept answers", f"Select one that is: {kept}.")
         self.check_locations(locations)
+        in_range(self.catalog, keys, days)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         if days is None and dated:
             raise UsageError(
@@ -223,6 +226,7 @@ class Workspace:
 
         refetch: instead, the fetching of what lies behind its question.
         """
+        keys = in_range(self.catalog, keys, days)
         tables = self.states(keys)
         partitions = self.repaired(keys, tables, days, locations, everything=refetch)
         if refetch:
@@ -263,6 +267,7 @@ class Workspace:
 
     def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Selected:
         """What is to be removed; of named locations without a range everything, configured or not."""
+        keys = in_range(self.catalog, keys, days)
         if not locations:
             return self.requested(keys, days)
         tables = self.states(keys)

@@ -71,8 +71,9 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
         findings += examine_tables(workspace)
         if (folder := workspace.warehouse.folder) is not None:
             findings.append(look_at("folders", partial(check_folders, folder)))
-    findings += [look_at("proxies", lambda: ways_found(project, settings)), look_at("Prefect", prefect_found)]
-    if configured_api_url():
+    findings.append(look_at("proxies", lambda: ways_found(project, settings)))
+    findings.append(look_at("Prefect", prefect_found))
+    if findings[-1].ok and configured_api_url():
         findings.append(look_at("leases", leases_found))
     for name in sources_of(project):
         findings += examine_source(project, settings, name, offline)

@@ -79,8 +79,7 @@ def fitted(
             lines.append(row[0])
             before = row[0].plain
         of_row = _row([row[at] for at in beside], shown, widths)
-        for at in below:
-            of_row += _below(columns[at].name, row[at], width - len(indent))
+        of_row += _all_below([(columns[at], row[at]) for at in below], width - len(indent))
         lines += [Text.assemble(indent, line) for line in of_row]
     return lines
 
@@ -156,6 +155,21 @@ def _row(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]
         line.rstrip()
         lines.append(line)
     return lines
+
+
+def _all_below(cells: Sequence[tuple[Column, Text]], width: int) -> list[Text]:
+    """The lines of the cells that stand below their row: numbers and keys together, then a text each."""
+    short = [
+        Text.assemble((f"{of.name} ", "dim"), cell) for of, cell in cells if of.kind is not Kind.TEXT and cell.plain
+    ]
+    lines: list[Text] = []
+    for cell in short:
+        if lines and lines[-1].cell_len + GAP + cell.cell_len <= width:
+            lines[-1] = Text.assemble(lines[-1], " " * GAP, cell)
+        else:
+            lines.append(Text.assemble(" " * INDENT, cell))
+    texts = [_below(of.name, cell, width) for of, cell in cells if of.kind is Kind.TEXT]
+    return [*lines, *(line for part in texts for line in part)]
 
 
 def _below(name: str, cell: Text, width: int) -> list[Text]:

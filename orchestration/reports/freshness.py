@@ -7,12 +7,12 @@ from datetime import date, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from orchestration.core.calendar import HOURS_A_DAY, iso
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.table_state import TableState
+from orchestration.reports.fitting import Column, Kind, print_table
 
 NEVER = "never made"
 SHOWN = 3
@@ -55,20 +55,20 @@ def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, Tabl
 
     tables: states; below the lines, a line for each of these assets whose table is in trouble.
     """
-    table = Table(box=None, pad_edge=False)
-    for name in ("asset", "place", "covered until"):
-        table.add_column(name, overflow="fold")
-    for name in ("lag", "target"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    columns = [Column("asset", Kind.KEY), Column("place"), Column("covered until", Kind.KEY)]
+    columns += [Column("lag", Kind.NUMBER), Column("target", Kind.NUMBER), Column("", Kind.KEY)]
+    table = []
     by_asset: dict[str, list[Lag]] = {}
     for lag in found:
         by_asset.setdefault(lag.asset, []).append(lag)
     told = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
     for asset, of_asset in by_asset.items():
         for place, until, *rest in _rows(of_asset):
-            table.add_row(asset, place, "damaged" if until == NEVER and asset in told else until, *rest)
-    console.print(table if found else "None of these assets has days.")
+            table.append([asset, place, "damaged" if until == NEVER and asset in told else until, *rest])
+    if found:
+        print_table(console, columns, table, markup=True, group=True)
+    else:
+        console.print("None of these assets has days.")
     for key, why in told.items():
         console.print(f"{key}: {why}", markup=False, highlight=False, soft_wrap=True)
 

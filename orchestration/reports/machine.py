@@ -16,6 +16,7 @@ from orchestration.reports.findings import Finding, look_at
 from orchestration.reports.folders import check_room
 from resources.machine.environment import UTF8, UTF8_LOCALE, told
 from resources.machine.shell import open_files
+from resources.machine.state_folder import state_folder_found
 from resources.settings.load import Settings
 
 FEWEST_FILES = 256
@@ -31,11 +32,12 @@ def examine_shell() -> list[Finding]:
 
 
 def examine_machine(*, needs_java: bool) -> list[Finding]:
-    """Encoding, file handles and the folder for temporary files; never raises LakehouseError."""
+    """Encoding, file handles, and the folders for temporary files and for state; never raises LakehouseError."""
     return [
         look_at("locale", partial(_locale, needs_java=needs_java)),
         look_at("file handles", _file_handles),
         look_at("temporary files", _temporary_files),
+        look_at("state folder", state_folder_found),
     ]
 
 

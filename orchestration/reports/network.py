@@ -14,10 +14,10 @@ from resources.hadoop.configuration import HadoopConf
 from resources.machine.addresses import without_secrets
 from resources.machine.proxies import check_way, names_a_proxy, settle
 from resources.prefect.client import open_api
-from resources.prefect.home import DATABASE, how_to_look, is_ready, own_home, prefect_version
+from resources.prefect.home import DATABASE, how_to_look, is_ready, of_other_versions, own_home, prefect_version
 from resources.prefect.leases import lease_storage, told_of_leases
 from resources.prefect.reach import SECONDS, version_of, what_is_wrong
-from resources.prefect.server import configured_api_url
+from resources.prefect.server import check_client, configured_api_url
 from resources.settings.load import Settings
 
 
@@ -65,17 +65,24 @@ def _addresses(project: Project, settings: Settings) -> Iterator[tuple[str, str]
 
 def prefect_found() -> str:
     """Prefect's server and its version; of our own where its history is. Raises EnvironmentError_ for what is wrong."""
+    check_client()
     url = configured_api_url()
     if not url:
         home = own_home()
         there = "" if is_ready(home) else " (made or migrated by the next run)"
         return (
             f"no server is configured: every run brings its own (Prefect {prefect_version()}), with its history in "
-            f"{home / DATABASE}{there}; to look: {how_to_look(home)}"
+            f"{home / DATABASE}{there}; to look: {how_to_look(home)}{_told_of_others()}"
         )
     if wrong := what_is_wrong(url):
         raise EnvironmentError_(f"{without_secrets(url)} {wrong.what}", wrong.remedy)
     return f"{without_secrets(url)}{_told_of_version(url)}"
+
+
+def _told_of_others() -> str:
+    if not (others := ", ".join(map(str, of_other_versions()))):
+        return ""
+    return f"; kept besides, of other versions of Prefect, by which they are shown: {others} (they may be removed)"
 
 
 def leases_found() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestration.core.errors import UsageError, WarehouseError
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.engine.changes.tables import troubles
+from orchestration.engine.whereabouts import check_there
 from orchestration.engine.workspace import Workspace
 from resources.delta.first_rows import Within, count_rows, rows_in_order
 from resources.delta.mending import how_to_mend
@@ -69,6 +70,7 @@ def _version_of(workspace: Workspace, key: str, locations: Sequence[str] = ()) -
     version = workspace.warehouse.newest(asset)
     workspace.check_locations(locations, workspace.warehouse.state(asset).present.locations if locations else ())
     if version is None:
+        check_there(workspace)
         raise UsageError(
             f"{key} has no table in {workspace.warehouse.uri}", f"Make it: aqi materialize '+{key}' --partitions RANGE"
         )

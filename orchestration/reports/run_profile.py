@@ -14,12 +14,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from orchestration.core.errors import EnvironmentError_, RunError, UsageError
 from orchestration.core.runs.journal import RunEntry
 from orchestration.core.runs.profile import OF_STEP, Phase, Profile, StepTimes, by_asset
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.json_text import to_json
 from orchestration.reports.output import check_output, write_output
 from orchestration.reports.run_picture import in_svg
@@ -42,11 +42,11 @@ LAST = "last"
 
 def last_runs(workspace: Workspace, limit: int) -> list[tuple[RunEntry, bool]]:
     """The last runs, newest first, and whether each has a profile."""
-    measured = set(_run_ids(workspace))
+    measured = set(known_profiles(workspace))
     return [(entry, entry.run_id in measured) for entry in Journal(workspace.warehouse.uri).entries(limit)]
 
 
-def _run_ids(workspace: Workspace) -> list[str]:
+def known_profiles(workspace: Workspace) -> list[str]:
     """The runs that have a profile, oldest first. Raises EnvironmentError_ where the warehouse cannot be read."""
     try:
         return RunProfiles(workspace.warehouse.uri).run_ids()
@@ -68,23 +68,23 @@ def run_as_json(entry: RunEntry, measured: bool) -> dict[str, Any]:
 
 def print_runs(console: Console, runs: Sequence[tuple[RunEntry, bool]]) -> None:
     """Runs as a table, newest first."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "started", "state"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("seconds", justify="right")
-    table.add_column("profile")
-    table.add_column("what", overflow="fold")
-    for entry, measured in runs:
+    columns = [Column("run", Kind.KEY), Column("started", Kind.KEY), Column("state", Kind.KEY)]
+    columns += [Column("seconds", Kind.NUMBER), Column("what")]
+    rows = []
+    for entry, _ in runs:
         seconds = f"{entry.seconds:.1f}" if entry.ended_at else ""
-        cells = (entry.run_id, entry.started_at, str(entry.state), seconds, "yes" if measured else "")
-        table.add_row(*cells, escape(entry.title))
-    console.print(table if runs else "No run is known.")
+        rows.append((entry.run_id, entry.started_at, str(entry.state), seconds, entry.title))
+    if not rows:
+        console.print("No run is known.")
+        return
+    print_table(console, columns, rows)
+    console.print("aqi runs RUN tells what became of one (a beginning of its id will do, or last).", highlight=False)
 
 
 def read_profile(workspace: Workspace, name: str) -> Profile:
     """The profile of a run that is named by its id, the beginning of it, or ``last``. Raises UsageError."""
     profiles = RunProfiles(workspace.warehouse.uri)
-    known = _run_ids(workspace)
+    known = known_profiles(workspace)
     found = known[-1:] if name == LAST else [name] if name in known else [id for id in known if id.startswith(name)]
     if len(found) > 1:
         raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")
@@ -101,14 +101,14 @@ def read_profile(workspace: Workspace, name: str) -> Profile:
 def print_profile(console: Console, profile: Profile) -> None:
     """The phases of the run, those of each step, and what decided when the last one was done."""
     console.print(f"Where the time of run {profile.run_id} went, in seconds:", highlight=False)
-    console.print(_phases(profile))
+    _print_phases(console, profile)
     if beside := profile.beside:
         told = ", ".join(f"{_word(phase)} {seconds:.2f}" for phase, seconds in beside.items())
         console.print(f"beside these: {told}", highlight=False)
     times = profile.step_times
     if times:
         console.print()
-        console.print(_steps(times))
+        _print_steps(console, times)
     if path := profile.critical_path:
         console.print()
         whole = path[-1].end - path[0].begin
@@ -168,33 +168,29 @@ def write_profile(profile: Profile, output: Path) -> None:
         ) from error
 
 
-def _phases(profile: Profile) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("phase")
-    table.add_column("seconds", justify="right")
-    table.add_column("share", justify="right")
-    for phase, seconds in profile.phases.items():
-        table.add_row(_word(phase), f"{seconds:.2f}", _share(seconds, profile.seconds))
-    table.add_row("total", f"{profile.seconds:.2f}", _share(profile.seconds, profile.seconds))
-    return table
+def _print_phases(console: Console, profile: Profile) -> None:
+    rows = [(_word(phase), f"{of:.2f}", _share(of, profile.seconds)) for phase, of in profile.phases.items()]
+    rows.append(("total", f"{profile.seconds:.2f}", _share(profile.seconds, profile.seconds)))
+    columns = [Column("phase", Kind.KEY), Column("seconds", Kind.NUMBER), Column("share", Kind.NUMBER)]
+    print_table(console, columns, rows)
 
 
-def _steps(times: tuple[StepTimes, ...]) -> Table:
+def _print_steps(console: Console, times: tuple[StepTimes, ...]) -> None:
     rows = [(1, of) for of in times] if len(times) <= STEPS_SHOWN else by_asset(times)
     together = len(rows) < len(times)
     shown = [phase for phase in OF_STEP if phase is Phase.OTHER or any(of.phases.get(phase, 0) for _, of in rows)]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("asset" if together else "step", no_wrap=True)
-    for name in (*(["steps"] if together else []), "seconds", *map(str, shown), "fetching"):
-        table.add_column(name, justify="right")
+    columns = [Column("asset" if together else "step", Kind.KEY)]
+    names = (*(["steps"] if together else []), "seconds", *map(str, shown), "fetching")
+    columns += [Column(name, Kind.NUMBER) for name in names]
+    table = []
     for count, of in rows:
         cells = [f"{of.phases.get(phase, 0):.2f}" for phase in shown]
         fetching = f"{of.fetching:.2f}" if of.fetching else ""
-        table.add_row(of.step.id, *([str(count)] if together else []), f"{of.seconds:.2f}", *cells, fetching)
+        table.append([of.step.id, *([str(count)] if together else []), f"{of.seconds:.2f}", *cells, fetching])
     sums = [f"{sum(of.phases.get(phase, 0) for of in times):.2f}" for phase in shown]
     whole = f"{sum(of.seconds for of in times):.2f}"
-    table.add_row("all, one beside another", *([str(len(times))] if together else []), whole, *sums, "")
-    return table
+    table.append(["all, one beside another", *([str(len(times))] if together else []), whole, *sums, ""])
+    print_table(console, columns, table)
 
 
 def _word(phase: Phase) -> str:

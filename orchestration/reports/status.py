@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
@@ -30,6 +30,7 @@ from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.tables import troubles
 from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
+from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.holes import marked
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
@@ -129,8 +130,10 @@ def read_status(
     last attempt at it failed, is wanted (``history.since``), or lies between. Of a table of which nothing can be read:
     of all that any table has; the partition ``null``, the table itself, where there is none.
 
-    What is there of locations that are no longer configured is among them.
+    What is there of locations that are no longer configured is among them; what has no days is not in a RANGE.
+    Raises UsageError where nothing of ``keys`` has days, and a RANGE is given.
     """
+    keys = in_range(workspace.catalog, keys, days)
     tables = workspace.counted_states(keys)
     current, attempts = workspace.current(), _LastAttempts(workspace)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
@@ -346,17 +349,18 @@ def print_status(console: Console, found: Statuses) -> None:
     for group in found.groups:
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
         lines.setdefault((group.asset, group.state, why), []).append(group)
-    table = Table(box=None, pad_edge=False)
-    for name in ("asset", "state", "partitions"):
-        table.add_column(name, overflow="fold")
-    table.add_column("count", justify="right")
-    table.add_column("rows", justify="right")
-    table.add_column("why", overflow="fold")
+    columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY), Column("partitions")]
+    columns += [Column("count", Kind.NUMBER), Column("rows", Kind.NUMBER), Column("why")]
+    table = []
     for (asset, state, why), groups in lines.items():
         partitions = PartitionSet.union_of(group.partitions for group in groups)
         rows = [group.rows for group in groups if group.rows is not None]
         style = STYLES[state]
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
-        table.add_row(asset, f"[{style}]{state}[/{style}]", str(partitions), str(len(partitions)), shown, words)
-    console.print(table if found.groups else "There is nothing yet.")
+        told = f"[{style}]{state}[/{style}]"
+        table.append([asset, told, escape(str(partitions)), str(len(partitions)), shown, words])
+    if found.groups:
+        print_table(console, columns, table, markup=True, group=True)
+    else:
+        console.print("There is nothing yet.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from orchestration.core.planning.what_if import NOT_RECORDED, Reached
 from orchestration.engine.changes.what_if import WhatIf
+from orchestration.reports.fitting import Column, Kind, print_table
 
 NAMES = 8
 """So many columns are named."""
@@ -30,14 +30,10 @@ def print_what_if(console: Console, found: WhatIf) -> None:
 
 
 def _print_reached(console: Console, found: WhatIf) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("asset", no_wrap=True)
-    table.add_column("made again")
-    for name in ("partitions", "of", "rows"):
-        table.add_column(name, justify="right")
-    if found.column is not None:
-        table.add_column("differs in", overflow="fold")
-    table.add_column("by way of")
+    columns = [Column("asset", Kind.KEY), Column("made again", Kind.KEY)]
+    columns += [Column(name, Kind.NUMBER) for name in ("partitions", "of", "rows")]
+    columns += [*([] if found.column is None else [Column("differs in")]), Column("by way of")]
+    table = []
     for one in found.reached:
         way = " → ".join(one.path[1:-1])
         for partitions, rows, same in ((one.partitions, one.rows, False), (one.same, one.same_rows, True)):
@@ -46,8 +42,8 @@ def _print_reached(console: Console, found: WhatIf) -> None:
                 cells = [one.asset, word, str(len(partitions)), str(one.there), str(rows)]
                 if found.column is not None:
                     cells.append(escape("reads it, and none of this column" if same else _differs_in(one)))
-                table.add_row(*cells, escape(way))
-    console.print(table)
+                table.append([*cells, escape(way)])
+    print_table(console, columns, table, markup=True, group=True)
 
 
 def _differs_in(one: Reached) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.core.deployments.converge import ENVIRONMENT_TAG, OURS
 from orchestration.core.deployments.values import Automation, Declared, Pool, Properties, Schedule
 from orchestration.core.errors import ConfigurationError, UsageError, unknown_names
+from orchestration.core.planning.ranges import in_range
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from orchestration.service.flow_parameters import check_parameters, parameter_schema
@@ -129,8 +130,8 @@ def _check_meaning(workspace: Workspace, flow: str, parameters: Mapping[str, Any
     if flow == "maintenance":
         return
     selection = parameters.get("selection" if flow == "materialize" else "select")
-    if selection is not None:
-        workspace.select(selection)
+    keys = workspace.select("*" if selection is None else selection)
+    in_range(workspace.catalog, keys, parameters.get("partitions"))
     places = parameters.get("locations") or []
     names = [name.strip() for name in places.split(",")] if isinstance(places, str) else places
     workspace.check_locations([name for name in names if name])

@@ -27,7 +27,7 @@ from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 from orchestration.core.errors import LakehouseError, Refused  # noqa: E402
 from orchestration.core.planning.parameters import Maintenance, Materialize  # noqa: E402
 from orchestration.core.planning.plan import Plan, Step  # noqa: E402
-from orchestration.core.runs.names import HOURLY, run_name, title_of  # noqa: E402
+from orchestration.core.runs.names import HOURLY, at_partitions, run_name, title_of  # noqa: E402
 from orchestration.core.runs.outcome import StepOutcome  # noqa: E402
 from orchestration.engine.asked import request_of  # noqa: E402
 from orchestration.engine.executor import materialize as run_request  # noqa: E402
@@ -127,7 +127,7 @@ class Logged:
 
     def planned(self, plan: Plan) -> None:
         for step in plan.steps:
-            self._logger.info("%s %s: %s", step.asset, step.all_partitions, step.reason)
+            self._logger.info("%s: %s", at_partitions(step.asset, step.all_partitions), step.reason)
         for change in plan.tables:
             self._logger.info("table %s", change.text)
         if plan.is_empty:

@@ -113,7 +113,7 @@ class EmbeddedProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={name: value for name, value in cleaned(os.environ).items() if not name.startswith(OF_THE_ENGINE)},
+                env={name: value for name, value in cleaned(os.environ).items() if _is_taken(name, value)},
                 start_new_session=True,  # Ctrl-C is for whoever started it, who ends it then
             )
         self._session = self._connected(self._port(self._child))
@@ -251,3 +251,8 @@ def check_installed() -> str:
         return version("pysail")
     except PackageNotFoundError as error:
         raise EnvironmentError_("the embedded engine (pysail) is not installed", "Run `make setup`.") from error
+
+
+def _is_taken(name: str, value: str) -> bool:
+    """Whether the engine gets a variable: none of its own settings, and none that is not UTF-8, at which it panics."""
+    return not name.startswith(OF_THE_ENGINE) and not any("\udc80" <= sign <= "\udcff" for sign in name + value)

@@ -106,9 +106,14 @@ class HadoopConf:
 
 
 def user_name(environment: Mapping[str, str] | None = None) -> str:
-    """Who this process is for a cluster without Kerberos."""
+    """Who this process is for a cluster without Kerberos. Raises EnvironmentError_ where nobody says so."""
     environment = os.environ if environment is None else environment
-    return environment.get("HADOOP_USER_NAME") or getpass.getuser()
+    try:
+        return environment.get("HADOOP_USER_NAME") or getpass.getuser()
+    except (KeyError, OSError):  # of a container that runs as a user whom its machine has not
+        raise EnvironmentError_(
+            f"this machine knows no name of user {os.getuid()}", "Set HADOOP_USER_NAME to the one on the cluster."
+        ) from None
 
 
 def check_reachable(conf: HadoopConf, uri: str) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("assets", "orchestration", "resources", "config")
 _LEFT_OUT = (
-    *("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "pytest", "ruff", "setuptools"),
-    "pysail",
+    *("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "playwright", "pytest", "ruff"),
+    *("setuptools", "pysail"),
 )
 """Tools of development and the embedded engine, by how their names begin; Spark's jars have an archive of their own."""
 _KEPT = ("mypy_extensions",)

@@ -50,7 +50,10 @@ OF_PYTHON = Rule(
     ),
     "left out: Python runs as set-up pinned it",
 )  # fmt: skip
-RULES = (OF_SPARK, OF_JAVA, OF_THE_ENGINE, OF_PYTHON)
+OF_TELEMETRY = Rule(
+    ("OTEL_*",), "left out: nothing here reports there, and Prefect fails where it names what is not installed"
+)
+RULES = (OF_SPARK, OF_JAVA, OF_THE_ENGINE, OF_PYTHON, OF_TELEMETRY)
 AT_THE_START = ("PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONIOENCODING", "PYTHONLEGACY*",
                 "PYTHONDEVMODE", "PYTHONCASEOK", "PYTHONINTMAXSTRDIGITS")  # fmt: skip
 """Of ``OF_PYTHON``: what an interpreter has read by the time that it can be left out, so that another must begin."""

@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from orchestration.core.errors import EnvironmentError_
 from resources.machine.addresses import without_secrets
+from resources.machine.certificates import OF_REQUESTS, check_certificates
 
 HERE = ("localhost", ".localhost", "127.0.0.1", "127.0.0.0/8", "::1", "0.0.0.0")  # noqa: S104 (nothing is bound)
 """This machine as libraries read it in NO_PROXY: some only whole names and addresses, some ends of names and nets."""
@@ -69,11 +70,14 @@ def for_requests(url: str) -> dict[str, str]:
 
 
 def check_way(url: str, needed: Mapping[str, str] | None = None) -> Way:
-    """Which way a URL is asked. Raises EnvironmentError_ that names the variable where this machine cannot go it.
+    """Which way a URL is asked. Raises EnvironmentError_ that names the variable where this machine cannot go it, or
+    where the certificates for it cannot be read.
 
     needed: for SOCKS, of whoever asks; None: of `requests`.
     """
     way = way_to(url)
+    if needed is None and urlsplit(url).scheme == "https":
+        check_certificates(OF_REQUESTS)
     if way.proxy:
         _check_proxy(f"{without_secrets(url)} is asked through", way, FOR_REQUESTS if needed is None else needed)
     return way

@@ -25,6 +25,7 @@ def begin() -> None:
     What Python has read by now it cannot forget: where that is among it, the process begins once more, with the same
     arguments. Not where spark-submit started it: what that was told counts.
     """
+    _open_closed()
     if _of_spark_submit():
         return
     wanted = cleaned(os.environ)
@@ -67,6 +68,23 @@ def as_environment(wanted: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         _put(was, changed)
+
+
+def _open_closed() -> None:
+    """Standard streams that are closed go nowhere: else the next file that is opened would be one of them, and
+    whatever is printed, here or by a child, would stand in it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            stream = os.fdopen(number, "r" if name == "stdin" else "w", encoding=UTF8, closefd=False)
+            setattr(sys, name, stream)
 
 
 def open_files() -> tuple[int, int]:

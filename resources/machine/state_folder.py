@@ -3,9 +3,54 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+
+from orchestration.core.errors import EnvironmentError_
+
+REMEDY = "Give this user rights to write there, or name another folder in XDG_STATE_HOME."
+
+
+def home_folder() -> Path:
+    """Raises EnvironmentError_ where nobody knows one: a container may run as a user that its machine has not."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise EnvironmentError_(
+            f"HOME is not set, and this machine knows no home folder of user {os.getuid()}",
+            "Set HOME to a folder that this user may write in.",
+        ) from None
 
 
 def state_folder() -> Path:
     """``$XDG_STATE_HOME/aqi``, or ``~/.local/state/aqi``; it need not be there."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "aqi"
+    return Path(os.environ.get("XDG_STATE_HOME") or home_folder() / ".local" / "state") / "aqi"
+
+
+def make_state_folder() -> None:
+    """Before any work. Raises EnvironmentError_ where it cannot be made, or nothing can be written in it."""
+    folder = state_folder().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_in(folder)
+    except OSError as error:
+        raise _refused(folder, error) from error
+
+
+def state_folder_found() -> str:
+    """For people; nothing is made. Raises EnvironmentError_ as `make_state_folder`."""
+    folder = state_folder().absolute()
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    try:
+        _write_in(there)
+    except OSError as error:
+        raise _refused(folder, error) from error
+    return f"{folder}{'' if there == folder else ' (made by the next run)'}"
+
+
+def _write_in(folder: Path) -> None:
+    Path(tempfile.mkdtemp(prefix=".aqi-", dir=folder)).rmdir()
+
+
+def _refused(folder: Path, error: OSError) -> EnvironmentError_:
+    return EnvironmentError_(f"the state folder {folder} cannot be written ({error.strerror})", REMEDY)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from orchestration.core.errors import EnvironmentError_, RunError
-from resources.machine.state_folder import state_folder
+from resources.machine.state_folder import home_folder, state_folder
 
 DATABASE, LOCK = "prefect.db", "migrating.lock"
 LOCK_SECONDS = 120
@@ -44,6 +44,12 @@ def own_home() -> Path:
 
 def _own_folder() -> Path:
     return state_folder().absolute() / f"prefect-{prefect_version()}"
+
+
+def of_other_versions() -> list[Path]:
+    """The folders of databases that other versions of Prefect have left in our state folder."""
+    found = sorted(path.parent for path in state_folder().absolute().glob(f"prefect-*/{DATABASE}"))
+    return [home for home in found if home != _own_folder()]
 
 
 def how_to_look(home: Path) -> str:
@@ -97,7 +103,7 @@ def settings_as_before(home: Path) -> None:
     from prefect.context import refresh_global_settings_context
 
     # It makes its home where there is none: not that of the user, who may have no Prefect.
-    absent = not os.environ.get("PREFECT_HOME") and not (Path.home() / ".prefect").exists()
+    absent = not os.environ.get("PREFECT_HOME") and not (home_folder() / ".prefect").exists()
     if absent:
         os.environ["PREFECT_HOME"] = str(home)
     try:

@@ -7,7 +7,8 @@ import os
 
 from resources.machine.secrets import hide_in_logs
 
-TASK_RUNS = "prefect.task_runs"
+TASK_RUNS, FLOW_RUNS, ENGINE = "prefect.task_runs", "prefect.flow_runs", "prefect.engine"
+_OUTCOMES = {("prefect.exceptions", "FailedRun"), ("prefect.exceptions", "CancelledRun")}
 _ERRORS = ("Finished in state Failed(", "Finished in state Crashed(")
 
 
@@ -25,15 +26,25 @@ class _OneLineATask(logging.Filter):
         return not text.startswith("Task run failed with state: ")
 
 
+class _NoStackOfAnOutcome(logging.Filter):
+    """A flow run that returned Failed or Cancelled was told so. Where a worker runs it, Prefect makes an exception of
+    that afterwards, and logs the way to it through its own code."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or (kind.__module__, kind.__name__) not in _OUTCOMES
+
+
 def quiet_prefect() -> None:
     """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported.
 
     What they say has no secret: its client tells addresses as it was given them.
     """
     hide_in_logs()
-    tasks = logging.getLogger(TASK_RUNS)
-    if not any(isinstance(one, _OneLineATask) for one in tasks.filters):
-        tasks.addFilter(_OneLineATask())
+    for name, only in ((TASK_RUNS, _OneLineATask), (FLOW_RUNS, _NoStackOfAnOutcome), (ENGINE, _NoStackOfAnOutcome)):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, only) for one in logger.filters):
+            logger.addFilter(only())
     os.environ.setdefault("DO_NOT_TRACK", "1")  # nor does it tell its makers, or advertise on a terminal
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Libraries that log through the root logger give it a handler for everything, if it has none.

@@ -20,9 +20,11 @@ import requests
 
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
+from resources.machine.certificates import OF_PREFECT, check_certificates
 from resources.machine.ports import free_ports
 from resources.machine.processes import end_with_parent
 from resources.machine.proxies import for_requests, settle
+from resources.machine.state_folder import home_folder
 from resources.prefect.client import what_failed
 from resources.prefect.home import (
     DATABASE,
@@ -34,6 +36,7 @@ from resources.prefect.home import (
     settings_as_before,
 )
 from resources.prefect.reach import check_reachable
+from resources.prefect.settings import check_settings
 
 READY_SECONDS = 90
 LOG_BYTES = 1 << 20
@@ -88,7 +91,7 @@ def configured_api_url() -> str | None:
 def _nothing_names_one() -> bool:
     """Whether no file that Prefect would read can name an API: then it need not be imported to know, which takes long
     enough to start a server meanwhile."""
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    home = Path(os.environ.get("PREFECT_HOME") or home_folder() / ".prefect")
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
         project = Path("pyproject.toml")
@@ -104,6 +107,7 @@ def _nothing_names_one() -> bool:
 
 def named_api_url() -> str:
     """The API that Prefect's own settings name. Raises UsageError where there is none, or no way to it."""
+    check_client()
     url = configured_api_url()
     if not url:
         raise UsageError(
@@ -114,9 +118,16 @@ def named_api_url() -> str:
     return url
 
 
+def check_client() -> None:
+    """Raises EnvironmentError_ where Prefect's client would fail at what the environment says, whatever it asks."""
+    check_settings()
+    check_certificates(OF_PREFECT)
+
+
 def check_api() -> None:
     """Raises EnvironmentError_ where the API that is named cannot be worked with (see ``check_reachable``), and where a
     folder is named for our own server whose database is of another Prefect; before any work."""
+    check_client()
     if url := configured_api_url():
         check_reachable(url)
     elif os.environ.get("PREFECT_HOME"):

@@ -93,7 +93,7 @@ def _waited_too_long(
         if bound is None:
             continue
         states = api.ask("GET", f"/flow_run_states/?flow_run_id={run['id']}")
-        since = min(_time(one["timestamp"]) for one in states if one["name"] == WAITS_FOR_OTHERS)
+        since = _waits_since(states)
         if now - since < bound:
             continue
         message = (
@@ -102,6 +102,13 @@ def _waited_too_long(
         )
         if _set(api, run, {"type": "CANCELLED", "message": message}):
             yield f"run {run['name']} ({run['id']}): {message}"
+
+
+def _waits_since(states: Sequence[Item]) -> datetime:
+    """Since when a run waits, by its states: not since it waited before it was begun and tried again."""
+    times = sorted((_time(one["timestamp"]), one["type"], one["name"]) for one in states)
+    begun = max((at for at, kind, _ in times if kind != "SCHEDULED"), default=times[0][0])
+    return next(at for at, _, name in times if at >= begun and name == WAITS_FOR_OTHERS)
 
 
 def _holders(api: PrefectApi, run: Item) -> str:

@@ -37,29 +37,20 @@ from resources.settings.operations import (
 from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
 from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
+from resources.settings.seen_by_all import where_seen
 from resources.settings.spark_values import first_wrong
+from resources.settings.warehouse_uri import a_warehouse
 
 LONGEST_TIMEOUT = 7 * 86_400
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
 patterns, escapes or no path at all."""
 
-NOT_ON_HDFS = " %#?"
-"""In a URI there: deltalake decodes, or encodes, some of its parts and not others."""
-
 
 def _a_location_key(key: str) -> str:
     if not LOCATION_KEY.fullmatch(key):
         raise ValueError("must be lower-case letters, digits, _ and -, starting with a letter or digit")
     return key
-
-
-def _a_warehouse(uri: str) -> str:
-    if not uri.strip() or any(sign in uri for sign in "`\n\r"):
-        raise ValueError("must be a folder or a URI, without backticks and line breaks")
-    if uri.startswith("hdfs://") and (not uri.isascii() or any(sign in uri for sign in NOT_ON_HDFS)):
-        raise ValueError("must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others")
-    return uri
 
 
 def _a_timeout(seconds: float) -> float:
@@ -69,7 +60,7 @@ def _a_timeout(seconds: float) -> float:
 
 
 class WarehouseSettings(Section):
-    uri: Annotated[str, AfterValidator(_a_warehouse)] | None = "warehouse"
+    uri: Annotated[str, AfterValidator(a_warehouse)] | None = "warehouse"
     lock_wait_seconds: float = Field(300, ge=0)
 
 
@@ -82,10 +73,6 @@ _SETTINGS_OF = {
 }
 
 
-ON_COMMAND_LINES = ("spark.rpc.", "spark.network.")
-"""How settings begin that Spark gives to the JVMs of executors on YARN so, besides options of Java."""
-
-
 class SparkSettings(Section):
     """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
 
@@ -96,12 +83,10 @@ class SparkSettings(Section):
 
     @model_validator(mode="after")
     def _nothing_secret_for_all_to_see(self) -> Self:
+        on_yarn = self.master.startswith("yarn")
         for name, value in sorted(self.conf.items()):
-            if is_secret_conf(name, value) and (name.endswith("JavaOptions") or name.startswith(ON_COMMAND_LINES)):
-                raise ValueError(
-                    f"conf: {name} must have nothing secret in it: it is on the command line of a JVM, which all users "
-                    "of its machine see"
-                )
+            if is_secret_conf(name, value) and (where := where_seen(name, on_yarn=on_yarn)):
+                raise ValueError(f"conf: {name} must have nothing secret in it: {where}")
         return self
 
     @model_validator(mode="after")

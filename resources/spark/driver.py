@@ -330,8 +330,6 @@ class SparkDriver:
         """Stop the session and wait until the JVM is gone, which it may be already."""
         from pyspark import SparkContext
 
-        if self._queue is not None:
-            self._queue.end()
         if self._session is not None:
             gateway = SparkContext._gateway
             with contextlib.suppress(Exception):
@@ -351,3 +349,5 @@ class SparkDriver:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+        if self._queue is not None:
+            self._queue.end()  # now that nothing submits any more

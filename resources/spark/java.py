@@ -12,6 +12,8 @@ from orchestration.core.errors import EnvironmentError_
 from resources.machine.environment import cleaned
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
 
+VERSION_SECONDS = 60
+
 
 def _java() -> Path | None:
     home = os.environ.get("JAVA_HOME")
@@ -28,7 +30,14 @@ def java_version_text() -> str:
 @cache
 def _version_text(java: Path) -> str:
     env = cleaned(os.environ)
-    return subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, env=env).stderr
+    call = [str(java), "-version"]
+    try:
+        done = subprocess.run(call, capture_output=True, text=True, check=False, env=env, timeout=VERSION_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"nothing within {VERSION_SECONDS} s"
+    except OSError as error:  # no rights, or no program of this machine
+        return error.strerror or str(error)
+    return done.stderr
 
 
 def check_java() -> str:

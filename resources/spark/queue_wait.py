@@ -60,11 +60,20 @@ class QueueWait:
         self._cancelled = True
 
     def end(self) -> None:
-        """Look no more."""
+        """Look no more. What was cancelled and has no executor is not left behind; nobody submits it from now on."""
         self._over.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        if self._thread is None:
+            return
+        self._thread.join()
+        self._thread = None
+        if not self._cancelled:
+            return
+        try:
+            for application in self._manager.applications(self._tag):
+                if not application.has_executors:
+                    self._kill(application)
+        except LakehouseError as error:
+            self._told(str(error))
 
     def _look(self) -> None:
         waits_for, since, told = "", 0.0, set[str]()

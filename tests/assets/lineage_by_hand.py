@@ -1,8 +1,9 @@
 """Where every column comes from, written by hand from DATA_MODEL.md; not from any output of the project.
 
 A line is ``column: sources``. A source stands without a word where the column is it, else with one: ``of`` where it is
-made of it row by row, ``over`` several rows, ``if`` where it decides which value is chosen. Nothing after the colon: a
-constant, a calendar, configuration, or a number of rows. A column that is one of the same name stands alone.
+made of it row by row, ``over`` several rows, ``beside`` where it says which row comes next, ``if`` where it decides
+which value is chosen. Nothing after the colon: a constant, a calendar, configuration, or a number of rows. A column
+that is one of the same name stands alone.
 
 The pollutant of "the earliest hour that reaches the highest index" is found over the index and the hour: OpenLineage
 takes the order of ``max_by`` for a source of its value, as it takes its first argument, and so is it written here.
@@ -37,6 +38,10 @@ COLUMNS: Mapping[str, str] = {
         date_key | time_key
         dominant_pollutant: if aqi_pm25, if aqi_pm10, if aqi_o3, if aqi_no2, if aqi_so2, if aqi_co
         data_completeness: of pm25, of pm10, of o3, of no2, of so2, of co, of aod, of dust, of uv_index, of co2
+        concentrations_measured: of pm25, of pm10, of o3, of no2, of so2, of co, of aod, of dust, of uv_index, of co2
+        ts_local: of ts_utc, if location_key, if ts_utc
+        date_local: of ts_utc, if location_key, if ts_utc
+        hour_local: of ts_utc, if location_key, if ts_utc
         """,
     DAYS: """
         daily_record_id: of location_key, of date_utc
@@ -47,6 +52,7 @@ COLUMNS: Mapping[str, str] = {
         hours_in_cat_unhealthy: over aqi | hours_in_cat_very_unhealthy: over aqi | hours_in_cat_hazardous: over aqi
         hours_measured: over aqi
         data_completeness: over aqi
+        has_last_hour: over ts_utc
         """,
     EPISODES: """
         episode_id: of location_key, over ts_utc
@@ -57,6 +63,8 @@ COLUMNS: Mapping[str, str] = {
         hours_flagged:
         dominant_pollutant: over dominant_pollutant, over aqi, over ts_utc, if aqi
         rule_code:
+        end_exclusive_ts_utc: over ts_utc
+        is_open: over ts_utc, beside ts_utc, beside location_key
         """,
 }
 ROWS: Mapping[str, str] = {
@@ -96,7 +104,7 @@ AT_LAST: Mapping[str, str] = {
 }
 """What columns are made of at last, as the provider calls it."""
 
-_WORDS = {"of": "TRANSFORMATION", "over": "AGGREGATION", "if": "CONDITIONAL"}
+_WORDS = {"of": "TRANSFORMATION", "over": "AGGREGATION", "if": "CONDITIONAL", "beside": "WINDOW"}
 
 
 def columns_of(key: str) -> dict[str, set[tuple[str, str, str]]]:

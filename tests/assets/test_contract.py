@@ -50,15 +50,16 @@ COLUMNS = {
     "DimLocation": "location_key:string location_name:string latitude:double longitude:double timezone:string",
     "DimPollutant": "pollutant_code:string display_name:string unit_default:string aqi_timespan:string?",
     "FactAirQualityHourly": f"record_id:string {HOUR} date_key:integer time_key:integer "
-    "dominant_pollutant:string? data_completeness:double",
+    "dominant_pollutant:string? data_completeness:double concentrations_measured:integer? "
+    "ts_local:string? date_local:date? hour_local:integer?",
     "FactCityDaily": "daily_record_id:string location_key:string date_utc:date date_key:integer "
     "aqi_daily_max:integer? dominant_pollutant_daily:string? hours_in_cat_good:long "
     "hours_in_cat_moderate:long hours_in_cat_usg:long hours_in_cat_unhealthy:long "
     "hours_in_cat_very_unhealthy:long hours_in_cat_hazardous:long hours_measured:long "
-    "data_completeness:double",
+    "data_completeness:double has_last_hour:boolean?",
     "FactEpisode": "episode_id:string location_key:string start_ts_utc:timestamp end_ts_utc:timestamp "
     "start_date_utc:date duration_hours:long peak_aqi:integer hours_flagged:long dominant_pollutant:string? "
-    "rule_code:string",
+    "rule_code:string end_exclusive_ts_utc:timestamp? is_open:boolean?",
 }
 KEYS = {
     "OpenMeteoHourly": ("location_key", "ts_utc"),

@@ -156,5 +156,5 @@ def test_it_is_written_to_a_file(aqi: Aqi, journaled: str) -> None:
     assert "cannot be written" in aqi.refusal("checks", "-o", "no/such/file", **env)[0]
 
 
-def test_a_warehouse_without_tables(aqi: Aqi) -> None:
-    assert {one["partitions_checked"] for one in aqi.json("checks")} == {0}
+def test_a_warehouse_that_is_not_there(aqi: Aqi) -> None:
+    assert aqi.refusal("checks")[0].startswith(f"there is no warehouse at {aqi.folder}/warehouse")

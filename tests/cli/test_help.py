@@ -56,9 +56,10 @@ def test_a_name_that_is_nearly_an_asset_and_a_file_too(aqi: Aqi) -> None:
     assert remedy.endswith("quote it: '*'; did you mean gold.dim_date, gold.dim_time or gold.dim_location?")
 
 
-@pytest.mark.parametrize("call", [("materialize",), ("plan",), ("verify",)])
+@pytest.mark.parametrize("call", [("materialize",), ("plan",)])
 def test_no_selection_means_all_assets(aqi: Aqi, call: tuple[str, ...]) -> None:
     assert aqi.refusal(*call)[0] == aqi.refusal(*call, "*")[0] == "bronze.open_meteo_hourly has partitions: say which"
+    assert aqi.refusal("verify") == aqi.refusal("verify", "*")
     ranged = ("plan", "--partitions", "2025-08-19")
     assert aqi.json(*ranged) == aqi.json(*ranged, "*")
 

@@ -149,6 +149,7 @@ def test_a_wrong_option(aqi: Aqi, call: tuple[str, ...], told: str) -> None:
 
 
 def test_verify_on_a_profile_that_is_for_spark_does_not_try_the_other_engine(aqi: Aqi) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     call = ("verify", "*", "--partitions", "2025-08-08", "--profile", "yarn", "--no-yarn-check")
     result = aqi(*call, AQI_SPARK__MASTER="local[2]", AQI_WAREHOUSE__URI="warehouse")
     assert result.exit_code == 1

@@ -50,12 +50,12 @@ def test_an_output_has_to_be_named(aqi: Aqi) -> None:
     assert (done.exit_code, done.stdout) == (2, "")
 
 
-def test_the_disk_is_full_at_last(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_disk_is_full_at_last(aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError("no space left on device")
 
     monkeypatch.setattr("orchestration.reports.output.write_output", full)
-    done = aqi("report", "-o", "it.html")
+    done = aqi("report", "-o", "it.html", AQI_WAREHOUSE__URI=lake)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "it.html cannot be written (no space left on device)" in done.stderr
     assert not Path("it.html").exists()

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestration.cli.pace import Pace
 from orchestration.cli.printing import print_summary
-from orchestration.cli.progress import Pace, Quiet
+from orchestration.cli.progress import Live, Quiet
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
-from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.plan import Input, Plan, Step
 from orchestration.core.runs.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome
 from resources.delta.log import DeltaLog
 from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, Aqi, tree
@@ -113,7 +114,7 @@ def test_force_makes_it_all_the_same(aqi: Aqi, lake: str) -> None:
 
 def test_a_wipe_asks_first(aqi: Aqi, copied: str) -> None:
     """Nobody is there to be asked: refused; --dry-run says what would go; --yes does it, and it is gone."""
-    call = ("wipe", f"{EPISODE} or gold.dim_time", "--partitions", "2025-08-18")
+    call = ("wipe", EPISODE, "--partitions", "2025-08-18")
     before = tree(Path(copied))
     refused = aqi(*call, AQI_WAREHOUSE__URI=copied)
     assert (refused.exit_code, tree(Path(copied))) == (2, before)
@@ -125,11 +126,9 @@ def test_a_wipe_asks_first(aqi: Aqi, copied: str) -> None:
     assert done.exit_code == 0
     states = {
         (item["asset"], item["partition"]): item["state"]
-        for item in aqi.json(
-            "status", f"{EPISODE} or gold.dim_time", "--partitions", "2025-08-18", AQI_WAREHOUSE__URI=copied
-        )
+        for item in aqi.json("status", EPISODE, "--partitions", "2025-08-18", AQI_WAREHOUSE__URI=copied)
     }
-    assert states[EPISODE, "2025-08-18/hanoi"] == states["gold.dim_time", "null"] == "missing"
+    assert states[EPISODE, "2025-08-18/hanoi"] == "missing"
     assert aqi.json("show", EPISODE, AQI_WAREHOUSE__URI=copied) == []
     assert "Nothing is there" in aqi.text(*call, "--yes", AQI_WAREHOUSE__URI=copied)
 
@@ -174,19 +173,79 @@ def chunk_step(name: str) -> Step:
     return Step(f"bronze.x#{name}", "bronze.x", partitions, PartitionSet.empty(), (), None, "", chunk=name)
 
 
+def table_step(asset: str, days: int, *before: Step) -> Step:
+    partitions = PartitionSet.of(Days.of(date(2025, 3, 1), date(2025, 3, days)), ["hanoi"])
+    inputs = tuple(Input(step.asset, None, step.id, step.partitions) for step in before)
+    return Step(asset, asset, partitions, PartitionSet.empty(), inputs, None, "")
+
+
+def done(step: Step) -> StepOutcome:
+    return StepOutcome(step, written=step.all_partitions)
+
+
 def test_the_pace_of_a_backfill() -> None:
     clock = [100.0]
     steps = [chunk_step(name) for name in "abcd"]
     pace = Pace(Plan(tuple(steps), ()), now=lambda: clock[0])
     assert (pace.chunks, pace.seconds_left, pace.in_words()) == (4, None, "0 of 4 chunks")
-    pace.began()
+    pace.began(steps[0])
     clock[0] = 110.0
-    assert pace.done(steps[0])
+    assert pace.done(done(steps[0]))
     assert pace.seconds_left == pytest.approx(30)
     assert pace.in_words() == "1 of 4 chunks, about 30 s left"
     clock[0] = 400.0
-    pace.done(steps[1])
+    pace.done(done(steps[1]))
     assert pace.in_words() == "2 of 4 chunks, about 5 min left"
+
+
+def test_the_time_left_includes_what_comes_after_the_chunks() -> None:
+    """Two chunks of 10 s each, at once; then three tables, of which two wait for the first."""
+    clock, chunks = [0.0], [chunk_step(name) for name in "ab"]
+    first = table_step("silver.x", 2, *chunks)
+    last = [table_step("gold.x", 2, first), table_step("gold.y", 2, first)]
+    pace = Pace(Plan((*chunks, first, *last), ()), now=lambda: clock[0])
+    assert pace.in_words() == "0 of 2 chunks, then 3 tables"
+    for step in chunks:
+        pace.began(step)
+    clock[0] = 10.0
+    pace.done(done(chunks[0]))
+    assert pace.seconds_left == pytest.approx(10 + 2 * 10, rel=0.01)
+    assert pace.in_words() == "1 of 2 chunks, then 3 tables, about 30 s left"
+    pace.done(done(chunks[1]))
+    assert pace.in_words() == "3 tables to go, about 20 s left"
+    pace.began(first)
+    clock[0] = 14.0
+    assert pace.seconds_left == pytest.approx(16, rel=0.01), "the table that is being made has taken 4 s"
+    clock[0] = 16.0
+    pace.done(done(first))
+    assert pace.in_words() == "2 tables to go, about 6 s left", "a table takes as long as tables did"
+    for step in last:
+        pace.began(step)
+        pace.done(done(step))
+    assert pace.in_words() == "2 of 2 chunks"
+
+
+def test_partitions_are_counted() -> None:
+    chunks = [chunk_step(name) for name in "ab"]
+    made = table_step("silver.x", 3, *chunks)
+    pace = Pace(Plan((*chunks, made), ()))
+    assert (pace.partitions_done, pace.partitions) == (0, 5)
+    pace.began(chunks[0])
+    pace.done(done(chunks[0]))
+    pace.done(StepOutcome(made, problems=(Problem(Outcome.FAILED, made.partitions, "no"),)))
+    assert (pace.partitions_done, pace.partitions) == (4, 5)
+
+
+def test_what_failed_at_once_does_not_say_how_long_the_rest_takes() -> None:
+    clock, steps = [0.0], [table_step(f"gold.{name}", 1) for name in "abc"]
+    pace = Pace(Plan((*steps, table_step("gold.z", 1, *steps)), ()), now=lambda: clock[0])
+    for step in steps:
+        pace.began(step)
+    pace.done(StepOutcome(steps[0], problems=(Problem(Outcome.FAILED, steps[0].partitions, "no"),)))
+    assert pace.seconds_left is None
+    clock[0] = 8.0
+    pace.done(done(steps[1]))
+    assert pace.seconds_left == pytest.approx(8, rel=0.01)
 
 
 def test_a_line_per_chunk_where_there_is_no_terminal() -> None:
@@ -200,6 +259,54 @@ def test_a_line_per_chunk_where_there_is_no_terminal() -> None:
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert [line.split("(")[0].split() for line in lines] == [["written", "chunk", "a"], ["written", "chunk", "b"]]
+
+
+def test_a_line_per_table_after_the_chunks_where_there_is_no_terminal() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    listener, chunk = Quiet(console), chunk_step("2025-03")
+    steps = [chunk, table_step("silver.air_quality_hourly_quarantine", 3, chunk)]
+    listener.planned(Plan(tuple(steps), ()))
+    for step in steps:
+        listener.step_started(step)
+        listener.step_done(done(step))
+    assert isinstance(console.file, io.StringIO)
+    first, second = console.file.getvalue().splitlines()
+    assert first.startswith("written   chunk 2025-03 (1 table to go, about ")
+    assert second == "written   silver.air_quality_hourly_quarantine (1 of 1 chunks)"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_has_a_bar_for_what_is_counted_alone(width: int) -> None:
+    """A plan of long names in a narrow terminal: while it starts, while it goes on, and when it is done."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, _environ={})
+    live, steps = Live(console), [table_step("silver.air_quality_hourly_quarantine", 3), table_step("gold.x", 2)]
+
+    def lines() -> list[str]:
+        shot = Console(file=io.StringIO(), width=width, _environ={})
+        for one in live._progress.get_renderables():
+            shot.print(one)
+        assert isinstance(shot.file, io.StringIO)
+        return [line.rstrip() for line in shot.file.getvalue().splitlines()]
+
+    live.planned(Plan((), ()))
+    assert lines() == [], "nothing to do, nothing to show"
+    live.planned(Plan(tuple(steps), ()))
+    live.starting("the embedded engine")
+    (starting,) = lines()
+    assert "starting the embedded engine" in starting
+    assert not any(word in starting for word in ("━", " of ", "/"))
+    live.step_started(steps[0])
+    whole, running = (line for line in lines() if line)
+    if width == 80:
+        assert "0 of 5 partitions" in whole
+        assert "silver.air_quality_hourly_quarantine 3 partitions" in " ".join(running.split())
+    assert "━" not in running and "?" not in running
+    live.step_done(done(steps[0]))
+    assert width < 80 or ("3 of 5 partitions, about " in lines()[0] and "━" in lines()[0])
+    live.step_started(steps[1])
+    live.step_done(done(steps[1]))
+    (whole,) = lines()
+    assert width < 80 or ("5 of 5 partitions" in whole and "left" not in whole)
 
 
 def test_chunks_that_were_not_asked_for_are_a_line_together() -> None:

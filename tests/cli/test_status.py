@@ -46,6 +46,7 @@ def test_status_of_a_range(aqi: Aqi, lake: str) -> None:
         ("2025-08-17/hanoi", "missing"),
         ("2025-08-18/hanoi", "stale"),
     ]
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     assert aqi.json("status", EPISODE) == []
 
 
@@ -55,6 +56,7 @@ def test_status_for_people(aqi: Aqi, lake: str) -> None:
         ["gold.dim_time", "fresh", "null", "1", "24"],
         [DAILY, "unrecorded", "2025-08-18", "×", "hanoi", "1", "1", "changed", "by", "somebody", "else"],
     ]
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     assert aqi.text("status", EPISODE) == "There is nothing yet.\n"
 
 

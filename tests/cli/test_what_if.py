@@ -157,6 +157,7 @@ def test_for_people(aqi: Aqi, lake: str) -> None:
 
 
 def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     assert aqi.text("plan", "--if", HOURS) == f"Nothing of {HOURS} is there that could change.\n"
     text = aqi.text("plan", "--if", EPISODES, AQI_WAREHOUSE__URI=lake)
     assert text.splitlines()[1:] == ["Nothing that is there is made from it."]
@@ -178,8 +179,8 @@ def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
         (f"{EPISODES} --force", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
         (f"{EPISODES} --changed", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
         (f"{EPISODES} gold.*", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
-        ("gold.dim_time --partitions last:1", "gold.dim_time has no partitions", "Leave out --partitions and"),
-        ("gold.dim_time --locations hanoi", "gold.dim_time has no partitions", "Leave out --partitions and"),
+        ("gold.dim_time --partitions last:1", "gold.dim_time has no partitions", "Leave out --partitions last:1."),
+        ("gold.dim_time --locations hanoi", "gold.dim_time has no partitions", "Leave out --locations."),
         (f"{EPISODES} --locations hanoy", "location 'hanoy' is unknown", "Did you mean 'hanoi'?"),
         (f"{EPISODES} --partitions 2025-13", "there is no month 2025-13", "months are 01 to 12"),
     ],

@@ -100,12 +100,27 @@ def test_an_earlier_run_is_told_later(aqi: Commands, summary: dict[str, Any]) ->
         (last, "completed", True),
         (first, "completed", True),
     ]
-    kept, printed = aqi.json("runs", "last"), Profile.from_json(summary["profile"])
+    told, printed = aqi.json("runs", "last"), Profile.from_json(summary["profile"])
+    kept = told.pop("profile")
+    assert {step["step"]: step["state"] for step in told["steps"]} == {
+        step["id"]: step["state"] for step in summary["steps"]
+    }
+    assert (told["run_id"], told["state"], told["killed"], told["problems"]) == (last, "completed", False, [])
+    assert all(Path(log).is_file() and last in log for log in told["logs"])
     assert Profile.from_json(kept).step_times == printed.step_times
     assert printed.seconds - kept["seconds"] < 0.5, "what is kept goes up to when it was written down"
     text = aqi("runs", first)
     assert (text.returncode, text.stderr) == (0, "")
+    assert text.stdout.startswith(f"Run {first} completed\n")
     assert f"Where the time of run {first} went" in text.stdout
+
+
+def test_a_parameter_that_changed_is_named_with_its_values(aqi: Commands, summary: dict[str, Any]) -> None:
+    assert summary
+    call = ("plan", "gold.fact_episode", "--partitions", "2025-03-01")
+    done = CliRunner().invoke(main, [*call, "--json"], env=aqi.env | {"AQI_RULES__EPISODE__THRESHOLD": "201"})
+    [step] = json.loads(done.stdout)["steps"]
+    assert "its parameters changed: episode_rule.threshold 151 → 201" in step["reason"]
 
 
 def test_what_is_asked_wrongly_is_refused(aqi: Commands, summary: dict[str, Any], tmp_path: Path) -> None:
@@ -122,7 +137,7 @@ def test_what_is_asked_wrongly_is_refused(aqi: Commands, summary: dict[str, Any]
         (*BACKFILL, "--profile-run", "-o", str(tmp_path / "no" / "run.svg")),
     ):
         done = CliRunner().invoke(main, call, env=aqi.env)
-        assert (done.exit_code, done.stdout) == (2, ""), call
+        assert (done.exit_code, done.stdout == "") == (2, "--json" not in call), call
         assert done.stderr.startswith("error: ")
     assert "2 runs begin with '2'" in CliRunner().invoke(main, ["runs", "2"], env=aqi.env).stderr
 

@@ -161,13 +161,13 @@ def test_prefects_history_has_one_flow_and_every_task(
         runs = requests.post(f"{server.api_url}/task_runs/filter", json={"limit": 200}, timeout=10).json()
     assert [flow["id"] for flow in flows] == [run["summary"]["flow_run_id"]]
     assert flows[0]["state"]["type"] == "COMPLETED"
-    assert flows[0]["name"] == f"* {RANGE}"
+    assert flows[0]["name"] == f"all tables · {RANGE}"
     assert {task["state"]["type"] for task in runs} == {"COMPLETED"}
     fetches = sorted(task["name"] for task in runs if task["name"].startswith("fetch "))
-    steps = {task["name"] for task in runs} - set(fetches)
-    assert "gold.fact_city_daily 2025-08-08..2025-09-20 × danang, hanoi, hcmc" in steps
-    assert len(steps) == len(CATALOG)
-    assert fetches == [f"fetch {place} {RANGE}" for place in ("danang", "hanoi", "hcmc")]
+    steps = {task["name"]: task["state"]["message"] for task in runs if task["name"] not in fetches}
+    assert "(2025-08-08..2025-09-20 × danang, hanoi, hcmc)" in steps["gold.fact_city_daily"]
+    assert len(steps) == len(CATALOG) and not any("null" in told for told in [*steps, *steps.values()])
+    assert fetches == [f"fetch {place} · {RANGE}" for place in ("danang", "hanoi", "hcmc")]
 
 
 @pytest.mark.spark

@@ -25,6 +25,7 @@ from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
 from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
+from tests.support.kept.added import ADDED, grown, lacks, of_then
 from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
 from tests.support.small_lake import Lake
 
@@ -73,14 +74,21 @@ def written(summary: Any) -> dict[str, int]:
     return {step["asset"]: len(step["written"]) for step in summary["steps"] if step["written"]}
 
 
-def test_it_opens_fresh_without_a_commit_and_a_request(tree: Tree) -> None:
-    before = commits(tree.warehouse)
-    assert set(tree.states()) == set(before)
-    assert all(state == FRESH for state in tree.states().values())
-    costs, _ = runs_as_planned(tree)
-    assert costs["steps"] == costs["left_out"] == costs["tables"] == []
-    assert {item["asset"] for item in costs["accepted"]} == set(before)
+def test_it_opens_fresh_without_a_row_and_a_request(tree: Tree) -> None:
+    """A commit of metadata for each table whose contract has grown, or has other descriptions."""
+    before, files = commits(tree.warehouse), data_files(tree.warehouse)
+    opened = {key: {("fresh", lacks(key))} for key in before}
+    assert tree.states() == opened
     assert commits(tree.warehouse) == before
+    costs, _ = runs_as_planned(tree)
+    assert costs["steps"] == costs["left_out"] == []
+    assert {table["asset"]: tuple(table["added"]) for table in costs["tables"] if table["added"]} == ADDED
+    assert {item["asset"] for item in costs["accepted"]} == set(before)
+    assert grown(before, tree.warehouse) == {table["asset"] for table in costs["tables"]}
+    assert data_files(tree.warehouse) == files
+    assert tree.states() == opened
+    again, _ = runs_as_planned(tree)
+    assert again["steps"] == again["tables"] == []
 
 
 # Configuration ------------------------------------------------------------------------------------------------------
@@ -143,10 +151,13 @@ def marks(lake: Lake, key: str) -> set[tuple[str, ...]]:
 def test_a_display_name_and_a_time_zone(lake: Lake) -> None:
     """Only the table of locations is made; and what was made under the old name stays fresh although it is gone."""
     configured(lake, name="Ha Noi", timezone="Asia/Bangkok")
-    before = commits(lake.folder)
+    before, files = commits(lake.folder), data_files(lake.folder)
     summary = run_as_planned(lake)
     assert planned(summary) == made(summary) == {DIM_LOCATION: 1}
-    assert {key: n for key, n in commits(lake.folder).items() if n != before[key]} == {DIM_LOCATION: 3}
+    more = {key: number - before[key] for key, number in commits(lake.folder).items() if number != before[key]}
+    grew = {table.asset for table in summary.plan.tables}
+    assert more == dict.fromkeys(grew, 1) | {DIM_LOCATION: more[DIM_LOCATION]}
+    assert data_files(lake.folder) == files | {DIM_LOCATION: files[DIM_LOCATION] + 1}
     assert all_fresh(lake)
     assert run_as_planned(lake).plan.is_empty
     configured(lake, name="Hanoi again")
@@ -176,14 +187,19 @@ def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     then = {key: lake.rows(key) for key in (BRONZE, DAILY, EPISODE)}
     configured(lake, latitude=21.0288)
     summary = run_as_planned(lake)
-    assert made(summary) == {BRONZE: 14, SILVER: 14, HOURLY: 14, DIM_LOCATION: 1}, "a day's figures know no coordinates"
+    hours = {BRONZE: 14, SILVER: 14, HOURLY: 14, DIM_LOCATION: 1}
+    assert made(summary) == hours | {DAILY: 14, EPISODE: 4}, "with the columns that were added"
     assert set(planned(summary)) == {BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE, DIM_LOCATION}
     assert all_fresh(lake)
     anew = {"latitude": 21.0288, "model_domain": "auto"}  # which is what was asked for
     want = [row | (anew if row["location_key"] == "hanoi" else {}) for row in then[BRONZE]]
     assert lake.rows(BRONZE) == want
-    assert {key: lake.rows(key) for key in (DAILY, EPISODE)} == {key: then[key] for key in (DAILY, EPISODE)}
+    assert {key: of_then(lake.rows(key), key) for key in (DAILY, EPISODE)} == {
+        key: then[key] for key in (DAILY, EPISODE)
+    }
     assert run_as_planned(lake).plan.is_empty
+    configured(lake, latitude=21.0298)
+    assert made(run_as_planned(lake)) == hours, "a day's figures know no coordinates"
 
 
 def test_small_moves_add_up(lake: Lake) -> None:
@@ -251,7 +267,7 @@ def test_a_location_leaves_and_comes_back(lake: Lake) -> None:
     assert set(planned(summary)) == {DIM_LOCATION}
     assert all_fresh(lake)
     for key in (BRONZE, SILVER, QUARANTINE, HOURLY, DAILY, EPISODE):
-        assert marks(lake, key) == {(), ("no longer configured",)}
+        assert marks(lake, key) == {lacks(key), (*lacks(key), "no longer configured")}
     found = locations_of(lake.workspace)
     assert (found.gone, found.without_row) == ({"hanoi": 6 * 14}, {})
     configured(lake)
@@ -282,12 +298,15 @@ def test_a_column_of_others_is_in_nobodys_way(lake: Lake) -> None:
     """Episodes read yesterday from the table and today from memory; a rename keeps what others wrote."""
     from deltalake import DeltaTable
 
-    then = lake.tables((HOURLY, DAILY, EPISODE))
+    def rows() -> dict[str, Any]:
+        return {key: of_then(lake.rows(key), key) for key in (HOURLY, DAILY, EPISODE)}
+
+    then = rows()
     add_a_column(lake, HOURLY)
     assert all_fresh(lake)
     summary = lake.materialize("2025-08-12", f"{HOURLY}+", force=True)
     assert summary.ok, [outcome.problems for outcome in summary.outcomes]
-    assert all_fresh(lake) and lake.tables((HOURLY, DAILY, EPISODE)) == then
+    assert all_fresh(lake) and rows() == then
     DeltaTable(lake.uri(HOURLY)).update(updates={"note": "'seen'"}, predicate="location_key = 'hanoi'")
     workspace = lake.workspace
     assert lake.run(workspace.repair(workspace.catalog.keys, None)).ok, "the rows are those that were recorded"
@@ -307,47 +326,51 @@ def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
     moved, rest = facts[start:end], facts[:start] + facts[end:]
     head = facts[: facts.index("DOMINANCE =")]
     tree.write("assets/daily.py", head.replace(IDENTIFIERS, "") + moved)
-    names = "CATEGORIES, HOUR_SECONDS, _at_earliest_peak, _dominant_pollutant, _outside_calendar"
+    names = "CATEGORIES, HOUR_SECONDS, LAST_HOUR, _at_earliest_peak, _dominant_pollutant, _outside_calendar"
     here = "from assets.bronze import DAILY\n"
     rest = rest.replace(here, f"{here}from assets.daily import {names}\n")
-    rest = rest.replace("present = sum(", "there = sum(").replace('ness": present', 'ness": there')
+    rest = rest.replace("present = sum(", "there = sum(").replace('": present', '": there')
     rest = rest.replace("    hours = Window", "    # by place\n    hours = Window")
     tree.write("assets/facts.py", rest)
     bronze = (tree.folder / "assets/bronze.py").read_text(encoding="utf-8")
     bronze = bronze.replace("place = {location.key: location for location", "by_key = {one.key: one for one")
     tree.write("assets/bronze.py", bronze.replace("in place.items()", "in by_key.items()"))
-    before = commits(tree.warehouse)
+    before, files = commits(tree.warehouse), data_files(tree.warehouse)
     costs, _ = runs_as_planned(tree)
-    assert costs["steps"] == [] and costs["tables"] == []
-    assert commits(tree.warehouse) == before
+    assert costs["steps"] == []
+    assert grown(before, tree.warehouse) == {table["asset"] for table in costs["tables"]}
+    assert data_files(tree.warehouse) == files
 
 
 @pytest.mark.prefect
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
 def test_a_nullable_column_is_added(tree: Tree, server: str, engine: str) -> None:
-    """To silver and to the hourly fact: declared equal by two lines, two metadata commits, and nothing is made."""
+    """To silver and to the hourly fact: a line for silver's code, a metadata commit each, and nothing is made."""
     tree.environment |= {"AQI_ENGINE": engine, "PREFECT_API_URL": server}
     grow(tree)
     parts = {asset["key"]: asset["code_part"] for asset in tree.json("lineage", "--format", "json")["assets"]}
     lines = (tree.folder / "assets/same_rows.yml").read_text(encoding="utf-8")
-    for key in (SILVER, HOURLY):
-        lines = lines.replace(f"{key}:\n", f"{key}:\n  - same: ['1', '{parts[key]}']\n")
-    tree.write("assets/same_rows.yml", lines)
+    tree.write(
+        "assets/same_rows.yml", lines.replace(f"{SILVER}:\n", f"{SILVER}:\n  - same: ['1', '{parts[SILVER]}']\n")
+    )
     before, files = commits(tree.warehouse), data_files(tree.warehouse)
     costs, summary = runs_as_planned(tree)
     assert summary["steps"] == []
-    added = {change["asset"]: change["added"] for change in costs["tables"]}
-    assert added == {SILVER: ["ozone_band"], HOURLY: ["ozone_band"]}
-    now = commits(tree.warehouse)
-    assert {key: now[key] - before[key] for key in now if now[key] != before[key]} == {SILVER: 1, HOURLY: 1}
+    added = {change["asset"]: tuple(change["added"]) for change in costs["tables"] if change["added"]}
+    assert added == ADDED | {SILVER: ("ozone_band",), HOURLY: ("ozone_band", *ADDED[HOURLY])}
+    assert {SILVER, HOURLY} <= grown(before, tree.warehouse) == {table["asset"] for table in costs["tables"]}
     assert data_files(tree.warehouse) == files
     states = tree.states()
-    assert states[SILVER] == states[HOURLY] == {("fresh", ("without ozone_band",))}
-    assert states[DAILY] == states[EPISODE] == FRESH
+    assert states[SILVER] == {("fresh", ("without ozone_band",))}
+    assert states[HOURLY] == {("fresh", (f"without {', '.join(added[HOURLY])}",))}
+    downstream = {key: {("fresh", lacks(key))} for key in (DAILY, EPISODE)}
+    assert {key: states[key] for key in (DAILY, EPISODE)} == downstream
     # An asset alone reads what the table upstream of it lacks as null; a forced run fills the column.
     summary = tree.json("materialize", f"{SILVER} or {HOURLY}", "--partitions", RANGE, "--force")
     assert written(summary) == {SILVER: 42, HOURLY: 42}
-    assert all(state == FRESH for state in tree.states().values())
+    states = tree.states()
+    assert {key: states.pop(key) for key in (DAILY, EPISODE)} == downstream
+    assert all(state == FRESH for state in states.values())
     rows = tree.json("show", HOURLY, "--limit", "2000")
     assert {row["ozone_band"] for row in rows} == {int(row["o3"] // 60) for row in rows}
 
@@ -355,7 +378,7 @@ def test_a_nullable_column_is_added(tree: Tree, server: str, engine: str) -> Non
 def grow(tree: Tree) -> None:
     """A nullable column in silver and, passed on, in the hourly fact."""
     field = '    ozone_band: T.IntegerType = _number("Ozone in bands of 60 µg/m³", nullable=True)\n'
-    time_key = '    time_key: T.IntegerType = _number("Hour as HH00, a key of gold.dim_time", of=["ts_utc"])\n'
+    time_key = '    time_key: T.IntegerType = _number("UTC hour as HH00, a key of gold.dim_time", of=["ts_utc"])\n'
     ingested = f"    {time_key}        ingested_at"  # of silver: a class in a function
     pollutant = '_text("Pollutant of the highest index", of=SUB_INDEXES, nullable=True)\n'
     tree.edit(

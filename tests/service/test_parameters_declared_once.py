@@ -23,17 +23,21 @@ from orchestration.service.flow_parameters import flow_signature, parameter_sche
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {"materialize": Materialize, "backfill": Backfill}
 OF_COMMANDS_ALONE = {"profile", "locations", "partitions", "selection", "force", "wait"}
-"""What functions of commands take by these names is what click hands them, of other commands too."""
+"""Names that other commands have too: what their functions take by these is what click hands them."""
 NAMES = {one.name for declared in FLOWS.values() for one in parameters_of(declared)}
 
 
 def declared_again(text: str) -> Iterator[str]:
-    """What in a module's code declares a parameter once more: an option, an argument of a function, a field."""
+    """What in a module's code declares a parameter once more: an option, an argument of a function, a field.
+
+    Of names that commands have in common, an option only where a command takes declared ones, or all commands find it.
+    """
+    also_of_others = set() if "asked_as" in text or "option_of" in text else OF_COMMANDS_ALONE
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.Call(func=ast.Attribute(attr="option"), args=args):
                 said = {one.value for one in args if isinstance(one, ast.Constant)}
-                yield from said & {option_name(name) for name in NAMES}
+                yield from said & {option_name(name) for name in NAMES - also_of_others}
             case ast.FunctionDef(args=ast.arguments(posonlyargs=first, args=args, kwonlyargs=named)):
                 yield from {one.arg for one in [*first, *args, *named]} & (NAMES - OF_COMMANDS_ALONE)
             case ast.ClassDef(body=body):
@@ -55,6 +59,8 @@ def test_no_other_module_declares_them_again(folder: str) -> None:
 
 def test_the_check_sees_a_second_declaration() -> None:
     assert list(declared_again('click.option("--chunk-mode", "mode", default="monthly")')) == ["--chunk-mode"]
+    assert list(declared_again('click.option("--force")')) == []
+    assert list(declared_again('asked_as(Backfill)(click.option("--force"))')) == ["--force"]
     assert list(declared_again("def backfill(start_date: Any = None) -> None: ...")) == ["start_date"]
     assert list(declared_again("class Backfill(BaseModel):\n    restart: bool = False")) == ["restart"]
 

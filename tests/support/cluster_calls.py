@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
 
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.resource_manager import Application, ResourceManager
 from resources.spark.on_yarn import warehouse_tag
+from scripts.cluster import Cluster
 from tests.support.aqi_process import AQI, ROOT, Commands
 from tests.support.stored_tables import tables_of
 
@@ -52,7 +54,7 @@ class YarnCommands(Commands):
     def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """scripts/spark_submit.sh."""
         script = [str(ROOT / "scripts" / "spark_submit.sh"), *arguments]
-        return subprocess.run(script, env=self.env, capture_output=True, text=True, timeout=280, check=False)
+        return subprocess.run(script, env=self.env, capture_output=True, text=True, timeout=600, check=False)
 
     @property
     def workspace(self) -> Workspace:
@@ -73,6 +75,18 @@ class YarnCommands(Commands):
 
 def manager() -> ResourceManager:
     return ResourceManager(HadoopConf.load())
+
+
+def others_can_read(cluster: Cluster) -> list[str]:
+    """What everybody can read on the cluster: the ResourceManager's pages, and files beside the logs of containers.
+
+    Of each container the script that starts it is among those, with its command line and its variables.
+    """
+    files = [path for path in cluster.folder.glob("nodemanager-*/containers/*/*/*") if path.is_file()]
+    assert any(path.name == "launch_container.sh" for path in files)
+    pages = ("cluster/apps", "ws/v1/cluster/apps", "ws/v1/cluster/nodes", "conf", "jmx")
+    texts = [requests.get(f"{cluster.rm_url}/{page}", timeout=30).text for page in pages]
+    return [*texts, *(path.read_text(encoding="utf-8", errors="replace") for path in files)]
 
 
 def wait_until(what: Callable[[], object], seconds: float = 120) -> None:

@@ -17,7 +17,7 @@ from orchestration.core.partitions.mappings import (
     nothing_flagged,
 )
 from orchestration.core.partitions.scheme import DailyByLocation
-from orchestration.core.planning.plan import Step
+from orchestration.core.planning.plan import Manner, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
@@ -81,7 +81,8 @@ def state(partitions: PartitionSet, fingerprint: str = "f", doubted: PartitionSe
 def step_of(
     of: Asset, partitions: PartitionSet, may_rewrite: PartitionSet = NOTHING, name: str = "", force: bool = False
 ) -> Step:
-    return Step(name or of.key, of.key, partitions, may_rewrite, (), 7, "reason", force=force)
+    manner = Manner.FORCED if force else Manner.USUAL
+    return Step(name or of.key, of.key, partitions, may_rewrite, (), 7, "reason", manner=manner)
 
 
 def no_flags(_mapping: PartitionMapping) -> FlaggedHours:

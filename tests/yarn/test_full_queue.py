@@ -5,13 +5,20 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
-from resources.hadoop.resource_manager import FINAL
+from resources.hadoop.resource_manager import FINAL, Application
+from resources.spark.on_yarn import warehouse_tag
 from scripts.cluster import Cluster
+from tests.service.prefect.conftest import operator, prefect_server  # noqa: F401  # fixtures
 from tests.support.cluster_calls import YarnCommands, manager, wait_until
+from tests.support.deploy_operator import MakeOperator
+from tests.support.prefect_site import Site
+from tests.yarn.conftest import FEW, NOW
 
 pytestmark = [
     pytest.mark.spark,
@@ -89,15 +96,78 @@ def test_a_run_that_gets_no_executor_is_refused(aqi: YarnCommands, others: Other
     assert aqi.applications(running=True) == []
 
 
+CALLS = {
+    "materialize": CALL,
+    "repair": ("repair", "gold.dim_time", "--verify"),
+    "verify": ("verify", "gold.dim_time", "--engine", "spark"),
+}
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_waits_is_ended_by_a_signal(aqi: YarnCommands, others: Others, number: signal.Signals) -> None:
+@pytest.mark.parametrize("command", CALLS)
+def test_a_command_that_waits_is_ended_by_a_signal(
+    aqi: YarnCommands, others: Others, command: str, number: signal.Signals
+) -> None:
+    if command != "materialize":
+        assert aqi(*CALL).returncode == 0
     for _ in range(SLEEPERS):
         others.come(MEBIBYTES)
-    run = aqi.start(*CALL)
-    wait_until(lambda: [one.state for one in aqi.applications(running=True)] == ["ACCEPTED"])
+    run = aqi.start(*CALLS[command])
+    wait_until(lambda: run.poll() is not None or aqi.applications(running=True))
+    assert [one.state for one in aqi.applications(running=True)] == ["ACCEPTED"], run.stderr and run.stderr.read()
+    processes = psutil.Process(run.pid).children(recursive=True)
     began = time.monotonic()
     run.send_signal(number)
-    _out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=60)
     assert time.monotonic() - began < 30
-    assert run.returncode == 128 + number, err
+    assert run.returncode == 128 + number, out + err
+    assert "Traceback" not in err
     assert aqi.applications(running=True) == []
+    _gone, left = psutil.wait_procs(processes, 30 - (time.monotonic() - began))
+    assert not left
+
+
+@pytest.mark.parametrize("how", ["cancelled", "terminated"])
+def test_a_deployed_run_that_waits_is_ended(
+    cluster: Cluster,
+    operator: MakeOperator,  # noqa: F811
+    others: Others,
+    recorded: Path,
+    how: str,
+) -> None:
+    """With its application, and its slot is free for the next run."""
+    uri = f"{cluster.default_fs}/warehouses/waits-{how}"
+    settings = {
+        "warehouse": {"uri": uri},
+        "spark": {"master": "yarn"},
+        "yarn": {"check": True, "executors": 1, "executor_memory": "1g"},
+    }
+
+    def applications() -> list[Application]:
+        return manager().applications(warehouse_tag(uri))
+
+    with Site(operator(f"queue-{how}"), recorded, NOW, **settings) as one:
+        done = one.operator.process("everything")
+        assert done.returncode == 0, done.stderr
+        one.start_worker()
+        for _ in range(SLEEPERS):
+            others.come(MEBIBYTES)
+        run = one.start_run("everything", selection="bronze.open_meteo_hourly", partitions=FEW)
+        wait_until(lambda: [found.state for found in applications()] == ["ACCEPTED"])
+        assert one.state(run)[0] == "RUNNING"
+        processes = one.processes()
+        if how == "cancelled":
+            state = {"type": "CANCELLING", "name": "Cancelling"}
+            one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": state})
+        else:
+            one.run_process().terminate()
+        began = time.monotonic()
+        _gone, left = psutil.wait_procs(processes, 30)
+        assert not left
+        assert applications() == []
+        print(f"ended after {time.monotonic() - began:.1f} s")
+        assert one.ended(run, 30)[0] in ("CANCELLED", "CRASHED")
+        others.go()
+        again = one.start_run("everything", selection="bronze.open_meteo_hourly", partitions=FEW)
+        assert one.ended(again, 280)[0] == "COMPLETED"
+        assert applications() == []

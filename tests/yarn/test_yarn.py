@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from orchestration.core.openlineage.naming import dataset_at
 from resources.hadoop.resource_manager import Application
+from scripts.cluster import Cluster
 from tests.real_data import test_command as local
-from tests.support.cluster_calls import YarnCommands
+from tests.support.cluster_calls import YarnCommands, others_can_read
 from tests.support.lineage_receiver import Receiver, columns_agree, steps_in_order
 from tests.support.openlineage_schemas import problems
+from tests.support.planted_secrets import KEY, PASSWORD, USER, command_lines, environment, told_in, written_in
 from tests.yarn.conftest import DAYS, FEW
 
 pytestmark = [pytest.mark.spark, pytest.mark.prefect, pytest.mark.yarn, pytest.mark.timeout(900)]
+
+
+def planted(aqi: YarnCommands) -> dict[str, str]:
+    """Secrets in every setting that may hold one; the source is still there, and lineage goes where a test says."""
+    said = environment(aqi.environment["PREFECT_API_URL"])
+    for name in ("AQI_OPENLINEAGE__URL", "AQI_OPENLINEAGE__TIMEOUT_SECONDS"):
+        del said[name]
+    address = aqi.base_url.replace("//", f"//{USER}:{quote(PASSWORD, safe='')}@")
+    return {**said, "AQI_OPEN_METEO__BASE_URL": address, "AQI_OPEN_METEO__API_KEY": KEY}
 
 
 def succeeded(application: Application) -> bool:
@@ -23,12 +36,15 @@ def succeeded(application: Application) -> bool:
 
 
 def test_fourteen_days_are_one_application_and_the_rows_of_the_local_profile(
-    aqi: YarnCommands, undisturbed: Any
+    aqi: YarnCommands, cluster: Cluster, undisturbed: Any
 ) -> None:
+    aqi.environment |= planted(aqi)
     with Receiver() as receiver:
         aqi.environment |= {"OPENLINEAGE_URL": receiver.url, "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60"}
         run = aqi.json("materialize", "*", "--partitions", DAYS)
     del aqi.environment["OPENLINEAGE_URL"]
+    assert told_in(json.dumps(run), *others_can_read(cluster)) == []
+    assert written_in(aqi.home) == []
     events_are_told(receiver.events, run, str(aqi.warehouse))
     (application,) = aqi.applications()
     assert succeeded(application)
@@ -65,14 +81,22 @@ def events_are_told(events: list[dict[str, Any]], run: dict[str, Any], warehouse
 
 
 @pytest.mark.slow
-def test_spark_submit_in_client_and_in_cluster_mode(aqi: YarnCommands, undisturbed: Any) -> None:
-    done = aqi.submit("--", "materialize", "layer:bronze", "--partitions", FEW)
-    assert done.returncode == 0, done.stderr
-    assert "completed" in done.stdout
-    with Receiver() as receiver:
-        aqi.environment |= {"OPENLINEAGE_URL": receiver.url, "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60"}
-        done = aqi.submit("--deploy-mode", "cluster", "--", "materialize", "*", "--partitions", FEW)
-    assert done.returncode == 0, done.stderr
+def test_spark_submit_in_client_and_in_cluster_mode(aqi: YarnCommands, cluster: Cluster, undisturbed: Any) -> None:
+    aqi.environment |= planted(aqi)
+    with command_lines() as lines:
+        done = aqi.submit("--", "materialize", "layer:bronze", "--partitions", FEW)
+        assert done.returncode == 0, done.stderr
+        assert "completed" in done.stdout
+        with Receiver() as receiver:
+            aqi.environment |= {"OPENLINEAGE_URL": receiver.url, "AQI_OPENLINEAGE__TIMEOUT_SECONDS": "60"}
+            submitted = aqi.submit("--deploy-mode", "cluster", "--", "materialize", "*", "--partitions", FEW)
+    assert submitted.returncode == 0, submitted.stderr
+    assert any("YarnCoarseGrainedExecutorBackend" in line for line in lines.seen)
+    assert any("deploy.yarn.ApplicationMaster" in line for line in lines.seen)
+    assert lines.told == []
+    outputs = [done.stdout, done.stderr, submitted.stdout, submitted.stderr]
+    assert told_in(*outputs, *others_can_read(cluster)) == []
+    assert written_in(aqi.home) == []
     assert receiver.of("materialize") == ["START", "COMPLETE"], "the driver is on the cluster, without our environment"
     assert sorted(map(succeeded, aqi.applications())) == [True, True]
     assert aqi.tables() == undisturbed(FEW)

@@ -6,17 +6,15 @@ Pure: values in, text out.
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from orchestration.core.calendar import HOURS_A_DAY, day_of
-from orchestration.core.partitions.hulls import Hull, hulls, hulls_of
+from orchestration.core.partitions.hulls import Hull, hulls_of
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 
 WHY_LENGTH = 4000
@@ -275,43 +273,6 @@ def about_late(runs: Sequence[LateRun]) -> str:
     return "\n".join(lines)
 
 
-def about_lags(
-    asset: str, missed: Sequence[Lag], catch_up: str, new: Container[str] = (), catch_up_days: float = math.inf
-) -> str:
-    """Where an asset lies behind; catch_up: the command that makes what is missing, if there is one; so many days back.
-
-    new: places that come first.
-    """
-    far = [lag for lag in missed if lag.lag_hours is not None and lag.lag_hours > catch_up_days * HOURS_A_DAY]
-    commands = [catch_up] if catch_up and len(far) < len(missed) else []
-    commands += [
-        shlex.join(
-            [
-                *("aqi", "backfill", "--start-date", hull.first.isoformat(), "--end-date", hull.last.isoformat()),
-                *("--select", f"+{asset}", "--locations", ",".join(hull.locations)),
-            ]
-        )
-        for hull in hulls(PartitionSet.union_of(_behind_days(lag) for lag in far))
-    ]
-    named = sorted(missed, key=lambda lag: (lag.location not in new, lag.location))[:PLACES]
-    lines = [
-        *(f"{lag.location}: {_behind(lag)}" for lag in named),
-        *([f"and {len(missed) - PLACES} places more"] if len(missed) > PLACES else []),
-        f"Look: aqi status {asset}",
-        *(f"Go on: {command}" for command in commands[:COMMANDS]),
-        *(["and more commands, for other locations: see aqi status"] if len(commands) > COMMANDS else []),
-    ]
-    return "\n".join(lines)
-
-
-def _behind_days(lag: Lag) -> PartitionSet:
-    """The days that a place lies behind, today with them."""
-    if lag.covered_until is None or lag.lag_hours is None:
-        return PartitionSet.empty()
-    now = lag.covered_until + timedelta(hours=lag.lag_hours)
-    return PartitionSet.of(Days.of(day_of(lag.covered_until), day_of(now)), [lag.location])
-
-
 def about_incomplete(asset: str, lacking: Sequence[Incomplete], new: Container[str] = ()) -> str:
     """Which ended days of an asset lack values. new: places that come first."""
     return "\n".join(
@@ -371,13 +332,6 @@ def unsendable(title: str) -> tuple[str, str]:
 def _bounded(text: str) -> str:
     left = len(text) - WHY_LENGTH
     return text if left <= 0 else f"{text[:WHY_LENGTH]} … ({left} characters more)"
-
-
-def _behind(lag: Lag) -> str:
-    target = "" if lag.target_hours is None else f", {lag.target_hours:g} h are allowed"
-    if lag.covered_until is None or lag.lag_hours is None:
-        return f"nothing is there{target}"
-    return f"covered until {day_and_time(lag.covered_until)}, {lag.lag_hours:.1f} h behind{target}"
 
 
 def _look(link: str) -> Iterable[str]:

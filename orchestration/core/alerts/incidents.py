@@ -29,7 +29,6 @@ from orchestration.core.alerts.incident_words import (
     about_complete,
     about_completed,
     about_incomplete,
-    about_lags,
     about_late,
     about_made,
     about_missing,
@@ -38,6 +37,7 @@ from orchestration.core.alerts.incident_words import (
     about_unseen,
     day_and_time,
 )
+from orchestration.core.alerts.late_tables import PREFIX, about_lags, by_reason, is_up_to_date, lies_behind, look_at
 from orchestration.core.alerts.watch_state import OVERLAP, Event, Incident, Kind, Message, WatchState, end_of
 from orchestration.core.partitions.keys import PartitionSet
 
@@ -210,22 +210,23 @@ class _Fold:
                 self._close(key, f"{deployment} is no longer deployed", "Its runs are not watched any more.")
 
     def lags(self, lags: Sequence[Lag]) -> None:
-        missed: dict[str, list[Lag]] = {}
-        for lag in sorted(lags, key=lambda lag: (lag.asset, lag.location)):
-            if lag.missed:
-                missed.setdefault(lag.asset, []).append(lag)
-        for asset, of in missed.items():
-            self._behind(asset, of)
-        for key, asset in self._open_keys("freshness:"):
-            if asset not in missed:
-                self._close(key, f"{asset} is up to date again", f"Look: aqi status {asset}")
+        """Tables that are late for one reason are one incident; it ends when none of them is late any more."""
+        known = {key: self._incidents[key].assets or (asset,) for key, asset in self._open_keys(PREFIX)}
+        late = by_reason((lag for lag in lags if lag.missed), known)
+        for key, missed in late.items():
+            self._behind(key, missed, known.get(key, ()))
+        for key, tables in known.items():
+            if key not in late:
+                self._close(key, is_up_to_date(tables), look_at(tables))
 
-    def _behind(self, asset: str, missed: Sequence[Lag]) -> None:
+    def _behind(self, key: str, missed: Sequence[Lag], known: Sequence[str]) -> None:
         def about(new: Container[str]) -> str:
-            return about_lags(asset, missed, self._seen.catch_up, new, self._seen.catch_up_days)
+            return about_lags(missed, self._seen.catch_up, new, self._seen.catch_up_days)
 
-        title = f"{asset} lies further behind than it may"
-        self._open_at_places(f"freshness:{asset}", Kind.FRESHNESS, title, [lag.location for lag in missed], about)
+        tables = list(dict.fromkeys(lag.asset for lag in missed))
+        assets = tuple(dict.fromkeys([*known, *tables]))
+        places = list(dict.fromkeys(lag.location for lag in missed))
+        self._open_at_places(key, Kind.FRESHNESS, lies_behind(tables), places, about, assets)
 
     def incomplete(self, found: Sequence[Incomplete]) -> None:
         """Of ended days; what is given up is told once, at the end of the incident that it was a part of."""
@@ -280,19 +281,31 @@ class _Fold:
         self._incidents[key] = replace(known, partitions=tuple(ever))
 
     def _open_at_places(
-        self, key: str, kind: Kind, title: str, places: Sequence[str], about: Callable[[Container[str]], str]
+        self,
+        key: str,
+        kind: Kind,
+        title: str,
+        places: Sequence[str],
+        about: Callable[[Container[str]], str],
+        assets: tuple[str, ...] = (),
     ) -> None:
-        """Told anew when a place is concerned that was not told in this incident. about: the text; new places first."""
+        """Told anew when a place, or a table, is concerned that was not told in this incident.
+
+        about: the text; new places first. assets: all tables ever, where it may be about several.
+        """
         known = self._incidents.get(key)
         told = () if known is None else known.locations
         new = tuple(place for place in places if place not in told)
         text = _clean(about(()))
         self._open_once(key, kind, title, lambda: text)
-        now = replace(self._incidents[key], text=text, last=self._seen.at, locations=(*told, *new))
+        now = replace(self._incidents[key], text=text, last=self._seen.at, locations=(*told, *new), assets=assets)
+        if assets:
+            now = replace(now, title=_clean(title))
         self._incidents[key] = now
-        if known is not None and new:
-            text = _clean(about(new))
-            self._tell(replace(now, title=f"{now.title}, at more places", text=text), Event.CHANGED, now.last)
+        more = known is not None and bool(set(assets) - set(known.assets or assets[:1]))
+        if known is not None and (new or more):
+            what = " and ".join(["at more places"] * bool(new) + ["more tables than before"] * more)
+            self._tell(replace(now, title=f"{now.title}, {what}", text=_clean(about(new))), Event.CHANGED, now.last)
 
     def source(self, source: Kind, unseen: Unseen | None) -> None:
         key, server = f"unseen:{source}", source is Kind.SERVER

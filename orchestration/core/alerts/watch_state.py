@@ -62,7 +62,8 @@ class Incident:
 
     last: the newest evidence of it. told: the kinds that people know of. locations: likewise, of a table that lies
     behind or lacks values. runs: by id the end that was seen, of the newest runs that did not complete: Prefect may
-    yet give them another. partitions: that have lacked values since it began.
+    yet give them another. partitions: that have lacked values since it began. assets: the tables that lie behind, all
+    that have since it began.
     """
 
     key: str
@@ -77,6 +78,7 @@ class Incident:
     partitions: tuple[str, ...] = ()
     unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
     forced: bool = False
+    assets: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         said = asdict(replace(self, unmade={}))
@@ -93,7 +95,8 @@ class Incident:
         partitions = tuple(data.get("partitions", ()))  # states of format 2 were without these, at first
         unmade = {asset: PartitionSet.from_json(of) for asset, of in data.get("unmade", {}).items()}
         runs, forced = dict(data["runs"]), bool(data.get("forced"))
-        return cls(*known, since, last, told, tuple(data["places"]), runs, partitions, unmade, forced)
+        assets = tuple(data.get("assets", ()))  # as above
+        return cls(*known, since, last, told, tuple(data["places"]), runs, partitions, unmade, forced, assets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,12 +136,15 @@ def models_among(values: Iterable[object]) -> dict[str, Any]:
     return found
 
 
-def tables_page(contracts: Mapping[str, Contract], keys: Sequence[str], intro: str) -> str:
-    """The Markdown page that describes every table: docs/TABLES.md."""
+def tables_page(
+    contracts: Mapping[str, Contract], keys: Sequence[str], intro: str, partitions: Mapping[str, str] | None = None
+) -> str:
+    """The Markdown page that describes every table: docs/TABLES.md. partitions: what a partition is, in a sentence."""
     lines = ["# Tables", "", intro, ""]
     for key in keys:
         contract = contracts[key]
-        lines += [f"## {key}", "", contract.description, "", f"Key: {', '.join(contract.key)}.", ""]
+        lines += [f"## {key}", "", contract.description, "", f"Key: {', '.join(contract.key)}."]
+        lines += [*filter(None, [(partitions or {}).get(key)]), ""]
         lines += ["| column | type | null | unit | what it holds |", "|---|---|---|---|---|"]
         for column in contract.columns:
             null = "yes" if column.nullable else "no"

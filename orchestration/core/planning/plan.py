@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
+from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionSet
 
 
@@ -34,6 +36,14 @@ class Input:
         }
 
 
+class Manner(Enum):
+    """How a step goes about what was asked for."""
+
+    USUAL = "make what is not fresh"
+    FORCED = "make all of it"
+    COMPARED = "adopt the rows that are those that were recorded last, and make what else is not fresh"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One asset to materialize.
@@ -42,8 +52,7 @@ class Step:
     may_rewrite: further partitions that exist and may come out otherwise.
     base_version: the version of the asset's own table before the run, None where there is none.
     after: the plan's step before this one that may write the same partitions. chunk: the one that it belongs to alone.
-    force: make ``partitions`` even where they are fresh. verify: first see whether the table's rows are those that were
-    recorded last, and adopt them if so. stored: of a fetched asset, those of ``partitions`` whose stored rows go
+    manner: how it goes about ``partitions``. stored: of a fetched asset, those of ``partitions`` whose stored rows go
     through its function again, without the network. raw: those that are folded anew from the answers that are kept.
     """
 
@@ -56,10 +65,21 @@ class Step:
     reason: str
     after: str | None = None
     chunk: str = ""
-    force: bool = False
-    verify: bool = False
+    manner: Manner = Manner.USUAL
     stored: PartitionSet = field(default_factory=PartitionSet.empty)
     raw: PartitionSet = field(default_factory=PartitionSet.empty)
+
+    @classmethod
+    def alone(cls, asset: Asset, partitions: PartitionSet, base_version: int | None, reason: str) -> Step:
+        """A step of no plan, which makes partitions that are there anew: of a fetched asset, from its stored rows."""
+        nothing = PartitionSet.empty()
+        stored = partitions if asset.source is not None else nothing
+        return cls(asset.key, asset.key, partitions, nothing, (), base_version, reason, stored=stored)
+
+    @property
+    def forced(self) -> PartitionSet:
+        """What is made even where it is fresh."""
+        return self.partitions if self.manner is Manner.FORCED else PartitionSet.empty()
 
     @property
     def fetched(self) -> PartitionSet:

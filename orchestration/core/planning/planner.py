@@ -129,16 +129,14 @@ class _Planning:
 
     def mended(self) -> list[TableChange]:
         """Lost files that have to go out of the logs of tables that steps write."""
-        found = []
+        found, repairs = [], isinstance(self.request, Repair)
         for key in self.catalog.keys:
             damage = self._table(key).damage if key in self.request.assets and key not in self.blocked else None
             if damage is None:
                 continue
             made, there = self.made.get(key, NOTHING) & self._table(key).unrecorded, self._table(key).present
             lost = tuple(
-                one
-                for one in damage.lost
-                if one.span.covered(made) or (self.request.compares and not one.span.covered(there))
+                one for one in damage.lost if one.span.covered(made) or (repairs and not one.span.covered(there))
             )
             if lost:
                 text = f"{key}: {lost[0].in_words}{f' (and {len(lost) - 1} more)' if len(lost) > 1 else ''}: its log is"
@@ -175,7 +173,7 @@ class _Planning:
         rewrite = NOTHING
         for mapping in asset.upstream:
             changed = self.changed.get(mapping.of)
-            if changed and not self.request.compares:
+            if changed and not isinstance(self.request, Repair):
                 touched = mapping.affected_by(changed, own | asked, self._flagged(mapping))
                 needed |= touched & asked
                 rewrite |= touched - asked
@@ -210,8 +208,7 @@ class _Planning:
             reason=_reason(needed, rewrite, why, self.request, from_raw=from_raw),
             after=earlier[-1].id if earlier and not chunk else None,
             chunk=chunk,
-            force=isinstance(self.request, Remake),
-            verify=self.request.compares,
+            manner=self.request.manner,
             stored=stored,
             raw=needed if from_raw else self._from_kept(asset, needed),
         )

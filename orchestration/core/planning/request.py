@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, TypeAlias
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.plan import Manner
 from orchestration.core.state.table_state import TableState
 
 BATCH_PARTITIONS = 13_000
@@ -41,8 +42,8 @@ class Selected:
 
     mends: ClassVar[bool] = False
     """Whether what is damaged is made anew."""
-    compares: ClassVar[bool] = False
-    """Whether rows are compared with what was recorded of them, before they are made anew."""
+    manner: ClassVar[Manner] = Manner.USUAL
+    """How steps go about it."""
 
     def scope(self, asked: PartitionSet, table: TableState) -> PartitionSet:
         """Those of ``asked``, partitions of an asset that has this table, which this is about."""
@@ -62,7 +63,7 @@ class Refresh(Selected):
 class Remake(Selected):
     """Make everything, fresh or not."""
 
-    mends = True
+    mends, manner = True, Manner.FORCED
 
     def forced(self, asset: str, asked: PartitionSet) -> PartitionSet:
         return asked
@@ -95,7 +96,7 @@ class Hourly(Selected):
 class Repair(Selected):
     """Compare what somebody else changed, or what is damaged, with what was recorded, and make anew what differs."""
 
-    mends, compares = True, True
+    mends, manner = True, Manner.COMPARED
     kept: Mapping[str, PartitionSet] = field(default_factory=dict)
     """By asset, what can be folded anew from answers that are kept."""
 

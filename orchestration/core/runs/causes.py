@@ -72,7 +72,8 @@ class Cause:
         together: dict[PartitionSet, Counter[str]] = {}
         for asset, count in self.alike.items():
             together.setdefault(self.alike_at[asset], Counter())[asset] = count
-        groups = [(f": {partitions}", count) for partitions, count in together.items()]
+        null = PartitionSet.null()
+        groups = [("" if at == null else f": {at}", count) for at, count in together.items()]
         if rest := groups[GROUPS_TOLD:]:
             groups = [*groups[:GROUPS_TOLD], ("", sum((count for _, count in rest), Counter[str]()))]
         return [f"{_steps(count)} {self.what} alike ({_named(count)}){at}" for at, count in groups]

@@ -149,7 +149,7 @@ def skipped(
         bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
-            why = f"upstream {mapping.of} failed: {bad}"
+            why = f"upstream {mapping.of} failed" + ("" if bad == PartitionSet.null() else f": {bad}")
             because = bad & mapping.upstream_of(concerned, flagged(mapping))
             problems.append(Problem(Outcome.SKIPPED, concerned, why, mapping.of, because))
             left = left - concerned
@@ -158,7 +158,7 @@ def skipped(
 
 def to_make(step: Step, asset: Asset, partitions: PartitionSet, tables: Tables, current: Current) -> PartitionSet:
     """Those of ``partitions`` (of the step) that are not fresh, now that its upstream steps are done, or are forced."""
-    forced = (partitions & step.partitions if step.force else PartitionSet.empty()) | (partitions & step.raw)
+    forced = partitions & (step.forced | step.raw)
     return forced | PartitionSet.union_of(not_fresh(asset, partitions - forced, tables, current).values())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.parameters import Backfill, Materialize
 from orchestration.core.planning.plan import Step
 
@@ -45,6 +46,11 @@ def title_of(asked: Materialize | Backfill) -> str:
 def step_name(step: Step) -> str:
     """Its asset; with its chunk, where the plan has a step for each: ``bronze.hourly · 2025-08``."""
     return _SEPARATOR.join(filter(None, [step.asset, step.chunk]))
+
+
+def at_partitions(asset: str, partitions: PartitionSet) -> str:
+    """An asset and its partitions: ``gold.days 2025-08 × hue``; ``gold.dates`` alone, which has none."""
+    return asset if partitions == PartitionSet.null() else f"{asset} {partitions}"
 
 
 def fetch_name(where: str, days: str) -> str:

@@ -12,6 +12,7 @@ from orchestration.core.planning.commands import gap_in_words
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.planning.request import Chunk, Selected
 from orchestration.core.runs.causes import causes_of
+from orchestration.core.runs.names import at_partitions
 from orchestration.core.runs.profile import Profile
 from orchestration.core.state.table_state import TableState
 
@@ -275,6 +276,6 @@ def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
     told, more = found.foremost(TOLD_AT_MOST)
     lines = []
     for cause in told:
-        lines.append(f"{cause.asset} {cause.partitions} {cause.what}: {cause.message}")
+        lines.append(f"{at_partitions(cause.asset, cause.partitions)} {cause.what}: {cause.message}")
         lines += [f"  {line}" for line in cause.consequences]
     return "\n".join([*lines, *([f"and {more} more"] if more else []), *found.at_last])

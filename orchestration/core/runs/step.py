@@ -24,7 +24,7 @@ from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.errors import CheckFailed, WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import FlaggedHours, PartitionMapping, nothing_flagged
-from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.plan import Manner, Plan, Step
 from orchestration.core.runs import decisions
 from orchestration.core.runs import records as recording
 from orchestration.core.runs.decisions import Change, Fetched, FlagsBehind, Frame, Made, Proposal
@@ -114,7 +114,7 @@ class Steps(Generic[Frame]):
         targets = step.all_partitions - all_of(problems)
         needed = decisions.to_make(step, asset, targets, view, self._current)
         unchanged = targets - needed
-        if needed and step.verify:
+        if needed and step.manner is Manner.COMPARED:
             adopted = self._adopt(step, asset, needed)
             unchanged |= adopted
             needed = needed - adopted

@@ -76,18 +76,22 @@ class KeptOutput(Generic[Frame]):
     written: PartitionSet
 
 
+def asked_in(
+    step: Step, asset: Asset, sourced: Mapping[PartitionKey, Sourced], history: CommitHistory
+) -> dict[PartitionKey, Sourced]:
+    """What this run asked a source for, with today's question, and whether the step forces it."""
+    forced = step.forced
+    return {
+        key: replace(what, forced=key in forced, question=history.question(asset, key.location))
+        for key, what in sourced.items()
+    }
+
+
 def sourced_of(
     step: Step, asset: Asset, stored: PartitionSet, fetched: Fetched, own: TableState, history: CommitHistory
 ) -> dict[PartitionKey, Sourced]:
     """Where the rows of a fetched asset come from: answers of this run, or what was stored before it."""
-    found = {
-        key: replace(
-            what,
-            forced=step.force and key in step.partitions,
-            question=history.question(asset, key.location),
-        )
-        for key, what in fetched.sourced.items()
-    }
+    found = asked_in(step, asset, fetched.sourced, history)
     for key in stored:
         record = own.records[key]
         found[key] = Sourced("", question=history.question_of(asset, key, record, own), stored=record)

@@ -19,6 +19,7 @@ from typing import Protocol
 from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.state.changed_parameters import CODE_OR_PARAMETERS
 from orchestration.core.state.completeness import Completeness, CompletenessOf, hours_withdrawn, not_yet
 from orchestration.core.state.damage import Damage, as_made
 from orchestration.core.state.provenance import PartitionRecord
@@ -97,7 +98,8 @@ class Current:
     nothing but what holds now is known. configured: the locations that are; None: any. check_version: of an asset and
     the name of one of its checks. essential: the essential columns of fetched assets where they are others than
     declared. values_from: by source, from which day on it has values everywhere. incomplete_days: incomplete days that
-    are older are given up. clock_tolerance: so much later than now may an answer have been asked for.
+    are older are given up. clock_tolerance: so much later than now may an answer have been asked for. behind: of an
+    asset, a location and a code version of then, what changed since; None: that is not known.
     """
 
     code: Callable[[Asset, str | None], str]
@@ -111,6 +113,7 @@ class Current:
     values_from: Mapping[str, date] = field(default_factory=dict)
     incomplete_days: int = 30
     clock_tolerance: timedelta = timedelta(minutes=5)
+    behind: Callable[[Asset, str | None, str], str] | None = None
 
     def essential_of(self, asset: Asset) -> tuple[str, ...]:
         """The columns whose values count as an hour of a fetched asset; none of an asset without hours."""
@@ -136,6 +139,10 @@ class Current:
         if recorded == self.code(asset, location):
             return True
         return self.history is not None and self.history.same(asset, location, recorded, own)
+
+    def why_behind(self, asset: Asset, location: str | None, recorded: str) -> str:
+        """What changed since the code version ``recorded``, in words."""
+        return CODE_OR_PARAMETERS if self.behind is None else self.behind(asset, location, recorded)
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
         """See ``History.lacking``."""
@@ -283,7 +290,7 @@ class Judge:
             if why:
                 yield replace(_stale(f"behind its question: refetch ({why})"), way=Way.REFETCH)
         if not self._is_same(key.location, record.code):
-            yield self._behind_its_code("its code or parameters changed")
+            yield self._behind_its_code(self.current.why_behind(self.asset, key.location, record.code))
         if self._lacks(record) is None:
             yield self._behind_its_code("its contract changed")
 

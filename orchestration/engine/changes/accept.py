@@ -200,9 +200,7 @@ def prove(
     asset, own = workspace.catalog[found.asset], tables[found.asset]
     version = own.version
     assert version is not None, "there are records"
-    stored = found.sample if asset.source is not None else PartitionSet.empty()
-    nothing = PartitionSet.empty()
-    step = Step(found.asset, found.asset, found.sample, nothing, (), own.version, "accept", stored=stored)
+    step = Step.alone(asset, found.sample, own.version, "accept")
     runner, _ = prepare(workspace, Plan((step,), ()), tables, run_id, lambda: engine)
     rows = engine.evaluate(runner.transform(step, asset, found.sample, tables))
     try:

@@ -7,7 +7,7 @@ those that commits carry that replaced them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,8 @@ from orchestration.core.errors import DeclarationError, WarehouseError, in_a_lin
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.location import Location
 from orchestration.core.source import Source
-from orchestration.core.state.equivalence import Equivalences
+from orchestration.core.state.changed_parameters import CODE_OR_PARAMETERS, why_behind
+from orchestration.core.state.equivalence import Equivalences, Growth, Lines, parts
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape
 from orchestration.core.state.shapes import absent, hashed_columns, lacking, shape_of
 from orchestration.core.state.table_state import TableState
@@ -29,26 +30,42 @@ from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.past import NoPast, Past
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.project import Project
+from resources.storage.parameter_values import ParameterValues
 
 if TYPE_CHECKING:
     from resources.delta.warehouse import Warehouse
 
 
-def read_lines(path: Path) -> dict[str, list[frozenset[str]]]:
-    """Per asset, groups of code parts that make the same rows. Raises DeclarationError naming the place."""
+def read_lines(path: Path) -> dict[str, Lines]:
+    """Per asset, which code parts make the same rows, and which grew. Raises DeclarationError naming the place."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return {str(asset): [_group(line["same"]) for line in lines] for asset, lines in data.items()}
+        return {str(asset): _lines(entries) for asset, entries in data.items()}
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise DeclarationError(
-            f"{path} cannot be read ({error})", 'Write each line as {same: ["1", "2:…"], why: …} below its asset.'
+            f"{path} cannot be read ({error})",
+            'Write each line below its asset, as {same: ["1", "2:…"], why: …}, or, where nullable columns were added, '
+            'as {earlier: ["1", "2:…"], grown: "2:…", reads_more: [parameter], why: …}.',
         ) from error
 
 
-def _group(codes: Any) -> frozenset[str]:
-    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
-        raise TypeError(f"{codes!r} is no list of code parts in quotes")
-    return frozenset(codes)
+def _lines(entries: Any) -> Lines:
+    same = tuple(_texts(entry["same"]) for entry in entries if "grown" not in entry)
+    growths = (entry for entry in entries if "grown" in entry)
+    return Lines(same, tuple(_growth(entry) for entry in growths))
+
+
+def _growth(entry: Any) -> Growth:
+    earlier, (grown,) = _texts(entry["earlier"]), _texts([entry["grown"]])
+    if grown in earlier:
+        raise TypeError(f"{grown!r} is said to have grown from itself")
+    return Growth(earlier, grown, tuple(sorted(_texts(entry.get("reads_more", [])))))
+
+
+def _texts(items: Any) -> frozenset[str]:
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise TypeError(f"{items!r} is no list of texts in quotes")
+    return frozenset(items)
 
 
 class WarehouseHistory:
@@ -80,9 +97,11 @@ class WarehouseHistory:
         self._old_shapes: dict[str, dict[str, Shape]] = {}
         self._todays_questions: dict[tuple[str, str | None], tuple[Question, str] | None] = {}
         self._found_outdated: dict[tuple[str, str, str], str] = {}
+        self._found_behind: dict[tuple[str, str | None, str], str] = {}
+        self._values = ParameterValues(warehouse.uri)
         self._locations_in: dict[str, tuple[Location, ...]] = {}
         lines = {} if project.same_rows is None else read_lines(project.same_rows)
-        self._equivalences = Equivalences(lines, self._explain)
+        self._equivalences = Equivalences(lines, self._explain, self._settings_without)
 
     @cached_property
     def _past(self) -> Past:
@@ -97,6 +116,25 @@ class WarehouseHistory:
             return self._equivalences.same(asset.key, location, recorded, now, own.equal)
         alike = (Equal(asset.key, location, *pair) for pair in self._past.alike(asset, location, recorded, own))
         return self._equivalences.same(asset.key, location, recorded, now, [*own.equal, *alike])
+
+    def why_behind(self, asset: Asset, location: str | None, recorded: str) -> str:
+        """What changed since the code version ``recorded``: code, or which parameters, from what to what."""
+        asked = (asset.key, location, recorded)
+        if asked not in self._found_behind:
+            self._found_behind[asked] = self._why_behind(asset, location, recorded)
+        return self._found_behind[asked]
+
+    def _why_behind(self, asset: Asset, location: str | None, recorded: str) -> str:
+        then, now = parts(recorded), parts(self._codes.of(asset, location))
+        if then is None or now is None:
+            return CODE_OR_PARAMETERS
+        same_code = self._equivalences.same(asset.key, location, f"{then[0]}:{now[1]}", f"{now[0]}:{now[1]}")
+        return why_behind(
+            same_code=same_code,
+            same_settings=then[1] == now[1],
+            then=self._values.by_digest.get(then[1]),
+            now=self._codes.settings(asset, location),
+        )
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
         """The columns that rows of the contract ``recorded`` lack; None where it was another."""
@@ -146,6 +184,9 @@ class WarehouseHistory:
 
     def _explain(self, asset: str, location: str | None, version: str) -> str | None:
         return self.explained_as(self._catalog[asset], location, version)
+
+    def _settings_without(self, asset: str, location: str | None, parameters: Collection[str]) -> str:
+        return self._codes.settings_part(self._catalog[asset], location, without=parameters)
 
     # Questions ----------------------------------------------------------------------------------------------------
 

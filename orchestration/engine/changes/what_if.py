@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.what_if import Reached, reached_by
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.changed import deployments_of
@@ -116,8 +117,9 @@ def _changed(
     """The partitions of an asset that are asked about and have a record."""
     there = own.records.partitions
     asset = workspace.catalog[key]
-    if asset.partitions is None and (days is not None or locations):
-        raise UsageError(f"{key} has no partitions", "Leave out --partitions and --locations.")
+    in_range(workspace.catalog, [key], days)
+    if asset.partitions is None and locations:
+        raise UsageError(f"{key} has no partitions", "Leave out --locations.")
     workspace.check_locations(locations, there.locations)
     if days is not None:
         asked = PartitionSet.of(workspace.days(days), locations or there.locations)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from orchestration.core.code.narrow import methods, narrowed, readable
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.checks import Check
 from orchestration.core.declarations.parameters import Parameters, value_at
+from orchestration.core.json_value import JsonValue
 from orchestration.core.partitions.location import Location
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.engine.code.reached import Form, form_of
@@ -71,18 +72,38 @@ class CodeVersions:
         """The canonical form of the asset's code."""
         return self._code.of(asset, self._parameters)
 
-    def settings_part(self, asset: Asset, location: str | None) -> str:
-        """16 hexadecimal digits of the mappings, and of the values that the code reads, at ``location``."""
+    def settings_part(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str:
+        """16 hexadecimal digits of ``settings``. without: parameters passed over, as if the code did not read them."""
+        return _digest(self._settings_text(asset, location, without))
+
+    def settings(self, asset: Asset, location: str | None) -> Mapping[str, JsonValue]:
+        """The mappings, and the values that the code reads, at ``location``: ``mappings`` and ``parameters``."""
+        found: Mapping[str, JsonValue] = json.loads(self._settings_text(asset, location))
+        return found
+
+    def _settings_text(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str:
         location = _counted(asset, location)
         used = self.used(asset)
         values = {}
         for name in asset.parameters:
+            if name in without:
+                continue
             value = getattr(self._parameters, name)
             if name == "locations" and location is not None:
                 value = tuple(one for one in value if one.key == location)
             values[name] = _counts(value, used[name])
         settings = {"mappings": [self._mapping(mapping) for mapping in asset.upstream], "parameters": values}
-        return _digest(json.dumps(settings, default=_plain, sort_keys=True))
+        return json.dumps(settings, default=_plain, sort_keys=True)
+
+    def all_settings(self, assets: Iterable[Asset]) -> dict[str, Mapping[str, JsonValue]]:
+        """The settings of all assets at all configured locations, by the settings part that stands for them."""
+        found: dict[str, Mapping[str, JsonValue]] = {}
+        for asset in assets:
+            for location in {_counted(asset, location.key) for location in self._parameters.locations} or {None}:
+                text = self._settings_text(asset, location)
+                if (digest := _digest(text)) not in found:
+                    found[digest] = json.loads(text)
+        return found
 
     def _mapping(self, mapping: PartitionMapping) -> list[Any]:
         """What a mapping says. A field that has its default is left out: a new one makes no table stale."""

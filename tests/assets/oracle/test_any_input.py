@@ -57,7 +57,8 @@ DAILY_SQL = """
         count(*) FILTER (aqi BETWEEN 151 AND 200) AS hours_in_cat_unhealthy,
         count(*) FILTER (aqi BETWEEN 201 AND 300) AS hours_in_cat_very_unhealthy,
         count(*) FILTER (aqi >= 301) AS hours_in_cat_hazardous,
-        count(aqi) AS hours_measured
+        count(aqi) AS hours_measured,
+        bool_or(hour(ts) = 23) AS has_last_hour
     FROM hours GROUP BY ALL ORDER BY ALL
 """
 EPISODE_SQL = """
@@ -67,7 +68,11 @@ EPISODE_SQL = """
         FROM hours WHERE aqi >= 151
     )
     SELECT location_key, min(ts) AS start_ts, max(ts) AS end_ts, count(*) AS duration_hours,
-        max(aqi) AS peak_aqi, arg_max_null(dominant, (aqi, -epoch(ts))) AS dominant_pollutant
+        max(aqi) AS peak_aqi, arg_max_null(dominant, (aqi, -epoch(ts))) AS dominant_pollutant,
+        NOT EXISTS (
+            FROM hours AS later WHERE later.location_key = flagged.location_key
+                AND later.ts > max(flagged.ts) AND later.ts::DATE <= (max(flagged.ts) + INTERVAL 1 HOUR)::DATE
+        ) AS is_open
     FROM flagged GROUP BY location_key, island HAVING count(*) >= 4 ORDER BY ALL
 """
 
@@ -107,6 +112,7 @@ def test_duckdb_agrees(seed: int) -> None:
             row["duration_hours"],
             row["peak_aqi"],
             row["dominant_pollutant"],
+            row["is_open"],
         )
         for row in oracle.episodes(hourly)
     ]

@@ -111,7 +111,45 @@ def test_an_episode_across_midnight_belongs_to_the_day_on_which_it_starts() -> N
         "hours_flagged": 4,
         "dominant_pollutant": "pm25",
         "rule_code": "AQI>=151_4h",
+        "end_exclusive_ts_utc": datetime(2024, 3, 1, 2, tzinfo=UTC),
+        "is_open": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("levels", "is_open"),
+    [
+        pytest.param([42] * 3 + [151] * 4, True, id="at the newest hour"),
+        pytest.param([151] * 4 + [42], False, id="a lower hour follows"),
+        pytest.param([151] * 4 + [None], False, id="an hour without an index follows"),
+        pytest.param([151] * 4 + ["missing", 42], False, id="a later hour of the day follows"),
+        pytest.param([42] * 20 + [151] * 4, True, id="at the end of the day, and no more is there"),
+        pytest.param([42] * 20 + [151] * 4 + [42], False, id="the next day goes on"),
+        pytest.param([42] * 20 + [151] * 4 + ["missing", 42], False, id="the next day begins later"),
+        pytest.param([42] * 19 + [151] * 4 + ["missing", 42], True, id="the end of the day is missing"),
+    ],
+)
+def test_an_episode_is_open_while_nothing_follows(levels: list[int | str | None], is_open: bool) -> None:
+    """Up to the end of the UTC day of the hour after it: what is farther on says nothing."""
+    (episode,) = oracle.episodes(gold_hours(levels))
+    assert episode["is_open"] == is_open
+
+
+def test_a_day_is_open_until_its_last_hour_is_there() -> None:
+    days = oracle.city_daily(gold_hours([42] * 23 + [None] + [42] * 23))
+    assert [day["has_last_hour"] for day in days] == [True, False]
+
+
+def test_local_time_is_that_of_the_location() -> None:
+    bronze = [plain_row("hanoi", datetime(2025, 8, 8, 18, tzinfo=UTC), 42)]
+    (row,) = oracle.fact_hourly(oracle.silver(bronze))
+    assert (row["ts_local"], row["date_local"], row["hour_local"]) == (
+        "2025-08-09T01:00:00+07:00",
+        date(2025, 8, 9),
+        1,
+    )
+    (row,) = oracle.fact_hourly(oracle.silver(bronze), {})
+    assert (row["ts_local"], row["date_local"], row["hour_local"]) == (None, None, None)
 
 
 def test_a_quarantined_hour_ends_a_run() -> None:

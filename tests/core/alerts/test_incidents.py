@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestration.core.alerts.incident_words import PLACES, WHY_LENGTH, EndedRun, LateRun, Result
 from orchestration.core.alerts.incidents import RUNS_KEPT, Observation, Unseen
@@ -219,6 +222,93 @@ def test_a_place_that_falls_behind_later_is_told_once_in_an_incident() -> None:
     assert incident.text.startswith("vinh: ")
     assert "hue" not in incident.text
     assert (incident.title, incident.locations) == (title, ("hue", "vinh", "place-00"))
+
+
+ONE, TWO, THREE = "gold.fact_air_quality_hourly", FACT, "gold.fact_episode"
+THREE_LATE = tuple(ALag(asset) for asset in (THREE, ONE, TWO))
+THREE_TITLE = f"{ONE}, {TWO} and {THREE} lie further behind than they may"
+
+
+def behind(*lags: ALag) -> Observation:
+    return Observation(NOW, lags=lags, catch_up="prefect deployment run x")
+
+
+def test_three_tables_that_are_late_for_one_reason_are_one_incident() -> None:
+    state, messages = fold(behind(*THREE_LATE))
+    [message] = messages
+    assert (message.event, message.title) == ("began", THREE_TITLE)
+    assert message.text.splitlines() == [
+        "hanoi: covered until 2025-08-19 21:00 UTC, 9.0 h behind, 3 h are allowed",
+        f"Look: aqi status '{ONE} or {TWO} or {THREE}'",
+        "Go on: prefect deployment run x",
+    ]
+    assert not fold(behind(*THREE_LATE), behind(ALag(TWO)), state=state)[1], "those that are mended are not told"
+    assert [(one.event, one.title) for one in fold(behind(ALag(TWO)), behind(), state=state)[1]] == [
+        ("recovered", f"{ONE}, {TWO} and {THREE} are up to date again")
+    ]
+
+
+def test_tables_that_stopped_elsewhere_are_another_incident() -> None:
+    earlier = ALag(THREE, covered_until=NOW - 20 * 60 * MINUTE, lag_hours=20.0)
+    messages = fold(behind(ALag(ONE), ALag(TWO), earlier))[1]
+    assert [message.title for message in messages] == [
+        f"{ONE} and {TWO} lie further behind than they may",
+        f"{THREE} lies further behind than it may",
+    ]
+
+
+def test_a_table_that_becomes_late_for_the_same_reason_joins_the_incident() -> None:
+    title = f"{ONE} lies further behind than it may"
+    both = f"{ONE} and {TWO} lie further behind than they may, more tables than before"
+    later = (ALag(ONE), ALag(TWO, target_hours=5.0))
+    assert told(behind(ALag(ONE)), behind(*later), behind(*later)) == [("began", title), ("changed", both)]
+    messages = fold(behind(ALag(ONE)), behind(*later))[1]
+    assert f"3 h ({ONE}) and 5 h ({TWO}) are allowed" in messages[1].text
+    flapping = [behind(*later), behind(ALag(ONE)), behind(*later), behind(ALag(TWO)), behind()]
+    assert [event for event, _ in told(*flapping)] == ["began", "recovered"]
+
+
+def test_a_table_stays_with_its_incident_when_it_stops_elsewhere_later() -> None:
+    moved = ALag(TWO, covered_until=NOW - 7 * 60 * MINUTE, lag_hours=7.0)
+    state, messages = fold(behind(*THREE_LATE), behind(ALag(ONE), ALag(THREE), moved))
+    assert len(messages) == len(state.incidents) == 1
+    [incident] = state.incidents.values()
+    assert f"hanoi ({TWO}): covered until 2025-08-19 23:00 UTC, 7.0 h behind" in incident.text
+    assert f"hanoi ({ONE}, {THREE}): covered until 2025-08-19 21:00 UTC" in incident.text
+
+
+def test_what_was_told_of_each_table_by_an_earlier_version_stays_so() -> None:
+    """Incidents of before name no tables: each is of the one in its key."""
+    state = fold(behind(ALag(ONE)), behind(ALag(ONE), ALag(TWO)))[0]
+    old = state.to_json()
+    old["incidents"] = [
+        {name: value for name, value in item.items() if name != "assets"} | {"key": f"freshness:{asset}"}
+        for item in old["incidents"]
+        for asset in (ONE, TWO)
+    ]
+    state, messages = fold(behind(ALag(ONE), ALag(TWO)), state=WatchState.from_json(old))
+    assert not messages and len(state.incidents) == 2
+    assert [message.event for message in fold(behind(), state=state)[1]] == ["recovered", "recovered"]
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz"), st.integers(0, 3)))))
+def test_every_late_table_is_in_one_incident_that_is_open_while_it_is_late(
+    looks: list[list[tuple[str, str, int]]],
+) -> None:
+    """And no incident is open without one; as many begin as end, but for those that are open."""
+    state, all_messages = WatchState.begin(NOW), []
+    for look in looks:
+        late = {(asset, location): hours for asset, location, hours in look}
+        lags = [ALag(a, at, NOW - 60 * hours * MINUTE, float(hours)) for (a, at), hours in late.items()]
+        state, messages = fold(behind(*lags), state=state)
+        all_messages += messages
+        open_now = [set(incident.assets) for incident in state.incidents.values()]
+        for asset in {asset for asset, _ in late}:
+            assert sum(asset in assets for assets in open_now) == 1
+        assert all(assets & {asset for asset, _ in late} for assets in open_now)
+        assert WatchState.from_json(state.to_json()) == state
+    count = Counter(message.event for message in all_messages)
+    assert count["began"] - count["recovered"] == len(state.incidents)
 
 
 @dataclass(frozen=True)

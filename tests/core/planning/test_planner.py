@@ -13,7 +13,7 @@ from orchestration.core.partitions.mappings import (
     LAST_HOUR,
     Identity,
 )
-from orchestration.core.planning.plan import Input, Plan, Step
+from orchestration.core.planning.plan import Input, Manner, Plan, Step
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Refresh
 from orchestration.core.state.table_state import TableState
@@ -50,8 +50,7 @@ def test_everything_is_missing_and_selected() -> None:
         assert of.id == of.asset
         assert of.partitions == (NULL if of.asset == PLACES else august(3, 4))
         assert (of.may_rewrite, of.base_version, of.after, of.chunk) == (NOTHING, None, None, "")
-        assert not of.force
-        assert not of.verify
+        assert of.manner is Manner.USUAL
     assert step(made, FEED).inputs == ()
     assert step(made, CLEAN).inputs == (Input(FEED, None, FEED, august(3, 4)),)
     assert step(made, HOURS).inputs == (

@@ -9,7 +9,7 @@ from orchestration.core.partitions.mappings import (
     ALL_DAY,
     LAST_HOUR,
 )
-from orchestration.core.planning.plan import Input, LeftOut
+from orchestration.core.planning.plan import Input, LeftOut, Manner
 from tests.support.planned_lake import (
     ALL,
     BEFORE,
@@ -96,7 +96,7 @@ def test_chunks_change_nothing_about_what_is_made() -> None:
 
 def test_force_in_chunks() -> None:
     made = in_chunks([FEED, CLEAN], chunks_of([1, 2], [3]), settled(everything(BEFORE)), force=True)
-    assert [(of.id, of.partitions, of.reason, of.force) for of in made.steps] == [
+    assert [(of.id, of.partitions, of.reason, of.manner is Manner.FORCED) for of in made.steps] == [
         ("bronze.feed#c1", august(1, 2), "2 forced", True),
         ("bronze.feed#c2", august(3), "1 forced", True),
         (CLEAN, august(1, 2, 3), "3 forced", True),

@@ -9,7 +9,7 @@ from orchestration.core.partitions.mappings import (
     RunWindow,
     nothing_flagged,
 )
-from orchestration.core.planning.plan import Input, LeftOut, Plan
+from orchestration.core.planning.plan import Input, LeftOut, Manner, Plan
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Refresh
 from orchestration.core.state.table_state import TableState
@@ -161,7 +161,7 @@ def test_forced_partitions_are_made_although_they_are_fresh() -> None:
     made = plan([FEED, CLEAN], august(3, 4), settled(everything(BEFORE)), force=True)
     for asset in (FEED, CLEAN):
         assert (step(made, asset).partitions, step(made, asset).reason) == (august(3, 4), "2 forced")
-        assert step(made, asset).force
+        assert step(made, asset).manner is Manner.FORCED
     assert step(made, CLEAN).inputs == (Input(FEED, None, FEED, august(3, 4)),)
 
 
@@ -192,8 +192,7 @@ def test_repair_is_for_what_somebody_else_changed_alone() -> None:
     made = plan(ALL, august(3, 4, 5, 6), tables, repair=True)
     assert [(of.asset, of.partitions, of.may_rewrite) for of in made.steps] == [(CLEAN, august(4), NOTHING)]
     assert step(made, CLEAN).reason == "1 changed by somebody else"
-    assert step(made, CLEAN).verify
-    assert not step(made, CLEAN).force
+    assert step(made, CLEAN).manner is Manner.COMPARED
     assert made.left_out == ()
 
 

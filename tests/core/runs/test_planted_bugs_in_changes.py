@@ -17,7 +17,7 @@ from orchestration.core.planning.request import Request
 from orchestration.core.runs import decisions, records
 from orchestration.core.runs.renaming import Renaming
 from orchestration.core.state import equivalence, shapes
-from orchestration.core.state.equivalence import Equivalences
+from orchestration.core.state.equivalence import NO_LINES, Equivalences
 from orchestration.core.state.freshness import Current, Judge, Judgement, Way
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
@@ -42,7 +42,8 @@ def lines_hold_whatever_the_settings_were(patch: pytest.MonkeyPatch) -> None:
 
     def careless(of: Equivalences, asset: str, at: str | None, one: str, other: str, accepted: Any = ()) -> bool:
         codes = {version.rpartition(":")[0] for version in (one, other)}
-        return same(of, asset, at, one, other, accepted) or any(codes <= set(line) for line in of._lines.get(asset, ()))
+        lines = of._lines.get(asset, NO_LINES).same
+        return same(of, asset, at, one, other, accepted) or any(codes <= line for line in lines)
 
     patch.setattr(Equivalences, "same", careless)
 

@@ -80,7 +80,7 @@ def test_failures_that_do_not_concern_the_step() -> None:
 def test_a_failed_dimension_skips_all() -> None:
     before = step_of(places, NULL)
     assert skips(step_of(hours, august(3), august(4)), hours, failed(before, NULL)) == (
-        Problem(Outcome.SKIPPED, august(3, 4), f"upstream {PLACES} failed: null"),
+        Problem(Outcome.SKIPPED, august(3, 4), f"upstream {PLACES} failed"),
     )
 
 
@@ -89,7 +89,7 @@ def test_a_partition_is_skipped_once_for_the_first_of_its_reasons() -> None:
     found = skips(step_of(hours, august(3, 4)), hours, *outcomes)
     assert [(problem.partitions, problem.message) for problem in found] == [
         (august(3), f"upstream {CLEAN} failed: 2025-08-03 × hue"),
-        (august(4), f"upstream {PLACES} failed: null"),
+        (august(4), f"upstream {PLACES} failed"),
     ]
 
 

@@ -12,7 +12,7 @@ from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.declarations.checks import UNIQUE
 from orchestration.core.errors import SourceError
 from orchestration.core.lineage.compare import Difference
-from orchestration.core.planning.plan import Input, Plan, Step
+from orchestration.core.planning.plan import Input, Manner, Plan, Step
 from orchestration.core.runs.decisions import Fetched, Sourced
 from orchestration.core.runs.outcome import Outcome, StepOutcome
 from orchestration.core.runs.step import Steps
@@ -240,7 +240,7 @@ def test_rows_that_are_as_they_were_are_adopted_and_others_made() -> None:
     world.touch(CLEAN, key(1), [1])
     world.touch(CLEAN, key(2), [7])
     world.calls.clear()
-    outcome = run(world, replace(CLEANED, partitions=august(1, 2), verify=True))
+    outcome = run(world, replace(CLEANED, partitions=august(1, 2), manner=Manner.COMPARED))
     assert (outcome.unchanged, outcome.written) == (august(1), august(2))
     assert world.calls[:6] == ["lock", "stored", "commit", "state", "unlock", "make"]
     assert not world.now(CLEAN).unrecorded
@@ -251,7 +251,7 @@ def test_what_could_not_be_adopted_because_another_run_came_first_is_made() -> N
     run(world, replace(CLEANED, partitions=august(1)))
     world.touch(CLEAN, key(1), [1])
     world.comes_between = [lambda: world.touch(CLEAN, key(1), [7])]
-    outcome = run(world, replace(CLEANED, partitions=august(1), verify=True))
+    outcome = run(world, replace(CLEANED, partitions=august(1), manner=Manner.COMPARED))
     assert (outcome.written, outcome.bad) == (august(1), NOTHING)
     assert world.rows[CLEAN][key(1)] == [1]
 
@@ -262,7 +262,7 @@ def test_what_another_run_does_beside_it_does_not_hinder_adopting() -> None:
     run(world, replace(CLEANED, partitions=august(1, 2)))
     world.touch(CLEAN, key(1), [1])
     world.comes_between = [lambda: world.touch(CLEAN, key(2), [2])]
-    outcome = run(world, replace(CLEANED, partitions=august(1), verify=True))
+    outcome = run(world, replace(CLEANED, partitions=august(1), manner=Manner.COMPARED))
     assert (outcome.written, outcome.unchanged, outcome.bad) == (NOTHING, august(1), NOTHING)
 
 
@@ -343,11 +343,11 @@ def test_where_nothing_else_is_new_it_is_a_commit_without_rows() -> None:
     old = [replace(one.provenance, columns_of={}) if one.provenance else None for one in world.commits[CLEAN]]
     world.commits[CLEAN] = [Commit(version, said) for version, said in enumerate(old)]
     before = world.now(CLEAN)
-    outcome = run_by_code(world, replace(CLEANED, partitions=august(1), force=True))
+    outcome = run_by_code(world, replace(CLEANED, partitions=august(1), manner=Manner.FORCED))
     assert (outcome.unchanged, outcome.written, outcome.version) == (august(1), NOTHING, 2)
     after = world.now(CLEAN)
     assert after.records[key(1)].says_the_same_as(before.records[key(1)]) and after.columns_of
-    assert run_by_code(world, replace(CLEANED, partitions=august(1), force=True)).version == 2
+    assert run_by_code(world, replace(CLEANED, partitions=august(1), manner=Manner.FORCED)).version == 2
     assert len(world.asked_of_columns) == 2
 
 

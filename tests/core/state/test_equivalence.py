@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.core.state.equivalence import Equivalences, parts
+from orchestration.core.state.equivalence import Equivalences, Growth, Lines, parts
 from orchestration.core.state.versions import Equal
 
-LINES = {"gold.x": [frozenset({"1", "2:a"}), frozenset({"2:a", "2:b"})], "gold.y": [frozenset({"2:p", "2:q"})]}
+LINES = {
+    "gold.x": Lines((frozenset({"1", "2:a"}), frozenset({"2:a", "2:b"}))),
+    "gold.y": Lines((frozenset({"2:p", "2:q"}),)),
+}
 KNOWN = {("gold.x", "hue", "0" * 16): "1:s"}
 
 
@@ -74,3 +77,50 @@ def test_it_is_an_equivalence(accepted: list[tuple[str, str]], one: str, other: 
         union = groups[a] | groups[b]
         groups |= dict.fromkeys(union, union)
     assert joined(one, other) == (one == other or other in groups.get(one, set()))
+
+
+# Code that grew: "2:new" reads the zone of a location for a column that "1" and "2:a" did not make; "2:newer" is a line
+# beside it. Settings are s where nothing else is read, and s+Z with the zone Z.
+
+GROWN = {
+    "gold.x": Lines(
+        (frozenset({"1", "2:a"}), frozenset({"2:new", "2:newer"})),
+        (Growth(frozenset({"1", "2:a"}), "2:new", ("zone",)),),
+    )
+}
+
+
+def grew(one: str, today: str, *accepted: Equal, settings: str = "s") -> bool:
+    found = Equivalences(
+        GROWN,
+        lambda *at: KNOWN.get(at),
+        lambda asset, location, without: settings if (asset, location, *without) == ("gold.x", "hue", "zone") else "?",
+    )
+    return found.same("gold.x", "hue", one, today, accepted)
+
+
+def test_what_earlier_code_made_is_as_good_under_any_zone() -> None:
+    assert grew("2:a:s", "2:new:s+A") and grew("2:a:s", "2:new:s+B"), "it has no column of the zone"
+    assert grew("1:s", "2:newer:s+A") and grew("0" * 16, "2:new:s+A"), "by any chain"
+    assert not grew("2:a:t", "2:new:s+A"), "what both read is another"
+    assert not grew("2:b:s", "2:new:s+A"), "nothing is said of it"
+
+
+def test_what_grown_code_made_hangs_on_its_zone() -> None:
+    assert not grew("2:new:s+A", "2:new:s+B"), "not by way of the code before either"
+    assert grew("2:new:s+A", "2:newer:s+A")
+    assert not grew("2:new:s+A", "2:a:s"), "older code of today does not make the column"
+
+
+def test_an_accept_leads_over_a_growth_in_its_own_direction_alone() -> None:
+    """Accepted on a sample of rows without the column: it says nothing of rows that have it."""
+    assert grew("2:old:s", "2:new:s+A", Equal("gold.x", "hue", "2:old:s", "2:a:s"))
+    accepted = Equal("gold.x", "hue", "2:a:s", "2:new:s+A")
+    assert not grew("2:new:s+A", "2:new:s+B", accepted)
+    same_clock = Equal("gold.x", "hue", "2:new:s+A", "2:new:s+B")
+    assert grew("2:new:s+A", "2:new:s+B", same_clock)
+
+
+def test_what_is_read_by_both_has_to_be_the_same() -> None:
+    assert not grew("2:a:s", "2:new:t+A", settings="t")
+    assert grew("2:a:t", "2:new:t+A", settings="t")

@@ -20,6 +20,7 @@ from tests.support.contracts import load_contracts
 
 PARAMETERS = load("local", environment={}).parameters
 BRONZE, PLACES = CATALOG["bronze.open_meteo_hourly"], CATALOG["gold.dim_location"]
+HOURLY = CATALOG["gold.fact_air_quality_hourly"]
 RULED = "silver.air_quality_hourly_clean"
 HUE = Location("hue", "Huế", 16.46, 107.59, "Asia/Ho_Chi_Minh")
 
@@ -47,9 +48,10 @@ def test_moving_a_place_changes_that_place_of_bronze_alone() -> None:
 
 
 def test_places_of_other_assets_share_one_version() -> None:
+    """But for the hourly fact, whose local time hangs on the zone of a location."""
     versions = versions_of(PARAMETERS)
     for at in CATALOG:
-        if at is not BRONZE:
+        if at is not BRONZE and at is not HOURLY:
             assert versions.of(at, "hanoi") == versions.of(at, "hue") == versions.of(at, None)
 
 
@@ -86,6 +88,20 @@ def test_bronze_reads_key_latitude_and_longitude_of_a_place() -> None:
         replace(PARAMETERS, locations=(replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
     )
     assert after.of(PLACES, None) == alone.of(PLACES, None)
+
+
+def test_the_hourly_fact_reads_key_and_time_zone_of_a_location() -> None:
+    """A moved or renamed location changes no version of it; without its locations all share one."""
+    hanoi, *others = PARAMETERS.locations
+    before = versions_of(PARAMETERS)
+    moved = before.with_locations((replace(hanoi, name="Hà Nội (centre)", latitude=21.1), *others))
+    abroad = before.with_locations((replace(hanoi, timezone="Europe/Berlin"), *others))
+    assert before.used(HOURLY)["locations"] == {"key", "timezone"}
+    keys = [location.key for location in PARAMETERS.locations]
+    assert [moved.of(HOURLY, key) for key in keys] == [before.of(HOURLY, key) for key in keys]
+    assert [key for key in keys if abroad.of(HOURLY, key) != before.of(HOURLY, key)] == ["hanoi"]
+    without = {codes.settings_part(HOURLY, key, without=("locations",)) for codes in (before, abroad) for key in keys}
+    assert len(without) == 1
 
 
 def test_a_property_counts_by_its_value(monkeypatch: pytest.MonkeyPatch) -> None:

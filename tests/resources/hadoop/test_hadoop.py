@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from orchestration.core.errors import ConfigurationError, EnvironmentError_
 from orchestration.project import load
 from resources.hadoop.configuration import HadoopConf, check_reachable
-from resources.hadoop.packages import packages_name, write_packages
+from resources.hadoop.packages import ROOT, packages_name, write_packages
 from resources.hadoop.resource_manager import Application
 from resources.machine.ports import free_ports
 from resources.machine.processes import Process
@@ -246,16 +247,30 @@ def test_an_archive_is_uploaded_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_our_code_runs_from_its_archive(tmp_path: Path) -> None:
-    """With no other package on the path, and compiled code as it is."""
+    """As in an application master: with no other package on the path, and compiled code as it is."""
     write_packages(tmp_path / "packages.zip")
-    with zipfile.ZipFile(tmp_path / "packages.zip") as archive:
-        archive.extractall(tmp_path / "packages")
     assert packages_name() == packages_name()
-    call = [sys.executable, "-S", "-c", "from orchestration.cli.app import run; run()", "lineage"]
-    environment = {"PYTHONPATH": str(tmp_path / "packages"), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    done = subprocess.run(call, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = submitted(tmp_path, "-S", PYTHONPATH=str(tmp_path / "packages"))
     assert done.returncode == 0, done.stderr
     assert "gold.fact_episode" in done.stdout
+
+
+@pytest.mark.engine
+def test_a_driver_on_the_cluster_is_told_its_variables_in_a_file(tmp_path: Path) -> None:
+    """Whatever is in them."""
+    name = "a'file\" $HOME.yml"
+    (tmp_path / "told.json").write_text(json.dumps({"AQI_PROFILE": name}), encoding="utf-8")
+    (tmp_path / name).write_text("nonsense: 1", encoding="utf-8")
+    done = submitted(tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 2
+    assert f"{name}: unknown key 'nonsense'" in done.stderr
+
+
+def submitted(folder: Path, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`aqi lineage` as in an application master whose working directory is ``folder``."""
+    call = [sys.executable, *flags, str(ROOT / "scripts" / "submitted.py"), "lineage"]
+    environment |= {"HOME": str(folder), "PATH": os.environ["PATH"]}
+    return subprocess.run(call, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=200)
 
 
 def test_files_of_a_folder(tmp_path: Path) -> None:

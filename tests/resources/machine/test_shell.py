@@ -121,3 +121,19 @@ def test_a_process_that_others_started_is_tidied_in_place(monkeypatch: pytest.Mo
     assert "SPARK_REMOTE" not in os.environ
     assert "SPARK_REMOTE" in os.environ[LEFT_OUT]
     monkeypatch.delenv(LEFT_OUT)
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_file_is_never_a_standard_stream_that_is_closed(tmp_path: Path, closed: str) -> None:
+    """What is printed then, by this process or by one that it starts, would stand in the file."""
+    file = tmp_path / "table"
+    program = (
+        "import subprocess, sys\nfrom resources.machine.shell import begin\nbegin()\n"
+        f"with open({str(file)!r}, 'w') as table:\n"
+        "    print('out')\n    print('err', file=sys.stderr)\n"
+        "    subprocess.run(['sh', '-c', 'echo child; echo err >&2'])\n"
+        "    assert table.fileno() > 2\n"
+    )
+    call = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-c", program]
+    assert subprocess.run(call, env=SANE, capture_output=True, timeout=60, check=False).returncode == 0
+    assert file.read_text() == ""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.core.errors import EnvironmentError_, RunError
+from orchestration.reports.network import prefect_found
 from resources.prefect import home as module
 from resources.prefect import server as server_module
 from resources.prefect.home import (
@@ -21,6 +22,7 @@ from resources.prefect.home import (
     how_to_look,
     is_ready,
     migrating,
+    of_other_versions,
     own_home,
     prefect_version,
     revisions,
@@ -227,3 +229,12 @@ def test_an_api_that_is_named_no_more(monkeypatch: pytest.MonkeyPatch, folder: P
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:10/api"}):
         assert configured_api_url() == "http://127.0.0.1:10/api"
     refresh_global_settings_context()
+
+
+def test_databases_of_other_versions_are_found(folder: Path, tmp_path: Path) -> None:
+    assert of_other_versions() == []
+    database(folder, revisions()[1])
+    database(tmp_path / "aqi" / "prefect-3.1.0", "b")
+    (tmp_path / "aqi" / "prefect-3.0.0").mkdir()  # without one
+    assert of_other_versions() == [tmp_path / "aqi" / "prefect-3.1.0"]
+    assert str(tmp_path / "aqi" / "prefect-3.1.0") in prefect_found()

@@ -47,7 +47,7 @@ class Server:
         if path == "/deployments/d":
             return {"name": "aqi-backfill"}
         assert path == "/flow_run_states/?flow_run_id=run-1"
-        return [{"name": WAITS_FOR_OTHERS, "timestamp": self.since.isoformat()}]
+        return [{"name": WAITS_FOR_OTHERS, "type": "SCHEDULED", "timestamp": self.since.isoformat()}]
 
 
 def freed(server: Any, restarted: Restarted | None = None) -> str:
@@ -110,3 +110,19 @@ def test_where_leases_are() -> None:
     assert told_of_leases(ON_DISK) == f"kept by {ON_DISK}"
     nothing: Any = Settings({"server": {}})
     assert told_of_leases(lease_storage(nothing)) == "the server does not tell where it keeps them"
+
+
+def test_a_run_that_is_tried_again_waits_from_then() -> None:
+    def state(minutes: int, kind: str, name: str) -> dict[str, str]:
+        return {"timestamp": (NOW - timedelta(minutes=minutes)).isoformat(), "type": kind, "name": name}
+
+    waits, begun = ("SCHEDULED", WAITS_FOR_OTHERS), ("RUNNING", "Running")
+    states = [state(90, *waits), state(80, *waits), state(70, *begun), state(65, "CRASHED", "Crashed")]
+    states += [state(20, "SCHEDULED", "Scheduled"), state(10, *waits), state(5, *waits)]
+    server: Any = Server(WAITS_FOR_OTHERS, 60)
+    ask = server.ask
+    server.ask = lambda method, path, body=None: states if "states" in path else ask(method, path, body)
+    assert freed(server) == ""
+    server.state["timestamp"] = states[0]["timestamp"]
+    states[:] = states[:2]
+    assert freed(server) == "CANCELLED"

@@ -16,6 +16,7 @@ from resources.open_meteo.hosts import CUSTOMER_URL
 from resources.settings.load import Settings
 from resources.settings.secret import fields_within, kind_at, may_hold_secrets, ways
 from resources.settings.section import Section
+from resources.settings.seen_by_all import where_seen
 from tests.support.given_settings import given, refusal, refused
 
 SECRET = "s3cret-of-the-provider"
@@ -148,12 +149,54 @@ def test_what_spark_is_told() -> None:
     assert "'spark.b': '1'" in repr(settings)
 
 
-@pytest.mark.parametrize("name", ["spark.driver.extraJavaOptions", "spark.rpc.x.secret"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("spark.driver.extraJavaOptions", "spark.executor.defaultJavaOptions", "spark.yarn.am.extraJavaOptions"),
+        *("spark.rpc.x.secret", "spark.authenticate.secrets", "spark.network.token", "spark.ssl.x.token"),
+        *("spark.port.secret", "spark.my.token.port"),
+    ],
+)
 def test_what_stands_on_a_command_line_has_no_secret(name: str) -> None:
     message, _ = refusal({"spark": {"conf": {name: f"-Dhttp.proxyPassword={PASSWORD}"}}})
     assert name in message
     assert "command line" in message
     assert PASSWORD not in message
+
+
+@pytest.mark.parametrize("name", ["spark.executorEnv.DB_PASSWORD", "spark.yarn.appMasterEnv.MY_TOKEN"])
+def test_what_stands_in_the_variables_of_a_container_has_no_secret(name: str) -> None:
+    message, _ = refusal({"spark": {"master": "yarn", "conf": {name: PASSWORD}}})
+    assert name in message
+    assert "beside that container's log" in message
+    assert PASSWORD not in message
+    given({"spark": {"conf": {name: PASSWORD}}})  # there is no container
+    given({"spark": {"master": "yarn", "conf": {name.rpartition(".")[0] + ".TZ": "UTC"}}})
+
+
+@pytest.mark.spark
+def test_what_spark_puts_on_command_lines_is_known(spark: Any) -> None:
+    """By Spark's own word of what executors are given so, for all of its settings and for made-up ones."""
+    jvm = spark._jvm
+    its_own = jvm.java.lang.Class.forName("org.apache.spark.internal.config.ConfigEntry$").getField("MODULE$").get(None)
+    entries = its_own.knownConfigs().keySet()
+    made = [
+        f"spark.{part}{end}"
+        for part in ("auth", "authenticate", "rpc", "network", "ssl", "ssl.rpc", "port", "x", "hadoop.fs.s3a")
+        for end in ("", "x", ".x", ".secret", ".keyPassword", ".token", ".port", ".portx", ".Passwords")
+    ]
+    names = {*map(str, entries), *made, "x.port"}
+    assert len(names) > 500
+    told = jvm.org.apache.spark.SparkConf.isExecutorStartupConf
+    wrong = [
+        name
+        for name in sorted(names)
+        if told(name) and not where_seen(name, on_yarn=True) and not name.endswith(".file")
+    ]
+    assert wrong == []
+    assert [name for name in sorted(names) if where_seen(name, on_yarn=False) and not told(name)] == [
+        name for name in sorted(names) if name.endswith("JavaOptions")
+    ]
 
 
 def test_a_key_that_is_called_as_secrets_are_has_a_type_that_hides_it() -> None:

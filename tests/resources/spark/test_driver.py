@@ -13,6 +13,7 @@ from orchestration.core.errors import EnvironmentError_
 from orchestration.engine.session import own_engine
 from orchestration.project import load
 from resources.delta.warehouse import Warehouse
+from resources.spark import java as java_module
 from resources.spark.driver import SparkDriver, spark_conf
 from resources.spark.java import check_java
 from tests.support.given_settings import given
@@ -29,6 +30,24 @@ def test_each_java_is_asked_its_own_version(tmp_path: Path, monkeypatch: pytest.
         check_java()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java-17.0.1"))
     assert check_java() == "17.0.1"
+
+
+def test_a_java_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the right to, of another machine, or that never answers."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setattr(java_module, "VERSION_SECONDS", 0.2)
+    for text, mode, why in (
+        ("#!/bin/sh\n", 0o644, "Permission denied"),
+        ("\x7fELF", 0o755, "Exec format error"),
+        ("#!/bin/sh\nexec sleep 60\n", 0o755, "nothing within 0.2 s"),
+    ):
+        java.write_text(text)
+        java.chmod(mode)
+        java_module._version_text.cache_clear()
+        with pytest.raises(EnvironmentError_, match=rf"/bin/java says no version of Java \(but {why}"):
+            check_java()
 
 
 def test_instants_are_written_as_microseconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,3 +89,36 @@ def test_broken_off_while_it_waits_and_before_there_is_an_application(cluster: C
     until(lambda: cluster.killed)
     wait.end()
     assert wait.refused is None
+
+
+@pytest.mark.parametrize(("state", "containers"), [("ACCEPTED", 0), ("ACCEPTED", 1), ("RUNNING", 1)])
+def test_what_was_cancelled_is_not_left_behind_by_who_ends_at_once(
+    cluster: Cluster, state: str, containers: int
+) -> None:
+    wait = QueueWait(cluster, "aqi-run-1", "default", 60, lambda _: None, poll_seconds=60)
+    wait.start()
+    cluster.state, cluster.containers = state, containers
+    wait.cancel()
+    wait.end()
+    assert cluster.killed == ["app_1"]
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_what_has_executors_or_was_not_cancelled_is_sparks_to_end(cluster: Cluster, cancelled: bool) -> None:
+    wait = QueueWait(cluster, "aqi-run-1", "default", 60, lambda _: None, poll_seconds=60)
+    wait.start()
+    cluster.state, cluster.containers = "RUNNING", 2 if cancelled else 1
+    if cancelled:
+        wait.cancel()
+    wait.end()
+    assert cluster.killed == []
+
+
+def test_a_resource_manager_that_is_away_is_told_of_at_the_end(cluster: Cluster) -> None:
+    told: list[str] = []
+    wait = QueueWait(cluster, "aqi-run-1", "default", 60, told.append, poll_seconds=60)
+    wait.start()
+    cluster.away = True
+    wait.cancel()
+    wait.end()
+    assert told == ["away"]

@@ -137,3 +137,7 @@ def test_a_process_worker_runs_what_is_deployed(operator: MakeOperator) -> None:
     state = one.server.call("GET", f"/flow_runs/{run['id']}")["state"]
     assert state["type"] == "FAILED", done.stdout + done.stderr
     assert "end_date (2024-01-01) lies before start_date (2024-02-01)" in state["message"]
+    assert one.server.call("GET", f"/flow_runs/{run['id']}")["name"] == "all tables · 2024-02-01..2024-01-01 · monthly"
+    assert "Traceback" not in done.stdout + done.stderr, (
+        "what went wrong is said, and not how Prefect's code came there"
+    )

@@ -44,7 +44,7 @@ def profile(prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.M
 def state_of(**parameters: Any) -> Any:
     from orchestration.service import flows
 
-    return flows.materialize("gold.dim_time", **parameters, return_state=True)  # type: ignore[call-overload]
+    return flows.materialize(**{"selection": "gold.dim_time", **parameters}, return_state=True)  # type: ignore[call-overload]
 
 
 def test_an_hourly_run_waits_and_is_cancelled_by_the_name_of_the_other(profile: str) -> None:
@@ -56,7 +56,7 @@ def test_an_hourly_run_waits_and_is_cancelled_by_the_name_of_the_other(profile: 
 
 
 def test_a_run_that_somebody_asked_for_is_cancelled_too(profile: str) -> None:
-    state = state_of(partitions="2025-08-19", profile=profile)
+    state = state_of(selection="*", partitions="2025-08-19", profile=profile)
     assert state.type.value == "CANCELLED"  # that is no failure; who asked reads the message
     assert state.message.startswith("refused: in use by run the-backfill (process ")
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -147,3 +150,33 @@ def test_a_run_goes_on_through_a_restart_and_one_that_never_began_loses_its_slot
     assert other.state(lost)["type"] == "CRASHED"
     assert "aqi watch freed its slot" in other.state(lost)["message"]
     assert other.taken == 0
+
+
+@pytest.mark.slow
+def test_a_run_that_went_with_its_machine_loses_its_slot_after_a_restart(
+    operator: MakeOperator, prefect_server: PrefectServer
+) -> None:
+    """It has begun, and the server is started again before its heartbeats have been missing for long enough.
+
+    The heartbeat is made up: 280 seconds old.
+    """
+    lost = Deployed(operator("went"))
+    assert lost.operator.process("--all").returncode == 0
+    run = lost.run()
+    lost.bring(run, "RUNNING")
+    tags = ("aqi", "aqi-environment:went")
+    beat = {
+        "id": str(uuid4()),
+        "occurred": (datetime.now(UTC) - timedelta(seconds=280)).isoformat(),
+        "event": "prefect.flow-run.heartbeat",
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+        "related": [{"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"} for tag in tags],
+    }
+    lost.server.call("POST", "/events", [beat])
+    time.sleep(5)  # it is written down meanwhile
+    assert (lost.state(run)["type"], lost.taken) == ("RUNNING", 1)
+    prefect_server.stop()
+    prefect_server.start()
+    wait_until(lambda: lost.state(run)["type"] == "CRASHED", 120, lambda: lost.state(run))
+    assert lost.state(run)["message"] == "no heartbeat for 300 seconds: the process of the run is gone"
+    assert lost.taken == 0

@@ -180,7 +180,9 @@ def test_a_refused_message_holds_no_other_up(place: Place) -> None:
 def test_messages_that_are_refused_silence_no_channel(place: Place) -> None:
     """More of them than are tried again; after some looks a short one comes for each, and nothing where none may."""
     place.hook.refused = "poison"
-    lags = [Lag(f"gold.{name}", "hue", None, None, 3.0) for name in ("poison_a", "poison_b", "poison_c", "d")]
+    names = ("poison_a", "poison_b", "poison_c", "d")  # each for a reason of its own
+    until = datetime(2025, 8, 20, 2, tzinfo=UTC)
+    lags = [Lag(f"gold.{name}", "hue", until - timedelta(hours=at), 4.0 + at, 3.0) for at, name in enumerate(names)]
     titles = [f"{lag.asset} lies further behind than it may" for lag in lags]
     place.lags = lags[:3]
     place.run(states().Failed(message="poison"))

@@ -14,14 +14,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 KEPT = Path(__file__).with_name("d35dc26.tar.gz")
+KEPT_BEFORE_LOCAL_TIME = Path(__file__).with_name("f94dd64.tar.gz")
 RANGE = "2025-08-08..2025-08-21"
 NOW = "2026-01-01T00:00:00Z"
 FOLDERS = ("assets", "orchestration", "resources", "config", "scripts")
 
 
-def unpack(folder: Path) -> Path:
-    """The kept warehouse, in a folder of its own."""
-    with tarfile.open(KEPT) as archive:
+def unpack(folder: Path, kept: Path = KEPT) -> Path:
+    """A kept warehouse, in a folder of its own."""
+    with tarfile.open(kept) as archive:
         archive.extractall(folder, filter="data")
     return folder
 

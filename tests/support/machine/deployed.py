@@ -21,7 +21,7 @@ from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.core.partitions.mappings import AllPartitions, Identity, PartitionMapping, RunWindow
 from orchestration.core.partitions.scheme import DailyByLocation
 from orchestration.core.state import shapes
-from orchestration.core.state.equivalence import Equivalences
+from orchestration.core.state.equivalence import Equivalences, Lines
 from orchestration.core.state.provenance import PartitionRecord, Question, Shape
 from orchestration.core.state.table_state import TableState
 
@@ -289,7 +289,7 @@ class Known:
     def __init__(self, code: Code) -> None:
         self._code = code
         lines = {
-            asset: [{f"2:{LAKE[asset].name}{number}" for number in group} for group in groups]
+            asset: Lines(tuple(frozenset(f"2:{LAKE[asset].name}{number}" for number in group) for group in groups))
             for asset, groups in code.lines.items()
         }
         self._equivalences = Equivalences(lines)

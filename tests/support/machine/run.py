@@ -372,7 +372,7 @@ class Run:
         """Nothing is made that the shadow calls fresh, unless it is forced, and nothing of towns that left."""
         for key in needed:
             assert self.code.is_configured(key.location), f"{step.asset} {key} is made and not configured"
-            forced = step.force and key in step.partitions
+            forced = key in step.forced
             if not forced and is_fresh(step.asset, key, tables, self.code, self.current.now):
                 raise AssertionError(f"{step.asset} {key} is fresh and made again")
 
@@ -381,7 +381,7 @@ class Run:
         table = tables[step.asset]
         for key in needed - step.stored:
             making = table.makings.get(key)
-            if making is None or key in table.doubted or (step.force and key in step.partitions):
+            if making is None or key in table.doubted or key in step.forced:
                 continue
             moved = isinstance(self.request, Refetch) and has_moved(key, making, self.code)
             assert moved or making.begun != hours_begun(key, self.current.now), f"{key} is recorded, and fetched again"

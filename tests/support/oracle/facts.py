@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.support.oracle.bronze_and_silver import quarantine, silver
 from tests.support.oracle.identifiers import daily_record_id, date_key, episode_id, record_id
@@ -11,12 +12,14 @@ from tests.support.oracle.names import (
     CITY_DAILY,
     COLUMNS,
     CONCENTRATIONS,
+    DAY,
     EPISODE,
     FACT_HOURLY,
     HOUR,
     QUARANTINE,
     SILVER,
     TIE_ORDER,
+    TIMEZONES,
     Row,
 )
 
@@ -33,8 +36,8 @@ def dominant_pollutant(row: Mapping[str, Any]) -> str | None:
     return best
 
 
-def fact_hourly(silver_rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """gold.fact_air_quality_hourly of silver rows."""
+def fact_hourly(silver_rows: Iterable[Mapping[str, Any]], timezones: Mapping[str, str] = TIMEZONES) -> list[Row]:
+    """gold.fact_air_quality_hourly of silver rows; timezones: by location, whose local time is None without one."""
     out = []
     for row in silver_rows:
         present = 0
@@ -46,6 +49,12 @@ def fact_hourly(silver_rows: Iterable[Mapping[str, Any]]) -> list[Row]:
             fact[column] = row[column]
         fact["dominant_pollutant"] = dominant_pollutant(row)
         fact["data_completeness"] = 100.0 * present / len(CONCENTRATIONS)
+        fact["concentrations_measured"] = present
+        zone = timezones.get(row["location_key"])
+        local = None if zone is None else row["ts_utc"].astimezone(ZoneInfo(zone))
+        fact["ts_local"] = None if local is None else local.isoformat(timespec="seconds")
+        fact["date_local"] = None if local is None else local.date()
+        fact["hour_local"] = None if local is None else local.hour
         out.append(fact)
     return sorted(out, key=lambda row: (row["location_key"], row["ts_utc"]))
 
@@ -107,6 +116,7 @@ def city_daily(hourly: Iterable[Mapping[str, Any]]) -> list[Row]:
                 **{f"hours_in_cat_{name}": count for name, count in counts.items()},
                 "hours_measured": measured,
                 "data_completeness": 100.0 * measured / 24,
+                "has_last_hour": any(row["ts_utc"].astimezone(UTC).hour == 23 for row in days[location_key, day]),
             }
         )
     return out
@@ -138,13 +148,23 @@ def episodes(hourly: Iterable[Mapping[str, Any]], threshold: int = 151, min_hour
                 run.append(row_or_none)
             else:
                 if run and len(run) >= min_hours:
-                    out.append(_episode(location_key, run, rule_code(threshold, min_hours)))
+                    out.append(_episode(location_key, run, hours, rule_code(threshold, min_hours)))
                 run = []
             ts += HOUR
     return out
 
 
-def _episode(location_key: str, run: list[Mapping[str, Any]], code: str) -> Row:
+def _episode(
+    location_key: str, run: list[Mapping[str, Any]], hours: Mapping[datetime, Mapping[str, Any]], code: str
+) -> Row:
+    """hours: all rows of the location. Open: from the hour after the run to midnight there is no row."""
+    after = run[-1]["ts_utc"].astimezone(UTC) + HOUR
+    midnight = datetime(after.year, after.month, after.day, tzinfo=UTC) + DAY
+    is_open, ts = True, after
+    while ts < midnight:
+        if ts in hours:
+            is_open = False
+        ts += HOUR
     peak = run[0]
     for row in run:
         if row["aqi"] > peak["aqi"]:
@@ -161,6 +181,8 @@ def _episode(location_key: str, run: list[Mapping[str, Any]], code: str) -> Row:
         "hours_flagged": len(run),
         "dominant_pollutant": dominant_pollutant(peak),
         "rule_code": code,
+        "end_exclusive_ts_utc": after,
+        "is_open": is_open,
     }
 
 

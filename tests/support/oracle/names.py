@@ -63,6 +63,8 @@ POLLUTANTS: tuple[tuple[str, str, str, str | None], ...] = (
 """Code, name, unit, averaging time of the US AQI."""
 TIE_ORDER = ("pm25", "pm10", "o3", "no2", "so2", "co")
 
+TIMEZONES: Mapping[str, str] = MappingProxyType(dict.fromkeys(("danang", "hanoi", "hcmc"), "Asia/Ho_Chi_Minh"))
+
 SILVER_BASE = ("location_key", "ts_utc", "date_utc", "latitude", "longitude", *INDEXES, *CONCENTRATIONS)
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -91,6 +93,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "time_key",
             "dominant_pollutant",
             "data_completeness",
+            "concentrations_measured",
+            "ts_local",
+            "date_local",
+            "hour_local",
         ),
         CITY_DAILY: (
             "daily_record_id",
@@ -107,6 +113,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "hours_in_cat_hazardous",
             "hours_measured",
             "data_completeness",
+            "has_last_hour",
         ),
         EPISODE: (
             "episode_id",
@@ -119,6 +126,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "hours_flagged",
             "dominant_pollutant",
             "rule_code",
+            "end_exclusive_ts_utc",
+            "is_open",
         ),
     }
 )

@@ -1,0 +1,139 @@
+"""Tables that lie behind: which of them for one reason, and what people are told of them.
+
+What is made from a table covers what that covered. So tables that stopped at the same instant at the same location
+stopped for one reason: nothing new came, or a run has not made what is upstream of all of them. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from orchestration.core.alerts.incident_words import COMMANDS, PLACES, Lag, day_and_time
+from orchestration.core.calendar import HOURS_A_DAY, day_of
+from orchestration.core.partitions.hulls import hulls
+from orchestration.core.partitions.keys import Days, PartitionSet
+
+PREFIX = "freshness:"
+"""Keys of incidents begin with it; the rest is the first of the tables that it began with."""
+Stop = tuple[str, datetime | None]
+"""A location, and the instant up to which a table covers what happened there."""
+
+
+def by_reason(missed: Iterable[Lag], known: Mapping[str, Sequence[str]]) -> dict[str, list[Lag]]:
+    """Lags, by the key of the incident that they belong to, in order of tables and locations.
+
+    known: by key of an open incident its tables, which stay with it. Another table joins the incident of one that
+    stopped where it did, or begins one, with all that stopped there.
+    """
+    lags: dict[str, list[Lag]] = {}
+    for lag in sorted(missed, key=lambda lag: (lag.asset, lag.location)):
+        lags.setdefault(lag.asset, []).append(lag)
+    key_of = {asset: key for key in sorted(known) for asset in known[key]}
+    for tables in _together({asset: {(lag.location, lag.covered_until) for lag in of} for asset, of in lags.items()}):
+        keys = sorted(key_of[asset] for asset in tables if asset in key_of)
+        for asset in tables:
+            key_of.setdefault(asset, keys[0] if keys else f"{PREFIX}{tables[0]}")
+    found: dict[str, list[Lag]] = {}
+    for asset, of in lags.items():
+        found.setdefault(key_of[asset], []).extend(of)
+    return found
+
+
+def _together(stops: Mapping[str, set[Stop]]) -> list[list[str]]:
+    """Tables that share a stop, directly or by way of others; each in order."""
+    groups: list[tuple[list[str], set[Stop]]] = []
+    for asset in sorted(stops):
+        joined = [group for group in groups if group[1] & stops[asset]]
+        groups = [group for group in groups if group not in joined]
+        tables = sorted([asset, *(table for group in joined for table in group[0])])
+        groups.append((tables, stops[asset].union(*(group[1] for group in joined))))
+    return [tables for tables, _ in groups]
+
+
+def lies_behind(tables: Sequence[str]) -> str:
+    """The title of an incident."""
+    which = _and(tables)
+    return (
+        f"{which} lies further behind than it may" if len(tables) == 1 else f"{which} lie further behind than they may"
+    )
+
+
+def is_up_to_date(tables: Sequence[str]) -> str:
+    """The title of its end."""
+    return f"{_and(tables)} {'is' if len(tables) == 1 else 'are'} up to date again"
+
+
+def look_at(tables: Sequence[str]) -> str:
+    """``Look: aqi status 'gold.a or gold.b'``."""
+    return f"Look: aqi status {shlex.quote(' or '.join(tables))}"
+
+
+def about_lags(missed: Sequence[Lag], catch_up: str, new: Container[str] = (), catch_up_days: float = math.inf) -> str:
+    """Where tables lie behind; catch_up: the command that makes what is missing, if there is one; so many days back.
+
+    new: locations that come first.
+    """
+    tables = sorted({lag.asset for lag in missed})
+    far = [lag for lag in missed if lag.lag_hours is not None and lag.lag_hours > catch_up_days * HOURS_A_DAY]
+    commands = [catch_up] if catch_up and len(far) < len(missed) else []
+    select = " or ".join(f"+{asset}" for asset in sorted({lag.asset for lag in far}))
+    commands += [
+        shlex.join(
+            [
+                *("aqi", "backfill", "--start-date", hull.first.isoformat(), "--end-date", hull.last.isoformat()),
+                *("--select", select, "--locations", ",".join(hull.locations)),
+            ]
+        )
+        for hull in hulls(PartitionSet.union_of(_behind_days(lag) for lag in far))
+    ]
+    stops: dict[Stop, list[Lag]] = {}
+    for lag in sorted(missed, key=lambda lag: (lag.location not in new, lag.location)):
+        stops.setdefault((lag.location, lag.covered_until), []).append(lag)
+    named = list(stops.values())[:PLACES]
+    lines = [
+        *(f"{_where(of, tables)}: {_behind(of)}" for of in named),
+        *([f"and {len(stops) - PLACES} places more"] if len(stops) > PLACES else []),
+        look_at(tables),
+        *(f"Go on: {command}" for command in commands[:COMMANDS]),
+        *(["and more commands, for other locations: see aqi status"] if len(commands) > COMMANDS else []),
+    ]
+    return "\n".join(lines)
+
+
+def _where(of: Sequence[Lag], tables: Sequence[str]) -> str:
+    """The location; with the tables, where they are not all."""
+    at = [lag.asset for lag in of]
+    return of[0].location if at == list(tables) else f"{of[0].location} ({', '.join(at)})"
+
+
+def _behind(of: Sequence[Lag]) -> str:
+    """How far, of tables that stopped at one instant at one location; and what each may."""
+    first, targets = of[0], dict[float, list[str]]()
+    for lag in of:
+        if lag.target_hours is not None:
+            targets.setdefault(lag.target_hours, []).append(lag.asset)
+    allowed = [
+        f"{hours:g} h" if len(targets) == 1 else f"{hours:g} h ({', '.join(assets)})"
+        for hours, assets in sorted(targets.items())
+    ]
+    may = f", {' and '.join(allowed)} are allowed" if allowed else ""
+    if first.covered_until is None or first.lag_hours is None:
+        return f"nothing is there{may}"
+    return f"covered until {day_and_time(first.covered_until)}, {first.lag_hours:.1f} h behind{may}"
+
+
+def _behind_days(lag: Lag) -> PartitionSet:
+    """The days that a location lies behind, today with them."""
+    if lag.covered_until is None or lag.lag_hours is None:
+        return PartitionSet.empty()
+    now = lag.covered_until + timedelta(hours=lag.lag_hours)
+    return PartitionSet.of(Days.of(day_of(lag.covered_until), day_of(now)), [lag.location])
+
+
+def _and(tables: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *others, last = tables
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,197 @@
+"""What became of one run: when it ran, how it ended, its steps, why partitions failed, where its logs are.
+
+From the journal of runs, the history of steps and its profile: what one of them lacks the others tell all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from orchestration.core.errors import UsageError
+from orchestration.core.json_value import JsonValue
+from orchestration.core.runs.journal import RunEntry, RunState
+from orchestration.core.runs.profile import Profile
+from orchestration.engine.exclusive import log_folder
+from orchestration.engine.workspace import Workspace
+from orchestration.reports.fitting import Column, Kind, print_table
+from orchestration.reports.run_profile import LAST, known_profiles, print_profile, run_as_json
+from resources.delta.step_history import StepHistory, StepRow
+from resources.storage.journal import KEPT, Journal
+from resources.storage.run_profiles import RunProfiles
+
+STYLE_OF_RUN = {
+    RunState.COMPLETED: "green",
+    RunState.FAILED: "red",
+    RunState.INTERRUPTED: "yellow",
+    RunState.RUNNING: "cyan",
+}
+KILLED = "did not end: it was killed, or its machine went down"
+REASONS = 20
+"""So many reasons are shown; as JSON there are all."""
+
+
+@dataclass(frozen=True)
+class RunTold:
+    """One run. entry: of the journal. steps: of the history. profile: None where there is none.
+
+    logs: files on this machine. notes: what could not be read. ended: False where its process is gone without a word.
+    """
+
+    entry: RunEntry
+    steps: tuple[StepRow, ...]
+    profile: Profile | None
+    logs: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+    killed: bool = False
+
+    def to_json(self) -> dict[str, JsonValue]:
+        entry = self.entry
+        return {
+            **run_as_json(entry, self.profile is not None),
+            "killed": self.killed,
+            "host": entry.host,
+            "pid": entry.pid,
+            "made_with": dict(entry.made_with),
+            "steps": [step.to_json() for step in self.steps],
+            "planned": {asset: str(attempt.planned) for asset, attempt in entry.attempts.items()},
+            "problems": [
+                {
+                    "asset": asset,
+                    "outcome": str(problem.outcome),
+                    "partitions": problem.partitions.to_json(),
+                    "message": problem.message,
+                }
+                for asset, attempt in entry.attempts.items()
+                for problem in attempt.problems
+            ],
+            "logs": [str(path) for path in self.logs],
+            "profile": None if self.profile is None else self.profile.to_json(),
+        }
+
+
+def read_run(workspace: Workspace, name: str) -> RunTold:
+    """A run that is named by its id, the beginning of it, or ``last``. Raises UsageError for one that is not known."""
+    entries = {entry.run_id: entry for entry in Journal(workspace.warehouse.uri).entries(KEPT)}
+    entry = entries[_named(name, sorted(entries))]
+    steps, notes = _steps(workspace, entry)
+    profile = None
+    if entry.run_id in known_profiles(workspace):
+        try:
+            profile = RunProfiles(workspace.warehouse.uri).read(entry.run_id)
+        except (OSError, ValueError) as error:
+            notes = (*notes, f"the profile of {entry.run_id} cannot be read ({error})")
+    return RunTold(entry, steps, profile, logs_of(entry.run_id), notes, _was_killed(entry))
+
+
+def _named(name: str, known: Sequence[str]) -> str:
+    """The one of ``known`` that is meant; they are sorted, the oldest first. Raises UsageError."""
+    found = known[-1:] if name == LAST else [name] if name in known else [one for one in known if one.startswith(name)]
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")
+    if not found:
+        near = get_close_matches(name, known, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else "`aqi runs` lists those that are known."
+        raise UsageError(f"no run {name!r} is known", remedy)
+    return found[0]
+
+
+def _steps(workspace: Workspace, entry: RunEntry) -> tuple[tuple[StepRow, ...], tuple[str, ...]]:
+    """The steps of a run, and why there are none where they cannot be read."""
+    from datetime import datetime
+
+    history = StepHistory(workspace.warehouse.uri)
+    try:
+        rows = history.rows(since=datetime.fromisoformat(entry.started_at))
+    except OSError as error:
+        return (), (f"the history of steps cannot be read ({error})",)
+    return tuple(row for row in rows if row.run_id == entry.run_id), ()
+
+
+def _was_killed(entry: RunEntry) -> bool:
+    """Whether it says that it is running, and its process, on this machine, is gone."""
+    if entry.state is not RunState.RUNNING or entry.host != socket.gethostname():
+        return False
+    try:
+        os.kill(entry.pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's
+        return False
+    return False
+
+
+def logs_of(run_id: str) -> tuple[Path, ...]:
+    """The log files of a run on this machine that have anything in them."""
+    try:
+        return tuple(sorted(path for path in log_folder().glob(f"{run_id}-*.log") if path.stat().st_size))
+    except OSError:
+        return ()
+
+
+def print_run(console: Console, told: RunTold) -> None:
+    """What it was, its steps, its reasons, its logs, and where its time went."""
+    entry = told.entry
+    state = KILLED if told.killed else str(entry.state)
+    console.print(f"Run {entry.run_id} [{STYLE_OF_RUN[entry.state]}]{state}[/]", highlight=False)
+    ended = f", ended {entry.ended_at} after {entry.seconds:.1f} s" if entry.ended_at else ""
+    facts = [("what", entry.title), ("when", f"began {entry.started_at}{ended}")]
+    facts += [("where", f"process {entry.pid} on {entry.host}"), ("engine", entry.made_with.get("engine", ""))]
+    facts += [("flow run", entry.flow_run_id)]
+    for name, value in facts:
+        if value:
+            console.print(f"  {name:8}  {escape(value)}", highlight=False, soft_wrap=True)
+    _print_steps(console, told)
+    _print_reasons(console, entry)
+    console.print()
+    for path in told.logs:
+        console.print(f"log: {escape(str(path))}", highlight=False, soft_wrap=True)
+    if not told.logs:
+        here = entry.host == socket.gethostname()
+        where = f"in {log_folder()}" if here else f"on this machine; the run was on {entry.host}"
+        console.print(f"No log of it is {escape(where)}.", highlight=False, soft_wrap=True)
+    if told.profile is not None:
+        console.print()
+        print_profile(console, told.profile)
+
+
+def _print_steps(console: Console, told: RunTold) -> None:
+    names = ("written", "unchanged", "failed", "skipped", "rows")
+    columns = [Column("step", Kind.KEY), Column("state", Kind.KEY)]
+    columns += [Column(name, Kind.NUMBER) for name in (*names, "seconds")]
+    rows = [
+        [
+            step.step,
+            step.state,
+            *(str(getattr(step, name if name == "rows" else f"partitions_{name}") or "") for name in names),
+            f"{step.seconds:.1f}",
+        ]
+        for step in told.steps
+    ]
+    if not rows:
+        columns = [Column("asset", Kind.KEY), Column("set out to make")]
+        rows = [[asset, str(attempt.planned)] for asset, attempt in told.entry.attempts.items()]
+    if rows:
+        console.print()
+        print_table(console, columns, rows)
+
+
+def _print_reasons(console: Console, entry: RunEntry) -> None:
+    """Each message once, with the assets and partitions that it is of."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for asset, attempt in entry.attempts.items():
+        for problem in attempt.problems:
+            found.setdefault((str(problem.outcome), problem.message), []).append(f"{asset} {problem.partitions}")
+    if found:
+        console.print()
+    for (outcome, message), where in list(found.items())[:REASONS]:
+        console.print(f"[red]{outcome}[/red] {'; '.join(where)}: {escape(message)}", highlight=False, soft_wrap=True)
+    if len(found) > REASONS:
+        console.print(f"and {len(found) - REASONS} more reasons (--json has all)")

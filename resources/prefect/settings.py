@@ -1,0 +1,72 @@
+"""Whether Prefect takes its settings as the environment and its files have them: it fails when it is imported."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from orchestration.core.errors import EnvironmentError_
+
+OURS = "PREFECT_"
+ANY_TEXT = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
+"""Of these nothing can be wrong that is not told elsewhere."""
+OF_QUIET = ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW")
+"""Ours, see ``quiet``; asked only where others are set."""
+
+
+def check_settings() -> None:
+    """Raises EnvironmentError_ that names the variable, before any work. Imports Prefect only where some are set."""
+    if (url := os.environ.get("PREFECT_API_URL")) and not _is_address(url):
+        raise EnvironmentError_(
+            "PREFECT_API_URL is no address of a server",
+            "Set it to one like http://127.0.0.1:4200/api, or unset it to run without.",
+        )
+    names = {name for name in os.environ if name.upper().startswith(OURS)}
+    if not names - {*ANY_TEXT, *OF_QUIET}:
+        return
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    logging.getLogger("prefect.plugins").disabled = True  # it would tell the same, with a traceback
+    try:
+        from prefect.settings import Settings
+
+        Settings()
+    except (ValidationError, SettingsError) as error:
+        wrong = named_in(error, os.environ)
+        raise EnvironmentError_(
+            f"Prefect does not take {' and '.join(wrong) or 'its settings'} ({why(error)})",
+            f"Correct {'it' if len(wrong) == 1 else 'them'}, or unset {'it' if len(wrong) == 1 else 'them'}.",
+        ) from None
+
+
+def why(error: Exception) -> str:
+    """What is wrong with a setting, in a line and without its value."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        return str(error.errors(include_url=False, include_input=False)[0]["msg"])
+    return "it cannot be read as JSON"
+
+
+def named_in(error: Exception, environ: Mapping[str, str]) -> list[str]:
+    """The variables that an error of Prefect's settings is about, as far as it tells."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        fields = [str(one["loc"][-1]) for one in error.errors(include_url=False) if one["loc"]]
+    else:
+        fields = re.findall(r'field "(\w+)"', str(error))
+    ends = tuple(f"_{field.upper()}" for field in fields)
+    return sorted(name for name in environ if name.upper().startswith(OURS) and name.upper().endswith(ends))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,64 @@
+"""Where a warehouse may lie: a folder of this machine, or a URI. What looks like a URI and is none is refused: it would
+be a folder of that name, in whatever folder a command is called."""
+
+from __future__ import annotations
+
+import re
+
+NOT_ON_HDFS = " %#?"
+"""In a URI there: deltalake decodes, or encodes, some of its parts and not others."""
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)(.*)", re.DOTALL)
+_FOLDER, _CLUSTER = "file", "hdfs"
+
+
+def a_warehouse(text: str) -> str:
+    """The folder or URI that a setting names: of a folder as ``/data/air`` or ``file:///data/air``.
+
+    =========================  =====================================
+    ``air``, ``~/air``         the same
+    ``file:/data/air``         ``file:///data/air``
+    ``file://localhost/data``  ``file:///data``
+    ``HDFS://nn/air``          ``hdfs://nn/air``
+    ``hdfs:/air``              ValueError: ``hdfs:///air`` is meant
+    ``file://other/data``      ValueError: of another machine
+    ``htfs://nn/air``          ValueError: nothing here reads such
+    =========================  =====================================
+    """
+    if not text.strip() or any(sign in text for sign in "`\n\r"):
+        raise ValueError("must be a folder or a URI, without backticks and line breaks")
+    if (found := _URI.fullmatch(text)) is None:
+        return text
+    scheme, slashes, rest = found[1].lower(), found[2], found[3]
+    if scheme == _FOLDER:
+        return _a_file(slashes, rest)
+    if not slashes and scheme != _CLUSTER:
+        return text  # a folder with a colon in its name
+    if len(slashes) < 2:
+        raise ValueError(f"must have two slashes before a host, or three where none is named: {scheme}:///{rest}")
+    _check_scheme(scheme)
+    uri = f"{scheme}:{slashes}{rest}"
+    if scheme == _CLUSTER and (not uri.isascii() or any(sign in uri for sign in NOT_ON_HDFS)):
+        raise ValueError("must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others")
+    return uri
+
+
+def _a_file(slashes: str, rest: str) -> str:
+    if len(slashes) == 2:
+        host, slash, path = rest.partition("/")
+        if not slash or host != "localhost":
+            raise ValueError(f"must be a folder of this machine, as file:///{path or rest}; {host or rest!r} is a host")
+        return f"file:///{path}"
+    if not slashes:
+        raise ValueError(f"must be a whole path behind file:, as file:///data/{rest}")
+    return f"file:///{rest}"
+
+
+def _check_scheme(scheme: str) -> None:
+    if scheme == _CLUSTER:
+        return
+    from fsspec import get_filesystem_class
+
+    try:
+        get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"must be a folder or begin with hdfs://: nothing here reads {scheme}:// ({error})") from error
