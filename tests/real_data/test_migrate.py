@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.kept.added import lacks, of_then
 from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
 
 pytestmark = pytest.mark.engine
@@ -98,8 +99,11 @@ def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree, ser
     want = [
         {"hours_with_index" if name == "hours_measured" else name: value for name, value in row.items()} for row in then
     ]
-    assert rows(tree, DAILY) == want
-    assert all(state == {("fresh", ())} for state in tree.states().values())
+    assert of_then(rows(tree, DAILY), DAILY) == want
+    assert {row["has_last_hour"] for row in rows(tree, DAILY)} == {None}
+    others = {key: state for key, state in tree.states().items() if key != DAILY}
+    assert others == {key: {("fresh", lacks(key))} for key in others}
+    assert {state for state, _ in tree.states()[DAILY]} == {"fresh"}
     assert tree.json("plan", "--changed")["steps"] == []
     assert tree.json("migrate", DAILY)["renames"] == {}
     from deltalake import DeltaTable
@@ -112,7 +116,8 @@ def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree, ser
     assert "hours_measured" in [field.name for field in table.schema().fields]
     # A new run writes beside it.
     summary = tree.json("materialize", DAILY, "--partitions", "2025-08-08", "--force")
-    assert summary["steps"][0]["unchanged"] == ["2025-08-08/danang", "2025-08-08/hanoi", "2025-08-08/hcmc"]
+    assert summary["steps"][0]["written"] == ["2025-08-08/danang", "2025-08-08/hanoi", "2025-08-08/hcmc"]
+    assert of_then(rows(tree, DAILY), DAILY) == want
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from orchestration.engine.wipe import run_wipes
 from resources.delta.pending import Pending
 from resources.simulator.server import Simulator
 from tests.support import oracle
+from tests.support.kept.added import columns_of_then
 from tests.support.kept.trees import RANGE, all_of_then, commits, unpack
 from tests.support.small_lake import DATED, Lake
 
@@ -63,7 +64,12 @@ def under_the_new_key(lake: Lake) -> dict[str, Any]:
     silver = oracle.silver(bronze)
     hourly = oracle.fact_hourly(silver)
     made = (bronze, silver, oracle.quarantine(bronze), hourly, oracle.city_daily(hourly), oracle.episodes(hourly))
-    return {key: oracle.canonical(rows, oracle.COLUMNS[key]) for key, rows in zip(DATED, made, strict=True)}
+    return {key: oracle.canonical(rows, columns_of_then(key)) for key, rows in zip(DATED, made, strict=True)}
+
+
+def tables(lake: Lake) -> dict[str, Any]:
+    """All dated tables, in the columns of then."""
+    return {key: oracle.canonical(lake.rows(key), columns_of_then(key)) for key in DATED}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_a_location_is_renamed(lake: Lake, first: str) -> None:
     done = rename(lake)
     assert done.still_named == (() if lake.flags else ("locations",))
     lake.flags = {"locations": PLACES}
-    assert lake.tables() == want
+    assert tables(lake) == want
     assert {row["location_key"] for row in lake.rows("gold.dim_location")} == {NEW, "hcmc", "danang"}
     now = commits(lake.folder)
     assert {key for key in now if now[key] == before[key] + 1} == {*DATED, "gold.dim_location"}
@@ -94,14 +100,14 @@ def test_a_location_is_renamed(lake: Lake, first: str) -> None:
 
 def test_there_and_back(lake: Lake) -> None:
     """And a name is changed between: records of a version that hangs on it follow through both."""
-    want = lake.tables()
+    want = tables(lake)
     rename(lake)
     lake.flags = {"locations": [PLACES[0] | {"name": "Hanoi"}, *PLACES[1:]]}
     assert {step.asset for step in lake.materialize(RANGE).plan.steps} == {"gold.dim_location"}
     assert all_fresh(lake)
     rename(lake, NEW, OLD)
     lake.flags = {}
-    assert lake.tables() == want
+    assert tables(lake) == want
     assert {step.asset for step in lake.materialize(RANGE).plan.steps} == {"gold.dim_location"}
     assert all_fresh(lake)
 
@@ -172,7 +178,7 @@ def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypa
     assert "Restore the table to its version 1" in refused.value.remedy
     DeltaTable(lake.uri(oracle.CITY_DAILY)).restore(1)
     rename(lake)
-    assert lake.tables() == want
+    assert tables(lake) == want
 
 
 class Broken(BaseException):
@@ -209,7 +215,7 @@ def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pyt
         planned_rename(workspace, OLD, "elsewhere")
     lake.flags = {"locations": PLACES}
     assert len(rename(lake).tables) == 7 - commit
-    assert lake.tables() == want
+    assert tables(lake) == want
     assert all_fresh(lake)
     assert module.Pending(str(lake.folder)).read() is None
 

@@ -31,3 +31,8 @@ def grown(before: Mapping[str, int], warehouse: Path) -> set[str]:
     more = {key: number - before[key] for key, number in commits(warehouse).items()}
     assert set(more.values()) <= {0, 1}
     return {key for key, number in more.items() if number}
+
+
+def columns_of_then(key: str) -> list[str]:
+    """The columns that a table had, as the oracle names them."""
+    return [name for name in oracle.COLUMNS[key] if name not in ADDED.get(key, ())]
