@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,15 @@ from orchestration.core.errors import RunError, SelectionError, UsageError, in_a
 from orchestration.reports.lineage import DEFAULT, FORMATS, NAMES, can_tell, told_of
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from orchestration.core.lineage.query import ColumnQuery
     from orchestration.engine.workspace import Workspace
 
 ABOUT = "— "
 """Stands before what an asset is in words."""
+CONTINUED = 6
+"""So far in goes on what does not fit into a line."""
 LEAST_ROOM = 20
 """So many characters of it are worth being shown."""
 
@@ -159,4 +164,24 @@ def _print(text: str, *, styled: bool) -> None:
                 shown.truncate(console.width, overflow="ellipsis")
             else:
                 shown = shown[: len(facts.rstrip())]
-        console.print(shown, soft_wrap=True)
+        for part in _in_parts(shown, console.width):
+            console.print(part, soft_wrap=True)
+
+
+def _in_parts(line: Text, width: int) -> Iterator[Text]:
+    """A line in parts that fit, cut at spaces, and between facts, where two of them stand, if that is far enough."""
+    from rich.text import Text
+
+    first = len(line) - len(line.plain.lstrip("│├└─ "))
+    while line.cell_len > width:
+        at = line.plain.rfind("  ", first + 1, width + 1)
+        if at < width // 3:
+            at = line.plain.rfind(" ", first + 1, width + 1)
+        if at < 0:
+            break
+        part, rest = line[:at], line[at:]
+        part.rstrip()
+        yield part
+        room = len(rest.plain) - len(rest.plain.lstrip())
+        line, first = Text.assemble(" " * CONTINUED, rest[room:]), CONTINUED
+    yield line

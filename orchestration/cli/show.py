@@ -169,10 +169,7 @@ def _named(columns: str, known: Sequence[str]) -> list[str]:
 
 
 def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
-    """As a table; on a terminal only of columns that have a value and fit, unless they were chosen.
-
-    Which of them do not fit is told.
-    """
+    """As a table; on a terminal only of columns with values that fit, unless they were chosen. The others are told."""
     from orchestration.cli.rows import as_lines, that_fit
 
     console, names = console_for_people(), rows.column_names

@@ -253,7 +253,9 @@ def test_a_terminal_gets_colours_and_words_are_cut_before_facts(
     monkeypatch.setenv("COLUMNS", str(width))
     text = aqi("lineage", AQI_WAREHOUSE__URI=lake).stdout
     assert "\x1b[" in text
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in text.splitlines()]
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert max(map(len, shown.splitlines())) <= width
+    lines = re.sub(r"\n {6}", "  ", shown).splitlines()  # facts that go on in another line
     assert len(lines) == len(CATALOG)
     assert sum(f"{AT[:10]} {AT[11:16]} by run-1" in line for line in lines) == 5
     assert ("— " in lines[0], lines[0].endswith("…")) == ((False, False) if width == 60 else (True, True))

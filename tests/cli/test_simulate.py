@@ -53,6 +53,20 @@ def test_all_faults_as_json(aqi: Aqi) -> None:
     assert told["grammar"].startswith("NAME[:RATE]")
 
 
+def test_where_it_serves_as_json(aqi: Aqi) -> None:
+    command = [str(AQI), "simulate", "--port", "0", "--fault", "slow", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            assert requests.get(f"{told['url']}/faults", timeout=10).ok
+            assert (told["replay"], told["record"], told["faults"]) == (None, None, "slow")
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=10)[0] == ""
+        finally:
+            process.kill()
+
+
 def test_impossible_limits(aqi: Aqi) -> None:
     place, remedy = aqi.refusal("simulate", "--limits", "600", "--port", "0")
     assert place == "limits are three numbers above 0, of calls a minute, an hour and a day (got '600')"

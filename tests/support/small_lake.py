@@ -59,7 +59,7 @@ class Lake:
         return self.adapt(open_workspace(load(environment={}, flags=flags)))
 
     def materialize(
-        self, days: str, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
+        self, days: str | None, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
     ) -> RunSummary:
         """days: of what has days; where nothing that is selected has, they mean nothing."""
         workspace = self.workspace

@@ -9,8 +9,8 @@ AIR = re.compile(
     re.IGNORECASE,
 )
 COMMANDS = (
-    "accept|backfill|checks|demo|deploy|doctor|freshness|lineage|location|maintenance|materialize|metrics|migrate|plan|"
-    "repair|report|show|simulate|status|verify|watch|wipe|worker"
+    "accept|backfill|checks|config|demo|deploy|doctor|freshness|lineage|location|maintenance|materialize|metrics|migrate|"
+    "plan|repair|report|runs|show|simulate|status|verify|watch|wipe|worker"
 )
 AROUND = 30
 """So many characters around a word are shown."""

@@ -1,0 +1,135 @@
+"""What commands print fits a terminal of 80 columns, and breaks no key."""
+
+from __future__ import annotations
+
+import io
+import socket
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from orchestration.cli.printing import print_summary
+from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
+from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome
+from orchestration.project import PROJECT
+from resources.storage.journal import Journal
+from tests.support.cli_calls import EPISODE, Aqi
+from tests.support.terminal import Seen, on_a_terminal
+
+ALL = set(PROJECT.catalog.keys)
+
+
+def asked(lake: str, *call: str, width: int = 80) -> Seen:
+    env = {"AQI_WAREHOUSE__URI": lake, "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z"}
+    return on_a_terminal(*call, width=width, **env)
+
+
+@pytest.mark.parametrize(
+    ("call", "keys"),
+    [
+        (("status",), ALL),
+        (("checks",), ALL),
+        (("lineage",), ALL),
+        (("plan", "--partitions", "2025-08-18..2025-08-19", "--force"), ALL),
+        (("freshness",), ALL - {key for key in ALL if ".dim_" in key}),
+    ],
+    ids=lambda of: of[0] if isinstance(of, tuple) else "",
+)
+def test_no_line_is_too_long_and_no_key_is_broken(lake: str, call: tuple[str, ...], keys: set[str]) -> None:
+    seen = asked(lake, *call)
+    assert seen.lines, seen.errors
+    assert seen.widest <= 80
+    assert keys <= {word for line in seen.lines for word in line.split()}
+    assert "…" not in "".join(seen.lines)
+
+
+def test_a_terminal_that_is_wide_has_a_row_in_a_line(lake: str) -> None:
+    seen = asked(lake, "status", "gold.dim_*", width=200)
+    assert [len(line.split()) > 3 for line in seen.lines] == [True] * len(seen.lines)
+
+
+# --- aqi runs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journaled(aqi: Aqi) -> str:
+    """A run that failed for one reason in two tables, one that was killed, and one that goes on elsewhere."""
+    (aqi.folder / "warehouse" / "gold").mkdir(parents=True)
+    uri = str(aqi.folder / "warehouse")
+    null = PartitionSet.null()
+    problem = Problem(Outcome.FAILED, null, "the source is [down]. Wait.")
+    attempts = {key: Attempt(problems=(problem,), planned=null) for key in (EPISODE, "gold.dim_time")}
+    journal, at = Journal(uri), "2025-08-19T05:00:00Z"
+    failed = RunEntry("20250819T050000-aaaaaa", "* last:2", at, at, RunState.FAILED, 1, "far", 12.5, attempts)
+    journal.write(failed)
+    planned = {"gold.dim_time": Attempt(planned=null)}
+    dead = RunEntry("20250819T060000-bbbbbb", "killed", "2025-08-19T06:00:00Z", attempts=planned)
+    dead = replace(dead, pid=2**22 + 1, host=socket.gethostname())
+    journal.write(dead)
+    journal.write(RunEntry("20250819T070000-cccccc", "going on", "2025-08-19T07:00:00Z", pid=1, host="far"))
+    logs = aqi.folder / "state" / "aqi" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "20250819T050000-aaaaaa-embedded.log").write_text("why", encoding="utf-8")
+    (logs / "20250819T050000-aaaaaa-prefect.log").touch()
+    return uri
+
+
+def test_what_ran(aqi: Aqi, journaled: str) -> None:
+    assert journaled
+    listed = aqi.json("runs")
+    assert [(run["title"], run["state"]) for run in listed] == [
+        ("going on", "running"),
+        ("killed", "running"),
+        ("* last:2", "failed"),
+    ]
+    assert "20250819T050000-aaaaaa  2025-08-19T05:00:00Z  failed" in aqi.text("runs")
+
+
+def test_what_became_of_a_run(aqi: Aqi, journaled: str) -> None:
+    assert journaled
+    text = aqi.text("runs", "20250819T05")
+    assert text.startswith("Run 20250819T050000-aaaaaa failed\n")
+    for told in ("* last:2", "began 2025-08-19T05:00:00Z, ended 2025-08-19T05:00:00Z after 12.5 s", "process 1 on far"):
+        assert told in text
+    assert f"failed gold.dim_time null; {EPISODE} null: the source is [down]. Wait." in text, "a reason is told once"
+    log = aqi.folder / "state" / "aqi" / "logs" / "20250819T050000-aaaaaa-embedded.log"
+    assert [line for line in text.splitlines() if "log" in line] == [f"log: {log}"], "that is not empty"
+    told = aqi.json("runs", "20250819T05")
+    assert (told["state"], told["killed"], told["logs"], told["profile"]) == ("failed", False, [str(log)], None)
+    assert [one["asset"] for one in told["problems"]] == ["gold.dim_time", EPISODE]
+
+
+def test_a_run_that_was_killed_is_told_from_one_that_goes_on(aqi: Aqi, journaled: str) -> None:
+    assert journaled
+    assert aqi.json("runs", "20250819T06")["killed"] is True
+    text = aqi.text("runs", "20250819T06")
+    assert text.startswith("Run 20250819T060000-bbbbbb did not end: it was killed, or its machine went down\n")
+    assert "gold.dim_time  null" in text, "what it set out to make"
+    assert "No log of it is in " in text
+    assert aqi.json("runs", "last")["killed"] is False
+    assert "No log of it is on this machine; the run was on far." in aqi.text("runs", "last")
+
+
+def test_runs_that_are_not_known(aqi: Aqi, journaled: str) -> None:
+    assert journaled
+    assert aqi.refusal("runs", "2")[0] == "3 runs begin with '2'"
+    assert aqi.refusal("runs", "20250819T050000-aaaaab") == (
+        "no run '20250819T050000-aaaaab' is known",
+        "Did you mean '20250819T050000-aaaaaa'?",
+    )
+
+
+def test_the_logs_stand_under_the_summary_of_a_failed_run(aqi: Aqi, journaled: str) -> None:
+    assert journaled
+    log = aqi.folder / "state" / "aqi" / "logs" / "20250819T050000-aaaaaa-embedded.log"
+    step = Step("gold.dim_time", "gold.dim_time", PartitionSet.null(), PartitionSet.empty(), (), None, "missing")
+    outcome = StepOutcome(step, problems=(Problem(Outcome.FAILED, PartitionSet.null(), "it is full"),))
+    text = io.StringIO()
+    console = Console(file=text, width=400)
+    summary = RunSummary("20250819T050000-aaaaaa", Plan((step,), ()), (outcome,), 1.0)
+    print_summary(console, summary)
+    printed = text.getvalue()
+    assert f"log: {log}\naqi runs 20250819T050000-aaaaaa tells this again.\n" in printed
