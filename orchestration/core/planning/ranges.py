@@ -1,8 +1,8 @@
 """What a RANGE of days is about: what has days, and nothing else. The one rule of all commands that take one.
 
-``wipe``, ``show``, ``status``, ``repair``, ``verify`` leave out what has no days; ``materialize``, ``backfill`` and
-``plan`` make it along where it is not fresh, as what has days may need it. Where nothing that is selected has days, a
-RANGE means nothing, and is refused.
+``wipe``, ``repair`` and ``verify`` leave out what has no days; ``materialize``, ``backfill`` and ``plan`` make it
+along where it is not fresh, as what has days may need it, and ``status`` tells of it for the same reason. Where
+nothing that is selected has days, a RANGE means nothing, and is refused.
 """
 
 from __future__ import annotations
