@@ -132,7 +132,7 @@ def test_a_column(said: Callable[..., Any]) -> None:
         EPISODES: (0, 0, 6),
     }
     by_asset = {one["asset"]: one for one in found["reached"]}
-    assert by_asset[HOURS]["columns"] == ["co2", "data_completeness"]
+    assert by_asset[HOURS]["columns"] == ["co2", "data_completeness", "concentrations_measured"]
     assert by_asset[QUARANTINE]["unknown"] == "its columns are not recorded"
     assert found["of_older_code"] == [DAYS]
     assert numbers(said(f"{BRONZE}.pm25"))[DAYS] == (8, 8, 0)  # it decides which rows there are
@@ -143,7 +143,8 @@ def test_for_people(aqi: Aqi, lake: str) -> None:
     lines = text.splitlines()
     assert lines[0] == f"If {BRONZE}.co2 changed (4 partitions, 96 rows: 2025-08-16..2025-08-19 × hanoi):"
     of_hours, of_days = (next(line for line in lines if line.startswith(key)) for key in (HOURS, DAYS))
-    assert of_hours.split() == [HOURS, "may", "differ", "4", "8", "96", "co2,", "data_completeness", SILVER]
+    columns = ["co2,", "data_completeness,", "concentrations_measured"]
+    assert of_hours.split() == [HOURS, "may", "differ", "4", "8", "96", *columns, SILVER]
     assert "comes out the same" in of_days
     assert "reads it, and none of this column" in of_days
     below = "\n".join(lines[6:])
