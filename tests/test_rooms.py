@@ -111,6 +111,7 @@ def test_what_sends_no_events_does_not_load_what_sends_them(tmp_path: Path) -> N
         "import orchestration.engine.executor\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
+    (tmp_path / "lake" / "_aqi").mkdir(parents=True)
     env = {**os.environ, "AQI_WAREHOUSE__URI": str(tmp_path / "lake"), "OPENLINEAGE_URL": "http://127.0.0.1:9"}
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True

@@ -58,9 +58,10 @@ def run_demo(
         console.print(f"• {line}", highlight=False)
     console.print()
     console.print("Look further:", highlight=False)
-    console.print(f"  export AQI_WAREHOUSE__URI={quote(str(folder))}", highlight=False)
-    console.print("  .venv/bin/aqi show gold.fact_episode", highlight=False)
-    console.print("  .venv/bin/aqi status; .venv/bin/aqi lineage", highlight=False)
+    for call in ("show gold.fact_episode", "status", "lineage"):
+        console.print(f"  AQI_WAREHOUSE__URI={quote(str(folder))} .venv/bin/aqi {call}", highlight=False)
+    console.print("Real air, into a warehouse of its own:", highlight=False)
+    console.print("  .venv/bin/aqi materialize '*' --partitions last:7", highlight=False)
     return 0
 
 

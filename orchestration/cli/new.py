@@ -33,9 +33,9 @@ def asset(
     profile: str | None,
     as_json: bool,
 ) -> int:
-    """Write a new table: function, contract, and a test of both.
+    """Write a new table: function, contract and test.
 
-    The test passes, and docs/ADDING.md goes on from there. The table has a row for each row of its (first) upstream
+    The test passes at once; docs/ADDING.md goes on from there. The table has a row for each row of its (first) upstream
     asset, in the columns of that one's key; the rest is yours.
     """
     from orchestration.engine.new_asset import new_sources

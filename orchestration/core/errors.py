@@ -18,6 +18,7 @@ LakehouseError                     message, and a remedy: what to do next
     │   ├── SourceLimited      a limit of calls is used up; a later request may pass
     │   ├── SourceNotAsked     it was not asked, because of what became of requests before
     │   ├── SourceClock        its clock and the run's are too far apart
+    │   ├── SourceOfOtherKind  what it sends is made up and the table's rows are real, or the other way round
     │   ├── AnswerNotKept      it answered, and the answer could not be kept
     │   └── FetchCancelled     the caller ended the fetch while it waited
     ├── CheckFailed          a blocking check failed; the table is as it was
@@ -130,6 +131,12 @@ class SourceNonsense(SourceError):
 
 class SourceClock(SourceError):
     """The source's clock and the run's are too far apart: one of them is wrong, and what has happened is not known."""
+
+    of_location = False
+
+
+class SourceOfOtherKind(SourceError):
+    """What a source sends is of another kind than the rows of the table: made up and real are not mixed unasked."""
 
     of_location = False
 

@@ -22,19 +22,31 @@ INGESTED_AT = "_ingested_at"
 """The column, added by the engine, that says when an answer was taken in."""
 
 
+REAL, SIMULATED = "real", "simulated"
+"""Kinds of what sources send: real answers, also recorded ones that are served again, and made-up ones."""
+_KINDS = {REAL: "real answers", SIMULATED: "made-up values of a simulator"}
+
+
+def kind_in_words(kind: str) -> str:
+    """A kind of what a source sends, for people; what a newer version calls otherwise, as it does."""
+    return _KINDS.get(kind, repr(kind))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
     """What a source has for one location.
 
     rows: an Arrow table with the source's columns. digests: per requested day, also of one without rows, what tells
     this day's rows from any others: equal for the same rows, however they were sent. lacking: the columns of which it
-    has nothing at all, and why, for people; they are null in ``rows``.
+    has nothing at all, and why, for people; they are null in ``rows``. kind: ``REAL`` or ``SIMULATED``, as the answer
+    itself says.
     """
 
     location: str
     rows: Any
     digests: Mapping[date, str]
     lacking: Mapping[str, str] = field(default_factory=dict)
+    kind: str = REAL
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -203,4 +215,19 @@ class Checkable(Protocol):
 
     def check_way(self) -> None:
         """Raises UsageError where there is no way to it. Sends nothing."""
+        ...
+
+
+@runtime_checkable
+class Kinded(Protocol):
+    """A source that can tell of which kind it is without being asked for rows."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people; without secrets."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """``REAL`` or ``SIMULATED``; empty where it does not tell now."""
         ...

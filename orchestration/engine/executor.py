@@ -73,6 +73,10 @@ def materialize(
 
     with spans.span(Phase.PLAN), _written_down(record_of):
         check_ready(workspace, request)
+        kinds = workspace.history.source_kinds
+        kinds.begin(workspace.states(tuple(request.assets)))
+        if isinstance(request, Hourly):  # which asks sources before it plans
+            kinds.check_all(workspace.catalog, request.assets, workspace.sources)
         if isinstance(request, Hourly) and request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
         looked = look(workspace, request, run_id, spans, askings)
@@ -83,6 +87,7 @@ def materialize(
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
+        kinds.check_all(workspace.catalog, {one.asset for one in _wanted(workspace, plan).values()}, workspace.sources)
         if plan.steps:
             if not flow_run_id:
                 check_api()
@@ -292,6 +297,7 @@ def prepare(
             run_id=run_id,
             spans=spans,
             askings=askings,
+            meet=workspace.history.meet,
         )
     return StepRunner(context, source), source
 

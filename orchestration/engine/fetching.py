@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -143,7 +143,7 @@ class Fetching:
     sources: by name. wanted: by the id of the step that it is for, in the steps' order. locations: the configured ones.
     earlier: what was asked for already is not asked for again. keep: gets every reply; None: they are not kept.
     run_id: of the run that asks. spans: measure what that takes. askings: how sources are asked all over the run; None:
-    as ``earlier`` asked them.
+    as ``earlier`` asked them. meet: is told of which kinds answers for an asset are, and raises SourceOfOtherKind.
     """
 
     def __init__(
@@ -158,8 +158,10 @@ class Fetching:
         run_id: str = "",
         spans: Spans | None = None,
         askings: Askings | None = None,
+        meet: Callable[[str, Iterable[str]], None] = lambda _asset, _kinds: None,
     ) -> None:
         spans = spans or Spans()
+        self._meet = meet
         self._askings: Askings = askings or (Askings() if earlier is None else earlier._askings)
         self._now = now
         self._keep, self._run_id, self._sources = keep, run_id, sources
@@ -284,7 +286,8 @@ class Fetching:
             del self._answers[task]
 
     def _kept(self, wanted: Wanted, request: FetchRequest, reply: Reply) -> None:
-        """Keep a reply, before it is used."""
+        """Keep a reply, before it is used; one of a kind that its table does not take is neither."""
+        self._meet(wanted.asset, {answer.kind for answer in reply.answers})
         if self._keep is None:
             return
         days, described = request.days, self._sources[wanted.source].described(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +27,8 @@ class Questions(Protocol):
     def question(self, asset: Asset, location: str | None) -> Question | None: ...
 
     def question_of(self, asset: Asset, key: PartitionKey, record: Any, own: TableState) -> Question | None: ...
+
+    def meet(self, asset: str, kinds: Iterable[str]) -> None: ...
 
 
 class FoldedAsset:
@@ -86,6 +88,10 @@ class FoldedAsset:
             self.asked[question.id] = question
         asked = "" if question is None else question.id
         return Arrived(came.asked, came.digest, hours, begun(key, came.asked), came.forced, asked)
+
+    def meet(self, kinds: Iterable[str]) -> None:
+        """Kept answers are of these kinds of source. Raises SourceOfOtherKind where the table takes none such."""
+        self._questions.meet(self.asset.key, kinds)
 
     def is_elsewhere(self, then: str, now: str) -> bool:
         """Whether rows of the question with the id ``then`` are of another question than ``now``."""

@@ -95,6 +95,7 @@ def look(
             run_id=run_id,
             spans=spans,
             askings=askings,
+            meet=workspace.history.meet,
         )
         source.fetch_all()
         for asset in fetched:

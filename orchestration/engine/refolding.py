@@ -192,6 +192,7 @@ class Refolding:
         asked, then = file.asked_at, {now: key for key, now in file.names.items()}
         sent = under_names_of_today(of.source.read(raw.request, raw.body, asked), file.names, of.location)
         answers = [one for one in sent if wanted.days_of(one.location)]
+        of.meet({one.kind for one in answers})
         rows = [of.source.only(answer.rows, wanted.days_of(answer.location)) for answer in answers]
         table = of.table(of.together([stamped(one, asked) for one in rows]))
         digests = {

@@ -137,6 +137,7 @@ class Workspace:
             self.sources,
             self.warehouse,
             NoPast if make is None else lambda: make(self),
+            self.settings.warehouse.mixed_sources,
         )
 
     def current(self, sent: Mapping[str, Mapping[PartitionKey, str]] | None = None) -> Current:

@@ -13,9 +13,11 @@ from pathlib import Path
 from psutil import virtual_memory
 
 from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
+from orchestration.core.source import REAL
 from orchestration.engine.changes.places import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
+from orchestration.engine.source_kinds import kinds_in_words, kinds_of
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.findings import Finding, look_at
 from orchestration.reports.folders import check_folders, check_room, check_warehouse
@@ -150,6 +152,9 @@ def _tables(workspace: Workspace) -> str:
     if others := [why for key, why in blocked.items() if key not in in_trouble]:
         raise UsageError("; ".join(others))
     told = [change.text for change in changes] + foreign_columns(workspace, keys, states)
+    told += [
+        f"{key} has {kinds_in_words(kinds)}" for key, state in states.items() if (kinds := kinds_of(state)) - {REAL}
+    ]
     return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
 
 

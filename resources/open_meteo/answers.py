@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from orchestration.core.errors import SourceNonsense
 from orchestration.core.partitions.location import Location
+from resources.open_meteo.made_up import is_made_up
 from resources.open_meteo.requests import Request
 from resources.open_meteo.units import conversion, converted, is_undefined
 from resources.open_meteo.variables import INDEX, UNITS
@@ -44,7 +45,8 @@ class PlaceAnswer:
     table: columns of ``schema_of``; one row an hour, by hour; no forecasts.
     digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
     of its rows and on nothing else: not on how numbers were written, nor on the request. Nulls count.
-    lacking: the variables that it does not have at all, and why; they are nulls in ``table``.
+    lacking: the variables that it does not have at all, and why; they are nulls in ``table``. made_up: whether it says
+    that its values are.
     """
 
     location_key: str
@@ -53,6 +55,7 @@ class PlaceAnswer:
     table: pa.Table
     digests: Mapping[date, str]
     lacking: Mapping[str, str] = field(default_factory=dict)
+    made_up: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +135,8 @@ def _read_place(document: Any, place: Location, request: Request, last_hour: int
         digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
     table = _table(place.key, request.variables, hours, values, present)
     lacking = {name: one.lacking for name, one in columns.items() if one.lacking}
-    return PlaceAnswer(
-        place.key, request.first, request.last, table, MappingProxyType(digests), MappingProxyType(lacking)
-    )
+    told, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
+    return PlaceAnswer(place.key, request.first, request.last, table, *told, made_up)
 
 
 def _member(document: Any, name: str, kind: type) -> Any:

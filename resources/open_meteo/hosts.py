@@ -11,13 +11,14 @@ CUSTOMER_URL = "https://customer-air-quality-api.open-meteo.com"
 
 def is_free(host: str) -> bool:
     """Whether it is one of the provider's hosts that serve without a key, and send whoever has one elsewhere."""
-    return _is_the_providers(host) and not is_customers(host)
+    return is_the_providers(host) and not is_customers(host)
 
 
 def is_customers(host: str) -> bool:
     """Whether it is one of the provider's hosts that want a key."""
-    return _is_the_providers(host) and host.lower().startswith("customer-")
+    return is_the_providers(host) and host.lower().startswith("customer-")
 
 
-def _is_the_providers(host: str) -> bool:
+def is_the_providers(host: str) -> bool:
+    """Whether it is one of the provider's hosts."""
     return host.lower().rstrip(".").endswith(".open-meteo.com")

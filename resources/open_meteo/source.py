@@ -16,13 +16,14 @@ from orchestration.core.errors import SourceError, SourceNonsense
 from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
-from orchestration.core.source import Answer, Reply
+from orchestration.core.source import REAL, SIMULATED, Answer, Reply
 from orchestration.core.state.partition_record import Question
 from resources.machine.proxies import check_way
 from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient, Sent
 from resources.open_meteo.described import describe, described_request, domain_asked, domain_in_records
 from resources.open_meteo.examination import brief, examined, terms_of
+from resources.open_meteo.kind import kind_at
 from resources.open_meteo.requests import FIRST_DAY, Request, plan_requests
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.open_meteo.unserved import Unserved
@@ -74,6 +75,12 @@ class OpenMeteo:
     @property
     def terms(self) -> str:
         return terms_of(self._settings)
+
+    @property
+    def kind(self) -> str:
+        """The provider's own hosts are real; any other is asked whether it is a simulator, and what does not know such
+        a question is none."""
+        return kind_at(self._settings.base_url.get_secret_value())
 
     def check_way(self) -> None:
         check_way(self._settings.base_url.get_secret_value())
@@ -150,7 +157,13 @@ class OpenMeteo:
 
     def _answers(self, answers: Sequence[PlaceAnswer]) -> list[Answer]:
         return [
-            Answer(answer.location_key, self._rows(answer.table), answer.digests, self._lacking(answer))
+            Answer(
+                answer.location_key,
+                self._rows(answer.table),
+                answer.digests,
+                self._lacking(answer),
+                SIMULATED if answer.made_up else REAL,
+            )
             for answer in answers
         ]
 

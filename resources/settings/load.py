@@ -60,8 +60,12 @@ def _a_timeout(seconds: float) -> float:
 
 
 class WarehouseSettings(Section):
+    """uri: a folder or a URI. lock_wait_seconds: so long a run waits for another. mixed_sources: made-up rows of a
+    simulator and real ones may lie in one table."""
+
     uri: Annotated[str, AfterValidator(a_warehouse)] | None = "warehouse"
     lock_wait_seconds: float = Field(300, ge=0)
+    mixed_sources: bool = False
 
 
 EngineName = Literal["embedded", "spark"]

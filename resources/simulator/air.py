@@ -98,7 +98,7 @@ def is_in_europe(latitude: float, longitude: float) -> bool:
 def simulate(latitude: float, longitude: float, hours: Hours, horizon: int) -> AirSeries:
     """What the made-up world has for adjacent hours at a place; nothing after the hour ``horizon``."""
     if not len(hours):
-        return AirSeries(hours, {name: np.empty(0) for name in UNITS})
+        return AirSeries(hours, {name: np.empty(0) for name in UNITS}, made_up=True)
     longer = np.arange(hours[0] - WARM_UP_HOURS, hours[-1] + 1)
     measured = _concentrations(latitude, longitude, longer)
     missing = longer > horizon
@@ -113,4 +113,4 @@ def simulate(latitude: float, longitude: float, hours: Hours, horizon: int) -> A
         **{f"us_aqi_{name}": indices[f"aqi_{code}"] for name, code in WITH_INDEX.items()},
     }
     every = {name: np.where(missing, np.nan, values)[WARM_UP_HOURS:] for name, values in every.items()}
-    return AirSeries(hours, every)
+    return AirSeries(hours, every, made_up=True)

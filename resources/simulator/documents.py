@@ -11,7 +11,7 @@ Pure. Must not know: files, folders, requests, faults.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.open_meteo.answers import TIMESTAMP
+from resources.open_meteo.made_up import is_made_up
 from resources.open_meteo.units import conversion, converted
 from resources.open_meteo.variables import INDEX, UNITS
 from resources.simulator.series import AirSeries, Hours
@@ -93,7 +94,8 @@ def read_document(document: Mapping[str, Any], *, may_be_empty: bool = False) ->
         notes += [f"{name} in {units[name]}, converted to {UNITS[name]}"] if factor != 1 else []
     if unsaid := [name for name in names if units.get(name) is None]:
         notes.append(f"no unit of {_few(unsaid)} is said, taken as the API's")
-    return Document(latitude, longitude, _each_once(hours, values), tuple(notes))
+    series = replace(_each_once(hours, values), made_up=is_made_up(document))
+    return Document(latitude, longitude, series, tuple(notes))
 
 
 def saved_error(document: Mapping[str, Any]) -> str | None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED
+from resources.open_meteo.made_up import MARK
+from resources.open_meteo.made_up import PATH as MADE_UP_PATH
 from resources.simulator.canned import STREAM_ERROR, Reply, canned, error
 from resources.simulator.faults import MODIFIERS, Fault
 from resources.simulator.requests import Asked, read_query
@@ -64,6 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         self._off = timedelta(0)
         if parts.path == FAULTS_PATH:
             self._send(Reply(200, json.dumps(simulator.counted()).encode()))
+            return
+        if parts.path == MADE_UP_PATH:
+            self._send(Reply(200, json.dumps({MARK: simulator.made_up}).encode()))
             return
         number = simulator.next_number()
         if number is None:

@@ -65,7 +65,7 @@ class Recording:
         """Those of the hours that it has; null for a variable that was not asked for."""
         there = self.series.where(np.isin(self.series.hours, hours))
         nulls = np.full(len(there.hours), np.nan)
-        return AirSeries(there.hours, {name: there.values.get(name, nulls) for name in variables})
+        return AirSeries(there.hours, {name: there.values.get(name, nulls) for name in variables}, there.made_up)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class Joined:
     """What was recorded, by location."""
 
     recordings: Sequence[Recording]
+
+    @property
+    def made_up(self) -> bool | None:
+        """Whether values are made up; None where those of some locations are."""
+        return all_or_none(recording.series.made_up for recording in self.recordings)
 
     def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
         """The hours of a location that are not after the clock, each of the nearest recording that has it; null where
@@ -98,12 +103,18 @@ class Joined:
         return _in_order(parts), (near[0].latitude, near[0].longitude)
 
 
+def all_or_none(made_up: Iterable[bool]) -> bool | None:
+    """What holds of all; None where it holds of some."""
+    found = set(made_up)
+    return found.pop() if len(found) == 1 else None
+
+
 def _in_order(parts: Sequence[AirSeries]) -> AirSeries:
     """Several series of the same variables as one, by hour."""
     hours = np.concatenate([part.hours for part in parts])
     order = np.argsort(hours)
     values = {name: np.concatenate([part.values[name] for part in parts])[order] for name in parts[0].values}
-    return AirSeries(hours[order], values)
+    return AirSeries(hours[order], values, any(part.made_up for part in parts if len(part.hours)))
 
 
 def reach(latitude: float, longitude: float) -> float:
@@ -208,7 +219,8 @@ class _Columns:
         first = self.documents[0].document
         spans = (it.document.series.hours[[0, -1]] // 24 for it in self.documents)
         days = Days.union_of(Days.of(*((EPOCH + 24 * int(day) * HOUR).date() for day in span)) for span in spans)
-        return Recording(first.latitude, first.longitude, AirSeries(self.hours, self.values), days)
+        made_up = any(it.document.series.made_up for it in self.documents)
+        return Recording(first.latitude, first.longitude, AirSeries(self.hours, self.values, made_up), days)
 
     def not_asked_for(self, wanted: Collection[str]) -> str:
         """Of which variables nobody asked for all hours, or any; nothing where each was."""

@@ -42,6 +42,11 @@ MOST_NAMED = 8
 class Recorded(Protocol):
     """What was recorded."""
 
+    @property
+    def made_up(self) -> bool | None:
+        """Whether its values are made up; None where some are."""
+        ...
+
     def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
         """The hours of a place that are not after the clock, and the coordinates of its answer. Raises Refused."""
         ...

@@ -22,6 +22,7 @@ from orchestration.core.calendar import instant_of, iso
 from orchestration.core.partitions.days import Days
 from orchestration.core.source import RawAnswer
 from resources.simulator.documents import read_document, saved_error
+from resources.simulator.joined import all_or_none
 from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused, parse_query
 from resources.simulator.series import AirSeries
 
@@ -43,9 +44,10 @@ class Told:
 
 
 class Replies:
-    """All that was said, by place and day."""
+    """All that was said, by place and day. made_up: as of ``joined.Joined``."""
 
     def __init__(self, told: Sequence[Told]) -> None:
+        self.made_up = all_or_none(one.series.made_up for one in told)
         self._told: dict[tuple[float, float], dict[date, list[Told]]] = {}
         for said in sorted(told, key=lambda it: it.asked):  # of those of one second the one that came last is last
             of_place = self._told.setdefault((said.place.latitude, said.place.longitude), {})
@@ -73,7 +75,8 @@ class Replies:
             found.append((whole[-1], day))
         parts = [said.hours_of(day) for said, day in found]
         values = {name: np.concatenate([part.values[name] for part in parts]) for name in variables}
-        return AirSeries(np.concatenate([part.hours for part in parts]), values), found[-1][0].cell
+        made_up = any(said.series.made_up for said, _ in found)
+        return AirSeries(np.concatenate([part.hours for part in parts]), values, made_up), found[-1][0].cell
 
 
 # As they are kept ---------------------------------------------------------------------------------

@@ -19,11 +19,15 @@ Hours = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class AirSeries:
-    """The API's variables of one place at some hours, by their names in the API; NaN for null."""
+    """The API's variables of one place at some hours, by their names in the API; NaN for null.
+
+    made_up: whether any of the values are.
+    """
 
     hours: Hours
     values: Mapping[str, Floats]
+    made_up: bool = False
 
     def where(self, keep: NDArray[np.bool_]) -> AirSeries:
         """The hours that ``keep`` (one an hour) chooses."""
-        return AirSeries(self.hours[keep], {name: cells[keep] for name, cells in self.values.items()})
+        return AirSeries(self.hours[keep], {name: cells[keep] for name, cells in self.values.items()}, self.made_up)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from orchestration.core.errors import EnvironmentError_
+from resources.open_meteo.made_up import MARK, TOLD
 from resources.open_meteo.variables import INDEX, PURE, UNITS
 from resources.simulator.air import seed_of, simulate
 from resources.simulator.canned import Reply
@@ -58,7 +59,8 @@ class Simulator:
     log: called with a line for every request. slow_seconds: how late the fault ``slow`` answers; drip_seconds: how long
     ``drip`` pauses before each few bytes; retry_after: seconds that ``limit`` asks to wait.
     requests_served: how many requests ended how: ``ok``, ``refused``, ``exceeded`` (a limit), or the name of the fault.
-    tally: which faults hit which requests; ``GET /faults`` says it in JSON.
+    tally: which faults hit which requests; ``GET /faults`` says it in JSON, and ``GET /simulated`` ``made_up``. Answers
+    with made-up values say so too, in a member ``simulated``.
 
     It listens as soon as it is made. Raises EnvironmentError_ where the port is taken, UsageError for a
     folder without recordings.
@@ -154,6 +156,13 @@ class Simulator:
         """What ``GET /faults`` says; with limits also the calls that were used of each."""
         return self.tally.to_json() | ({"used": self.quota.used} if self.quota else {})
 
+    @property
+    def made_up(self) -> bool | None:
+        """Whether the values of its answers are made up; None where nobody knows that of all."""
+        if self._pass_on is not None:
+            return None
+        return True if self._recordings is None else self._recordings.made_up
+
     def next_number(self) -> int | None:
         """The number of the request that begins, from 1; None where the server is to be gone."""
         with self._lock:
@@ -208,6 +217,7 @@ class Simulator:
         if here in self._refuse_locations:
             raise Refused(NO_DATA)
         series, cell = self._series(place, variables, clock)
+        mark = {MARK: TOLD} if series.made_up else {}
         faults = [fault for fault in self.faults if fault.only.has_location(*here)]
         more = partial(self._more, place, variables, clock)
         seed, today = seed_of(*here) + self._seed, (clock.date() - date(1970, 1, 1)).days
@@ -225,6 +235,7 @@ class Simulator:
             "timezone": "GMT",
             "timezone_abbreviation": "GMT",
             "elevation": 0.0,
+            **mark,
             "hourly_units": {"time": "iso8601"} | units,
             "hourly": self._hourly(here, series, variables),
         }

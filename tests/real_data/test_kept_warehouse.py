@@ -26,7 +26,7 @@ from orchestration.reports.status import read_status
 from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support.kept.added import ADDED, grown, lacks, of_then
-from tests.support.kept.trees import RANGE, Tree, commits, data_files, unpack
+from tests.support.kept.trees import RANGE, Tree, all_of_then, commits, data_files, unpack
 from tests.support.small_lake import Lake
 
 pytestmark = pytest.mark.engine
@@ -62,7 +62,7 @@ def steps(planned: Any) -> dict[str, int]:
 def runs_as_planned(tree: Tree, *, refetch: bool = False) -> tuple[Any, Any]:
     """`aqi plan --changed`, then the run over everything: the same steps, the same left out. Gives both."""
     costs = tree.json("plan", "--changed", status=3 if refetch else 0)
-    summary = tree.json("materialize", "*", "--partitions", RANGE)
+    summary = tree.json("materialize", all_of_then(), "--partitions", RANGE)
     for name in ("id", "asset", "partitions", "may_rewrite", "inputs", "reason"):
         assert [step[name] for step in costs["steps"]] == [step[name] for step in summary["steps"]]
     assert costs["left_out"] == summary["left_out"]
@@ -141,7 +141,7 @@ def made(summary: RunSummary) -> dict[str, int]:
 
 
 def all_fresh(lake: Lake) -> bool:
-    return all(set(found) == {"fresh"} for found in lake.states().values())
+    return all(set(found) == {"fresh"} for found in lake.states(all_of_then()).values())
 
 
 def marks(lake: Lake, key: str) -> set[tuple[str, ...]]:
@@ -220,7 +220,7 @@ def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
     (left,) = summary.plan.left_out
     assert (left.asset, len(left.partitions), left.lacking) == (BRONZE, 14, False)
     assert "21.0278" in left.reason and "22.0278" in left.reason and "--refetch" in left.reason
-    assert {key: set(found) for key, found in lake.states().items() if set(found) != {"fresh"}} == {
+    assert {key: set(found) for key, found in lake.states(all_of_then()).items() if set(found) != {"fresh"}} == {
         BRONZE: {"fresh", "stale"}
     }
     with Simulator(now=system_clock, injected=False) as simulator:

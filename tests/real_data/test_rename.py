@@ -18,7 +18,7 @@ from orchestration.engine.wipe import run_wipes
 from resources.delta.pending import Pending
 from resources.simulator.server import Simulator
 from tests.support import oracle
-from tests.support.kept.trees import RANGE, commits, unpack
+from tests.support.kept.trees import RANGE, all_of_then, commits, unpack
 from tests.support.small_lake import DATED, Lake
 
 pytestmark = pytest.mark.engine
@@ -54,7 +54,7 @@ def rename(lake: Lake, old: str = OLD, new: str = NEW) -> Any:
 
 
 def all_fresh(lake: Lake) -> bool:
-    return all(set(found) == {"fresh"} for found in lake.states().values())
+    return all(set(found) == {"fresh"} for found in lake.states(all_of_then()).values())
 
 
 def under_the_new_key(lake: Lake) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def test_what_was_stale_stays_so(lake: Lake) -> None:
     run_wipes(workspace, request, QUIET)
     rename(lake)
     lake.flags = {"locations": PLACES}
-    states = lake.states()
+    states = lake.states(all_of_then())
     assert states[oracle.FACT_HOURLY]["stale"] == [f"2025-08-10/{NEW}"]
     assert oracle.BRONZE in states and set(states[oracle.BRONZE]) == {"fresh"}
     assert lake.materialize(RANGE).ok

@@ -59,10 +59,13 @@ class Lake:
         return self.adapt(open_workspace(load(environment={}, flags=flags)))
 
     def materialize(
-        self, days: str, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
+        self, days: str | None, selection: str = ALL, locations: Iterable[str] = (), *, force: bool = False
     ) -> RunSummary:
+        """days: of what has days; where nothing that is selected has, they mean nothing."""
         workspace = self.workspace
-        return self.run(workspace.requested(workspace.select(selection), days, list(locations), force=force))
+        keys = workspace.select(selection)
+        of = days if any(workspace.catalog[key].partitions is not None for key in keys) else None
+        return self.run(workspace.requested(keys, of, list(locations), force=force))
 
     def backfill(
         self,

@@ -36,6 +36,9 @@ class History:
     def shapes(self, asset: str, own: TableState) -> dict[str, Shape]:
         return {}
 
+    def kinds(self, asset: Asset, own: TableState) -> tuple[str, ...]:
+        return ()
+
     def past(self, asset: Asset) -> tuple[dict[str, Any], ...]:
         return ()
 

@@ -164,11 +164,12 @@ def provenance_of(
     past: tuple[Mapping[str, Any], ...] = (),
     columns_of: Mapping[str, str] | None = None,
     by: str = "",
+    kinds: tuple[str, ...] = (),
 ) -> Provenance:
     """What a commit says: ``records``, and what they refer to by a digest.
 
     state: of the table before; shapes, questions: those of now, besides those that the table knows already; columns_of:
-    what is known of that, of which is said what the table does not know yet.
+    what is known of that, of which is said what the table does not know yet. kinds: of sources, that it does not know.
     """
     known = {**state.questions, **{question.id: question for question in questions}}
     used = {record.question for record in records.values()}
@@ -187,4 +188,5 @@ def provenance_of(
         past=past,
         columns_of={part: text for part, text in (columns_of or {}).items() if part not in state.columns_of},
         by=by,
+        kinds=kinds,
     )

@@ -339,6 +339,7 @@ class Steps(Generic[Frame]):
             past=history.past(asset),
             columns_of=columns_of,
             by=self._by,
+            kinds=history.kinds(asset, state),
         )
 
     # What is there ------------------------------------------------------------------------------------------------

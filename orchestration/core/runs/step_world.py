@@ -156,6 +156,11 @@ class CommitHistory(Protocol):
         """The shapes that rows of an asset can have, by digest of the contract."""
         ...
 
+    def kinds(self, asset: Asset, own: TableState) -> tuple[str, ...]:
+        """The kinds of source that rows come from, where the table does not know them yet. Raises SourceError where it
+        takes none such."""
+        ...
+
     def past(self, asset: Asset) -> tuple[Mapping[str, Any], ...]:
         """What of rows that are replaced has to be said so that it is not forgotten."""
         ...

@@ -65,7 +65,8 @@ class Provenance:
     questions: by id, those that the records refer to. shapes: by contract digest. equal: versions that are accepted
     from now on. past: locations as settings once had them, of which code versions of scheme 1 may tell.
     columns_of: by code part of a code version, the lineage of the columns that it makes (``ColumnLineage``, as compact
-    JSON). by: version of the package.
+    JSON). by: version of the package. kinds: of the sources (``source.REAL``, …) that rows of a fetched asset are from,
+    where they were not known to be so far.
     """
 
     run_id: str
@@ -80,6 +81,7 @@ class Provenance:
     columns_of: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
     lost: PartitionSet = field(default_factory=PartitionSet.empty)
+    kinds: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON values in format 2; what is empty is left out."""
@@ -90,7 +92,7 @@ class Provenance:
             "partitions": records_to_json(self.records),
             "wiped": self.wiped.to_json(),
             "lost": self.lost.to_json(),
-            **said_to_json(self.questions, self.shapes, self.equal, self.past, self.columns_of),
+            **said_to_json(self.questions, self.shapes, self.equal, self.past, self.columns_of, self.kinds),
         }
         named = {MARK: FORMAT, "run": self.run_id, "asset": self.asset, "at": self.at}
         return named | {name: value for name, value in said.items() if value}
@@ -127,6 +129,7 @@ def said_to_json(
     equal: Iterable[Equal],
     past: Iterable[Mapping[str, Any]],
     columns_of: Mapping[str, str],
+    kinds: Iterable[str] = (),
 ) -> dict[str, Any]:
     """What commits say besides records, as JSON values."""
     return {
@@ -138,6 +141,7 @@ def said_to_json(
         "equal": [[one.asset, one.location, one.one, one.other] for one in equal],
         "past": [dict(one) for one in past],
         "columns_of": [list(item) for item in columns_of.items()],  # in their order
+        "kinds": sorted(kinds),
     }
 
 
@@ -158,6 +162,7 @@ def said_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
         "equal": tuple(Equal(*one) for one in data.get("equal", ())),
         "past": past,
         "columns_of": _texts(data.get("columns_of", ())),
+        "kinds": tuple(_texts((one, one) for one in data.get("kinds", ()))),
     }
 
 

@@ -51,7 +51,7 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
     records = state.records if since is None else state.records.since(since)
     past = sorted((dict(items) for items in state.past), key=dumps)
     equal = sorted(state.equal, key=_in_order)
-    said = said_to_json(state.questions, state.shapes, equal, past, state.columns_of)
+    said = said_to_json(state.questions, state.shapes, equal, past, state.columns_of, state.kinds)
     data: dict[str, Any] = {
         "format": FORMAT,
         "version": state.version,
@@ -99,7 +99,8 @@ def _from_json(data: Mapping[str, Any], base: TableState | None) -> tuple[TableS
     else:
         records = records.updated(records_from_json(data["records"]))
         said = said_from_json(data["said"])
-        said |= {"equal": frozenset(said["equal"]), "past": frozenset(map(as_items, said["past"]))}
+        said |= {name: frozenset(said[name]) for name in ("equal", "kinds")}
+        said["past"] = frozenset(map(as_items, said["past"]))
     state = TableState(
         version=int(data["version"]),
         records=records,

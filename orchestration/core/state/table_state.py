@@ -108,7 +108,8 @@ class TableState:
     compared them since the table was rebuilt.
     questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
     had them, each as its sorted items; columns_of: by code part of a code version, the lineage of its columns, newest
-    last. All that any commit ever said; where two say otherwise, the later one.
+    last. All that any commit ever said; where two say otherwise, the later one. kinds: of the sources that rows of a
+    fetched asset are from, as commits said since the table had no partition.
     The other fields help to read the next commits. Two states that differ in nothing else are equal.
     files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
     that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
@@ -130,6 +131,7 @@ class TableState:
     equal: frozenset[Equal] = frozenset()
     past: frozenset[tuple[tuple[str, Any], ...]] = frozenset()
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
     taken_out: PartitionSet = field(default_factory=PartitionSet.empty)
     schema: str | None = field(default=None, compare=False)
     description: str | None = field(default=None, compare=False)
@@ -235,8 +237,11 @@ class TableState:
         shapes = {**self.shapes, **said.shapes} if said.shapes else self.shapes
         equal = self.equal.union(said.equal) if said.equal else self.equal
         past = self.past.union(map(as_items, said.past)) if said.past else self.past
-        columns_of = put_last(self.columns_of, said.columns_of)
-        return replace(self, questions=questions, shapes=shapes, equal=equal, past=past, columns_of=columns_of)
+        columns_of, kinds = put_last(self.columns_of, said.columns_of), self.kinds
+        if said.kinds:
+            kinds = frozenset(said.kinds).union(self.kinds if self.present else ())
+        known: dict[str, Any] = {"questions": questions, "shapes": shapes, "equal": equal, "past": past}
+        return replace(self, columns_of=columns_of, kinds=kinds, **known)
 
     def _files_after(self, commit: Commit) -> Mapping[str, FileSpan]:
         if not commit.added and not commit.removed:

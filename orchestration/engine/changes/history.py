@@ -30,6 +30,7 @@ from orchestration.core.state.versions import Equal
 from orchestration.engine.changes.past import NoPast, Past
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.project import Project
+from orchestration.engine.source_kinds import SourceKinds
 from resources.storage.parameter_values import ParameterValues
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class WarehouseHistory:
         sources: Mapping[str, Source[Any]],
         warehouse: Warehouse,
         past: Callable[[], Past] = NoPast,
+        mixed_sources: bool = False,
     ) -> None:
         self._project = project
         self._catalog = project.catalog
@@ -90,6 +92,7 @@ class WarehouseHistory:
         self._codes = codes
         self._sources = sources
         self._warehouse = warehouse
+        self.source_kinds = SourceKinds(lambda key: self._state(self._catalog[key]), warehouse.uri, mixed=mixed_sources)
         self._make_past = past
         self._configured = tuple(locations)
         self._locations = {location.key: location for location in locations}
@@ -263,6 +266,14 @@ class WarehouseHistory:
                 found = ()
             self._locations_in[asset.key] = found
         return self._locations_in[asset.key]
+
+    def kinds(self, asset: Asset, own: TableState) -> tuple[str, ...]:
+        """What a commit has to say of the kinds of source that its rows are from. Raises SourceOfOtherKind."""
+        return self.source_kinds.to_say(asset, own)
+
+    def meet(self, asset: str, kinds: Iterable[str]) -> None:
+        """Answers for a table are of these kinds. Raises SourceOfOtherKind where it takes none such."""
+        self.source_kinds.meet(asset, kinds)
 
     def past(self, asset: Asset, *, wiped: bool = False) -> tuple[Mapping[str, Any], ...]:
         """What a commit that replaces the rows of ``asset`` has to carry, so that they are not forgotten.

@@ -172,6 +172,7 @@ def _said(key: str, state: TableState, run_id: str, at: str) -> Provenance:
         equal=tuple(sorted(state.equal, key=lambda one: (one.asset, one.location or "", one.one, one.other))),
         past=tuple(dict(items) for items in sorted(state.past, key=repr)),
         columns_of=state.columns_of,
+        kinds=tuple(sorted(state.kinds)),
         by=package_version(),
         lost=state.present,
     )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ KEPT_BEFORE_LOCAL_TIME = Path(__file__).with_name("f94dd64.tar.gz")
 RANGE = "2025-08-08..2025-08-21"
 NOW = "2026-01-01T00:00:00Z"
 FOLDERS = ("assets", "orchestration", "resources", "config", "scripts")
+
+
+@cache
+def tables_of_then() -> tuple[str, ...]:
+    """The assets that the kept warehouse has tables of; what was declared since is none of its."""
+    with tarfile.open(KEPT) as archive:
+        logs = {Path(name).parts for name in archive.getnames() if Path(name).name == "_delta_log"}
+    return tuple(sorted(f"{parts[-3]}.{parts[-2]}" for parts in logs if not parts[-3].startswith("_")))
+
+
+def all_of_then() -> str:
+    """Them as a SELECTION."""
+    return " or ".join(tables_of_then())
 
 
 def unpack(folder: Path, kept: Path = KEPT) -> Path:
@@ -110,8 +124,10 @@ class Tree:
         return done.stdout + done.stderr
 
     def states(self, *call: str) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
-        """Per asset, the states of its partitions with their marks."""
+        """Per asset of then, the states of its partitions with their marks."""
         found: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
         for item in self.json("status", *call):
+            if item["asset"] not in tables_of_then():
+                continue
             found.setdefault(item["asset"], set()).add((item["state"], tuple(item["marks"])))
         return found

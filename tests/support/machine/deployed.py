@@ -323,6 +323,9 @@ class Known:
             return []
         return [own.questions[one] for one in sorted({own.records[key].question for key in keys})]
 
+    def kinds(self, asset: Asset, own: TableState) -> tuple[str, ...]:
+        return ()
+
     def past(self, asset: Asset) -> tuple[Mapping[str, Any], ...]:
         return ()
 

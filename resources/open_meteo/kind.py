@@ -1,0 +1,35 @@
+"""Whether what listens at an address makes its values up: asked without asking for any."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from orchestration.core.source import REAL, SIMULATED
+from resources.machine.proxies import for_requests
+from resources.open_meteo.hosts import is_the_providers
+from resources.open_meteo.made_up import MARK, PATH
+
+SECONDS = 3.0
+
+
+def kind_at(url: str) -> str:
+    """``REAL`` or ``SIMULATED``; empty where nobody answers, or it is another for each answer. Never raises.
+
+    The provider's own hosts are not asked.
+    """
+    import requests
+
+    if is_the_providers(urlsplit(url).hostname or ""):
+        return REAL
+    at = f"{url.rstrip('/')}{PATH}"
+    try:
+        answer = requests.get(at, timeout=SECONDS, proxies=for_requests(at), allow_redirects=False)
+    except (requests.RequestException, ValueError):
+        return ""
+    if answer.status_code == requests.codes.not_found:  # it knows no such question
+        return REAL
+    try:
+        said = answer.json()[MARK] if answer.ok else None
+    except (ValueError, TypeError, LookupError):
+        return ""
+    return "" if said is None else SIMULATED if said is True else REAL
