@@ -3,6 +3,7 @@ not read or write is named. Today is 2025-08-20."""
 
 from __future__ import annotations
 
+import logging.config  # noqa: F401  # of those that another user may not find on this machine
 import os
 import shutil
 import stat

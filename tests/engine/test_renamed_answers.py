@@ -96,7 +96,7 @@ class City:
             row | {"location_key": self.key} if row["location_key"] == OLD else row
             for row in fold(self.provider.said).rows
         ]
-        want, have = oracle.dated_tables(rows), self.lake.tables()
+        want, have = oracle.dated_tables(rows, {**oracle.TIMEZONES, self.key: oracle.TIMEZONES[OLD]}), self.lake.tables()
         for key in DATED:
             assert have[key] == oracle.canonical(want[key], oracle.COLUMNS[key]), key
 
