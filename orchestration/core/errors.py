@@ -86,10 +86,11 @@ class RunError(LakehouseError):
 
 
 class SourceError(RunError):
-    """The source API could not give what was asked for; as itself: it failed (HTTP 5xx) at every attempt.
+    """The source could not give what was asked for. Raised as SourceError itself: it failed (HTTP 5xx) at every
+    attempt.
 
-    of_location: it may be so because of one location; of others the source may be asked all the same.
-    attempts_left: so many of the attempts that it had were not made; 0 too where that is not known.
+    of_location: whether one location alone may be the cause, so that other locations are still asked. attempts_left:
+    how many of the request's attempts were not needed; also 0 where that is not known.
     """
 
     of_location = True
@@ -101,7 +102,7 @@ class SourceRefused(SourceError):
 
 
 class SourceVariableRefused(SourceRefused):
-    """The source cannot serve variables that the request names: every location would meet it.
+    """The source cannot serve variables that the request names. A request for any other location would fail alike.
 
     variables: their names in the API.
     """
@@ -114,7 +115,7 @@ class SourceVariableRefused(SourceRefused):
 
 
 class SourceKeyRefused(SourceError):
-    """The source does not take the key, or wants one."""
+    """The source refuses the API key, or requires one and none was given."""
 
     of_location = False
 
@@ -126,23 +127,25 @@ class SourceTooMuch(SourceError):
 
 
 class SourceNonsense(SourceError):
-    """An answer came, but it is not right: HTML, no JSON, another unit, one hour with two values, …"""
+    """The answer is not one to the request: HTML, no JSON, another unit, one hour with two values, …"""
 
 
 class SourceClock(SourceError):
-    """The source's clock and the run's are too far apart: one of them is wrong, and what has happened is not known."""
+    """The source's clock and the run's clock are too far apart. One of them is wrong, so nobody knows which hours are
+    past."""
 
     of_location = False
 
 
 class SourceOfOtherKind(SourceError):
-    """What a source sends is of another kind than the rows of the table: made up and real are not mixed unasked."""
+    """The source sends made-up rows and the table holds real ones, or the other way round. They are mixed only if the
+    run is told to."""
 
     of_location = False
 
 
 class AnswerNotKept(SourceError):
-    """A source answered, and its answer could not be kept: nothing is made of it."""
+    """A source answered, but the answer could not be stored. No rows are made of an answer that is not stored."""
 
     of_location = False
 
@@ -154,11 +157,11 @@ class SourceUnreachable(SourceError):
 
 
 class SourceLimited(SourceError):
-    """A limit of calls (of a minute, an hour, a day) is used up, or the source asks to be left alone.
+    """A limit of calls (of a minute, an hour, a day) is used up, or the source asks for a pause.
 
-    until: the moment from which on it may be asked again (aware); None where that is not known. wait_seconds: how long
-    that is from when this was raised, by the clock that ``until`` is of: it need not be the caller's; infinite where no
-    waiting will do.
+    until: from when on the source may be asked again (aware); None where that is not known. wait_seconds: how long that
+    is from the moment at which this error was raised, by the clock that ``until`` comes from, which need not be the
+    caller's; infinite where waiting does not help.
     """
 
     of_location = False
@@ -172,9 +175,9 @@ class SourceLimited(SourceError):
 
 
 class SourceNotAsked(SourceError):
-    """Not asked: requests before have shown that it would be no use.
+    """A request was not sent, because earlier requests showed that it would fail.
 
-    because: what they met.
+    because: the error of those earlier requests.
     """
 
     of_location = False
@@ -203,7 +206,8 @@ class CommitConflict(WarehouseError):
 
 
 class Refused(RunError):
-    """A run waited as long as it may for what others use, and did nothing: it did not fail."""
+    """A run waited as long as it may for something that other runs use, and then gave up. It did nothing, so it did not
+    fail."""
 
 
 class QueueFull(Refused):
@@ -215,30 +219,30 @@ class WarehouseLocked(Refused):
 
 
 def with_remedy(message: str, remedy: str) -> str:
-    """Both in a line, as sentences: the second begins where the first has ended."""
+    """Message and remedy as sentences in one line: ``Port 80 is taken. Choose another one.``"""
     if not remedy or not message:
         return message or remedy
     return f"{message}{'' if message.endswith(('.', '!', '?', ':', ';')) else '.'} {remedy}"
 
 
 _MOST = 600
-"""Characters of a line."""
+"""The longest line of a report, in characters."""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
-"""What deltalake colours the causes of its errors with."""
+"""The escape sequences with which deltalake colours the causes of its errors."""
 _CAUSE = "↳"
 _TRACE = ("at ", "JVM stacktrace", "==", "'")
-"""How lines begin that are a stack trace, or the query that an engine repeats below its message."""
+"""How a line begins that belongs to a stack trace, or to the query that an engine repeats below its message."""
 
 
 def in_a_line(error: BaseException) -> str:
-    """What went wrong, for a line of a report: no stack trace, and no more than is to be read.
+    """An error in one line for a report: without its stack trace, and cut where it is long.
 
     ==================================  ====================================================
-    an error of this project            its message; the remedy is for the caller to add
+    an error of this project            its message; the caller adds the remedy
     a system call that failed           ``Permission denied: /data/table``
-    any other                           ``ValueError: the first two lines of what it says``
-    one that tells its causes (``↳``)   its first line, and all causes
-    one that says nothing               ``KeyboardInterrupt``
+    any other                           ``ValueError: the first two lines of its text``
+    one that lists its causes (``↳``)   its first line, and all causes
+    one without text                    ``KeyboardInterrupt``
     ==================================  ====================================================
     """
     if isinstance(error, LakehouseError):

@@ -88,10 +88,8 @@ def materialize(
             check_engine(workspace, plan.steps)
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
         kinds.check_all(workspace.catalog, {one.asset for one in _wanted(workspace, plan).values()}, workspace.sources)
-        if plan.steps:
-            if not flow_run_id:
-                check_api()
-            make_state_folder()
+        if plan.steps and not flow_run_id:
+            check_api()
     restart = RestartRecord(workspace, request, run_id, listener.warned) if isinstance(request, Restart) else None
     if plan.is_empty:
         unwritten = ""
@@ -105,6 +103,7 @@ def materialize(
         return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=unwritten)
     make_engine = make_engine or own_engine(settings, listener)
     with contextlib.ExitStack() as telling, spans.around(Phase.LOCK, locked(workspace, run_id, listener)) as inherited:
+        make_state_folder()  # not before: a call that is refused for its warehouse makes nothing
         with spans.span(Phase.PLAN), _written_down(record_of):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)

@@ -130,10 +130,10 @@ def read_status(
     last attempt at it failed, is wanted (``history.since``), or lies between. Of a table of which nothing can be read:
     of all that any table has; the partition ``null``, the table itself, where there is none.
 
-    What is there of locations that are no longer configured is among them; what has no days is not in a RANGE.
-    Raises UsageError where nothing of ``keys`` has days, and a RANGE is given.
+    What is there of locations that are no longer configured is among them. What has no days is among them with a RANGE
+    too: what has days depends on it. Raises UsageError where nothing of ``keys`` has days, and a RANGE is given.
     """
-    keys = in_range(workspace.catalog, keys, days)
+    in_range(workspace.catalog, keys, days)
     tables = workspace.counted_states(keys)
     current, attempts = workspace.current(), _LastAttempts(workspace)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()

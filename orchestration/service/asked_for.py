@@ -30,12 +30,15 @@ def partitions_of(
         keys, days = workspace.select(said.select), Days.of(said.start_date, said.end_date)
     else:
         keys, days = workspace.select(said.selection), Days.empty()
+        dated = any(workspace.catalog[key].partitions is not None for key in keys)
         if said.hourly:
             days = Days.of(today - workspace.settings.hourly.revisable_days * DAY, today)
+        elif said.partitions is not None and not dated:
+            return {}  # such a run is refused
         elif said.partitions is not None:
             days = parse_range(said.partitions, today)
-        elif any(workspace.catalog[key].partitions is not None for key in keys):
-            return {}  # such a run is refused
+        elif dated:
+            return {}  # so is this one
     places = said.locations or [place.key for place in workspace.settings.locations]
     partitions = PartitionSet.of(days, places)
     asked = {}

@@ -15,7 +15,7 @@ from tests.support.feed import Feed
 from tests.support.small_lake import DATED, NOW, Lake
 from tests.support.strategies import hours_of, plain_row, random_bronze
 
-FETCHED = "bronze.open_meteo_hourly+"
+FETCHED = " or ".join(DATED)
 """All but the dimensions."""
 
 

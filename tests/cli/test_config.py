@@ -62,7 +62,8 @@ def test_it_is_a_profile_that_says_the_same(aqi: Aqi) -> None:
 
 
 def test_a_section(aqi: Aqi) -> None:
-    assert set(said(aqi, "warehouse")) == {"warehouse.uri", "warehouse.lock_wait_seconds"}
+    assert {"warehouse.uri", "warehouse.lock_wait_seconds"} <= set(said(aqi, "warehouse"))
+    assert {key.partition(".")[0] for key in said(aqi, "warehouse")} == {"warehouse"}
     assert set(said(aqi, "warehouse.uri")) == {"warehouse.uri"}
     assert aqi.text("config", "feed") == "feed:\n  frozen_hours: 12  # config/local.yml\n"
     assert aqi.refusal("config", "warehuose") == ("setting 'warehuose' is unknown", "Did you mean 'warehouse'?")

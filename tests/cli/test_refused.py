@@ -12,7 +12,7 @@ from tests.support.cli_calls import Aqi
 WAIT = 0.4
 
 
-@pytest.mark.parametrize("how", [["--hourly"], ["--partitions", "2025-08-19"]])
+@pytest.mark.parametrize("how", [["--hourly"], []])
 def test_a_run_waits_and_is_refused_by_the_name_of_the_other(aqi: Aqi, how: list[str]) -> None:
     env = {"AQI_WAREHOUSE__URI": str(aqi.folder / "lake"), "AQI_WAREHOUSE__LOCK_WAIT_SECONDS": str(WAIT)}
     with WarehouseLock(aqi.folder / "lake", "the-backfill", "2025-08-20T05:00:00Z", 0):

@@ -96,7 +96,8 @@ class City:
             row | {"location_key": self.key} if row["location_key"] == OLD else row
             for row in fold(self.provider.said).rows
         ]
-        want, have = oracle.dated_tables(rows), self.lake.tables()
+        zones = {**oracle.TIMEZONES, self.key: oracle.TIMEZONES[OLD]}
+        want, have = oracle.dated_tables(rows, zones), self.lake.tables()
         for key in DATED:
             assert have[key] == oracle.canonical(want[key], oracle.COLUMNS[key]), key
 

@@ -27,7 +27,7 @@ from tests.support.strategies import random_bronze
 DAYS = [date(2025, 3, day) for day in (1, 2, 3)]
 RANGE = "2025-03-01..2025-03-03"
 GOLD = "layer:gold"
-FETCHED = "bronze.open_meteo_hourly+"
+FETCHED = " or ".join(DATED)
 QUIET = Quiet(Console(stderr=True))
 FOR_VACUUM = {
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
@@ -213,7 +213,8 @@ def test_another_code_makes_stale_and_equal_rows_are_not_written_again(lake: Lak
     assert {key for key, found in states.items() if "stale" in found} == {oracle.EPISODE}
     files = lake.files()
     summary = lake.materialize(RANGE)
-    assert [outcome.step.asset for outcome in summary.outcomes] == [oracle.EPISODE]
+    made = [outcome.step.asset for outcome in summary.outcomes]
+    assert made[0] == oracle.EPISODE and set(made[1:]) <= set(lake.workspace.catalog.dag.downstream(oracle.EPISODE))
     silver = oracle.silver(lake.rows(oracle.BRONZE))
     want = oracle.episodes(oracle.fact_hourly(silver), min_hours=5)
     assert lake.canonical(oracle.EPISODE) == oracle.canonical(want, oracle.COLUMNS[oracle.EPISODE])

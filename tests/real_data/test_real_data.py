@@ -15,11 +15,11 @@ from orchestration.core.partitions.keys import PartitionSet, chunks, parse_range
 from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support import oracle
-from tests.support.small_lake import Lake
+from tests.support.small_lake import DATED, Lake
 
 RANGE = "2025-08-08..2025-09-20"
 LAST_DAY = "2025-09-20"
-FROM_BRONZE = "bronze.open_meteo_hourly+"
+FROM_BRONZE = " or ".join(DATED)
 LATER, EARLIER = "2025-09-09..2025-09-20", "2025-08-08..2025-09-08"
 THREE_PIECES = ("2025-08-28..2025-09-09", "2025-08-08..2025-08-27", "2025-09-10..2025-09-20")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,3 +36,4 @@ def as_user(user: int, *, group: int = SHARED, umask: int = 0o022) -> Iterator[N
         with suppress(OSError):
             os.setgroups(groups)
         os.umask(before)
+        importlib.invalidate_caches()  # of folders that could not be listed, which would stay empty

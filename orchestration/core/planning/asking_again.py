@@ -1,4 +1,4 @@
-"""When a source is asked again for a day of which it did not have everything: with pauses that grow with its age.
+"""When a source is asked again for a day whose values were incomplete. The older the day, the longer the pauses.
 
 Pure: the moment comes in as a value. Days are UTC days.
 """
@@ -10,11 +10,13 @@ from datetime import date, datetime, timedelta
 from orchestration.core.calendar import DAY, day_of, hour_of
 
 DAILY_DAYS = 10
-"""A day is asked for once a day until it is so many days old, and every third day from then on."""
+"""Up to this age, in days, an incomplete day is asked for once a day; an older one every third day."""
 
 
 def pause_before(age_days: int, incomplete_days: int) -> timedelta | None:
-    """How long a day of this age is left alone after it was asked for; None: it is given up.
+    """How long to wait before an incomplete day of this age is asked for again; None: never again, the day is given up.
+
+    incomplete_days: days older than this are given up.
 
     | age in days | with 30 | with 5 |
     |-------------|---------|--------|
@@ -29,10 +31,11 @@ def pause_before(age_days: int, incomplete_days: int) -> timedelta | None:
 
 
 def is_due(day: date, asked: datetime | None, now: datetime, incomplete_days: int) -> bool:
-    """Whether an incomplete day is to be asked for at ``now``. asked: when it was last; None where nobody knows.
+    """Whether an incomplete day is to be asked for at ``now``. asked: when it was last asked for; None where that is
+    not known.
 
-    Pauses are counted from hour to hour, so that a run that starts a minute earlier than the day before does not wait
-    for the next one. A moment that has not come yet is none.
+    Pauses are counted in whole hours, so that a run that starts a minute earlier than the day before does not skip the
+    day. An ``asked`` that lies after ``now`` counts as not known.
     """
     pause = pause_before((day_of(now) - day).days, incomplete_days)
     if pause is None:

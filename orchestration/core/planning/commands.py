@@ -1,4 +1,4 @@
-"""The commands that make partitions, for people to copy: with days that mean the same tomorrow.
+"""Commands that make partitions, for people to copy. The commands name absolute days, so they mean the same tomorrow.
 
 Pure: values in, text out.
 """
@@ -12,21 +12,23 @@ from orchestration.core.partitions.hulls import Hull, hulls
 from orchestration.core.partitions.keys import PartitionSet
 
 COMMANDS = 3
-"""So many commands are told; of more, how many there are."""
+"""How many commands are shown. Of the others only the number is shown."""
 
 
 def fill_commands(partitions: PartitionSet, assets: Sequence[str] = (), configured: Collection[str] = ()) -> list[str]:
-    """`aqi backfill` for each group of locations whose ``partitions`` reach from the same first to the same last day.
+    """`aqi backfill` for each group of locations whose ``partitions`` reach from the same first day to the same last
+    day.
 
-    It leaves alone what is right already, so the days between may be there. assets: keys; none: all. configured: all
-    locations, which need not be named; none: they are named always.
+    A command may also name days in between that are not in ``partitions``: a backfill leaves fresh partitions alone.
+    assets: keys; none means all assets. configured: all locations; a command for all of them has no ``--locations``.
+    None configured: every command names its locations.
     """
     select = ("--select", " or ".join(assets)) if assets else ()
     return [_backfill(hull, select, configured) for hull in hulls(partitions)]
 
 
 def told(commands: Sequence[str]) -> list[str]:
-    """As many of ``commands`` as are read, a line each, and how many more there are."""
+    """The first of ``commands``, one a line, and how many more there are."""
     more = len(commands) - COMMANDS
     return [*commands[:COMMANDS], *([f"and {more} more, for other locations"] if more > 0 else [])]
 

@@ -1,8 +1,12 @@
-"""The hourly window: which days a run looks at that is started every hour, and after a gap.
+"""The hourly window: which days a run is about that is started every hour, also after a gap.
 
-Today and the days that the provider may still revise; and, for every location, the days before them that are not fresh
-in every selected asset, up to a bound, and those of which a source did not have everything (``asking_again``). Days are
-UTC days. What lies before that bound is told at every run, until it is fresh.
+The window has three parts:
+
+- today, and the days before it that the provider may still revise; - at every location, earlier days that are missing
+or stale in any selected asset, back to a bound; - days of which a source did not have all values yet
+(``asking_again``).
+
+What lies before the bound is not made. Every run reports it until it is fresh. Days are UTC days.
 
 Pure: table states, versions and the clock come in as values.
 """
@@ -24,25 +28,25 @@ from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
 Moments = Callable[[str], Mapping[PartitionKey, str]]
-"""Gives, of an asset, when partitions were asked for (ISO 8601, UTC) although nothing new came: no record says so."""
+"""Asset key → when each partition was last asked for without any news (ISO 8601, UTC). Such a request leaves no record
+in the table."""
 
 
 def no_moments(_asset: str) -> Mapping[PartitionKey, str]:
-    """Where every question brought something new."""
+    """The ``Moments`` of an asset none of whose requests came back without news."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class HourlyWindow:
-    """What an hourly run is about.
-
-    revisable: those of ``partitions`` that the provider may still revise, or fill in. beyond: what is not fresh farther
-    back than is caught up.
-    """
+    """The partitions that an hourly run is about."""
 
     partitions: PartitionSet
+    """All partitions of the window."""
     revisable: PartitionSet
+    """Those of ``partitions`` that the provider may still revise or complete."""
     beyond: PartitionSet
+    """Partitions that are not fresh and lie before the window. The run names them and does not make them."""
 
 
 def hourly_window(

@@ -17,7 +17,7 @@ from orchestration.core.partitions.days import ChunkMode
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What people are told of a parameter."""
+    """The texts that describe a parameter to people."""
 
     help: str
     """A sentence: in the command's help, and in the form of a server."""
@@ -57,9 +57,9 @@ class Materialize:
     profile: Profile = None
 
     def contradiction(self, called: Callable[[str], str] = str) -> str:
-        """What does not go together, as a sentence; empty where all does.
+        """Why these values contradict each other, as a sentence; empty where they do not.
 
-        called: what people call a parameter of that name.
+        called: gives the name of a parameter as people know it, for instance ``--hourly``.
         """
         for name, given in (("partitions", self.partitions), ("force", self.force)):
             if self.hourly and given:
@@ -103,7 +103,7 @@ class Maintenance:
 
 Asked = Materialize | Backfill | Maintenance
 FLOWS: dict[str, type[Asked]] = {"materialize": Materialize, "backfill": Backfill, "maintenance": Maintenance}
-"""Of the flows that deployments run, by name."""
+"""The declared parameters of every flow that deployments run, by the flow's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +116,16 @@ class Parameter:
     told: Told
     required: bool
     default: object
-    """None where it is required."""
+    """None where the parameter is required."""
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The values that it can have; none where these are not counted."""
+        """All values that the parameter can have; empty where there is no fixed list."""
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
 
 def parameters_of(declared: type) -> tuple[Parameter, ...]:
-    """What a class of this module declares, in its order."""
+    """The parameters that a class of this module declares, in the order of its fields."""
     hints = get_type_hints(declared, include_extras=True)
     found = []
     for field in fields(declared):

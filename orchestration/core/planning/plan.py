@@ -1,6 +1,6 @@
-"""A plan as a value: the steps to materialize, what each reads, and what was left out and why.
+"""A plan as a value: the steps to run, what each step reads, and what was left out and why.
 
-``aqi plan`` prints it, the executor runs it, the run's summary reports on its very steps.
+``aqi plan`` prints the plan, the executor runs it, and the summary of the run reports on the steps of the same plan.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from orchestration.core.partitions.keys import PartitionSet
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a step reads of one upstream asset: a pinned version of its table, or the output of an earlier step.
-
-    version: the version of the table before the run; None where there is none, or a step's output is read.
-    step: id of the step whose output is read; None for a table.
-    partitions: what may be read, absent partitions included.
-    """
+    """What a step reads of one upstream asset: a pinned version of its table, or the output of an earlier step."""
 
     asset: str
     version: int | None
+    """Version of the table before the run; None where there is no table, or where a step's output is read."""
     step: str | None
+    """Id of the step whose output is read; None where a table is read."""
     partitions: PartitionSet
+    """The partitions that may be read, those that do not exist included."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -37,7 +35,7 @@ class Input:
 
 
 class Manner(Enum):
-    """How a step goes about what was asked for."""
+    """How a step treats the partitions that were asked for."""
 
     USUAL = "make what is not fresh"
     FORCED = "make all of it"
@@ -46,44 +44,46 @@ class Manner(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One asset to materialize.
-
-    partitions: what was asked for and is not fresh, or may not be when the step's turn comes.
-    may_rewrite: further partitions that exist and may come out otherwise.
-    base_version: the version of the asset's own table before the run, None where there is none.
-    after: the plan's step before this one that may write the same partitions. chunk: the one that it belongs to alone.
-    manner: how it goes about ``partitions``. stored: of a fetched asset, those of ``partitions`` whose stored rows go
-    through its function again, without the network. raw: those that are folded anew from the answers that are kept.
-    """
+    """A step of a plan: one asset, and the partitions of it to be made."""
 
     id: str
     asset: str
     partitions: PartitionSet
+    """What was asked for and is not fresh now, or may not be fresh when the step's turn comes."""
     may_rewrite: PartitionSet
+    """Further existing partitions whose content may change."""
     inputs: tuple[Input, ...]
     base_version: int | None
+    """Version of the asset's own table before the run; None where there is no table."""
     reason: str
     after: str | None = None
+    """Id of an earlier step that may write the same partitions, so that this one has to wait for it."""
     chunk: str = ""
+    """Name of the chunk that the step belongs to; empty where it belongs to several or none."""
     manner: Manner = Manner.USUAL
+    """How the step treats ``partitions``."""
     stored: PartitionSet = field(default_factory=PartitionSet.empty)
+    """Of a fetched asset: the partitions whose stored rows go through the asset's function again, without the
+    network."""
     raw: PartitionSet = field(default_factory=PartitionSet.empty)
+    """Of a fetched asset: the partitions that are made again from kept raw answers."""
 
     @classmethod
     def alone(cls, asset: Asset, partitions: PartitionSet, base_version: int | None, reason: str) -> Step:
-        """A step of no plan, which makes partitions that are there anew: of a fetched asset, from its stored rows."""
+        """A step outside any plan. It makes existing partitions again; those of a fetched asset are made from the
+        stored rows."""
         nothing = PartitionSet.empty()
         stored = partitions if asset.source is not None else nothing
         return cls(asset.key, asset.key, partitions, nothing, (), base_version, reason, stored=stored)
 
     @property
     def forced(self) -> PartitionSet:
-        """What is made even where it is fresh."""
+        """The partitions that are made even where they are fresh."""
         return self.partitions if self.manner is Manner.FORCED else PartitionSet.empty()
 
     @property
     def fetched(self) -> PartitionSet:
-        """Of a fetched asset: what its source is asked for."""
+        """Of a fetched asset: the partitions for which its source is asked."""
         return self.all_partitions - self.stored - self.raw
 
     @property
@@ -110,19 +110,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Partitions of a selected asset that the plan does not make, and why, as a sentence.
-
-    lacking: something that they need is missing; otherwise there is nothing to be made yet. refetch: only the source
-    could give them as they would be asked for today. damaged: a table that they need, or their own, is damaged or in
-    trouble.
-    """
+    """Partitions of a selected asset that the plan does not make, with the reason as a sentence."""
 
     asset: str
     partitions: PartitionSet
     reason: str
     lacking: bool = False
+    """Whether something that the partitions need is missing. False: there is nothing to be made yet."""
     refetch: bool = False
+    """Whether only a new fetch could make them, which needs a request of its own (``aqi repair --refetch``)."""
     damaged: bool = False
+    """Whether their own table, or one that they need, is damaged or in trouble."""
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "reason": self.reason}
@@ -130,16 +128,15 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """A table that is brought to what it must be before any step, by one commit that adds no files.
-
-    added: names of nullable columns, in which rows of before have null. text: what is done, in words. lost: data files
-    that are not there as the log says, which are taken out of it instead.
-    """
+    """A change of a table's metadata before any step runs: one commit that adds no files."""
 
     asset: str
     added: tuple[str, ...]
+    """Names of the nullable columns that are added. Earlier rows have null in them."""
     text: str
+    """The change in words."""
     lost: tuple[str, ...] = ()
+    """Data files that the table's log names and that are gone. The commit takes them out of the log."""
 
     def to_json(self) -> dict[str, Any]:
         said: dict[str, Any] = {"asset": self.asset, "added": list(self.added), "reason": self.text}
@@ -148,7 +145,7 @@ class TableChange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Tables to be changed first, steps in topological order, and what was left out."""
+    """A plan: tables to be changed first, then steps in topological order, and what was left out."""
 
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...]
@@ -164,7 +161,7 @@ class Plan:
         return tuple(step for step in self.steps if step.asset == asset)
 
     def to_json(self) -> dict[str, Any]:
-        """``tables`` is there only where tables are changed."""
+        """The form of ``aqi plan --json``. The key ``tables`` is there only where a table is changed."""
         said = {
             "steps": [step.to_json() for step in self.steps],
             "left_out": [item.to_json() for item in self.left_out],

@@ -1,10 +1,10 @@
 """The planner: a selection of assets and partitions, and what storage holds → a frozen plan.
 
-Only what is not fresh becomes a step, and what earlier steps of the plan may change; such a step looks again when its
-turn comes, and does nothing where nothing changed.
+A partition becomes part of a step if it is not fresh, or if an earlier step of the plan may change it. When such a
+step's turn comes it checks once more, and makes nothing where nothing changed.
 
-Pure: what storage holds comes in as ``TableState`` values, hours that reach over midnight as ``FlaggedHours``, and the
-moment with what else holds now (``Current``).
+Pure: what storage holds comes in as ``TableState`` values, streaks of hours across midnight as ``FlaggedHours``, and
+the clock with the versions of now as ``Current``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
 FlagsOf = Callable[[RunWindow, TableState], FlaggedHours]
-"""Gives, for a window and the state of its upstream table, the hours that are flagged in that table."""
+"""Gives the flagged hours of an upstream table: for a window on the table, and the table's state."""
 
 NOTHING = PartitionSet.empty()
 
@@ -88,14 +88,16 @@ def _batches(request: Request) -> list[tuple[Chunk, ...]]:
 
 
 class _Batch(NamedTuple):
-    """Chunks that are planned together. together: the partitions of all of them."""
+    """Chunks that are planned together."""
 
     chunks: tuple[Chunk, ...]
     together: PartitionSet
+    """The partitions of all these chunks."""
 
 
 class _Asked(NamedTuple):
-    """What a request for days means for the assets of a scheme: the partitions that have begun, and those to come."""
+    """The partitions that a request for days means under one partition scheme: ``begun`` have begun, ``future`` lie
+    ahead."""
 
     begun: PartitionSet
     future: PartitionSet
@@ -103,10 +105,11 @@ class _Asked(NamedTuple):
 
 @dataclass
 class _Planning:
-    """Steps as they are added. made, changed: what they make of each asset, in all and in the batch at hand.
+    """The planner at work: it collects steps and what is left out.
 
-    steps_of: the steps of each asset. asked: by scheme and (the object of) a request's partitions, which many assets
-    share. no_table: the state of a table that is not there.
+    made, changed: by asset, the partitions that the steps so far make: in the whole plan, and in the current batch.
+    steps_of: by asset, its steps. asked: a cache of ``_asked``, by scheme and identity of the request's partitions, as
+    many assets share both. no_table: the state of a table that does not exist.
     """
 
     catalog: Catalog
@@ -128,7 +131,7 @@ class _Planning:
         self.asked.clear()
 
     def mended(self) -> list[TableChange]:
-        """Lost files that have to go out of the logs of tables that steps write."""
+        """By table that a step writes: the lost files that have to be taken out of the table's log."""
         found, repairs = [], isinstance(self.request, Repair)
         for key in self.catalog.keys:
             damage = self._table(key).damage if key in self.request.assets and key not in self.blocked else None
@@ -145,7 +148,7 @@ class _Planning:
         return found
 
     def plan(self, asset: Asset, batch: _Batch) -> None:
-        """Add what ``asset`` needs for a batch of chunks."""
+        """Add the steps of ``asset`` for one batch of chunks."""
         if asset.source is not None and asset.partitions is not None:
             for chunk in batch.chunks:
                 self._add(asset, chunk.partitions, chunk.name, f"{asset.key}#{chunk.name}" if chunk.name else asset.key)
@@ -218,7 +221,7 @@ class _Planning:
             sets[asset.key] = sets.get(asset.key, NOTHING) | needed | rewrite
 
     def _asked(self, asset: Asset, partitions: PartitionSet) -> _Asked:
-        """What is asked for of an asset; the same objects for all assets of its scheme."""
+        """The partitions of ``asset`` that are asked for. Assets of one scheme get the same objects."""
         at = asset.partitions, id(partitions)
         if at not in self.asked:
             asked = asset.asked_by(partitions)
@@ -227,13 +230,14 @@ class _Planning:
         return self.asked[at]
 
     def _from_kept(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
-        """What a repair makes of answers that are kept, and does not ask the source for."""
+        """The partitions that a repair makes from kept raw answers instead of asking the source."""
         if not isinstance(self.request, Repair) or asset.hours is None:
             return NOTHING
         return needed & (self._table(asset.key).damaged | self.request.kept.get(asset.key, NOTHING))
 
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
-        """What is to be made of what is not fresh; what only the source could give is left out unless it is told."""
+        """The partitions to be made among those that are not fresh. Those that only the source could give are left out,
+        unless the request is to refetch."""
         if isinstance(self.request, Refetch):
             lost = {State.DAMAGED} if asset.source is None else {State.DAMAGED, State.UNRECORDED}
             anew = [of for why, of in stale.items() if why.way is Way.REFETCH or why.state in lost]
@@ -293,12 +297,14 @@ class _Planning:
         return self._table(key).present | self.made.get(key, NOTHING)
 
     def _available(self, key: str) -> PartitionSet:
-        """What can be built upon: partitions that somebody else changed cannot, unless they are made anew first."""
+        """The upstream partitions that can be built upon. Partitions that somebody else changed are not among them,
+        unless this plan makes them again first."""
         state = self._table(key)
         return (state.present - state.unrecorded) | self.made.get(key, NOTHING)
 
     def _flagged(self, mapping: PartitionMapping) -> FlaggedHours:
-        """The flagged hours behind a mapping; of days that are made in this plan, any hour may be."""
+        """The flagged hours behind a mapping. On days that this plan makes every hour counts as flagged, as their rows
+        are not known yet."""
         if mapping.window is None:
             return nothing_flagged
         there = self.flags_of(mapping.window, self._table(mapping.of))
@@ -379,7 +385,7 @@ def _reason(
 
 
 def _in_counts(why: Judgement) -> str:
-    """A judgement as a reason names it."""
+    """A judgement as it is named in the reason of a step."""
     if why.state is State.DAMAGED:
         return "damaged"
     return "lost, or not compared yet" if why.in_short.startswith(NOT_MENDED) else why.in_short

@@ -1,8 +1,8 @@
-"""What a RANGE of days is about: what has days, and nothing else. The one rule of all commands that take one.
+"""What a RANGE of days applies to: assets that have days. This is the one rule of all commands with ``--partitions``.
 
-``wipe``, ``show``, ``status``, ``repair``, ``verify`` leave out what has no days; ``materialize``, ``backfill`` and
-``plan`` make it along where it is not fresh, as what has days may need it. Where nothing that is selected has days, a
-RANGE means nothing, and is refused.
+``wipe``, ``repair`` and ``verify`` leave out assets without days. ``materialize``, ``backfill`` and ``plan`` include
+such an asset where it is not fresh, as assets with days may need it; ``status`` shows it for the same reason. Where no
+selected asset has days, a RANGE has no meaning and is refused.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from orchestration.core.errors import UsageError
 
 
 def in_range(catalog: Catalog, keys: Sequence[str], days: str | None, remedy: str = "") -> tuple[str, ...]:
-    """Those of ``keys`` that a RANGE is about; all of them where ``days`` is None, as none was given.
+    """Those of ``keys`` that a RANGE applies to. All of them where ``days`` is None, as then no RANGE was given.
 
-    remedy: where it was not given by --partitions. Raises UsageError where none of ``keys`` has days.
+    remedy: what to do where the RANGE did not come from ``--partitions``. Raises UsageError where none of ``keys`` has
+    days.
     """
     if days is None:
         return tuple(keys)

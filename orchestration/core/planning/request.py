@@ -1,7 +1,7 @@
-"""What a plan is asked for: a type for each kind of asking, with what only that kind needs.
+"""What a plan is asked to do: one type for each kind of request, with the fields that only this kind needs.
 
-What the planner asks of every kind are the methods of ``Selected``; what becomes of partitions that are not fresh
-differs by kind in the planner itself (``_Planning._needed``), which names all of them.
+The methods of ``Selected`` are what the planner asks of every kind. How partitions that are not fresh are treated
+differs from kind to kind: see ``_Planning._needed`` in the planner, which names every kind.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from orchestration.core.planning.plan import Manner
 from orchestration.core.state.table_state import TableState
 
 BATCH_PARTITIONS = 13_000
-"""As many day × locations at the most go through one step: some 300,000 hourly rows. What a commit has in hand, records
-and a file, is in memory."""
+"""How many partitions (day × location) go through one step at most: some 300,000 hourly rows. The records and files of
+one commit are held in memory, so this bounds the memory of a run."""
 NOTHING = PartitionSet.empty()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A part of a backfill."""
+    """A part of a backfill, for instance one month."""
 
     name: str
     partitions: PartitionSet
@@ -30,27 +30,28 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Assets, by key, and days × locations of them: what all kinds of asking are about."""
+    """What all kinds of requests have: the selected assets (by key) and the days × locations asked for."""
 
     assets: frozenset[str]
     partitions: PartitionSet
     _: KW_ONLY
     chunks: tuple[Chunk, ...] = ()
-    """The parts of ``partitions`` that are fetched and written one by one; none: all in one."""
+    """The parts of ``partitions`` that are fetched and written one after the other. Empty: everything at once."""
     batch: int = BATCH_PARTITIONS
-    """So many partitions at the most are in the chunks that one step bears together."""
+    """How many partitions the chunks of one step may have together at most."""
 
     mends: ClassVar[bool] = False
-    """Whether what is damaged is made anew."""
+    """Whether damaged partitions are made again."""
     manner: ClassVar[Manner] = Manner.USUAL
-    """How steps go about it."""
+    """How the steps of the plan treat the partitions asked for."""
 
     def scope(self, asked: PartitionSet, table: TableState) -> PartitionSet:
-        """Those of ``asked``, partitions of an asset that has this table, which this is about."""
+        """Those of ``asked`` that this request is about. asked: partitions of one asset. table: the state of that
+        asset's table."""
         return asked
 
     def forced(self, asset: str, asked: PartitionSet) -> PartitionSet:
-        """Those of ``asked`` that are made fresh or not."""
+        """Those of ``asked`` that are made even where they are fresh. asked: partitions of ``asset``."""
         return NOTHING
 
 
@@ -61,7 +62,7 @@ class Refresh(Selected):
 
 @dataclass(frozen=True, slots=True)
 class Remake(Selected):
-    """Make everything, fresh or not."""
+    """Make everything, fresh or not (``--force``)."""
 
     mends, manner = True, Manner.FORCED
 
@@ -71,10 +72,10 @@ class Remake(Selected):
 
 @dataclass(frozen=True, slots=True)
 class Restart(Remake):
-    """Make everything, in a way that goes on where it was when it is asked for again."""
+    """Make everything once more. A restart that was broken off goes on where it stopped when it is asked for again."""
 
     done: Mapping[str, PartitionSet] = field(default_factory=dict)
-    """By asset, what an earlier one has made already: it counts as any other."""
+    """By asset: the partitions that an earlier, broken-off restart has made. They are not forced a second time."""
 
     def forced(self, asset: str, asked: PartitionSet) -> PartitionSet:
         return asked - self.done.get(asset, NOTHING)
@@ -82,23 +83,25 @@ class Restart(Remake):
 
 @dataclass(frozen=True, slots=True)
 class Hourly(Selected):
-    """Make what is not fresh, by what sources send now."""
+    """Make what is not fresh, judged by what the sources send now."""
 
     compare: PartitionSet = NOTHING
-    """Of these, sources are asked what they send now; what they send as it is recorded is not fetched again."""
+    """The partitions for which sources are asked what they send now. Where that equals what is recorded, nothing is
+    fetched again."""
     beyond: PartitionSet = NOTHING
-    """What is not caught up with, see ``HourlyWindow``."""
+    """What is not fresh but lies too far back for this run; see ``HourlyWindow.beyond``."""
     fill: tuple[str, ...] = ()
-    """The commands that make what is beyond."""
+    """The commands for people to type that make ``beyond``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair(Selected):
-    """Compare what somebody else changed, or what is damaged, with what was recorded, and make anew what differs."""
+    """Compare partitions that are damaged, or that somebody else changed, with what was recorded. Make those again that
+    differ."""
 
     mends, manner = True, Manner.COMPARED
     kept: Mapping[str, PartitionSet] = field(default_factory=dict)
-    """By asset, what can be folded anew from answers that are kept."""
+    """By asset: the partitions that can be made again from kept raw answers."""
 
     def scope(self, asked: PartitionSet, table: TableState) -> PartitionSet:
         return asked & table.unrecorded
@@ -106,14 +109,15 @@ class Repair(Selected):
 
 @dataclass(frozen=True, slots=True)
 class Refetch(Selected):
-    """Fetch what lies behind its question, and make what follows from it."""
+    """Fetch the partitions that were asked for with an outdated question (other coordinates, other variables), and make
+    what depends on them."""
 
     mends = True
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyChanges(Selected):
-    """Make what is there and would come out otherwise, by a change of code, contracts or configuration."""
+    """Make the existing partitions whose content would change, by a change of code, contracts or configuration."""
 
     def scope(self, asked: PartitionSet, table: TableState) -> PartitionSet:
         return asked & table.present
@@ -121,7 +125,7 @@ class ApplyChanges(Selected):
 
 @dataclass(frozen=True, slots=True)
 class Refold(Selected):
-    """Ask no source: fold what was fetched anew, from the answers that are kept, and make what follows from it."""
+    """Make fetched partitions again from kept raw answers, without asking a source, and make what depends on them."""
 
     mends = True
 
@@ -130,6 +134,7 @@ Request: TypeAlias = Refresh | Remake | Restart | Hourly | Repair | Refetch | Ap
 
 
 def making(assets: frozenset[str], partitions: PartitionSet, *, force: bool, from_raw: bool) -> Request:
-    """What makes these partitions: what is not fresh of them; by ``force`` all; with ``from_raw`` from kept answers."""
+    """The request that makes ``partitions``. By default it makes what is not fresh; with ``force`` everything; with
+    ``from_raw`` fetched partitions come from kept raw answers."""
     kind = Refold if from_raw else Remake if force else Refresh
     return kind(assets, partitions)

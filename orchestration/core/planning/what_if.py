@@ -1,8 +1,8 @@
-"""What would become stale if partitions of an asset changed, or one of their columns alone.
+"""What would become stale if partitions of an asset changed, or only one of their columns.
 
-Which partitions are concerned follows from the mappings, as *may rewrite* of a plan does. Of a column
-that changed, only what is made of it comes out otherwise: what else reads the table is made again with the same rows,
-and whatever is downstream of that does not become stale.
+The partition mappings say which partitions are reached, as for *may rewrite* in a plan. Where one column changes, only
+columns made of it change. Another asset that reads the table is made again with the same rows, and nothing downstream
+of that asset becomes stale.
 
 Pure: what storage holds comes in as ``TableState`` values, how columns are made as ``ColumnLineage``.
 """
@@ -27,25 +27,27 @@ NOT_RECORDED = "its columns are not recorded"
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What of one asset a change reaches; all of it has a record, fresh or not.
-
-    partitions: those that may come out otherwise. same: those that read what changed and none of its changed columns:
-    they are made again and come out as they are. rows, same_rows: as recorded now. there: all that have a record.
-    path: assets from the changed one to this one, both in, on a shortest way.
-    columns: those whose values may differ; whole: which rows there are may differ too. Both of one changed column only.
-    unknown: why the asset is taken as reached although that is not known; empty where it is.
-    """
+    """The partitions of one asset that a change reaches. All of them have a record, fresh or not."""
 
     asset: str
     partitions: PartitionSet
+    """Partitions whose content may change."""
     same: PartitionSet
+    """Partitions that read what changed, but none of the changed columns. They are made again with the same content."""
     rows: int
+    """Recorded rows of ``partitions``."""
     same_rows: int
+    """Recorded rows of ``same``."""
     there: int
+    """All partitions of the asset that have a record."""
     path: tuple[str, ...]
+    """A shortest way of assets from the changed one to this one, both included."""
     columns: tuple[str, ...] = ()
+    """Where one column changed: the columns whose values may change."""
     whole: bool = False
+    """Where one column changed: whether rows may appear or vanish, so that any column may change."""
     unknown: str = ""
+    """Why the asset counts as reached although that is not certain; empty where it is certain."""
 
     def to_json(self) -> dict[str, Any]:
         """Partitions as a number and as intervals, ``[location, first day, last day]``; null for the null key."""
@@ -74,9 +76,11 @@ def reached_by(
     column: str | None = None,
     lineages: Mapping[str, ColumnLineage] | None = None,
 ) -> tuple[Reached, ...]:
-    """All that is downstream of ``start`` and reached by a change of its partitions ``changed``, in topological order.
+    """What a change of the partitions ``changed`` of ``start`` reaches downstream of it, asset by asset in topological
+    order.
 
-    column: it alone changes; None: anything may. lineages: by asset key; an asset that has none counts as reached.
+    column: the only column that changes; None: any column may change. lineages: column lineage by asset key; an asset
+    without one counts as reached.
     """
     walk = _Walk(tables, flags_of, None if column is None else lineages or {})
     columns = frozenset(() if column is None else (column,))
@@ -86,7 +90,8 @@ def reached_by(
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """What of an asset may be otherwise. columns: whose values; whole: which rows there are, and so any column."""
+    """What may change of one asset. columns: whose values may change. whole: whether rows may appear or vanish, so that
+    any column may change."""
 
     partitions: PartitionSet
     path: tuple[str, ...]
@@ -95,7 +100,7 @@ class _Changed:
 
 
 class _Walk:
-    """Asset by asset, upstream ones first. lineages: None where no column is asked about."""
+    """Visits assets, upstream ones first. lineages: None where the question is not about one column."""
 
     def __init__(
         self, tables: Mapping[str, TableState], flags_of: FlagsOf, lineages: Mapping[str, ColumnLineage] | None
@@ -104,7 +109,7 @@ class _Walk:
         self.changed: dict[str, _Changed] = {}
 
     def reach(self, asset: Asset) -> Reached | None:
-        """What of ``asset`` is reached through its upstream assets; None where nothing is."""
+        """What of ``asset`` is reached through its upstream assets; None where nothing of it is."""
         records = self._tables.get(asset.key, _NO_TABLE).records
         by_upstream = self._by_upstream(asset, records.partitions)
         if not by_upstream:
@@ -129,7 +134,7 @@ class _Walk:
         )
 
     def _by_upstream(self, asset: Asset, there: PartitionSet) -> dict[str, PartitionSet]:
-        """By upstream asset that changes, those of ``there`` that depend on what changes of it."""
+        """By changed upstream asset: those of the partitions ``there`` that depend on its change."""
         found = {}
         for mapping in asset.upstream:
             above = self.changed.get(mapping.of)
@@ -143,7 +148,8 @@ class _Walk:
         return found
 
     def _columns(self, asset: str, upstream: Mapping[str, PartitionSet]) -> tuple[tuple[str, ...], bool, str]:
-        """The columns of an asset whose values may differ, whether its rows may, and what is not known of that."""
+        """The columns of an asset whose values may change; whether rows may appear or vanish; and what of that is not
+        known."""
         if self._lineages is None:
             return (), True, ""
         lineage = self._lineages.get(asset)
@@ -155,7 +161,7 @@ class _Walk:
         return columns, whole, f"its plan could not be read whole ({lost})" if lost else ""
 
     def _uses(self, asset: str, upstream: str) -> bool:
-        """Whether what changes of an upstream asset can make a difference to rows or values of ``asset``."""
+        """Whether the change of an upstream asset can change rows or values of ``asset``."""
         lineage = None if self._lineages is None else self._lineages.get(asset)
         if lineage is None:
             return True

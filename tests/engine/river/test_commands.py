@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[3]
 OF_OURS = (
     r'\\?"aqi\\?":',  # the mark of our commits: what an old warehouse has cannot be renamed
+    r"/state/aqi\b",  # the folder of logs and the like below this user's state
     r"\b_aqi\b",  # the folder of our own files beside the tables
     r"\.aqi\.lock\b",  # the lock of a warehouse, which old versions take too
     r"· aqi \d+\.\d+\.\d+,",  # what made a report

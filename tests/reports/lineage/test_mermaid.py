@@ -59,8 +59,9 @@ def test_assets_by_layer_with_their_states(workspace: Workspace) -> None:
     text = render(workspace, workspace.select("*"))
     found = parsed(text)
     assert re.findall(r'subgraph \w+\["(\w+)"\]', text) == ["sources", "bronze", "silver", "gold"]
-    assert len(found["node"]) == 11
-    assert len(found["edge"]) == 6
+    fetched = [asset for asset in workspace.catalog if asset.source is not None]
+    assert len(found["node"]) == len(workspace.catalog) + len({asset.source for asset in fetched})
+    assert len(found["edge"]) == sum(len(asset.upstream) for asset in workspace.catalog) + len(fetched)
     assert f'["{EPISODE}<br/>3 stale<br/>3 rows"]' in text
     assert [match[3] for match in found["edge"] if match[3]] == ['|"RunWindow"|']
     assert {match[2] for match in found["class"]} == {"unrecorded", "stale", "missing", "fresh"}

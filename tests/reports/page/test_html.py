@@ -105,7 +105,9 @@ def test_a_warehouse_is_named_without_secrets(uri: str, told: str) -> None:
 def test_the_head_counts_partitions_by_state(tmp_path: Path) -> None:
     workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": str(tmp_path)}}))
     told = head(Found(workspace, workspace.catalog.keys))
-    assert (told["assets"], told["partitions"], told["lacking"]) == (10, {"missing": 4}, 0)
+    whole = [asset for asset in workspace.catalog if asset.partitions is None]
+    assert (told["assets"], told["partitions"]) == (len(workspace.catalog), {"missing": len(whole)})
+    assert told["lacking"] == 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ SECTIONS = (
         ({"warehous": {"uri": "x"}}, "warehous", "Did you mean 'warehouse'?"),
         ({"xyz": 1}, "xyz", f"Known keys are {SECTIONS}."),
         ({"warehouse": {"url": "x"}}, "warehouse.url", "Did you mean 'uri'?"),
-        ({"warehouse": {"folder": "x"}}, "warehouse.folder", "Known keys are lock_wait_seconds, uri."),
+        ({"warehouse": {"folder": "x"}}, "warehouse.folder", "Known keys are lock_wait_seconds, mixed_sources, uri."),
         ({"spark": {"memory": "1g"}}, "spark.memory", "Did you mean 'driver_memory'?"),
         ({"rules": {"episode": {"min_hour": 3}}}, "rules.episode.min_hour", "Did you mean 'min_hours'?"),
         ({"rules": {"limits": {"pm25": {"hi": 3}}}}, "rules.limits.pm25.hi", "Did you mean 'high'?"),

@@ -186,10 +186,10 @@ def _episode(
     }
 
 
-def dated_tables(bronze: list[Row]) -> dict[str, list[Row]]:
-    """Every dated table of bronze rows, by its name."""
+def dated_tables(bronze: list[Row], timezones: Mapping[str, str] = TIMEZONES) -> dict[str, list[Row]]:
+    """Every dated table of bronze rows, by its name. timezones: as of ``fact_hourly``."""
     clean = silver(bronze)
-    hourly = fact_hourly(clean)
+    hourly = fact_hourly(clean, timezones)
     return {
         BRONZE: bronze,
         SILVER: clean,
