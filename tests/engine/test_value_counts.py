@@ -155,7 +155,8 @@ def test_a_warehouse_of_format_1_stays_fresh_and_is_whole(tmp_path: Path, reques
     assert list(read_status(opened(folder), [oracle.BRONZE])) == found
     shutil.rmtree(folder / "_aqi" / "counts")
     workspace = opened(folder)
-    assert workspace.plan(workspace.requested(workspace.select("*"), "2025-08-08..2025-08-21"))[0].is_empty
+    plan, _ = workspace.plan(workspace.requested(workspace.select("*"), "2025-08-08..2025-08-21"))
+    assert (plan.steps, plan.left_out) == ((), ()), "descriptions of tables may be others since"
 
 
 def of(one: PartitionStatus) -> int | None:

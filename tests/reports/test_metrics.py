@@ -295,7 +295,12 @@ def test_the_history_as_json(aqi: Aqi, tmp_path: Path) -> None:
     assert found[0]["started_at"] == "2025-08-20T06:00:00Z"
 
 
+def test_a_warehouse_that_is_not_there(aqi: Aqi) -> None:
+    assert aqi.refusal("metrics")[0].startswith("there is no warehouse at ")
+
+
 def test_an_empty_warehouse(aqi: Aqi) -> None:
+    (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)
     assert aqi.json("metrics") == []
     assert 'aqi_runs{state="failed"} 0.0' in aqi.text("metrics")
 
