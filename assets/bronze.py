@@ -25,7 +25,7 @@ DAILY = DailyByLocation()
     ),
 )
 def open_meteo_hourly(open_meteo: DataFrame, *, locations: tuple[Location, ...], model_domain: str) -> DataFrame:
-    """Open-Meteo's hourly air quality as it was sent: an hour of one place a row, forecasts left out.
+    """Open-Meteo's hourly air quality as it was sent: an hour of one location a row, forecasts left out.
 
     open_meteo: location_key, ts_utc, _ingested_at and the variables by their column names.
     """

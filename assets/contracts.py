@@ -100,17 +100,17 @@ class _HourlyValues:
         columns = {
             "location_key": (
                 T.StringType,
-                _text("The place, a key of gold.dim_location", of=[self.made_of("location_key")]),
+                _text("The location, a key of gold.dim_location", of=[self.made_of("location_key")]),
             ),
             "ts_utc": (T.TimestampType, _instant("Start of the hour", of=[self.made_of("ts_utc")])),
             "date_utc": (T.DateType, _text("UTC day of ts_utc", of=[self.made_of("date_utc")])),
             "latitude": (
                 T.DoubleType,
-                _number("Latitude of the place as configured", "°", of=[self.made_of("latitude")]),
+                _number("Latitude of the location as configured", "°", of=[self.made_of("latitude")]),
             ),
             "longitude": (
                 T.DoubleType,
-                _number("Longitude of the place as configured", "°", of=[self.made_of("longitude")]),
+                _number("Longitude of the location as configured", "°", of=[self.made_of("longitude")]),
             ),
             **{one.column: (T.IntegerType, self.field(one)) for one in INDEXES},
             **{one.column: (T.DoubleType, self.field(one)) for one in MEASURED},
@@ -129,7 +129,7 @@ def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
 
 
 class OpenMeteoHourly(_HourlyValues(made_of=SENT).model()):
-    """What the provider sent, unchanged: an hour of one place a row."""
+    """What the provider sent, unchanged: an hour of one location a row."""
 
     model_domain: T.StringType = _text("Model that the provider was asked for", of=[])
     request_timezone: T.StringType = _text("Time zone that was asked for", of=[])
@@ -214,10 +214,10 @@ class DimTime(pa.DataFrameModel):
 
 
 class DimLocation(pa.DataFrameModel):
-    """The configured places."""
+    """The configured locations."""
 
-    location_key: T.StringType = _text("Key of the place")
-    location_name: T.StringType = _text("Name of the place")
+    location_key: T.StringType = _text("Key of the location")
+    location_name: T.StringType = _text("Name of the location")
     latitude: T.DoubleType = _number("Latitude as configured", "°")
     longitude: T.DoubleType = _number("Longitude as configured", "°")
     timezone: T.StringType = _text("IANA name of the local time")
@@ -267,10 +267,10 @@ class FactAirQualityHourly(_HourlyValues().model(columns_before=_WithRecordId)):
 
 
 class FactCityDaily(pa.DataFrameModel):
-    """A day of one place: the worst hour, the hours per category, the completeness."""
+    """A day of one location: the worst hour, the hours per category, the completeness."""
 
     daily_record_id: T.StringType = _text("UUIDv5 of location_key|date_utc", of=["location_key", "date_utc"])
-    location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+    location_key: T.StringType = _text("The location, a key of gold.dim_location", of=["location_key"])
     date_utc: T.DateType = _text("The UTC day", of=["date_utc"])
     date_key: T.IntegerType = _number("UTC day as YYYYMMDD, a key of gold.dim_date", of=["date_key"])
     aqi_daily_max: T.IntegerType = _number("Highest hourly index", US_AQI, of=["aqi"], nullable=True)
@@ -301,7 +301,7 @@ class FactEpisode(pa.DataFrameModel):
     """A run of adjacent hours at or above the rule's threshold, whole, on the day on which it starts."""
 
     episode_id: T.StringType = _text("UUIDv5 of location_key|start_ts_utc|rule_code", of=["location_key", "ts_utc"])
-    location_key: T.StringType = _text("The place, a key of gold.dim_location", of=["location_key"])
+    location_key: T.StringType = _text("The location, a key of gold.dim_location", of=["location_key"])
     start_ts_utc: T.TimestampType = _instant("Start of the first hour", of=["ts_utc"])
     end_ts_utc: T.TimestampType = _instant("Start of the last hour", of=["ts_utc"])
     start_date_utc: T.DateType = _text("UTC day of start_ts_utc", of=["ts_utc"])

@@ -1,4 +1,4 @@
-"""Gold dimensions: calendar, clock, places and pollutants. They depend on configuration alone."""
+"""Gold dimensions: calendar, clock, locations and pollutants. They depend on configuration alone."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def dim_time() -> DataFrame:
 
 @asset(layer="gold", contract="DimLocation", tags=("dimension",))
 def dim_location(*, locations: tuple[Location, ...]) -> DataFrame:
-    """The configured places."""
+    """The configured locations."""
     return _session().createDataFrame(
         pa.table(
             {

@@ -107,7 +107,7 @@ def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame, *, locations: t
     identifiers={"daily_record_id": _daily_record_id},
 )
 def fact_city_daily(fact_air_quality_hourly: DataFrame) -> DataFrame:
-    """A day of one place: its worst hour, the hours in each category, how many hours were measured."""
+    """A day of one location: its worst hour, the hours in each category, how many hours were measured."""
     hours_in = [
         F.count_if((F.col("aqi") >= low) & (F.lit(True) if high is None else F.col("aqi") <= high)).alias(
             f"hours_in_cat_{name}"

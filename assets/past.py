@@ -207,16 +207,16 @@ class BeforeRecords:
     def _explained(self, asset: Asset, location: str | None, version: str) -> _Explained | None:
         if parts(version) is not None or asset.key not in self._of_scheme1:
             return None
-        by_place = asset.partitions is not None and "locations" in self.scheme1.parameters(asset.key)
-        at = (asset.key, location if by_place else None)
+        by_location = asset.partitions is not None and "locations" in self.scheme1.parameters(asset.key)
+        at = (asset.key, location if by_location else None)
         if at not in self._known:
-            self._known[at] = dict(self._versions(asset, location, by_place=by_place))
+            self._known[at] = dict(self._versions(asset, location, by_location=by_location))
         return self._known[at].get(version)
 
-    def _versions(self, asset: Asset, location: str | None, *, by_place: bool) -> Iterator[tuple[str, _Explained]]:
+    def _versions(self, asset: Asset, location: str | None, *, by_location: bool) -> Iterator[tuple[str, _Explained]]:
         """The versions of scheme 1 that an asset can have been made by, with what they were made of."""
         lists: list[tuple[Location, ...]]
-        if by_place:
+        if by_location:
             lists = [(one,) for one in self._locations_of(str(location))]
         else:
             rows = self._locations_in(asset)
@@ -229,9 +229,9 @@ class BeforeRecords:
             for together in lists:
                 version = self.scheme1.version(asset.key, parameters, location, locations=together)
                 if version is not None:
-                    at = location if by_place else None
+                    at = location if by_location else None
                     settings = codes.with_locations(together).settings_part(asset, at, without=younger)
-                    asked = together[0] if by_place else None
+                    asked = together[0] if by_location else None
                     yield version, _Explained(f"{SCHEME_1}:{settings}", asked)
 
     def _versions_by_rows(self, asset: Asset, location: str | None, own: TableState) -> Iterator[str]:

@@ -60,7 +60,7 @@ class Scheme1:
             value: Any = getattr(parameters, name)
             if name == "locations":
                 value = value if locations is None else locations
-                if kept["by_place"] and location is not None:
+                if kept["by_location"] and location is not None:
                     value = [one for one in value if one.key == location]
             if name == "row_rules":
                 value = self._rules_of_then(RULED, value)

@@ -53,7 +53,7 @@ class AirSettings(Settings):
     def parameters(self) -> Parameters:
         """What assets may ask for; without the row rules, which come from the contracts."""
         return Parameters(
-            locations=self.places,
+            locations=self.configured_locations,
             pollutants=tuple(self.pollutants),
             episode_rule=self.rules.episode,
             limits=self.rules.limits,
@@ -114,7 +114,7 @@ def _past(workspace: Workspace) -> Past:
         workspace.contracts,
         parameters,
         workspace.code,
-        history.places_of,
+        history.locations_of,
         history.locations_in,
         lambda key, version, columns: warehouse.read_arrow(key, version, columns=list(columns)),
     )

@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/bench_layout.py [DAYS]
 
-For each layout, in one warm session and in turn: write DAYS × 3 places at once, replace one day of all places, and find
-one place's day without a JVM. Prints medians of three, and ratios to the layout without folders.
+For each layout, in one warm session and in turn: write DAYS × 3 locations at once, replace one day of all, and find
+one location's day without a JVM. Prints medians of three, and ratios to the layout without folders.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ from resources.spark.driver import SparkDriver, spark_conf
 LAYOUTS: dict[str, list[str]] = {
     "no folders": [],
     "a folder per day": ["date_utc"],
-    "a folder per day and place": ["date_utc", "location_key"],
+    "a folder per day and location": ["date_utc", "location_key"],
 }
 FIRST = date(2025, 1, 1)
-PLACES = ("danang", "hanoi", "hcmc")
+LOCATIONS = ("danang", "hanoi", "hcmc")
 
 
 def rows(days: int) -> Any:
-    """Hourly rows of all places with ten value columns."""
+    """Hourly rows of all locations with ten value columns."""
     import pyarrow as pa
 
     hours = [
-        (place, FIRST + timedelta(days=day), hour) for day in range(days) for place in PLACES for hour in range(24)
+        (location, FIRST + timedelta(days=day), hour)
+        for day in range(days)
+        for location in LOCATIONS
+        for hour in range(24)
     ]
     columns: dict[str, Any] = {
-        "location_key": [place for place, _, _ in hours],
+        "location_key": [location for location, _, _ in hours],
         "date_utc": [day for _, day, _ in hours],
         "ts_utc": [datetime(day.year, day.month, day.day, hour) for _, day, hour in hours],
     }
@@ -66,27 +69,27 @@ def main() -> None:
     found: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in LAYOUTS}
     for number in range(4):
         for name, folders in LAYOUTS.items():
-            place = str(scratch / f"{number}-{len(folders)}")
+            location = str(scratch / f"{number}-{len(folders)}")
 
-            def write(folders: list[str] = folders, place: str = place) -> None:
+            def write(folders: list[str] = folders, location: str = location) -> None:
                 writer = frame.coalesce(1).write.format("delta").partitionBy(*folders)
-                writer.save(place)
+                writer.save(location)
 
-            def replace(place: str = place) -> None:
+            def replace(location: str = location) -> None:
                 condition = F.col("date_utc") == F.lit(FIRST + timedelta(days=days // 2))
-                one_day.coalesce(1).writeTo(f"delta.`{place}`").overwrite(condition)
+                one_day.coalesce(1).writeTo(f"delta.`{location}`").overwrite(condition)
 
-            def find(place: str = place) -> None:
+            def find(location: str = location) -> None:
                 day = FIRST + timedelta(days=3)
-                DeltaTable(place).to_pyarrow_table(filters=[("date_utc", "=", day), ("location_key", "=", "hanoi")])
+                DeltaTable(location).to_pyarrow_table(filters=[("date_utc", "=", day), ("location_key", "=", "hanoi")])
 
-            took = (seconds(write), seconds(replace), seconds(find), len(DeltaTable(place).file_uris()))
+            took = (seconds(write), seconds(replace), seconds(find), len(DeltaTable(location).file_uris()))
             if number:  # the first round warms the JVM up
                 found[name].append(took)
     driver.stop()
     shutil.rmtree(scratch)
     base = [statistics.median(took[part] for took in found["no folders"]) for part in range(3)]
-    print(f"{days} days x {len(PLACES)} places, medians of 3 (ratio to no folders)")
+    print(f"{days} days x {len(LOCATIONS)} locations, medians of 3 (ratio to no folders)")
     for name, runs in found.items():
         middle = [statistics.median(took[part] for took in runs) for part in range(3)]
         parts = [f"{what} {value:.2f} s ({value / least:.1f})" for what, value, least in

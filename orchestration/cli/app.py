@@ -33,11 +33,11 @@ from orchestration.cli.common import (
     console_for_people,
     json_option,
     leave_interrupted,
+    location_names,
     locations_option,
     main,
     open_workspace,
     partitions_option,
-    place_names,
     profile_option,
     project,
     run,
@@ -84,7 +84,7 @@ def status(selection: str, days: str | None, locations: str, profile: str | None
 
     workspace = open_workspace(profile)
     keys = workspace.select(selection)
-    found = read_status(workspace, keys, days, place_names(locations))
+    found = read_status(workspace, keys, days, location_names(locations))
     check_there(workspace)
     if under_way := told_of_pending(workspace, keys):
         click.echo(under_way, err=True)

@@ -184,9 +184,9 @@ def rename(
             confirm(f"Rename {old} to {new}?")
         run_rename(workspace, old, new, _listener())
         click.echo(f"{old} is {new} now.", err=as_json)
-    for place in found.still_named:
+    for location in found.still_named:
         click.echo(
-            f"still named {old!r}: {place}. Change it; until then {old} is a location that was never fetched.",
+            f"still named {old!r}: {location}. Change it; until then {old} is a location that was never fetched.",
             err=True,
         )
     emit(found.to_json, as_json)

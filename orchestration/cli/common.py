@@ -184,7 +184,7 @@ def check_there(workspace: Workspace) -> None:
     check(workspace)
 
 
-def place_names(locations: str) -> list[str]:
+def location_names(locations: str) -> list[str]:
     return [name.strip() for name in locations.split(",") if name.strip()]
 
 

@@ -11,12 +11,12 @@ import click
 from orchestration.cli.common import (
     command,
     json_option,
+    location_names,
     locations_option,
     main,
     open_workspace,
     or_printed,
     partitions_option,
-    place_names,
     profile_option,
 )
 from orchestration.core.errors import RunError, SelectionError, UsageError, in_a_line
@@ -84,7 +84,7 @@ def lineage(
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
-    text, notes = _told(workspace, selection, form, wanted, days, place_names(locations))
+    text, notes = _told(workspace, selection, form, wanted, days, location_names(locations))
     for note in notes:
         click.echo(f"note: {note}", err=True)
     if output is not None:

@@ -16,11 +16,11 @@ from orchestration.cli.common import (
     dry_run_option,
     engine_option,
     json_option,
+    location_names,
     locations_option,
     main,
     open_workspace,
     partitions_option,
-    place_names,
     profile_option,
     yarn_check_option,
     yes_option,
@@ -102,9 +102,9 @@ def repair(
         yes = True
     elif print_troubles(workspace, keys):
         in_the_way = 1
-    if verify and not verify_tables(workspace, keys, days, place_names(locations)):
+    if verify and not verify_tables(workspace, keys, days, location_names(locations)):
         in_the_way = 1
-    request = workspace.repair(keys, days, place_names(locations), refetch=refetch)
+    request = workspace.repair(keys, days, location_names(locations), refetch=refetch)
     made, _ = workspace.plan(request)
     if dry_run:
         return show_plan(workspace, request, as_json)
@@ -113,7 +113,7 @@ def repair(
         click.echo(f"{step.asset} {step.partitions if yes else step.partitions.in_full()}: {what}", err=True)
     if made.steps and not yes:
         confirm("Go on?")
-    title = f"repair {run_name(selection, days, locations=place_names(locations))}"
+    title = f"repair {run_name(selection, days, locations=location_names(locations))}"
     return max(in_the_way, run_request(workspace, request, title, "repair", as_json, profile_run, output))
 
 

@@ -12,11 +12,11 @@ from orchestration.cli.common import (
     console_for_people,
     force_option,
     json_option,
+    location_names,
     locations_option,
     main,
     open_workspace,
     partitions_option,
-    place_names,
     profile_option,
 )
 from orchestration.cli.emit import emit
@@ -77,7 +77,7 @@ def plan(
     from orchestration.engine.holes import wanted_request
     from orchestration.reports.holes import not_asked_for
 
-    keys, names = workspace.select(selection or "*"), place_names(locations)
+    keys, names = workspace.select(selection or "*"), location_names(locations)
     wanted = wanted_request(workspace, keys, names) if days is None and not force else None
     request = wanted or workspace.requested(keys, days, names, force=force)
     status = show_plan(workspace, request, as_json)
@@ -108,7 +108,7 @@ def _show_what_if(workspace: Workspace, changes: str, days: str | None, location
     from orchestration.engine.changes.what_if import what_if
     from orchestration.reports.what_if import print_what_if
 
-    found = what_if(workspace, changes, days, place_names(locations))
+    found = what_if(workspace, changes, days, location_names(locations))
     check_there(workspace)
     emit(found.to_json, as_json, lambda: print_what_if(console_for_people(), found))
     return 0
@@ -117,7 +117,7 @@ def _show_what_if(workspace: Workspace, changes: str, days: str | None, location
 def show_plan(workspace: Workspace, request: Request, as_json: bool, current: Current | None = None) -> int:
     """Print the plan for a request. current: None for what holds without asking a source."""
     from orchestration.cli.printing import print_plan
-    from orchestration.engine.changes.places import check_ready
+    from orchestration.engine.changes.locations import check_ready
     from orchestration.engine.whereabouts import told_if_new
 
     check_ready(workspace, request)

@@ -19,11 +19,11 @@ from orchestration.cli.common import (
     engine_option,
     json_option,
     leave_interrupted,
+    location_names,
     locations_option,
     main,
     open_workspace,
     partitions_option,
-    place_names,
     profile_option,
     yarn_check_option,
     yes_option,
@@ -183,7 +183,7 @@ def wipe(
     if selection is None and not locations:
         raise click.UsageError("Missing argument 'SELECTION', or --locations.")
     keys = workspace.select(selection or "*")
-    request = workspace.to_wipe(keys, days, place_names(locations))
+    request = workspace.to_wipe(keys, days, location_names(locations))
     check_there(workspace)
     if selection is not None and (others := [key for key in keys if key not in request.assets]):
         click.echo(f"left as they are, for they have no days: {', '.join(others)}", err=True)

@@ -15,11 +15,11 @@ from orchestration.cli.common import (
     command,
     console_for_people,
     json_option,
+    location_names,
     locations_option,
     main,
     open_workspace,
     partitions_option,
-    place_names,
     profile_option,
 )
 from orchestration.cli.emit import emit
@@ -135,7 +135,7 @@ def _rows(
 ) -> Found:
     from orchestration.reports.rows import last_days, read_rows, rows_there
 
-    names = place_names(locations)
+    names = location_names(locations)
     partitions: PartitionSet | None = None
     if days is not None:
         partitions = workspace.partitions(days, names)
@@ -150,7 +150,7 @@ def _rows(
 def _raw(workspace: Workspace, key: str, days: str | None, locations: str, most: int | None) -> Found:
     from orchestration.reports.raw_answers import read_raw_answers
 
-    found = read_raw_answers(workspace, key, days, place_names(locations), None if most is None else most + 1)
+    found = read_raw_answers(workspace, key, days, location_names(locations), None if most is None else most + 1)
     check_there(workspace)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)

@@ -53,7 +53,9 @@ def serve(
         now=settings.now,
         port=port,
         replay=None if replay is None else _recordings(replay, newest_wins),
-        faults=parse_faults(wrong.faults, {at.key: (at.latitude, at.longitude) for at in settings.places}),
+        faults=parse_faults(
+            wrong.faults, {at.key: (at.latitude, at.longitude) for at in settings.configured_locations}
+        ),
         seed=wrong.seed,
         limits=parse_limits(wrong.limits) if wrong.limits else None,
         injected=settings.clock.now is not None,

@@ -13,11 +13,11 @@ from orchestration.cli.common import (
     command,
     console_for_people,
     json_option,
+    location_names,
     locations_option,
     main,
     open_workspace,
     partitions_option,
-    place_names,
     profile_option,
     yarn_check_option,
 )
@@ -67,7 +67,7 @@ def verify(
         workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
     keys = in_range(workspace.catalog, workspace.select(selection), days)
     check_there(workspace)
-    request = workspace.requested(keys, days, place_names(locations))
+    request = workspace.requested(keys, days, location_names(locations))
     found: list[Verified] = []
     listener = Quiet(console_for_people(to_stderr=True))
     with closing(run(workspace, keys, request.partitions, listener)) as verified:

@@ -20,7 +20,7 @@ from orchestration.core.runs.profile import Phase
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.asking import Askings, check_sources
-from orchestration.engine.changes.places import check_ready
+from orchestration.engine.changes.locations import check_ready
 from orchestration.engine.changes.tables import change_tables, foreign_columns
 from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
@@ -263,8 +263,8 @@ def prepare(
     spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
     for step in plan.steps:  # read from source now, before threads would do it side by side
-        for place in step.all_partitions.locations or (None,):
-            current.code(workspace.catalog[step.asset], place)
+        for location in step.all_partitions.locations or (None,):
+            current.code(workspace.catalog[step.asset], location)
     context = RunContext(
         run_id=run_id,
         plan=plan,
@@ -289,7 +289,7 @@ def prepare(
         source = Fetching(
             workspace.sources,
             fetched,
-            settings.places,
+            settings.configured_locations,
             settings.now,
             earlier=asked,
             keep=workspace.raw.keep,

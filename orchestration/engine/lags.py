@@ -22,7 +22,7 @@ LOOKED_THROUGH = 200
 
 
 def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, TableState] | None = None) -> list[Lag]:
-    """The lags of those of ``keys`` that have days, at every configured place.
+    """The lags of those of ``keys`` that have days, at every configured location.
 
     tables: states that are known already; what is missing of the assets and of all that is upstream of them is read.
     """
@@ -34,7 +34,7 @@ def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, Ta
     known |= {key: state for key, state in workspace.states(unread).items() if key not in known} if unread else {}
     known = workspace.with_counts(known)
     current = workspace.current()
-    places = [place.key for place in workspace.settings.locations]
+    locations = [location.key for location in workspace.settings.locations]
     counts = {asset.key: current.completeness_of(asset, known.get(asset.key, TableState())) for asset in assets}
 
     def completeness(asset: str, key: PartitionKey, record: PartitionRecord) -> Completeness | None:
@@ -42,7 +42,7 @@ def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, Ta
         return None if of is None else of(key, record)
 
     earlier = EarlierRecords(workspace.warehouse, known)
-    return lags(assets, dated, known, places, current.now, earlier, completeness)
+    return lags(assets, dated, known, locations, current.now, earlier, completeness)
 
 
 class EarlierRecords:
@@ -77,7 +77,7 @@ class EarlierRecords:
 
 
 def read_incomplete(workspace: Workspace, keys: Sequence[str]) -> list[Incomplete]:
-    """The partitions that lack values of those of ``keys`` whose rows are hours, at the configured places."""
+    """The partitions that lack values of those of ``keys`` whose rows are hours, at the configured locations."""
     fetched = [asset for asset in workspace.project.fetched if asset.key in keys and asset.hours is not None]
     if not fetched:
         return []
@@ -86,5 +86,5 @@ def read_incomplete(workspace: Workspace, keys: Sequence[str]) -> list[Incomplet
 
 
 def worst_lag_hours(found: Iterable[Lag], asset: str) -> float | None:
-    """The largest lag of an asset at the places where it was made; None where it was made at none."""
+    """The largest lag of an asset at the locations where it was made; None where it was made at none."""
     return max((lag.lag_hours for lag in found if lag.asset == asset and lag.lag_hours is not None), default=None)

@@ -89,7 +89,7 @@ def look(
         source = Fetching(
             workspace.sources,
             wanted,
-            settings.places,
+            settings.configured_locations,
             settings.now,
             keep=keep,
             run_id=run_id,

@@ -149,10 +149,10 @@ class Refolding:
         """Of two in the same second, who is at hand came last, and who is recorded after who is not any more."""
         moment, own = self._moment(key, reply.asked), (reply.asked, reply.digests[key])
         told, arrived = _told(self._of.own.trusted(key)), self._arrived.get(key)
-        place = told.index(own) if own in told else -1
+        location = told.index(own) if own in told else -1
         if arrived is not None and own == (arrived.asked, arrived.digest):
-            place = len(told)
-        return moment, moment == reply.asked, place  # whose clock was ahead came before
+            location = len(told)
+        return moment, moment == reply.asked, location  # whose clock was ahead came before
 
     def _are_all_there(self, key: PartitionKey, replies: Iterable[_Reply]) -> bool:
         """Whether everything that is recorded of a partition is among kept answers."""

@@ -95,7 +95,7 @@ def read_changed_scales(workspace: Workspace) -> list[ChangedScale]:
     states = workspace.states(tuple(scales)) if scales else {}
     for key, scale in scales.items():
         state = states.get(key, TableState())
-        present = state.present.restrict([place.key for place in workspace.settings.locations]).without_null()
+        present = state.present.restrict([location.key for location in workspace.settings.locations]).without_null()
         if not present:
             continue
         newest = present.days.last

@@ -33,7 +33,7 @@ def still_unmade(
     left: dict[str, PartitionSet] = {}
     for key, partitions in known.items():
         asset, own = workspace.assets[key], tables.get(key, TableState())
-        gone = [place for place in partitions.locations if not current.is_configured(place)]
+        gone = [location for location in partitions.locations if not current.is_configured(location)]
         rest = partitions - partitions.without_null().restrict(locations=gone) - good.get(key, PartitionSet.empty())
         rest -= recorded_since(own, rest, after)
         if rest and asset.source is not None:

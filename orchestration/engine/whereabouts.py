@@ -1,4 +1,4 @@
-"""Where the warehouse of a command is, and that there is one: a place that is mistyped is no empty warehouse.
+"""Where the warehouse of a command is, and that there is one: a location that is mistyped is no empty warehouse.
 
 What reads, mends or removes is refused where there is none. What makes tables makes them where it is told to, and says
 where that is.

@@ -131,7 +131,7 @@ class Workspace:
         make = self.project.past
         return WarehouseHistory(
             self.project,
-            self.settings.places,
+            self.settings.configured_locations,
             self.contracts,
             self.code,
             self.sources,
@@ -149,7 +149,7 @@ class Workspace:
             self.settings.now(),
             sent or {},
             self.history,
-            frozenset(place.key for place in self.settings.locations),
+            frozenset(location.key for location in self.settings.locations),
             self._check_version,
             self.essential,
             {name: source.values_from for name, source in self.sources.items()},
@@ -176,7 +176,7 @@ class Workspace:
         return keys
 
     def partitions(self, days: str, locations: Sequence[str] = ()) -> PartitionSet:
-        """The partitions of a RANGE at the named places (none named: all). Raises PartitionRangeError."""
+        """The partitions of a RANGE at the named locations (none named: all). Raises PartitionRangeError."""
         self.check_locations(locations)
         names = locations or [one.key for one in self.settings.locations]
         return PartitionSet.of(self.days(days), names)
@@ -284,7 +284,7 @@ class Workspace:
         """What changes of code, contracts and configuration make of everything that is there of ``keys``."""
         tables = self.states(keys)
         there = PartitionSet.union_of(tables[key].present for key in keys if key in tables)
-        there = there.restrict(locations=[place.key for place in self.settings.locations])
+        there = there.restrict(locations=[location.key for location in self.settings.locations])
         return ApplyChanges(frozenset(keys), there)
 
     def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Hourly:
@@ -293,7 +293,7 @@ class Workspace:
         tables = self.counted_states(keys)
         window = hourly_window(
             [self.catalog[key] for key in keys],
-            locations or [place.key for place in self.settings.locations],
+            locations or [location.key for location in self.settings.locations],
             tables,
             self.current(),
             revisable_days=self.settings.hourly.revisable_days,
@@ -310,7 +310,7 @@ class Workspace:
         return Wanted(
             self.settings.now(),
             self.settings.since,
-            frozenset(place.key for place in self.settings.locations),
+            frozenset(location.key for location in self.settings.locations),
             {name: source.first_day for name, source in self.sources.items()},
             {name: source.values_from for name, source in self.sources.items()},
         )
@@ -327,7 +327,7 @@ class Workspace:
         needed = self.catalog.dag.upstream_of_any(keys)
         ends = [f"+{key}" if self.catalog[key].upstream else key for key in keys if key in dated - needed]
         named = () if not keys or dated <= {*keys, *needed} else ends
-        return fill_commands(partitions, named, [place.key for place in self.settings.locations])
+        return fill_commands(partitions, named, [location.key for location in self.settings.locations])
 
     def states(self, keys: Sequence[str]) -> dict[str, TableState]:
         """The states of the tables of ``keys`` and of everything directly upstream of them."""

@@ -14,7 +14,7 @@ from psutil import virtual_memory
 
 from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
 from orchestration.core.source import REAL
-from orchestration.engine.changes.places import check_swapped, locations_of
+from orchestration.engine.changes.locations import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.source_kinds import kinds_in_words, kinds_of
@@ -159,7 +159,7 @@ def _tables(workspace: Workspace) -> str:
 
 
 def _locations(workspace: Workspace) -> str:
-    """Raises UsageError where facts have no row in the table of locations, or two locations changed places."""
+    """Raises UsageError where facts have no row in the table of locations, or two locations changed locations."""
     check_swapped(workspace)
     found = locations_of(workspace)
     if found.without_row and Pending(workspace.warehouse.uri).read() is None:
@@ -202,10 +202,10 @@ def _writable(uri: str) -> str:
     """Write and remove a file in the folder, or in the nearest one above it that is there; it also tells the time."""
     files, path = open_files(uri)
     try:
-        place = path
-        while place != "/" and not files.exists(place):
-            place = place.rpartition("/")[0] or "/"
-        probe = f"{place.rstrip('/')}/.aqi-doctor-{uuid.uuid4().hex}"
+        location = path
+        while location != "/" and not files.exists(location):
+            location = location.rpartition("/")[0] or "/"
+        probe = f"{location.rstrip('/')}/.aqi-doctor-{uuid.uuid4().hex}"
         files.pipe_file(probe, b"")
         try:
             written = files.info(probe).get("modification_time")
@@ -218,7 +218,7 @@ def _writable(uri: str) -> str:
         ) from error
     if written is not None:
         check_clock("HDFS", written / 1000)
-    return f"{uri}{'' if place == path else ' (made at the first run)'}"
+    return f"{uri}{'' if location == path else ' (made at the first run)'}"
 
 
 def _archive(settings: Settings) -> str:

@@ -51,11 +51,11 @@ def in_trouble(key: str, state: TableState) -> str | None:
 
 
 def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, TableState] | None = None) -> None:
-    """Per asset a line for all places that agree, the worst first; the rest of many lines as one.
+    """Per asset a line for all locations that agree, the worst first; the rest of many lines as one.
 
     tables: states; below the lines, a line for each of these assets whose table is in trouble.
     """
-    columns = [Column("asset", Kind.KEY), Column("place"), Column("covered until", Kind.KEY)]
+    columns = [Column("asset", Kind.KEY), Column("location"), Column("covered until", Kind.KEY)]
     columns += [Column("lag", Kind.NUMBER), Column("target", Kind.NUMBER), Column("", Kind.KEY)]
     table = []
     by_asset: dict[str, list[Lag]] = {}
@@ -63,8 +63,8 @@ def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, Tabl
         by_asset.setdefault(lag.asset, []).append(lag)
     told = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
     for asset, of_asset in by_asset.items():
-        for place, until, *rest in _rows(of_asset):
-            table.append([asset, place, "damaged" if until == NEVER and asset in told else until, *rest])
+        for location, until, *rest in _rows(of_asset):
+            table.append([asset, location, "damaged" if until == NEVER and asset in told else until, *rest])
     if found:
         print_table(console, columns, table, markup=True, group=True)
     else:
@@ -78,10 +78,10 @@ def _rows(of_asset: Sequence[Lag]) -> list[tuple[str, ...]]:
     for lag in of_asset:
         groups.setdefault(lag.covered_until, []).append(lag)
     worst_first = sorted(groups.values(), key=lambda of: -_hours(of[0]))
-    rows = [_row(places, len(of_asset)) for places in worst_first[:SHOWN]]
+    rows = [_row(locations, len(of_asset)) for locations in worst_first[:SHOWN]]
     if rest := worst_first[SHOWN:]:
-        missed = sum(lag.missed for places in rest for lag in places)
-        count = sum(len(places) for places in rest)
+        missed = sum(lag.missed for locations in rest for lag in locations)
+        count = sum(len(locations) for locations in rest)
         worst = rest[0][0]
         rows.append(
             (f"{count} more", f"{_until(worst)} or later", f"≤ {_lag(worst)}", "", _missed(worst, missed, count))
@@ -89,16 +89,16 @@ def _rows(of_asset: Sequence[Lag]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _row(places: Sequence[Lag], configured: int) -> tuple[str, ...]:
-    first = places[0]
-    if len(places) == configured > 1:
-        where = f"all {configured} places"
+def _row(locations: Sequence[Lag], configured: int) -> tuple[str, ...]:
+    first = locations[0]
+    if len(locations) == configured > 1:
+        where = f"all {configured} locations"
     else:
-        names = [lag.location for lag in places[:SHOWN]]
-        where = ", ".join(names) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
+        names = [lag.location for lag in locations[:SHOWN]]
+        where = ", ".join(names) + (f" and {len(locations) - SHOWN} more" if len(locations) > SHOWN else "")
     target = "" if first.target_hours is None else f"{first.target_hours:g} h"
-    missed = sum(lag.missed for lag in places)
-    return where, _until(first), _lag(first), target, _missed(first, missed, len(places))
+    missed = sum(lag.missed for lag in locations)
+    return where, _until(first), _lag(first), target, _missed(first, missed, len(locations))
 
 
 def _missed(lag: Lag, missed: int, count: int) -> str:

@@ -182,7 +182,7 @@ def _scales(registry: CollectorRegistry, scales: Iterable[ChangedScale]) -> None
 def _lags(registry: CollectorRegistry, lags: Iterable[Lag]) -> None:
     lag_seconds = Gauge(
         "aqi_lag_seconds",
-        "How far an asset lies behind now at a place; +Inf where it was never made",
+        "How far an asset lies behind now at a location; +Inf where it was never made",
         ["asset", "location"],
         registry=registry,
     )

@@ -96,7 +96,7 @@ def read_raw_answers(
     state = workspace.warehouse.state(asset)
     there = state.present.locations
     workspace.check_locations(locations, there)
-    known = locations or {*there, *(place.key for place in workspace.settings.locations)}
+    known = locations or {*there, *(location.key for location in workspace.settings.locations)}
     partitions = PartitionSet.of(workspace.days(days), known)
     found = workspace.raw.look(key, partitions)
     notes = [f"the raw answer {path} is broken" for path in found.broken]

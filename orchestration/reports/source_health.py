@@ -31,7 +31,7 @@ def examine_source(project: Project, settings: Settings, name: str, offline: boo
     limits = Finding("limits of the source", True, source.terms)
     if offline:
         return [Finding("source", True, f"{source.address} (not asked)"), limits]
-    ask = partial(source.examined, settings.places[0], settings.now)
+    ask = partial(source.examined, settings.configured_locations[0], settings.now)
     return [look_at("source", partial(_in_time, ask, source.address)), limits]
 
 

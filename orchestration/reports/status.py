@@ -140,7 +140,7 @@ def read_status(
     known = partitions.locations
     workspace.check_locations(locations, known)
     if days is not None:
-        gone = [place for place in known if not current.is_configured(place)]
+        gone = [location for location in known if not current.is_configured(location)]
         asked = workspace.partitions(days)
         partitions = asked | partitions.restrict(locations=gone, days=workspace.days(days))
     else:

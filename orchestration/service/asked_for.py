@@ -39,8 +39,8 @@ def partitions_of(
             days = parse_range(said.partitions, today)
         elif dated:
             return {}  # so is this one
-    places = said.locations or [place.key for place in workspace.settings.locations]
-    partitions = PartitionSet.of(days, places)
+    locations = said.locations or [location.key for location in workspace.settings.locations]
+    partitions = PartitionSet.of(days, locations)
     asked = {}
     for key in keys:
         asset = workspace.catalog[key]

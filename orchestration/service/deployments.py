@@ -132,8 +132,8 @@ def _check_meaning(workspace: Workspace, flow: str, parameters: Mapping[str, Any
     selection = parameters.get("selection" if flow == "materialize" else "select")
     keys = workspace.select("*" if selection is None else selection)
     in_range(workspace.catalog, keys, parameters.get("partitions"))
-    places = parameters.get("locations") or []
-    names = [name.strip() for name in places.split(",")] if isinstance(places, str) else places
+    locations = parameters.get("locations") or []
+    names = [name.strip() for name in locations.split(",")] if isinstance(locations, str) else locations
     workspace.check_locations([name for name in names if name])
     if parameters.get("partitions") is not None:
         workspace.partitions(parameters["partitions"])

@@ -1,8 +1,8 @@
 """The parameters of the flows that deployments run: read strictly, and as the JSON schema that the server knows.
 
 Values come from YAML, from the server's form and from `prefect deployment run --param`, which makes JSON of what is
-JSON and leaves the rest as text: a day is text, places are a list or ``a,b``. What a selection or a range means is not
-known here.
+JSON and leaves the rest as text: a day is text, locations are a list or ``a,b``. What a selection or a range means
+is not known here.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ class DeltaLog:
     """The log of one table at ``uri`` (a folder, or a URI that fsspec knows).
 
     columns: where the partition of a row is written; None for an unpartitioned table.
-    places: locations that rows may have; in a file of others, which names its first and last, they may lie between.
+    locations: locations that rows may have; in a file of others, which names its first and last, they may lie between.
     """
 
-    def __init__(self, uri: str, columns: PartitionColumns | None = None, places: Iterable[str] = ()) -> None:
+    def __init__(self, uri: str, columns: PartitionColumns | None = None, locations: Iterable[str] = ()) -> None:
         self.uri = uri
         self._columns = columns
-        self._places = frozenset(places)
+        self._locations = frozenset(locations)
         self._files, self._root = open_files(uri)
         self.snapshots = SnapshotFiles(self._files, f"{self._root}/{PROVENANCE_FOLDER}", self._digest)
 
@@ -185,7 +185,7 @@ class DeltaLog:
         if newest is None:
             return start or TableState(), None
         newest = newest if until is None else min(newest, until)
-        state = replace(start or self.snapshots.newest(newest) or TableState(), places=self._places)
+        state = replace(start or self.snapshots.newest(newest) or TableState(), locations=self._locations)
         try:
             for version in _commits(names):
                 if not _last(state) < version <= newest:

@@ -1,4 +1,4 @@
-"""Whether a warehouse lies somewhere: a place at which nothing is, is none that is empty."""
+"""Whether a warehouse lies somewhere: a location at which nothing is, is none that is empty."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Upkeep of one Delta table, without a JVM: small files put together, removed ones deleted, the log kept short.
 
 Nothing here changes a row or a partition's state. Small files are put together by month, and rows are in the order of
-day and place, so that the days that a file can hold stay few. deltalake's own compaction puts together what was
+day and location, so that the days that a file can hold stay few. deltalake's own compaction puts together what was
 committed one after the other, whatever days that is, and its Z-order rewrites the whole table each time.
 """
 
@@ -120,7 +120,7 @@ class TableFiles:
         )
 
     def _read(self, table: Any, group: Iterable[SmallFile]) -> Any:
-        """The rows of a group, in the order of day and place, in the table's columns and types.
+        """The rows of a group, in the order of day and location, in the table's columns and types.
 
         A column that is younger than a file is null in its rows.
         """
@@ -151,7 +151,7 @@ class TableFiles:
         return path, content.tell()
 
     def _statistics(self, rows: Any) -> str:
-        """A file's statistics as Delta's protocol writes them: of days, instants, integers and the place."""
+        """A file's statistics as Delta's protocol writes them: of days, instants, integers and the location."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -88,11 +88,11 @@ class ValueCounts:
                 filters = [(of.day, ">=", first), (of.day, "<=", last)]
                 rows = self._warehouse.read_arrow(asset.key, state.version, [*of, *there], filters, without)
                 counts = rows.group_by([of.day, of.location]).aggregate([(name, "count") for name in there])
-                days, places = counts[of.day].to_pylist(), counts[of.location].to_pylist()
+                days, locations = counts[of.day].to_pylist(), counts[of.location].to_pylist()
                 values = zip(*(counts[f"{name}_count"].to_pylist() for name in there), strict=True)
-                for day, place, numbers in zip(days, places, values, strict=True):
+                for day, location, numbers in zip(days, locations, values, strict=True):
                     alike.setdefault(numbers, dict(zip(there, numbers, strict=True)))
-                    found[PartitionKey(day, place)] = alike[numbers]
+                    found[PartitionKey(day, location)] = alike[numbers]
         except (WarehouseError, DeltaError, pa.ArrowException, OSError):
             return None
         return found

@@ -1,7 +1,7 @@
 """The warehouse: Delta tables at a URI, read at pinned versions, changed by one commit a step.
 
-Where the rows lie: no Delta partition columns, one file a commit (more where a commit is large), so that a day × place
-is found by the file's statistics; ``scripts/bench_layout.py`` has the measurements behind that.
+Where the rows lie: no Delta partition columns, one file a commit (more where a commit is large), so that a day of a
+location is found by the file's statistics; ``scripts/bench_layout.py`` has the measurements behind that.
 What needs no JVM (states, versions, small reads, commits without files) is done by deltalake, and on a local warehouse
 also rows are; Spark's reads and commits are in ``resources.spark.tables``.
 """
@@ -56,7 +56,7 @@ _CONFLICTS = ("Concurrent", "DELTA_CONCURRENT", "MetadataChangedException", "Pro
 class Warehouse:
     """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``.
 
-    places: the locations that there can be; with them, no location is overlooked in files that others wrote.
+    locations: the locations that there can be; with them, no location is overlooked in files that others wrote.
     inline_characters: provenance that is longer lies in a file beside the table, which its commit names.
     spark: whether Spark reads and writes the tables, which knows features that are unknown here.
     """
@@ -64,12 +64,12 @@ class Warehouse:
     def __init__(
         self,
         uri: str,
-        places: Iterable[str] = (),
+        locations: Iterable[str] = (),
         *,
         inline_characters: int = INLINE_METADATA_CHARACTERS,
         spark: bool = False,
     ) -> None:
-        self._places = tuple(places)
+        self._locations = tuple(locations)
         self._spark = spark
         self._inline_characters = inline_characters
         self._schemas: dict[tuple[str, int | None], tuple[list[dict[str, Any]], str | None]] = {}
@@ -87,7 +87,7 @@ class Warehouse:
 
     def _log(self, asset: Asset) -> DeltaLog:
         columns = asset.partition_columns
-        return DeltaLog(self.table_uri(asset.key), columns, () if columns is None else self._places)
+        return DeltaLog(self.table_uri(asset.key), columns, () if columns is None else self._locations)
 
     def state(self, asset: Asset, start: TableState | None = None) -> TableState:
         """The state of an asset's table, from its log; ``start``: an earlier state to go on from, whose damage stays.
@@ -328,7 +328,7 @@ class Warehouse:
     def metadata(self, asset: Asset, provenance: Provenance, uri: str = "") -> str:
         """What a commit has to say; where that is too large, it is written to a file first, which this names.
 
-        uri: of the table, where it is not the asset's own place.
+        uri: of the table, where it is not the asset's own location.
         """
         text = dumps(provenance.to_json())
         if len(text) <= self._inline_characters:

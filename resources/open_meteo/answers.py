@@ -39,8 +39,8 @@ def schema_of(variables: Iterable[str]) -> pa.Schema:
 
 
 @dataclass(frozen=True, eq=False)
-class PlaceAnswer:
-    """What the source has for one place.
+class LocationAnswer:
+    """What the source has for one location.
 
     table: columns of ``schema_of``; one row an hour, by hour; no forecasts.
     digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
@@ -68,15 +68,15 @@ class _Column:
 
 
 class _Nonsense(Exception):
-    """What is wrong with one place's part of an answer; becomes a SourceNonsense that also says where."""
+    """What is wrong with one location's part of an answer; becomes a SourceNonsense that also says where."""
 
 
-def read_answers(body: bytes, request: Request, now: datetime, source: str = "the source") -> list[PlaceAnswer]:
+def read_answers(body: bytes, request: Request, now: datetime, source: str = "the source") -> list[LocationAnswer]:
     """The answers to ``request`` in the order of its locations.
 
     body: the provider's JSON. source: its name in error messages. now: aware; later hours are forecasts and
     are left out.
-    Raises SourceNonsense, which names place, variable and hour, for anything that is not exactly an answer to
+    Raises SourceNonsense, which names location, variable and hour, for anything that is not exactly an answer to
     this request: another shape, a unit that cannot be converted (``units``), lists of unequal length, hours outside the
     request or off the full hour, one hour with two different values, values that are no numbers; and a variable that is
     left out, or has neither unit nor values, unless it is ``optional``. NaN and infinite concentrations are kept: they
@@ -95,19 +95,19 @@ def read_answers(body: bytes, request: Request, now: datetime, source: str = "th
     documents = payload if isinstance(payload, list) else [payload]
     if len(documents) != len(request.locations):
         wanted, got = len(request.locations), len(documents)
-        raise SourceNonsense(f"{head} {got} places instead of {wanted}", REPORT)
+        raise SourceNonsense(f"{head} {got} locations instead of {wanted}", REPORT)
     answers = []
     last_hour = int(now.astimezone(UTC).timestamp() // 3600)
-    for place, document in zip(request.locations, documents, strict=True):
+    for location, document in zip(request.locations, documents, strict=True):
         try:
-            answers.append(_read_place(document, place, request, last_hour))
+            answers.append(_read_location(document, location, request, last_hour))
         except _Nonsense as problem:
-            about = f"{place.key} on {request.days}"
+            about = f"{location.key} on {request.days}"
             raise SourceNonsense(f"{source} answered {about} with {problem}", REPORT) from None
     return answers
 
 
-def _read_place(document: Any, place: Location, request: Request, last_hour: int) -> PlaceAnswer:
+def _read_location(document: Any, location: Location, request: Request, last_hour: int) -> LocationAnswer:
     """One element of the provider's array, checked, without doubled hours and forecasts."""
     hourly, units = (_member(document, name, dict) for name in ("hourly", "hourly_units"))
     if offset := document.get("utc_offset_seconds"):
@@ -133,10 +133,10 @@ def _read_place(document: Any, place: Location, request: Request, last_hour: int
         midnight = (day - EPOCH.date()).days * 24
         rows = slice(*np.searchsorted(hours, [midnight, midnight + 24]))
         digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
-    table = _table(place.key, request.variables, hours, values, present)
+    table = _table(location.key, request.variables, hours, values, present)
     lacking = {name: one.lacking for name, one in columns.items() if one.lacking}
     told, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
-    return PlaceAnswer(place.key, request.first, request.last, table, *told, made_up)
+    return LocationAnswer(location.key, request.first, request.last, table, *told, made_up)
 
 
 def _member(document: Any, name: str, kind: type) -> Any:

@@ -29,7 +29,7 @@ from orchestration.core.errors import (
 )
 from resources.machine.clock import Clock
 from resources.machine.secrets import never_log
-from resources.open_meteo.answers import PlaceAnswer, read_answers
+from resources.open_meteo.answers import LocationAnswer, read_answers
 from resources.open_meteo.clocks import CLOCK_HEADER, INJECTED, Exchange
 from resources.open_meteo.exchange import Bounds, Exchanges, NoReply
 from resources.open_meteo.hosts import FREE_URL
@@ -59,7 +59,7 @@ class Sent:
     compared. body: as it was sent, but for secrets that it repeats. attempts_left: of those that the request had.
     """
 
-    answers: list[PlaceAnswer]
+    answers: list[LocationAnswer]
     asked: datetime
     body: bytes
     attempts_left: int = 0

@@ -43,7 +43,8 @@ def describe(request: Request) -> dict[str, Any]:
     """A request. Names and time zones of locations are not part of it, nor what an answer may be without."""
     return {
         "locations": [
-            {"key": place.key, "latitude": place.latitude, "longitude": place.longitude} for place in request.locations
+            {"key": location.key, "latitude": location.latitude, "longitude": location.longitude}
+            for location in request.locations
         ],
         "first": request.first.isoformat(),
         "last": request.last.isoformat(),
@@ -58,15 +59,15 @@ def described_request(described: Mapping[str, Any]) -> Request:
     Raises SourceNonsense for anything else.
     """
     try:
-        places = [
-            Location(place["key"], place["key"], float(place["latitude"]), float(place["longitude"]), "UTC")
-            for place in described["locations"]
+        locations = [
+            Location(location["key"], location["key"], float(location["latitude"]), float(location["longitude"]), "UTC")
+            for location in described["locations"]
         ]
         first, last = (date.fromisoformat(described[name]) for name in ("first", "last"))
         variables = tuple(described["variables"])
         if unknown := [name for name in variables if name not in UNITS]:
             raise ValueError(f"unknown variables {unknown}")
         domain = domain_asked(str(described["domain"]))
-        return Request(tuple(places), first, last, variables, domain, optional=frozenset(variables))
+        return Request(tuple(locations), first, last, variables, domain, optional=frozenset(variables))
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise SourceNonsense(f"a kept request to Open-Meteo cannot be read ({error!r})") from None

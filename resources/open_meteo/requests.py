@@ -25,7 +25,7 @@ DOMAINS = (AUTO, "cams_global", "cams_europe")
 
 @dataclass(frozen=True)
 class Request:
-    """Some variables (by their names in the API) of some places for the UTC days ``first`` to ``last``, both in.
+    """Some variables (by their names in the API) of some locations for the UTC days ``first`` to ``last``, both in.
 
     domain: one of ``DOMAINS``. optional: those of the variables that an answer may be without. refused: those that are
     not sent, because the source refuses whoever names them; its answer is read as one that is without them.
@@ -50,7 +50,7 @@ class Request:
 
     @property
     def weight(self) -> float:
-        """Calls that the provider counts for it: a place weighs max(1, v/10, v/10 × days/14)."""
+        """Calls that the provider counts for it: a location weighs max(1, v/10, v/10 × days/14)."""
         return _weight(len(self.locations), len(self.days), len(self.sent))
 
     @property
@@ -62,8 +62,8 @@ class Request:
     def parameters(self) -> dict[str, str]:
         """The query, without the key."""
         return {
-            "latitude": ",".join(_degrees(place.latitude) for place in self.locations),
-            "longitude": ",".join(_degrees(place.longitude) for place in self.locations),
+            "latitude": ",".join(_degrees(location.latitude) for location in self.locations),
+            "longitude": ",".join(_degrees(location.longitude) for location in self.locations),
             "hourly": ",".join(self.sent),
             "domains": self.domain,
             "start_date": self.first.isoformat(),
@@ -72,14 +72,14 @@ class Request:
         }
 
     def __str__(self) -> str:
-        keys = [place.key for place in self.locations]
+        keys = [location.key for location in self.locations]
         more = [f"{len(keys) - 5} more"] if len(keys) > 6 else []
         return f"{', '.join((keys[:5] if more else keys) + more)} on {self.days}"
 
 
-def _weight(places: int, days: int, variables: int) -> float:
-    """In one division, so that three places and 14 days weigh 5.1 and not 5.1000000000000005."""
-    return places * max(140, 14 * variables, variables * days) / 140
+def _weight(locations: int, days: int, variables: int) -> float:
+    """In one division, so that three locations and 14 days weigh 5.1 and not 5.1000000000000005."""
+    return locations * max(140, 14 * variables, variables * days) / 140
 
 
 def _degrees(value: float) -> str:
@@ -98,45 +98,47 @@ def plan_requests(
     """The requests that ask for every wanted location-day exactly once.
 
     wanted: per location key, pieces of UTC days, both ends in; they may touch or overlap.
-    max_weight: of one request; only a single day of a single place may weigh more.
-    Places that want the same piece share a request: one request for many beats many requests. A piece that is
-    too long or heavy is cut by days; by places only where even one day of all of them is too heavy.
+    max_weight: of one request; only a single day of a single location may weigh more.
+    Locations that want the same piece share a request: one request for many beats many requests. A piece that is
+    too long or heavy is cut by days; by locations only where even one day of all of them is too heavy.
     Order: first day, last day, then the order of ``locations``.
     Raises UsageError for a key that is not in ``locations`` and for a limit below 1, ValueError for a piece
     that ends before it begins.
     """
-    if unknown := sorted(set(wanted) - {place.key for place in locations}):
+    if unknown := sorted(set(wanted) - {location.key for location in locations}):
         raise UsageError(f"no location is configured with the key {', '.join(map(repr, unknown))}")
     if max_days < 1 or max_locations < 1:
         raise UsageError(f"a request needs at least 1 day and 1 location (got {max_days} and {max_locations})")
     sharing: dict[tuple[date, date], list[Location]] = {}
-    for place in locations:
-        for piece in Days.union_of(Days.of(*piece) for piece in wanted.get(place.key, ())).pieces:
-            sharing.setdefault(piece, []).append(place)
+    for location in locations:
+        for piece in Days.union_of(Days.of(*piece) for piece in wanted.get(location.key, ())).pieces:
+            sharing.setdefault(piece, []).append(location)
     limits = (max_weight, max_days, max_locations)
-    planned = [request for piece, places in sharing.items() for request in _cut(piece, places, variables, *limits)]
-    rank = {place.key: position for position, place in enumerate(locations)}
+    planned = [
+        request for piece, locations in sharing.items() for request in _cut(piece, locations, variables, *limits)
+    ]
+    rank = {location.key: position for position, location in enumerate(locations)}
     return sorted(planned, key=lambda r: (r.first, r.last, rank[r.locations[0].key]))
 
 
 def _cut(
     piece: tuple[date, date],
-    places: Sequence[Location],
+    locations: Sequence[Location],
     variables: tuple[str, ...],
     max_weight: float,
     max_days: int,
     max_locations: int,
 ) -> Iterator[Request]:
-    """Requests for all days of a piece and all places, each within the limits."""
+    """Requests for all days of a piece and all locations, each within the limits."""
     first, last = piece
-    size = _most(min(max_locations, len(places)), lambda number: _weight(number, 1, len(variables)) <= max_weight)
+    size = _most(min(max_locations, len(locations)), lambda number: _weight(number, 1, len(variables)) <= max_weight)
     days = _most(
         min(max_days, (last - first).days + 1), lambda number: _weight(size, number, len(variables)) <= max_weight
     )
     while first <= last:
         end = min(first + timedelta(days=days - 1), last)
-        for start in range(0, len(places), size):
-            yield Request(tuple(places[start : start + size]), first, end, variables)
+        for start in range(0, len(locations), size):
+            yield Request(tuple(locations[start : start + size]), first, end, variables)
         first = end + timedelta(days=1)
 
 

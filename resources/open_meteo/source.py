@@ -19,7 +19,7 @@ from orchestration.core.partitions.location import Location
 from orchestration.core.source import REAL, SIMULATED, Answer, Reply
 from orchestration.core.state.partition_record import Question
 from resources.machine.proxies import check_way
-from resources.open_meteo.answers import PlaceAnswer, read_answers, schema_of
+from resources.open_meteo.answers import LocationAnswer, read_answers, schema_of
 from resources.open_meteo.client import OpenMeteoClient, Sent
 from resources.open_meteo.described import describe, described_request, domain_asked, domain_in_records
 from resources.open_meteo.examination import brief, examined, terms_of
@@ -155,7 +155,7 @@ class OpenMeteo:
                 return _question(str(request["domain"]), asked.variables, one)
         raise SourceNonsense(f"{asked} did not ask about {location}")
 
-    def _answers(self, answers: Sequence[PlaceAnswer]) -> list[Answer]:
+    def _answers(self, answers: Sequence[LocationAnswer]) -> list[Answer]:
         return [
             Answer(
                 answer.location_key,
@@ -167,7 +167,7 @@ class OpenMeteo:
             for answer in answers
         ]
 
-    def _lacking(self, answer: PlaceAnswer) -> dict[str, str]:
+    def _lacking(self, answer: LocationAnswer) -> dict[str, str]:
         """By column of the rows, why there is nothing of it."""
         return {self._variables[name]: why for name, why in answer.lacking.items() if name in self._variables}
 
@@ -214,7 +214,7 @@ def _question(domain: str, variables: Iterable[str], location: Location) -> Ques
 
 
 def distance(one: Question, other: Question) -> float:
-    """How far two questions lie apart, the greater of both differences in degrees; 0 where one has no place."""
+    """How far two questions lie apart, the greater of both differences in degrees; 0 where one has no location."""
     if None in (one.latitude, one.longitude, other.latitude, other.longitude):
         return 0.0
     assert one.latitude is not None and other.latitude is not None

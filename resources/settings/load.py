@@ -237,7 +237,7 @@ class Settings(Section):
         return self.history.since_by_location([location.key for location in self.locations])
 
     @property
-    def places(self) -> tuple[Location, ...]:
+    def configured_locations(self) -> tuple[Location, ...]:
         """The configured locations."""
         return tuple(Location(**location.model_dump()) for location in self.locations)
 

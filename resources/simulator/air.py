@@ -1,4 +1,4 @@
-"""A made-up world's air: values as firm as real ones, a pure function of place and hour.
+"""A made-up world's air: values as firm as real ones, a pure function of location and hour.
 
 They do not depend on the range that is asked for, and have what real air has: rush hours, seasons, episodes
 over days, indices that follow from concentrations. Must not know: requests, servers, faults.
@@ -29,7 +29,7 @@ WARM_UP_HOURS = 23  # that the averages of the first hour reach back
 
 
 def seed_of(latitude: float, longitude: float) -> int:
-    """What makes the noise of a place its own."""
+    """What makes the noise of a location its own."""
     return int.from_bytes(sha256(f"air {latitude:.4f} {longitude:.4f}".encode()).digest()[:8], "little")
 
 
@@ -91,12 +91,12 @@ def _others(latitude: float, longitude: float, hours: Hours) -> dict[str, Floats
 
 
 def is_in_europe(latitude: float, longitude: float) -> bool:
-    """Whether CAMS's European domain covers the place."""
+    """Whether CAMS's European domain covers the location."""
     return 30 <= latitude <= 72 and -25 <= longitude <= 45
 
 
 def simulate(latitude: float, longitude: float, hours: Hours, horizon: int) -> AirSeries:
-    """What the made-up world has for adjacent hours at a place; nothing after the hour ``horizon``."""
+    """What the made-up world has for adjacent hours at a location; nothing after the hour ``horizon``."""
     if not len(hours):
         return AirSeries(hours, {name: np.empty(0) for name in UNITS}, made_up=True)
     longer = np.arange(hours[0] - WARM_UP_HOURS, hours[-1] + 1)

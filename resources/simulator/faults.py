@@ -149,7 +149,7 @@ def exchange_faults(faults: Sequence[Fault], number: int, asked: Asked, seed: in
 def _concerns(fault: Fault, asked: Asked) -> bool:
     """Whether a request is one that the fault is about."""
     only = fault.only
-    if (only.locations or only.hours) and not any(only.touches(place) for place in asked.places):
+    if (only.locations or only.hours) and not any(only.touches(location) for location in asked.locations):
         return False
     if fault.name == "variable_refused":
         return any(name in asked.variables for name in fault.variables)

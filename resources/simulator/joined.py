@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from orchestration.core.partitions.days import Days
 from resources.simulator.air import is_in_europe
 from resources.simulator.documents import EPOCH, HOUR, Document, same_values
-from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused
+from resources.simulator.requests import NEAR_DEGREES, NO_DATA, AskedLocation, Refused
 from resources.simulator.series import AirSeries, Hours
 from resources.simulator.us_aqi import Floats
 
@@ -79,21 +79,23 @@ class Joined:
         """Whether values are made up; None where those of some locations are."""
         return all_or_none(recording.series.made_up for recording in self.recordings)
 
-    def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
+    def answer(
+        self, location: AskedLocation, variables: Sequence[str], clock: datetime
+    ) -> tuple[AirSeries, tuple[float, float]]:
         """The hours of a location that are not after the clock, each of the nearest recording that has it; null where
         a variable was not asked for. And the coordinates of the nearest. Raises Refused for a location and days that no
         recording is about."""
         near = sorted(
-            (it for it in self.recordings if place.distance(it.latitude, it.longitude) <= it.reach),
-            key=lambda it: place.distance(it.latitude, it.longitude),
+            (it for it in self.recordings if location.distance(it.latitude, it.longitude) <= it.reach),
+            key=lambda it: location.distance(it.latitude, it.longitude),
         )
         if not near:
             raise Refused(NO_DATA)
         days = Days.union_of(it.days for it in near)
-        place.check(days.first, days.last)
-        if lacking := Days.of(place.first, place.last) - days:
+        location.check(days.first, days.last)
+        if lacking := Days.of(location.first, location.last) - days:
             raise Refused(f"No answer about {lacking.first} was recorded")
-        asked = place.hours()
+        asked = location.hours()
         wanted = asked[asked <= clock.astimezone(UTC).timestamp() // 3600]
         parts = []
         for recording in near:
@@ -166,9 +168,9 @@ def join(
         first, older, _ = newer[0]
         total = sum(count for _, _, count in newer)
         say(f"where answers disagree the last by name counts: {total} values, as of {first} instead of {older}")
-    for text, places in lacking.items():
-        more = f" and {len(places) - 1} other locations" if len(places) > 1 else ""
-        say(f"{text} at {places[0]}{more}: served as null")
+    for text, locations in lacking.items():
+        more = f" and {len(locations) - 1} other locations" if len(locations) > 1 else ""
+        say(f"{text} at {locations[0]}{more}: served as null")
     return Joined(recordings)
 
 

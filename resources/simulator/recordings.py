@@ -27,7 +27,7 @@ from resources.raw.renames import FOLDER
 from resources.simulator.documents import NotAnAnswer, WrongDocument, read_document
 from resources.simulator.joined import Disagreement, Named, join
 from resources.simulator.replies import Replies, Told, is_kept_reply, of_raw_answer, read_kept_reply
-from resources.simulator.requests import Place
+from resources.simulator.requests import AskedLocation
 from resources.simulator.series import AirSeries
 from resources.simulator.wrapped import answers_in, content_of
 
@@ -47,8 +47,10 @@ class Recorded(Protocol):
         """Whether its values are made up; None where some are."""
         ...
 
-    def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
-        """The hours of a place that are not after the clock, and the coordinates of its answer. Raises Refused."""
+    def answer(
+        self, location: AskedLocation, variables: Sequence[str], clock: datetime
+    ) -> tuple[AirSeries, tuple[float, float]]:
+        """The hours of a location that are not after the clock, and the coordinates of its answer. Raises Refused."""
         ...
 
 

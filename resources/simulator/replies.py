@@ -1,8 +1,8 @@
 """Replies of the API of which it is known when they were asked for: what it said then is what it says again.
 
-At an instant of the simulator's clock a day of a place is as the newest reply has it that was asked for by then and was
-about this day: with its nulls, and without the hours that it lacks. Later replies do not exist yet. What a reply says
-of hours after its own moment was a forecast, and is left out.
+At an instant of the simulator's clock a day of a location is as the newest reply has it that was asked for by then and
+was about this day: with its nulls, and without the hours that it lacks. Later replies do not exist yet. What a reply
+says of hours after its own moment was a forecast, and is left out.
 
 Must not know: sockets, folders, faults.
 """
@@ -23,16 +23,16 @@ from orchestration.core.partitions.days import Days
 from orchestration.core.source import RawAnswer
 from resources.simulator.documents import read_document, saved_error
 from resources.simulator.joined import all_or_none
-from resources.simulator.requests import NEAR_DEGREES, NO_DATA, Place, Refused, parse_query
+from resources.simulator.requests import NEAR_DEGREES, NO_DATA, AskedLocation, Refused, parse_query
 from resources.simulator.series import AirSeries
 
 
 @dataclass(frozen=True)
 class Told:
-    """What was said of one place. place: as it was asked about. cell: the answer's coordinates."""
+    """What was said of one location. location: as it was asked about. cell: the answer's coordinates."""
 
     asked: datetime
-    place: Place
+    location: AskedLocation
     cell: tuple[float, float]
     series: AirSeries
 
@@ -44,27 +44,29 @@ class Told:
 
 
 class Replies:
-    """All that was said, by place and day. made_up: as of ``joined.Joined``."""
+    """All that was said, by location and day. made_up: as of ``joined.Joined``."""
 
     def __init__(self, told: Sequence[Told]) -> None:
         self.made_up = all_or_none(one.series.made_up for one in told)
         self._told: dict[tuple[float, float], dict[date, list[Told]]] = {}
         for said in sorted(told, key=lambda it: it.asked):  # of those of one second the one that came last is last
-            of_place = self._told.setdefault((said.place.latitude, said.place.longitude), {})
-            for day in Days.of(said.place.first, said.place.last):
-                of_place.setdefault(day, []).append(said)
+            of_location = self._told.setdefault((said.location.latitude, said.location.longitude), {})
+            for day in Days.of(said.location.first, said.location.last):
+                of_location.setdefault(day, []).append(said)
 
-    def answer(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
-        """The days of a place as they were at the clock, and the coordinates of its answer. Raises Refused."""
-        nearest = min(self._told, key=lambda it: place.distance(*it), default=None)
-        if nearest is None or place.distance(*nearest) > NEAR_DEGREES:
+    def answer(
+        self, location: AskedLocation, variables: Sequence[str], clock: datetime
+    ) -> tuple[AirSeries, tuple[float, float]]:
+        """The days of a location as they were at the clock, and the coordinates of its answer. Raises Refused."""
+        nearest = min(self._told, key=lambda it: location.distance(*it), default=None)
+        if nearest is None or location.distance(*nearest) > NEAR_DEGREES:
             raise Refused(NO_DATA)
         there = {day: said[0] for day, said in self._told[nearest].items() if said[0].asked <= clock}
         if not there:
             raise Refused(NO_DATA)
-        place.check(min(there), max(there))
+        location.check(min(there), max(there))
         found = []
-        for day in Days.of(place.first, place.last):
+        for day in Days.of(location.first, location.last):
             if day not in there:
                 raise Refused(f"No answer about {day} was recorded by {iso(clock)}")
             by_then = [said for said in self._told[nearest][day] if said.asked <= clock]
@@ -101,36 +103,38 @@ def is_kept_reply(content: Any) -> bool:
 
 
 def read_kept_reply(content: Mapping[str, Any]) -> list[Told]:
-    """What was said, by place, of the JSON of ``kept_reply``. Raises ValueError."""
+    """What was said, by location, of the JSON of ``kept_reply``. Raises ValueError."""
     try:
         asked, body = instant_of(content["asked"]), content["body"]
-        places, _ = parse_query(urlencode(content["query"]))
+        locations, _ = parse_query(urlencode(content["query"]))
     except Refused as refusal:
         raise ValueError(f"its query would be refused: {refusal}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks something ({error!r})") from None
-    return _told(asked, places, body)
+    return _told(asked, locations, body)
 
 
 def of_raw_answer(answer: RawAnswer) -> list[Told]:
-    """What was said, by place, of a raw answer of Open-Meteo. Raises ValueError for one of another source."""
+    """What was said, by location, of a raw answer of Open-Meteo. Raises ValueError for one of another source."""
     request = answer.request
     try:
         first, last = (date.fromisoformat(request[name]) for name in ("first", "last"))
-        places = [Place(float(it["latitude"]), float(it["longitude"]), first, last) for it in request["locations"]]
+        locations = [
+            AskedLocation(float(it["latitude"]), float(it["longitude"]), first, last) for it in request["locations"]
+        ]
     except (KeyError, TypeError) as error:
         raise ValueError(f"a request that lacks {error}") from None
-    return _told(instant_of(answer.asked), places, json.loads(answer.body))
+    return _told(instant_of(answer.asked), locations, json.loads(answer.body))
 
 
-def _told(asked: datetime, places: Sequence[Place], body: Any) -> list[Told]:
+def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[Told]:
     documents = body if isinstance(body, list) else [body]
-    if len(documents) != len(places):
-        raise ValueError(f"{len(documents)} answers to a request for {len(places)} places")
-    return [_of_place(asked, place, document) for place, document in zip(places, documents, strict=True)]
+    if len(documents) != len(locations):
+        raise ValueError(f"{len(documents)} answers to a request for {len(locations)} locations")
+    return [_of_location(asked, location, document) for location, document in zip(locations, documents, strict=True)]
 
 
-def _of_place(asked: datetime, place: Place, document: Any) -> Told:
+def _of_location(asked: datetime, location: AskedLocation, document: Any) -> Told:
     """One element of the API's array, checked, without what was still to come."""
     if not isinstance(document, Mapping):
         raise ValueError(f"it lacks something (it is no object, but a {type(document).__name__})")
@@ -140,4 +144,4 @@ def _of_place(asked: datetime, place: Place, document: Any) -> Told:
         raise ValueError("its hours are not in UTC")
     read = read_document(document, may_be_empty=True)
     had_begun = read.series.hours <= asked.astimezone(UTC).timestamp() // 3600
-    return Told(asked, place, (read.latitude, read.longitude), read.series.where(had_begun))
+    return Told(asked, location, (read.latitude, read.longitude), read.series.where(had_begun))

@@ -16,7 +16,7 @@ from resources.open_meteo.variables import UNITS
 from resources.simulator.series import Hours
 
 NEAR_DEGREES = 0.01
-"""A recording of a location answers for places no farther away than this."""
+"""A recording of a location answers for locations no farther away than this."""
 NO_DATA = "No data is available for this location"
 AUTO = "auto"
 """The domain of a query that names none: the provider's choice."""
@@ -27,8 +27,8 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
-    """One place of a request, and its days."""
+class AskedLocation:
+    """One location of a request, and its days."""
 
     latitude: float
     longitude: float
@@ -56,7 +56,7 @@ class Place:
 class Asked:
     """A request, as far as faults and limits depend on it; nothing where it cannot be read."""
 
-    places: Sequence[Place] = ()
+    locations: Sequence[AskedLocation] = ()
     variables: Sequence[str] = ()
     domain: str = AUTO
 
@@ -64,7 +64,7 @@ class Asked:
     def weight(self) -> float:
         """Calls that the provider counts for it: a location weighs max(1, v/10, v/10 × days/14)."""
         share = len(self.variables) / 10
-        return sum(max(1.0, share, share * len(place.hours()) / 24 / 14) for place in self.places)
+        return sum(max(1.0, share, share * len(location.hours()) / 24 / 14) for location in self.locations)
 
 
 def read_query(query: str) -> Asked:
@@ -75,8 +75,8 @@ def read_query(query: str) -> Asked:
         return Asked()
 
 
-def parse_query(query: str) -> tuple[list[Place], list[str]]:
-    """The places and variables of a query; refuses what the API refuses, in its words."""
+def parse_query(query: str) -> tuple[list[AskedLocation], list[str]]:
+    """The locations and variables of a query; refuses what the API refuses, in its words."""
     given = {name: ",".join(values).split(",") for name, values in parse_qs(query).items()}
     if missing := [name for name in ("latitude", "longitude", "hourly", "start_date", "end_date") if name not in given]:
         raise Refused(f"Value of type 'String' required for key '{missing[0]}'.")
@@ -97,8 +97,8 @@ def parse_query(query: str) -> tuple[list[Place], list[str]]:
         raise Refused("Parameter 'latitude' and 'longitude' must have the same number of elements")
     if any(end < begin for begin, end in zip(first, last, strict=True)):
         raise Refused("End-date must be larger or equals than start-date.")
-    places = zip(latitudes, longitudes, first, last, strict=True)
-    return [Place(*place) for place in places], given["hourly"]
+    locations = zip(latitudes, longitudes, first, last, strict=True)
+    return [AskedLocation(*location) for location in locations], given["hourly"]
 
 
 def unknown_variable(name: str) -> str:

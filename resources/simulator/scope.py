@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from orchestration.core.errors import UsageError
 from resources.open_meteo.variables import UNITS
 from resources.simulator.canned import LIMITS, PROXY
-from resources.simulator.requests import Place
+from resources.simulator.requests import AskedLocation
 from resources.simulator.series import Hours
 
 Degrees = tuple[float, float]
@@ -71,11 +71,11 @@ class Scope:
         there = [max(abs(latitude - at[0]), abs(longitude - at[1])) <= _NEAR for at in self.locations]
         return any(there) or not there
 
-    def touches(self, place: Place) -> bool:
+    def touches(self, location: AskedLocation) -> bool:
         """Whether a location of a request is concerned, on any of its days."""
-        hours = place.hours()
+        hours = location.hours()
         is_then = self.hours is None or (hours[0] <= self.hours[1] and hours[-1] >= self.hours[0])
-        return is_then and self.has_location(place.latitude, place.longitude)
+        return is_then and self.has_location(location.latitude, location.longitude)
 
     def of_hours(self, hours: Hours) -> NDArray[np.bool_]:
         """Which hours are concerned."""

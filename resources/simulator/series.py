@@ -1,4 +1,4 @@
-"""Hourly values of one place, as the simulated API holds them before it writes JSON.
+"""Hourly values of one location, as the simulated API holds them before it writes JSON.
 
 Must not know: where the values come from, nor what becomes of them.
 """
@@ -19,7 +19,7 @@ Hours = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class AirSeries:
-    """The API's variables of one place at some hours, by their names in the API; NaN for null.
+    """The API's variables of one location at some hours, by their names in the API; NaN for null.
 
     made_up: whether any of the values are.
     """

@@ -29,7 +29,7 @@ from resources.simulator.faults import Fault, exchange_faults
 from resources.simulator.handler import Handler, Server
 from resources.simulator.quota import Limits, Quota
 from resources.simulator.recordings import Recorded, load_recordings
-from resources.simulator.requests import NO_DATA, Asked, Place, Refused, parse_query
+from resources.simulator.requests import NO_DATA, Asked, AskedLocation, Refused, parse_query
 from resources.simulator.series import AirSeries
 from resources.simulator.tally import Tally
 from resources.simulator.value_faults import undefined, with_faults
@@ -202,30 +202,30 @@ class Simulator:
     def answer(self, query: str) -> tuple[int, Any]:
         """Status and JSON for a query, faults of values included."""
         try:
-            places, variables = parse_query(query)
-            answers = [self._answer_place(place, variables) for place in places]
+            locations, variables = parse_query(query)
+            answers = [self._answer_location(location, variables) for location in locations]
         except Refused as refusal:
             return 400, {"error": True, "reason": str(refusal)}
         for number, document in enumerate(answers[1:], 1):
             document["location_id"] = number
         return 200, answers[0] if len(answers) == 1 else answers
 
-    def _answer_place(self, place: Place, variables: Sequence[str]) -> dict[str, Any]:
-        """The JSON object for one place."""
-        here = (place.latitude, place.longitude)
+    def _answer_location(self, location: AskedLocation, variables: Sequence[str]) -> dict[str, Any]:
+        """The JSON object for one location."""
+        here = (location.latitude, location.longitude)
         clock = self.now().astimezone(UTC)
         if here in self._refuse_locations:
             raise Refused(NO_DATA)
-        series, cell = self._series(place, variables, clock)
+        series, cell = self._series(location, variables, clock)
         mark = {MARK: TOLD} if series.made_up else {}
         faults = [fault for fault in self.faults if fault.only.has_location(*here)]
-        more = partial(self._more, place, variables, clock)
+        more = partial(self._more, location, variables, clock)
         seed, today = seed_of(*here) + self._seed, (clock.date() - date(1970, 1, 1)).days
         series, hit_by = with_faults(series, seed, faults, today, more)
         for name in hit_by:
             self.tally.hit(name)
         units = {name: API_UNITS[name] for name in variables} | dict.fromkeys(
-            undefined(faults, place, variables), "undefined"
+            undefined(faults, location, variables), "undefined"
         )
         return {
             "latitude": cell[0],
@@ -240,24 +240,29 @@ class Simulator:
             "hourly": self._hourly(here, series, variables),
         }
 
-    def _series(self, place: Place, variables: Sequence[str], clock: datetime) -> tuple[AirSeries, tuple[float, float]]:
-        """The hours of a place, and the coordinates of its answer. Raises Refused."""
+    def _series(
+        self, location: AskedLocation, variables: Sequence[str], clock: datetime
+    ) -> tuple[AirSeries, tuple[float, float]]:
+        """The hours of a location, and the coordinates of its answer. Raises Refused."""
         if self._recordings is not None:
-            return self._recordings.answer(place, variables, clock)
-        place.check(FIRST_DAY, (clock + FORECAST).date())
+            return self._recordings.answer(location, variables, clock)
+        location.check(FIRST_DAY, (clock + FORECAST).date())
         latitude, longitude = (
-            round(round(degrees / GRID_DEGREES) * GRID_DEGREES, 2) for degrees in (place.latitude, place.longitude)
+            round(round(degrees / GRID_DEGREES) * GRID_DEGREES, 2)
+            for degrees in (location.latitude, location.longitude)
         )
         horizon = int((clock + FORECAST).timestamp() // 3600)
-        return simulate(place.latitude, place.longitude, place.hours(), horizon), (latitude, longitude)
+        return simulate(location.latitude, location.longitude, location.hours(), horizon), (latitude, longitude)
 
-    def _more(self, place: Place, variables: Sequence[str], clock: datetime, first: int, last: int) -> AirSeries:
-        """The hours from ``first`` to ``last`` of a place, whatever days it was asked for; those that there are."""
+    def _more(
+        self, location: AskedLocation, variables: Sequence[str], clock: datetime, first: int, last: int
+    ) -> AirSeries:
+        """The hours from ``first`` to ``last`` of a location, whatever days it was asked for; those that there are."""
         days = [date(1970, 1, 1) + timedelta(days=hour // 24) for hour in (first, last)]
         try:
-            series, _ = self._series(replace(place, first=days[0], last=days[1]), variables, clock)
+            series, _ = self._series(replace(location, first=days[0], last=days[1]), variables, clock)
         except Refused:
-            series, _ = self._series(place, variables, clock)
+            series, _ = self._series(location, variables, clock)
         return series.where((series.hours >= first) & (series.hours <= last))
 
     def _hourly(self, here: tuple[float, float], series: AirSeries, variables: Sequence[str]) -> dict[str, list[Any]]:

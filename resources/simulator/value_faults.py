@@ -14,7 +14,7 @@ from resources.open_meteo.index_scale import HOURS_BEFORE, SINCE_JULY_2026, UNTI
 from resources.open_meteo.variables import INDEX, UNITS
 from resources.simulator.air import noise
 from resources.simulator.faults import VALUE_FAULTS, Fault
-from resources.simulator.requests import Place
+from resources.simulator.requests import AskedLocation
 from resources.simulator.series import AirSeries
 
 PM25, PM25_INDEX, ALL_INDICES = "pm2_5", "us_aqi_pm2_5", "us_aqi"
@@ -42,9 +42,9 @@ def with_faults(
     return series, hit_by
 
 
-def undefined(faults: Sequence[Fault], place: Place, variables: Sequence[str]) -> list[str]:
+def undefined(faults: Sequence[Fault], location: AskedLocation, variables: Sequence[str]) -> list[str]:
     """The variables whose unit is undefined in an answer for a location."""
-    named = {name for it in faults if it.name == "undefined" and it.only.touches(place) for name in it.variables}
+    named = {name for it in faults if it.name == "undefined" and it.only.touches(location) for name in it.variables}
     return [name for name in variables if name in named]
 
 

@@ -71,7 +71,7 @@ ROWS: Mapping[str, str] = {
     DAYS: "GROUP_BY location_key, GROUP_BY date_utc, GROUP_BY date_key",
     EPISODES: "FILTER aqi, GROUP_BY location_key, GROUP_BY ts_utc",
 }
-"""Which rows there are: a day of a place; the adjacent hours of a place at or above the threshold."""
+"""Which rows there are: a day of a location; the adjacent hours of a location at or above the threshold."""
 
 API: Mapping[str, str] = {
     "pm25": "pm2_5",

@@ -199,8 +199,8 @@ RULE = RowRule("implausible", "above", "pm25", 5000.0)
 SMALL = Contract(
     "Small",
     "Small.",
-    (Column("place", "string", False, "", "The place"), Column("pm25", "double", True, "µg/m³", "Particles")),
-    ("place",),
+    (Column("location", "string", False, "", "The location"), Column("pm25", "double", True, "µg/m³", "Particles")),
+    ("location",),
     (RULE,),
 )
 
@@ -220,17 +220,17 @@ def first_column(**changes: Any) -> Callable[[Contract], Contract]:
 @pytest.mark.parametrize(
     "demand",
     [
-        first_column(name="places"),
+        first_column(name="locations"),
         first_column(type="integer"),
         first_column(nullable=True),
         lambda of: replace(of, columns=of.columns[::-1]),
         lambda of: replace(of, columns=of.columns[:1]),
-        lambda of: replace(of, key=("place", "pm25")),
+        lambda of: replace(of, key=("location", "pm25")),
         lambda of: replace(of, rules=()),
         lambda of: replace(of, rules=(replace(RULE, bound=5001.0),)),
         lambda of: replace(of, rules=(replace(RULE, rule="odd"),)),
         lambda of: replace(of, rules=(replace(RULE, kind="below"),)),
-        lambda of: replace(of, rules=(replace(RULE, other="place"),)),
+        lambda of: replace(of, rules=(replace(RULE, other="location"),)),
     ],
 )
 def test_the_digest_changes_with_a_demand(demand: Callable[[Contract], Contract]) -> None:
@@ -257,7 +257,7 @@ def test_delta_schema() -> None:
     assert contract.delta_schema() == {
         "type": "struct",
         "fields": [
-            {"name": "place", "type": "string", "nullable": False, "metadata": {"comment": "The place"}},
+            {"name": "location", "type": "string", "nullable": False, "metadata": {"comment": "The location"}},
             {
                 "name": "pm25",
                 "type": "double",
@@ -368,9 +368,9 @@ def test_what_lint_says_of_a_page_that_is_behind(tmp_path: Path, capsys: pytest.
 def test_the_page_of_a_table() -> None:
     small = replace(SMALL, columns=(replace(SMALL.columns[0], description="UUIDv5 of a|b"), SMALL.columns[1]))
     assert tables_page({"gold.small": small, "gold.other": SMALL}, ["gold.small"], "Intro.") == (
-        "# Tables\n\nIntro.\n\n## gold.small\n\nSmall.\n\nKey: place.\n\n"
+        "# Tables\n\nIntro.\n\n## gold.small\n\nSmall.\n\nKey: location.\n\n"
         "| column | type | null | unit | what it holds |\n|---|---|---|---|---|\n"
-        "| place | string | no |  | UUIDv5 of a\\|b |\n"
+        "| location | string | no |  | UUIDv5 of a\\|b |\n"
         "| pm25 | double | yes | µg/m³ | Particles |\n\n"
         "Row rules (a row that breaks one goes to quarantine):\n\n"
         "- `implausible`: pm25 > 5,000\n"

@@ -65,7 +65,7 @@ def test_what_is_lost_is_damaged_whatever_its_source_was_asked(
     found = statuses(kept)
     told = [item for item in found if item.asset == BRONZE and item.state != "fresh"]
     assert {(str(item.state), str(item.partition.location)) for item in told} == {
-        ("damaged", place) for place in ("hanoi", "danang", "hcmc")
+        ("damaged", location) for location in ("hanoi", "danang", "hcmc")
     }
     assert all(f"the data file {file.name} {why}" in item.reason for item in told)
     assert [item for item in found if item.asset == SILVER] == [item for item in before if item.asset == SILVER]

@@ -34,7 +34,7 @@ RECORDED = [  # in the logs of a warehouse that it made
     ("gold.fact_city_daily", None, "cd862f5cfb114c70"),
     ("gold.fact_episode", "hcmc", "c84c7f39848e42f8"),
 ]
-COMPUTED = [  # by its code: another rule, name and place, domain and limit
+COMPUTED = [  # by its code: another rule, name and location, domain and limit
     (BRONZE, "hanoi", "e138821e0ea7c60e"),
     (BRONZE, "hcmc", "e14532769f213b11"),
     (BRONZE, "danang", "c1174f4a9c1802ef"),

@@ -48,8 +48,8 @@ def test_the_graph_has_every_asset_once_from_left_to_right(opened: Open) -> None
 
 def test_a_location_that_has_nothing_is_told_within_the_node(opened: Open, report: Path, tmp_path: Path) -> None:
     """And on the page of partitions, one that is no longer configured is told once."""
-    place = {"latitude": 1.0, "longitude": 2.0, "timezone": "Asia/Ho_Chi_Minh"}
-    locations = [{"key": "hanoi", "name": "Hà Nội", **place}, {"key": "new", "name": "New", **place}]
+    location = {"latitude": 1.0, "longitude": 2.0, "timezone": "Asia/Ho_Chi_Minh"}
+    locations = [{"key": "hanoi", "name": "Hà Nội", **location}, {"key": "new", "name": "New", **location}]
     flags = {"warehouse": {"uri": str(report.parent / "lake")}, "locations": locations, "clock": {"now": NOW}}
     workspace = open_workspace(load(environment={}, flags=flags))
     file = tmp_path / "other.html"

@@ -70,7 +70,7 @@ def test_a_day_opens_by_mouse_with_what_to_do(opened: Open) -> None:
 
 
 def test_days_by_keyboard(opened: Open) -> None:
-    """Arrows go from day to day and from place to place, Page Down into the month after; Enter says more."""
+    """Arrows go from day to day and from location to location, Page Down into the month after; Enter says more."""
     page = opened(f"#partitions/{BRONZE}/2025-08")
     calendar(page).focus()
     assert said(page).startswith("2025-08-20/hanoi (Hà Nội), ")
@@ -141,11 +141,11 @@ def test_the_air_of_a_day(opened: Open, act: str) -> None:
     assert calendar(page).locator("text.short", has_text=str(number)).count() >= 1
 
 
-def test_a_place_is_chosen_for_its_hours_and_episodes_are_told(opened: Open) -> None:
+def test_a_location_is_chosen_for_its_hours_and_episodes_are_told(opened: Open) -> None:
     page = opened("#air")
-    place = chooser(page, "Location")
+    location = chooser(page, "Location")
     assert "Hà Nội, 2025-08" in page.locator("#page-air .sums").inner_text()
-    place.select_option(label=MARKUP)
+    location.select_option(label=MARKUP)
     wait_for(page, "air/odd/2025-08")
     assert f"{MARKUP}, 2025-08" in page.locator("#page-air .sums").inner_text()
     bar = page.locator("#page-air .sum svg").first.get_attribute("aria-label")
@@ -175,10 +175,10 @@ def test_printed_the_calendar_is_whole(opened: Open) -> None:
 
 def test_gaps_are_gaps_and_a_week_is_one_partition(opened: Open, report: Path, tmp_path: Path) -> None:
     weekly = replace(CATALOG["gold.daily_levels"], key="gold.weekly", partitions=Weeks())
-    monday, place = date(2025, 8, 4), Location("north", "North", 0.0, 0.0, "UTC")
+    monday, location = date(2025, 8, 4), Location("north", "North", 0.0, 0.0, "UTC")
     of = [PartitionKey(monday, "north"), PartitionKey(monday + timedelta(weeks=2), "north")]
     group = StatusGroup("gold.weekly", State.STALE, "upstream changed", (), PartitionSet.from_keys(of), 7)
-    facts = partition_facts([weekly], [group], [place], date(2025, 8, 20))
+    facts = partition_facts([weekly], [group], [location], date(2025, 8, 20))
     page = opened("#partitions", file=with_facts(report, tmp_path / "weeks.html", "partitions", facts))
     told = page.locator("#page-partitions .tip")
     for day, lines in {
@@ -224,10 +224,10 @@ def test_a_location_that_others_wrote_is_one_word_of_a_command(opened: Open, rep
 def test_what_mends_a_partition_is_the_command_that_its_reason_names(
     opened: Open, report: Path, tmp_path: Path, state: State, why: str, command: str
 ) -> None:
-    key, place = "gold.daily_levels", Location("north", "North", 1.0, 2.0, "UTC")
+    key, location = "gold.daily_levels", Location("north", "North", 1.0, 2.0, "UTC")
     of = PartitionSet.one(PartitionKey(date(2025, 8, 4), "north"))
     group = StatusGroup(key, state, why.format(key=key), (), of, 7)
-    facts = partition_facts([CATALOG[key]], [group], [place], date(2025, 8, 20))
+    facts = partition_facts([CATALOG[key]], [group], [location], date(2025, 8, 20))
     page = opened("#partitions", file=with_facts(report, tmp_path / "mend.html", "partitions", facts))
     page.locator("#page-partitions table a").first.click()
     told = page.locator("#page-partitions .details code").all_inner_texts()

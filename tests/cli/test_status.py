@@ -39,8 +39,8 @@ def test_status_as_json(aqi: Aqi, lake: str) -> None:
 
 def test_status_of_a_range(aqi: Aqi, lake: str) -> None:
     call = ("status", EPISODE, "--locations", "hanoi")
-    one_place = aqi.json(*call, AQI_WAREHOUSE__URI=lake)
-    assert [item["partition"] for item in one_place] == ["2025-08-18/hanoi"]
+    one_location = aqi.json(*call, AQI_WAREHOUSE__URI=lake)
+    assert [item["partition"] for item in one_location] == ["2025-08-18/hanoi"]
     range_ = aqi.json(*call, "--partitions", "2025-08-17..2025-08-18", AQI_WAREHOUSE__URI=lake)
     assert [(item["partition"], item["state"]) for item in range_] == [
         ("2025-08-17/hanoi", "missing"),

@@ -59,13 +59,13 @@ def instants(rng: random.Random) -> Iterator[tuple[date, datetime]]:
 def extreme_bronze(seed: int, number: int) -> list[dict[str, Any]]:
     """At most so many rows of bronze: everything random, but for what a key is made of."""
     rng = random.Random(seed)
-    places = ("hanoi", *rng.sample(TEXTS[2:], 3))
+    locations = ("hanoi", *rng.sample(TEXTS[2:], 3))
     rows = []
-    for place in places:
+    for location in locations:
         for day, instant in instants(rng):
             row = {name: _any(rng, WHOLE) for name in oracle.INDEXES}
             row |= {name: _any(rng, DOUBLES) for name in oracle.CONCENTRATIONS}
-            row |= {"location_key": place, "ts_utc": instant, "date_utc": day, "model_domain": rng.choice(TEXTS)}
+            row |= {"location_key": location, "ts_utc": instant, "date_utc": day, "model_domain": rng.choice(TEXTS)}
             row |= {"latitude": rng.choice(DOUBLES), "longitude": rng.choice(DOUBLES), "request_timezone": "UTC"}
             rows.append(row | {"_ingested_at": datetime(2026, 1, 1, tzinfo=UTC)})
     rng.shuffle(rows)

@@ -324,7 +324,7 @@ def no_folder_but_a_link(table: Path) -> None:
         (no_folder_but_a_link, "or remove the link "),
     ],
 )
-def test_a_place_without_a_table_is_told_alike_by_all(lake: Lake, do: Callable[[Path], None], remedy: str) -> None:
+def test_a_location_without_a_table_is_told_alike_by_all(lake: Lake, do: Callable[[Path], None], remedy: str) -> None:
     """Neither "there is no table, make it", which cannot be done, nor "the warehouse cannot be read", which can."""
     Damage(do, oracle.CITY_DAILY).to(lake.folder)
     shown = aqi(lake, "show", oracle.CITY_DAILY)

@@ -30,8 +30,8 @@ HUE = "hue"
 CHAIN = (oracle.BRONZE, oracle.SILVER, oracle.FACT_HOURLY)
 
 
-def key(day: int, place: str = HUE) -> PartitionKey:
-    return PartitionKey(date(2025, 8, day), place)
+def key(day: int, location: str = HUE) -> PartitionKey:
+    return PartitionKey(date(2025, 8, day), location)
 
 
 def record(fingerprint: str = "f", as_of: str = "", at: str = "", **inputs: dict[str, str]) -> PartitionRecord:
@@ -53,12 +53,12 @@ def table(records: Mapping[PartitionKey, PartitionRecord], *unrecorded: Partitio
 def covered(
     tables: Mapping[str, TableState],
     asset: str,
-    place: str = HUE,
+    location: str = HUE,
     now: datetime = NOW,
     earlier: Earlier = none_left,
 ) -> str | None:
-    """Day and hour up to which an asset covers a place."""
-    (lag,) = lags(CATALOG, [asset], tables, [place], now, earlier)
+    """Day and hour up to which an asset covers a location."""
+    (lag,) = lags(CATALOG, [asset], tables, [location], now, earlier)
     return None if lag.covered_until is None else f"{lag.covered_until:%d %H:%M}"
 
 
@@ -259,7 +259,7 @@ def test_a_day_ended_that_was_fetched_before() -> None:
     assert lag.lag_hours == pytest.approx(85 / 60)
 
 
-def test_only_assets_with_days_and_every_place() -> None:
+def test_only_assets_with_days_and_every_location() -> None:
     found = lags(CATALOG, CATALOG.keys, {}, [HUE, "hanoi"], NOW)
     assert {lag.asset for lag in found} == {asset.key for asset in CATALOG if asset.partitions is not None}
     assert [lag.location for lag in found[:2]] == [HUE, "hanoi"]
@@ -321,19 +321,19 @@ def printed(found: list[Lag]) -> list[list[str]]:
     return [line.split() for line in text.getvalue().splitlines()[1:]]
 
 
-def lag(place: str, behind: float | None, target: float | None = 3) -> Lag:
+def lag(location: str, behind: float | None, target: float | None = 3) -> Lag:
     until = None if behind is None else NOW - timedelta(hours=behind)
-    return Lag("gold.x", place, until, behind, target)
+    return Lag("gold.x", location, until, behind, target)
 
 
-def test_places_that_agree_share_a_line() -> None:
+def test_locations_that_agree_share_a_line() -> None:
     assert printed([lag("a", 1), lag("b", 1)]) == [
-        ["gold.x", "all", "2", "places", "2025-08-20T11:00:00Z", "1.0", "h", "3", "h", "ok"]
+        ["gold.x", "all", "2", "locations", "2025-08-20T11:00:00Z", "1.0", "h", "3", "h", "ok"]
     ]
     assert printed([lag("a", 1, None)]) == [["gold.x", "a", "2025-08-20T11:00:00Z", "1.0", "h"]]
 
 
-def test_of_two_hundred_places_the_worst_come_first() -> None:
+def test_of_two_hundred_locations_the_worst_come_first() -> None:
     lines = printed([lag(f"p{number}", number / 10) for number in range(198)] + [lag("never", None), lag("late", 240)])
     assert lines == [
         ["gold.x", "never", "never", "made", "3", "h", "missed"],

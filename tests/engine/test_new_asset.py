@@ -26,7 +26,12 @@ from tests.support.contracts import load_contracts
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = "levels_by_hour_of_the_longest_name_that_a_table_may_have_here"[:MOST_CHARACTERS]
-DAYS, EPISODES, PLACES, DATES = "gold.fact_city_daily", "gold.fact_episode", "gold.dim_location", "gold.dim_pollutant"
+DAYS, EPISODES, LOCATIONS, DATES = (
+    "gold.fact_city_daily",
+    "gold.fact_episode",
+    "gold.dim_location",
+    "gold.dim_pollutant",
+)
 
 MODULE = '''"""Facts."""
 
@@ -49,7 +54,7 @@ import pyspark.sql.types as T
 def test_formatter_and_linter_leave_it_as_it_is(tmp_path: Path) -> None:
     """Short names and long ones, every kind of upstream asset; by the project's own settings."""
     contracts = load_contracts(CATALOG, load(environment={}).parameters.limits)
-    several = ([], [DAYS], [EPISODES], [PLACES], [DATES, EPISODES, DAYS, PLACES])
+    several = ([], [DAYS], [EPISODES], [LOCATIONS], [DATES, EPISODES, DAYS, LOCATIONS])
     for number, (name, upstream) in enumerate((name, one) for name in ("tides", LONG) for one in several):
         new = new_asset(CATALOG, contracts, f"gold.{name}", upstream)
         module = with_imports(MODULE, function_imports(new), ["assets"])

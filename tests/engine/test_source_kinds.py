@@ -43,7 +43,7 @@ def made_up() -> Iterator[Simulator]:
 def real(made_up: Simulator, tmp_path: Path) -> Iterator[Simulator]:
     """Answers that do not say of themselves that they are made up, served again."""
     (tmp_path / "recorded").mkdir()
-    for at in load(environment={}).places:
+    for at in load(environment={}).locations:
         query = f"latitude={at.latitude}&longitude={at.longitude}&hourly={','.join(VARIABLES)}&timezone=UTC"
         _, answer = made_up.answer(f"{query}&start_date=2025-08-08&end_date=2025-08-12")
         del answer["simulated"]

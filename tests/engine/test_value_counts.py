@@ -114,7 +114,7 @@ def test_what_somebody_else_changed_is_not_counted(lake: Path) -> None:
 @given(st.sets(st.integers(0, 400), min_size=1), st.integers(1, 9))
 def test_ranges_hold_every_day_once(numbers: set[int], at_once: int) -> None:
     days = {date.fromordinal(738_000 + number) for number in numbers}
-    keys = [PartitionKey(day, place) for day in days for place in ("a", "b")]
+    keys = [PartitionKey(day, location) for day in days for location in ("a", "b")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(value_counts, "PARTITIONS_AT_ONCE", at_once)
         spans = list(value_counts._spans(keys))

@@ -135,7 +135,7 @@ def holds(row: Row, scope: str, way: Way, embedded: Any, folder: Path) -> None:
         assert after == way.tables
     elif ends in WELL:
         alone = scope == "one" and ends is Ends.LATER
-        others = PartitionSet.of(asked.days, [place for place in LOCATIONS if alone and place != ONE])
+        others = PartitionSet.of(asked.days, [location for location in LOCATIONS if alone and location != ONE])
         for key, rows in after.items():
             assert of(rows, others) == of(way.tables[key], others), key
         outcomes = told_of_run(lake.workspace, summary.outcomes, states, lake.workspace.states(DATED))

@@ -22,7 +22,7 @@ FETCHED = "bronze.open_meteo_hourly+"
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    """Six days of three places without long runs: every hour far below the threshold."""
+    """Six days of three locations without long runs: every hour far below the threshold."""
     made = random_bronze(50, days=6, first=date(2025, 3, 1), breaking=False)
     return [{**row, "aqi": min(row["aqi"], 100) if row["aqi"] is not None else None} for row in made]
 
@@ -41,13 +41,13 @@ def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
         summary = lake.materialize(DAYS)
     assert summary.exit_status == 1
     found = outcomes(summary)
-    lost = {f"2025-03-0{day}/{place}" for day in (4, 5, 6) for place in LOCATIONS}
+    lost = {f"2025-03-0{day}/{location}" for day in (4, 5, 6) for location in LOCATIONS}
     assert set(found[oracle.BRONZE].failed.keys()) == lost
     for key in DATED[1:]:
         assert set(found[key].skipped.keys()) == lost, key
         assert not found[key].failed
         assert {str(item) for item in found[key].good} == {
-            f"2025-03-0{day}/{place}" for day in (1, 2, 3) for place in LOCATIONS
+            f"2025-03-0{day}/{location}" for day in (1, 2, 3) for location in LOCATIONS
         }
     assert {row["date_utc"] for row in lake.rows(oracle.FACT_HOURLY)} <= {date(2025, 3, day) for day in (1, 2, 3)}
     assert len(lake.rows(oracle.DIM_DATE)) == len(oracle.dim_date())
@@ -59,7 +59,7 @@ def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
         assert mended.tables() == whole.tables()
 
 
-def test_one_bad_place_fails_alone(embedded: Any, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+def test_one_bad_location_fails_alone(embedded: Any, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     with Simulator(now=lambda: NOW, refuse_locations={LOCATIONS["hcmc"]}) as simulator:
         lake = Lake(tmp_path, embedded, simulator.url)
         summary = lake.materialize("2025-03-01..2025-03-02", FETCHED)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.prefect
 
 FIRST, LAST = date(2025, 3, 1), date(2025, 3, 4)
 BACKFILL = ("backfill", "--start-date", str(FIRST), "--end-date", str(LAST), "--chunk-mode", "daily")
-PLACES = ("--locations", "hanoi,danang")
+LOCATIONS = ("--locations", "hanoi,danang")
 KILLED = -signal.SIGKILL
 OF_CHANGES = {"tables-changed", "rename-begun", "between-tables", "before-rename-ends"}
 """Points that only changes of tables reach: test_kill_changes has them."""
@@ -60,7 +60,7 @@ def check_status(aqi: Commands, days: str, want: dict[str, Any]) -> dict[str, se
     """The command's states by asset; every partition that it calls fresh has exactly the rows that it should have."""
     found: dict[str, set[str]] = {}
     fresh: dict[str, set[str]] = {}
-    for item in aqi.json("status", "--partitions", days, *PLACES):
+    for item in aqi.json("status", "--partitions", days, *LOCATIONS):
         found.setdefault(item["asset"], set()).add(item["state"])
         if item["state"] == "fresh":
             fresh.setdefault(item["asset"], set()).add(item["partition"])
@@ -68,9 +68,9 @@ def check_status(aqi: Commands, days: str, want: dict[str, Any]) -> dict[str, se
     for key in DATED:
         if key == oracle.EPISODE:  # as long as days are missing, episodes are those of the days that are there
             continue
-        place, day = oracle.COLUMNS[key].index("location_key"), oracle.COLUMNS[key].index("date_utc")
+        location, day = oracle.COLUMNS[key].index("location_key"), oracle.COLUMNS[key].index("date_utc")
         right, there = (
-            [row for row in rows if f"{row[day]}/{row[place]}" in fresh.get(key, set())]
+            [row for row in rows if f"{row[day]}/{row[location]}" in fresh.get(key, set())]
             for rows in (want[key], have[key])
         )
         assert there == right, key
@@ -109,7 +109,7 @@ def test_every_named_crash_point(server: str, tmp_path: Path, engine: str, point
         hit = []
         for point in points:
             aqi.environment["AQI_CRASH_POINT"] = point
-            done = aqi(*BACKFILL, *PLACES)
+            done = aqi(*BACKFILL, *LOCATIONS)
             assert done.returncode == KILLED, (point, done.stdout, done.stderr)
             hit.append(point.partition(":")[0])
             del aqi.environment["AQI_CRASH_POINT"]
@@ -119,7 +119,7 @@ def test_every_named_crash_point(server: str, tmp_path: Path, engine: str, point
             states = check_status(aqi, f"{FIRST}..{LAST}", want)
             if hit[-1] != "before-journal":
                 assert "missing" in states[oracle.EPISODE]
-        last = aqi.json(*BACKFILL, *PLACES)
+        last = aqi.json(*BACKFILL, *LOCATIONS)
         assert last["state"] == "completed"
     assert there_of(aqi.warehouse) == want
     states = check_status(aqi, f"{FIRST}..{LAST}", want)

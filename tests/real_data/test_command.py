@@ -167,7 +167,7 @@ def test_prefects_history_has_one_flow_and_every_task(
     steps = {task["name"]: task["state"]["message"] for task in runs if task["name"] not in fetches}
     assert "(2025-08-08..2025-09-20 × danang, hanoi, hcmc)" in steps["gold.fact_city_daily"]
     assert len(steps) == len(CATALOG) and not any("null" in told for told in [*steps, *steps.values()])
-    assert fetches == [f"fetch {place} · {RANGE}" for place in ("danang", "hanoi", "hcmc")]
+    assert fetches == [f"fetch {location} · {RANGE}" for location in ("danang", "hanoi", "hcmc")]
 
 
 @pytest.mark.spark

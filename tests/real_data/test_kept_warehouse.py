@@ -19,7 +19,7 @@ from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.changed import costs
-from orchestration.engine.changes.places import check_swapped, locations_of
+from orchestration.engine.changes.locations import check_swapped, locations_of
 from orchestration.engine.changes.rename import run_rename
 from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
@@ -107,7 +107,7 @@ def lake(tmp_path: Path, _kept: Path, shared: Any) -> Lake:
     return Lake(tmp_path / "warehouse", shared, "http://127.0.0.1:9", now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
-PLACES = [
+LOCATIONS = [
     {"key": "hanoi", "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Ho_Chi_Minh"},
     {"key": "hcmc", "name": "TP.HCM", "latitude": 10.8231, "longitude": 106.6297, "timezone": "Asia/Ho_Chi_Minh"},
     {"key": "danang", "name": "Đà Nẵng", "latitude": 16.0544, "longitude": 108.2022, "timezone": "Asia/Ho_Chi_Minh"},
@@ -116,8 +116,8 @@ PLACES = [
 
 def configured(lake: Lake, **hanoi: Any) -> None:
     """With other values of Hà Nội; ``key=None``: without it."""
-    places = [PLACES[0] | hanoi, *PLACES[1:]] if hanoi.get("key", "") is not None else PLACES[1:]
-    lake.flags = {**lake.flags, "locations": places}
+    locations = [LOCATIONS[0] | hanoi, *LOCATIONS[1:]] if hanoi.get("key", "") is not None else LOCATIONS[1:]
+    lake.flags = {**lake.flags, "locations": locations}
 
 
 def run_as_planned(lake: Lake, *, status: int = 0) -> RunSummary:
@@ -252,9 +252,9 @@ def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_mov
     assert fetched.days_of("hcmc").first <= date(2025, 8, 21), "of the others the provider has other values now"
 
 
-def test_two_locations_that_change_places_are_asked_about(lake: Lake) -> None:
-    one, other = ({name: place[name] for name in ("latitude", "longitude")} for place in PLACES[:2])
-    lake.flags = {"locations": [PLACES[0] | other, PLACES[1] | one, PLACES[2]]}
+def test_two_locations_that_change_locations_are_asked_about(lake: Lake) -> None:
+    one, other = ({name: location[name] for name in ("latitude", "longitude")} for location in LOCATIONS[:2])
+    lake.flags = {"locations": [LOCATIONS[0] | other, LOCATIONS[1] | one, LOCATIONS[2]]}
     with pytest.raises(UsageError, match="hanoi and hcmc have each other's coordinates"):
         check_swapped(lake.workspace)
     configured(lake)
@@ -330,11 +330,11 @@ def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
     here = "from assets.bronze import DAILY\n"
     rest = rest.replace(here, f"{here}from assets.daily import {names}\n")
     rest = rest.replace("present = sum(", "there = sum(").replace('": present', '": there')
-    rest = rest.replace("    hours = Window", "    # by place\n    hours = Window")
+    rest = rest.replace("    hours = Window", "    # by location\n    hours = Window")
     tree.write("assets/facts.py", rest)
     bronze = (tree.folder / "assets/bronze.py").read_text(encoding="utf-8")
-    bronze = bronze.replace("place = {location.key: location for location", "by_key = {one.key: one for one")
-    tree.write("assets/bronze.py", bronze.replace("in place.items()", "in by_key.items()"))
+    bronze = bronze.replace("location = {location.key: location for location", "by_key = {one.key: one for one")
+    tree.write("assets/bronze.py", bronze.replace("in location.items()", "in by_key.items()"))
     before, files = commits(tree.warehouse), data_files(tree.warehouse)
     costs, _ = runs_as_planned(tree)
     assert costs["steps"] == []

@@ -160,10 +160,10 @@ def test_a_null_day_is_asked_for_with_pauses_that_grow_and_given_up(
     with Provider(clock, full_rows(["hanoi"], NULL_DAY, days + 3)) as provider:
         for hour in [hour for hour in provider.rows if hour[1].date() == NULL_DAY]:
             provider.instead[hour] = dict.fromkeys(COLUMNS)
-        places = [{"key": "hanoi", "name": "H", "latitude": 21.0278, "longitude": 105.8342, "timezone": "UTC"}]
+        locations = [{"key": "hanoi", "name": "H", "latitude": 21.0278, "longitude": 105.8342, "timezone": "UTC"}]
 
         def lake() -> KeepingLake:
-            return KeepingLake(tmp_path / "lake", embedded, provider.url, {"locations": places}, now=clock())
+            return KeepingLake(tmp_path / "lake", embedded, provider.url, {"locations": locations}, now=clock())
 
         while (age := (clock().date() - NULL_DAY).days) <= days:
             before = len(provider.requests)
@@ -222,8 +222,8 @@ def test_days_before_the_first_values_alarm_nobody(tmp_path: Path, embedded: Any
     with Beginning(clock) as api:
 
         def lake() -> KeepingLake:
-            places = [{"key": "hanoi", "name": "H", "latitude": 21.0278, "longitude": 105.8342, "timezone": "UTC"}]
-            return KeepingLake(tmp_path / "lake", embedded, api.url, {"locations": places}, now=clock())
+            locations = [{"key": "hanoi", "name": "H", "latitude": 21.0278, "longitude": 105.8342, "timezone": "UTC"}]
+            return KeepingLake(tmp_path / "lake", embedded, api.url, {"locations": locations}, now=clock())
 
         summary = lake().backfill(start, "2022-09-06", "monthly", oracle.BRONZE)
         assert summary.ok, summary.in_words()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engine
 
 OLD, NEW = "hanoi", "ha_noi"
 QUIET = Quiet(Console(stderr=True))
-PLACES = [
+LOCATIONS = [
     {"key": NEW, "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Ho_Chi_Minh"},
     {"key": "hcmc", "name": "TP.HCM", "latitude": 10.8231, "longitude": 106.6297, "timezone": "Asia/Ho_Chi_Minh"},
     {"key": "danang", "name": "Đà Nẵng", "latitude": 16.0544, "longitude": 108.2022, "timezone": "Asia/Ho_Chi_Minh"},
@@ -85,10 +85,10 @@ def test_a_location_is_renamed(lake: Lake, first: str) -> None:
     """A commit a table, whichever is changed first, the tables or the configuration; ids are the new key's."""
     want, before = under_the_new_key(lake), commits(lake.folder)
     if first == "the configuration":
-        lake.flags = {"locations": PLACES}
+        lake.flags = {"locations": LOCATIONS}
     done = rename(lake)
     assert done.still_named == (() if lake.flags else ("locations",))
-    lake.flags = {"locations": PLACES}
+    lake.flags = {"locations": LOCATIONS}
     assert tables(lake) == want
     assert {row["location_key"] for row in lake.rows("gold.dim_location")} == {NEW, "hcmc", "danang"}
     now = commits(lake.folder)
@@ -103,7 +103,7 @@ def test_there_and_back(lake: Lake) -> None:
     """And a name is changed between: records of a version that hangs on it follow through both."""
     want = tables(lake)
     rename(lake)
-    lake.flags = {"locations": [PLACES[0] | {"name": "Hanoi"}, *PLACES[1:]]}
+    lake.flags = {"locations": [LOCATIONS[0] | {"name": "Hanoi"}, *LOCATIONS[1:]]}
     assert {step.asset for step in lake.materialize(RANGE).plan.steps} == {"gold.dim_location"}
     assert all_fresh(lake)
     rename(lake, NEW, OLD)
@@ -119,7 +119,7 @@ def test_what_was_stale_stays_so(lake: Lake) -> None:
     request = workspace.requested([oracle.SILVER], "2025-08-10", [OLD])
     run_wipes(workspace, request, QUIET)
     rename(lake)
-    lake.flags = {"locations": PLACES}
+    lake.flags = {"locations": LOCATIONS}
     states = lake.states(all_of_then())
     assert states[oracle.FACT_HOURLY]["stale"] == [f"2025-08-10/{NEW}"]
     assert oracle.BRONZE in states and set(states[oracle.BRONZE]) == {"fresh"}
@@ -135,7 +135,9 @@ def test_the_same_call_again_has_nothing_to_do(lake: Lake) -> None:
 
 
 def test_a_key_that_only_the_table_of_locations_has(lake: Lake) -> None:
-    lake.flags = {"locations": [PLACES[0] | {"key": OLD}, *PLACES[1:], PLACES[0] | {"key": "fiji", "latitude": -18.1}]}
+    lake.flags = {
+        "locations": [LOCATIONS[0] | {"key": OLD}, *LOCATIONS[1:], LOCATIONS[0] | {"key": "fiji", "latitude": -18.1}]
+    }
     assert lake.materialize(RANGE, "gold.dim_location").ok
     lake.flags = {}
     with pytest.raises(UsageError, match=r"gold\.dim_location has both 'hanoi' and 'fiji'"):
@@ -144,7 +146,7 @@ def test_a_key_that_only_the_table_of_locations_has(lake: Lake) -> None:
 
 def test_what_was_fetched_under_the_new_key_before_the_rename(lake: Lake) -> None:
     """The configuration came first, and a run: the remedy names just what that run fetched."""
-    lake.flags = {"locations": PLACES}
+    lake.flags = {"locations": LOCATIONS}
     with Simulator(now=lambda: lake.now) as simulator:
         lake.base_url = simulator.url
         assert lake.materialize("2025-08-20..2025-08-21", "bronze.*").ok
@@ -214,7 +216,7 @@ def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pyt
         run_wipes(workspace, request, QUIET)
     with pytest.raises(UsageError, match="is under way"):
         planned_rename(workspace, OLD, "elsewhere")
-    lake.flags = {"locations": PLACES}
+    lake.flags = {"locations": LOCATIONS}
     assert len(rename(lake).tables) == 7 - commit
     assert tables(lake) == want
     assert all_fresh(lake)

@@ -29,7 +29,7 @@ NOW = datetime(2025, 9, 10, 6, tzinfo=UTC)
 FIRST, LAST = date(2025, 9, 1), date(2025, 9, 2)
 FEW = ("us_aqi", "pm2_5", "pm10")
 MILLIGRAMS = API_UNITS | {"pm2_5": "mg/m³", "pm10": "mg/m³"}
-PLACES = {
+LOCATIONS = {
     "hanoi": (21.0278, 105.8342),
     "hcmc": (10.8231, 106.6297),
     "danang": (16.0544, 108.2022),
@@ -70,7 +70,7 @@ class Shape:
 
 
 def of(key: str) -> dict[str, tuple[float, float]]:
-    return {key: PLACES[key]}
+    return {key: LOCATIONS[key]}
 
 
 def whole(content: Any) -> bytes:
@@ -78,32 +78,32 @@ def whole(content: Any) -> bytes:
 
 
 def two_days(key: str, **more: Any) -> dict[str, Any]:
-    return document(air(key, 48), where=PLACES[key], **more)
+    return document(air(key, 48), where=LOCATIONS[key], **more)
 
 
 def in_milligrams() -> dict[str, Any]:
     """Three of the variables, two of them in another unit, and one that no table has."""
     values = air("vinh", 48, FEW)
     small = {name: [cell if cell is None else round(cell / 1000, 7) for cell in values[name]] for name in FEW[1:]}
-    answer = document(values | small, where=PLACES["vinh"], units=MILLIGRAMS)
+    answer = document(values | small, where=LOCATIONS["vinh"], units=MILLIGRAMS)
     answer["hourly"]["european_aqi"] = [20] * 48
     return answer
 
 
 def lines() -> bytes:
-    days = [document(air("cantho", 24, from_hour=n), START + n * HOUR, PLACES["cantho"]) for n in (0, 24)]
+    days = [document(air("cantho", 24, from_hour=n), START + n * HOUR, LOCATIONS["cantho"]) for n in (0, 24)]
     return gzip.compress(as_lines(*({"run": n, "payload": json.dumps(day)} for n, day in enumerate(days))))
 
 
 ICT = {"offset": timedelta(hours=7), "zone": "Asia/Ho_Chi_Minh"}
 SHAPES = {
     "local time": Shape(
-        {"1.json": whole(document(air("hanoi", 72, from_hour=-7), START - 7 * HOUR, PLACES["hanoi"], **ICT))},
+        {"1.json": whole(document(air("hanoi", 72, from_hour=-7), START - 7 * HOUR, LOCATIONS["hanoi"], **ICT))},
         pandas_reading.of_local_time,
         of("hanoi"),
     ),
     "unixtime": Shape({"2.json": whole(two_days("hcmc", unix=True, **ICT))}, pandas_reading.of_unix_times, of("hcmc")),
-    "several places": Shape(
+    "several locations": Shape(
         {"3.json": whole([two_days("danang"), two_days("hue")])}, pandas_reading.of_utc, of("danang") | of("hue")
     ),
     "cell coordinates": Shape(
@@ -115,8 +115,8 @@ SHAPES = {
     "wrapped": Shape({"6.jsonl.gz": lines()}, pandas_reading.of_packed_lines, of("cantho")),
     "pieces": Shape(
         {
-            "7a.json": whole(document(air("nhatrang", 30), where=PLACES["nhatrang"])),
-            "7b.json": whole(document(air("nhatrang", 24, from_hour=24), START + 24 * HOUR, PLACES["nhatrang"])),
+            "7a.json": whole(document(air("nhatrang", 30), where=LOCATIONS["nhatrang"])),
+            "7b.json": whole(document(air("nhatrang", 24, from_hour=24), START + 24 * HOUR, LOCATIONS["nhatrang"])),
         },
         pandas_reading.of_pieces,
         of("nhatrang"),
@@ -142,7 +142,7 @@ def made(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Made:
     (folder / "package.json").write_text('{"name": "fetcher"}')
     locations = [
         {"key": key, "name": key, "latitude": where[0], "longitude": where[1], "timezone": "Asia/Ho_Chi_Minh"}
-        for key, where in PLACES.items()
+        for key, where in LOCATIONS.items()
     ]
     recorded = load_recordings(folder, said.append, wanted=VARIABLES)
     with Simulator(now=lambda: NOW, replay=recorded) as server:
@@ -159,7 +159,7 @@ def test_every_table_is_as_pandas_reads_the_files(made: Made, name: str) -> None
     frames = shape.read(*(made.folder / file for file in shape.files))
     (domain,) = {row["model_domain"] for row in made.tables[oracle.BRONZE]}
     for key, where in shape.serves.items():
-        latitude, longitude = PLACES[key]
+        latitude, longitude = LOCATIONS[key]
         constants = {
             "location_key": key,
             "latitude": latitude,

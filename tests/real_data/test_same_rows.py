@@ -138,9 +138,10 @@ def test_one_that_differs_in_one_row_is_refused_with_that_row(tree: Tree) -> Non
     before = commits(tree.warehouse)
     refused = tree("accept", DAILY, "--sample", "132")
     assert refused.returncode == 1, refused.stderr
-    place, day = min(days, key=lambda at: (at[1], at[0]))
+    location, day = min(days, key=lambda at: (at[1], at[0]))
     assert (
-        f"{DAILY} {day}/{place} comes out otherwise: in the row location_key={place}, date_utc={day}" in refused.stderr
+        f"{DAILY} {day}/{location} comes out otherwise: in the row location_key={location}, date_utc={day}"
+        in refused.stderr
     )
     assert "hours_in_cat_usg was" in refused.stderr
     assert commits(tree.warehouse) == before

@@ -48,7 +48,7 @@ def test_whatever_goes_wrong_is_a_warning_with_the_place(
     assert warnings == [f"the report s3://lake/air.html was not written: {str(error) or 'ValueError'}"]
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_location_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     warnings: list[str] = []
     report.leave_report(workspace(tmp_path, str(tmp_path / "file" / "air.html")), warnings.append)
@@ -62,7 +62,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_only_an_hourly_run_leaves_one_and_ends_as_it_would_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], left: bool
 ) -> None:
-    """Of the flow itself: what it runs is made up, and the place cannot be written."""
+    """Of the flow itself: what it runs is made up, and the location cannot be written."""
     from orchestration.service import flows
 
     (tmp_path / "file").touch()

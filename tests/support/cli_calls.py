@@ -124,11 +124,11 @@ def write(workspace: Workspace, key: str, rows: list[dict[str, Any]], **partitio
     )
 
 
-def episode(place: str, day: int, hour: int, **values: Any) -> dict[str, Any]:
+def episode(location: str, day: int, hour: int, **values: Any) -> dict[str, Any]:
     start = datetime(2025, 8, day, hour, tzinfo=UTC)
     return {
-        "episode_id": f"{place}-{day}-{hour}",
-        "location_key": place,
+        "episode_id": f"{location}-{day}-{hour}",
+        "location_key": location,
         "start_ts_utc": start,
         "end_ts_utc": datetime(2025, 8, day, hour + 3, tzinfo=UTC),
         "start_date_utc": start.date(),

@@ -22,5 +22,5 @@ def theirs(version: int, *touched: FileSpan) -> Commit:
     return Commit(version, None, touched)
 
 
-def span(first: int, last: int, *places: str) -> FileSpan:
-    return FileSpan(date(2025, 8, first), date(2025, 8, last), min(places), max(places))
+def span(first: int, last: int, *locations: str) -> FileSpan:
+    return FileSpan(date(2025, 8, first), date(2025, 8, last), min(locations), max(locations))

@@ -21,7 +21,7 @@ class Feed:
 
     def __init__(self, rows: Iterable[Mapping[str, Any]], faults: Iterable[Fault] = (), now: datetime = NOW) -> None:
         self._rows = {(row["location_key"], row["ts_utc"].strftime("%Y-%m-%dT%H:%M")): dict(row) for row in rows}
-        self._place = {place: key for key, place in LOCATIONS.items()}
+        self._location = {location: key for key, location in LOCATIONS.items()}
         self.now = now
         self.server = Simulator(now=lambda: self.now, override=self._hour, faults=tuple(faults))
 
@@ -38,7 +38,7 @@ class Feed:
         del self._rows[(location, instant.strftime("%Y-%m-%dT%H:%M"))]
 
     def _hour(self, latitude: float, longitude: float, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        row = self._rows.get((self._place[(latitude, longitude)], values["time"]))
+        row = self._rows.get((self._location[(latitude, longitude)], values["time"]))
         if row is None:
             return None
         return {"time": values["time"]} | {name: row[column] for name, column in oracle.API_TO_COLUMN.items()}

@@ -49,7 +49,7 @@ def source(
     api = settings.open_meteo.model_copy(update={"attempts": 2, "backoff_seconds": 0.0} | options)
     steps = {step: Wanted("feed", what) for step, what in wanted.items()}
     asks = kind(api, VARIABLES, client(api, injected_clock=True))
-    return Fetching({"feed": asks}, steps, settings.places, now, cancelled, looked, askings=askings)
+    return Fetching({"feed": asks}, steps, settings.configured_locations, now, cancelled, looked, askings=askings)
 
 
 def simulator(**options: Any) -> Simulator:
@@ -72,9 +72,9 @@ def refusal(status: int, reason: str) -> tuple[int, bytes]:
 
 
 def good_answer(latitudes: list[str]) -> tuple[int, bytes]:
-    """What the simulator says of these places, without the network; their longitudes do not matter."""
-    places = ",".join(latitudes)
-    query = f"latitude={places}&longitude={places}&hourly={','.join(VARIABLES)}"
+    """What the simulator says of these locations, without the network; their longitudes do not matter."""
+    locations = ",".join(latitudes)
+    query = f"latitude={locations}&longitude={locations}&hourly={','.join(VARIABLES)}"
     query += f"&start_date={ENDED}&end_date={UNFINISHED}"
     quiet = simulator()
     try:

@@ -41,8 +41,8 @@ class Tables:
         self.workspace.warehouse.create(of, self.workspace.contracts[key])
 
     def day(self, day: date, key: str = EPISODE) -> None:
-        """A commit of a run with that day of two places."""
-        rows = [episode(place, 1, hour, start_date_utc=day) for place in ("hue", "hanoi") for hour in (0, 7)]
+        """A commit of a run with that day of two locations."""
+        rows = [episode(location, 1, hour, start_date_utc=day) for location in ("hue", "hanoi") for hour in (0, 7)]
         for row in rows:
             row["start_ts_utc"] = datetime.fromisoformat(f"{day}T{row['start_ts_utc']:%H}:30:00.123456Z")
         write(self.workspace, key, rows, **{f"{day}/hanoi": 2, f"{day}/hue": 2})

@@ -20,9 +20,9 @@ TODAY = NOW.date()
 HUE = "hue"
 
 
-def at(day: int, place: str = HUE) -> PartitionKey:
+def at(day: int, location: str = HUE) -> PartitionKey:
     """A day counted from the first of August 2025."""
-    return PartitionKey(date(2025, 8, 1) + timedelta(day - 1), place)
+    return PartitionKey(date(2025, 8, 1) + timedelta(day - 1), location)
 
 
 def hours(aqi: int, pm25: int | None = None, *, as_of: str = "", asked: str = "", **more: Any) -> PartitionRecord:

@@ -18,7 +18,7 @@ from orchestration.core.state.freshness import (
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
-FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"
+FEED, CLEAN, LOCATIONS, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.locations", "gold.hours", "gold.runs"
 DAY = PartitionKey(date(2025, 8, 8), "hue")
 BEFORE, AFTER = PartitionKey(date(2025, 8, 7), "hue"), PartitionKey(date(2025, 8, 9), "hue")
 NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)
@@ -32,14 +32,14 @@ def asset(key: str, *upstream: PartitionMapping, source: str | None = None, date
 
 feed = asset(FEED, source="api")
 clean = asset(CLEAN, Identity(FEED))
-places = asset(PLACES, dated=False)
-hours = asset(HOURS, Identity(CLEAN), AllPartitions(PLACES))
+locations = asset(LOCATIONS, dated=False)
+hours = asset(HOURS, Identity(CLEAN), AllPartitions(LOCATIONS))
 runs = asset(RUNS, RunWindow(HOURS, "aqi", "episode_rule.threshold"))
-LAKE = {one.key: one for one in (feed, clean, places, hours, runs)}
+LAKE = {one.key: one for one in (feed, clean, locations, hours, runs)}
 
 
 def code(of: Asset, location: str | None) -> str:
-    """A code version that differs from asset to asset and from place to place."""
+    """A code version that differs from asset to asset and from location to location."""
     return f"code of {of.key} at {location}"
 
 

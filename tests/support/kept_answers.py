@@ -38,15 +38,24 @@ def answer(
     hours: float = 0,
     first: int = 1,
     last: int | None = None,
-    places: tuple[str, ...] = ("hue",),
+    locations: tuple[str, ...] = ("hue",),
     body: bytes = b'{"hourly":[1,null]}',
     **more: Any,
 ) -> RawAnswer:
     """Asked so many hours after FIRST, for some days of August."""
     asked = more.pop("asked", iso(FIRST + timedelta(hours=hours)))
-    request = {"places": list(places), "variables": ["level"], "at": [21.0, None]}
+    request = {"locations": list(locations), "variables": ["level"], "at": [21.0, None]}
     said = RawAnswer(
-        FEED, "gauges", asked, "run-1", False, day(first), day(first if last is None else last), places, request, body
+        FEED,
+        "gauges",
+        asked,
+        "run-1",
+        False,
+        day(first),
+        day(first if last is None else last),
+        locations,
+        request,
+        body,
     )
     return replace(said, **more)
 
@@ -66,11 +75,11 @@ def raw_of(folder: Path, *kept: RawAnswer) -> RawAnswers:
 
 moments = st.integers(0, 4 * 24 * 3600).map(lambda seconds: iso(FIRST + timedelta(seconds=seconds)))
 some_answers = st.builds(
-    lambda asked, first, length, places, body, run, forced, asset: answer(
+    lambda asked, first, length, locations, body, run, forced, asset: answer(
         0,
         first,
         first + length,
-        tuple(sorted(places)),
+        tuple(sorted(locations)),
         body,
         asked=asked,
         run_id=run,
@@ -88,7 +97,7 @@ some_answers = st.builds(
 )
 many = st.lists(some_answers, max_size=8)
 asked_for = st.builds(
-    lambda first, length, places: PartitionSet.of(Days.of(day(first), day(first + length)), places),
+    lambda first, length, locations: PartitionSet.of(Days.of(day(first), day(first + length)), locations),
     st.integers(1, 24),
     st.integers(0, 3),
     st.frozensets(st.sampled_from(["hanoi", "hue", "vinh"]), min_size=1),

@@ -72,9 +72,9 @@ def columns_agree(event: Mapping[str, Any]) -> list[str]:
     """What is wrong with where columns come from, in a COMPLETE of a step: each column of the table that was written
     is said to come from something, which is a column of what was read by the same event's schemas."""
     [output] = event["outputs"]
-    place, facet = f"{event['job']['name']} {event['eventTime']}", output["facets"].get("columnLineage")
+    location, facet = f"{event['job']['name']} {event['eventTime']}", output["facets"].get("columnLineage")
     if facet is None:
-        return [f"{place}: nothing is said of its columns"]
+        return [f"{location}: nothing is said of its columns"]
     known = {
         (one["namespace"], one["name"], field["name"])
         for one in event["inputs"]
@@ -82,13 +82,13 @@ def columns_agree(event: Mapping[str, Any]) -> list[str]:
     }
     told = {name: of["inputFields"] for name, of in facet["fields"].items()} | {"*": facet.get("dataset", [])}
     wrong = [
-        f"{place}.{name}: {one['name']}.{one['field']} was not read"
+        f"{location}.{name}: {one['name']}.{one['field']} was not read"
         for name, sources in told.items()
         for one in sources
         if (one["namespace"], one["name"], one["field"]) not in known
     ]
     written = {field["name"] for field in output["facets"]["schema"]["fields"]}
-    return wrong + [f"{place}.{name}: said or written alone" for name in written ^ facet["fields"].keys()]
+    return wrong + [f"{location}.{name}: said or written alone" for name in written ^ facet["fields"].keys()]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A project of two hundred assets over thirty days at two places, on plain values: nothing of it was ever made."""
+"""A project of two hundred assets over thirty days at two locations, on plain values: nothing of it was ever made."""
 
 from __future__ import annotations
 

@@ -73,21 +73,21 @@ def problems(event: Mapping[str, Any], published: Path | None = None) -> list[st
     url = event.get("schemaURL")
     found = list(_told("event", event, url if url in EVENTS else RunEvent._get_schema(), registry))
     for where, name, facet in _facets_of(event):
-        place = f"{where}.{name}"
+        location = f"{where}.{name}"
         kind = FACETS[where.partition(" ")[0]].get(name)
         if kind is None:
-            found.append(f"{place}: no such facet there")
+            found.append(f"{location}: no such facet there")
         elif not isinstance(facet, Mapping) or facet.get("_schemaURL") != kind._get_schema():  # type: ignore[attr-defined]
-            found.append(f"{place}: _schemaURL is not {kind._get_schema()}")  # type: ignore[attr-defined]
+            found.append(f"{location}: _schemaURL is not {kind._get_schema()}")  # type: ignore[attr-defined]
         else:
-            found += _told(place, facet, facet["_schemaURL"], registry)
+            found += _told(location, facet, facet["_schemaURL"], registry)
     return found
 
 
-def _told(place: str, what: Any, url: str, registry: Registry[Any]) -> Iterator[str]:
+def _told(location: str, what: Any, url: str, registry: Registry[Any]) -> Iterator[str]:
     validator = Draft202012Validator({"$ref": url}, registry=registry, format_checker=CHECKER)
     for error in validator.iter_errors(what):
-        yield f"{place}{error.json_path[1:]}: {error.message[:200]}"
+        yield f"{location}{error.json_path[1:]}: {error.message[:200]}"
 
 
 def _facets_of(event: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

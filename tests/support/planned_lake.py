@@ -1,6 +1,6 @@
 """A lake of seven declared tables, what storage may hold of them, and plans for it.
 
-``LAKE`` is the shape of the real one: feed → clean → hours → days, runs; places stands beside them. Tables are
+``LAKE`` is the shape of the real one: feed → clean → hours → days, runs; locations stands beside them. Tables are
 *settled* unless a test says otherwise: every record holds what the upstream tables have, so every partition that is
 there is fresh. ``changed`` then makes a table differ from what its readers recorded.
 """
@@ -34,7 +34,7 @@ from orchestration.core.state.table_state import TableState
 from tests.support.asking import kind_of
 
 quick = settings(max_examples=60, deadline=None)
-FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
+FEED, CLEAN, LOCATIONS = "bronze.feed", "silver.clean", "gold.locations"
 HOURS, DAILY, RUNS, SUMMARY = "gold.hours", "gold.days", "gold.runs", "gold.summary"
 WINDOW = RunWindow(HOURS, column="aqi", at_least="episode_rule.threshold")
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()
@@ -52,21 +52,21 @@ LAKE = Catalog(
     [
         table(RUNS, WINDOW),
         table(DAILY, Identity(HOURS)),
-        table(HOURS, Identity(CLEAN), AllPartitions(PLACES)),
+        table(HOURS, Identity(CLEAN), AllPartitions(LOCATIONS)),
         table(CLEAN, Identity(FEED)),
         table(FEED, source="feed"),
-        table(PLACES, dated=False),
+        table(LOCATIONS, dated=False),
     ]
 )
 WITH_SUMMARY = Catalog([*LAKE, table(SUMMARY, Identity(RUNS))])
 ALL = frozenset(LAKE.keys)
-CURRENT = Current(lambda _asset, _place: "code", dict.fromkeys(WITH_SUMMARY.keys, "contract"), NOW)
+CURRENT = Current(lambda _asset, _location: "code", dict.fromkeys(WITH_SUMMARY.keys, "contract"), NOW)
 
 
-def at(place: str, *numbers: int) -> PartitionSet:
-    """Days of August 2025 (0 is the last of July) at ``place``."""
+def at(location: str, *numbers: int) -> PartitionSet:
+    """Days of August 2025 (0 is the last of July) at ``location``."""
     days = (date(2025, 7, 31) + timedelta(days=number) for number in numbers)
-    return PartitionSet.from_keys(PartitionKey(day, place) for day in days)
+    return PartitionSet.from_keys(PartitionKey(day, location) for day in days)
 
 
 def august(*numbers: int) -> PartitionSet:
@@ -80,12 +80,12 @@ def there(partitions: PartitionSet, version: int = 7, doubted: PartitionSet = NO
 
 
 def everything(partitions: PartitionSet, keys: Iterable[str] = ALL) -> dict[str, TableState]:
-    return {key: there(NULL if key == PLACES else partitions) for key in keys}
+    return {key: there(NULL if key == LOCATIONS else partitions) for key in keys}
 
 
 def flagged_on(masks: Mapping[int, int]) -> FlaggedHours:
     days = {date(2025, 7, 31) + timedelta(days=number): mask for number, mask in masks.items()}
-    return lambda place, day: days.get(day, 0) if place == "hue" else 0
+    return lambda location, day: days.get(day, 0) if location == "hue" else 0
 
 
 def settled(tables: Tables, flagged: Mapping[int, int] | None = None, catalog: Catalog = LAKE) -> dict[str, TableState]:
@@ -178,15 +178,15 @@ def with_news(*days: int, flagged: Mapping[int, int] | None = None, **tables: Ta
     return changed(settled(everything(BEFORE) | others, flagged), CLEAN, august(*days))
 
 
-def places_anew(**tables: TableState) -> dict[str, TableState]:
-    """All days of BEFORE everywhere, all fresh, apart from PLACES."""
-    return changed(with_news(**tables), PLACES, code="another")
+def locations_anew(**tables: TableState) -> dict[str, TableState]:
+    """All days of BEFORE everywhere, all fresh, apart from LOCATIONS."""
+    return changed(with_news(**tables), LOCATIONS, code="another")
 
 
-def chunks_of(*days: Iterable[int], places: Sequence[str] = ("hue",)) -> list[Chunk]:
+def chunks_of(*days: Iterable[int], locations: Sequence[str] = ("hue",)) -> list[Chunk]:
     """Chunks named c1, c2, … of days of August."""
     return [
-        Chunk(f"c{number}", PartitionSet.union_of(at(place, *numbers) for place in places))
+        Chunk(f"c{number}", PartitionSet.union_of(at(location, *numbers) for location in locations))
         for number, numbers in enumerate(days, 1)
     ]
 

@@ -38,7 +38,7 @@ def wait_until(
 
 
 class Site:
-    """Deploys, starts a worker, and looks at what they do. settings: of the profile, besides those of this place."""
+    """Deploys, starts a worker, and looks at what they do. settings: of the profile, besides those of this location."""
 
     def __init__(self, operator: Operator, recorded: Path, now: datetime, **settings: Any) -> None:
         self.operator, self.server = operator, operator.server
@@ -122,9 +122,9 @@ class Site:
 
     def start_run(self, name: str, **parameters: Any) -> str:
         """A run of a deployment, by hand; gives its id."""
-        place = f"/deployments/{self.operator.one(name)['id']}/create_flow_run"
+        location = f"/deployments/{self.operator.one(name)['id']}/create_flow_run"
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        run: dict[str, Any] = self.server.call("POST", place, body)
+        run: dict[str, Any] = self.server.call("POST", location, body)
         return str(run["id"])
 
     def state(self, run: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Self
 
-from resources.simulator.requests import Place, parse_query
+from resources.simulator.requests import AskedLocation, parse_query
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.clocks import MovingClock
@@ -45,9 +45,9 @@ class Provider(Simulator):
 
     def answer(self, query: str) -> tuple[int, Any]:
         asked, forced = self.clock(), self.forced
-        places, _ = parse_query(query)
-        keys = tuple(key_of(place) for place in places)
-        self.requests.append((places[0].first, places[0].last, keys))
+        locations, _ = parse_query(query)
+        keys = tuple(key_of(location) for location in locations)
+        self.requests.append((locations[0].first, locations[0].last, keys))
         if self.down:
             return 503, {"error": True, "reason": "The service is overloaded"}
         if self.refused.intersection(keys):
@@ -58,8 +58,8 @@ class Provider(Simulator):
         hours: dict[tuple[str, datetime], dict[str, Any]] = {}
         for key, document in zip(keys, documents, strict=True):
             hours |= sent_of(key, json.loads(json.dumps(document)))
-        spots = {key: (place.latitude, place.longitude) for key, place in zip(keys, places, strict=True)}
-        days = (places[0].first, places[0].last)
+        spots = {key: (location.latitude, location.longitude) for key, location in zip(keys, locations, strict=True)}
+        days = (locations[0].first, locations[0].last)
         said = Said(asked.replace(microsecond=0), spots, *days, hours, forced, self.domain, clock=asked)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
@@ -76,8 +76,8 @@ class Provider(Simulator):
         return {"time": values["time"]} | {name: sent[column] for name, column in oracle.API_TO_COLUMN.items()}
 
 
-def key_of(place: Place) -> str:
-    return KEYS[place.latitude, place.longitude]
+def key_of(location: AskedLocation) -> str:
+    return KEYS[location.latitude, location.longitude]
 
 
 def sent_of(key: str, document: Mapping[str, Any]) -> dict[tuple[str, datetime], dict[str, Any]]:

@@ -35,8 +35,8 @@ def ago(days: float) -> str:
     return iso(NOW - timedelta(days=days))
 
 
-def key(day: str, place: str = "hanoi") -> PartitionKey:
-    return PartitionKey(date.fromisoformat(day), place)
+def key(day: str, location: str = "hanoi") -> PartitionKey:
+    return PartitionKey(date.fromisoformat(day), location)
 
 
 def record(
@@ -81,16 +81,16 @@ class RawBronze:
         day: str = "2025-08-18",
         values: Mapping[tuple[int, str], float | None] | None = None,
         *,
-        places: tuple[str, ...] = ("hanoi",),
+        locations: tuple[str, ...] = ("hanoi",),
         hours: int = 24,
         **more: Any,
     ) -> str:
         """A kept answer about a day of some locations; the values are those of the first one."""
         source = self.workspace.sources["open_meteo"]
-        wanted = PartitionSet.of(Days.of(date.fromisoformat(day)), places)
-        (request,) = source.requests(wanted, self.workspace.settings.places)
+        wanted = PartitionSet.of(Days.of(date.fromisoformat(day)), locations)
+        (request,) = source.requests(wanted, self.workspace.settings.configured_locations)
         sent = [
-            document(request.days.first, hours, (values or {}) if at.key == places[0] else {})
+            document(request.days.first, hours, (values or {}) if at.key == locations[0] else {})
             for at in request.locations
         ]
         said = {

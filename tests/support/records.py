@@ -13,13 +13,13 @@ AT = "2025-08-20T06:00:00Z"
 RECORD = PartitionRecord(24, "f", {"silver.clean": {"2025-08-01/hue": "x"}}, "c1", "k1", {"late": 2})
 
 
-def key(day: int, place: str = "hue") -> PartitionKey:
+def key(day: int, location: str = "hue") -> PartitionKey:
     """A day counted from the first of August 2025."""
-    return PartitionKey(date(2025, 8, 1) + timedelta(day - 1), place)
+    return PartitionKey(date(2025, 8, 1) + timedelta(day - 1), location)
 
 
-def keys(*days: int, place: str = "hue") -> PartitionSet:
-    return PartitionSet.from_keys(key(day, place) for day in days)
+def keys(*days: int, location: str = "hue") -> PartitionSet:
+    return PartitionSet.from_keys(key(day, location) for day in days)
 
 
 def file_of(one: int, other: int) -> FileSpan:

@@ -1,6 +1,6 @@
-"""A warehouse to be looked at in a report, written by deltalake in a second: all tables over a few days at two places.
+"""A warehouse to be looked at in a report, written by deltalake in a second: all tables, a few days, two locations.
 
-One place is *named* as markup is, and a run failed with a message like that. Partitions are in every state.
+One location is *named* as markup is, and a run failed with a message like that. Partitions are in every state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.cli_calls import AT, DAILY, EPISODE, write
 NOW = "2025-08-20T06:00:00Z"
 MARKUP = "<script>alert(1)</script>"
 BROKEN = '<img src=x onerror=alert(2)> & "quoted" </script><script>alert(3)</script>'
-PLACES = ("hanoi", "odd")
+LOCATIONS = ("hanoi", "odd")
 FIRST, LAST = date(2025, 8, 10), date(2025, 8, 18)
 LACKING = "gold.dim_time"
 """The asset of which no columns are recorded; those of ``OLDER`` are of other code."""
@@ -31,12 +31,12 @@ OLDER = "gold.dim_location"
 
 
 def report_workspace(uri: str) -> Workspace:
-    """A workspace of this project on the warehouse, with its two places."""
-    places = [
+    """A workspace of this project on the warehouse, with its two locations."""
+    locations = [
         {"key": "hanoi", "name": "Hà Nội", "latitude": 21.0, "longitude": 105.8, "timezone": "Asia/Ho_Chi_Minh"},
         {"key": "odd", "name": MARKUP, "latitude": 10.8, "longitude": 106.6, "timezone": "Asia/Ho_Chi_Minh"},
     ]
-    flags = {"warehouse": {"uri": uri}, "locations": places, "clock": {"now": NOW}}
+    flags = {"warehouse": {"uri": uri}, "locations": locations, "clock": {"now": NOW}}
     return open_workspace(load(environment={}, flags=flags))
 
 
@@ -46,8 +46,8 @@ def make_report_lake(uri: str) -> Workspace:
     for key in workspace.catalog.keys:
         rows = _rows(workspace, key)
         counts: dict[str, int] = {}
-        for day, place, _ in rows:
-            text = "null" if day is None else f"{day.isoformat()}/{place}"
+        for day, location, _ in rows:
+            text = "null" if day is None else f"{day.isoformat()}/{location}"
             counts[text] = counts.get(text, 0) + 1
         write(workspace, key, [row for *_, row in rows], **counts)
         _say_columns(workspace, key)
@@ -58,42 +58,42 @@ def make_report_lake(uri: str) -> Workspace:
 
 
 def _rows(workspace: Workspace, key: str) -> list[tuple[date | None, str, dict[str, Any]]]:
-    """Made-up rows by day and place: of each day two hours, or one row."""
+    """Made-up rows by day and location: of each day two hours, or one row."""
     asset, columns = workspace.catalog[key], workspace.contracts[key].columns
     if asset.partitions is None:
         return [
-            (None, "", {column.name: _value(column, FIRST, place, at) for column in columns})
-            for at, place in enumerate(PLACES)
+            (None, "", {column.name: _value(column, FIRST, location, at) for column in columns})
+            for at, location in enumerate(LOCATIONS)
         ]
     hours = (3, 9) if "ts_utc" in workspace.contracts[key].column_names else (5,)
     days = [FIRST + timedelta(number) for number in range((LAST - FIRST).days + 1)]
     return [
-        (day, place, {column.name: _value(column, day, place, hour) for column in columns})
+        (day, location, {column.name: _value(column, day, location, hour) for column in columns})
         for day in days
-        for place in PLACES
+        for location in LOCATIONS
         for hour in hours
     ]
 
 
-def _value(column: Column, day: date, place: str, hour: int) -> Any:
+def _value(column: Column, day: date, location: str, hour: int) -> Any:
     at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
     named: dict[str, Any] = {
-        "location_key": place,
-        "location_name": MARKUP if place == "odd" else "Hà Nội",
+        "location_key": location,
+        "location_name": MARKUP if location == "odd" else "Hà Nội",
         "timezone": "Asia/Ho_Chi_Minh",
         "end_ts_utc": at + timedelta(hours=4),
         "model_domain": "cams_global",
-        "latitude": 21.0 if place == "hanoi" else 10.8,
-        "longitude": 105.8 if place == "hanoi" else 106.6,
+        "latitude": 21.0 if location == "hanoi" else 10.8,
+        "longitude": 105.8 if location == "hanoi" else 106.6,
         "dominant_pollutant": "pm25",
         "dominant_pollutant_daily": "pm25",
         "duration_hours": 4,
     }
     if column.name in named:
         return named[column.name]
-    number = 20 + (day.day * 37 + hour * 11 + len(place) * 5) % 190
+    number = 20 + (day.day * 37 + hour * 11 + len(location) * 5) % 190
     of_type: dict[str, Any] = {
-        "string": f"{column.name}-{place}-{day}-{hour}",
+        "string": f"{column.name}-{location}-{day}-{hour}",
         "integer": number,
         "long": number,
         "double": float(number),
@@ -136,7 +136,7 @@ def _say_columns(workspace: Workspace, key: str) -> None:
 
 def _keep_a_failed_run(workspace: Workspace) -> None:
     """The day after the last could not be fetched, nor what is made of it."""
-    day = PartitionSet.of(Days.of(LAST + timedelta(1)), PLACES)
+    day = PartitionSet.of(Days.of(LAST + timedelta(1)), LOCATIONS)
     failed = Attempt(problems=(Problem(Outcome.FAILED, day, BROKEN),), planned=day)
     entry = RunEntry(
         "20250819T070000-abcdef",

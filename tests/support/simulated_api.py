@@ -15,11 +15,13 @@ NOW = datetime(2025, 10, 13, 10, 30, tzinfo=UTC)
 HANOI, HCMC, DANANG = (21.0278, 105.8342), (10.8231, 106.6297), (16.0544, 108.2022)
 
 
-def ask(server: Simulator, *places: tuple[float, float], first: str = "2025-08-08", **more: str) -> requests.Response:
+def ask(
+    server: Simulator, *locations: tuple[float, float], first: str = "2025-08-08", **more: str
+) -> requests.Response:
     """One request; ``first`` is also the last day unless ``end_date`` says otherwise."""
     query = {
-        "latitude": ",".join(str(latitude) for latitude, _ in places or (HANOI,)),
-        "longitude": ",".join(str(longitude) for _, longitude in places or (HANOI,)),
+        "latitude": ",".join(str(latitude) for latitude, _ in locations or (HANOI,)),
+        "longitude": ",".join(str(longitude) for _, longitude in locations or (HANOI,)),
         "hourly": ",".join(VARIABLES),
         "start_date": first,
         "end_date": first,
@@ -28,9 +30,9 @@ def ask(server: Simulator, *places: tuple[float, float], first: str = "2025-08-0
     return requests.get(f"{server.url}/v1/air-quality", params=query, timeout=5)
 
 
-def hours(server: Simulator, *places: tuple[float, float], **more: str) -> dict[str, list[Any]]:
-    """The lists of ``hourly`` of one place."""
-    answer: dict[str, dict[str, list[Any]]] = ask(server, *places, **more).json()
+def hours(server: Simulator, *locations: tuple[float, float], **more: str) -> dict[str, list[Any]]:
+    """The lists of ``hourly`` of one location."""
+    answer: dict[str, dict[str, list[Any]]] = ask(server, *locations, **more).json()
     return answer["hourly"]
 
 

@@ -22,7 +22,7 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
-FEED, CLEAN, PLACES, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.places", "gold.hours", "gold.runs"
+FEED, CLEAN, LOCATIONS, HOURS, RUNS = "bronze.feed", "silver.clean", "gold.locations", "gold.hours", "gold.runs"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()
 NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)
 CHECKS = (
@@ -46,8 +46,8 @@ def asset(
 
 feed = asset(FEED, source="api")
 clean = asset(CLEAN, Identity(FEED), checks=CHECKS)
-places = asset(PLACES, dated=False, checks=CHECKS)
-hours = asset(HOURS, Identity(CLEAN), AllPartitions(PLACES))
+locations = asset(LOCATIONS, dated=False, checks=CHECKS)
+hours = asset(HOURS, Identity(CLEAN), AllPartitions(LOCATIONS))
 runs = asset(RUNS, RunWindow(HOURS, "aqi", "episode_rule.threshold"))
 
 
@@ -55,21 +55,21 @@ def code(of: Asset, location: str | None) -> str:
     return f"code of {of.key} at {location}"
 
 
-CURRENT = Current(code, {key: f"contract of {key}" for key in (FEED, CLEAN, PLACES, HOURS, RUNS)}, NOW)
+CURRENT = Current(code, {key: f"contract of {key}" for key in (FEED, CLEAN, LOCATIONS, HOURS, RUNS)}, NOW)
 
 
-def key(number: int, place: str = "hue") -> PartitionKey:
+def key(number: int, location: str = "hue") -> PartitionKey:
     """A day of August 2025."""
-    return PartitionKey(date(2025, 7, 31) + timedelta(days=number), place)
+    return PartitionKey(date(2025, 7, 31) + timedelta(days=number), location)
 
 
-def august(*numbers: int, place: str = "hue") -> PartitionSet:
-    return PartitionSet.from_keys(key(number, place) for number in numbers)
+def august(*numbers: int, location: str = "hue") -> PartitionSet:
+    return PartitionSet.from_keys(key(number, location) for number in numbers)
 
 
 def flags(masks: Mapping[int, int]) -> FlaggedHours:
     by_key = {key(number): mask for number, mask in masks.items()}
-    return lambda place, day: by_key.get(PartitionKey(day, place), 0)
+    return lambda location, day: by_key.get(PartitionKey(day, location), 0)
 
 
 def state(partitions: PartitionSet, fingerprint: str = "f", doubted: PartitionSet = NOTHING) -> TableState:

@@ -51,7 +51,7 @@ class Story:
         flags = {
             "hourly": {"revisable_days": DAYS + 1},
             "open_meteo": {"model_domain": self.domain},
-            "locations": [place for place in _places() if place["key"] in LOCATIONS],
+            "locations": [location for location in _locations() if location["key"] in LOCATIONS],
         }
         return KeepingLake(self.folder, self.shared, self.provider.url, flags, now=self.clock())
 
@@ -137,7 +137,7 @@ class Story:
         return want
 
 
-def _places() -> list[dict[str, Any]]:
+def _locations() -> list[dict[str, Any]]:
     return [
         {
             "key": row["location_key"],

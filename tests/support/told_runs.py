@@ -28,14 +28,14 @@ from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 AT = datetime(2025, 8, 20, 6, 0, 0, 123_000, tzinfo=UTC)
 FIRST, LAST = date(2025, 8, 8), date(2025, 8, 9)
 PERIOD = (datetime(2025, 8, 8, tzinfo=UTC), datetime(2025, 8, 10, tzinfo=UTC))
-COLUMNS = PartitionColumns("day", "place")
+COLUMNS = PartitionColumns("day", "location")
 DAYS = PartitionSet.of(Days.of(FIRST, LAST), ["north", "south"])
 RUN = RunFacts("run-1", "materialize", "rivers", "gold.days 2025-08-08..2025-08-09", "Sail", "0.7.2", "0.2.0")
 STEP = Step("gold.days", "gold.days", DAYS, PartitionSet.empty(), (Input("silver.hours", 4, None, DAYS),), 6, "missing")
 CHECKS = (DeclaredCheck("unique", True, "Two rows have the same key."), DeclaredCheck("short", False, "Too few."))
 CONTRACT = Contract(
     "Days",
-    "A day and a place.",
+    "A day and a location.",
     (Column("day", "date", False, "", "UTC day"), Column("level", "double", True, "cm", "mean")),
     ("day",),
 )
@@ -45,7 +45,7 @@ LINEAGE = ToldColumns(
         "day": [SourceField(*HOURS, "ts", "DIRECT", "TRANSFORMATION")],
         "level": [SourceField(*HOURS, "level", "DIRECT", "AGGREGATION")],
     },
-    [SourceField(*HOURS, "ts", "INDIRECT", "GROUP_BY"), SourceField(*HOURS, "place", "INDIRECT", "GROUP_BY")],
+    [SourceField(*HOURS, "ts", "INDIRECT", "GROUP_BY"), SourceField(*HOURS, "location", "INDIRECT", "GROUP_BY")],
 )
 READ = TableFacts(
     HOURS,

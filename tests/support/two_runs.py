@@ -177,7 +177,7 @@ class TwoRuns:
 
     @property
     def lake(self) -> KeepingLake:
-        flags = {"hourly": {"revisable_days": DAYS + 1}, "locations": places()}
+        flags = {"hourly": {"revisable_days": DAYS + 1}, "locations": locations()}
         if not self.uri:
             return KeepingLake(self.folder, self.engine, self.provider.url, flags, now=self.clock())
         made = LakeAt(self.folder, self.engine, self.provider.url, flags, now=self.clock())
@@ -280,7 +280,7 @@ def _about(said: Said, hour: HourOf) -> dict[HourOf, Any]:
     return {one: values for one, values in said.hours.items() if one[0] == location and one[1].date() == instant.date()}
 
 
-def places() -> list[dict[str, Any]]:
+def locations() -> list[dict[str, Any]]:
     return [
         {
             "key": row["location_key"],

@@ -3,7 +3,7 @@
 The work goes out in units: a module, or a folder with a conftest.py of its own, whose servers are then there once. The
 first worker takes them from the front, where the cluster, the servers and the commands are; the others from the back,
 where the tests are that share a Spark session in their own process. In the middle is what needs neither: it is short,
-and fills up whoever is done first. A new test finds its place by its marks.
+and fills up whoever is done first. A new test finds its location by its marks.
 """
 
 from __future__ import annotations

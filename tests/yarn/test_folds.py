@@ -93,8 +93,8 @@ def test_two_commands_at_once(two: TwoRuns, server: str, tmp_path: Path, minutes
     """Two applications, of which one waits for its answer until the other is done."""
 
     profile = tmp_path / "two.yml"
-    places = yaml.safe_dump({"locations": two.lake.flags["locations"]})
-    profile.write_text((ROOT / "config" / "yarn.yml").read_text(encoding="utf-8") + places, encoding="utf-8")
+    locations = yaml.safe_dump({"locations": two.lake.flags["locations"]})
+    profile.write_text((ROOT / "config" / "yarn.yml").read_text(encoding="utf-8") + locations, encoding="utf-8")
 
     def command(name: str) -> YarnCommands:
         commands = YarnCommands(tmp_path / name, two.uri, two.provider.url, server)

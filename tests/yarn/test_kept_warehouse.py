@@ -74,8 +74,8 @@ def test_a_rename_that_is_killed_is_gone_on_with(kept: YarnCommands, tmp_path: P
     assert {key: sorted(map(without_ids, rows)) for key, rows in kept.tables().items()} == want
     profile = tmp_path / "renamed.yml"
     text = (ROOT / "config" / "yarn.yml").read_text(encoding="utf-8")
-    places = (ROOT / "config" / "locations.yml").read_text(encoding="utf-8")
-    profile.write_text(text + places.replace("key: hanoi", "key: ha_noi"), encoding="utf-8")
+    locations = (ROOT / "config" / "locations.yml").read_text(encoding="utf-8")
+    profile.write_text(text + locations.replace("key: hanoi", "key: ha_noi"), encoding="utf-8")
     assert {item["state"] for item in kept.json("status", "--profile", str(profile))} == {"fresh"}
 
 

@@ -19,8 +19,8 @@ from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 
 WHY_LENGTH = 4000
 """So much of a run's own report is told, in characters, and of what it did not make; the rest is behind the link."""
-PLACES = 20
-"""So many places, or partitions, of an asset are named."""
+LOCATIONS = 20
+"""So many locations, or partitions, of an asset are named."""
 TITLE_LENGTH = 200
 COMMANDS = 3
 """So many commands to go on with are told."""
@@ -47,7 +47,7 @@ class Result(StrEnum):
 
 
 class Lag(Protocol):
-    """How far a place of an asset lies behind. lag_hours: None where nothing is there at all."""
+    """How far a location of an asset lies behind. lag_hours: None where nothing is there at all."""
 
     @property
     def asset(self) -> str: ...
@@ -189,7 +189,7 @@ def commands_to_make(run: EndedRun, unmade: Mapping[str, PartitionSet]) -> list[
     if not unmade or flow not in DAYS_OF:
         return [command_to_run(run.deployment, run.parameters)]
     selects = "select" if flow == "backfill" else "selection"
-    everything = run.parameters.get(selects) == "*" or len(unmade) > PLACES
+    everything = run.parameters.get(selects) == "*" or len(unmade) > LOCATIONS
     known = {**run.parameters, selects: "*" if everything else " or ".join(unmade)}
     if "hourly" in known:
         known["hourly"] = False
@@ -222,7 +222,7 @@ def about_made(run_or_deployment: str) -> str:
 
 
 def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
-    """What of an asset is wanted and not there; the same at new places, as sets name all."""
+    """What of an asset is wanted and not there; the same at new locations, as sets name all."""
     more = len(lacking.fill) - COMMANDS
     return "\n".join(
         [
@@ -274,7 +274,7 @@ def about_late(runs: Sequence[LateRun]) -> str:
 
 
 def about_incomplete(asset: str, lacking: Sequence[Incomplete], new: Container[str] = ()) -> str:
-    """Which ended days of an asset lack values. new: places that come first."""
+    """Which ended days of an asset lack values. new: locations that come first."""
     return "\n".join(
         [
             *_named(sorted(lacking, key=lambda one: one.location not in new)),
@@ -301,8 +301,8 @@ def about_complete(asset: str, given_up: Sequence[Incomplete]) -> str:
 
 
 def _named(lacking: Sequence[Incomplete]) -> list[str]:
-    more = len(lacking) - PLACES
-    lines = [f"{one.partition}: {one.in_words}" for one in lacking[:PLACES]]
+    more = len(lacking) - LOCATIONS
+    lines = [f"{one.partition}: {one.in_words}" for one in lacking[:LOCATIONS]]
     return [*lines, *([f"and {more} partitions more"] if more > 0 else [])]
 
 

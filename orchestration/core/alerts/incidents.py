@@ -225,8 +225,8 @@ class _Fold:
 
         tables = list(dict.fromkeys(lag.asset for lag in missed))
         assets = tuple(dict.fromkeys([*known, *tables]))
-        places = list(dict.fromkeys(lag.location for lag in missed))
-        self._open_at_places(key, Kind.FRESHNESS, lies_behind(tables), places, about, assets)
+        locations = list(dict.fromkeys(lag.location for lag in missed))
+        self._open_at_locations(key, Kind.FRESHNESS, lies_behind(tables), locations, about, assets)
 
     def incomplete(self, found: Sequence[Incomplete]) -> None:
         """Of ended days; what is given up is told once, at the end of the incident that it was a part of."""
@@ -248,8 +248,8 @@ class _Fold:
         """Of what is wanted; it ends when all of it is there, whoever makes it."""
         lacking = {one.asset: one for one in sorted(found, key=lambda one: one.asset) if one.partitions}
         for asset, one in lacking.items():
-            title, places = f"days of {asset} that are wanted are missing", one.partitions.locations
-            self._open_at_places(f"missing:{asset}", Kind.MISSING, title, places, partial(about_missing, one))
+            title, locations = f"days of {asset} that are wanted are missing", one.partitions.locations
+            self._open_at_locations(f"missing:{asset}", Kind.MISSING, title, locations, partial(about_missing, one))
         for key, asset in self._open_keys("missing:"):
             if asset not in lacking:
                 self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
@@ -257,8 +257,8 @@ class _Fold:
     def broken(self, found: Sequence[Broken]) -> None:
         """Of tables; it ends when one is mended, whoever does it."""
         for one in sorted(found, key=lambda one: one.asset):
-            places, about = one.partitions.locations, partial(about_broken, one)
-            self._open_at_places(f"damaged:{one.asset}", Kind.DAMAGED, one.title, places, about)
+            locations, about = one.partitions.locations, partial(about_broken, one)
+            self._open_at_locations(f"damaged:{one.asset}", Kind.DAMAGED, one.title, locations, about)
         for key, asset in self._open_keys("damaged:"):
             if all(one.asset != asset for one in found):
                 self._close(key, f"{asset} is mended", f"Look: aqi status {asset}")
@@ -267,35 +267,35 @@ class _Fold:
         changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}
         for asset, one in changed.items():
             title = f"{one.told} changed on {one.first} in {asset}"
-            self._open_at_places(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
+            self._open_at_locations(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
         for key, asset in self._open_keys("scale:"):
             if asset not in changed:
                 self._close(key, f"the newest days of {asset} follow one scale", f"Look: aqi status {asset}")
 
     def _lacks_values(self, asset: str, lacking: Sequence[Incomplete]) -> None:
-        places = list(dict.fromkeys(one.location for one in lacking))
+        locations = list(dict.fromkeys(one.location for one in lacking))
         key, title = f"incomplete:{asset}", f"ended days of {asset} lack values"
-        self._open_at_places(key, Kind.INCOMPLETE, title, places, partial(about_incomplete, asset, lacking))
+        self._open_at_locations(key, Kind.INCOMPLETE, title, locations, partial(about_incomplete, asset, lacking))
         known = self._incidents[key]
         ever = dict.fromkeys([*known.partitions, *(one.partition for one in lacking)])
         self._incidents[key] = replace(known, partitions=tuple(ever))
 
-    def _open_at_places(
+    def _open_at_locations(
         self,
         key: str,
         kind: Kind,
         title: str,
-        places: Sequence[str],
+        locations: Sequence[str],
         about: Callable[[Container[str]], str],
         assets: tuple[str, ...] = (),
     ) -> None:
-        """Told anew when a place, or a table, is concerned that was not told in this incident.
+        """Told anew when a location, or a table, is concerned that was not told in this incident.
 
-        about: the text; new places first. assets: all tables ever, where it may be about several.
+        about: the text; new locations first. assets: all tables ever, where it may be about several.
         """
         known = self._incidents.get(key)
         told = () if known is None else known.locations
-        new = tuple(place for place in places if place not in told)
+        new = tuple(location for location in locations if location not in told)
         text = _clean(about(()))
         self._open_once(key, kind, title, lambda: text)
         now = replace(self._incidents[key], text=text, last=self._seen.at, locations=(*told, *new), assets=assets)
@@ -304,7 +304,7 @@ class _Fold:
         self._incidents[key] = now
         more = known is not None and bool(set(assets) - set(known.assets or assets[:1]))
         if known is not None and (new or more):
-            what = " and ".join(["at more places"] * bool(new) + ["more tables than before"] * more)
+            what = " and ".join(["at more locations"] * bool(new) + ["more tables than before"] * more)
             self._tell(replace(now, title=f"{now.title}, {what}", text=_clean(about(new))), Event.CHANGED, now.last)
 
     def source(self, source: Kind, unseen: Unseen | None) -> None:

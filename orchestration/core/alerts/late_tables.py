@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from orchestration.core.alerts.incident_words import COMMANDS, PLACES, Lag, day_and_time
+from orchestration.core.alerts.incident_words import COMMANDS, LOCATIONS, Lag, day_and_time
 from orchestration.core.calendar import HOURS_A_DAY, day_of
 from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import Days, PartitionSet
@@ -92,10 +92,10 @@ def about_lags(missed: Sequence[Lag], catch_up: str, new: Container[str] = (), c
     stops: dict[Stop, list[Lag]] = {}
     for lag in sorted(missed, key=lambda lag: (lag.location not in new, lag.location)):
         stops.setdefault((lag.location, lag.covered_until), []).append(lag)
-    named = list(stops.values())[:PLACES]
+    named = list(stops.values())[:LOCATIONS]
     lines = [
         *(f"{_where(of, tables)}: {_behind(of)}" for of in named),
-        *([f"and {len(stops) - PLACES} places more"] if len(stops) > PLACES else []),
+        *([f"and {len(stops) - LOCATIONS} locations more"] if len(stops) > LOCATIONS else []),
         look_at(tables),
         *(f"Go on: {command}" for command in commands[:COMMANDS]),
         *(["and more commands, for other locations: see aqi status"] if len(commands) > COMMANDS else []),

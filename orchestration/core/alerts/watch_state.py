@@ -45,7 +45,7 @@ KINDS = frozenset(Kind)
 
 
 class Event(StrEnum):
-    """Why there is a message. CHANGED: a crash after a failure, or the other way round; or more places."""
+    """Why there is a message. CHANGED: a crash after a failure, or the other way round; or more locations."""
 
     BEGAN = "began"
     CHANGED = "changed"

@@ -75,7 +75,7 @@ class FileSpan:
         if self.first_day is None or self.last_day is None:
             return null
         ends = {at for at in (self.first_location, self.last_location) if at is not None and len(at) < TRUNCATED_AT}
-        inside = [place for place in {*locations, *ends} if self.covers(PartitionKey(self.first_day, place))]
+        inside = [location for location in {*locations, *ends} if self.covers(PartitionKey(self.first_day, location))]
         return null | PartitionSet.of(Days.of(self.first_day, self.last_day), inside)
 
 
@@ -111,7 +111,7 @@ class TableState:
     last. All that any commit ever said; where two say otherwise, the later one. kinds: of the sources that rows of a
     fetched asset are from, as commits said since the table had no partition.
     The other fields help to read the next commits. Two states that differ in nothing else are equal.
-    files: what the table's files can hold, by path. places: locations that may be in files of others, besides those
+    files: what the table's files can hold, by path. locations: locations that may be in files of others, besides those
     that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
     snapshot or supplement to it; None without one. schema, description: those of the newest commit that gave a schema
     (``schemaString``); schema None where it is not known, as after a snapshot of format 1, or a gap. protocol,
@@ -123,7 +123,7 @@ class TableState:
     records: Records = field(default_factory=lambda: _records({}))
     unrecorded: PartitionSet = field(default_factory=PartitionSet.empty)
     files: Mapping[str, FileSpan] = field(default_factory=dict, compare=False)
-    places: frozenset[str] = field(default=frozenset(), compare=False)
+    locations: frozenset[str] = field(default=frozenset(), compare=False)
     snapshot: int | None = field(default=None, compare=False)
     kept: int | None = field(default=None, compare=False)
     questions: Mapping[str, Question] = field(default_factory=dict)
@@ -212,7 +212,7 @@ class TableState:
         if not commit.touched:
             return state
         there = self.records.partitions
-        known = self.places.union(there.locations, self.unrecorded.locations)
+        known = self.locations.union(there.locations, self.unrecorded.locations)
         spans = set(commit.touched)
         open_ended = [span for span in spans if span.first_day is None or span.last_day is None]
         doubted = PartitionSet.union_of(span.covered(there) for span in open_ended)

@@ -15,7 +15,7 @@ from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.by_code import by_code
-from orchestration.engine.changes.places import check_ready
+from orchestration.engine.changes.locations import check_ready
 from orchestration.engine.changes.tables import troubles
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow

@@ -237,13 +237,13 @@ class WarehouseHistory:
         table = self._project.locations
         return table is not None and table.asset == asset.key
 
-    def places_of(self, key: str) -> list[Location]:
+    def locations_of(self, key: str) -> list[Location]:
         """What a location is and was: configured, in the table of locations, and before that."""
         found = [self._locations[key]] if key in self._locations else []
-        return found + [place for place in self.past_places if place.key == key and place not in found]
+        return found + [location for location in self.past_locations if location.key == key and location not in found]
 
     @cached_property
-    def past_places(self) -> tuple[Location, ...]:
+    def past_locations(self) -> tuple[Location, ...]:
         """The locations of the table of locations, as its rows have them and once had them."""
         found: dict[Location, None] = {}
         for asset in self._catalog:
@@ -284,7 +284,7 @@ class WarehouseHistory:
             return ()
         now = set() if wiped else set(self._configured)
         kept = {location_of(dict(item)) for item in self._state(asset).past}
-        return tuple(asdict(place) for place in self.past_places if place not in now | kept)
+        return tuple(asdict(location) for location in self.past_locations if location not in now | kept)
 
     def _state(self, asset: Asset) -> TableState:
         """As far as it can be read."""

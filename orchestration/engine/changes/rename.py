@@ -153,7 +153,7 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
         if partitions:
             rows = 1 if asset.partitions is None else state.records.rows_of(partitions)
             renames.append(TableRename(key, partitions, rows))
-    configured = [place.key for place in workspace.settings.locations]
+    configured = [location.key for location in workspace.settings.locations]
     if old in configured and new in configured and pending is None:
         raise UsageError(
             f"locations: both {old!r} and {new!r} are configured, so they are two locations",
@@ -166,7 +166,7 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
 
 def _remedy_of_taken(workspace: Workspace, old: str, new: str, taken: PartitionSet) -> str:
     """Whether the partitions of the new key are of the same location, only who configured it knows."""
-    configured = {place.key for place in workspace.settings.locations}
+    configured = {location.key for location in workspace.settings.locations}
     if new in configured and old not in configured:
         days = taken.days
         return (
@@ -185,7 +185,7 @@ def _keys_of(workspace: Workspace, asset: Asset, state: TableState) -> set[str]:
 
 def still_named(workspace: Workspace, key: str) -> tuple[str, ...]:
     """Where the configuration names a location."""
-    found = ["locations"] if key in [place.key for place in workspace.settings.locations] else []
+    found = ["locations"] if key in [location.key for location in workspace.settings.locations] else []
     for name, deployment in workspace.settings.deployments.items():
         said = None if deployment is None else deployment.parameters.get("locations")
         named = [one.strip() for one in said.split(",")] if isinstance(said, str) else list(said or [])
@@ -205,7 +205,7 @@ def run_rename(
         if begun is None:
             versions = {key: state.version for key, state in tables.items()}
             begun = PendingChange(
-                command(old, new), run_id, tuple(tables), versions, {LOCATION: _place(workspace, old)}
+                command(old, new), run_id, tuple(tables), versions, {LOCATION: _location(workspace, old)}
             )
             pending.begin(begun)
         crash_points.reach("rename-begun")
@@ -254,19 +254,12 @@ def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[s
                 workspace.raw.rename(asset.key, renamed)
 
 
-def _place(workspace: Workspace, key: str) -> dict[str, Any] | None:
+def _location(workspace: Workspace, key: str) -> dict[str, Any] | None:
     """What is known of a location, before its row in the dimension has another key."""
-    places = workspace.history.places_of(key)
-    if not places:
+    locations = workspace.history.locations_of(key)
+    if not locations:
         return None
-    place = places[0]
-    return {
-        "key": place.key,
-        "name": place.name,
-        "latitude": place.latitude,
-        "longitude": place.longitude,
-        "timezone": place.timezone,
-    }
+    return {name: getattr(locations[0], name) for name in ("key", "name", "latitude", "longitude", "timezone")}
 
 
 class _Renaming:
@@ -383,13 +376,13 @@ class _Renaming:
         split = parts(code) or parts(self._workspace.history.explained_as(asset, location, code) or "")
         if split is None:
             return code
-        by_place, today = asset.partitions is not None, self._workspace.code
+        by_location, today = asset.partitions is not None, self._workspace.code
         then = self._workspace.history.parameters_then(asset, self._before[key])
-        old, new = (self._old, self._new) if by_place else (None, None)
-        for places in [(place,) for place in self._places()] if by_place else self._lists(asset):
-            renamed = tuple(replace(at, key=self._new) if at.key == self._old else at for at in places)
+        old, new = (self._old, self._new) if by_location else (None, None)
+        for locations in [(location,) for location in self._locations()] if by_location else self._lists(asset):
+            renamed = tuple(replace(at, key=self._new) if at.key == self._old else at for at in locations)
             for codes in (today, *map(today.with_parameters, then)):
-                if split[1] == codes.with_locations(places).settings_part(asset, old):
+                if split[1] == codes.with_locations(locations).settings_part(asset, old):
                     return f"{split[0]}:{codes.with_locations(renamed).settings_part(asset, new)}"
         return code
 
@@ -399,7 +392,7 @@ class _Renaming:
         back = tuple(replace(at, key=self._old) if at.key == self._new else at for at in configured)
         return [configured, back, self._workspace.history.locations_in(asset)]
 
-    def _places(self) -> list[Location]:
+    def _locations(self) -> list[Location]:
         kept = self._begun.details.get(LOCATION)
         first = [location_of(kept)] if kept else []
-        return first + [place for place in self._workspace.history.places_of(self._old) if place not in first]
+        return first + [one for one in self._workspace.history.locations_of(self._old) if one not in first]

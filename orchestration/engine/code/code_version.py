@@ -35,7 +35,7 @@ Used = Mapping[str, frozenset[str] | None]
 class CodeVersions:
     """The code version of every partition, for given parameters. package: whose code counts.
 
-    A partition of a place depends on that place's own configuration only: adding a place changes no other's version.
+    A partition of a location depends on that location's own configuration only: adding one changes no other's version.
     """
 
     def __init__(self, parameters: Parameters, package: str) -> None:

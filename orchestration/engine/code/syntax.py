@@ -35,7 +35,7 @@ class Source:
         """The definition that ``code`` was made of and the class around it; None where that cannot be told."""
         if code.co_name == "<lambda>":
             found = [one for one in self.lambdas.get(code.co_firstlineno, ()) if _may_be(one[0], code)]
-            if not _places(code):  # Python 3.12.1 notes none where a constant is returned
+            if not _locations(code):  # Python 3.12.1 notes none where a constant is returned
                 value = list(dis.get_instructions(code))[-1].argval
                 found = [one for one in found if _is_constant(one[0].body, value)]
                 return found[0] if found else None
@@ -104,7 +104,7 @@ def _size(extent: Extent) -> tuple[int, int]:
     return last - first, end - start if first == last else end
 
 
-def _places(code: CodeType) -> list[Extent]:
+def _locations(code: CodeType) -> list[Extent]:
     """Where the instructions of ``code`` come from; the beginning of a function, which comes from nowhere, left out."""
     return [
         ((line, column), (last_line, last_column))
@@ -116,7 +116,7 @@ def _places(code: CodeType) -> list[Extent]:
 
 def _holds(node: ast.Lambda, code: CodeType) -> bool:
     start, end = _extent(node.body)
-    return all(start <= first and last <= end for first, last in _places(code))
+    return all(start <= first and last <= end for first, last in _locations(code))
 
 
 def _is_constant(node: ast.expr, value: object) -> bool:

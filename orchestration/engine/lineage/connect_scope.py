@@ -1,4 +1,4 @@
-"""What names mean at a place of a plan that nobody has resolved yet: as Spark resolves them, or not at all.
+"""What names mean at a location of a plan that nobody has resolved yet: as Spark resolves them, or not at all.
 
 Source: the rules of Spark's analyzer for names with the id of a plan (columns of a certain frame) and without one.
 """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.core.calendar import day_of
 from orchestration.core.errors import LakehouseError, UsageError, in_a_line
 from orchestration.core.partitions.scheme import PartitionColumns
-from orchestration.reports.page.figures import Places, daily_facts, locations_in, spell_facts
+from orchestration.reports.page.figures import Locations, daily_facts, locations_in, spell_facts
 from orchestration.reports.page.found import Found
 
 if TYPE_CHECKING:
@@ -32,24 +32,24 @@ def facts(found: Found) -> dict[str, Any] | None:
     if figures is None or figures.daily.asset not in found.keys:
         return None
     daily, spells, trouble = figures.daily, figures.spells, list[str]()
-    places, told = Places([]), dict[str, Any](daily=None, spells=None)
+    locations, told = Locations([]), dict[str, Any](daily=None, spells=None)
     columns = [daily.value, daily.because[0], *(category.hours for category in daily.categories)]
     with _told(daily.asset, trouble):
         rows, at = _rows(found, daily.asset, columns)
-        configured = {place.key: place.name for place in found.workspace.settings.locations}
-        places = Places.of(configured, locations_in(rows, at))
-        told["daily"] = daily_facts(rows, at, daily, places)
-    if spells is not None and spells.asset in found.keys and places.told:
+        configured = {location.key: location.name for location in found.workspace.settings.locations}
+        locations = Locations.of(configured, locations_in(rows, at))
+        told["daily"] = daily_facts(rows, at, daily, locations)
+    if spells is not None and spells.asset in found.keys and locations.told:
         with _told(spells.asset, trouble):
             rows, at = _rows(found, spells.asset, [spells.start, spells.hours, spells.peak, spells.because])
-            told["spells"] = spell_facts(rows, at, spells, places)
+            told["spells"] = spell_facts(rows, at, spells, locations)
     return {
         "today": day_of(found.current.now).isoformat(),
         "asset": daily.asset,
         "told": daily.told,
         "because": daily.because[1],
         "categories": [[one.name, one.letter, one.low, one.color] for one in daily.categories],
-        "locations": places.told,
+        "locations": locations.told,
         "spell": None if spells is None else list(spells.told),
         **told,
         "trouble": trouble,

@@ -30,7 +30,7 @@ PARTITIONS = 5
 CONSULTED = 3
 REASONS = 8
 URGENT = (State.DAMAGED, State.FAILED, State.UNRECORDED, State.MISSING, State.STALE, State.FRESH)
-PLACES = 5
+LOCATIONS = 5
 
 
 def of_asset(found: Found, key: str) -> dict[str, Any]:
@@ -86,14 +86,14 @@ def _standing(groups: Iterable[StatusGroup]) -> dict[str, Any]:
 
 
 def _lag(lags: list[Lag]) -> dict[str, Any] | None:
-    """How far the asset lies behind: where it lies farthest, and how many places miss the target."""
+    """How far the asset lies behind: where it lies farthest, and how many locations miss the target."""
     if not lags:
         return None
     worst = sorted(lags, key=lambda lag: (-float("inf") if lag.lag_hours is None else -lag.lag_hours, lag.location))
     return {
         "target": lags[0].target_hours,
         "missed": sum(lag.missed for lag in lags),
-        "places": len(lags),
+        "locations": len(lags),
         "worst": [
             [
                 lag.location,
@@ -101,7 +101,7 @@ def _lag(lags: list[Lag]) -> dict[str, Any] | None:
                 None if lag.covered_until is None else iso(lag.covered_until),
                 lag.missed,
             ]
-            for lag in worst[:PLACES]
+            for lag in worst[:LOCATIONS]
         ],
     }
 

@@ -35,13 +35,13 @@ _HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Locations:
     """Locations by number, as the page has them."""
 
     told: list[list[str]]
 
     @classmethod
-    def of(cls, configured: Mapping[str, str], there: Sequence[str]) -> Places:
+    def of(cls, configured: Mapping[str, str], there: Sequence[str]) -> Locations:
         """Those of which there are rows: the configured ones (key → name), then others."""
         seen = set(there)
         mine = [[key, name] for key, name in configured.items() if key in seen]
@@ -59,14 +59,14 @@ def locations_in(rows: pa.Table, columns: PartitionColumns) -> list[str]:
     return [key for key in pc.unique(_texts(rows[columns.location])).to_pylist() if key is not None]
 
 
-def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, places: Places) -> dict[str, Any]:
+def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locations: Locations) -> dict[str, Any]:
     """Figures by location and day, hours in categories by location and month, as JSON values.
 
     base, days: the first day, and how many; since: that day where earlier ones are left out, else null. values: 16 bits
     per location and day, see NO_ROW. because: 8 bits per location and day, the number of a word of ``words``. months:
     [year, month]; hours: 16 bits per location, month and category; last of a month those of its days without a figure.
     """
-    at, day = places.numbers(rows[columns.location]), _days(rows[columns.day])
+    at, day = locations.numbers(rows[columns.location]), _days(rows[columns.day])
     known = (at >= 0) & (day >= 0)
     if not known.any():
         return {
@@ -81,16 +81,16 @@ def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, places:
         }
     last = int(day[known].max())
     first = int(day[known].min())
-    since = max(first, last - max(1, MOST_CELLS // len(places.told)) + 1)
+    since = max(first, last - max(1, MOST_CELLS // len(locations.told)) + 1)
     some = known & (day >= since)
     at, day = at[some], day[some] - since
     days = last - since + 1
     words, word_of = _words(rows[daily.because[0]])
-    values = np.full((len(places.told), days), NO_ROW, dtype="<u2")
-    because = np.full((len(places.told), days), NO_WORD, dtype="u1")
+    values = np.full((len(locations.told), days), NO_ROW, dtype="<u2")
+    because = np.full((len(locations.told), days), NO_WORD, dtype="u1")
     values[at, day] = _bounded(rows[daily.value], NO_VALUE)[some]
     because[at, day] = word_of[some]
-    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(places.told))
+    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(locations.told))
     return {
         "base": date.fromordinal(since + _EPOCH).isoformat(),
         "days": days,
@@ -104,12 +104,12 @@ def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, places:
 
 
 def _hours_by_month(
-    rows: pa.Table, daily: Daily, some: npt.NDArray[np.bool_], at: Numbers, day: Numbers, places: int
+    rows: pa.Table, daily: Daily, some: npt.NDArray[np.bool_], at: Numbers, day: Numbers, locations: int
 ) -> tuple[list[list[int]], npt.NDArray[np.uint16]]:
     """The months of days since 1970, and the hours of each, by location and category; last those without a figure."""
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     first, months = int(month.min()), int(month.max() - month.min()) + 1
-    cell, cells = at * months + month - first, places * months
+    cell, cells = at * months + month - first, locations * months
     lacking, sums = np.full(len(at), HOURS_A_DAY, dtype=np.int64), []
     for category in daily.categories:
         of_category = np.maximum(_integers(rows[category.hours], 0)[some], 0)
@@ -120,13 +120,13 @@ def _hours_by_month(
     return told, np.minimum(np.stack(sums, axis=-1), NO_ROW).astype("<u2")
 
 
-def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, places: Places) -> dict[str, Any]:
+def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locations: Locations) -> dict[str, Any]:
     """Spells in the order of their beginning, as JSON values: a column each, of ``count`` numbers.
 
     at: 16 bits, the location. start: 32 bits, hours since 1970. hours, peak: 16 bits. because: 8 bits, the number of a
     word of ``words``. left_out: how many older ones are not there.
     """
-    at, start = places.numbers(rows[columns.location]), _hours(rows[spells.start])
+    at, start = locations.numbers(rows[columns.location]), _hours(rows[spells.start])
     words, word_of = _words(rows[spells.because])
     known = np.flatnonzero((at >= 0) & (start >= 0))
     order = known[np.lexsort((at[known], start[known]))]

@@ -33,7 +33,7 @@ def head(found: Found) -> dict[str, Any]:
         "partitions": {str(state): partitions[state] for state in State if partitions[state]},
         "lacking": lacking,
         "states": [str(state) for state in State],
-        "locations": {place.key: place.name for place in settings.locations},
+        "locations": {location.key: location.name for location in settings.locations},
     }
 
 

@@ -57,7 +57,7 @@ def partition_facts(
         together[group.asset].setdefault(number, []).append(group)
     counted = {key: [_counted(number, some) for number, some in of.items()] for key, of in together.items()}
     kinds = list(numbers)
-    told_at = _places(locations, (one.partitions for of in counted.values() for one in of))
+    told_at = _locations(locations, (one.partitions for of in counted.values() for one in of))
     rows, runs = list[Row](), {}
     for asset in assets:
         if asset.partitions is not None:
@@ -103,7 +103,7 @@ def _at(rows: Mapping[str, Row], location: str, number_of: Mapping[Row, int]) ->
     return number_of[rows[location]] if location in rows else None
 
 
-def _places(locations: Sequence[Location], sets: Iterable[PartitionSet]) -> list[list[Any]]:
+def _locations(locations: Sequence[Location], sets: Iterable[PartitionSet]) -> list[list[Any]]:
     """The configured locations as they are configured, then what is there of others."""
     known = {one.key for one in locations}
     others = sorted({key for partitions in sets for key in partitions.locations} - known)

@@ -17,7 +17,9 @@ def facts(found: Found) -> dict[str, Any]:
     ``holes.to_json`` says; fill: what people are told of them, a line each, commands behind two spaces."""
     workspace = found.workspace
     assets = [workspace.catalog[key] for key in found.keys]
-    facts = partition_facts(assets, found.statuses.groups, workspace.settings.places, day_of(found.current.now))
+    facts = partition_facts(
+        assets, found.statuses.groups, workspace.settings.configured_locations, day_of(found.current.now)
+    )
     holes = found.statuses.holes
     told = [one for one in to_json(holes, workspace.settings.since) if one["missing"] or one["hole_days"]]
     return facts | {"holes": [_shortened(one) for one in told], "fill": in_words(workspace, holes)}

@@ -42,9 +42,9 @@ def test_where_nobody_could_look_it_lasts() -> None:
     assert events(fold(replace(seen(), broken=None), state=state)[1]) == []
 
 
-def test_more_places_are_told() -> None:
+def test_more_locations_are_told() -> None:
     more = replace(LOST, partitions=LOST.partitions | august(18, location="vinh"))
-    assert events(fold(seen(LOST), seen(more))[1]) == [BEGAN, ("changed", f"{FACT} is damaged, at more places")]
+    assert events(fold(seen(LOST), seen(more))[1]) == [BEGAN, ("changed", f"{FACT} is damaged, at more locations")]
 
 
 def test_a_table_that_can_only_not_be_written_is_told_too() -> None:

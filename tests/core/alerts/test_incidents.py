@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.core.alerts.incident_words import PLACES, WHY_LENGTH, EndedRun, LateRun, Result
+from orchestration.core.alerts.incident_words import LOCATIONS, WHY_LENGTH, EndedRun, LateRun, Result
 from orchestration.core.alerts.incidents import RUNS_KEPT, Observation, Unseen
 from orchestration.core.alerts.watch_state import FIRST_LOOK, OVERLAP, Kind, WatchState
 from orchestration.core.partitions.keys import Days, PartitionSet
@@ -189,7 +189,7 @@ def test_a_table_that_lies_behind_is_told_once_and_when_it_is_not_any_more() -> 
     messages = fold(lags(good), lags(good, hue), lags(ALag(), hue), Observation(NOW), lags(good), lags())[1]
     assert [(message.event, message.title) for message in messages] == [
         ("began", f"{FACT} lies further behind than it may"),
-        ("changed", f"{FACT} lies further behind than it may, at more places"),
+        ("changed", f"{FACT} lies further behind than it may, at more locations"),
         ("recovered", f"{FACT} is up to date again"),
     ]
     assert fold(lags(hue, ALag()))[1][0].text.splitlines() == [
@@ -198,30 +198,30 @@ def test_a_table_that_lies_behind_is_told_once_and_when_it_is_not_any_more() -> 
         f"Look: aqi status {FACT}",
         "Go on: prefect deployment run materialize/aqi-hourly",
     ]
-    many = lags(*(ALag(location=f"place-{number}") for number in range(PLACES + 2)))
-    assert "and 2 places more" in fold(many)[1][0].text
+    many = lags(*(ALag(location=f"location-{number}") for number in range(LOCATIONS + 2)))
+    assert "and 2 locations more" in fold(many)[1][0].text
 
 
-def test_a_place_that_falls_behind_later_is_told_once_in_an_incident() -> None:
+def test_a_location_that_falls_behind_later_is_told_once_in_an_incident() -> None:
     def lags(*behind: str) -> Observation:
-        every = [f"place-{number:02}" for number in range(PLACES)] + ["hue", "vinh"]
-        return Observation(NOW, lags=tuple(ALag(location=place, missed=place in behind) for place in every))
+        every = [f"location-{number:02}" for number in range(LOCATIONS)] + ["hue", "vinh"]
+        return Observation(NOW, lags=tuple(ALag(location=location, missed=location in behind) for location in every))
 
     title = f"{FACT} lies further behind than it may"
-    began, changed = ("began", title), ("changed", f"{title}, at more places")
+    began, changed = ("began", title), ("changed", f"{title}, at more locations")
     over = ("recovered", f"{FACT} is up to date again")
     flapping = [lags("hue"), lags("hue", "vinh"), lags("vinh"), lags("hue"), lags("vinh", "hue")]
     assert told(*flapping) == [began, changed]
     assert told(*flapping, lags(), lags("vinh")) == [began, changed, over, began]
-    state, messages = fold(lags("hue"), lags(*(f"place-{number:02}" for number in range(PLACES)), "hue", "vinh"))
-    assert messages[1].text.startswith("place-00: ")
-    assert "\nand 2 places more\n" in messages[1].text
-    state, [message] = fold(lags("hue", "vinh", "place-00"), state=fold(lags("hue", "vinh"))[0])
-    assert message.text.startswith("place-00: covered until")
+    state, messages = fold(lags("hue"), lags(*(f"location-{number:02}" for number in range(LOCATIONS)), "hue", "vinh"))
+    assert messages[1].text.startswith("location-00: ")
+    assert "\nand 2 locations more\n" in messages[1].text
+    state, [message] = fold(lags("hue", "vinh", "location-00"), state=fold(lags("hue", "vinh"))[0])
+    assert message.text.startswith("location-00: covered until")
     [incident] = fold(lags("vinh"), state=state)[0].incidents.values()
     assert incident.text.startswith("vinh: ")
     assert "hue" not in incident.text
-    assert (incident.title, incident.locations) == (title, ("hue", "vinh", "place-00"))
+    assert (incident.title, incident.locations) == (title, ("hue", "vinh", "location-00"))
 
 
 ONE, TWO, THREE = "gold.fact_air_quality_hourly", FACT, "gold.fact_episode"
@@ -346,7 +346,7 @@ def test_days_that_lack_values_are_told_once_and_when_they_are_filled_in() -> No
         AGAIN,
         "Look: aqi status bronze.feed",
     ]
-    many = [Day(f"2025-07-{day:02}/hanoi") for day in range(1, PLACES + 3)]
+    many = [Day(f"2025-07-{day:02}/hanoi") for day in range(1, LOCATIONS + 3)]
     assert "\nand 2 partitions more\n" in fold(lacking(*many))[1][0].text
 
 
@@ -354,11 +354,11 @@ def test_a_day_that_goes_on_and_one_that_is_given_up_are_no_incident() -> None:
     assert told(lacking(Day(ended=False), Day(given_up=True))) == []
 
 
-def test_another_place_is_told_and_another_asset_is_another_incident() -> None:
+def test_another_location_is_told_and_another_asset_is_another_incident() -> None:
     hue, other = Day("2025-08-10/hue"), Day(asset="bronze.other")
     assert told(lacking(Day()), lacking(Day(), hue), lacking(hue)) == [
         ("began", LACK),
-        ("changed", f"{LACK}, at more places"),
+        ("changed", f"{LACK}, at more locations"),
     ]
     text = fold(lacking(Day()), lacking(Day(), hue))[1][1].text
     assert text.startswith("2025-08-10/hue: ")

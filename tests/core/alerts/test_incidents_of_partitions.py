@@ -171,7 +171,7 @@ def test_what_is_known_is_remembered() -> None:
                 }
             ],
         ),
-        (HOURLY, {"selection": GOLD, "hourly": True}, {"gold.places": PartitionSet.null()}, [{"hourly": False}]),
+        (HOURLY, {"selection": GOLD, "hourly": True}, {"gold.locations": PartitionSet.null()}, [{"hourly": False}]),
         ("maintenance/aqi-maintenance", {}, {}, [{}]),
         (HOURLY, {"hourly": True}, {}, [{"hourly": True}]),
     ],
@@ -217,7 +217,7 @@ def test_what_is_wanted_and_missing_is_an_incident_until_it_is_there() -> None:
         "Go on: aqi backfill …",
     ]
     assert events(fold(missing(august(9) | august(9, location="vinh")), state=state)[1]) == [
-        ("changed", f"{wanted}, at more places")
+        ("changed", f"{wanted}, at more locations")
     ]
     assert events(fold(missing(PartitionSet.empty()), state=state)[1]) == [
         ("recovered", f"{CLEAN} has all days that are wanted")
@@ -229,7 +229,7 @@ def test_what_is_wanted_and_missing_is_an_incident_until_it_is_there() -> None:
 
 @dataclass(frozen=True)
 class Behind:
-    """A place that lies so many hours behind."""
+    """A location that lies so many hours behind."""
 
     location: str
     lag_hours: float

@@ -48,7 +48,7 @@ def test_other_locations_are_told_as_well() -> None:
     state, _ = fold(seen(Changed()))
     several = Changed(("hue", "vinh"), tuple(f"sentence {number}" for number in range(5)))
     _, [message] = fold(seen(several), state=state)
-    assert (message.event, message.title) == ("changed", f"{TITLE}, at more places")
+    assert (message.event, message.title) == ("changed", f"{TITLE}, at more locations")
     assert message.text.splitlines()[:4] == [
         *(f"sentence {number}" for number in range(3)),
         "and 2 changes more, at other locations or on other days",

@@ -14,7 +14,7 @@ from orchestration.core.errors import DeclarationError
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Location:
     key: str
     latitude: float
     name: str = ""
@@ -32,7 +32,7 @@ class Place:
         return 0
 
 
-HANOI = Place("hanoi", 21.0, "Hà Nội")
+HANOI = Location("hanoi", 21.0, "Hà Nội")
 USED = frozenset({"key", "label", "unit", "of_another_class"})
 
 
@@ -42,7 +42,7 @@ def test_used_attributes_are_read_and_no_others() -> None:
     with pytest.raises(DeclarationError) as caught:
         _ = view.latitude
     assert caught.value.message == (
-        "the attribute 'latitude' of a Place was read, which the code version does not count"
+        "the attribute 'latitude' of a Location was read, which the code version does not count"
     )
     assert caught.value.remedy == "Write .latitude out in the asset's code, so that its code version counts it."
     with pytest.raises(DeclarationError):
@@ -54,11 +54,11 @@ def test_used_attributes_are_read_and_no_others() -> None:
 def test_a_view_is_a_value() -> None:
     view = narrowed(HANOI, USED)
     assert view == narrowed(HANOI, USED)
-    assert view == narrowed(Place("hanoi", 99.0, "Hà Nội"), USED)  # what is not used does not count
-    assert view != narrowed(Place("hue", 21.0, "Huế"), USED)
+    assert view == narrowed(Location("hanoi", 99.0, "Hà Nội"), USED)  # what is not used does not count
+    assert view != narrowed(Location("hue", 21.0, "Huế"), USED)
     assert view != HANOI
     assert len({view, narrowed(HANOI, USED)}) == 1
-    assert repr(view) == "Place(key='hanoi', label='hanoi: Hà Nội', unit='°')"
+    assert repr(view) == "Location(key='hanoi', label='hanoi: Hà Nội', unit='°')"
     with pytest.raises(AttributeError):
         view.key = "x"
     with pytest.raises(AttributeError):
@@ -72,14 +72,14 @@ def test_views_are_copied_and_sent_to_other_processes() -> None:
 
 def test_views_have_no_order() -> None:
     """The class's own is by all fields."""
-    views = narrowed((HANOI, Place("hue", 16.0)), USED)
+    views = narrowed((HANOI, Location("hue", 16.0)), USED)
     with pytest.raises(DeclarationError, match="were put in order"):
         sorted(views)
     assert [view.key for view in sorted(views, key=lambda view: view.key)] == ["hanoi", "hue"]
 
 
 def test_tuples_and_what_is_no_dataclass() -> None:
-    views = narrowed((HANOI, Place("hue", 16.0)), frozenset({"key"}))
+    views = narrowed((HANOI, Location("hue", 16.0)), frozenset({"key"}))
     assert [type(view) for view in views] == [Narrowed, Narrowed]
     assert narrowed((HANOI,), None) == (HANOI,)
     assert narrowed(HANOI, None) is HANOI
@@ -88,5 +88,5 @@ def test_tuples_and_what_is_no_dataclass() -> None:
 
 
 def test_what_is_read_and_what_is_called() -> None:
-    assert readable(Place) == ("key", "latitude", "name", "label", "unit")
-    assert methods(Place) == {"at", "origin"}
+    assert readable(Location) == ("key", "latitude", "name", "label", "unit")
+    assert methods(Location) == {"at", "origin"}

@@ -19,21 +19,21 @@ DAILY = DailyByLocation()
 
 def test_a_right_declaration() -> None:
     check = Check("hours_missing", False, lambda parameters: None)
-    upstream = [Identity("silver.hours"), AllPartitions("gold.places")]
+    upstream = [Identity("silver.hours"), AllPartitions("gold.locations")]
 
     @asset(layer="gold", contract="Best", upstream=upstream, partitions=DAILY, tags=["fact"], checks=[check])
-    def best_hours(hours: Any, places: Any, *, episode_rule: Any, calendar: Any) -> Any:
+    def best_hours(hours: Any, locations: Any, *, episode_rule: Any, calendar: Any) -> Any:
         """The best hour of a day.
 
         And more about it.
         """
-        return hours if episode_rule == calendar else places
+        return hours if episode_rule == calendar else locations
 
     assert isinstance(best_hours, Asset)
     assert (best_hours.key, best_hours.layer, best_hours.name) == ("gold.best_hours", "gold", "best_hours")
     assert best_hours.description == "The best hour of a day.\n\nAnd more about it."
     assert best_hours.upstream == tuple(upstream)
-    assert best_hours.upstream_keys == ("silver.hours", "gold.places")
+    assert best_hours.upstream_keys == ("silver.hours", "gold.locations")
     assert best_hours.parameters == ("episode_rule", "calendar")
     assert (best_hours.source, best_hours.partitions, best_hours.contract) == (None, DAILY, "Best")
     assert (best_hours.tags, best_hours.checks) == (frozenset({"fact"}), (check,))
@@ -59,7 +59,7 @@ def test_an_asset_without_upstream_and_source_takes_parameters_alone() -> None:
 
 # --- wrong ones -----------------------------------------------------------------------------------
 
-HOURS, PLACES = Identity("silver.hours"), AllPartitions("gold.places")
+HOURS, LOCATIONS = Identity("silver.hours"), AllPartitions("gold.locations")
 
 
 def nothing() -> Any:
@@ -70,7 +70,7 @@ def takes_hours(hours: Any) -> Any:
     """Text."""
 
 
-def takes_places_and_hours(places: Any, hours: Any) -> Any:
+def takes_locations_and_hours(locations: Any, hours: Any) -> Any:
     """Text."""
 
 
@@ -123,7 +123,7 @@ def no_upstream(key: str, name: str, declared: str) -> tuple[str, str]:
         (nothing, {"upstream": [HOURS]}, *not_taken("gold.nothing", "hours")),
         (nothing, {"source": "feed"}, *not_taken("gold.nothing", "feed")),
         (takes_hours, {}, *no_upstream("gold.takes_hours", "hours", "none")),
-        (takes_hours, {"upstream": [HOURS, PLACES]}, *not_taken("gold.takes_hours", "places")),
+        (takes_hours, {"upstream": [HOURS, LOCATIONS]}, *not_taken("gold.takes_hours", "locations")),
         (
             takes_a_parameter_as_upstream,
             {"upstream": [HOURS]},
@@ -132,10 +132,10 @@ def no_upstream(key: str, name: str, declared: str) -> tuple[str, str]:
         (takes_all, {"upstream": [HOURS]}, *no_upstream("gold.takes_all", "others", "hours")),
         (takes_any_keyword, {"upstream": [HOURS]}, *no_upstream("gold.takes_any_keyword", "others", "hours")),
         (
-            takes_places_and_hours,
-            {"upstream": [HOURS, PLACES]},
-            "asset gold.takes_places_and_hours: arguments are in another order than `upstream`",
-            "Write them as hours, places.",
+            takes_locations_and_hours,
+            {"upstream": [HOURS, LOCATIONS]},
+            "asset gold.takes_locations_and_hours: arguments are in another order than `upstream`",
+            "Write them as hours, locations.",
         ),
         (
             without_description,

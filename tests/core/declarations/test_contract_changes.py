@@ -9,11 +9,11 @@ import pytest
 from orchestration.core.declarations.contract import Column, Contract
 from orchestration.core.declarations.contract_changes import TableDifference, compare, grown, type_change, type_name
 
-KEY = ("place", "hour")
+KEY = ("location", "hour")
 
 
 def columns(text: str) -> tuple[Column, ...]:
-    """``place:string hour:timestamp pm25:double?``; a question mark: may be null; a comment after ``=``."""
+    """``location:string hour:timestamp pm25:double?``; a question mark: may be null; a comment after ``=``."""
     found = []
     for word in text.split():
         name, _, rest = word.partition(":")
@@ -31,7 +31,7 @@ def fields(text: str) -> list[dict[str, Any]]:
     return found
 
 
-ID = "place:string hour:timestamp"
+ID = "location:string hour:timestamp"
 GROWS = "One commit of metadata does it; no row is written."
 MIGRATE = "Run `aqi migrate silver.hourly`, which shows its plan first, or change the contract back."
 NEVER = "Change the contract back, or declare another asset for what it says now."
@@ -190,18 +190,18 @@ def test_a_unit_is_part_of_the_comment() -> None:
 @pytest.mark.parametrize(
     ("wanted", "key", "was", "says"),
     [
-        ("place:string pm25:double?", KEY, None, "has no hour, which its key names"),
+        ("location:string pm25:double?", KEY, None, "has no hour, which its key names"),
         (
             f"{ID} model:string",
             (*KEY, "model"),
             KEY,
-            "gives it the key place, hour and model in place of place and hour",
+            "gives it the key location, hour and model in place of location and hour",
         ),
         (
-            "place:string",
-            ("place",),
+            "location:string",
+            ("location",),
             KEY,
-            "gives it the key place in place of place and hour (it has no hour any more)",
+            "gives it the key location in place of location and hour (it has no hour any more)",
         ),
         (f"{ID}?", KEY, KEY, "lets hour of its key be null"),
         (f"{ID} aqi:integer? AQI:integer?", KEY, KEY, "has aqi and AQI, which are the same name to Delta"),
@@ -216,7 +216,7 @@ def test_what_no_command_does(wanted: str, key: tuple[str, ...], was: tuple[str,
 
 
 def test_the_order_of_a_key_means_nothing() -> None:
-    assert not compare("silver.hourly", contract(ID), fields(ID), "Hours.", frozenset(), ("hour", "place")).refused
+    assert not compare("silver.hourly", contract(ID), fields(ID), "Hours.", frozenset(), ("hour", "location")).refused
 
 
 # --- the schema that a table grows into ---------------------------------------------------------------

@@ -85,9 +85,9 @@ def test_the_order_is_topological_and_keeps_declaration_within_a_depth(
     parents: dict[str, tuple[str, ...]],
 ) -> None:
     dag = Dag(parents)
-    place = {node: index for index, node in enumerate(dag.nodes)}
+    location = {node: index for index, node in enumerate(dag.nodes)}
     assert sorted(dag.nodes) == sorted(parents)
-    assert all(place[up] < place[node] for node, ups in parents.items() for up in ups)
+    assert all(location[up] < location[node] for node, ups in parents.items() for up in ups)
 
     def depth(node: str) -> int:
         return 1 + max((depth(up) for up in parents[node]), default=-1)

@@ -19,12 +19,12 @@ from tests.support.judged_tables import (
     FEED,
     HOURS,
     LAKE,
+    LOCATIONS,
     NULL,
-    PLACES,
     RUNS,
     feed,
     hours,
-    places,
+    locations,
     record,
     runs,
 )
@@ -46,13 +46,15 @@ def tables() -> dict[str, TableState]:
         answers=(Answer("2025-08-09T01:00:00Z", "digest"),),
         question=ASKED.id,
     )
-    of_hours = record(hours, {CLEAN: text(DAY, fingerprint=f"rows of {CLEAN}"), PLACES: {"null": f"rows of {PLACES}"}})
+    of_hours = record(
+        hours, {CLEAN: text(DAY, fingerprint=f"rows of {CLEAN}"), LOCATIONS: {"null": f"rows of {LOCATIONS}"}}
+    )
     return {
         FEED: TableState(5, dict.fromkeys(days, of_feed), questions={ASKED.id: ASKED}),
         CLEAN: TableState(
             5, dict.fromkeys(days, record(clean_asset, {FEED: text(DAY, fingerprint=f"rows of {FEED}")}))
         ),
-        PLACES: TableState(1, {NULL_KEY: record(places, key=NULL_KEY)}),
+        LOCATIONS: TableState(1, {NULL_KEY: record(locations, key=NULL_KEY)}),
         HOURS: TableState(5, dict.fromkeys(days, of_hours)),
         RUNS: TableState(
             5,
@@ -68,7 +70,7 @@ def of(found: dict[str, TableState], asset: str = RUNS, key: PartitionKey = DAY)
 def test_hop_by_hop_to_the_answers() -> None:
     audit = of(tables())
     told = [(hop.asset.key, str(hop.partitions)) for hop in audit.hops]
-    assert sorted(told[2:4], key=lambda hop: hop[0] == PLACES) == [(CLEAN, "2025-08-08 × hue"), (PLACES, "null")]
+    assert sorted(told[2:4], key=lambda hop: hop[0] == LOCATIONS) == [(CLEAN, "2025-08-08 × hue"), (LOCATIONS, "null")]
     assert [told[0], told[1], told[4]] == [
         (RUNS, "2025-08-08 × hue"),
         (HOURS, "2025-08-07..2025-08-09 × hue"),
@@ -111,7 +113,7 @@ def test_other_code_is_said() -> None:
 
 
 def test_a_table_without_partitions() -> None:
-    assert [str(hop.partitions) for hop in of(tables(), PLACES, NULL_KEY).hops] == [str(NULL)]
+    assert [str(hop.partitions) for hop in of(tables(), LOCATIONS, NULL_KEY).hops] == [str(NULL)]
 
 
 def test_what_was_never_made_has_no_hops() -> None:

@@ -13,7 +13,7 @@ from orchestration.core.openlineage.subsets import COMPARISONS, LISTED, conditio
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 
-COLUMNS = PartitionColumns("day", "place")
+COLUMNS = PartitionColumns("day", "location")
 FIRST = date(2020, 1, 1)
 
 
@@ -45,8 +45,8 @@ def test_a_few_are_listed() -> None:
     assert found == {
         "type": "partition",
         "partitions": [
-            {"identifier": "2020-01-01/north", "dimensions": {"day": "2020-01-01", "place": "north"}},
-            {"identifier": "2020-01-02/north", "dimensions": {"day": "2020-01-02", "place": "north"}},
+            {"identifier": "2020-01-01/north", "dimensions": {"day": "2020-01-01", "location": "north"}},
+            {"identifier": "2020-01-02/north", "dimensions": {"day": "2020-01-02", "location": "north"}},
         ],
     }
     assert condition(PartitionSet.empty(), COLUMNS) == {"type": "partition", "partitions": []}
@@ -57,15 +57,15 @@ def test_a_table_without_partitions_is_meant_whole() -> None:
     assert condition(PartitionSet.null(), COLUMNS) is None
 
 
-def test_ten_years_of_many_places_are_short() -> None:
-    many = PartitionSet.of(days(0, 3652), [f"place-{number}" for number in range(200)])
+def test_ten_years_of_many_locations_are_short() -> None:
+    many = PartitionSet.of(days(0, 3652), [f"location-{number}" for number in range(200)])
     found = condition(many, COLUMNS)
     assert found is not None
     assert len(json.dumps(found)) < 60_000
     assert depth(found) < 12
-    assert holds(found, {"day": "2025-08-08", "place": "place-7"})
-    assert not holds(found, {"day": "2025-08-08", "place": "place-200"})
-    assert not holds(found, {"day": "2019-12-31", "place": "place-7"})
+    assert holds(found, {"day": "2025-08-08", "location": "location-7"})
+    assert not holds(found, {"day": "2025-08-08", "location": "location-200"})
+    assert not holds(found, {"day": "2019-12-31", "location": "location-7"})
 
 
 def test_what_would_take_too_many_comparisons_is_not_said() -> None:
@@ -76,7 +76,7 @@ def test_what_would_take_too_many_comparisons_is_not_said() -> None:
 
 
 keys = st.builds(
-    lambda number, place: PartitionKey(FIRST + timedelta(days=number), place),
+    lambda number, location: PartitionKey(FIRST + timedelta(days=number), location),
     st.integers(0, 90),
     st.sampled_from(["east", "north", "south", "west"]),
 )
@@ -89,6 +89,6 @@ def test_conditions_read_back_as_what_they_were_made_of(of: set[PartitionKey]) -
     assert found is not None
     assert (found["type"] == "partition") is (len(of) <= LISTED)
     for number in range(-1, 92):
-        for place in ("east", "north", "south", "west"):
-            key = PartitionKey(FIRST + timedelta(days=number), place)
-            assert holds(found, {"day": str(key.day), "place": place}) is (key in of)
+        for location in ("east", "north", "south", "west"):
+            key = PartitionKey(FIRST + timedelta(days=number), location)
+            assert holds(found, {"day": str(key.day), "location": location}) is (key in of)

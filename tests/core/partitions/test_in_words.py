@@ -11,7 +11,7 @@ from orchestration.core.partitions.in_words import days_in_words
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet, parse_range
 from tests.support.days_and_keys import TODAY, date_sets, days, key_sets, quick
 
-PLACES = [f"p{number:03}" for number in range(50)]
+LOCATIONS = [f"p{number:03}" for number in range(50)]
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_no_days() -> None:
 @pytest.mark.parametrize(
     ("locations", "expected"),
     [
-        (PLACES[:1], "2025 × p000"),
-        (PLACES[:6], "2025 × p000, p001, p002, p003, p004, p005"),
-        (PLACES[:7], "2025 × 7 locations: p000 … p006"),
-        (PLACES, "2025 × 50 locations: p000 … p049"),
+        (LOCATIONS[:1], "2025 × p000"),
+        (LOCATIONS[:6], "2025 × p000, p001, p002, p003, p004, p005"),
+        (LOCATIONS[:7], "2025 × 7 locations: p000 … p006"),
+        (LOCATIONS, "2025 × 50 locations: p000 … p049"),
     ],
 )
 def test_locations(locations: list[str], expected: str) -> None:
@@ -62,9 +62,11 @@ def test_locations(locations: list[str], expected: str) -> None:
 
 
 def test_many_groups_are_the_first_ones_and_how_many_there_are() -> None:
-    by_day = [PartitionSet.of(days(f"2025-08-{number:02}"), [place]) for number, place in enumerate(PLACES[:31], 1)]
+    by_day = [
+        PartitionSet.of(days(f"2025-08-{number:02}"), [location]) for number, location in enumerate(LOCATIONS[:31], 1)
+    ]
     assert str(PartitionSet.union_of(by_day[:6])).count("; ") == 5
-    first = "; ".join(f"2025-08-{number:02} × {place}" for number, place in enumerate(PLACES[:6], 1))
+    first = "; ".join(f"2025-08-{number:02} × {location}" for number, location in enumerate(LOCATIONS[:6], 1))
     assert str(PartitionSet.union_of(by_day)) == f"{first}; … and 25 more (31 partitions in all)"
     with_null = PartitionSet.union_of([*by_day, PartitionSet.null()])
     assert str(with_null) == f"null; {first}; … and 25 more (32 partitions in all)"
@@ -72,7 +74,7 @@ def test_many_groups_are_the_first_ones_and_how_many_there_are() -> None:
 
 def test_a_large_set_that_is_full_of_holes_is_short() -> None:
     every_third = Days.from_dates(date.fromordinal(day) for day in range(730_000, 740_000, 3))
-    text = str(PartitionSet.of(every_third, PLACES))
+    text = str(PartitionSet.of(every_third, LOCATIONS))
     assert text.endswith("(3334 days) × 50 locations: p000 … p049") and len(text) < 110
 
 

@@ -149,7 +149,7 @@ def test_a_set_survives_as_json(keys: frozenset[PartitionKey]) -> None:
 
 
 def test_a_set_as_json() -> None:
-    """As many entries as intervals: ten years of a place are one."""
+    """As many entries as intervals: ten years of a location are one."""
     made = PartitionSet.of(days("2025-08-08..2025-08-10, 2025-08-20"), ["hue", "Hà Nội"]) | PartitionSet.null()
     assert made.to_json() == [
         None,
@@ -258,9 +258,9 @@ def test_a_set_refuses_parts_out_of_form(parts: tuple[tuple[str, Days], ...]) ->
 @pytest.mark.parametrize("operation", [*SET_OPERATIONS, operator.le])
 def test_ten_years_of_a_thousand_locations_take_milliseconds(operation: Callable[[Any, Any], Any]) -> None:
     """Measured 2 ms on one core; a set of days or keys would take seconds."""
-    places = [f"place{number}" for number in range(1_000)]
-    a = PartitionSet.of(days("2015-01-01..2025-01-01"), places)
-    b = PartitionSet.of(days("2016-01-01..2020-01-01, 2021-01-01..2026-01-01"), places)
+    locations = [f"location{number}" for number in range(1_000)]
+    a = PartitionSet.of(days("2015-01-01..2025-01-01"), locations)
+    b = PartitionSet.of(days("2016-01-01..2020-01-01, 2021-01-01..2026-01-01"), locations)
     best = float("inf")
     for _ in range(3):
         started = time.perf_counter()

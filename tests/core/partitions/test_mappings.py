@@ -38,8 +38,8 @@ def day(number: int) -> date:
     return BASE + timedelta(days=number - 1)
 
 
-def at(place: str, *numbers: int) -> PartitionSet:
-    return PartitionSet.from_keys(PartitionKey(day(number), place) for number in numbers)
+def at(location: str, *numbers: int) -> PartitionSet:
+    return PartitionSet.from_keys(PartitionKey(day(number), location) for number in numbers)
 
 
 def august(*numbers: int) -> PartitionSet:
@@ -239,7 +239,7 @@ def test_a_day_is_makeable_when_its_own_upstream_day_is_there() -> None:
 
 # --- RunWindow against brute force ----------------------------------------------------------------
 
-PLACES = ("hanoi", "hue")
+LOCATIONS = ("hanoi", "hue")
 NUMBERS = range(1, 7)
 Masks = dict[PartitionKey, int]
 Table = dict[PartitionKey, frozenset[tuple[int, int]]]
@@ -249,10 +249,10 @@ hour_masks = st.one_of(
     st.sampled_from([NONE, ALL_DAY, ALL_DAY, TO_22, FROM_1, LAST_HOUR, FIRST_HOUR, 0x0FFFF0]),
     st.integers(0, ALL_DAY),
 )
-keys = st.builds(PartitionKey, st.sampled_from([day(number) for number in NUMBERS]), st.sampled_from(PLACES))
-tables = st.dictionaries(keys, hour_masks, max_size=len(NUMBERS) * len(PLACES))
+keys = st.builds(PartitionKey, st.sampled_from([day(number) for number in NUMBERS]), st.sampled_from(LOCATIONS))
+tables = st.dictionaries(keys, hour_masks, max_size=len(NUMBERS) * len(LOCATIONS))
 full_tables = st.fixed_dictionaries(
-    {PartitionKey(day(number), place): hour_masks for number in NUMBERS for place in PLACES}
+    {PartitionKey(day(number), location): hour_masks for number in NUMBERS for location in LOCATIONS}
 )
 key_sets = st.sets(keys).map(PartitionSet.from_keys)
 
@@ -264,11 +264,11 @@ def of(masks: Masks) -> FlaggedHours:
 def find_episodes(masks: Masks, min_hours: int, within: PartitionSet | None = None) -> Table:
     """Every run of at least ``min_hours`` adjacent flagged hours of ``within``, found hour by hour."""
     found: dict[PartitionKey, set[tuple[int, int]]] = {}
-    for place in PLACES:
+    for location in LOCATIONS:
         hours = {
             key.day.toordinal() * 24 + hour
             for key, mask in masks.items()
-            if key.day and key.location == place and (within is None or key in within)
+            if key.day and key.location == location and (within is None or key in within)
             for hour in range(24)
             if mask >> hour & 1
         }
@@ -277,7 +277,7 @@ def find_episodes(masks: Masks, min_hours: int, within: PartitionSet | None = No
             while last + 1 in hours:
                 last += 1
             if last - first + 1 >= min_hours:
-                start = PartitionKey(date.fromordinal(first // 24), place)
+                start = PartitionKey(date.fromordinal(first // 24), location)
                 found.setdefault(start, set()).add((first, last))
     return {key: frozenset(episodes) for key, episodes in found.items()}
 

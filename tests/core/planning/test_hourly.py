@@ -21,8 +21,8 @@ from orchestration.core.state.freshness import Current
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
-FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
-PLACE, OTHER = "hue", "vinh"
+FEED, CLEAN, LOCATIONS = "bronze.feed", "silver.clean", "gold.locations"
+LOCATION, OTHER = "hue", "vinh"
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)
 TODAY = NOW.date()
@@ -33,13 +33,13 @@ def asset(key: str, *upstream: Identity, source: str | None = None, dated: bool 
     return Asset(key, "Text.", lambda: None, upstream, source, partitions, "C", (), frozenset(), ())
 
 
-ASSETS = [asset(FEED, source="api"), asset(CLEAN, Identity(FEED)), asset(PLACES, dated=False)]
-CONTRACTS = dict.fromkeys((FEED, CLEAN, PLACES), "contract")
+ASSETS = [asset(FEED, source="api"), asset(CLEAN, Identity(FEED)), asset(LOCATIONS, dated=False)]
+CONTRACTS = dict.fromkeys((FEED, CLEAN, LOCATIONS), "contract")
 
 
-def made(days: Iterable[date], place: str = PLACE, code: str = "code") -> dict[PartitionKey, PartitionRecord]:
+def made(days: Iterable[date], location: str = LOCATION, code: str = "code") -> dict[PartitionKey, PartitionRecord]:
     """Records of the days, made from what the feed has; with another ``code`` they are stale."""
-    keys = [PartitionKey(day, place) for day in days]
+    keys = [PartitionKey(day, location) for day in days]
     return {key: PartitionRecord(24, "f", {FEED: {str(key): "f"}}, code, "contract") for key in keys}
 
 
@@ -49,11 +49,11 @@ def window(
     now: datetime = NOW,
     revisable: int = 2,
     catch_up: int = 14,
-    places: Iterable[str] = (PLACE,),
+    locations: Iterable[str] = (LOCATION,),
 ) -> HourlyWindow:
     tables = {FEED: TableState(5, dict(feed)), CLEAN: TableState(5, dict(feed if clean is None else clean))}
-    current = Current(lambda _asset, _place: "code", CONTRACTS, now)
-    return hourly_window(ASSETS, places, tables, current, revisable_days=revisable, catch_up_days=catch_up)
+    current = Current(lambda _asset, _location: "code", CONTRACTS, now)
+    return hourly_window(ASSETS, locations, tables, current, revisable_days=revisable, catch_up_days=catch_up)
 
 
 def days(text: str) -> Days:
@@ -90,12 +90,12 @@ def test_the_days_by_the_clock(local: str, expected: str, gap_hours: int) -> Non
     now = datetime.fromisoformat(local).replace(tzinfo=LOCAL).astimezone(UTC)
     before = now - timedelta(hours=gap_hours)
     records = made(through(before.date()))
-    today = PartitionKey(before.date(), PLACE)
+    today = PartitionKey(before.date(), LOCATION)
     records[today] = PartitionRecord(
         5, "f", {FEED: {str(today): "f"}}, "code", "contract", as_of=before.strftime("%Y-%m-%dT%H:%M:%SZ")
     )
     found = window(records, made(through(before.date())), now)
-    expected_days = PartitionSet.of(days(expected), [PLACE])
+    expected_days = PartitionSet.of(days(expected), [LOCATION])
     assert found == HourlyWindow(expected_days, expected_days, PartitionSet.empty())
 
 
@@ -117,65 +117,67 @@ def test_the_days_by_the_clock(local: str, expected: str, gap_hours: int) -> Non
 )
 def test_gaps(newest: str, revisable: int, catch_up: int, expected: str, beyond: str | None) -> None:
     found = window(made(through(date.fromisoformat(newest))), revisable=revisable, catch_up=catch_up)
-    assert found.partitions == PartitionSet.of(days(expected), [PLACE])
-    assert found.beyond == (PartitionSet.of(days(beyond), [PLACE]) if beyond else PartitionSet.empty())
+    assert found.partitions == PartitionSet.of(days(expected), [LOCATION])
+    assert found.beyond == (PartitionSet.of(days(beyond), [LOCATION]) if beyond else PartitionSet.empty())
 
 
-def test_a_place_that_is_new_begins_with_the_days_that_are_revised() -> None:
-    assert window({}).partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+def test_a_location_that_is_new_begins_with_the_days_that_are_revised() -> None:
+    assert window({}).partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [LOCATION])
 
 
 def test_a_gap_does_not_begin_before_the_first_day() -> None:
     """All that is there was made by other code: made anew, but nothing before it, which nobody ever asked for."""
     found = window(made(Days.of(date(2025, 8, 12), TODAY), code="old"))
-    assert found.partitions == PartitionSet.of(days("2025-08-12..2025-08-20"), [PLACE])
-    assert found.revisable == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+    assert found.partitions == PartitionSet.of(days("2025-08-12..2025-08-20"), [LOCATION])
+    assert found.revisable == PartitionSet.of(days("2025-08-18..2025-08-20"), [LOCATION])
     assert not found.beyond
 
 
 def test_a_gap_in_any_table_counts() -> None:
     """Silver failed for three days."""
     found = window(made(through(TODAY)), made(through(date(2025, 8, 14))))
-    assert found.partitions == PartitionSet.of(days("2025-08-15..2025-08-20"), [PLACE])
+    assert found.partitions == PartitionSet.of(days("2025-08-15..2025-08-20"), [LOCATION])
 
 
 def test_a_table_that_is_new_is_no_gap() -> None:
     found = window(made(through(TODAY)), {})
-    assert found.partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+    assert found.partitions == PartitionSet.of(days("2025-08-18..2025-08-20"), [LOCATION])
 
 
 def test_a_day_that_failed_before_later_ones_came_is_tried_again() -> None:
     feed = {key: record for key, record in made(through(TODAY)).items() if key.day != date(2025, 8, 10)}
     found = window(feed)
-    assert found.partitions == PartitionSet.of(days("2025-08-10") | days("2025-08-18..2025-08-20"), [PLACE])
-    assert found.revisable == PartitionSet.of(days("2025-08-18..2025-08-20"), [PLACE])
+    assert found.partitions == PartitionSet.of(days("2025-08-10") | days("2025-08-18..2025-08-20"), [LOCATION])
+    assert found.revisable == PartitionSet.of(days("2025-08-18..2025-08-20"), [LOCATION])
 
 
-def test_many_places_with_a_long_history_are_judged_at_once() -> None:
-    """It takes some times as long as one look at all records, not one look for each place."""
+def test_many_locations_with_a_long_history_are_judged_at_once() -> None:
+    """It takes some times as long as one look at all records, not one look for each location."""
     names = [f"p{number:03}" for number in range(100)]
-    feed = {key: record for place in names for key, record in made(Days.of(date(2025, 1, 1), TODAY), place).items()}
+    feed = {
+        key: record for location in names for key, record in made(Days.of(date(2025, 1, 1), TODAY), location).items()
+    }
     began = time.perf_counter()
     assert len(TableState(5, feed).present) == len(feed)
     one_look = time.perf_counter() - began
     began = time.perf_counter()
-    assert len(window(feed, places=names).partitions) == 300
+    assert len(window(feed, locations=names).partitions) == 300
     assert time.perf_counter() - began < 50 * one_look
 
 
-def test_every_place_has_its_own_gap() -> None:
+def test_every_location_has_its_own_gap() -> None:
     feed = made(through(TODAY)) | made(through(date(2025, 8, 15)), OTHER)
-    found = window(feed, places=(PLACE, OTHER)).partitions
-    assert found.days_of(PLACE) == days("2025-08-18..2025-08-20")
+    found = window(feed, locations=(LOCATION, OTHER)).partitions
+    assert found.days_of(LOCATION) == days("2025-08-18..2025-08-20")
     assert found.days_of(OTHER) == days("2025-08-16..2025-08-20")
 
 
 def test_a_long_gap_is_told_with_both_ends_and_a_remedy() -> None:
-    told = gap_in_words(PartitionSet.of(days("2025-07-03..2025-08-05"), [PLACE]))
+    told = gap_in_words(PartitionSet.of(days("2025-07-03..2025-08-05"), [LOCATION]))
     assert "2025-07-03..2025-08-05 × hue (from 2025-07-03 to 2025-08-05, 34 partitions)" in told
     assert "hourly.catch_up_days" in told
     assert told.endswith("\n  aqi backfill --start-date 2025-07-03 --end-date 2025-08-05 --locations hue")
-    assert gap_in_words(PartitionSet.of(days("2025-07-03"), [PLACE]), ["a", "b"]).endswith("Fill it:\n  a\n  b")
+    assert gap_in_words(PartitionSet.of(days("2025-07-03"), [LOCATION]), ["a", "b"]).endswith("Fill it:\n  a\n  b")
 
 
 def test_a_gap_that_lies_behind_is_told_at_every_run() -> None:
@@ -184,24 +186,24 @@ def test_a_gap_that_lies_behind_is_told_at_every_run() -> None:
     feed = made(day for day in through(TODAY) if day not in outage)
     for now in (NOW, NOW + timedelta(hours=1), NOW + timedelta(days=60)):
         later = feed | made(Days.of(TODAY, now.date()))
-        assert window(later, now=now).beyond == PartitionSet.of(outage, [PLACE])
+        assert window(later, now=now).beyond == PartitionSet.of(outage, [LOCATION])
 
 
 def test_a_gap_of_one_table_that_lies_behind_is_told() -> None:
     clean = made(day for day in through(TODAY) if day != date(2025, 3, 3))
-    assert window(made(through(TODAY)), clean).beyond == PartitionSet.of(days("2025-03-03"), [PLACE])
+    assert window(made(through(TODAY)), clean).beyond == PartitionSet.of(days("2025-03-03"), [LOCATION])
 
 
 def test_what_is_wanted_is_caught_up_with_where_nothing_is_there() -> None:
     """As far back as any gap is; what lies before that is told."""
-    wanted = PartitionSet.of(days("2025-07-30..2025-08-19"), [PLACE])
+    wanted = PartitionSet.of(days("2025-07-30..2025-08-19"), [LOCATION])
     tables = {FEED: TableState(5, {}), CLEAN: TableState(5, {})}
-    current = Current(lambda _asset, _place: "code", CONTRACTS, NOW)
+    current = Current(lambda _asset, _location: "code", CONTRACTS, NOW)
     found = hourly_window(
-        ASSETS, [PLACE], tables, current, revisable_days=2, catch_up_days=14, wanted={FEED: wanted, CLEAN: wanted}
+        ASSETS, [LOCATION], tables, current, revisable_days=2, catch_up_days=14, wanted={FEED: wanted, CLEAN: wanted}
     )
-    assert found.partitions == PartitionSet.of(days("2025-08-06..2025-08-20"), [PLACE])
-    assert found.beyond == PartitionSet.of(days("2025-07-30..2025-08-05"), [PLACE])
+    assert found.partitions == PartitionSet.of(days("2025-08-06..2025-08-20"), [LOCATION])
+    assert found.beyond == PartitionSet.of(days("2025-07-30..2025-08-05"), [LOCATION])
 
 
 @given(

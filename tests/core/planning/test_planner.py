@@ -24,9 +24,9 @@ from tests.support.planned_lake import (
     DAILY,
     FEED,
     HOURS,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     RUNS,
     august,
     changed,
@@ -45,17 +45,17 @@ from tests.support.planned_lake import (
 def test_everything_is_missing_and_selected() -> None:
     made = plan(ALL, august(3, 4))
     assert made.left_out == ()
-    assert [of.asset for of in made.steps] == [FEED, PLACES, CLEAN, HOURS, RUNS, DAILY]
+    assert [of.asset for of in made.steps] == [FEED, LOCATIONS, CLEAN, HOURS, RUNS, DAILY]
     for of in made.steps:
         assert of.id == of.asset
-        assert of.partitions == (NULL if of.asset == PLACES else august(3, 4))
+        assert of.partitions == (NULL if of.asset == LOCATIONS else august(3, 4))
         assert (of.may_rewrite, of.base_version, of.after, of.chunk) == (NOTHING, None, None, "")
         assert of.manner is Manner.USUAL
     assert step(made, FEED).inputs == ()
     assert step(made, CLEAN).inputs == (Input(FEED, None, FEED, august(3, 4)),)
     assert step(made, HOURS).inputs == (
         Input(CLEAN, None, CLEAN, august(3, 4)),
-        Input(PLACES, None, PLACES, NULL),
+        Input(LOCATIONS, None, LOCATIONS, NULL),
     )
     assert step(made, RUNS).inputs == (Input(HOURS, None, HOURS, august(3, 4)),)
     assert step(made, RUNS).upstream_steps == (HOURS,)
@@ -78,7 +78,7 @@ def test_only_what_is_selected_becomes_a_step_and_reads_pinned_versions() -> Non
             asset=HOURS,
             partitions=august(4),
             may_rewrite=NOTHING,
-            inputs=(Input(CLEAN, 11, None, august(4)), Input(PLACES, 7, None, NULL)),
+            inputs=(Input(CLEAN, 11, None, august(4)), Input(LOCATIONS, 7, None, NULL)),
             base_version=9,
             reason="1 missing",
         ),
@@ -108,10 +108,10 @@ def test_a_fresh_partition_downstream_of_a_step_is_looked_at_again() -> None:
 
 
 def test_the_ends_of_a_chain_are_selected_and_the_middle_is_not() -> None:
-    made = plan([FEED, HOURS], august(3, 4), settled({CLEAN: there(august(3), 5), PLACES: there(NULL, 2)}))
+    made = plan([FEED, HOURS], august(3, 4), settled({CLEAN: there(august(3), 5), LOCATIONS: there(NULL, 2)}))
     assert [of.asset for of in made.steps] == [FEED, HOURS]
     assert step(made, HOURS).partitions == august(3)
-    assert step(made, HOURS).inputs == (Input(CLEAN, 5, None, august(3)), Input(PLACES, 2, None, NULL))
+    assert step(made, HOURS).inputs == (Input(CLEAN, 5, None, august(3)), Input(LOCATIONS, 2, None, NULL))
     assert [(item.asset, item.partitions) for item in made.left_out] == [(HOURS, august(4))]
 
 
@@ -130,8 +130,8 @@ def test_a_table_that_has_nothing_of_what_is_read_is_no_input_beside_a_step() ->
 
 def test_unpartitioned_assets_are_made_whatever_days_are_asked_for() -> None:
     for asked in (NOTHING, august(3), NULL, august(25)):
-        made = plan([PLACES], asked)
-        assert [(of.asset, of.partitions, of.reason) for of in made.steps] == [(PLACES, NULL, "1 missing")]
+        made = plan([LOCATIONS], asked)
+        assert [(of.asset, of.partitions, of.reason) for of in made.steps] == [(LOCATIONS, NULL, "1 missing")]
         assert made.left_out == ()
 
 
@@ -180,8 +180,8 @@ def test_the_reason_of_a_step_counts_only_what_it_makes() -> None:
 
 def test_stale_and_fresh_partitions_stand_in_one_step_and_are_told_apart() -> None:
     tables = changed(settled(everything(august(3, 4))), CLEAN, august(3))
-    tables = changed(tables, PLACES, code="another")
-    made = plan([PLACES, HOURS], august(3, 4), tables)
+    tables = changed(tables, LOCATIONS, code="another")
+    made = plan([LOCATIONS, HOURS], august(3, 4), tables)
     assert step(made, HOURS).partitions == august(3, 4)
     assert step(made, HOURS).reason == ("1 stale (silver.clean changed), 1 fresh unless an upstream step changes them")
 
@@ -203,7 +203,7 @@ def test_a_diamond_is_planned_parents_first_and_once() -> None:
 
 def test_the_form_of_plan_json() -> None:
     """DESIGN, Commands."""
-    tables = {FEED: there(august(10), 3), PLACES: there(NULL), HOURS: there(august(9)), RUNS: there(august(9))}
+    tables = {FEED: there(august(10), 3), LOCATIONS: there(NULL), HOURS: there(august(9)), RUNS: there(august(9))}
     made = plan([CLEAN, HOURS, RUNS], august(10, 11), settled(tables, {9: LAST_HOUR}), {9: LAST_HOUR})
     assert json.loads(json.dumps(made.to_json())) == {
         "steps": [
@@ -222,7 +222,7 @@ def test_the_form_of_plan_json() -> None:
                 "may_rewrite": [],
                 "inputs": [
                     {"asset": CLEAN, "version": None, "step": CLEAN, "partitions": "2025-08-10 × hue"},
-                    {"asset": PLACES, "version": 7, "step": None, "partitions": "null"},
+                    {"asset": LOCATIONS, "version": 7, "step": None, "partitions": "null"},
                 ],
                 "reason": "1 missing",
             },

@@ -24,9 +24,9 @@ from orchestration.core.state.table_state import TableState
 from tests.support.planned_lake import (
     ALL,
     CURRENT,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     TODAY,
     WITH_SUMMARY,
     Tables,
@@ -48,9 +48,9 @@ key_sets = st.sets(keys).map(PartitionSet.from_keys)
 dated_states = st.builds(lambda held, doubted, version: there(held, version, doubted), key_sets, key_sets, st.just(4))
 null_states = st.sampled_from([there(NULL), there(NULL, doubted=NULL), there(NOTHING)])
 states = st.fixed_dictionaries(
-    {}, optional={key: null_states if key == PLACES else dated_states for key in WITH_SUMMARY.keys}
+    {}, optional={key: null_states if key == LOCATIONS else dated_states for key in WITH_SUMMARY.keys}
 )
-news = st.fixed_dictionaries({}, optional={key: st.just(NULL) if key == PLACES else key_sets for key in ALL})
+news = st.fixed_dictionaries({}, optional={key: st.just(NULL) if key == LOCATIONS else key_sets for key in ALL})
 masks = st.dictionaries(st.integers(16, 23), st.sampled_from([ALL_DAY, LAST_HOUR, 1]))
 
 
@@ -108,7 +108,7 @@ def test_every_plan(
         ends_up += [item.partitions for item in made.left_out if item.asset == key]
         found = PartitionSet.union_of(ends_up)
         assert sum(len(partitions) for partitions in ends_up) == len(found)
-        wanted = NULL if key == PLACES else asked
+        wanted = NULL if key == LOCATIONS else asked
         assert found <= wanted
         if force:
             assert found == wanted

@@ -17,9 +17,9 @@ from tests.support.planned_lake import (
     DAILY,
     FEED,
     HOURS,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     RUNS,
     august,
     changed,
@@ -28,7 +28,7 @@ from tests.support.planned_lake import (
     everything,
     in_chunks,
     lacks,
-    places_anew,
+    locations_anew,
     plan,
     read,
     settled,
@@ -44,7 +44,7 @@ def test_a_step_per_chunk_for_what_is_fetched_and_the_rest_once() -> None:
         ("bronze.feed#c1", FEED, august(1, 2), None, "c1"),
         ("bronze.feed#c2", FEED, august(3, 4), None, "c2"),
         ("bronze.feed#c3", FEED, august(5), None, "c3"),
-        (PLACES, PLACES, NULL, None, ""),
+        (LOCATIONS, LOCATIONS, NULL, None, ""),
         (CLEAN, CLEAN, august(1, 2, 3, 4, 5), None, ""),
         (HOURS, HOURS, august(1, 2, 3, 4, 5), None, ""),
         (RUNS, RUNS, august(1, 2, 3, 4, 5), None, ""),
@@ -67,7 +67,7 @@ def test_one_chunk_is_named_too() -> None:
 
 def test_a_chunk_that_is_fresh_has_no_step() -> None:
     """As when a backfill that was broken off is called again."""
-    made = in_chunks(ALL, chunks_of([1, 2], [3, 4], [5]), settled({FEED: there(august(1, 2)), PLACES: there(NULL)}))
+    made = in_chunks(ALL, chunks_of([1, 2], [3, 4], [5]), settled({FEED: there(august(1, 2)), LOCATIONS: there(NULL)}))
     assert [(of.id, of.after) for of in made.steps_of(FEED)] == [
         ("bronze.feed#c2", None), ("bronze.feed#c3", None)
     ]  # fmt: skip
@@ -76,7 +76,7 @@ def test_a_chunk_that_is_fresh_has_no_step() -> None:
         Input(FEED, None, "bronze.feed#c3", august(5)),
         Input(FEED, 7, None, august(1, 2)),
     )
-    assert made.steps_of(PLACES) == ()
+    assert made.steps_of(LOCATIONS) == ()
 
 
 def test_chunks_change_nothing_about_what_is_made() -> None:
@@ -130,9 +130,9 @@ def test_chunks_go_together_as_long_as_one_step_can_bear_them(batch: int, sizes:
     assert [of.partitions for of in made.steps_of(CLEAN)] == expected
 
 
-def test_places_count_when_chunks_are_put_together() -> None:
-    """Two places and two days are four partitions."""
-    chunks = chunks_of([1, 2], [3, 4], places=("hanoi", "hue"))
+def test_locations_count_when_chunks_are_put_together() -> None:
+    """Two locations and two days are four partitions."""
+    chunks = chunks_of([1, 2], [3, 4], locations=("hanoi", "hue"))
     assert len(in_chunks([FEED, CLEAN], chunks, batch=8).steps_of(CLEAN)) == 1
     assert len(in_chunks([FEED, CLEAN], chunks, batch=7).steps_of(CLEAN)) == 2
 
@@ -143,7 +143,7 @@ def test_several_batches() -> None:
     assert [(of.id, of.partitions, of.may_rewrite, of.after, of.chunk) for of in made.steps] == [
         ("bronze.feed#c1", august(1, 2), NOTHING, None, "c1"),
         ("bronze.feed#c2", august(3, 4), NOTHING, None, "c2"),
-        (PLACES, NULL, NOTHING, None, ""),
+        (LOCATIONS, NULL, NOTHING, None, ""),
         ("silver.clean#c1..c2", august(1, 2, 3, 4), NOTHING, None, ""),
         ("gold.hours#c1..c2", august(1, 2, 3, 4), NOTHING, None, ""),
         ("gold.runs#c1..c2", august(1, 2, 3, 4), NOTHING, None, ""),
@@ -166,7 +166,7 @@ def test_several_batches() -> None:
     )
     assert inputs["gold.hours#c3..c4"] == (
         Input(CLEAN, None, "silver.clean#c3..c4", august(5, 6, 7, 8)),
-        Input(PLACES, None, PLACES, NULL),
+        Input(LOCATIONS, None, LOCATIONS, NULL),
     )
     assert inputs["gold.runs#c1..c2"] == (Input(HOURS, None, "gold.hours#c1..c2", august(1, 2, 3, 4)),)
     assert inputs["gold.runs#c3..c4"] == (
@@ -200,18 +200,18 @@ def test_what_an_earlier_batch_changed_is_no_reason_for_a_step_in_a_later_one() 
 
 def test_a_dimension_that_changed_concerns_all_batches_once() -> None:
     """The first batch looks at every day that is there, later batches' days too; these need not look again."""
-    made = in_chunks([PLACES, HOURS], chunks_of([3], [5], [7]), places_anew(), batch=1)
+    made = in_chunks([LOCATIONS, HOURS], chunks_of([3], [5], [7]), locations_anew(), batch=1)
     assert [(of.id, of.partitions, of.may_rewrite) for of in made.steps] == [
-        (PLACES, NULL, NOTHING),
+        (LOCATIONS, NULL, NOTHING),
         ("gold.hours#c1..c1", august(3), BEFORE - august(3)),
     ]
 
 
 def test_of_two_steps_that_make_a_partition_the_later_one_is_waited_for() -> None:
-    """PLACES changed: the first batch makes day 5 of HOURS anew, the second one once more, as CLEAN changes there."""
-    tables = settled({PLACES: there(NULL), CLEAN: there(august(5)), HOURS: there(august(5))})
-    tables = changed(tables, PLACES, code="another")
-    made = in_chunks([FEED, CLEAN, PLACES, HOURS, RUNS], chunks_of([3], [5]), tables, batch=1)
+    """LOCATIONS changed: the first batch makes day 5 of HOURS anew, the second once more, as CLEAN changes there."""
+    tables = settled({LOCATIONS: there(NULL), CLEAN: there(august(5)), HOURS: there(august(5))})
+    tables = changed(tables, LOCATIONS, code="another")
+    made = in_chunks([FEED, CLEAN, LOCATIONS, HOURS, RUNS], chunks_of([3], [5]), tables, batch=1)
     assert [(of.id, of.partitions, of.may_rewrite) for of in made.steps_of(HOURS)] == [
         ("gold.hours#c1..c1", august(3), august(5)),
         ("gold.hours#c2..c2", august(5), NOTHING),

@@ -21,8 +21,8 @@ from tests.support.planned_lake import (
     FEED,
     HOURS,
     LAKE,
+    LOCATIONS,
     NOTHING,
-    PLACES,
     RUNS,
     august,
     everything,
@@ -45,7 +45,7 @@ def whole() -> dict[str, TableState]:
 
 
 def planned(tables: Mapping[str, TableState], kind: type[Refresh | Remake | Repair] = Refresh) -> Plan:
-    return make_plan(LAKE, kind(ALL - {PLACES}, DAYS), tables, CURRENT)
+    return make_plan(LAKE, kind(ALL - {LOCATIONS}, DAYS), tables, CURRENT)
 
 
 def made(plan: Plan) -> dict[str, PartitionSet]:
@@ -107,7 +107,7 @@ def test_a_lost_file_of_which_nothing_is_there_goes_out_of_the_log_by_repair_alo
 def test_a_table_in_trouble_is_left_out_and_the_rest_is_made() -> None:
     tables = whole()
     tables[DAILY] = look_at(tables[DAILY], (), TROUBLE)
-    request = Remake(ALL - {PLACES}, DAYS)
+    request = Remake(ALL - {LOCATIONS}, DAYS)
     plan = make_plan(LAKE, request, tables, CURRENT, blocked={DAILY: TROUBLE.in_words})
     assert set(made(plan)) == {FEED, CLEAN, HOURS, RUNS}
     (item,) = plan.left_out

@@ -8,9 +8,9 @@ from tests.support.planned_lake import (
     DAILY,
     FEED,
     HOURS,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     RUNS,
     august,
     changed,
@@ -42,9 +42,9 @@ def test_what_is_fresh_is_not_left_out_although_it_could_not_be_made_again() -> 
 
 
 def test_what_is_left_out_takes_what_needs_it_along_and_each_says_its_own_reason() -> None:
-    made = plan([CLEAN, HOURS, DAILY, RUNS, PLACES], august(3, 4), {FEED: there(august(4))})
+    made = plan([CLEAN, HOURS, DAILY, RUNS, LOCATIONS], august(3, 4), {FEED: there(august(4))})
     assert {of.asset: of.partitions for of in made.steps} == {
-        CLEAN: august(4), PLACES: NULL, HOURS: august(4), DAILY: august(4), RUNS: august(4)
+        CLEAN: august(4), LOCATIONS: NULL, HOURS: august(4), DAILY: august(4), RUNS: august(4)
     }  # fmt: skip
     assert made.left_out == (
         LeftOut(CLEAN, august(3), lacks(CLEAN, FEED), lacking=True),
@@ -59,7 +59,7 @@ def test_of_two_missing_upstreams_each_partition_names_one() -> None:
     assert made.steps == ()
     assert made.left_out == (
         LeftOut(HOURS, august(4), lacks(HOURS, CLEAN), lacking=True),
-        LeftOut(HOURS, august(3), lacks(HOURS, PLACES), lacking=True),
+        LeftOut(HOURS, august(3), lacks(HOURS, LOCATIONS), lacking=True),
     )
 
 
@@ -75,9 +75,9 @@ def test_partitions_that_somebody_else_changed_cannot_be_built_upon() -> None:
 
 
 def test_an_unpartitioned_table_that_somebody_else_changed_cannot_be_built_upon() -> None:
-    tables = settled({CLEAN: there(august(3)), PLACES: there(NULL, doubted=NULL)})
+    tables = settled({CLEAN: there(august(3)), LOCATIONS: there(NULL, doubted=NULL)})
     made = plan([HOURS], august(3), tables)
-    assert made == Plan((), (LeftOut(HOURS, august(3), doubts(HOURS, PLACES), lacking=True),))
+    assert made == Plan((), (LeftOut(HOURS, august(3), doubts(HOURS, LOCATIONS), lacking=True),))
 
 
 def test_partitions_that_somebody_else_changed_are_made_anew_in_the_plan_and_built_upon() -> None:
@@ -88,19 +88,19 @@ def test_partitions_that_somebody_else_changed_are_made_anew_in_the_plan_and_bui
 
 
 def test_what_somebody_else_changed_is_not_rewritten_from() -> None:
-    """PLACES is made anew; of the days that read it, day 4 has an upstream that cannot be trusted."""
+    """LOCATIONS is made anew; of the days that read it, day 4 has an upstream that cannot be trusted."""
     tables = settled(everything(august(3, 4)) | {CLEAN: there(august(3, 4), doubted=august(4))})
-    made = plan([PLACES, HOURS], NOTHING, changed(tables, PLACES, code="another"))
+    made = plan([LOCATIONS, HOURS], NOTHING, changed(tables, LOCATIONS, code="another"))
     assert step(made, HOURS).may_rewrite == august(3)
     assert made.left_out == ()
 
 
 def test_days_after_today_are_left_out() -> None:
     """Today itself is made; tomorrow is not, of any asset."""
-    made = plan([FEED, CLEAN, PLACES], august(19, 20, 21, 22))
+    made = plan([FEED, CLEAN, LOCATIONS], august(19, 20, 21, 22))
     reason = "These days lie after today (2025-08-20, UTC)."
     assert [(of.asset, of.partitions) for of in made.steps] == [
-        (FEED, august(19, 20)), (PLACES, NULL), (CLEAN, august(19, 20))
+        (FEED, august(19, 20)), (LOCATIONS, NULL), (CLEAN, august(19, 20))
     ]  # fmt: skip
     assert made.left_out == (
         LeftOut(FEED, august(21, 22), reason),

@@ -22,9 +22,9 @@ from tests.support.planned_lake import (
     FEED,
     HOURS,
     LAKE,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     RUNS,
     SUMMARY,
     WINDOW,
@@ -35,7 +35,7 @@ from tests.support.planned_lake import (
     doubts,
     everything,
     lacks,
-    places_anew,
+    locations_anew,
     plan,
     read,
     settled,
@@ -111,7 +111,7 @@ def test_only_what_has_its_upstream_is_rewritten() -> None:
 
 def test_what_lacks_one_of_its_upstreams_is_not_rewritten_because_another_changed() -> None:
     """It would come out empty."""
-    made = plan([PLACES, HOURS], NOTHING, places_anew(clean=there(august(3))))
+    made = plan([LOCATIONS, HOURS], NOTHING, locations_anew(clean=there(august(3))))
     assert step(made, HOURS).may_rewrite == august(3)
 
 
@@ -125,7 +125,7 @@ def test_nothing_is_rewritten_for_what_the_selection_leaves_out() -> None:
     assert plan([RUNS, DAILY], BEFORE, with_news(10)) == Plan((), ())
 
 
-def test_other_places_are_not_rewritten() -> None:
+def test_other_locations_are_not_rewritten() -> None:
     flagged = {9: ALL_DAY}
     both = settled(everything(BEFORE | at("hanoi", *range(1, 15))), flagged)
     made = plan([HOURS, RUNS], august(10), changed(both, CLEAN, august(10)), flagged)
@@ -133,15 +133,15 @@ def test_other_places_are_not_rewritten() -> None:
 
 
 def test_a_new_table_that_all_partitions_read_may_rewrite_all_of_them() -> None:
-    tables = settled({key: state for key, state in everything(BEFORE).items() if key != PLACES})
-    made = plan([PLACES, HOURS], august(10), tables)
-    assert [of.asset for of in made.steps] == [PLACES, HOURS]
+    tables = settled({key: state for key, state in everything(BEFORE).items() if key != LOCATIONS})
+    made = plan([LOCATIONS, HOURS], august(10), tables)
+    assert [of.asset for of in made.steps] == [LOCATIONS, HOURS]
     assert (step(made, HOURS).partitions, step(made, HOURS).may_rewrite) == (august(10), BEFORE - august(10))
 
 
 def test_a_step_may_be_there_for_rewriting_alone() -> None:
     """Only the dimension is asked for, but what all its readers hold may come out otherwise."""
-    made = plan([PLACES, HOURS, DAILY], NOTHING, places_anew())
+    made = plan([LOCATIONS, HOURS, DAILY], NOTHING, locations_anew())
     for asset in (HOURS, DAILY):
         assert (step(made, asset).partitions, step(made, asset).may_rewrite) == (NOTHING, BEFORE)
         assert step(made, asset).reason == "not asked for; 14 around may come out otherwise"
@@ -204,9 +204,9 @@ def test_repair_keeps_to_what_is_asked_for() -> None:
 
 
 def test_repair_of_an_unpartitioned_table() -> None:
-    tables = settled(everything(august(3)) | {PLACES: there(NULL, doubted=NULL)})
+    tables = settled(everything(august(3)) | {LOCATIONS: there(NULL, doubted=NULL)})
     made = plan(ALL, august(3), tables, repair=True)
-    assert [(of.asset, of.partitions) for of in made.steps] == [(PLACES, NULL)]
+    assert [(of.asset, of.partitions) for of in made.steps] == [(LOCATIONS, NULL)]
 
 
 def test_repair_goes_from_upstream_to_downstream() -> None:

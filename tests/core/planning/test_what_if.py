@@ -23,9 +23,9 @@ from tests.support.planned_lake import (
     FEED,
     HOURS,
     LAKE,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     RUNS,
     SUMMARY,
     WITH_SUMMARY,
@@ -91,9 +91,9 @@ def test_what_is_not_there_is_not_reached_nor_what_only_it_leads_to() -> None:
 
 
 def test_an_unpartitioned_table_reaches_all_partitions() -> None:
-    said = found(PLACES, NULL, everything(at("hue", 1, 2) | at("ulm", 2)))
+    said = found(LOCATIONS, NULL, everything(at("hue", 1, 2) | at("ulm", 2)))
     assert said[HOURS].partitions == at("hue", 1, 2) | at("ulm", 2)
-    assert said[HOURS].path == (PLACES, HOURS)
+    assert said[HOURS].path == (LOCATIONS, HOURS)
 
 
 def test_of_two_ways_the_shorter_one_is_told() -> None:
@@ -117,9 +117,9 @@ def edges(*said: str, kind: Kind = Kind.IDENTITY) -> Sources:
 BY_HAND: Lineages = {
     CLEAN: ColumnLineage({"a": edges(f"{FEED}.a"), "b": edges(f"{FEED}.b")}, reads=frozenset({FEED})),
     HOURS: ColumnLineage(
-        {"a": edges(f"{CLEAN}.a"), "b": edges(f"{CLEAN}.b", kind=Kind.CONDITIONAL), "name": edges(f"{PLACES}.name")},
-        edges(f"{PLACES}.key", kind=Kind.JOIN),
-        frozenset({CLEAN, PLACES}),
+        {"a": edges(f"{CLEAN}.a"), "b": edges(f"{CLEAN}.b", kind=Kind.CONDITIONAL), "name": edges(f"{LOCATIONS}.name")},
+        edges(f"{LOCATIONS}.key", kind=Kind.JOIN),
+        frozenset({CLEAN, LOCATIONS}),
     ),
     DAILY: ColumnLineage({"most": edges(f"{HOURS}.a", kind=Kind.AGGREGATION)}, reads=frozenset({HOURS})),
     RUNS: ColumnLineage({"hours": Sources()}, edges(f"{HOURS}.b", kind=Kind.FILTER), frozenset({HOURS})),
@@ -160,7 +160,7 @@ def test_an_asset_without_recorded_columns_counts_and_so_does_all_that_reads_it(
 
 
 def test_what_is_declared_and_never_read_makes_no_difference() -> None:
-    unread = ColumnLineage({"name": edges(f"{PLACES}.name")}, reads=frozenset({PLACES}))
+    unread = ColumnLineage({"name": edges(f"{LOCATIONS}.name")}, reads=frozenset({LOCATIONS}))
     said = found(FEED, august(1), everything(august(1)), column="a", lineages={HOURS: unread})
     assert (said[CLEAN].whole, said[HOURS].partitions, said[HOURS].same) == (True, NOTHING, august(1))
 
@@ -239,7 +239,7 @@ def searched(
 
 
 def any_hour_of(keys: set[PartitionKey], stored: FlaggedHours) -> FlaggedHours:
-    return lambda place, day: ALL_DAY if PartitionKey(day, place) in keys else stored(place, day)
+    return lambda location, day: ALL_DAY if PartitionKey(day, location) in keys else stored(location, day)
 
 
 def steps(asset: str, column: str | None, lineages: Lineages) -> set[tuple[tuple[str, str], str]]:
@@ -270,7 +270,7 @@ def some_lineages(draw: st.DrawFn) -> Lineages:
 
 some_days = st.frozensets(st.sampled_from(HUE)).map(PartitionSet.from_keys)
 some_tables = st.fixed_dictionaries(
-    {key: (st.sampled_from([NULL, NOTHING]) if key == PLACES else some_days) for key in WHOLE.keys}
+    {key: (st.sampled_from([NULL, NOTHING]) if key == LOCATIONS else some_days) for key in WHOLE.keys}
 )
 
 

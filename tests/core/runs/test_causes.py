@@ -17,17 +17,17 @@ from tests.support.small_assets import august, flags, hours, runs, step_of
 
 FEED, CLEAN, NULL = "bronze.feed", "silver.clean", PartitionSet.null()
 GOLD = [f"gold.{letter}" for letter in "abcdefgh"]
-PLACES = [f"p{number:03}" for number in range(50)]
+LOCATIONS = [f"p{number:03}" for number in range(50)]
 MONTHS = [
     Days.of(date(2025, month, 1), date.fromordinal(date(2025 + month // 12, month % 12 + 1, 1).toordinal() - 1))
     for month in range(1, 13)
 ]
-YEAR = PartitionSet.of(Days.union_of(MONTHS), PLACES)
+YEAR = PartitionSet.of(Days.union_of(MONTHS), LOCATIONS)
 JVM = "Spark's driver JVM ended in mid-run: it ran out of memory."
 
 
-def month(number: int, places: Sequence[str] = PLACES) -> PartitionSet:
-    return PartitionSet.of(MONTHS[number - 1], places)
+def month(number: int, locations: Sequence[str] = LOCATIONS) -> PartitionSet:
+    return PartitionSet.of(MONTHS[number - 1], locations)
 
 
 def backfill(*, chunked: Iterable[str] = (FEED,)) -> Plan:
@@ -214,7 +214,7 @@ def test_what_failed_alike_is_told_with_its_partitions() -> None:
 def test_a_cause_has_what_depends_on_it_and_not_what_is_of_other_locations() -> None:
     """A run that looks at the hour before its day is skipped for that day; on it, and elsewhere, others failed."""
     hour, run = step_of(hours, august(7, 9)), step_of(runs, august(8))
-    elsewhere = step_of(hours, august(7, place="vinh"), name="gold.hours#vinh")
+    elsewhere = step_of(hours, august(7, location="vinh"), name="gold.hours#vinh")
     plan = Plan((hour, elsewhere, run), ())
     outcomes = {
         hour.id: StepOutcome(hour, problems=(failed(august(7), "HTTP 400"), failed(august(9), "HTTP 404"))),
@@ -290,14 +290,14 @@ def test_what_was_not_asked_is_told_with_the_reason_and_counted() -> None:
 
 
 def test_the_reason_may_name_locations_that_the_others_have_not() -> None:
-    plan, why = backfill(), limited(month(1, PLACES[:3]), MONTHS[0])
-    left = PartitionSet.of(MONTHS[1], PLACES[3:4])
+    plan, why = backfill(), limited(month(1, LOCATIONS[:3]), MONTHS[0])
+    left = PartitionSet.of(MONTHS[1], LOCATIONS[3:4])
     outcomes = [
-        StepOutcome(plan.steps[0], problems=(failed(month(1, PLACES[:3]), why),)),
+        StepOutcome(plan.steps[0], problems=(failed(month(1, LOCATIONS[:3]), why),)),
         StepOutcome(replace(plan.steps[1], partitions=left), problems=(not_asked(why, left),)),
     ]
     (cause,) = causes_of(plan, outcomes).causes
-    assert (cause.partitions, cause.untried) == (month(1, PLACES[:3]), left)
+    assert (cause.partitions, cause.untried) == (month(1, LOCATIONS[:3]), left)
     assert cause.consequences == ["not asked: 28 days of 1 location"]
 
 

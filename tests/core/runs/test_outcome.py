@@ -25,15 +25,15 @@ from orchestration.core.runs.outcome import (
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 
-FEED, CLEAN, DAILY, PLACES = "bronze.feed", "silver.clean", "gold.days", "gold.places"
+FEED, CLEAN, DAILY, LOCATIONS = "bronze.feed", "silver.clean", "gold.days", "gold.locations"
 NOTHING, NULL = PartitionSet.empty(), PartitionSet.null()
-ROWS = {FEED: 24, CLEAN: 24, DAILY: 1, PLACES: 3}
+ROWS = {FEED: 24, CLEAN: 24, DAILY: 1, LOCATIONS: 3}
 
 
-def at(place: str, *numbers: int) -> PartitionSet:
+def at(location: str, *numbers: int) -> PartitionSet:
     """Days of August 2025."""
     first = date(2025, 7, 31)
-    return PartitionSet.from_keys(PartitionKey(first + timedelta(days=number), place) for number in numbers)
+    return PartitionSet.from_keys(PartitionKey(first + timedelta(days=number), location) for number in numbers)
 
 
 def august(*numbers: int) -> PartitionSet:
@@ -128,7 +128,7 @@ def test_what_was_rewritten_around_counts_where_it_lies() -> None:
 
 
 def test_unpartitioned_tables_belong_to_no_chunk() -> None:
-    found = became([outcome(step(PLACES, NULL), NULL, 9.0), outcome(step(PLACES, NULL), failed=NULL)])
+    found = became([outcome(step(LOCATIONS, NULL), NULL, 9.0), outcome(step(LOCATIONS, NULL), failed=NULL)])
     assert [(chunk.state, chunk.rows, chunk.seconds, chunk.error) for chunk in found] == [("fresh", 0, None, "")] * 3
 
 
@@ -160,7 +160,7 @@ def test_of_several_problems_the_first_is_told() -> None:
     assert found[0].error == "bronze.feed 2025-08-01 × hue: HTTP 500"
 
 
-def test_places_of_a_chunk_are_told_apart() -> None:
+def test_locations_of_a_chunk_are_told_apart() -> None:
     both = Chunk("c", at("hue", 1) | at("hanoi", 1))
     bad = outcome(step(FEED, both.partitions, "c"), at("hue", 1), failed=at("hanoi", 1), message="refused")
     (found,) = became([bad], chunks=[both])
@@ -230,13 +230,13 @@ def test_a_summary_has_chunks_only_for_a_backfill() -> None:
 
 def test_what_failed_in_words_names_every_table() -> None:
     """The same reason at many locations is one line; of many lines, each table has one."""
-    places = [f"p{number:03}" for number in range(200)]
-    feed = step(FEED, PartitionSet.union_of(at(place, 1) for place in places))
-    problems = tuple(Problem(Outcome.FAILED, at(place, 1), f"error {place[1:]}") for place in places)
+    locations = [f"p{number:03}" for number in range(200)]
+    feed = step(FEED, PartitionSet.union_of(at(location, 1) for location in locations))
+    problems = tuple(Problem(Outcome.FAILED, at(location, 1), f"error {location[1:]}") for location in locations)
     both = StepOutcome(step(CLEAN, at("p000", 1) | at("p001", 1)))
-    same = tuple(Problem(Outcome.SKIPPED, at(place, 1), "upstream failed") for place in places[:2])
+    same = tuple(Problem(Outcome.SKIPPED, at(location, 1), "upstream failed") for location in locations[:2])
     left_out = LeftOut(DAILY, august(1), "it needs more", lacking=True)
-    plan = Plan((feed, both.step), (left_out, LeftOut(PLACES, NULL, "later")))
+    plan = Plan((feed, both.step), (left_out, LeftOut(LOCATIONS, NULL, "later")))
     told = in_words(plan, [StepOutcome(feed, problems=problems), replace(both, problems=same)]).splitlines()
     assert len(told) == 21
     assert told[:3] == [

@@ -120,7 +120,7 @@ def stored_rows_are_fetched_again(patch: pytest.MonkeyPatch) -> None:
 
 @bugs.bug
 def a_moved_question_is_rewritten(patch: pytest.MonkeyPatch) -> None:
-    """Stored rows go through the function although they are of another place."""
+    """Stored rows go through the function although they are of another location."""
     staleness = Judge._staleness
 
     def rewritten(*arguments: Any) -> Iterator[Judgement]:
@@ -148,7 +148,7 @@ def a_rewrite_forgets_the_answer(patch: pytest.MonkeyPatch) -> None:
 
 @bugs.bug
 def an_answer_to_the_question_of_before(patch: pytest.MonkeyPatch) -> None:
-    """What was fetched at another place is recorded as if it had been asked for where the one before was."""
+    """What was fetched at another location is recorded as if it had been asked for where the one before was."""
 
     def as_before(whole: Any, record: Any, asset: Asset, key: Any, fact: Any, brought: Any, before: Any) -> Any:
         said = whole(record, asset, key, fact, brought, before)

@@ -17,8 +17,8 @@ from tests.support.small_assets import (
     CLEAN,
     CURRENT,
     HOURS,
+    LOCATIONS,
     NULL,
-    PLACES,
     RUNS,
     august,
     clean,
@@ -27,38 +27,40 @@ from tests.support.small_assets import (
     flags,
     hours,
     key,
+    locations,
     no_flags,
-    places,
     runs,
     state,
 )
 
 
 def test_a_record_says_what_was_made_and_from_what() -> None:
-    tables = {CLEAN: state(august(3), "clean 3"), PLACES: state(NULL, "all places")}
+    tables = {CLEAN: state(august(3), "clean 3"), LOCATIONS: state(NULL, "all locations")}
     facts = {key(3): PartitionFacts(24, "hash", {})}
     assert records_of(hours, august(3), facts, tables, CURRENT, no_flags, {}) == {
         key(3): PartitionRecord(
             rows=24,
             fingerprint="hash",
-            inputs={CLEAN: {"2025-08-03/hue": "clean 3"}, PLACES: {"null": "all places"}},
+            inputs={CLEAN: {"2025-08-03/hue": "clean 3"}, LOCATIONS: {"null": "all locations"}},
             code=code(hours, "hue"),
             contract=CURRENT.contracts[HOURS],
         )
     }
 
 
-def test_code_is_recorded_by_place() -> None:
+def test_code_is_recorded_by_location() -> None:
     both = [key(3), key(3, "hanoi")]
     found = records_of(clean, both, {}, {}, CURRENT, no_flags, {})
     assert {one.location: record.code for one, record in found.items()} == {
-        place: code(clean, place) for place in ("hue", "hanoi")
+        location: code(clean, location) for location in ("hue", "hanoi")
     }
 
 
 def test_an_unpartitioned_asset_is_recorded() -> None:
-    found = records_of(places, NULL, {NULL_KEY: PartitionFacts(3, "h", {"odd": 1})}, {}, CURRENT, no_flags, {})
-    assert found == {NULL_KEY: PartitionRecord(3, "h", {}, code(places, None), CURRENT.contracts[PLACES], {"odd": 1})}
+    found = records_of(locations, NULL, {NULL_KEY: PartitionFacts(3, "h", {"odd": 1})}, {}, CURRENT, no_flags, {})
+    assert found == {
+        NULL_KEY: PartitionRecord(3, "h", {}, code(locations, None), CURRENT.contracts[LOCATIONS], {"odd": 1})
+    }
 
 
 def test_a_partition_without_rows_is_recorded_as_empty() -> None:
@@ -89,7 +91,7 @@ def test_flags_are_asked_for_each_mapping() -> None:
 
 def test_an_upstream_table_that_is_not_there_is_recorded_as_absent() -> None:
     found = records_of(hours, august(3), {}, {}, CURRENT, no_flags, {})[key(3)]
-    assert found.inputs == {CLEAN: {"2025-08-03/hue": ABSENT}, PLACES: {"null": ABSENT}}
+    assert found.inputs == {CLEAN: {"2025-08-03/hue": ABSENT}, LOCATIONS: {"null": ABSENT}}
 
 
 def test_what_was_recorded_is_fresh() -> None:
@@ -134,7 +136,7 @@ VIOLATIONS = {"broken": 1, "odd": 2, "hours_missing": 3, "day_broken": 4, "not_n
 def test_checks_of_ended_days_say_nothing_of_others_and_only_warnings_are_recorded(
     day: int | None, said: dict[str, int], recorded: dict[str, int]
 ) -> None:
-    of, one = (places, NULL_KEY) if day is None else (clean, key(day))
+    of, one = (locations, NULL_KEY) if day is None else (clean, key(day))
     fact = PartitionFacts(20, "f", VIOLATIONS)
     assert judged(of, one, fact, CURRENT) == said
     assert records_of(of, [one], {one: fact}, {}, CURRENT, no_flags, {})[one].checks == recorded

@@ -16,16 +16,16 @@ from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from tests.support.small_assets import (
     CLEAN,
     FEED,
+    LOCATIONS,
     NOTHING,
     NULL,
-    PLACES,
     august,
     clean,
     feed,
     flags,
     hours,
+    locations,
     no_flags,
-    places,
     runs,
     step_of,
 )
@@ -73,23 +73,23 @@ def test_failures_that_do_not_concern_the_step() -> None:
     before = step_of(clean, august(3, 4))
     assert skips(step_of(hours, august(3)), hours, failed(before, august(4))) == ()
     assert skips(step_of(feed, august(4)), feed, failed(before, august(4))) == ()
-    elsewhere = step_of(clean, august(3, place="hanoi"))
+    elsewhere = step_of(clean, august(3, location="hanoi"))
     assert skips(step_of(hours, august(3)), hours, failed(elsewhere, elsewhere.partitions)) == ()
 
 
 def test_a_failed_dimension_skips_all() -> None:
-    before = step_of(places, NULL)
+    before = step_of(locations, NULL)
     assert skips(step_of(hours, august(3), august(4)), hours, failed(before, NULL)) == (
-        Problem(Outcome.SKIPPED, august(3, 4), f"upstream {PLACES} failed"),
+        Problem(Outcome.SKIPPED, august(3, 4), f"upstream {LOCATIONS} failed"),
     )
 
 
 def test_a_partition_is_skipped_once_for_the_first_of_its_reasons() -> None:
-    outcomes = failed(step_of(clean, august(3)), august(3)), failed(step_of(places, NULL), NULL)
+    outcomes = failed(step_of(clean, august(3)), august(3)), failed(step_of(locations, NULL), NULL)
     found = skips(step_of(hours, august(3, 4)), hours, *outcomes)
     assert [(problem.partitions, problem.message) for problem in found] == [
         (august(3), f"upstream {CLEAN} failed: 2025-08-03 × hue"),
-        (august(4), f"upstream {PLACES} failed"),
+        (august(4), f"upstream {LOCATIONS} failed"),
     ]
 
 

@@ -17,13 +17,13 @@ from orchestration.core.runs.step_words import (
     steps_table,
     why,
 )
-from tests.core.runs.test_outcome import CLEAN, DAILY, FEED, NULL, PLACES, at, august, outcome, step
+from tests.core.runs.test_outcome import CLEAN, DAILY, FEED, LOCATIONS, NULL, at, august, outcome, step
 
 AWAY = "api: HTTP 500; asked once for hue on 2025-08-01. Ask again later."
 
 
-def failed(*days: int, place: str = "hue", message: str = AWAY, after: str = "") -> Problem:
-    return Problem(Outcome.FAILED, at(place, *days), message, after=after)
+def failed(*days: int, location: str = "hue", message: str = AWAY, after: str = "") -> Problem:
+    return Problem(Outcome.FAILED, at(location, *days), message, after=after)
 
 
 def skipped(upstream: str, *days: int) -> Problem:
@@ -65,16 +65,16 @@ def test_the_cause_comes_first_then_what_was_made() -> None:
 
 
 def test_a_table_without_partitions_has_no_null() -> None:
-    made = replace(outcome(step(PLACES, NULL), NULL), rows=1)
+    made = replace(outcome(step(LOCATIONS, NULL), NULL), rows=1)
     assert step_in_words(made) == "written, 1 row"
-    assert step_in_words(outcome(step(PLACES, NULL))) == "unchanged"
-    assert step_in_words(outcome(step(PLACES, NULL), failed=NULL)) == "failed: it went wrong"
+    assert step_in_words(outcome(step(LOCATIONS, NULL))) == "unchanged"
+    assert step_in_words(outcome(step(LOCATIONS, NULL), failed=NULL)) == "failed: it went wrong"
 
 
 def test_one_cause_of_several_locations_is_told_once() -> None:
-    both = of(FEED, failed(1), failed(1, place="vinh"))
+    both = of(FEED, failed(1), failed(1, location="vinh"))
     assert step_in_words(both) == f"2 failed (2025-08-01 × hue, vinh): {AWAY}"
-    alike = of(FEED, failed(1), failed(1, place="vinh", message=AWAY.replace("hue", "vinh")))
+    alike = of(FEED, failed(1), failed(1, location="vinh", message=AWAY.replace("hue", "vinh")))
     assert why(alike) == f"{AWAY} (and 1 more like it)"
 
 
@@ -93,9 +93,9 @@ def test_what_was_skipped_names_the_asset_that_failed_and_none_between() -> None
 
 def test_what_was_skipped_for_two_reasons_names_both_and_no_failure_of_other_partitions() -> None:
     feed, clean = of(FEED, failed(1, 7)), of(CLEAN, skipped(FEED, 1), failed(2, message="a check failed"))
-    places = of(PLACES, failed(9))
+    locations = of(LOCATIONS, failed(9))
     daily = of(DAILY, skipped(CLEAN, 1, 2))
-    assert why(daily, (feed, clean, places, daily)) == f"{CLEAN}, {FEED} failed"
+    assert why(daily, (feed, clean, locations, daily)) == f"{CLEAN}, {FEED} failed"
     assert why(of(DAILY, skipped(CLEAN, 1)), (feed, clean)) == f"{FEED} failed"
 
 
@@ -113,16 +113,16 @@ def test_chunks_that_failed_alike_have_the_same_kinds() -> None:
 
 
 def test_the_table_of_steps_has_causes_first_and_says_why() -> None:
-    places, feed = outcome(step(PLACES, NULL), NULL), of(FEED, failed(1))
+    locations, feed = outcome(step(LOCATIONS, NULL), NULL), of(FEED, failed(1))
     clean = of(CLEAN, skipped(FEED, 1))
-    rows = steps_table([places, clean, feed])
+    rows = steps_table([locations, clean, feed])
     assert [(row["asset"], row["state"], row["why"]) for row in rows] == [
         (FEED, "failed", AWAY),
         (CLEAN, "skipped", f"{FEED} failed"),
-        (PLACES, "written", "reason"),
+        (LOCATIONS, "written", "reason"),
     ]
     assert list(rows[0])[:3] == ["asset", "state", "why"]
-    chunked = steps_table([outcome(step(FEED, august(1), "2025-08-01")), places])
+    chunked = steps_table([outcome(step(FEED, august(1), "2025-08-01")), locations])
     assert [row["chunk"] for row in chunked] == ["2025-08-01", ""]
 
 

@@ -1,4 +1,4 @@
-"""Selections that cannot be read or mean nothing: refused at their place, with a remedy."""
+"""Selections that cannot be read or mean nothing: refused at their location, with a remedy."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_empty_selection_is_refused(text: str) -> None:
     assert str(caught.value) == "the selection is empty\n  write * for all assets, or the key of one"
 
 
-def test_the_place_is_right_where_the_text_has_tabs_and_lines() -> None:
+def test_the_location_is_right_where_the_text_has_tabs_and_lines() -> None:
     with pytest.raises(SelectionError) as caught:
         parse("a\tor\nb c")
     assert caught.value.message == "'and' or 'or' is missing before 'c'\n    a or b c\n           ^"

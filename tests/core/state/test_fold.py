@@ -51,9 +51,9 @@ def test_the_last_commit_of_ours_that_names_a_partition_decides() -> None:
 
 
 def test_a_foreign_change_makes_unrecorded_exactly_what_the_files_can_hold() -> None:
-    held = {key(day, place): record() for day in (1, 2, 3) for place in ("hanoi", "hue")}
+    held = {key(day, location): record() for day in (1, 2, 3) for location in ("hanoi", "hue")}
     state = fold([ours(1, held), theirs(2, span(2, 3, "hanoi"), span(3, 4, "hue"))])
-    assert state.unrecorded == keys(2, 3, place="hanoi") | keys(3, 4)
+    assert state.unrecorded == keys(2, 3, location="hanoi") | keys(3, 4)
     assert state.version == 2
     assert state.present == PartitionSet.from_keys(held) | keys(4)
     assert state.trusted(key(3)) is None
@@ -64,7 +64,7 @@ def test_a_foreign_change_makes_unrecorded_exactly_what_the_files_can_hold() -> 
 
 def test_a_foreign_change_of_unknown_extent_makes_everything_unrecorded() -> None:
     state = fold([ours(1, {key(1): record(), key(2, "hanoi"): record()}), theirs(2, FileSpan())])
-    assert state.unrecorded == keys(1) | keys(2, place="hanoi") == state.present
+    assert state.unrecorded == keys(1) | keys(2, location="hanoi") == state.present
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,14 @@ def test_a_foreign_change_of_an_unpartitioned_table_that_has_no_record() -> None
     assert state.unrecorded == state.present == PartitionSet.null()
 
 
-def test_a_foreign_change_reaches_every_place_that_is_known() -> None:
-    """From a record, from an earlier foreign change, or because there can be such a place."""
-    start = TableState(0, {key(1, "hue"): record()}, keys(1, place="hcmc"), places=frozenset({"hoian", "vinh"}))
+def test_a_foreign_change_reaches_every_location_that_is_known() -> None:
+    """From a record, from an earlier foreign change, or because there can be such a location."""
+    start = TableState(0, {key(1, "hue"): record()}, keys(1, location="hcmc"), locations=frozenset({"hoian", "vinh"}))
     state = fold([theirs(1, span(2, 2, "hanoi", "sapa"))], start)
     everywhere = ("hanoi", "hcmc", "hoian", "hue", "sapa")
-    assert state.unrecorded == keys(1, place="hcmc") | PartitionSet.from_keys(key(2, place) for place in everywhere)
+    assert state.unrecorded == keys(1, location="hcmc") | PartitionSet.from_keys(
+        key(2, location) for location in everywhere
+    )
 
 
 def test_a_wipe_leaves_neither_records_nor_doubts() -> None:
@@ -125,7 +127,7 @@ def test_after_a_gap_nothing_is_trusted_and_what_has_rows_is_there() -> None:
 
 def test_what_states_agree_in_is_what_the_table_is() -> None:
     state = fold([ours(1, {key(1): record()})])
-    assert state == replace(state, files={"a": FileSpan()}, places=frozenset({"hue"}), snapshot=1)
+    assert state == replace(state, files={"a": FileSpan()}, locations=frozenset({"hue"}), snapshot=1)
     assert state != replace(state, version=2)
 
 
@@ -199,14 +201,14 @@ def test_a_record_that_knows_its_version_is_not_copied() -> None:
 
 words = st.text(alphabet="abcdef0123456789", min_size=1, max_size=4)
 days = st.integers(1, 5)
-places = st.sampled_from(["hanoi", "hcmc", "hue"])
-whole_spans = st.builds(lambda a, b, p, q: span(min(a, b), max(a, b), p, q), days, days, places, places)
+locations = st.sampled_from(["hanoi", "hcmc", "hue"])
+whole_spans = st.builds(lambda a, b, p, q: span(min(a, b), max(a, b), p, q), days, days, locations, locations)
 spans = whole_spans | st.builds(
     lambda file, without: replace(file, **dict.fromkeys(without)),
     whole_spans,
     st.frozensets(st.sampled_from(["first_day", "last_day", "first_location", "last_location"])),
 )
-entries = st.dictionaries(st.builds(key, days, places), st.builds(record, words), min_size=1, max_size=4)
+entries = st.dictionaries(st.builds(key, days, locations), st.builds(record, words), min_size=1, max_size=4)
 histories = st.lists(entries | st.lists(spans, max_size=2), max_size=8)
 
 
@@ -224,7 +226,7 @@ def test_the_fold_says_of_each_partition_what_its_own_history_says(
 ) -> None:
     """The last commit of ours that names the partition, and whether a foreign one touched it since."""
     state = fold(as_commits(history))
-    for at in (key(day, place) for day in range(1, 6) for place in ("hanoi", "hcmc", "hue")):
+    for at in (key(day, location) for day in range(1, 6) for location in ("hanoi", "hcmc", "hue")):
         named = [version for version, entry in enumerate(history) if isinstance(entry, dict) and at in entry]
         last = named[-1] if named else -1
         touched = any(file.covers(at) for entry in history[last + 1 :] if isinstance(entry, list) for file in entry)

@@ -28,16 +28,16 @@ from tests.support.judged_tables import (
     FRESH,
     FROM_FEED,
     HOURS,
+    LOCATIONS,
     NOW,
     NULL,
-    PLACES,
     asset,
     clean,
     code,
     feed,
     hours,
     judged,
-    places,
+    locations,
     record,
     stale,
     state,
@@ -49,7 +49,7 @@ def test_a_partition_without_a_record_is_missing() -> None:
     assert judged(clean, None) == missing
     assert judge(clean, DAY, {}, CURRENT) == missing
     assert judge(clean, DAY, {CLEAN: state(BEFORE, PartitionKey(DAY.day, "hanoi"))}, CURRENT) == missing
-    assert judge(places, NULL_KEY, {}, CURRENT) == missing
+    assert judge(locations, NULL_KEY, {}, CURRENT) == missing
 
 
 @pytest.mark.parametrize("recorded", [False, True])
@@ -67,26 +67,26 @@ def test_a_partition_is_fresh_when_nothing_differs() -> None:
     found = judged(clean, record(clean, FROM_FEED), {FEED: state(DAY)})
     assert found == FRESH
     assert found.fresh
-    both = {CLEAN: {str(DAY): "f"}, PLACES: {"null": "f"}}
-    assert judged(hours, record(hours, both), {CLEAN: state(DAY), PLACES: state(NULL_KEY)}) == FRESH
+    both = {CLEAN: {str(DAY): "f"}, LOCATIONS: {"null": "f"}}
+    assert judged(hours, record(hours, both), {CLEAN: state(DAY), LOCATIONS: state(NULL_KEY)}) == FRESH
 
 
 def test_an_unpartitioned_asset() -> None:
-    good = record(places, key=NULL_KEY)
-    assert judged(places, good, key=NULL_KEY) == FRESH
-    assert judged(places, replace(good, code="another"), key=NULL_KEY).state is State.STALE
-    doubted = {PLACES: TableState(5, {NULL_KEY: good}, NULL)}
-    assert judge(places, NULL_KEY, doubted, CURRENT).state is State.UNRECORDED
+    good = record(locations, key=NULL_KEY)
+    assert judged(locations, good, key=NULL_KEY) == FRESH
+    assert judged(locations, replace(good, code="another"), key=NULL_KEY).state is State.STALE
+    doubted = {LOCATIONS: TableState(5, {NULL_KEY: good}, NULL)}
+    assert judge(locations, NULL_KEY, doubted, CURRENT).state is State.UNRECORDED
 
 
 def test_unpartitioned_assets_that_read_each_other() -> None:
-    labels = asset("gold.labels", Identity(PLACES), dated=False)
+    labels = asset("gold.labels", Identity(LOCATIONS), dated=False)
     current = replace(CURRENT, contracts={**CURRENT.contracts, labels.key: "c"})
-    own = PartitionRecord(1, "f", {PLACES: {"null": "f"}}, code(labels, None), "c")
-    tables = {labels.key: TableState(5, {NULL_KEY: own}), PLACES: state(NULL_KEY)}
+    own = PartitionRecord(1, "f", {LOCATIONS: {"null": "f"}}, code(labels, None), "c")
+    tables = {labels.key: TableState(5, {NULL_KEY: own}), LOCATIONS: state(NULL_KEY)}
     assert judge(labels, NULL_KEY, tables, current) == FRESH
-    del tables[PLACES]
-    assert judge(labels, NULL_KEY, tables, current) == stale(f"upstream {PLACES} changed", f"{PLACES} changed")
+    del tables[LOCATIONS]
+    assert judge(labels, NULL_KEY, tables, current) == stale(f"upstream {LOCATIONS} changed", f"{LOCATIONS} changed")
 
 
 def test_who_committed_when_and_as_which_version_plays_no_part() -> None:
@@ -99,8 +99,8 @@ def test_another_code_version() -> None:
     assert judged(clean, own, {FEED: state(DAY)}) == stale("its code or parameters changed")
 
 
-def test_the_code_version_is_the_place_s_own() -> None:
-    """A record that was made for another place's configuration is stale, one of its own place is not."""
+def test_the_code_version_is_the_location_s_own() -> None:
+    """A record that was made for another location's configuration is stale, one of its own location is not."""
     elsewhere = PartitionKey(DAY.day, "hanoi")
     own = record(feed, key=elsewhere)
     assert judged(feed, own, key=elsewhere) == FRESH
@@ -117,14 +117,14 @@ def test_another_contract() -> None:
 def test_the_plainest_reason_comes_first() -> None:
     """Everything is wrong; mended one by one, from what a reader sees first to what is furthest away."""
     own = PartitionRecord(24, "f", {CLEAN: {str(DAY): "old"}}, "old", "old", as_of="2025-08-08T06:00:00Z")
-    tables = {CLEAN: state(DAY), PLACES: state(NULL_KEY)}
+    tables = {CLEAN: state(DAY), LOCATIONS: state(NULL_KEY)}
     reasons = []
     for mended in (
         {"code": code(hours, "hue")},
         {"contract": CURRENT.contracts[HOURS]},
         {"as_of": ""},
         {"inputs": {CLEAN: {str(DAY): "f"}}},
-        {"inputs": {CLEAN: {str(DAY): "f"}, PLACES: {"null": "f"}}},
+        {"inputs": {CLEAN: {str(DAY): "f"}, LOCATIONS: {"null": "f"}}},
     ):
         reasons.append(judged(hours, own, tables).reason)
         own = replace(own, **mended)
@@ -133,7 +133,7 @@ def test_the_plainest_reason_comes_first() -> None:
         "its contract changed",
         "fetched before the day ended (2025-08-08T06:00:00Z)",
         f"upstream {CLEAN} 2025-08-08/hue changed",
-        f"{PLACES} was not among its upstream assets",
+        f"{LOCATIONS} was not among its upstream assets",
     ]
     assert judged(hours, own, tables) == FRESH
 
@@ -178,14 +178,14 @@ def test_not_fresh_puts_partitions_of_a_kind_together() -> None:
 
 def test_not_fresh_tells_upstream_assets_apart_but_not_their_partitions() -> None:
     keys = [PartitionKey(date(2025, 8, day), "hue") for day in (1, 2, 3)]
-    other = {CLEAN: "x", PLACES: "f"}, {CLEAN: "x", PLACES: "f"}, {CLEAN: "f", PLACES: "x"}
+    other = {CLEAN: "x", LOCATIONS: "f"}, {CLEAN: "x", LOCATIONS: "f"}, {CLEAN: "f", LOCATIONS: "x"}
     records = {
-        key: record(hours, {CLEAN: {str(key): seen[CLEAN]}, PLACES: {"null": seen[PLACES]}})
+        key: record(hours, {CLEAN: {str(key): seen[CLEAN]}, LOCATIONS: {"null": seen[LOCATIONS]}})
         for key, seen in zip(keys, other, strict=True)
     }
-    tables = {HOURS: TableState(3, records), CLEAN: state(*keys), PLACES: state(NULL_KEY)}
+    tables = {HOURS: TableState(3, records), CLEAN: state(*keys), LOCATIONS: state(NULL_KEY)}
     found = not_fresh(hours, PartitionSet.from_keys(keys), tables, CURRENT)
     assert {why.in_short: partitions for why, partitions in found.items()} == {
         f"{CLEAN} changed": PartitionSet.from_keys(keys[:2]),
-        f"{PLACES} changed": PartitionSet.from_keys(keys[2:]),
+        f"{LOCATIONS} changed": PartitionSet.from_keys(keys[2:]),
     }

@@ -17,7 +17,7 @@ from orchestration.core.state.freshness import (
 from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.provenance import ABSENT, UNRECORDED, PartitionRecord
 from orchestration.core.state.table_state import TableState
-from tests.support.judged_tables import AFTER, BEFORE, CLEAN, CURRENT, DAY, HOURS, PLACES, code, hours
+from tests.support.judged_tables import AFTER, BEFORE, CLEAN, CURRENT, DAY, HOURS, LOCATIONS, code, hours
 
 days = st.sampled_from([BEFORE, DAY, AFTER])
 seen = st.sampled_from(["f", "g", "empty", ABSENT, UNRECORDED])
@@ -45,8 +45,8 @@ def naive(own: PartitionRecord | None, doubted: bool, tables: Mapping[str, Table
         now_there |= {(key, str(one)): known.fingerprint for one, known in table.records.items()}
         now_there |= {(key, str(one)): "nobody knows" for one in table.unrecorded}
     same = own.code == code(hours, "hue") and own.contract == CURRENT.contracts[HOURS]
-    same = same and set(own.inputs) >= {CLEAN, PLACES}
-    for upstream in {CLEAN, PLACES} & set(own.inputs):
+    same = same and set(own.inputs) >= {CLEAN, LOCATIONS}
+    for upstream in {CLEAN, LOCATIONS} & set(own.inputs):
         for one, fingerprint in own.inputs[upstream].items():
             same = same and now_there.get((upstream, one), ABSENT) == fingerprint
     more = False
@@ -69,7 +69,7 @@ def naive(own: PartitionRecord | None, doubted: bool, tables: Mapping[str, Table
             {},
             optional={
                 CLEAN: st.dictionaries(days.map(str), seen, min_size=1),
-                PLACES: st.dictionaries(st.just("null"), seen, min_size=1),
+                LOCATIONS: st.dictionaries(st.just("null"), seen, min_size=1),
             },
         ),
         code=st.sampled_from([code(hours, "hue")] * 4 + [code(hours, "hanoi")]),
@@ -79,7 +79,7 @@ def naive(own: PartitionRecord | None, doubted: bool, tables: Mapping[str, Table
     doubted=st.sampled_from([False] * 5 + [True]),
     clean_held=held,
     clean_doubted=key_sets,
-    places_now=st.sampled_from([None, "f", "g"]),
+    locations_now=st.sampled_from([None, "f", "g"]),
     now=instants(date(2025, 8, 6)),
 )
 def test_judge_says_what_the_design_says(
@@ -87,7 +87,7 @@ def test_judge_says_what_the_design_says(
     doubted: bool,
     clean_held: dict[PartitionKey, str],
     clean_doubted: PartitionSet,
-    places_now: str | None,
+    locations_now: str | None,
     now: datetime,
 ) -> None:
     tables = {
@@ -96,11 +96,11 @@ def test_judge_says_what_the_design_says(
             2, {key: PartitionRecord(1, text, {}, "", "") for key, text in clean_held.items()}, clean_doubted
         ),
     }
-    if places_now is not None:
-        tables[PLACES] = TableState(3, {NULL_KEY: PartitionRecord(1, places_now, {}, "", "")})
+    if locations_now is not None:
+        tables[LOCATIONS] = TableState(3, {NULL_KEY: PartitionRecord(1, locations_now, {}, "", "")})
     current = replace(CURRENT, now=now)
     found = judge(hours, DAY, tables, current)
-    assert found.state is naive(own, doubted, {key: tables[key] for key in (CLEAN, PLACES) if key in tables}, now)
+    assert found.state is naive(own, doubted, {key: tables[key] for key in (CLEAN, LOCATIONS) if key in tables}, now)
     assert found.fresh == (found.state is State.FRESH) == (found.reason == "")
     one = PartitionSet.from_keys([DAY])
     assert not_fresh(hours, one, tables, current) == ({} if found.fresh else {found: one})

@@ -24,7 +24,7 @@ from tests.support.judged_tables import (
     clean,
     feed,
     judged,
-    places,
+    locations,
     record,
     stale,
     state,
@@ -78,5 +78,5 @@ def test_what_is_made_from_others_does_not_ask_a_source() -> None:
 
 
 def test_an_unpartitioned_asset_has_no_day_that_ends() -> None:
-    assert places.partitions is None
-    assert judged(places, record(places, key=NULL_KEY, as_of="2025-08-01T00:00:00Z"), key=NULL_KEY) == FRESH
+    assert locations.partitions is None
+    assert judged(locations, record(locations, key=NULL_KEY, as_of="2025-08-01T00:00:00Z"), key=NULL_KEY) == FRESH

@@ -23,8 +23,8 @@ from tests.support.judged_tables import (
     FRESH,
     FROM_FEED,
     HOURS,
+    LOCATIONS,
     NULL,
-    PLACES,
     clean,
     feed,
     hours,
@@ -91,12 +91,12 @@ def test_upstream_that_somebody_else_changed_is_never_what_it_was(recorded: str)
 
 
 def test_an_unpartitioned_upstream_asset() -> None:
-    own = record(hours, {CLEAN: {str(DAY): "f"}, PLACES: {"null": "f"}})
-    changed = {CLEAN: state(DAY), PLACES: TableState(4, {NULL_KEY: PartitionRecord(3, "g", {}, "", "")})}
-    assert judged(hours, own, changed) == stale(f"upstream {PLACES} changed", f"{PLACES} changed")
-    doubted = {CLEAN: state(DAY), PLACES: state(NULL_KEY, doubted=NULL)}
+    own = record(hours, {CLEAN: {str(DAY): "f"}, LOCATIONS: {"null": "f"}})
+    changed = {CLEAN: state(DAY), LOCATIONS: TableState(4, {NULL_KEY: PartitionRecord(3, "g", {}, "", "")})}
+    assert judged(hours, own, changed) == stale(f"upstream {LOCATIONS} changed", f"{LOCATIONS} changed")
+    doubted = {CLEAN: state(DAY), LOCATIONS: state(NULL_KEY, doubted=NULL)}
     assert judged(hours, own, doubted) == stale(
-        f"upstream {PLACES} was changed by somebody else", f"{PLACES} was changed by somebody else"
+        f"upstream {LOCATIONS} was changed by somebody else", f"{LOCATIONS} was changed by somebody else"
     )
 
 
@@ -117,8 +117,8 @@ def test_every_partition_that_was_consulted_counts_and_no_other() -> None:
 
 def test_an_upstream_asset_that_the_record_does_not_know() -> None:
     own = record(hours, {CLEAN: {str(DAY): "f"}})
-    found = judged(hours, own, {CLEAN: state(DAY), PLACES: state(NULL_KEY)})
-    assert found == stale(f"{PLACES} was not among its upstream assets")
+    found = judged(hours, own, {CLEAN: state(DAY), LOCATIONS: state(NULL_KEY)})
+    assert found == stale(f"{LOCATIONS} was not among its upstream assets")
 
 
 def test_what_the_record_holds_of_others_than_upstream_assets_plays_no_part() -> None:

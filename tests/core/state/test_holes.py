@@ -18,7 +18,7 @@ from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from tests.support.schemes import LocalDays, Weeks
 
-FEED, CLEAN, PLACES = "bronze.feed", "silver.clean", "gold.places"
+FEED, CLEAN, LOCATIONS = "bronze.feed", "silver.clean", "gold.locations"
 NOW = datetime(2025, 8, 20, 10, 30, tzinfo=UTC)
 TODAY = NOW.date()
 DAILY = DailyByLocation()
@@ -29,7 +29,11 @@ def asset(key: str, *upstream: PartitionMapping, source: str = "", scheme: Parti
     return Asset(key, "Text.", lambda: None, upstream, source or None, scheme, "C", (), frozenset(), ())
 
 
-LAKE = [asset(PLACES, scheme=None), asset(FEED, source="api"), asset(CLEAN, Identity(FEED), AllPartitions(PLACES))]
+LAKE = [
+    asset(LOCATIONS, scheme=None),
+    asset(FEED, source="api"),
+    asset(CLEAN, Identity(FEED), AllPartitions(LOCATIONS)),
+]
 
 
 def at(location: str, *days: date) -> list[PartitionKey]:
@@ -69,7 +73,7 @@ def test_without_a_declaration_only_what_lies_between() -> None:
     assert of[FEED].gaps == keys(*at("hue", *august(3, 4, 6, 7)))
     assert of[CLEAN].gaps == keys(*at("hue", *august(3, 4, 6, 7)))
     assert not of[FEED].missing and not of[FEED].wanted
-    assert PLACES not in of, "an unpartitioned table has no days"
+    assert LOCATIONS not in of, "an unpartitioned table has no days"
 
 
 def test_what_is_declared_is_missing_up_to_yesterday() -> None:

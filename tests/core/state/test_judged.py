@@ -21,7 +21,7 @@ from orchestration.core.state.judged import judged, not_fresh
 from orchestration.core.state.partition_record import ABSENT, UNRECORDED, Answer, PartitionRecord, TurnedAway
 from orchestration.core.state.table_state import TableState
 from tests.support.hourly_feed import HOURLY
-from tests.support.judged_tables import CURRENT, PLACES, asset, clean, hours, places, runs
+from tests.support.judged_tables import CURRENT, LOCATIONS, asset, clean, hours, locations, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Uneven(DailyByLocation):
 FIRST = date(2025, 8, 1)
 NAMES = ("hanoi", "hue", "vinh")
 FEED_BY_UNEVEN_DAYS = replace(HOURLY, partitions=Uneven())
-LABELS = asset("gold.labels", Identity(PLACES), dated=False)
-ASSETS = (*[HOURLY] * 6, *[clean, hours, runs] * 2, places, LABELS, FEED_BY_UNEVEN_DAYS)
+LABELS = asset("gold.labels", Identity(LOCATIONS), dated=False)
+ASSETS = (*[HOURLY] * 6, *[clean, hours, runs] * 2, locations, LABELS, FEED_BY_UNEVEN_DAYS)
 KEYS = [PartitionKey(FIRST + timedelta(number), at) for at in NAMES for number in range(9)]
 
 
@@ -100,7 +100,7 @@ def records(draw: st.DrawFn, of: Asset) -> PartitionRecord:
     beside = own if of.partitions is None else str(replace(KEYS[0], day=FIRST + timedelta(draw(mostly(-1, 1, 2)))))
     inputs: dict[str, dict[str, str]] = {}
     for upstream in of.upstream_keys if draw(mostly(True, False)) else of.upstream_keys[:-1]:
-        texts = ["null"] if upstream == PLACES else sorted(draw(mostly([own], [], [own, beside], [beside])))
+        texts = ["null"] if upstream == LOCATIONS else sorted(draw(mostly([own], [], [own, beside], [beside])))
         texts = ["2025-08-03/hue"] if draw(mostly(*[False] * 5, True)) else texts
         inputs[upstream] = {text: draw(consulted) for text in texts}
     more: dict[str, Any] = {}
@@ -161,7 +161,7 @@ def states(draw: st.DrawFn, of: Asset) -> TableState:
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Asset, dict[str, TableState], Current]:
     of = draw(st.sampled_from(ASSETS))
-    lake = {one.key: one for one in (HOURLY, clean, hours, runs, places)} | {of.key: of}
+    lake = {one.key: one for one in (HOURLY, clean, hours, runs, locations)} | {of.key: of}
     tables = {
         key: draw(states(lake[key]))
         for key in (of.key, *of.upstream_keys)

@@ -170,13 +170,13 @@ def test_what_a_file_can_hold(file: FileSpan, inside: list[PartitionKey], outsid
 
 
 def test_the_partitions_of_a_file() -> None:
-    """Places that are only known from the file's ends count too; places between them only where known."""
+    """Locations that are only known from the file's ends count too; locations between them only where known."""
     august_3_to_5 = Days.of(date(2025, 8, 3), date(2025, 8, 5))
     file = span(3, 5, "hanoi", "hue")
     assert file.spanned(["hcmc", "zz"]) == PartitionSet.of(august_3_to_5, ["hanoi", "hcmc", "hue"])
     assert file.spanned([]) == PartitionSet.of(august_3_to_5, ["hanoi", "hue"])
-    no_places = replace(file, first_location=None, last_location=None)
-    assert no_places.spanned(["hcmc"]) == PartitionSet.of(august_3_to_5, ["hcmc"])
+    no_locations = replace(file, first_location=None, last_location=None)
+    assert no_locations.spanned(["hcmc"]) == PartitionSet.of(august_3_to_5, ["hcmc"])
     for half in (FileSpan(), replace(file, first_day=None), replace(file, last_day=None)):
         assert half.spanned(["hcmc"]) == PartitionSet.empty()
     cut_off = replace(file, first_location="a" * 32, last_location="v" * 32 + "\ufffd")

@@ -134,47 +134,50 @@ def hexed(length: int, *parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:length]
 
 
-def bronze(places: int, days: int) -> Provenance:
+def bronze(locations: int, days: int) -> Provenance:
     """A commit of a fetched asset: one answer a location, 17 variables, now and then an hour without a value."""
     variables = [f"variable_{number}" for number in range(17)]
-    questions = {place: Question("open_meteo", "cams", tuple(variables), place / 7, 105.25) for place in range(places)}
+    questions = {
+        location: Question("open_meteo", "cams", tuple(variables), location / 7, 105.25)
+        for location in range(locations)
+    }
     told = {}
-    for place in range(places):
+    for location in range(locations):
         for day in range(days):
-            at, digest = key(day, f"location-{place}"), hexed(32, "digest", place, day)
+            at, digest = key(day, f"location-{location}"), hexed(32, "digest", location, day)
             told[at] = record(
-                hexed(20, place, day),
+                hexed(20, location, day),
                 inputs={"open_meteo": {str(at): digest}},
-                code=f"2:{hexed(16, 'code')}:{hexed(16, place)}",
-                answers=(Answer(f"2025-08-20T06:00:{place % 60:02d}Z", digest),),
-                question=questions[place].id,
-                values={name: 23 if crc32(f"{name} {place} {day}".encode()) % 33 == 0 else 24 for name in variables},
+                code=f"2:{hexed(16, 'code')}:{hexed(16, location)}",
+                answers=(Answer(f"2025-08-20T06:00:{location % 60:02d}Z", digest),),
+                question=questions[location].id,
+                values={name: 23 if crc32(f"{name} {location} {day}".encode()) % 33 == 0 else 24 for name in variables},
             )
     return Provenance("run-1", "bronze.hours", AT, told, questions={of.id: of for of in questions.values()}, by="0.2.0")
 
 
-def episodes(places: int, days: int) -> Provenance:
+def episodes(locations: int, days: int) -> Provenance:
     """A commit of an asset with windows of two or three days."""
     told = {}
-    for place in range(places):
+    for location in range(locations):
         for day in range(days):
-            ahead = int(hexed(4, place, day), 16) % 3 == 0
+            ahead = int(hexed(4, location, day), 16) % 3 == 0
             consulted = {
-                str(key(at, f"location-{place}")): hexed(20, place, at) for at in range(day - 1, day + 1 + ahead)
+                str(key(at, f"location-{location}")): hexed(20, location, at) for at in range(day - 1, day + 1 + ahead)
             }
-            fingerprint = hexed(20, "e", place, day) if ahead else "empty"
-            told[key(day, f"location-{place}")] = record(fingerprint, int(ahead), inputs={"gold.hours": consulted})
+            fingerprint = hexed(20, "e", location, day) if ahead else "empty"
+            told[key(day, f"location-{location}")] = record(fingerprint, int(ahead), inputs={"gold.hours": consulted})
     return Provenance("run-1", "gold.episodes", AT, told)
 
 
 @pytest.mark.parametrize(
-    ("made", "places", "days", "share"),
+    ("made", "locations", "days", "share"),
     [(bronze, 50, 365, 0.4), (episodes, 20, 365, 0.3), (bronze, 3, 3, 1.2), (episodes, 3, 3, 0.6)],
     ids=["bronze, a year of 50 locations", "episodes, a year", "bronze, an hour's run", "few episodes"],
 )
-def test_it_is_small(made: Callable[[int, int], Provenance], places: int, days: int, share: float) -> None:
+def test_it_is_small(made: Callable[[int, int], Provenance], locations: int, days: int, share: float) -> None:
     """What is promised is format 1's size plus a fifth, with all that format 1 did not have. It is far less."""
-    provenance = made(places, days)
+    provenance = made(locations, days)
     sizes = [len(dumps(data).encode()) for data in (provenance.to_json(), format_1(provenance))]
     assert sizes[0] <= share * sizes[1], sizes
     assert share <= 1.2

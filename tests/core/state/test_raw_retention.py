@@ -189,7 +189,7 @@ def test_a_location_was_renamed_and_nobody_knows() -> None:
     records = {key(1, "hue-2"): record(400)}
     found = judged([one, other, another_day], records)
     assert found.remove == (other, another_day)
-    assert found.missing == keys(1, place="hue-2")
+    assert found.missing == keys(1, location="hue-2")
 
 
 # --- by size --------------------------------------------------------------------------------------

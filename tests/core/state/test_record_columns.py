@@ -306,11 +306,11 @@ def test_all_that_lack_values(told: Told) -> None:
 
 
 days = st.none() | st.integers(1, 9).map(lambda number: date(2025, 8, number))
-places = st.none() | st.sampled_from(["hanoi", "hcmc", "hue", "h" * 32])
+locations = st.none() | st.sampled_from(["hanoi", "hcmc", "hue", "h" * 32])
 
 
 @quick
-@given(st.builds(FileSpan, days, days, places, places), some_sets)
+@given(st.builds(FileSpan, days, days, locations, locations), some_sets)
 def test_what_a_file_covers(span: FileSpan, some: PartitionSet) -> None:
     assert span.covered(some) == PartitionSet.from_keys(at for at in some if span.covers(at))
 

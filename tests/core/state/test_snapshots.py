@@ -23,8 +23,8 @@ quick = settings(max_examples=50, deadline=None)
 
 # --- as JSON --------------------------------------------------------------------------------------
 
-PLACES = ("hanoi", "hcmc", "hue")
-some_keys = st.builds(key, st.integers(1, 9), st.sampled_from(PLACES)) | st.just(NULL_KEY)
+LOCATIONS = ("hanoi", "hcmc", "hue")
+some_keys = st.builds(key, st.integers(1, 9), st.sampled_from(LOCATIONS)) | st.just(NULL_KEY)
 some_sets = st.frozensets(some_keys, max_size=6).map(PartitionSet.from_keys)
 words = st.text(alphabet="abcdef0123456789", min_size=1, max_size=4)
 records = st.builds(
@@ -45,8 +45,8 @@ records = st.builds(
     values=st.dictionaries(words, st.integers(0, 24), max_size=2),
 )
 some_days = st.none() | st.integers(1, 9).map(lambda number: date(2025, 8, number))
-some_places = st.none() | st.sampled_from((*PLACES, "Hà Nội", "v" * 33))
-spans = st.builds(FileSpan, some_days, some_days, some_places, some_places) | st.just(FileSpan(has_null=True))
+some_locations = st.none() | st.sampled_from((*LOCATIONS, "Hà Nội", "v" * 33))
+spans = st.builds(FileSpan, some_days, some_days, some_locations, some_locations) | st.just(FileSpan(has_null=True))
 states = st.builds(
     TableState,
     version=st.integers(9, 99),

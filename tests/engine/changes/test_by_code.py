@@ -20,7 +20,7 @@ from orchestration.core.state.record_columns import Records
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import acceptance
 from orchestration.engine.changes.by_code import by_code
-from tests.support.judged_tables import CURRENT, FEED, PLACES, asset, clean, code, state
+from tests.support.judged_tables import CURRENT, FEED, LOCATIONS, asset, clean, code, state
 from tests.support.provenances import records, some_keys
 
 quick = settings(max_examples=60, deadline=None)
@@ -59,7 +59,7 @@ class History:
 NAMES = ("hanoi", "hue", "vinh")
 KEYS = [PartitionKey(date(2025, 8, 1) + timedelta(number), at) for at in NAMES for number in range(6)]
 NOW = replace(CURRENT, history=History(), configured=frozenset(NAMES[1:]))
-ASSETS = [clean, replace(clean, parameters=("locations",)), asset(FEED, source="api"), asset(PLACES, dated=False)]
+ASSETS = [clean, replace(clean, parameters=("locations",)), asset(FEED, source="api"), asset(LOCATIONS, dated=False)]
 
 
 @st.composite

@@ -35,7 +35,7 @@ THEN = datetime(2025, 3, 5, 12, 10, tzinfo=UTC)
 DAYS = "2025-03-03..2025-03-05"
 UNSENT = ("cams_global", "cams_europe")
 """What was configured, recorded and not sent; unless it was configured the first."""
-PLACES = [{"key": "hanoi", "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Bangkok"}]
+LOCATIONS = [{"key": "hanoi", "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Bangkok"}]
 
 
 def all_fresh(lake: Lake) -> bool:
@@ -106,7 +106,7 @@ def test_whatever_rows_of_then_say(kept: Lake, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(assets.past, "NEVER_SENT", ())
     assert all_fresh(kept)
     assert not stays_as_it_is(kept, KEPT, "auto").plan.left_out
-    kept.flags = {"locations": [PLACES[0] | {"latitude": 21.0288}]}
+    kept.flags = {"locations": [LOCATIONS[0] | {"latitude": 21.0288}]}
     assert set(kept.states(BRONZE)[BRONZE]) == {"stale", "fresh"}, "coordinates that moved are another matter"
 
 
@@ -138,7 +138,7 @@ def between(tmp_path: Path, embedded: Any, request: pytest.FixtureRequest, monke
     with Provider(clock, full_rows(["hanoi"], date(2025, 3, 2), 5)) as simulator, pytest.MonkeyPatch.context() as then:
         for module in ("source", "described"):
             then.setattr(f"resources.open_meteo.{module}.domain_in_records", lambda domain: domain)
-        flags = {"open_meteo": {"model_domain": request.param}, "locations": PLACES}
+        flags = {"open_meteo": {"model_domain": request.param}, "locations": LOCATIONS}
         lake = KeepingLake(tmp_path / "warehouse", embedded, simulator.url, flags, now=THEN)
         assert lake.materialize(DAYS).ok
         assert (asked(lake), set.union(*said(lake).values())) == ({request.param}, {request.param})

@@ -19,7 +19,7 @@ from orchestration.project import load
 from tests.support.contracts import load_contracts
 
 PARAMETERS = load("local", environment={}).parameters
-BRONZE, PLACES = CATALOG["bronze.open_meteo_hourly"], CATALOG["gold.dim_location"]
+BRONZE, LOCATIONS = CATALOG["bronze.open_meteo_hourly"], CATALOG["gold.dim_location"]
 HOURLY = CATALOG["gold.fact_air_quality_hourly"]
 RULED = "silver.air_quality_hourly_clean"
 HUE = Location("hue", "Huế", 16.46, 107.59, "Asia/Ho_Chi_Minh")
@@ -29,25 +29,25 @@ def versions_of(parameters: Parameters) -> CodeVersions:
     return CodeVersions(parameters, "assets")
 
 
-def test_adding_a_place_changes_no_other_place_of_bronze() -> None:
+def test_adding_a_location_changes_no_other_location_of_bronze() -> None:
     before = versions_of(PARAMETERS)
     after = versions_of(replace(PARAMETERS, locations=(HUE, *PARAMETERS.locations)))
-    for place in PARAMETERS.locations:
-        assert after.of(BRONZE, place.key) == before.of(BRONZE, place.key)
-    versions = {after.of(BRONZE, place.key) for place in (HUE, *PARAMETERS.locations)}
+    for location in PARAMETERS.locations:
+        assert after.of(BRONZE, location.key) == before.of(BRONZE, location.key)
+    versions = {after.of(BRONZE, location.key) for location in (HUE, *PARAMETERS.locations)}
     assert len(versions) == 4
-    assert after.of(PLACES, None) != before.of(PLACES, None)
+    assert after.of(LOCATIONS, None) != before.of(LOCATIONS, None)
 
 
-def test_moving_a_place_changes_that_place_of_bronze_alone() -> None:
+def test_moving_a_location_changes_that_place_of_bronze_alone() -> None:
     hanoi, *others = PARAMETERS.locations
     before = versions_of(PARAMETERS)
     after = versions_of(replace(PARAMETERS, locations=(replace(hanoi, latitude=21.1), *others)))
-    keys = [place.key for place in PARAMETERS.locations]
+    keys = [location.key for location in PARAMETERS.locations]
     assert [key for key in keys if after.of(BRONZE, key) != before.of(BRONZE, key)] == ["hanoi"]
 
 
-def test_places_of_other_assets_share_one_version() -> None:
+def test_locations_of_other_assets_share_one_version() -> None:
     """But for the hourly fact, whose local time hangs on the zone of a location."""
     versions = versions_of(PARAMETERS)
     for at in CATALOG:
@@ -75,19 +75,19 @@ def test_each_real_asset_has_a_version_of_its_own() -> None:
     assert len({versions.of(at, None) for at in CATALOG}) == len(CATALOG)
 
 
-def test_bronze_reads_key_latitude_and_longitude_of_a_place() -> None:
+def test_bronze_reads_key_latitude_and_longitude_of_a_location() -> None:
     """Another name or time zone changes no version of it; ``gold.dim_location`` shows them."""
     hanoi, *others = PARAMETERS.locations
     before = versions_of(PARAMETERS)
     after = before.with_locations((replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
     assert before.used(BRONZE)["locations"] == {"key", "latitude", "longitude"}
     assert after.of(BRONZE, "hanoi") == before.of(BRONZE, "hanoi")
-    assert after.of(PLACES, None) != before.of(PLACES, None)
-    assert after.code_part(PLACES) == before.code_part(PLACES)
+    assert after.of(LOCATIONS, None) != before.of(LOCATIONS, None)
+    assert after.code_part(LOCATIONS) == before.code_part(LOCATIONS)
     alone = versions_of(
         replace(PARAMETERS, locations=(replace(hanoi, name="Hà Nội (centre)", timezone="UTC"), *others))
     )
-    assert after.of(PLACES, None) == alone.of(PLACES, None)
+    assert after.of(LOCATIONS, None) == alone.of(LOCATIONS, None)
 
 
 def test_the_hourly_fact_reads_key_and_time_zone_of_a_location() -> None:

@@ -85,7 +85,7 @@ def test_as_of_is_before_the_request_was_sent(clock: MovingClock) -> None:
     assert as_ofs(asked)["2025-08-09"] == {"2025-08-09T10:30:00Z"}
 
 
-def test_places_of_one_request_have_one_as_of_and_requests_each_their_own(clock: MovingClock) -> None:
+def test_locations_of_one_request_have_one_as_of_and_requests_each_their_own(clock: MovingClock) -> None:
     """The clock moves by half an hour with every task; a request for each day, sent when its first task begins."""
     with Simulator(now=lambda: NOW + timedelta(days=3), injected=False) as server:
         days = PartitionSet.of(Days.of(UNFINISHED, date(2025, 8, 10)), KEYS)

@@ -15,11 +15,11 @@ STEP = "step"
 
 
 def fetching(number: int) -> Fetching:
-    places = tuple(Location(f"l{one:03d}", f"L {one}", 10.0, 20.0 + one / 10, "UTC") for one in range(number))
+    locations = tuple(Location(f"l{one:03d}", f"L {one}", 10.0, 20.0 + one / 10, "UTC") for one in range(number))
     days = Days.of(date(2025, 8, 1), date(2025, 8, 14))
-    wanted = {STEP: Wanted("open_meteo", PartitionSet.of(days, [place.key for place in places]))}
+    wanted = {STEP: Wanted("open_meteo", PartitionSet.of(days, [location.key for location in locations]))}
     source = OpenMeteo(load(environment={}).open_meteo, VARIABLES)
-    return Fetching({"open_meteo": source}, wanted, places, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    return Fetching({"open_meteo": source}, wanted, locations, lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_few_are_shown_one_by_one() -> None:

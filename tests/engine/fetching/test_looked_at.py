@@ -121,7 +121,7 @@ def test_an_interrupted_look_ends_at_once() -> None:
             silent.accept()
 
 
-def test_a_place_that_does_not_answer_is_told_and_not_asked_again() -> None:
+def test_a_location_that_does_not_answer_is_told_and_not_asked_again() -> None:
     with simulator() as api:
         url = api.url
     before = source(url)  # nobody is there any more

@@ -39,7 +39,7 @@ from tests.support.scripted_api import ScriptedApi
 # --- what is asked for ----------------------------------------------------------------------------
 
 
-def test_a_task_is_one_place_of_one_request() -> None:
+def test_a_task_is_one_location_of_one_request() -> None:
     asked = source("http://127.0.0.1:9", TWO_DAYS - PartitionSet.of(Days.of(ENDED), ["danang"]), max_days=1)
     assert [(task.request, str(task)) for task in asked.tasks] == [
         (0, "hanoi 2025-08-08"),
@@ -53,7 +53,7 @@ def test_a_task_is_one_place_of_one_request() -> None:
     assert {task.step for task in asked.tasks} == {STEP}
 
 
-def test_one_request_brings_every_place() -> None:
+def test_one_request_brings_every_location() -> None:
     with simulator() as server:
         asked = source(server.url)
         assert outcomes(asked) == {"hanoi": 35, "hcmc": 35, "danang": 35}  # 24 hours, then 0:00 to 10:00
@@ -63,7 +63,7 @@ def test_one_request_brings_every_place() -> None:
 
 
 def test_a_request_is_sent_once_though_many_threads_ask() -> None:
-    """Eight threads ask for every place at once, and again; the server is slow to answer."""
+    """Eight threads ask for every location at once, and again; the server is slow to answer."""
     start, pause = threading.Barrier(8), threading.Event()
 
     def slowly(latitude: float, longitude: float, values: HourValues) -> HourValues:
@@ -84,7 +84,7 @@ def test_a_request_is_sent_once_though_many_threads_ask() -> None:
     assert set(sums) == {35 * 4, 35 * 5, 35 * 6}
 
 
-def test_a_failed_request_is_not_sent_again_for_its_other_places() -> None:
+def test_a_failed_request_is_not_sent_again_for_its_other_locations() -> None:
     with simulator(faults=[Fault("limit")]) as server:
         asked = source(server.url, attempts=1)
         assert {type(error) for error in outcomes(asked).values()} == {SourceLimited}
@@ -95,7 +95,7 @@ def test_a_failed_request_is_not_sent_again_for_its_other_places() -> None:
 # --- one bad location fails alone -----------------------------------------------------------------
 
 
-def test_a_refused_place_fails_alone_with_its_reason() -> None:
+def test_a_refused_location_fails_alone_with_its_reason() -> None:
     with simulator(refuse_locations={HCMC}) as server:
         asked = source(server.url)
         found = outcomes(asked)
@@ -126,7 +126,7 @@ def test_a_refused_place_fails_alone_with_its_reason() -> None:
         ((404, b""), SourceNonsense, "answered HTTP 404 to hcmc on 2025-08-08..2025-08-09"),
     ],
 )
-def test_a_place_that_upsets_the_server_fails_alone(
+def test_a_location_that_upsets_the_server_fails_alone(
     bad: tuple[int, bytes], kind: type[SourceError], message: str
 ) -> None:
     def answer(latitudes: list[str], number: int) -> tuple[int, bytes]:
@@ -162,7 +162,7 @@ def test_a_bad_request_leaves_the_other_requests_alone() -> None:
 # --- what is no location's fault ------------------------------------------------------------------
 
 
-def test_an_unreachable_server_is_not_asked_place_by_place() -> None:
+def test_an_unreachable_server_is_not_asked_location_by_location() -> None:
     with simulator() as server:
         url = server.url
     asked = source(url)
@@ -179,7 +179,7 @@ def test_an_unreachable_server_is_not_asked_place_by_place() -> None:
     ("fault", "kind"),
     [("drop", SourceUnreachable), ("truncate", SourceUnreachable), ("limit", SourceLimited)],
 )
-def test_what_every_place_would_meet_is_not_asked_place_by_place(fault: str, kind: type[SourceError]) -> None:
+def test_what_every_location_would_meet_is_not_asked_location_by_location(fault: str, kind: type[SourceError]) -> None:
     with simulator(faults=[Fault(fault)]) as server:
         found = outcomes(source(server.url, attempts=1))
         assert server.requests_served == {fault: 1}
@@ -193,7 +193,7 @@ def test_a_cancelled_fetch_asks_for_nothing_more() -> None:
     assert {type(error) for error in found.values()} == {FetchCancelled}
 
 
-def test_places_left_are_not_asked_where_a_limit_is_met_on_the_way() -> None:
+def test_locations_left_are_not_asked_where_a_limit_is_met_on_the_way() -> None:
     """All together is refused, Hà Nội comes, then the hour's limit is used up: Đà Nẵng is not tried."""
 
     def answer(latitudes: list[str], number: int) -> tuple[int, bytes]:

@@ -48,7 +48,7 @@ CASES: Mapping[str, Case] = {
         lambda a, b: a.select((a.k + a["v"] * 2).alias("x"), F.col("v").cast("int"), F.upper("t").alias("u")),
         {"x": "a.k ~, a.v ~", "v": "a.v ~", "u": "a.t ~"},
     ),
-    "a column in its own place": Case(
+    "a column in its own location": Case(
         lambda a, b: a.select("k", "v").withColumns({"v": F.abs("v"), "K": F.col("k"), "z": F.col("v")}),
         {"K": "a.k =", "v": "a.v ~", "z": "a.v ="},
     ),

@@ -208,9 +208,9 @@ def test_other_code_of_its_own_package_makes_stale(lake: RiverLake, monkeypatch:
 
 
 def test_a_gauge_that_was_moved_lies_behind_its_question(lake: RiverLake) -> None:
-    places = [dict(place.model_dump()) for place in lake.workspace.settings.locations]
-    places[0]["latitude"] += 0.5
-    lake.flags = {"locations": places}
+    locations = [dict(location.model_dump()) for location in lake.workspace.settings.locations]
+    locations[0]["latitude"] += 0.5
+    lake.flags = {"locations": locations}
     states = lake.states(days=RANGE)
     assert set(states[READINGS]["stale"]) == {f"{day}/alder" for day in ENDED}
     assert set(states[RAINFALL]) == {"fresh"}, "files go by the gauge's key"
@@ -220,20 +220,22 @@ def test_a_gauge_that_was_moved_lies_behind_its_question(lake: RiverLake) -> Non
 
 
 def test_a_gauge_that_is_gone_is_kept_and_said(lake: RiverLake) -> None:
-    places = [dict(place.model_dump()) for place in lake.workspace.settings.locations][:2]
-    lake.flags = {"locations": places}
+    locations = [dict(location.model_dump()) for location in lake.workspace.settings.locations][:2]
+    lake.flags = {"locations": locations}
     assert lake.materialize(RANGE).ok
     marks = {
-        record.key for record in lake.workspace.history.past_places if record not in lake.workspace.settings.places
+        record.key
+        for record in lake.workspace.history.past_locations
+        if record not in lake.workspace.settings.configured_locations
     }
     assert marks == {"willow"}, "its row is no more, and what it was is kept"
 
 
 def test_a_gauge_gets_another_key_without_a_fetch(lake: RiverLake, rivers: Rivers) -> None:
     """In columns that have other names in every table."""
-    places = [dict(place.model_dump()) for place in lake.workspace.settings.locations]
-    places[0]["key"] = "elder"
-    lake.flags = {"locations": places}
+    locations = [dict(location.model_dump()) for location in lake.workspace.settings.locations]
+    locations[0]["key"] = "elder"
+    lake.flags = {"locations": locations}
     run_rename(lake.workspace, "alder", "elder", Quiet(Console(stderr=True)), lake.shared.make)
     levels, rain = rivers.service.levels, rivers.rain
     rivers.service.levels = {("elder" if of == "alder" else of, hour): value for (of, hour), value in levels.items()}

@@ -47,8 +47,8 @@ def test_states_and_why_the_most_urgent_first(workspace: Workspace) -> None:
 
 def test_the_lag_where_it_is_largest(workspace: Workspace) -> None:
     lag = facts(workspace, EPISODE)["lag"]
-    assert (lag["target"], lag["missed"], lag["places"]) == (3, 2, 2)
-    hours = [place[1] for place in lag["worst"]]
+    assert (lag["target"], lag["missed"], lag["locations"]) == (3, 2, 2)
+    hours = [location[1] for location in lag["worst"]]
     assert hours == sorted(hours, reverse=True)
     assert facts(workspace, "gold.dim_date")["lag"] is None
 

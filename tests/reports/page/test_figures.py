@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from orchestration.core.declarations.figures import Category, Daily, Spells
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.reports.page import figures as module
-from orchestration.reports.page.figures import NO_ROW, NO_VALUE, Places, daily_facts, locations_in, spell_facts
+from orchestration.reports.page.figures import NO_ROW, NO_VALUE, Locations, daily_facts, locations_in, spell_facts
 from tests.support.days_and_keys import quick
 
-AT = PartitionColumns("day", "place")
+AT = PartitionColumns("day", "location")
 CATEGORIES = tuple(Category(name, name[0], low, "#000", name) for name, low in (("calm", 0), ("high", 100)))
 DAILY = Daily("gold.daily", "value", "a figure", ("because", "why"), CATEGORIES)
 SPELLS = Spells("gold.spells", "start", "hours", "peak", "because", ("spell", "spells"))
 FIRST = date(2024, 12, 30)
-PLACES = ("north", "south", "west")
+LOCATIONS = ("north", "south", "west")
 
-keys = st.tuples(st.sampled_from(PLACES), st.integers(0, 70))
+keys = st.tuples(st.sampled_from(LOCATIONS), st.integers(0, 70))
 days = st.dictionaries(
     keys,
     st.fixed_dictionaries(
@@ -45,7 +45,7 @@ def table(rows: list[dict[str, Any]], text: pa.DataType | None = None) -> pa.Tab
     words = text or pa.string()
     schema = pa.schema(
         {
-            "place": words,
+            "location": words,
             "day": pa.date32(),
             "value": pa.int32(),
             "because": words,
@@ -57,7 +57,7 @@ def table(rows: list[dict[str, Any]], text: pa.DataType | None = None) -> pa.Tab
 
 
 def rows_of(drawn: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"place": place, "day": FIRST + timedelta(days=day), **of} for (place, day), of in drawn.items()]
+    return [{"location": location, "day": FIRST + timedelta(days=day), **of} for (location, day), of in drawn.items()]
 
 
 def numbers(text: str, kind: str, *shape: int) -> Any:
@@ -71,21 +71,21 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
 ) -> None:
     rows = rows_of(drawn)
     of = table(rows, text)
-    places = Places.of({"south": "The south", "nowhere": "Nowhere"}, locations_in(of, AT))
-    there = {place for place, _ in drawn}
-    assert places.told == [["south", "The south"]] * ("south" in there) + [[k, k] for k in sorted(there - {"south"})]
-    facts = daily_facts(of, AT, DAILY, places)
+    locations = Locations.of({"south": "The south", "nowhere": "Nowhere"}, locations_in(of, AT))
+    there = {location for location, _ in drawn}
+    assert locations.told == [["south", "The south"]] * ("south" in there) + [[k, k] for k in sorted(there - {"south"})]
+    facts = daily_facts(of, AT, DAILY, locations)
     if not rows:
         assert facts["days"] == 0 and facts["base"] is None
         return
     base = date.fromisoformat(facts["base"])
-    values = numbers(facts["values"], "<u2", len(places.told), facts["days"])
-    because = numbers(facts["because"], "u1", len(places.told), facts["days"])
-    hours = numbers(facts["hours"], "<u2", len(places.told), len(facts["months"]), 3)
+    values = numbers(facts["values"], "<u2", len(locations.told), facts["days"])
+    because = numbers(facts["because"], "u1", len(locations.told), facts["days"])
+    hours = numbers(facts["hours"], "<u2", len(locations.told), len(facts["months"]), 3)
     by_month: Counter[tuple[str, int, int, int]] = Counter()
-    for at, (place, _) in enumerate(places.told):
+    for at, (location, _) in enumerate(locations.told):
         for day in range(facts["days"]):
-            row = drawn.get((place, (base - FIRST).days + day))
+            row = drawn.get((location, (base - FIRST).days + day))
             if row is None:
                 assert (values[at, day], because[at, day]) == (NO_ROW, 255)
                 continue
@@ -95,10 +95,10 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
             month = base + timedelta(days=day)
             counted = (row["calm"], row["high"], 24 - row["calm"] - row["high"])
             for category, number in enumerate(counted):
-                by_month[place, month.year, month.month, category] += number
+                by_month[location, month.year, month.month, category] += number
     found = {
-        (place, *month, category): int(hours[at, number, category])
-        for at, (place, _) in enumerate(places.told)
+        (location, *month, category): int(hours[at, number, category])
+        for at, (location, _) in enumerate(locations.told)
         for number, month in enumerate(facts["months"])
         for category in range(3)
     }
@@ -108,11 +108,11 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
 def test_the_oldest_days_are_left_out_where_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CELLS", 20)
     rows = [
-        {"place": place, "day": FIRST + timedelta(days=day), "value": day, "because": None, "calm": 1, "high": 0}
-        for place in ("north", "south")
+        {"location": location, "day": FIRST + timedelta(days=day), "value": day, "because": None, "calm": 1, "high": 0}
+        for location in ("north", "south")
         for day in range(30)
     ]
-    facts = daily_facts(table(rows), AT, DAILY, Places.of({}, ["north", "south"]))
+    facts = daily_facts(table(rows), AT, DAILY, Locations.of({}, ["north", "south"]))
     assert (facts["days"], facts["since"]) == (10, str(FIRST + timedelta(days=20)))
     assert numbers(facts["values"], "<u2").tolist() == list(range(20, 30)) * 2
     assert sum(numbers(facts["hours"], "<u2").tolist()) == 2 * 10 * 24
@@ -121,7 +121,7 @@ def test_the_oldest_days_are_left_out_where_they_are_too_many(monkeypatch: pytes
 spells = st.lists(
     st.fixed_dictionaries(
         {
-            "place": st.sampled_from(PLACES),
+            "location": st.sampled_from(LOCATIONS),
             "start": st.integers(0, 9999).map(lambda hour: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hour)),
             "hours": st.integers(4, 200),
             "peak": st.integers(151, 700),
@@ -139,21 +139,21 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
 ) -> None:
     schema = pa.schema(
         {
-            "place": pa.string(),
+            "location": pa.string(),
             "start": pa.timestamp("us", "UTC"),
             "hours": pa.int64(),
             "peak": pa.int32(),
             "because": pa.string(),
         }
     )
-    places = Places.of({}, PLACES)
+    locations = Locations.of({}, LOCATIONS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MOST_SPELLS", most)
-        facts = spell_facts(pa.Table.from_pylist(drawn, schema), AT, SPELLS, places)
-    ordered = sorted(drawn, key=lambda row: (row["start"], row["place"]))[-most:]
+        facts = spell_facts(pa.Table.from_pylist(drawn, schema), AT, SPELLS, locations)
+    ordered = sorted(drawn, key=lambda row: (row["start"], row["location"]))[-most:]
     assert (facts["count"], facts["left_out"]) == (len(ordered), len(drawn) - len(ordered))
     found = [
-        (places.told[at][0], start, hours, peak, None if word == 255 else facts["words"][word])
+        (locations.told[at][0], start, hours, peak, None if word == 255 else facts["words"][word])
         for at, start, hours, peak, word in zip(
             numbers(facts["at"], "<u2"),
             numbers(facts["start"], "<u4").tolist(),
@@ -164,7 +164,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
         )
     ]
     expected = [
-        (row["place"], int(row["start"].timestamp()) // 3600, row["hours"], row["peak"], row["because"])
+        (row["location"], int(row["start"].timestamp()) // 3600, row["hours"], row["peak"], row["because"])
         for row in ordered
     ]
     assert sorted(found, key=str) == sorted(expected, key=str)

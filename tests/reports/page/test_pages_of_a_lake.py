@@ -37,9 +37,9 @@ def test_the_calendars_say_what_status_says(lake: Workspace) -> None:
     for asset in facts["assets"]:
         if not asset["dated"]:
             told[asset["key"], "null"] = facts["kinds"][asset["counts"][0][0]]
-        for (place, _, _), row in zip(facts["locations"], asset["at"], strict=asset["dated"]):
+        for (location, _, _), row in zip(facts["locations"], asset["at"], strict=asset["dated"]):
             for day, kind in ({} if row is None else read(facts["rows"][row], base)).items():
-                told[asset["key"], f"{date.fromordinal(day)}/{place}"] = facts["kinds"][kind]
+                told[asset["key"], f"{date.fromordinal(day)}/{location}"] = facts["kinds"][kind]
     said = {(one.asset, str(one.partition)): one for one in read_status(lake, lake.catalog.keys)}
     assert told.keys() == said.keys()
     for key, (state, _, marks) in told.items():

@@ -23,7 +23,7 @@ from tests.support.river.tables import CATALOG
 TODAY = date(2025, 3, 1)
 FIRST = date(2025, 1, 30)
 DAILY, FLOODS, ALARMS = (CATALOG[key] for key in ("gold.daily_levels", "gold.floods", "gold.dim_alarm"))
-PLACES = [Location(key, f"The {key}", 0.0, 0.0, "UTC") for key in ("upper", "lower")]
+LOCATIONS = [Location(key, f"The {key}", 0.0, 0.0, "UTC") for key in ("upper", "lower")]
 
 kinds = st.tuples(
     st.sampled_from(State),
@@ -64,7 +64,7 @@ def kinds_of(facts: dict[str, Any], number: int) -> dict[tuple[str, date], tuple
 def test_the_page_says_of_each_partition_what_its_group_says(
     daily: dict[PartitionKey, Any], floods: dict[PartitionKey, Any]
 ) -> None:
-    facts = partition_facts([DAILY, FLOODS], groups(DAILY.key, daily) + groups(FLOODS.key, floods), PLACES, TODAY)
+    facts = partition_facts([DAILY, FLOODS], groups(DAILY.key, daily) + groups(FLOODS.key, floods), LOCATIONS, TODAY)
     for number, of in enumerate((daily, floods)):
         told = kinds_of(facts, number)
         assert told == {(key.location, key.day): (str(s), why, marks) for key, (s, why, marks) in of.items()}
@@ -79,14 +79,14 @@ def test_the_page_says_of_each_partition_what_its_group_says(
 
 def test_locations_that_are_no_longer_configured_come_last() -> None:
     there = PartitionSet.of(Days.of(FIRST), ["gone", "lower"])
-    facts = partition_facts([DAILY], [StatusGroup(DAILY.key, State.FRESH, "", (), there)], PLACES, TODAY)
+    facts = partition_facts([DAILY], [StatusGroup(DAILY.key, State.FRESH, "", (), there)], LOCATIONS, TODAY)
     assert facts["locations"] == [["upper", "The upper", True], ["lower", "The lower", True], ["gone", "gone", False]]
     assert facts["assets"][0]["at"] == [None, 0, 0]
 
 
 def test_an_asset_without_days_has_one_partition() -> None:
     one = PartitionSet.one(NULL_KEY)
-    facts = partition_facts([ALARMS], [StatusGroup(ALARMS.key, State.MISSING, "never made", (), one)], PLACES, TODAY)
+    facts = partition_facts([ALARMS], [StatusGroup(ALARMS.key, State.MISSING, "never made", (), one)], LOCATIONS, TODAY)
     assert facts["assets"] == [{"key": ALARMS.key, "dated": False, "whole": False, "at": [], "counts": [[0, 1, None]]}]
     assert facts["told"] == [[0, 0, 1, None, None, None, 0]]
 
@@ -103,7 +103,7 @@ def test_what_is_too_much_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) 
             StatusGroup(DAILY.key, State.STALE, "changed", (), every_other),
             StatusGroup(DAILY.key, State.FAILED, "x" * 900, ("m" * 900,), gaps),
         ],
-        PLACES,
+        LOCATIONS,
         TODAY,
     )
     assert facts["since"] == str(FIRST + timedelta(days=8))

@@ -159,7 +159,7 @@ def test_the_schema(table: Table) -> None:
     [
         (AUGUST_2_TO_3, keys(2, 3)),
         (stats("2025-08-04", "2025-08-04"), keys(4)),  # a partition that nobody had recorded
-        (stats("2025-08-02", "2025-08-02", "hanoi", "hcmc"), keys(2, place="hanoi") | keys(2, place="hcmc")),
+        (stats("2025-08-02", "2025-08-02", "hanoi", "hcmc"), keys(2, location="hanoi") | keys(2, location="hcmc")),
         (stats("2025-08-02T00:00:00.000Z", "2025-08-02T23:00:00.000Z"), keys(2)),
         (stats("2025-08-02", "2025-08-02", "hue", "v" * 32), keys(2)),  # cut off: the name of no place
         (None, keys(1, 2, 3)),  # no statistics: any partition
@@ -194,12 +194,12 @@ def test_a_foreign_remove_of_a_file_that_a_foreign_commit_added_in_place_of_anot
     assert table.log.state().unrecorded == keys(3)
 
 
-def test_a_foreign_file_with_places_that_have_no_records_yet(table: Table) -> None:
-    """Statistics name the first and the last; those between are found among the places that there can be."""
+def test_a_foreign_file_with_locations_that_have_no_records_yet(table: Table) -> None:
+    """Statistics name the first and the last; those between are found among the locations that there can be."""
     table.log = DeltaLog(str(table.folder), COLUMNS, ["hcmc", "hue", "sapa"])
     table.commit(0, info(), *CREATED)
     table.commit(1, info(), add("x.parquet", stats("2025-08-02", "2025-08-02", "hanoi", "hue")))
-    assert table.log.state().present == keys(2) | keys(2, place="hanoi") | keys(2, place="hcmc")
+    assert table.log.state().present == keys(2) | keys(2, location="hanoi") | keys(2, location="hcmc")
 
 
 def test_a_foreign_remove_of_a_file_that_was_there_before_the_start(table: Table) -> None:
@@ -244,9 +244,9 @@ def test_what_our_own_commits_touch_is_never_unrecorded(table: Table) -> None:
 
 
 def test_an_unpartitioned_table(tmp_path: Path) -> None:
-    table = Table(tmp_path / "places")
+    table = Table(tmp_path / "locations")
     table.log = DeltaLog(str(table.folder))
-    text = dumps(Provenance("run-1", "gold.places", AT, {NULL_KEY: RECORD}).to_json())
+    text = dumps(Provenance("run-1", "gold.locations", AT, {NULL_KEY: RECORD}).to_json())
     table.commit(0, info(text), add("a.parquet", AUGUST_2_TO_3))
     assert table.log.state().present == PartitionSet.null()
     table.commit(1, info(), remove("a.parquet"), add("b.parquet", AUGUST_2_TO_3))
@@ -254,7 +254,7 @@ def test_an_unpartitioned_table(tmp_path: Path) -> None:
 
 
 def test_an_unpartitioned_table_that_only_others_wrote(tmp_path: Path) -> None:
-    table = Table(tmp_path / "places")
+    table = Table(tmp_path / "locations")
     table.log = DeltaLog(str(table.folder))
     table.commit(0, info(), *CREATED)
     assert table.log.state().present == PartitionSet.empty()

@@ -41,7 +41,7 @@ def write(folder: Path, partitions: PartitionSet) -> None:
     said = Provenance("run", "t", AT, dict.fromkeys(partitions, FACTS))
     rows = pa.table(
         {
-            "place": pa.array([at.location for at in partitions], pa.string()),
+            "location": pa.array([at.location for at in partitions], pa.string()),
             "day": pa.array([at.day for at in partitions], pa.date32()),
         }
     )
@@ -52,7 +52,7 @@ def write(folder: Path, partitions: PartitionSet) -> None:
 
 
 def log(folder: Path) -> DeltaLog:
-    return DeltaLog(str(folder), PartitionColumns("day", "place"))
+    return DeltaLog(str(folder), PartitionColumns("day", "location"))
 
 
 def found(folder: Path, *, spark: bool = False) -> Any:
@@ -216,7 +216,7 @@ def test_what_refuses_a_write_is_told_before_one(
 
 # --- a second look --------------------------------------------------------------------------------
 
-TABLE = Asset("gold.t", "Text.", lambda: None, (), None, DailyByLocation("day", "place"), "C", (), frozenset(), ())
+TABLE = Asset("gold.t", "Text.", lambda: None, (), None, DailyByLocation("day", "location"), "C", (), frozenset(), ())
 
 
 def looked_at(tmp_path: Path) -> tuple[Warehouse, Path]:

@@ -17,16 +17,16 @@ from resources.delta.log import DeltaLog
 from tests.support.delta_files import Table, after_listing
 from tests.support.records import AT, file_of, key, keys
 
-PLACES = ("hanoi", "hcmc", "hue")
+LOCATIONS = ("hanoi", "hcmc", "hue")
 FACTS = PartitionRecord(1, "f", {}, "c", "k")
 
 
 class RealTable:
     """A table whose data files are there too, written by deltalake: a row per partition."""
 
-    def __init__(self, folder: Path, dated: bool = True, places: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, dated: bool = True, locations: tuple[str, ...] = ()) -> None:
         self.uri = str(folder)
-        self.log = DeltaLog(self.uri, PartitionColumns("day", "place"), places) if dated else DeltaLog(self.uri)
+        self.log = DeltaLog(self.uri, PartitionColumns("day", "location"), locations) if dated else DeltaLog(self.uri)
 
     def write(self, partitions: PartitionSet, by_us: bool, wiped: PartitionSet | None = None) -> None:
         """Append a row for each partition; by_us: with a record of each."""
@@ -36,7 +36,7 @@ class RealTable:
         said = Provenance("run", "t", AT, dict.fromkeys(partitions, FACTS), wiped or PartitionSet.empty())
         rows = pa.table(
             {
-                "place": pa.array([at.location for at in partitions], pa.string()),
+                "location": pa.array([at.location for at in partitions], pa.string()),
                 "day": pa.array([at.day for at in partitions], pa.date32()),
             }
         )
@@ -48,7 +48,7 @@ class RealTable:
         from deltalake import CommitProperties, DeltaTable
 
         said = Provenance("run", "t", AT, {}, partitions)
-        condition = " OR ".join(f"(day = '{at.day}' AND place = '{at.location}')" for at in partitions)
+        condition = " OR ".join(f"(day = '{at.day}' AND location = '{at.location}')" for at in partitions)
         metadata = {"userMetadata": dumps(said.to_json())} if by_us else {}
         DeltaTable(self.uri).delete(condition, commit_properties=CommitProperties(custom_metadata=metadata))
 
@@ -56,7 +56,7 @@ class RealTable:
         from deltalake import DeltaTable
 
         rows = DeltaTable(self.uri).to_pyarrow_table().to_pylist()
-        return PartitionSet.from_keys(PartitionKey(row["day"], row["place"]) for row in rows)
+        return PartitionSet.from_keys(PartitionKey(row["day"], row["location"]) for row in rows)
 
     def checkpoint(self) -> None:
         from deltalake import DeltaTable
@@ -69,9 +69,9 @@ class RealTable:
 
 
 def test_commits_are_missing_and_there_was_no_snapshot(tmp_path: Path) -> None:
-    """Every partition that has rows is there, also at a place between the ends of a file; none is trusted."""
+    """Every partition that has rows is there, also at a location between the ends of a file; none is trusted."""
     table = RealTable(tmp_path)
-    table.write(keys(1, 5, place="danang") | keys(2, place="hanoi") | keys(3, place="hue"), by_us=True)
+    table.write(keys(1, 5, location="danang") | keys(2, location="hanoi") | keys(3, location="hue"), by_us=True)
     table.write(keys(7), by_us=False)
     table.checkpoint()
     table.write(keys(3, 9), by_us=True)
@@ -79,7 +79,7 @@ def test_commits_are_missing_and_there_was_no_snapshot(tmp_path: Path) -> None:
     state = table.log.state()
     assert state.version == 2
     assert {str(at): of.version for at, of in state.records.items()} == {"2025-08-03/hue": 2, "2025-08-09/hue": 2}
-    assert state.unrecorded == keys(1, 5, place="danang") | keys(2, place="hanoi") | keys(7)
+    assert state.unrecorded == keys(1, 5, location="danang") | keys(2, location="hanoi") | keys(7)
     assert state.present == table.with_rows()
 
 
@@ -111,7 +111,7 @@ def test_rows_of_no_partition_are_no_partition(tmp_path: Path) -> None:
     from deltalake import write_deltalake
 
     table = RealTable(tmp_path)
-    rows = {"place": pa.array(["hue", None, "hue"]), "day": pa.array([key(1).day, key(2).day, None], pa.date32())}
+    rows = {"location": pa.array(["hue", None, "hue"]), "day": pa.array([key(1).day, key(2).day, None], pa.date32())}
     write_deltalake(table.uri, pa.table(rows))
     table.checkpoint()
     table.lose(0)
@@ -174,7 +174,7 @@ def test_commits_are_missing_and_the_table_cannot_be_read(table: Table) -> None:
     )
 
 
-few_keys = st.frozensets(st.builds(key, st.integers(1, 4), st.sampled_from(PLACES)), min_size=1, max_size=4)
+few_keys = st.frozensets(st.builds(key, st.integers(1, 4), st.sampled_from(LOCATIONS)), min_size=1, max_size=4)
 
 
 @settings(max_examples=12, deadline=None)
@@ -190,7 +190,7 @@ def test_with_commits_missing_nothing_that_has_rows_is_missing_or_trusted_wrongl
 ) -> None:
     """What is trusted still, the whole log would have had trusted too, and by the same record."""
     with tempfile.TemporaryDirectory() as folder:
-        table = RealTable(Path(folder), places=PLACES)
+        table = RealTable(Path(folder), locations=LOCATIONS)
         table.write(keys(1), by_us=True)
         for what, by_us, chosen, keep in history:
             partitions = PartitionSet.from_keys(chosen)

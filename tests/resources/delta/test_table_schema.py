@@ -26,9 +26,13 @@ def field(name: str, kind: Any, comment: str, *, nullable: bool = False, **more:
     return {"name": name, "type": kind, "nullable": nullable, "metadata": {"comment": comment, **more}}
 
 
-OLD = [field("place", "string", "Place"), field("day", "date", "Day"), field("aqi", "integer", "Index", nullable=True)]
+OLD = [
+    field("location", "string", "Location"),
+    field("day", "date", "Day"),
+    field("aqi", "integer", "Index", nullable=True),
+]
 NEW = [
-    field("place", "string", "Place, a key"),
+    field("location", "string", "Location, a key"),
     field("local", "timestamp", "Local hour", nullable=True),
     field("day", "date", "Day"),
     field("aqi", "integer", "Index", nullable=True),
@@ -51,12 +55,12 @@ def uri(tmp_path: Path) -> str:
     return uri
 
 
-def add(uri: str, place: str, aqi: int) -> None:
+def add(uri: str, location: str, aqi: int) -> None:
     schema = pa.schema(
-        [pa.field("place", pa.string(), False), pa.field("day", pa.date32(), False), ("aqi", pa.int32())]
+        [pa.field("location", pa.string(), False), pa.field("day", pa.date32(), False), ("aqi", pa.int32())]
     )
     write_deltalake(
-        uri, pa.table({"place": [place], "day": [date(2025, 1, 1)], "aqi": [aqi]}, schema=schema), mode="append"
+        uri, pa.table({"location": [location], "day": [date(2025, 1, 1)], "aqi": [aqi]}, schema=schema), mode="append"
     )
 
 
@@ -67,19 +71,19 @@ def fields_of(uri: str) -> list[dict[str, Any]]:
 
 def test_columns_comments_and_description_are_one_commit_of_metadata(uri: str) -> None:
     before = DeltaTable(uri).metadata()
-    assert grow(uri, NEW, "Hours of a place.", '{"aqi": 2}') == 2
+    assert grow(uri, NEW, "Hours of a location.", '{"aqi": 2}') == 2
     actions = DeltaLog(uri).actions(2)
     assert [next(iter(action)) for action in actions] == ["commitInfo", "metaData"]
     assert actions[0]["commitInfo"]["userMetadata"] == '{"aqi": 2}'
     assert fields_of(uri) == [NEW[0], NEW[2], NEW[3], NEW[1], NEW[4]]  # the table's order, then what is new
     after = DeltaTable(uri).metadata()
-    assert after.description == "Hours of a place."
+    assert after.description == "Hours of a location."
     assert (after.id, after.created_time, after.partition_columns) == (before.id, before.created_time, [])
     assert after.configuration == before.configuration == TABLE_PROPERTIES
     assert DeltaTable(uri).to_pyarrow_table().to_pylist() == [
-        {"place": "hanoi", "day": date(2025, 1, 1), "aqi": 1, "local": None, "rules": None}
+        {"location": "hanoi", "day": date(2025, 1, 1), "aqi": 1, "local": None, "rules": None}
     ]
-    assert DeltaTable(uri, version=1).to_pyarrow_table().column_names == ["place", "day", "aqi"]
+    assert DeltaTable(uri, version=1).to_pyarrow_table().column_names == ["location", "day", "aqi"]
     assert DeltaTable(uri).history(1)[0]["operation"] == "UPDATE SCHEMA"
     assert not list(Path(uri, "_delta_log").glob(".*"))
 
@@ -107,7 +111,7 @@ def test_a_table_of_which_a_checkpoint_is_all_that_is_left(uri: str) -> None:
     DeltaTable(uri).create_checkpoint()
     for commit in Path(uri, "_delta_log").glob("*.json"):
         commit.unlink()
-    assert [found["name"] for found in fields_of(uri)] == ["place", "day", "aqi", "local", "rules"]
+    assert [found["name"] for found in fields_of(uri)] == ["location", "day", "aqi", "local", "rules"]
     assert DeltaTable(uri).to_pyarrow_table().num_rows == 1
 
 

@@ -24,27 +24,27 @@ from resources.delta.warehouse import TABLE_PROPERTIES, is_conflict, no_hooks
 
 pytestmark = pytest.mark.spark
 
-PLACE = Column("place", "string", False, "", "Place")
+LOCATION = Column("location", "string", False, "", "Location")
 DAY = Column("day", "date", False, "", "Day")
 AQI = Column("aqi", "integer", True, "US AQI", "Index")
-OLD = Contract("Hourly", "Hours.", (PLACE, DAY, AQI), ("place", "day"))
+OLD = Contract("Hourly", "Hours.", (LOCATION, DAY, AQI), ("location", "day"))
 GROWN = Contract(
     "Hourly",
-    "Hours of a place.",
+    "Hours of a location.",
     (
-        Column("place", "string", False, "", "Place, a key"),
+        Column("location", "string", False, "", "Location, a key"),
         Column("local", "timestamp", True, "", "Local hour"),
         DAY,
         AQI,
         Column("rules", "array<string>", True, "", "Rules"),
     ),
-    ("place", "day"),
+    ("location", "day"),
 )
 MOVED = Contract(
     "Hourly",
     "Hours, moved.",
-    (Column("day", "date", False, "", "Another day"), PLACE, Column("index", "long", False, "US AQI", "Index")),
-    ("place", "day"),
+    (Column("day", "date", False, "", "Another day"), LOCATION, Column("index", "long", False, "US AQI", "Index")),
+    ("location", "day"),
 )
 
 
@@ -75,7 +75,7 @@ def uri(spark: Any, tmp_path: Path, _made: str) -> str:
 
 
 def rows(spark: Any, values: list[tuple[str, date, int]]) -> DataFrame:
-    frame: DataFrame = spark.createDataFrame(values, "place string, day date, aqi int").coalesce(1)
+    frame: DataFrame = spark.createDataFrame(values, "location string, day date, aqi int").coalesce(1)
     return frame
 
 
@@ -103,15 +103,15 @@ def nullable(frame: DataFrame) -> dict[str, bool]:
 def test_a_session_that_knows_the_table_sees_what_it_has_grown(spark: Any, uri: str) -> None:
     assert grow(uri, GROWN.delta_schema()["fields"], GROWN.description, "ours") == 2
     now = read(spark, uri)
-    assert now.columns == ["place", "day", "aqi", "local", "rules"]
-    assert nullable(now) == {"place": False, "day": False, "aqi": True, "local": True, "rules": True}
+    assert now.columns == ["location", "day", "aqi", "local", "rules"]
+    assert nullable(now) == {"location": False, "day": False, "aqi": True, "local": True, "rules": True}
     assert [row.asDict() for row in now.orderBy("day").collect()] == [
-        {"place": "hanoi", "day": date(2025, 1, 1), "aqi": 7, "local": None, "rules": None},
-        {"place": "hue", "day": date(2025, 1, 2), "aqi": 8, "local": None, "rules": None},
+        {"location": "hanoi", "day": date(2025, 1, 1), "aqi": 7, "local": None, "rules": None},
+        {"location": "hue", "day": date(2025, 1, 2), "aqi": 8, "local": None, "rules": None},
     ]
     comments = {column.name: column.comment for column in GROWN.columns}
     assert described(spark, uri) == comments
-    assert read(spark, uri, 1).columns == ["place", "day", "aqi"]
+    assert read(spark, uri, 1).columns == ["location", "day", "aqi"]
     assert read(spark, uri, 2).where("local is null").count() == 2
     detail = spark.sql(f"DESCRIBE DETAIL delta.`{uri}`").head()
     assert (detail["description"], detail["properties"]) == (GROWN.description, TABLE_PROPERTIES)
@@ -122,31 +122,31 @@ def test_a_session_that_knows_the_table_sees_what_it_has_grown(spark: Any, uri: 
 def test_frames_in_the_contracts_order_are_appended_and_replace_rows(spark: Any, uri: str) -> None:
     """The table has the new columns last, the contract has them in between: Delta goes by name."""
     grow(uri, GROWN.delta_schema()["fields"], GROWN.description, "")
-    schema = "place string, local timestamp, day date, aqi int, rules array<string>"
+    schema = "location string, local timestamp, day date, aqi int, rules array<string>"
     local = datetime(2025, 1, 3, 7)
     more = spark.createDataFrame([("vinh", local, date(2025, 1, 3), 9, ["key"])], schema).coalesce(1)
     more.write.format("delta").mode("append").save(uri)
     other = spark.createDataFrame([("hue", local, date(2025, 1, 2), 1, None)], schema).coalesce(1)
-    other.writeTo(f"delta.`{uri}`").overwrite((F.col("day") == F.lit(date(2025, 1, 2))) & (F.col("place") == "hue"))
+    other.writeTo(f"delta.`{uri}`").overwrite((F.col("day") == F.lit(date(2025, 1, 2))) & (F.col("location") == "hue"))
     assert [tuple(row) for row in read(spark, uri).orderBy("day").collect()] == [
         ("hanoi", date(2025, 1, 1), 7, None, None),
         ("hue", date(2025, 1, 2), 1, local, None),
         ("vinh", date(2025, 1, 3), 9, local, ["key"]),
     ]
     table = DeltaTable(uri).to_pyarrow_table().to_pylist()
-    assert sorted(row["place"] for row in table if row["local"] is None) == ["hanoi"]
+    assert sorted(row["location"] for row in table if row["local"] is None) == ["hanoi"]
     with pytest.raises(Exception, match="NOT_NULL_CONSTRAINT_VIOLATED"):
-        other.withColumn("place", F.lit(None).cast("string")).write.format("delta").mode("append").save(uri)
+        other.withColumn("location", F.lit(None).cast("string")).write.format("delta").mode("append").save(uri)
 
 
 def test_a_column_of_others_is_null_in_rows_of_ours(spark: Any, uri: str) -> None:
     spark.sql(f"ALTER TABLE delta.`{uri}` ADD COLUMNS (note STRING)")
     assert grow(uri, GROWN.delta_schema()["fields"], GROWN.description, "") == 3
-    schema = "place string, local timestamp, day date, aqi int, rules array<string>"
+    schema = "location string, local timestamp, day date, aqi int, rules array<string>"
     more = spark.createDataFrame([("vinh", None, date(2025, 1, 3), 9, None)], schema).coalesce(1)
     more.write.format("delta").mode("append").save(uri)
-    more.writeTo(f"delta.`{uri}`").overwrite(F.col("place") == "vinh")
-    assert read(spark, uri).where("place = 'vinh'").head()["note"] is None
+    more.writeTo(f"delta.`{uri}`").overwrite(F.col("location") == "vinh")
+    assert read(spark, uri).where("location = 'vinh'").head()["note"] is None
 
 
 def test_checkpoints_of_spark_and_of_deltalake_have_the_new_schema(spark: Any, uri: str) -> None:
@@ -162,10 +162,10 @@ def test_checkpoints_of_spark_and_of_deltalake_have_the_new_schema(spark: Any, u
         commit.unlink()
     copy = Path(uri).with_name("copy")  # no session knows it
     shutil.copytree(uri, copy, ignore=shutil.ignore_patterns("*.crc"))
-    assert read(spark, str(copy)).columns == ["place", "day", "aqi", "local", "rules", "o3"]
-    assert nullable(read(spark, str(copy)))["place"] is False
+    assert read(spark, str(copy)).columns == ["location", "day", "aqi", "local", "rules", "o3"]
+    assert nullable(read(spark, str(copy)))["location"] is False
     assert read(spark, str(copy)).count() == 3
-    assert described(spark, str(copy))["place"] == "Place, a key"
+    assert described(spark, str(copy))["location"] == "Location, a key"
 
 
 def test_a_write_that_was_planned_before_the_table_grew_is_refused(spark: Any, uri: str) -> None:
@@ -183,7 +183,7 @@ def test_a_write_that_was_planned_before_the_table_grew_is_refused(spark: Any, u
 
 
 def moved(spark: Any, uri: str, version: int = 1) -> DataFrame:
-    return read(spark, uri, version).select("place", "day", F.col("aqi").cast("long").alias("index")).coalesce(1)
+    return read(spark, uri, version).select("location", "day", F.col("aqi").cast("long").alias("index")).coalesce(1)
 
 
 def test_all_rows_and_the_schema_are_one_commit(spark: Any, uri: str) -> None:
@@ -199,14 +199,14 @@ def test_all_rows_and_the_schema_are_one_commit(spark: Any, uri: str) -> None:
     expected = [(date(2025, 1, 1), "hanoi", 7), (date(2025, 1, 2), "hue", 8)]
     assert [tuple(row) for row in read(spark, uri).orderBy("day").collect()] == expected
     assert sorted(tuple(row.values()) for row in DeltaTable(uri).to_pyarrow_table().to_pylist()) == expected
-    assert nullable(read(spark, uri)) == {"day": False, "place": False, "index": False}
-    assert described(spark, uri) == {"day": "Another day", "place": "Place", "index": "Index [US AQI]"}
+    assert nullable(read(spark, uri)) == {"day": False, "location": False, "index": False}
+    assert described(spark, uri) == {"day": "Another day", "location": "Location", "index": "Index [US AQI]"}
     assert [tuple(row) for row in read(spark, uri, 1).orderBy("day").collect()] == [
         ("hanoi", date(2025, 1, 1), 7),
         ("hue", date(2025, 1, 2), 8),
     ]
     files = DeltaTable(uri).get_add_actions(flatten=True)
-    assert {"min.day", "max.place", "num_records"} <= set(files.schema.names)
+    assert {"min.day", "max.location", "num_records"} <= set(files.schema.names)
 
 
 def test_the_new_demands_hold_for_what_is_written_next(spark: Any, uri: str) -> None:
@@ -217,7 +217,7 @@ def test_the_new_demands_hold_for_what_is_written_next(spark: Any, uri: str) -> 
 
 
 def test_a_null_that_must_not_be_is_refused_and_nothing_is_committed(spark: Any, uri: str) -> None:
-    holed = moved(spark, uri).withColumn("index", F.when(F.col("place") == "hue", F.col("index")))
+    holed = moved(spark, uri).withColumn("index", F.when(F.col("location") == "hue", F.col("index")))
     with pytest.raises(WarehouseError) as caught:
         rewrite(spark, uri, holed, MOVED, "", 1)
     assert caught.value.message == f"{uri}: NOT NULL constraint violated for column: index."
@@ -226,7 +226,7 @@ def test_a_null_that_must_not_be_is_refused_and_nothing_is_committed(spark: Any,
 
 def test_columns_of_others_that_the_frame_has_stay(spark: Any, uri: str) -> None:
     spark.sql(f"ALTER TABLE delta.`{uri}` ADD COLUMNS (note STRING COMMENT 'Theirs')")
-    frame = read(spark, uri, 2).select("note", "place", "day", F.col("aqi").cast("long").alias("index"))
+    frame = read(spark, uri, 2).select("note", "location", "day", F.col("aqi").cast("long").alias("index"))
     rewrite(spark, uri, frame.coalesce(1), MOVED, "", 2)
     fields = json.loads(DeltaTable(uri).schema().to_json())["fields"]
     assert fields[-1] == {"name": "note", "type": "string", "nullable": True, "metadata": {"comment": "Theirs"}}
@@ -234,7 +234,7 @@ def test_columns_of_others_that_the_frame_has_stay(spark: Any, uri: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("column", "kind", "says"), [("index", "int", "index must be long (got integer)"), ("place", "", "got nothing")]
+    ("column", "kind", "says"), [("index", "int", "index must be long (got integer)"), ("location", "", "got nothing")]
 )
 def test_a_frame_that_does_not_fit_is_refused(spark: Any, uri: str, column: str, kind: str, says: str) -> None:
     frame = moved(spark, uri)
@@ -290,7 +290,7 @@ def test_whoever_commits_meanwhile_wins(spark: Any, uri: str, monkeypatch: pytes
         rewrite(spark, uri, moved(spark, uri), MOVED, "ours", 1)
     assert DeltaTable(uri).version() == 2
     assert read(spark, uri).count() == (3 if rows_too else 2)
-    assert read(spark, uri).columns == ["place", "day", "aqi"]
+    assert read(spark, uri).columns == ["location", "day", "aqi"]
 
 
 @pytest.mark.parametrize(
@@ -317,13 +317,13 @@ def test_features_that_are_not_known_are_refused_by_name(spark: Any, uri: str, s
 def test_deletion_vectors_and_constraints_of_others_are_kept(spark: Any, uri: str) -> None:
     spark.sql(f"ALTER TABLE delta.`{uri}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
     spark.sql(f"ALTER TABLE delta.`{uri}` ADD CONSTRAINT low CHECK (aqi < 100)")
-    spark.sql(f"DELETE FROM delta.`{uri}` WHERE place = 'hue'")
+    spark.sql(f"DELETE FROM delta.`{uri}` WHERE location = 'hue'")
     version = grow(uri, GROWN.delta_schema()["fields"], GROWN.description, "")
     assert version is not None
-    assert [row["place"] for row in read(spark, uri).collect()] == ["hanoi"]
+    assert [row["location"] for row in read(spark, uri).collect()] == ["hanoi"]
     frame = read(spark, uri, version).select(*GROWN.column_names).coalesce(1)
     rewrite(spark, uri, frame, GROWN, "", version)
-    assert [row["place"] for row in read(spark, uri).collect()] == ["hanoi"]
+    assert [row["location"] for row in read(spark, uri).collect()] == ["hanoi"]
     assert DeltaTable(uri).metadata().configuration["delta.constraints.low"] == "aqi < 100"
 
 

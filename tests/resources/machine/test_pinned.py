@@ -35,7 +35,7 @@ def told(folder: Path, before: str = "", *, loaded: bool = False) -> str:
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_another_one_is_refused_with_both_places(tmp_path: Path, loaded: bool) -> None:
+def test_another_one_is_refused_with_both_locations(tmp_path: Path, loaded: bool) -> None:
     (tmp_path / "click").mkdir()
     (tmp_path / "click" / "__init__.py").write_text("")
     said = told(tmp_path, "import click" if loaded else "", loaded=loaded)

@@ -27,15 +27,15 @@ def change(path: str, value: Any) -> dict[str, Any]:
     """A document of one day with one thing changed: ``hourly.pm10.3`` for the fourth value of pm10."""
     result = document()
     *parents, last = path.split(".")
-    place: Any = result
+    location: Any = result
     for name in parents:
-        place = place[name]
-    if isinstance(place, list):
-        place[int(last)] = value
+        location = location[name]
+    if isinstance(location, list):
+        location[int(last)] = value
     elif value is ...:
-        del place[last]
+        del location[last]
     else:
-        place[last] = value
+        location[last] = value
     return result
 
 
@@ -173,8 +173,8 @@ def test_units_may_be_written_in_two_ways(path: str, unit: str) -> None:
         (b"\xff\xfe", "something that is not JSON"),
         (b"[" * 100_000, "something that is not JSON"),
         (b"<html><title>Log in</title>", "an HTML page instead of JSON ..<html><title>Log in"),
-        (b"[]", "0 places instead of 1"),
-        (b"[{}, {}]", "2 places instead of 1"),
+        (b"[]", "0 locations instead of 1"),
+        (b"[{}, {}]", "2 locations instead of 1"),
         (b"12", "12 instead of an object with 'hourly'"),
         (b"null", "None instead of an object with 'hourly'"),
         (b'{"hourly": {}, "hourly_units": {}}', "instead of a list 'time'"),

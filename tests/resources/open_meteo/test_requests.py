@@ -42,9 +42,9 @@ def test_a_request_is_checked() -> None:
         Request((), DAY, DAY, VARIABLES)
 
 
-def test_a_request_of_many_places_is_named_shortly() -> None:
-    places = tuple(Location(f"p{n}", "", float(n), 0.0, "UTC") for n in range(9))
-    assert str(Request(places, DAY, DAY, VARIABLES)) == "p0, p1, p2, p3, p4, 4 more on 2025-08-08"
+def test_a_request_of_many_locations_is_named_shortly() -> None:
+    locations = tuple(Location(f"p{n}", "", float(n), 0.0, "UTC") for n in range(9))
+    assert str(Request(locations, DAY, DAY, VARIABLES)) == "p0, p1, p2, p3, p4, 4 more on 2025-08-08"
 
 
 # --- plans ----------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def plan(wanted: Mapping[str, Sequence[tuple[int, int]]], **limits: Any) -> list
         # By the first day, whatever the order in which it was asked.
         ({"hanoi": [(9, 9), (1, 1)], "hcmc": [(5, 5)]}, {}, ["hanoi 1..1", "hcmc 5..5", "hanoi 9..9"]),
         ({"hanoi": [(0, 9), (5, 12)]}, {"max_days": 10}, ["hanoi 0..9", "hanoi 10..12"]),
-        # Three cities weigh 10.2 for 28 days: cut by days. They weigh 5.1 for one: below that, by places.
+        # Three cities weigh 10.2 for 28 days: cut by days. They weigh 5.1 for one: below that, by locations.
         (
             {key: [(0, 27)] for key in KEYS},
             {"max_weight": 10.2},
@@ -118,10 +118,10 @@ SPANS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda s
 def test_every_wanted_day_is_asked_once_and_within_the_limits(
     wanted: dict[int, list[tuple[int, int]]], max_weight: float, max_days: int, max_locations: int
 ) -> None:
-    places = [Location(f"p{n}", "", float(n), 0.0, "UTC") for n in range(12)]
+    locations = [Location(f"p{n}", "", float(n), 0.0, "UTC") for n in range(12)]
     pieces = {f"p{n}": [(DAY + timedelta(a), DAY + timedelta(b)) for a, b in spans] for n, spans in wanted.items()}
-    requests = plan_requests(pieces, places, VARIABLES, max_weight, max_days, max_locations)
-    asked = [(place.key, day) for request in requests for place in request.locations for day in request.days]
+    requests = plan_requests(pieces, locations, VARIABLES, max_weight, max_days, max_locations)
+    asked = [(location.key, day) for request in requests for location in request.locations for day in request.days]
     due = {(key, a + timedelta(n)) for key, spans in pieces.items() for a, b in spans for n in range((b - a).days + 1)}
     assert sorted(asked) == sorted(due)
     for request in requests:
@@ -130,4 +130,4 @@ def test_every_wanted_day_is_asked_once_and_within_the_limits(
         assert len(request.locations) <= max_locations
     assert [r.first for r in requests] == sorted(r.first for r in requests)
     shuffled = {key: pieces[key][::-1] for key in reversed(pieces)}
-    assert requests == plan_requests(shuffled, places, VARIABLES, max_weight, max_days, max_locations)
+    assert requests == plan_requests(shuffled, locations, VARIABLES, max_weight, max_days, max_locations)

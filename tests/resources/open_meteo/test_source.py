@@ -64,14 +64,14 @@ def test_what_is_kept_reads_as_it_was_fetched(
         now=lambda: at, date_offset=timedelta(seconds=off), faults=[Fault(name, 0.3) for name in faults]
     ) as server:
         asks = source(server.url)
-        wanted = PartitionSet.of(Days.of(begin, begin + timedelta(days - 1)), [place.key for place in locations])
+        wanted = PartitionSet.of(Days.of(begin, begin + timedelta(days - 1)), [location.key for location in locations])
         (request,) = asks.requests(wanted, CITIES)
         reply = asks.fetch(request, lambda: at, never)
     described = json.loads(json.dumps(asks.described(request)))
     read = source("http://127.0.0.1:9").read(described, reply.body, instant_of(iso(reply.asked)))
     assert alike(read, reply.answers)
-    for place in request.locations:
-        assert asks.asked_then(described, place.key) == asks.question(place)
+    for location in request.locations:
+        assert asks.asked_then(described, location.key) == asks.question(location)
 
 
 def test_a_request_in_words_of_json() -> None:

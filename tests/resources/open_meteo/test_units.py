@@ -84,12 +84,12 @@ def test_what_is_converted(unit: str, name: str, value: float, want: float) -> N
 @given(
     st.sampled_from(MASSES), st.integers(-(10**9), 10**9), st.integers(0, 9), st.sampled_from([("mg", 3), ("ng", -3)])
 )
-def test_a_decimal_number_stays_one(name: str, digits: int, places: int, unit: tuple[str, int]) -> None:
+def test_a_decimal_number_stays_one(name: str, digits: int, locations: int, unit: tuple[str, int]) -> None:
     """Whatever is written in mg/m³ is what would have been written in µg/m³."""
     prefix, power = unit
     factor = conversion(f"{prefix}/m³", name)
     assert factor == Fraction(10) ** power
-    written = Decimal(digits).scaleb(-places)
+    written = Decimal(digits).scaleb(-locations)
     (value,) = converted(np.array([float(written)]), factor)
     assert value == float(written.scaleb(power))
 

@@ -64,7 +64,7 @@ def test_all_arrive_in_order_and_whole(receiver: Receiver) -> None:
     assert set(receiver.keys) == {None}
 
 
-def test_a_key_a_place_below_an_address_and_an_endpoint(receiver: Receiver) -> None:
+def test_a_key_a_location_below_an_address_and_an_endpoint(receiver: Receiver) -> None:
     sent(settings(f"{receiver.url}/below/", endpoint="/events", api_key=KEY))
     assert set(receiver.asked) == {("POST", "/below/events")}
     assert set(receiver.keys) == {f"Bearer {KEY}"}

@@ -129,7 +129,7 @@ def test_a_file_in_the_form_of_clients(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "location"),
     [
         ("transport: {type: kafka}", "transport.type must be http, file, noop (got 'kafka')"),
         ("transport: console", "transport.type must be http, file, noop (got None)"),
@@ -139,11 +139,11 @@ def test_a_file_in_the_form_of_clients(tmp_path: Path) -> None:
         (f"transport: [{KEY}", "is not YAML"),
     ],
 )
-def test_a_file_that_says_what_is_not_known(tmp_path: Path, text: str, place: str) -> None:
+def test_a_file_that_says_what_is_not_known(tmp_path: Path, text: str, location: str) -> None:
     path = config(tmp_path, text)
     message, remedy = refusal(OPENLINEAGE_CONFIG=path)
     assert message.startswith(f"OPENLINEAGE_CONFIG: {path}")
-    assert place in message
+    assert location in message
     assert remedy
     assert KEY not in message + remedy
 

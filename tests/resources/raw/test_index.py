@@ -69,7 +69,7 @@ def unlink(folder: Path, raw: RawAnswers, *numbers: int) -> None:
 
 
 def test_an_answer_that_is_gone_is_lost(tmp_path: Path) -> None:
-    raw = raw_of(tmp_path, answer(0, 1, 3), answer(1, 2, places=("hue", "vinh")), answer(2, run_id="run-2"))
+    raw = raw_of(tmp_path, answer(0, 1, 3), answer(1, 2, locations=("hue", "vinh")), answer(2, run_id="run-2"))
     assert raw.lost(FEED, AUGUST) == []
     unlink(tmp_path, raw, 0, 2)
     assert raw.lost(FEED, AUGUST) == [("2025-08-20T06:00:00Z", keys(1, 2, 3)), ("2025-08-20T08:00:00Z", keys(1))]
@@ -113,8 +113,8 @@ def test_under_the_keys_of_today(tmp_path: Path) -> None:
     raw.keep(answer(1, run_id="run-2"))  # of another location that has the old key now
     unlink(tmp_path, raw, 0, 1)
     raw.pack(FEED, LATER)
-    both = AUGUST | keys(*range(1, 32), place="phu_xuan")
-    first, second = ("2025-08-20T06:00:00Z", keys(1, place="phu_xuan")), ("2025-08-20T07:00:00Z", keys(1))
+    both = AUGUST | keys(*range(1, 32), location="phu_xuan")
+    first, second = ("2025-08-20T06:00:00Z", keys(1, location="phu_xuan")), ("2025-08-20T07:00:00Z", keys(1))
     assert raw.lost(FEED, both) == [first, second]
 
 
@@ -157,7 +157,7 @@ def test_several_threads_of_a_run(tmp_path: Path) -> None:
 
     def keep(number: int) -> list[str]:
         start.wait()
-        return [raw.keep(answer(number + 8 * turn, places=(f"l{number}",))) for turn in range(6)]
+        return [raw.keep(answer(number + 8 * turn, locations=(f"l{number}",))) for turn in range(6)]
 
     with ThreadPoolExecutor(8) as pool:
         names = {name for of in pool.map(keep, range(8)) for name in of}
@@ -189,8 +189,8 @@ def test_what_a_run_kept_is_not_forgotten_where_its_file_cannot_be_read(tmp_path
 
 
 def test_a_run_of_three_hundred_requests_has_a_small_file(tmp_path: Path) -> None:
-    places = tuple(f"location_{number}" for number in range(100))
-    raw_of(tmp_path, *(answer(minute / 60, places=places, body=b"") for minute in range(300)))
+    locations = tuple(f"location_{number}" for number in range(100))
+    raw_of(tmp_path, *(answer(minute / 60, locations=locations, body=b"") for minute in range(300)))
     assert len(named(tmp_path)) == 300
     assert (tmp_path / "_aqi" / "raw" / FEED / NAME / "run-1.json").stat().st_size < 300 * 80
 

@@ -78,8 +78,8 @@ def test_there_and_back() -> None:
 
 def test_partitions() -> None:
     names = Names((Renamed("hue", "vinh", "r1"),))
-    both = keys(1, 2) | keys(3, place="vinh") | keys(4, place="hanoi") | PartitionSet.null()
-    want = keys(1, 2, place="vinh") | keys(3, place="vinh~r1") | keys(4, place="hanoi") | PartitionSet.null()
+    both = keys(1, 2) | keys(3, location="vinh") | keys(4, location="hanoi") | PartitionSet.null()
+    want = keys(1, 2, location="vinh") | keys(3, location="vinh~r1") | keys(4, location="hanoi") | PartitionSet.null()
     assert names.partitions(both, "") == want
     assert names.partitions(both, "r1") is both
     assert Names().partitions(both, "") is both
@@ -120,12 +120,12 @@ def test_kept_answers_are_found_under_the_new_key(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.zst")}
     raw.rename(FEED, THERE)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.zst")} == before, "they stay as they are"
-    (file,) = raw.of(FEED, keys(1, place="hue-2"))
+    (file,) = raw.of(FEED, keys(1, location="hue-2"))
     assert file.locations == ("hue-2", "vinh")
     assert file.names == {"hue": "hue-2", "vinh": "vinh"}
     assert raw.of(FEED, keys(1)) == []
     assert raw.read(file) == answer(0, "hue", "vinh", body=b"one"), "word for word"
-    assert len(raw.of(FEED, keys(1, place="vinh"))) == 2
+    assert len(raw.of(FEED, keys(1, location="vinh"))) == 2
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -140,7 +140,7 @@ def test_a_key_that_another_location_gets_later(tmp_path: Path, packed: bool) ->
         assert raw.pack(FEED, date(2026, 1, 1)) == 3
     (other,) = raw.of(FEED, keys(1))
     assert raw.read(other).body == b"of another"
-    assert {raw.read(file).body for file in raw.of(FEED, keys(1, place="hue-2"))} == {b"{}", b"of the same"}
+    assert {raw.read(file).body for file in raw.of(FEED, keys(1, location="hue-2"))} == {b"{}", b"of the same"}
 
 
 def test_a_location_that_had_the_new_key_before(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_location_that_had_the_new_key_before(tmp_path: Path) -> None:
     raw.keep(answer(0, "hue-2"))
     raw.keep(answer(1, "hue"))
     raw.rename(FEED, THERE)
-    (file,) = raw.of(FEED, keys(1, place="hue-2"))
+    (file,) = raw.of(FEED, keys(1, location="hue-2"))
     assert file.asked == at(1)
     assert locations(raw) == [("hue-2~run-r1",), ("hue-2",)]
 
@@ -181,7 +181,9 @@ def test_removed_and_packed_across_a_renaming(tmp_path: Path) -> None:
     first, *rest = raw.all(FEED).files
     assert raw.remove([first]) == 1
     assert (
-        [file.asked for file in raw.of(FEED, keys(1, place="hue-2"))] == [file.asked for file in rest] == [at(1), at(2)]
+        [file.asked for file in raw.of(FEED, keys(1, location="hue-2"))]
+        == [file.asked for file in rest]
+        == [at(1), at(2)]
     )
 
 
@@ -260,7 +262,7 @@ def test_any_history(history: list[tuple[str, Any]]) -> None:
         latest = moments.read(FEED)
         for one in "abc":
             of = owner.get(one, [])
-            assert [file.asked for file in raw.of(FEED, keys(1, place=one))] == [at(number) for number in of]
+            assert [file.asked for file in raw.of(FEED, keys(1, location=one))] == [at(number) for number in of]
             assert latest.get(key(1, one)) == (at(of[-1]) if of else None)
 
 

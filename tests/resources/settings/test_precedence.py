@@ -22,8 +22,8 @@ def test_the_local_profile() -> None:
     assert str(settings.open_meteo.base_url) == "https://air-quality-api.open-meteo.com"
     assert settings.spark.master.startswith("local")
     parameters = settings.parameters
-    assert [place.key for place in parameters.locations] == ["hanoi", "hcmc", "danang"]
-    assert [place.name for place in parameters.locations] == ["Hà Nội", "TP.HCM", "Đà Nẵng"]
+    assert [location.key for location in parameters.locations] == ["hanoi", "hcmc", "danang"]
+    assert [location.name for location in parameters.locations] == ["Hà Nội", "TP.HCM", "Đà Nẵng"]
     assert len(parameters.pollutants) == 10
     assert parameters.pollutants[0].unit_default == "µg/m³"
     assert parameters.episode_rule == EpisodeRule(151, 4)
@@ -49,9 +49,9 @@ def test_the_profile_by_environment(tmp_path: Path) -> None:
     assert given(AQI_PROFILE="").profile == "local"
 
 
-def test_a_profile_may_bring_its_own_places(tmp_path: Path) -> None:
+def test_a_profile_may_bring_its_own_locations(tmp_path: Path) -> None:
     profile = profile_file(tmp_path, "locations: [{key: hue, name: Huế, latitude: 1, longitude: 2, timezone: UTC}]")
-    assert [place.key for place in given(None, profile).parameters.locations] == ["hue"]
+    assert [location.key for location in given(None, profile).parameters.locations] == ["hue"]
 
 
 def test_an_empty_profile_is_the_defaults(tmp_path: Path) -> None:

@@ -15,17 +15,17 @@ from resources.simulator.us_aqi import hourly_indices
 from tests.support.simulated_api import DANANG, HANOI, HCMC, ask, hours, simulator
 
 
-@pytest.mark.parametrize("place", [HANOI, HCMC, DANANG, (48.2, 16.4), (-33.9, 151.2), (-90.0, -180.0)])
-def test_values_do_not_depend_on_the_range(server: Simulator, place: tuple[float, float]) -> None:
-    month = hours(server, place, first="2025-07-01", end_date="2025-07-31")
+@pytest.mark.parametrize("location", [HANOI, HCMC, DANANG, (48.2, 16.4), (-33.9, 151.2), (-90.0, -180.0)])
+def test_values_do_not_depend_on_the_range(server: Simulator, location: tuple[float, float]) -> None:
+    month = hours(server, location, first="2025-07-01", end_date="2025-07-31")
     again: dict[str, list[Any]] = {name: [] for name in month}
     for day in range(1, 32):
-        for name, values in hours(server, place, first=f"2025-07-{day:02}").items():
+        for name, values in hours(server, location, first=f"2025-07-{day:02}").items():
             again[name] += values
     assert again == month
 
 
-def test_values_do_not_depend_on_the_other_places_or_the_server(server: Simulator) -> None:
+def test_values_do_not_depend_on_the_other_locations_or_the_server(server: Simulator) -> None:
     with simulator() as other:
         first, _ = ask(other, HANOI, HCMC, first="2025-07-04").json()
     assert first["hourly"] == hours(server, HANOI, first="2025-07-04")
@@ -49,8 +49,8 @@ def test_values_are_plausible(server: Simulator) -> None:
         "aerosol_optical_depth": 20,
         "uv_index": 25,
     }
-    for place in (HANOI, (64.1, -21.9), (-77.8, 166.7)):
-        year = hours(server, place, first="2024-01-01", end_date="2024-12-31")
+    for location in (HANOI, (64.1, -21.9), (-77.8, 166.7)):
+        year = hours(server, location, first="2024-01-01", end_date="2024-12-31")
         for name, limit in highest.items():
             assert 0 <= min(year[name]) <= max(year[name]) <= limit
         assert 250 <= min(year["carbon_dioxide"]) <= max(year["carbon_dioxide"]) <= 2000
@@ -97,7 +97,7 @@ def test_the_forecast_reaches_seven_days(server: Simulator) -> None:
     assert None not in hours(server, HANOI, first="2025-10-19")["us_aqi"]
 
 
-def test_a_year_of_three_places_is_quick(server: Simulator) -> None:
+def test_a_year_of_three_locations_is_quick(server: Simulator) -> None:
     began = time.perf_counter()
     answers = ask(server, HANOI, HCMC, DANANG, first="2024-01-01", end_date="2024-12-31")
     assert time.perf_counter() - began < 2

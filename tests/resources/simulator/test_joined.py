@@ -9,7 +9,7 @@ import pytest
 
 from resources.simulator.documents import read_document
 from resources.simulator.joined import Disagreement, Joined, Named, join, reach
-from resources.simulator.requests import NO_DATA, Place, Refused
+from resources.simulator.requests import NO_DATA, AskedLocation, Refused
 from tests.support.recording_shapes import HANOI, HOUR, START, document
 
 CLOCK = datetime(2025, 9, 20, tzinfo=UTC)
@@ -25,7 +25,7 @@ def joined(*documents: dict[str, Any], newest_wins: bool = False, said: list[str
 def pm25(recorded: Joined, where: tuple[float, float] = HANOI, first: date = DAY, last: date | None = None) -> Any:
     """The values of pm2_5 at a location; the reason of a refusal."""
     try:
-        series, _ = recorded.answer(Place(*where, first, last or first), ["pm2_5"], CLOCK)
+        series, _ = recorded.answer(AskedLocation(*where, first, last or first), ["pm2_5"], CLOCK)
     except Refused as refusal:
         return str(refusal)
     return [None if cell != cell else cell for cell in series.values["pm2_5"].tolist()]
@@ -67,8 +67,8 @@ def test_a_cell_serves_all_locations_in_it() -> None:
         assert pm25(recorded, where) == [value] * 24, where
     for where in ((20.9, 105.8), (21.0278, 106.25), (10.8231, 106.6297)):
         assert pm25(recorded, where) == NO_DATA
-    place = Place(*HANOI, DAY, DAY)
-    assert recorded.answer(place, ["pm2_5"], CLOCK)[1] == (21.2, 106.0)
+    location = AskedLocation(*HANOI, DAY, DAY)
+    assert recorded.answer(location, ["pm2_5"], CLOCK)[1] == (21.2, 106.0)
 
 
 def test_the_nearest_of_those_that_reach_it_answers() -> None:
@@ -83,7 +83,7 @@ def test_hours_that_the_nearest_has_not_are_those_of_the_next() -> None:
     half = document({"pm2_5": [1.0] * 12}, START + 12 * HOUR)
     recorded = joined(half, a_day(2.0, where=(21.2, 106.0)), a_day(3.0, DAY + timedelta(1), where=(21.2, 106.0)))
     assert pm25(recorded, last=DAY + timedelta(1)) == [2.0] * 12 + [1.0] * 12 + [3.0] * 24
-    assert recorded.answer(Place(*HANOI, DAY, DAY), ["pm2_5"], CLOCK)[1] == HANOI
+    assert recorded.answer(AskedLocation(*HANOI, DAY, DAY), ["pm2_5"], CLOCK)[1] == HANOI
     assert pm25(recorded, (21.2, 105.95)) == [2.0] * 24
 
 
@@ -154,7 +154,7 @@ def test_answers_about_different_variables_are_put_together() -> None:
     first, second = document({"pm2_5": [1.0, 2.0]}), document({"dust": [7.0, 8.0]}, START + HOUR)
     said: list[str] = []
     recorded = joined(first, second, said=said)
-    series, _ = recorded.answer(Place(*HANOI, DAY, DAY), ["dust", "pm2_5"], CLOCK)
+    series, _ = recorded.answer(AskedLocation(*HANOI, DAY, DAY), ["dust", "pm2_5"], CLOCK)
     assert str(series.values["dust"].tolist()) == "[nan, 7.0, 8.0]"
     assert str(series.values["pm2_5"].tolist()) == "[1.0, 2.0, nan]"
     gaps = "pm2_5 not asked for in 1 of 3 hours; dust not asked for in 1 of 3 hours"
@@ -165,5 +165,5 @@ def test_what_nobody_asked_for_is_null_and_said_once() -> None:
     said: list[str] = []
     recorded = joined(*(document({"pm2_5": [1.0]}, where=(10.0 + n, 100.0)) for n in range(3)), said=said)
     assert said == ["dust never asked for at 10, 100 and 2 other locations: served as null"]
-    series, _ = recorded.answer(Place(10.0, 100.0, DAY, DAY), ["methane"], CLOCK)
+    series, _ = recorded.answer(AskedLocation(10.0, 100.0, DAY, DAY), ["methane"], CLOCK)
     assert str(series.values["methane"].tolist()) == "[nan]"

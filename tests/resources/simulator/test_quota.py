@@ -13,7 +13,7 @@ from assets.variables import VARIABLES
 from orchestration.core.errors import UsageError
 from resources.simulator.faults import Fault
 from resources.simulator.quota import Limits, Quota, parse_limits
-from resources.simulator.requests import Asked, Place
+from resources.simulator.requests import Asked, AskedLocation
 from resources.simulator.server import Simulator
 from tests.support.clocks import MovingClock
 from tests.support.simulated_api import DANANG, HANOI, HCMC, ask
@@ -21,9 +21,11 @@ from tests.support.simulated_api import DANANG, HANOI, HCMC, ask
 START = datetime(2025, 10, 13, 10, 59, 30, tzinfo=UTC)
 
 
-def asked(places: int, days: int, variables: int = 17) -> Asked:
+def asked(locations: int, days: int, variables: int = 17) -> Asked:
     last = date(2025, 1, 1) + timedelta(days - 1)
-    return Asked([Place(1.0, 1.0, date(2025, 1, 1), last)] * places, [str(number) for number in range(variables)])
+    return Asked(
+        [AskedLocation(1.0, 1.0, date(2025, 1, 1), last)] * locations, [str(number) for number in range(variables)]
+    )
 
 
 @pytest.mark.parametrize(

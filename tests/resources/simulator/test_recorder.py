@@ -223,7 +223,7 @@ def test_a_client_sees_no_difference_and_the_replay_none_either(tmp_path: Path) 
     """Hour after hour, with revisions and a failure: recorded, then asked again at the same moments."""
     evening = datetime(2025, 10, 13, 21, 30, tzinfo=UTC)
     clock = MovingClock(evening)
-    wanted = [Request((place,), evening.date(), evening.date(), tuple(VARIABLES)) for place in CITIES[:2]]
+    wanted = [Request((location,), evening.date(), evening.date(), tuple(VARIABLES)) for location in CITIES[:2]]
 
     def replies(url: str) -> list[Any]:
         asks = OpenMeteo(OpenMeteoSettings(base_url=url), {name: name for name in VARIABLES}, injected_clock=True)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from orchestration.core.errors import UsageError
 from resources.open_meteo.variables import INDEX, UNITS
 from resources.simulator.recordings import load_recordings
-from resources.simulator.requests import Place
+from resources.simulator.requests import AskedLocation
 from tests.support.recording_shapes import ALL, API_UNITS, HOUR, START, WRAPPERS, document
 
 CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_every_shape_serves_what_was_said(made: tuple[Said, dict[str, bytes]]) -
     for (latitude, longitude), columns in said.items():
         hours = sorted(next(iter(columns.values())))
         first, last = ((START + hour * HOUR).date() for hour in (hours[0], hours[-1]))
-        series, cell = recorded.answer(Place(latitude, longitude, first, last), list(ALL), CLOCK)
+        series, cell = recorded.answer(AskedLocation(latitude, longitude, first, last), list(ALL), CLOCK)
         assert cell == (latitude, longitude)
         begin = int(START.timestamp()) // 3600
         assert (series.hours - begin).tolist() == hours
@@ -179,5 +179,5 @@ def test_whatever_stands_in_an_answer_it_is_served_or_refused(data: st.DataObjec
         assert refused.remedy
     else:
         for recording in recorded.recordings:
-            place = Place(recording.latitude, recording.longitude, recording.days.first, recording.days.last)
-            assert len(recorded.answer(place, ["pm2_5"], CLOCK)[0].hours)
+            location = AskedLocation(recording.latitude, recording.longitude, recording.days.first, recording.days.last)
+            assert len(recorded.answer(location, ["pm2_5"], CLOCK)[0].hours)

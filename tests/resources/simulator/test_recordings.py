@@ -15,16 +15,16 @@ import pytest
 from assets.variables import VARIABLES
 from orchestration.core.errors import UsageError
 from resources.simulator.recordings import by_name, load_recordings
-from resources.simulator.requests import Place
+from resources.simulator.requests import AskedLocation
 from resources.simulator.server import Simulator
 from tests.support.simulated_api import HANOI, HCMC, NOW, ask, hours, simulator
 
 
-def recording(place: tuple[float, float], day: date, value: float) -> dict[str, Any]:
+def recording(location: tuple[float, float], day: date, value: float) -> dict[str, Any]:
     """A day of an answer as the API writes it, all variables alike."""
     times = [f"{day}T{hour:02}:00" for hour in range(24)]
     hourly = {"time": times} | {name: [value, None] * 12 for name in VARIABLES}
-    return {"latitude": place[0], "longitude": place[1], "hourly_units": {}, "hourly": hourly}
+    return {"latitude": location[0], "longitude": location[1], "hourly_units": {}, "hourly": hourly}
 
 
 @pytest.fixture
@@ -178,7 +178,9 @@ def test_the_newest_by_name_wins_where_it_is_told_so(tmp_path: Path) -> None:
     assert caught.value.message.startswith("day_8.json and day_9.json disagree: us_aqi at 2025-08-08T00:00Z of 21")
     assert "--newest-wins" in caught.value.remedy
     said: list[str] = []
-    series, _ = load_recordings(tmp_path, said.append, newest_wins=True).answer(Place(*HANOI, DAY, DAY), ["dust"], NOW)
+    series, _ = load_recordings(tmp_path, said.append, newest_wins=True).answer(
+        AskedLocation(*HANOI, DAY, DAY), ["dust"], NOW
+    )
     assert series.values["dust"][0] == 10.0
     assert "where answers disagree the last by name counts: 408 values, as of day_9.json instead of day_8.json" in said
 

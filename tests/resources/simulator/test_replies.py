@@ -19,7 +19,7 @@ from orchestration.core.errors import UsageError
 from orchestration.core.source import RawAnswer
 from resources.raw.answers import RawAnswers
 from resources.simulator.replies import Replies, Told, kept_reply, read_kept_reply
-from resources.simulator.requests import Place, Refused
+from resources.simulator.requests import AskedLocation, Refused
 from resources.simulator.series import AirSeries
 from resources.simulator.server import Simulator
 from tests.support.simulated_api import DANANG, HANOI, HCMC, ask
@@ -42,10 +42,12 @@ def day_of(value: float | None, day: date = DAY, hours: Any = range(24)) -> dict
     return {f"{day}T{hour:02}:00": value for hour in hours}
 
 
-def kept(asked: datetime, *documents: dict[str, Any], places: Any = (HANOI,), days: Any = (DAY, DAY)) -> dict[str, Any]:
+def kept(
+    asked: datetime, *documents: dict[str, Any], locations: Any = (HANOI,), days: Any = (DAY, DAY)
+) -> dict[str, Any]:
     query = {
-        "latitude": ",".join(str(latitude) for latitude, _ in places),
-        "longitude": ",".join(str(longitude) for _, longitude in places),
+        "latitude": ",".join(str(latitude) for latitude, _ in locations),
+        "longitude": ",".join(str(longitude) for _, longitude in locations),
         "hourly": ",".join(VARIABLES),
         "start_date": str(days[0]),
         "end_date": str(days[1]),
@@ -70,10 +72,10 @@ def replay(tmp_path: Path) -> Replay:
     return make
 
 
-def told_at(server: Simulator, clock: datetime, *places: tuple[float, float], **more: str) -> Any:
+def told_at(server: Simulator, clock: datetime, *locations: tuple[float, float], **more: str) -> Any:
     """The times and values of an answer at that clock; the reason of a refusal."""
     server.now = lambda: clock
-    answer = ask(server, *places, **({"first": str(DAY)} | more)).json()
+    answer = ask(server, *locations, **({"first": str(DAY)} | more)).json()
     if isinstance(answer, dict) and answer.get("error"):
         return answer["reason"]
     return dict(zip(answer["hourly"]["time"], answer["hourly"]["dust"], strict=True))
@@ -137,11 +139,11 @@ def test_a_day_that_was_not_asked_about_by_then_is_refused(replay: Replay) -> No
         assert told_at(server, at(7, 13)) == day_of(1.0)
 
 
-def test_places_go_by_where_was_asked_and_not_by_the_cell(replay: Replay) -> None:
-    """Two places in one cell; and a third that is near the first."""
+def test_locations_go_by_where_was_asked_and_not_by_the_cell(replay: Replay) -> None:
+    """Two locations in one cell; and a third that is near the first."""
     two = (document(day_of(1.0)), document(day_of(2.0)))
     near = (HANOI[0] + 0.004, HANOI[1] - 0.009)
-    with replay(kept(at(6, 11), *two, places=(HANOI, HCMC))) as server:
+    with replay(kept(at(6, 11), *two, locations=(HANOI, HCMC))) as server:
         assert told_at(server, at(7, 11), HANOI) == told_at(server, at(7, 11), near) == day_of(1.0)
         assert told_at(server, at(7, 11), HCMC) == day_of(2.0)
         assert told_at(server, at(7, 11), DANANG) == "No data is available for this location"
@@ -168,7 +170,7 @@ def test_a_variable_that_was_not_asked_for_then(replay: Replay) -> None:
         ({"query": None}, "lacks something"),
         ({"query": {"latitude": "1"}}, "its query would be refused: Value of type 'String' required for key"),
         ({"body": ...}, "lacks something .KeyError.'body'"),
-        ({"body": []}, "0 answers to a request for 1 places"),
+        ({"body": []}, "0 answers to a request for 1 locations"),
         ({"body": {"error": True, "reason": "busy"}}, "it is an error: busy"),
         ({"body": "Unexpected error while streaming data"}, "lacks something"),
         ({"body": {**document(day_of(1.0)), "utc_offset_seconds": 25200}}, "not in UTC"),
@@ -243,7 +245,7 @@ def test_what_is_kept_stands_as_it_was_sent() -> None:
     text = kept_reply(at(6, 11, 30), query, 200, body)
     assert body in text
     (said,) = read_kept_reply(json.loads(text))
-    assert (said.asked, said.place, said.cell) == (at(6, 11, 30), Place(*HANOI, DAY, DAY), (21.2, 106.0))
+    assert (said.asked, said.location, said.cell) == (at(6, 11, 30), AskedLocation(*HANOI, DAY, DAY), (21.2, 106.0))
     assert said.series.values["dust"].tolist() == [1.5]
 
 
@@ -269,8 +271,8 @@ def had(moment: datetime, days: list[int], there: set[int]) -> list[int]:
     return sorted(hour for hour in hours if at(0) + timedelta(hours=hour) <= moment)
 
 
-def place(days: list[int]) -> Place:
-    return Place(*HANOI, DAY + timedelta(days[0]), DAY + timedelta(days[1]))
+def location(days: list[int]) -> AskedLocation:
+    return AskedLocation(*HANOI, DAY + timedelta(days[0]), DAY + timedelta(days[1]))
 
 
 @given(st.lists(said, max_size=6), moments, pieces)
@@ -280,7 +282,7 @@ def test_any_sequence(sequence: list[Any], clock: datetime, asked: list[int]) ->
     for number, (moment, days, there) in enumerate(sequence):
         hours = np.array(had(moment, days, there), dtype=np.int64)
         series = AirSeries(BEGIN + hours, {"dust": np.full(len(hours), float(number))})
-        told.append(Told(moment, place(days), CELL, series))
+        told.append(Told(moment, location(days), CELL, series))
     want: dict[int, float] = {}
     is_refused = False
     for day in range(asked[0], asked[1] + 1):
@@ -295,7 +297,7 @@ def test_any_sequence(sequence: list[Any], clock: datetime, asked: list[int]) ->
         is_refused = is_refused or not by_then
     if is_refused:
         with pytest.raises(Refused):
-            Replies(told).answer(place(asked), ["dust"], clock)
+            Replies(told).answer(location(asked), ["dust"], clock)
         return
-    found, _ = Replies(told).answer(place(asked), ["dust"], clock)
+    found, _ = Replies(told).answer(location(asked), ["dust"], clock)
     assert dict(zip(found.hours.tolist(), found.values["dust"].tolist(), strict=True)) == want

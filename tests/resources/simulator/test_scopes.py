@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.core.errors import UsageError
 from resources.simulator.faults import FAULTS, Asked, Fault, exchange_faults, parse_faults
-from resources.simulator.requests import Place
+from resources.simulator.requests import AskedLocation
 from resources.simulator.scope import Scope
 from tests.support.simulated_api import DANANG, HANOI, HCMC
 
@@ -87,7 +87,7 @@ DAY = (date(2025, 9, 10), date(2025, 9, 12))
 
 
 def asked(*degrees: tuple[float, float], **more: object) -> Asked:
-    return Asked([Place(*at, *DAY) for at in degrees], **{"variables": ["pm2_5"], **more})  # type: ignore[arg-type]
+    return Asked([AskedLocation(*at, *DAY) for at in degrees], **{"variables": ["pm2_5"], **more})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from resources.simulator.server import HourValues, Simulator
 from tests.support.simulated_api import HANOI, HCMC, ask, hours, simulator
 
 
-def test_one_place_is_an_object_and_several_are_an_array(server: Simulator) -> None:
+def test_one_location_is_an_object_and_several_are_an_array(server: Simulator) -> None:
     one = ask(server, HANOI).json()
     several = ask(server, HCMC, HANOI).json()
     assert isinstance(one, dict)
@@ -45,7 +45,7 @@ def test_only_what_was_asked_for(server: Simulator) -> None:
     assert list(hours(server, hourly="dust,us_aqi")) == ["time", "dust", "us_aqi"]
 
 
-def test_a_list_of_days_has_one_for_each_place(server: Simulator) -> None:
+def test_a_list_of_days_has_one_for_each_location(server: Simulator) -> None:
     dates = {"start_date": "2025-08-08,2025-08-01", "end_date": "2025-08-08,2025-08-02"}
     first, second = ask(server, HANOI, HCMC, **dates).json()
     assert (len(first["hourly"]["time"]), len(second["hourly"]["time"])) == (24, 48)
@@ -88,11 +88,11 @@ def test_there_is_nothing_at_other_paths(server: Simulator) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (404, "Not Found")
 
 
-def test_places_without_data() -> None:
+def test_locations_without_data() -> None:
     with simulator(refuse_locations={HCMC}) as server:
         assert ask(server, HANOI).status_code == 200
-        for places in ([HCMC], [HANOI, HCMC]):
-            answer = ask(server, *places)
+        for locations in ([HCMC], [HANOI, HCMC]):
+            answer = ask(server, *locations)
             assert answer.json() == {"error": True, "reason": "No data is available for this location"}
         assert server.requests_served == {"ok": 1, "refused": 2}
 

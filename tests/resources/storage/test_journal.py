@@ -74,7 +74,7 @@ def test_an_entry_survives_as_json(one: RunEntry) -> None:
 
 
 def test_an_entry_does_not_list_keys() -> None:
-    """A month of a place is one interval."""
+    """A month of a location is one interval."""
     month = keys(*range(1, 32))
     told = entry(1, hours=Attempt(month, (failed(month),), month)).to_json()["attempts"][ASSET]
     interval = ["hue", "2025-08-01", "2025-08-31"]

@@ -17,9 +17,9 @@ from orchestration.engine.changes import accept as accepting
 from tests.support.machine.deployed import (
     FEED,
     LAKE,
+    LOCATIONS,
     NAMED,
     NAMES,
-    PLACES,
     Content,
     Known,
     Rows,
@@ -113,7 +113,7 @@ def begin_rename(storage: Storage, old: str, new: str) -> Rename | None:
 
 def go_on_with_rename(storage: Storage, world: World, rename: Rename) -> Iterator[str]:
     """A commit a table, upstream first; gives the tables as they are done. What was done before is left alone."""
-    tables = {asset: at for asset, at in rename.versions.items() if asset != PLACES}
+    tables = {asset: at for asset, at in rename.versions.items() if asset != LOCATIONS}
     before = {asset: state_at(storage, asset, at) for asset, at in tables.items()}
     now = {asset: storage.state(asset) for asset in tables}
     renaming = Renaming(rename.old, rename.new, before, now)

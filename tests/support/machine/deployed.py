@@ -26,7 +26,7 @@ from orchestration.core.state.provenance import PartitionRecord, Question, Shape
 from orchestration.core.state.table_state import TableState
 
 FEED, CLEAN, QUARANTINE = "bronze.feed", "silver.clean", "silver.quarantine"
-PLACES, HOURS, DAYS, RUNS = "gold.places", "gold.hours", "gold.days", "gold.runs"
+LOCATIONS, HOURS, DAYS, RUNS = "gold.locations", "gold.hours", "gold.days", "gold.runs"
 WINDOW = RunWindow(HOURS, column="aqi", at_least="episode_rule.threshold")
 
 
@@ -40,11 +40,11 @@ LAKE = Catalog(
     [
         _table(RUNS, WINDOW),
         _table(DAYS, Identity(HOURS)),
-        _table(HOURS, Identity(CLEAN), AllPartitions(PLACES)),
+        _table(HOURS, Identity(CLEAN), AllPartitions(LOCATIONS)),
         _table(CLEAN, Identity(FEED)),
         _table(QUARANTINE, Identity(FEED)),
         _table(FEED, source="feed"),
-        _table(PLACES, dated=False),
+        _table(LOCATIONS, dated=False),
     ]
 )
 ALL = frozenset(LAKE.keys)
@@ -63,20 +63,20 @@ Rows = tuple[Row, ...]
 """Rows of one partition in their order; the first value of a dated row is its block."""
 Content = Mapping[PartitionKey, Rows]
 
-WIDTH = {FEED: 6, CLEAN: 5, QUARANTINE: 8, PLACES: 2, HOURS: 7, DAYS: 6, RUNS: 5}
+WIDTH = {FEED: 6, CLEAN: 5, QUARANTINE: 8, LOCATIONS: 2, HOURS: 7, DAYS: 6, RUNS: 5}
 """How many columns a table has at first."""
 NAME_AT = {FEED: 5, CLEAN: 4, QUARANTINE: 7, HOURS: 6, DAYS: 5, RUNS: 4}
 """Which column holds the name of the town."""
 NAMED = frozenset({FEED, HOURS})
 """Assets whose code reads the name of the town, so that it is in their version."""
 GROWING, MOST_EXTRAS = (CLEAN, HOURS), 2
-SAME_PLACE = 0.1
+SAME_LOCATION = 0.1
 HOME = 21.0
 
 
 def keys_of(asset: str) -> tuple[PartitionKey, ...]:
     """All partitions that an asset can have here."""
-    return (NULL_KEY,) if asset == PLACES else KEYS
+    return (NULL_KEY,) if asset == LOCATIONS else KEYS
 
 
 # --- code, contracts and settings -------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Made:
-    """What a partition was made by: numbers of the code and of the setting; of a fetched one, where its place lay."""
+    """What a partition was made by: numbers of code and setting; of a fetched one, where its location lay."""
 
     code: int = 0
     setting: int = 0
@@ -121,7 +121,7 @@ class Code:
 
     numbers: by asset, that of its code; effects: of all its codes. settings: by asset and town, the number of the
     setting; biases: what all of these do. lines: by asset, codes that are declared to make the same. forms: contracts.
-    towns: as they are called now. places: where they lie. configured: those that are.
+    towns: as they are called now. locations: where they lie. configured: those that are.
     """
 
     numbers: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(ALL, 0))
@@ -131,12 +131,12 @@ class Code:
     lines: Mapping[str, tuple[frozenset[int], ...]] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=lambda: dict.fromkeys(ALL, Form()))
     towns: tuple[str, ...] = TOWNS
-    places: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(TOWNS, HOME))
+    locations: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(TOWNS, HOME))
     configured: frozenset[str] = frozenset(TOWNS)
 
     def made(self, asset: str, town: str | None) -> Made:
         """What a partition is made by now."""
-        degrees = self.places.get(str(town)) if asset == FEED else None
+        degrees = self.locations.get(str(town)) if asset == FEED else None
         return Made(self.numbers[asset], self.settings.get((asset, town), 0), degrees)
 
     def version(self, asset: Asset, town: str | None) -> str:
@@ -176,7 +176,7 @@ class Code:
         reading: the code reads the columns that its upstream asset was given.
         """
         towns = tuple(towns)
-        if asset == PLACES or set(towns) == set(self.towns):
+        if asset == LOCATIONS or set(towns) == set(self.towns):
             now = self.effect(asset)
             upstream = {HOURS: CLEAN, DAYS: HOURS}.get(asset)
             reads = self.extras(upstream) if upstream and reading else 0
@@ -219,10 +219,10 @@ class Code:
         code = code.with_code(asset, self.effect(asset)) if how else code
         return code.with_lines(asset) if how == 1 else code
 
-    def with_place(self, town: str, by: float) -> Code:
+    def with_location(self, town: str, by: float) -> Code:
         """With a town that lies elsewhere; far ones lie east of home, and come back."""
-        there = self.places[town] + by
-        return replace(self, places={**self.places, town: round(there - 2 if there >= HOME + 2 else there, 2)})
+        there = self.locations[town] + by
+        return replace(self, locations={**self.locations, town: round(there - 2 if there >= HOME + 2 else there, 2)})
 
     def with_configured(self, town: str) -> Code:
         """With a town taken out of the configuration, or back in it; one is always there."""
@@ -240,7 +240,7 @@ class Code:
             settings={(asset, of(town)): number for (asset, town), number in self.settings.items()},
             biases={(asset, of(town)): biases for (asset, town), biases in self.biases.items()},
             towns=tuple(map(of, self.towns)),
-            places={of(town): degrees for town, degrees in self.places.items()},
+            locations={of(town): degrees for town, degrees in self.locations.items()},
             configured=frozenset(map(of, self.configured)),
         )
 
@@ -310,7 +310,7 @@ class Known:
         now = self._question(key.location)
         then = own.questions[record.question]
         assert now.latitude is not None and then.latitude is not None
-        return "it has moved" if abs(now.latitude - then.latitude) > SAME_PLACE else ""
+        return "it has moved" if abs(now.latitude - then.latitude) > SAME_LOCATION else ""
 
     def question(self, asset: Asset, location: str | None) -> Question | None:
         return None if asset.source is None else self._question(location)
@@ -331,7 +331,7 @@ class Known:
 
     def _question(self, town: str | None) -> Question:
         """What the source is asked today."""
-        return Question("feed", "all", ("aqi", "dust"), self._code.places[str(town)], 0.0)
+        return Question("feed", "all", ("aqi", "dust"), self._code.locations[str(town)], 0.0)
 
     def shapes(self, asset: str, own: TableState) -> dict[str, Shape]:
         form = self._code.forms[asset]

@@ -20,8 +20,8 @@ from tests.support.machine.deployed import (
     HOURS,
     KEYS,
     LAKE,
+    LOCATIONS,
     NAMES,
-    PLACES,
     QUARANTINE,
     RUNS,
     TOWNS,
@@ -48,14 +48,14 @@ PATTERNS: tuple[Pattern, ...] = (
 
 SELECTIONS = (
     ALL,
-    frozenset({FEED, CLEAN, PLACES, HOURS, RUNS}),
+    frozenset({FEED, CLEAN, LOCATIONS, HOURS, RUNS}),
     frozenset({CLEAN, QUARANTINE, HOURS, DAYS, RUNS}),
     frozenset({FEED, CLEAN, HOURS}),
     frozenset({FEED}),
     frozenset({CLEAN}),
     frozenset({HOURS}),
     frozenset({RUNS}),
-    frozenset({PLACES}),
+    frozenset({LOCATIONS}),
     frozenset({FEED, RUNS}),
     frozenset({CLEAN, RUNS, DAYS}),
 )
@@ -73,8 +73,8 @@ END = 1_000_000
 """More phases than a run has."""
 
 often_all = st.just(ALL) | st.sampled_from(SELECTIONS)
-assets = st.sampled_from([*LAKE.keys, PLACES])
-dated = st.sampled_from([key for key in LAKE.keys if key != PLACES])
+assets = st.sampled_from([*LAKE.keys, LOCATIONS])
+dated = st.sampled_from([key for key in LAKE.keys if key != LOCATIONS])
 towns = st.sampled_from([TOWNS, TOWNS[:1], TOWNS[1:]])
 keys = st.sampled_from([key for key in KEYS if key.location in TOWNS])
 seldom = st.sampled_from([False, False, True])

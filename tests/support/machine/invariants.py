@@ -12,7 +12,7 @@ from orchestration.core.state.freshness import Judge, State, Way
 from orchestration.core.state.provenance import PartitionRecord
 from orchestration.core.state.table_state import TableState
 from tests.support.machine import rows as rows_of_the_model
-from tests.support.machine.deployed import FEED, LAKE, PLACES, Code, keys_of
+from tests.support.machine.deployed import FEED, LAKE, LOCATIONS, Code, keys_of
 from tests.support.machine.rows import shown, transform
 from tests.support.machine.run import Run
 from tests.support.machine.shadow import has_moved, is_fresh
@@ -22,7 +22,7 @@ from tests.support.machine.world import World, hours_begun
 
 def asked_of(asset: str, request: Request, now: datetime) -> PartitionSet:
     """What a request asks of an asset: days after today do not count."""
-    if asset == PLACES:
+    if asset == LOCATIONS:
         return PartitionSet.null()
     return PartitionSet.from_keys(key for key in request.partitions if key.day is not None and key.day <= now.date())
 
@@ -42,7 +42,7 @@ def covers(run: Run) -> None:
             assert fresh or (asset, key) in planned | left_out, f"{asset} {key} is neither fresh nor planned"
     for item in run.plan.left_out:
         for key in item.partitions if item.lacking else ():
-            upstream = [(of, NULL_KEY if of == PLACES else key) for of in LAKE[item.asset].upstream_keys]
+            upstream = [(of, NULL_KEY if of == LOCATIONS else key) for of in LAKE[item.asset].upstream_keys]
             sound = [cell in planned or tables[cell[0]].seen(cell[1]) not in (None, DOUBTED) for cell in upstream]
             assert not all(sound), f"{item.asset} {key} is left out and lacks nothing"
 

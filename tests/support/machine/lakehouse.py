@@ -19,7 +19,7 @@ from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.request import ApplyChanges, Refetch, Refresh, Remake
 from orchestration.core.state.table_state import fold
 from tests.support.machine import changes
-from tests.support.machine.deployed import ALL, CLEAN, DATES, DAYS, FEED, HOURS, KEYS, LAKE, NAMES, PLACES, TOWNS
+from tests.support.machine.deployed import ALL, CLEAN, DATES, DAYS, FEED, HOURS, KEYS, LAKE, LOCATIONS, NAMES, TOWNS
 from tests.support.machine.happenings import (
     END,
     PATTERNS,
@@ -91,7 +91,7 @@ class Lakehouse(RunRules):
         self._land()
         asked = self._named(asked)
         for asset in reversed(LAKE.keys):
-            gone = (PartitionSet.null() if asset == PLACES else asked) & self.storage.state(asset).present
+            gone = (PartitionSet.null() if asset == LOCATIONS else asked) & self.storage.state(asset).present
             if asset in selected and gone:
                 self.storage.wipe(asset, gone)
 

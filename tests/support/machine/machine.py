@@ -16,7 +16,7 @@ from tests.support.machine.deployed import (
     FEED,
     HOURS,
     LAKE,
-    PLACES,
+    LOCATIONS,
     TOWNS,
     Rows,
     keys_of,
@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
         elif what == "revert":
             self.world.code = code.as_before(asset)
         elif what in ("nudge", "far"):
-            self.world.code = code.with_place(at.locations[0], 0.03 if what == "nudge" else 1.0)
+            self.world.code = code.with_location(at.locations[0], 0.03 if what == "nudge" else 1.0)
         elif what == "leave or come":
             self.world.code = code.with_configured(at.locations[0])
         elif what == "back":
@@ -92,7 +92,7 @@ class Machine(RuleBasedStateMachine):
         log = self.storage.tables[asset]
         if not log or not PartitionSet.from_keys([at, other]) <= self.world.until_today:
             return
-        at, other = (NULL_KEY, NULL_KEY) if asset == PLACES else (at, other)
+        at, other = (NULL_KEY, NULL_KEY) if asset == LOCATIONS else (at, other)
         rows, spans = dict(self.storage.newest(asset).rows), [span_of([at, other])]
         if what == "write":
             width = len(next(iter(rows.values()))[0]) if rows else 4

@@ -17,9 +17,9 @@ from tests.support.machine.deployed import (
     FEED,
     HOURS,
     LAKE,
+    LOCATIONS,
     NAME_AT,
     NAMES,
-    PLACES,
     QUARANTINE,
     RUNS,
     TOWNS,
@@ -67,20 +67,20 @@ def transform(asset: str, read: Mapping[str, Content], code: Code) -> dict[Parti
 
     Rows that are read have the columns that their tables have by now.
     """
-    if asset == PLACES:
-        return {NULL_KEY: tuple((number, code.twist(PLACES, None)) for number in range(len(TOWNS)))}
+    if asset == LOCATIONS:
+        return {NULL_KEY: tuple((number, code.twist(LOCATIONS, None)) for number in range(len(TOWNS)))}
     made: dict[PartitionKey, Rows] = {}
     if asset == RUNS:
         for key, row in _runs(read[HOURS], code):
             made[key] = (*made.get(key, ()), row)
         return made
-    numbers = {row[0]: row[1:] for row in read[PLACES].get(NULL_KEY, ())} if asset == HOURS else {}
+    numbers = {row[0]: row[1:] for row in read[LOCATIONS].get(NULL_KEY, ())} if asset == HOURS else {}
     (upstream, *_) = LAKE[asset].upstream_keys or ("raw",)
     extras, reads = range(1, code.extras(asset) + 1), code.effect(asset).reads
     for key, rows in read[upstream].items():
         twist, town = code.twist(asset, key.location), key.location
         if asset == FEED:
-            made[key] = tuple((*row, twist, code.places[str(town)], town) for row in rows)
+            made[key] = tuple((*row, twist, code.locations[str(town)], town) for row in rows)
         elif asset == CLEAN:
             fit = [row for row in rows if (row[1] or 0) >= 0]
             made[key] = tuple((*row[:3], twist, town, *[(row[1] or 0) + 1000 * n for n in extras]) for row in fit)

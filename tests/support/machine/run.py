@@ -360,7 +360,7 @@ class Run:
                 then = tables[asset.key].makings[key]
                 makings[key] = replace(making, begun=then.begun, raw=then.raw, degrees=then.degrees, asked=then.asked)
             elif asset.source is not None:
-                degrees = self.code.places[str(key.location)]
+                degrees = self.code.locations[str(key.location)]
                 sent, asked, table = raw.get(key, ()), self._answers[step.id].asked, tables[asset.key]
                 begun = hours_begun(key, asked)
                 if key in table.makings and key not in table.doubted and table.makings[key].raw == sent:

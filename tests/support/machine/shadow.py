@@ -13,10 +13,10 @@ from tests.support.machine.deployed import (
     FEED,
     HOURS,
     LAKE,
-    PLACES,
+    LOCATIONS,
     QUARANTINE,
     RUNS,
-    SAME_PLACE,
+    SAME_LOCATION,
     Code,
     Made,
     keys_of,
@@ -31,7 +31,7 @@ def depends_on(asset: str, key: PartitionKey, tables: Snapshot, code: Code) -> l
     if asset in (CLEAN, QUARANTINE):
         return [(FEED, key)]
     if asset == HOURS:
-        return [(CLEAN, key), (PLACES, NULL_KEY)]
+        return [(CLEAN, key), (LOCATIONS, NULL_KEY)]
     if asset == DAYS:
         return [(HOURS, key)]
     if asset != RUNS:
@@ -76,7 +76,7 @@ def still_seen(asset: str, then: Seen, now: Seen) -> bool:
 
 def has_moved(key: PartitionKey, making: Making, code: Code) -> bool:
     """Whether the town lies elsewhere than where a fetched partition was asked for."""
-    return abs(making.degrees - code.places[str(key.location)]) > SAME_PLACE
+    return abs(making.degrees - code.locations[str(key.location)]) > SAME_LOCATION
 
 
 def counts_as(asset: str, town: str | None, then: Made, code: Code, accepted: frozenset[Accepted]) -> bool:

@@ -56,8 +56,8 @@ class Making:
     """In the shadow: what one partition was made from.
 
     seen: per upstream partition that it depends on, its rows then. begun: of a fetched day, how many hours had begun.
-    raw: what the provider had sent; degrees: where the place lay that was asked for; asked: when. knew: digests of the
-    contracts that were known of the table.
+    raw: what the provider had sent; degrees: where the location lay that was asked for; asked: when. knew: digests of
+    the contracts that were known of the table.
     """
 
     rows: Rows

@@ -32,7 +32,7 @@ class World:
 
         code: the settings of who asks, those of now by default.
         """
-        begun, far = hours_begun(key, self.now), int((code or self.code).places[str(key.location)] - HOME)
+        begun, far = hours_begun(key, self.now), int((code or self.code).locations[str(key.location)] - HOME)
         return tuple(
             (block, aqi, None if dust is None else dust + far)
             for block, aqi, dust in self.feed.get(key, ())

@@ -30,7 +30,7 @@ def from_api_answer(
     request_timezone: str = "UTC",
     now: datetime | None = None,
 ) -> list[Row]:
-    """Bronze rows of one place's answer of the API (the parsed JSON object).
+    """Bronze rows of one location's answer of the API (the parsed JSON object).
 
     Coordinates are those configured, not the answer's. Hours after `now` are forecasts and left out
     (None: keep all). A variable that the answer lacks is null.

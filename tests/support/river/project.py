@@ -41,7 +41,7 @@ def _contracts(settings: RiverSettings) -> DeclaredContracts:
 
 
 def _parameters(settings: RiverSettings, contracts: Mapping[str, Contract]) -> Parameters:
-    made = Parameters(locations=settings.places, alarm_rule=settings.alarm, gauging=settings.gauging)
+    made = Parameters(locations=settings.configured_locations, alarm_rule=settings.alarm, gauging=settings.gauging)
     return replace(made, row_rules=contracts["silver.levels"].rules)
 
 

@@ -20,18 +20,18 @@ export function draw(root, facts, app) {
   const spells = facts.spells ? spellsOf(facts.spells) : null;
   const today = dayOf(facts.today);
   const [first, last] = [yearOf(days.base), yearOf(days.base + days.number - 1)];
-  const places = facts.locations.map(([key, name]) => ({ key, text: name }));
+  const locations = facts.locations.map(([key, name]) => ({ key, text: name }));
   const looks = Object.fromEntries(facts.categories.map((_, at) => [at, look(at)]));
   looks.none = { fill: "none", over: ["p-dots"] };
   let year = last;
   let month = monthAtFirst(days.base, days.base + days.number - 1);
-  let place = 0;
+  let location = 0;
 
-  const shared = { rows: places, looks, years: () => [first, last], turn: (_, day) => open(yearOf(day), month && monthOf(day), place), pick, today };
+  const shared = { rows: locations, looks, years: () => [first, last], turn: (_, day) => open(yearOf(day), month && monthOf(day), location), pick, today };
   const picture = calendar({ ...shared, label: (span) => `${facts.told}, ${span}`, runs: daily, short, told }, app);
   const line = spells && calendar({ ...shared, label: (span) => `${facts.spell[1]}, ${span}`, runs: spellRuns, told: toldSpells }, app);
-  const spans = spanChooser(first, last, (of, some) => app.go("air", places[place].key, spanText(of, some)));
-  const which = chooser("Location", places.map((one, at) => [String(at), one.text]), "0", (at) => app.go("air", places[at].key, spanText(year, month)));
+  const spans = spanChooser(first, last, (of, some) => app.go("air", locations[location].key, spanText(of, some)));
+  const which = chooser("Location", locations.map((one, at) => [String(at), one.text]), "0", (at) => app.go("air", locations[at].key, spanText(year, month)));
   const sums = el("div", { class: "sums" });
   const list = el("div");
   const summary = el("p");
@@ -81,7 +81,7 @@ export function draw(root, facts, app) {
 
   function told(row, day) {
     const figure = value(row, day);
-    const lines = [`${places[row].text}, ${weekday(day)} ${textOf(day)}`];
+    const lines = [`${locations[row].text}, ${weekday(day)} ${textOf(day)}`];
     if (figure === NO_ROW) return [...lines, "no row"];
     if (figure === NO_VALUE) return [...lines, "no figure"];
     const [name, letter] = facts.categories[category(figure)];
@@ -99,7 +99,7 @@ export function draw(root, facts, app) {
     const here = (spells.of[row] || []).filter(
       (at) => spells.start[at] < (day + 1) * HOURS_A_DAY && spells.start[at] + spells.hours[at] > day * HOURS_A_DAY,
     );
-    return [`${places[row].text}, ${weekday(day)} ${textOf(day)}`, ...(here.length ? here.map(toldSpell) : [`no ${facts.spell[0]}`])];
+    return [`${locations[row].text}, ${weekday(day)} ${textOf(day)}`, ...(here.length ? here.map(toldSpell) : [`no ${facts.spell[0]}`])];
   }
 
   function toldSpell(at) {
@@ -110,16 +110,16 @@ export function draw(root, facts, app) {
   }
 
   function pick(row) {
-    place = row;
+    location = row;
     which.select.value = String(row);
     drawSums();
-    app.say(`${places[row].text} is chosen`);
+    app.say(`${locations[row].text} is chosen`);
   }
 
   function open(of, some, row) {
-    [year, month, place] = [of, some, row];
+    [year, month, location] = [of, some, row];
     spans.put(year, month);
-    which.select.value = String(place);
+    which.select.value = String(location);
     picture.draw(year, month);
     fill(summary, summed());
     drawSums();
@@ -132,7 +132,7 @@ export function draw(root, facts, app) {
   function summed() {
     const [from, to] = daysOf(year, month);
     let [most, where, number] = [-1, null, 0];
-    places.forEach((_, row) => {
+    locations.forEach((_, row) => {
       for (let day = Math.max(from, days.base); day < Math.min(to, days.base + days.number); day += 1) {
         const figure = value(row, day);
         if (figure >= NO_VALUE) continue;
@@ -141,7 +141,7 @@ export function draw(root, facts, app) {
       }
     });
     if (!where) return "No figure.";
-    return `${counted(number, "day")} of ${counted(places.length, "location")}; the highest: ${told(...where).join(", ")}.`;
+    return `${counted(number, "day")} of ${counted(locations.length, "location")}; the highest: ${told(...where).join(", ")}.`;
   }
 
   function legend() {
@@ -155,13 +155,13 @@ export function draw(root, facts, app) {
   function drawSums() {
     const months = days.months.map(([of, some], at) => ({ of, some, at })).filter(({ of, some }) => of === year && (!month || some === month));
     const names = [...facts.categories.map(([name]) => name), "no figure"];
-    const rows = months.map(({ some, at }) => ({ name: monthName(some), hours: days.hoursOf(place, at) })).filter(({ hours }) => hours.some((number) => number));
+    const rows = months.map(({ some, at }) => ({ name: monthName(some), hours: days.hoursOf(location, at) })).filter(({ hours }) => hours.some((number) => number));
     const most = Math.max(1, ...rows.map(({ hours }) => hours.reduce((sum, number) => sum + number, 0)));
     const bars = rows.map(({ name, hours }) => el("div", { class: "sum" }, el("span", { class: "month" }, name), stacked(hours, most, names)));
-    const numbers = table(`Hours in each category, ${places[place].text}`, ["month", ...names.map((name) => [name, "number"])], rows.map(({ name, hours }) => [name, ...hours.map(count)]));
+    const numbers = table(`Hours in each category, ${locations[location].text}`, ["month", ...names.map((name) => [name, "number"])], rows.map(({ name, hours }) => [name, ...hours.map(count)]));
     fill(
       sums,
-      el("p", null, `${places[place].text}, ${spanText(year, month)}`),
+      el("p", null, `${locations[location].text}, ${spanText(year, month)}`),
       rows.length ? [bars, el("details", null, el("summary", null, "In numbers"), numbers)] : el("p", { class: "dim" }, "No rows."),
     );
   }
@@ -193,7 +193,7 @@ export function draw(root, facts, app) {
     const rows = longest.map((at) => {
       const [name, letter] = facts.categories[category(spells.peak[at])];
       const word = spells.because[at];
-      return [places[spells.at[at]].text, instant(spells.start[at]), count(spells.hours[at]), count(spells.peak[at]), `${name} (${letter})`, word === NO_WORD ? "" : facts.spells.words[word]];
+      return [locations[spells.at[at]].text, instant(spells.start[at]), count(spells.hours[at]), count(spells.peak[at]), `${name} (${letter})`, word === NO_WORD ? "" : facts.spells.words[word]];
     });
     const heads = ["location", ["began (UTC)", "short"], ["hours", "number"], ["peak", "number"], "category of the peak", facts.because];
     const left = facts.spells.left_out ? el("p", { class: "dim" }, `${counted(facts.spells.left_out, `older ${facts.spell[0]}`, `older ${facts.spell[1]}`)} are left out.`) : null;
@@ -210,14 +210,14 @@ export function draw(root, facts, app) {
     show([key, when]) {
       const span = spanOf(when);
       const known = span && span.year >= first && span.year <= last;
-      const row = places.findIndex((one) => one.key === key);
-      open(known ? span.year : year, known ? span.month : month, row < 0 ? place : row);
+      const row = locations.findIndex((one) => one.key === key);
+      open(known ? span.year : year, known ? span.month : month, row < 0 ? location : row);
     },
   };
 }
 
 // Columns of numbers of facts.daily, see figures.py.
-function figures(daily, places, categories) {
+function figures(daily, locations, categories) {
   const values = new Uint16Array(bytes(daily.values));
   const hours = new Uint16Array(bytes(daily.hours));
   const parts = categories.length + 1;
@@ -227,8 +227,8 @@ function figures(daily, places, categories) {
     values,
     because: new Uint8Array(bytes(daily.because)),
     months: daily.months,
-    hoursOf(place, month) {
-      const at = (place * daily.months.length + month) * parts;
+    hoursOf(location, month) {
+      const at = (location * daily.months.length + month) * parts;
       return [...hours.subarray(at, at + parts)];
     },
   };
@@ -238,7 +238,7 @@ function figures(daily, places, categories) {
 function spellsOf(spells) {
   const at = new Uint16Array(bytes(spells.at));
   const of = {};
-  at.forEach((place, number) => (of[place] = of[place] || []).push(number));
+  at.forEach((location, number) => (of[location] = of[location] || []).push(number));
   return {
     number: spells.count,
     at,

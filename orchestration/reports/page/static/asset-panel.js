@@ -53,11 +53,11 @@ function standing(asset) {
   ];
 }
 
-function lag({ target, missed, places, worst }) {
-  const [place, hours, until] = worst[0];
+function lag({ target, missed, locations, worst }) {
+  const [location, hours, until] = worst[0];
   const behind = hours === null ? "never made" : `${count(hours)} hours behind, covers until ${until}`;
-  const aim = target === null ? "no target" : missed ? `target ${target} hours, missed at ${count(missed)} of ${counted(places, "place")}` : `target ${target} hours, kept`;
-  return el("p", null, missed ? state("failed", "too late") : null, `Farthest behind: ${place}, ${behind}; ${aim}.`);
+  const aim = target === null ? "no target" : missed ? `target ${target} hours, missed at ${count(missed)} of ${counted(locations, "location")}` : `target ${target} hours, kept`;
+  return el("p", null, missed ? state("failed", "too late") : null, `Farthest behind: ${location}, ${behind}; ${aim}.`);
 }
 
 const KNOWN = {

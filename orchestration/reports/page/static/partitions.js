@@ -21,7 +21,7 @@ export function draw(root, facts, app) {
   const reach = rows.filter((row) => row.length).map((row) => [row[0][0], row[row.length - 1][0] + row[row.length - 1][1] - 1]);
   const first = yearOf(Math.min(today, ...reach.map(([from]) => from)));
   const last = yearOf(Math.max(first === yearOf(today) ? today : -Infinity, ...reach.map(([, to]) => to), dayOf(`${first}-01-01`)));
-  const places = facts.locations.map(([key, name, configured]) => ({ key, name, text: name, dim: !configured }));
+  const locations = facts.locations.map(([key, name, configured]) => ({ key, name, text: name, dim: !configured }));
   let asset = facts.assets.find((one) => one.dated) || facts.assets[0];
   let year = last;
   let month = reach.length ? monthAtFirst(Math.min(...reach.map(([from]) => from)), Math.max(...reach.map(([, to]) => to))) : 0;
@@ -29,7 +29,7 @@ export function draw(root, facts, app) {
   const picture = calendar(
     {
       label: (of) => `Partitions of ${asset.key}, ${of}`,
-      rows: places,
+      rows: locations,
       looks,
       runs: (row, from, to) => between(runs(row), from, to),
       told,
@@ -88,7 +88,7 @@ export function draw(root, facts, app) {
   function seen() {
     const found = new Map();
     const [from, to] = daysOf(year, month);
-    places.forEach((_, row) => {
+    locations.forEach((_, row) => {
       for (const [start, days, kind] of between(runs(row), from, to)) {
         const number = asset.whole ? 1 : Math.min(start + days, to) - Math.max(start, from);
         found.set(kind, (found.get(kind) || 0) + number);
@@ -119,27 +119,27 @@ export function draw(root, facts, app) {
   }
 
   function told(row, day) {
-    const place = places[row];
+    const location = locations[row];
     const run = at(row, day);
     const called = run && asset.whole ? run[0] : day;
-    const lines = [`${textOf(called)}/${place.key}${place.name === place.key ? "" : ` (${place.name})`}`];
+    const lines = [`${textOf(called)}/${location.key}${location.name === location.key ? "" : ` (${location.name})`}`];
     if (!run) return [...lines, "no partition"];
     return [...lines, facts.kinds[run[2]][0], ...reasons(run[2])];
   }
 
   function details(row, day) {
     const run = at(row, day);
-    const place = places[row];
+    const location = locations[row];
     const called = textOf(run && asset.whole ? run[0] : day);
-    const where = `--partitions ${called} --locations ${quoted(place.key)}`;
+    const where = `--partitions ${called} --locations ${quoted(location.key)}`;
     const name = run ? facts.kinds[run[2]][0] : "missing";
-    const parts = [el("h3", null, `${asset.key} ${called}/${place.key}`)];
+    const parts = [el("h3", null, `${asset.key} ${called}/${location.key}`)];
     parts.push(el("p", null, run ? [said(run[2]), " ", why(run[2])] : "There is no partition."));
     if (run && name !== "missing") parts.push(command(`aqi show ${asset.key} ${where}`, app));
     const named = run && reasons(run[2]).join(" ").match(/`(aqi repair [^`]+)`/);
     if ((name === "damaged" || name === "unrecorded") && named) parts.push(command(named[1], app));
-    else if (!place.dim && name === "unrecorded") parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
-    else if (!place.dim && name !== "fresh" && name !== "damaged") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
+    else if (!location.dim && name === "unrecorded") parts.push(command(`aqi repair ${asset.key} --partitions ${called}`, app));
+    else if (!location.dim && name !== "fresh" && name !== "damaged") parts.push(command(`aqi materialize '+${asset.key}' ${where}`, app));
     parts.push(app.has("assets") && el("p", null, app.link(`What ${asset.key} is`, "assets", asset.key)));
     fill(more, parts);
     app.say(told(row, day).join(", "));
@@ -178,9 +178,9 @@ export function draw(root, facts, app) {
     const lines = facts.told.map(([number, kind, partitions, from, to, where, several]) => {
       const one = facts.assets[number];
       const days = from === null ? "" : from === to ? from : `${from} … ${to}`;
-      const place = where === null ? "" : several === 1 ? facts.locations[where][1] : `${several} locations`;
+      const location = where === null ? "" : several === 1 ? facts.locations[where][1] : `${several} locations`;
       const path = from === null ? [one.key] : [one.key, to, facts.locations[where][0]];
-      return [said(kind), app.link(one.key, "partitions", ...path), count(partitions), days, place, why(kind)];
+      return [said(kind), app.link(one.key, "partitions", ...path), count(partitions), days, location, why(kind)];
     });
     const heads = ["state", "asset", ["partitions", "number"], ["days", "short"], ["where", "short"], ["why", "words"]];
     const list = el("div");
@@ -235,7 +235,7 @@ export function draw(root, facts, app) {
       const known = span && (span.year >= first && span.year <= last);
       open(one, known ? span.year : year, known ? span.month : month);
       const day = known ? span.day : null;
-      const row = places.findIndex((place) => place.key === where);
+      const row = locations.findIndex((location) => location.key === where);
       if (day === null || row < 0 || !asset.dated) return;
       picture.put(row, day, true);
       details(row, day);

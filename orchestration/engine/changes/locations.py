@@ -30,9 +30,9 @@ class TableLocations:
 def locations_of(workspace: Workspace, states: Mapping[str, TableState] | None = None) -> TableLocations:
     """What the tables say of locations. Needs no JVM."""
     states = workspace.states(workspace.catalog.keys) if states is None else states
-    configured = {place.key for place in workspace.settings.locations}
+    configured = {location.key for location in workspace.settings.locations}
     table = next((asset for asset in workspace.catalog if workspace.history.is_of_locations(asset)), None)
-    listed = {place.key for place in workspace.history.locations_in(table)} if table is not None else set()
+    listed = {location.key for location in workspace.history.locations_in(table)} if table is not None else set()
     gone: dict[str, int] = {}
     without: dict[str, tuple[str, ...]] = {}
     for asset in workspace.catalog:

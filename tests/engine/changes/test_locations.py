@@ -1,4 +1,4 @@
-"""Locations that changed places, distances, and what changes cost."""
+"""Locations that changed locations, distances, and what changes cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.core.state.partition_record import Question
 from orchestration.engine.changes.changed import seconds
-from orchestration.engine.changes.places import swapped
+from orchestration.engine.changes.locations import swapped
 from resources.delta.step_history import StepRow
 from resources.open_meteo.source import distance
 
