@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from orchestration.core.alerts.watch_state import Message
-from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from orchestration.core.errors import MachineError, RunError, in_a_line
 from resources.machine.proxies import check_way, for_requests
 from resources.machine.secrets import hidden
 from resources.settings.operations import AlertSettings, EmailSettings, WebhookSettings
@@ -177,7 +177,7 @@ class Webhook:
         body = message.to_json() if self.settings.form == "json" else {"text": _as_text(message)}
         try:
             check_way(f"{urlsplit(url).scheme}://{urlsplit(url).hostname}")  # the path may be what is secret
-        except EnvironmentError_ as error:
+        except MachineError as error:
             raise AlertError(f"{where} cannot be reached: {error.message}") from None
         options: dict[str, Any] = {"proxies": for_requests(url), "allow_redirects": False, "stream": True}
         try:

@@ -32,7 +32,7 @@ def deploy(
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
     from orchestration.core.deployments.changes import Change, Create
-    from orchestration.core.deployments.converge import Undeclared, converge, converge_automation, converge_pools
+    from orchestration.core.deployments.reconcile import Undeclared, reconcile, reconcile_automation, reconcile_pools
     from orchestration.service.deployments import (
         declared_deployments,
         declared_pools,
@@ -51,12 +51,12 @@ def deploy(
         undeclared = Undeclared.RETIRE if prune else Undeclared.LEAVE
     with connect() as server:
         pools = declared_pools(settings, declared, everything=everything)
-        changes: tuple[Change, ...] = converge_pools(pools, server.pools(pool.name for pool in pools))
+        changes: tuple[Change, ...] = reconcile_pools(pools, server.pools(pool.name for pool in pools))
         found = server.deployments(tags, (item.name for item in declared))
-        changes += converge(declared, found, tags, undeclared)
+        changes += reconcile(declared, found, tags, undeclared)
         if everything:
             automation = heartbeat_automation(settings)
-            changes += converge_automation(automation, server.automations(automation.name))
+            changes += reconcile_automation(automation, server.automations(automation.name))
         if not as_json:
             click.echo("\n".join(map(str, changes)) or "nothing to do")
         for change in changes if not dry_run else ():

@@ -6,7 +6,7 @@ LakehouseError                     message, and a remedy: what to do next
 │   ├── SelectionError       a selection cannot be read; points at the place
 │   ├── PartitionRangeError  a range of days or a location cannot be read
 │   ├── ConfigurationError   a key or value of the configuration is wrong
-│   └── EnvironmentError_    this machine lacks something (Java, a library, a writable folder)
+│   └── MachineError    this machine lacks something (Java, a library, a writable folder)
 └── RunError                 something failed while work was done                          exit status 1
     ├── SourceError          the source API failed (HTTP 5xx, at every attempt), or as follows
     │   ├── SourceRefused      it understood the request and refused it (HTTP 400 with a reason)
@@ -77,7 +77,7 @@ class ConfigurationError(UsageError):
     """A configuration key or value is unknown, mistyped or out of bounds."""
 
 
-class EnvironmentError_(UsageError):
+class MachineError(UsageError):
     """The machine lacks something that is needed: Java, a library, a writable folder."""
 
 

@@ -24,7 +24,7 @@ from orchestration.engine.profiling import Spans
 from orchestration.engine.steps import StepRunner
 from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.storage.journal import Journal
 from resources.storage.parameter_values import ParameterValues
 from resources.storage.run_profiles import RunProfiles
@@ -99,7 +99,7 @@ class RunRecord:
 
     def _end(self, *, interrupted: bool) -> None:
         """interrupted: by Ctrl-C, or by a worker that ends the run."""
-        crash_points.reach("before-journal")
+        failpoints.reach("before-journal")
         outcomes = {} if self.runner is None else dict(self.runner.outcomes)
         attempts = {}
         for asset, attempt in self._entry.attempts.items():

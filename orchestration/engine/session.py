@@ -85,7 +85,7 @@ def engine_session(
 ) -> Iterator[Engine]:
     """An engine for what is no materialization: started at the beginning of the block, stopped at its end.
 
-    rows_expected, inherited: see ``MakeEngine``. Raises EnvironmentError_ before anything is started.
+    rows_expected, inherited: see ``MakeEngine``. Raises MachineError before anything is started.
     """
     check_master(workspace.settings)
     economize()

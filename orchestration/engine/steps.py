@@ -39,7 +39,7 @@ from orchestration.engine.frames import Frames, StoredRows, conform
 from orchestration.engine.lineage.of_steps import ColumnsOfStep, is_as_declared
 from orchestration.engine.run_context import RunContext
 from resources.delta.warehouse import condition, is_conflict
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.machine.memory import give_back
 from resources.machine.package import package_version
 from resources.machine.secrets import hidden
@@ -381,7 +381,7 @@ class EngineWorld:
         return explain(error)
 
     def reached(self, point: str) -> None:
-        crash_points.reach(point)
+        failpoints.reach(point)
 
 
 def explain(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psutil import virtual_memory
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError, UsageError
+from orchestration.core.errors import LakehouseError, MachineError, UsageError
 from orchestration.core.source import REAL
 from orchestration.engine.changes.locations import check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
@@ -212,7 +212,7 @@ def _writable(uri: str) -> str:
         finally:
             files.rm_file(probe)
     except OSError as error:
-        raise EnvironmentError_(
+        raise MachineError(
             f"{uri} is not writable for {user_name()} ({error})",
             f"Ask for a home folder on HDFS (hdfs dfs -mkdir /user/{user_name()}; -chown), or set warehouse.uri.",
         ) from error
@@ -238,14 +238,14 @@ def _python() -> str:
 
 
 def _embedded() -> str:
-    """Raises EnvironmentError_ where pysail is not there, cannot be loaded, or is not the one that is locked."""
+    """Raises MachineError where pysail is not there, cannot be loaded, or is not the one that is locked."""
     found, locked = check_installed(), _locked("pysail")
     if locked and found != locked:
-        raise EnvironmentError_(f"pysail {found}, but {locked} is the one that was tested", "Run `make setup`.")
+        raise MachineError(f"pysail {found}, but {locked} is the one that was tested", "Run `make setup`.")
     try:
         import_module("pysail")
     except ImportError as error:
-        raise EnvironmentError_(
+        raise MachineError(
             f"pysail {found} cannot be loaded ({error})",
             "It needs glibc 2.17 (on ARM 2.24) or newer; or take Spark: `engine: spark`.",
         ) from error
@@ -270,7 +270,7 @@ def _memory(settings: Settings) -> str:
 
 
 def _scratch(workspace: Workspace) -> str:
-    """Raises EnvironmentError_ where there is no room for what does not fit into memory."""
+    """Raises MachineError where there is no room for what does not fit into memory."""
     warehouse = workspace.warehouse.folder
     assert warehouse is not None, "it is a folder"
     folder = warehouse / SCRATCH

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from orchestration.engine.workspace import Workspace
 from resources.delta.log import PROVENANCE_FOLDER
 
@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 def check_warehouse(workspace: Workspace) -> str:
-    """Look at the folder itself. Raises EnvironmentError_ where it is refused, full, or takes no commits."""
+    """Look at the folder itself. Raises MachineError where it is refused, full, or takes no commits."""
     folder = workspace.warehouse.folder
     if folder is None:
         return workspace.warehouse.uri
@@ -28,12 +28,12 @@ def check_warehouse(workspace: Workspace) -> str:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".aqi-doctor-") as probe:
             linked = _links(Path(probe.name))
     except OSError as error:
-        raise EnvironmentError_(
+        raise MachineError(
             f"{folder} is not writable ({error.strerror})",
             "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
         ) from error
     if not linked:
-        raise EnvironmentError_(
+        raise MachineError(
             f"{folder} lies on a file system without hard links, by which commits to a table are made",
             "Set AQI_WAREHOUSE__URI to a folder on another (a disk of this machine, NFS).",
         )
@@ -42,14 +42,14 @@ def check_warehouse(workspace: Workspace) -> str:
 
 
 def check_room(folder: Path) -> float:
-    """How much is free where a folder is, or will be, in GiB. Raises EnvironmentError_ for too little, or few files."""
+    """How much is free where a folder is, or will be, in GiB. Raises MachineError for too little, or few files."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(place).free / 2**30
     if free < FREE_GIB:
-        raise EnvironmentError_(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
+        raise MachineError(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
     disk = os.statvfs(place)
     if disk.f_files and disk.f_favail < FREE_FILES:  # some file systems count none
-        raise EnvironmentError_(
+        raise MachineError(
             f"{folder}: only {disk.f_favail} more files fit on its disk (inodes)",
             f"Make room: remove small files (`df -i`), until {FREE_FILES} fit.",
         )
@@ -57,7 +57,7 @@ def check_room(folder: Path) -> float:
 
 
 def check_folders(warehouse: Path) -> str:
-    """Look at the folders of a warehouse in which runs write. Raises EnvironmentError_ for what is none, or refused."""
+    """Look at the folders of a warehouse in which runs write. Raises MachineError for what is none, or refused."""
     own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
     there = [own] if os.path.lexists(own) else []
     there += [path for path in sorted(own.glob("*")) if path.is_dir()]
@@ -65,7 +65,7 @@ def check_folders(warehouse: Path) -> str:
     refused = [f"{path} ({why})" for path in there if (why := _why_not_writable(path))]
     if refused:
         more = f", and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
-        raise EnvironmentError_(
+        raise MachineError(
             f"runs cannot write in {', '.join(refused[:SHOWN])}{more}",
             f"Give this user rights to read and write all that is in {warehouse}; what is no folder, move away.",
         )

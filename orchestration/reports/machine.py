@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestration.core.calendar import iso
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from orchestration.reports.findings import Finding, look_at
 from orchestration.reports.folders import check_room
 from resources.machine.environment import UTF8, UTF8_LOCALE, told
@@ -49,13 +49,13 @@ def clock_found(settings: Settings) -> str:
 
 
 def check_clock(what: str, written: float, now: float | None = None) -> None:
-    """Raises EnvironmentError_ where a file that was just written has another time than this machine.
+    """Raises MachineError where a file that was just written has another time than this machine.
 
     written, now: seconds since 1970 (UTC); ``now`` of this machine.
     """
     apart = written - (time.time() if now is None else now)
     if abs(apart) > MOST_APART_SECONDS:
-        raise EnvironmentError_(
+        raise MachineError(
             f"the clock of {what} is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's",
             "Set both by a time server (`timedatectl`, `date -u`).",
         )
@@ -65,9 +65,9 @@ def _locale(*, needs_java: bool) -> str:
     of_paths, of_output = (str(one).lower() for one in (sys.getfilesystemencoding(), sys.stdout.encoding))
     said = next((f"{name}={os.environ[name]}" for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
     if of_paths != UTF8:
-        raise EnvironmentError_(f"names of files are {of_paths} ({said or 'no locale is set'})", "Set LC_ALL=C.UTF-8.")
+        raise MachineError(f"names of files are {of_paths} ({said or 'no locale is set'})", "Set LC_ALL=C.UTF-8.")
     if needs_java and not _is_there(UTF8_LOCALE):
-        raise EnvironmentError_(
+        raise MachineError(
             f"there is no locale {UTF8_LOCALE}, by which Java takes the names of files",
             "Install it (locale-gen C.UTF-8, or glibc's locales).",
         )
@@ -90,7 +90,7 @@ def _file_handles() -> str:
     bound = "any number" if soft == -1 else str(soft)
     if 0 <= soft < FEWEST_FILES:
         how = f"`ulimit -n {FEWEST_FILES}`" if hard == -1 or hard >= FEWEST_FILES else "nofile in limits.conf"
-        raise EnvironmentError_(f"{soft} files may be open at once", f"Raise it to {FEWEST_FILES} or more: {how}.")
+        raise MachineError(f"{soft} files may be open at once", f"Raise it to {FEWEST_FILES} or more: {how}.")
     return f"{bound} may be open at once"
 
 

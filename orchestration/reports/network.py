@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError
+from orchestration.core.errors import LakehouseError, MachineError
 from orchestration.engine.project import Project
 from orchestration.reports.source_health import sources_of
 from resources.hadoop.configuration import HadoopConf
@@ -22,25 +22,25 @@ from resources.settings.load import Settings
 
 
 def ways_found(project: Project, settings: Settings) -> str:
-    """Which way each address of the settings goes. Raises EnvironmentError_ where there is none to some."""
+    """Which way each address of the settings goes. Raises MachineError where there is none to some."""
     if not names_a_proxy(os.environ):
         return "none in the environment: all goes directly"
     ways, wrong = [], []
     for what, url in _addresses(project, settings):
         try:
             ways.append(f"{what}: {check_way(url).in_words()}")
-        except EnvironmentError_ as error:
+        except MachineError as error:
             wrong.append(error)
     if api := configured_api_url():
         try:
             settle(api)
             ways.append(f"{without_secrets(api)}: {check_way(api, {}).in_words()}")
-        except EnvironmentError_ as error:
+        except MachineError as error:
             wrong.append(error)
     if settings.alerts.email is not None:
         ways.append(f"{settings.alerts.email.host}: direct (mail knows no proxy)")
     if wrong:
-        raise EnvironmentError_("; ".join(error.message for error in wrong), wrong[0].remedy)
+        raise MachineError("; ".join(error.message for error in wrong), wrong[0].remedy)
     return "; ".join(dict.fromkeys(ways))
 
 
@@ -64,7 +64,7 @@ def _addresses(project: Project, settings: Settings) -> Iterator[tuple[str, str]
 
 
 def prefect_found() -> str:
-    """Prefect's server and its version; of our own where its history is. Raises EnvironmentError_ for what is wrong."""
+    """Prefect's server and its version; of our own where its history is. Raises MachineError for what is wrong."""
     check_client()
     url = configured_api_url()
     if not url:
@@ -75,7 +75,7 @@ def prefect_found() -> str:
             f"{home / DATABASE}{there}; to look: {how_to_look(home)}{_told_of_others()}"
         )
     if wrong := what_is_wrong(url):
-        raise EnvironmentError_(f"{without_secrets(url)} {wrong.what}", wrong.remedy)
+        raise MachineError(f"{without_secrets(url)} {wrong.what}", wrong.remedy)
     return f"{without_secrets(url)}{_told_of_version(url)}"
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from orchestration.core.errors import UsageError
+from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import write_whole
 
 
 def check_output(output: Path) -> None:
@@ -50,7 +50,7 @@ def write_output(place: str, text: str) -> int:
         if file.is_dir():
             raise IsADirectoryError(EISDIR, "Is a directory", str(file))
         files, path = open_files(str(file.resolve()))
-    write_whole(files, path, content)
+    write_atomically(files, path, content)
     return len(content)
 
 

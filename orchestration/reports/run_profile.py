@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from orchestration.core.errors import EnvironmentError_, RunError, UsageError
+from orchestration.core.errors import MachineError, RunError, UsageError
 from orchestration.core.runs.journal import RunEntry
 from orchestration.core.runs.profile import OF_STEP, Phase, Profile, StepTimes, by_asset
 from orchestration.engine.workspace import Workspace
@@ -47,13 +47,13 @@ def last_runs(workspace: Workspace, limit: int) -> list[tuple[RunEntry, bool]]:
 
 
 def known_profiles(workspace: Workspace) -> list[str]:
-    """The runs that have a profile, oldest first. Raises EnvironmentError_ where the warehouse cannot be read."""
+    """The runs that have a profile, oldest first. Raises MachineError where the warehouse cannot be read."""
     try:
         return RunProfiles(workspace.warehouse.uri).run_ids()
     except NotADirectoryError:  # `aqi doctor` says so
         return []
     except OSError as error:
-        raise EnvironmentError_(
+        raise MachineError(
             f"the warehouse {workspace.warehouse.uri} cannot be read ({error})",
             "Check AQI_WAREHOUSE__URI and that this user may read it.",
         ) from error

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from orchestration.core.deployments.converge import ENVIRONMENT_TAG, OURS
+from orchestration.core.deployments.reconcile import ENVIRONMENT_TAG, OURS
 from orchestration.core.deployments.values import Automation, Declared, Pool, Properties, Schedule
 from orchestration.core.errors import ConfigurationError, UsageError, unknown_names
 from orchestration.core.planning.ranges import in_range

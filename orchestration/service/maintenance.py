@@ -23,11 +23,11 @@ from orchestration.core.state.raw_retention import RetentionRules, Told, retenti
 from orchestration.core.state.record_columns import Records
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
+from resources.delta.compaction import TableFiles
 from resources.delta.log import DeltaLog
 from resources.delta.pending import Pending
 from resources.delta.step_history import FOLDER as STEP_HISTORY
 from resources.delta.step_history import StepHistory
-from resources.delta.upkeep import TableFiles
 from resources.raw.files import RawFile
 
 _SHOWN = 3
@@ -180,7 +180,7 @@ def _steps(workspace: Workspace, asset: Asset, dry_run: bool, open_table: OpenTa
         yield {"commits": files.clean_log()}
     groups = files.groups(_settled(workspace))
     if groups and not dry_run:
-        files.put_together(groups)
+        files.compact(groups)
     yield {"joined": sum(map(len, groups)), "into": len(groups)}
     yield {"vacuumed": files.vacuum(retention_hours, dry_run=dry_run)}
     unneeded = files.unneeded_provenance(log, datetime.now(UTC) - timedelta(hours=retention_hours))

@@ -43,8 +43,8 @@ from resources.machine.secrets import hidden
 from resources.prefect.client import why_unseen
 from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
+from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import write_whole
 
 __all__ = ["Look", "Sources", "Watch", "a_test", "make_watch", "state_file"]
 
@@ -249,7 +249,7 @@ class Watch:
     def _save(self, state: WatchState) -> None:
         try:
             files, folder = open_files(str(self._file.parent))
-            write_whole(files, f"{folder}/{self._file.name}", json.dumps(state.to_json(), indent=1).encode())
+            write_atomically(files, f"{folder}/{self._file.name}", json.dumps(state.to_json(), indent=1).encode())
             self._unsaved = None
         except OSError as error:
             self._unsaved = state

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestration.core.errors import EnvironmentError_, PartitionRangeError, WarehouseError
+from orchestration.core.errors import MachineError, PartitionRangeError, WarehouseError
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import FORMAT, MARK, Provenance, dumps, format_of
 from orchestration.core.state.table_state import Commit, FileSpan, TableState
 from resources.delta.live_files import read_live, span_of
 from resources.delta.snapshot_files import SnapshotFiles
+from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, write_whole
 
 MOST = (1 << 62) - 1
 """No table has a higher version: a file of such a name is none of its log's."""
@@ -142,7 +142,7 @@ class DeltaLog:
     def _refuse_newer(self, data: Mapping[str, Any], version: int) -> None:
         if data[MARK] > FORMAT:
             by = f"version {data['by']}" if data.get("by") else "a newer version"
-            raise EnvironmentError_(
+            raise MachineError(
                 f"{self.uri}: version {version} of the table was written by {by} of this project, in format "
                 f"{data[MARK]} of provenance; this one reads up to {FORMAT}",
                 "Upgrade this installation: git pull, then python scripts/setup.py.",
@@ -160,7 +160,7 @@ class DeltaLog:
 
     def keep_provenance(self, digest: str, text: str) -> None:
         """Write provenance that is too large for a commit, before the commit that names it."""
-        write_whole(self._files, f"{self._root}/{PROVENANCE_FOLDER}/{digest}.json", text.encode("utf-8"))
+        write_atomically(self._files, f"{self._root}/{PROVENANCE_FOLDER}/{digest}.json", text.encode("utf-8"))
 
     # States -----------------------------------------------------------------------------------------------------
 

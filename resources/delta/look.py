@@ -24,9 +24,9 @@ from resources.delta.log import MOST, DeltaLog
 from resources.delta.mending import check_in_order, is_refused
 from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
+from resources.storage.atomic_files import names_in
 from resources.storage.files import open_files
 from resources.storage.patience import NoAnswer
-from resources.storage.whole_files import names_in
 
 PARQUET = b"PAR1"
 _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\.(?:[0-9a-f-]{36}\.|([0-9]{10})\.([0-9]{10})\.)?(parquet|json)")

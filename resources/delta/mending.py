@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 from orchestration.core.errors import CommitConflict, WarehouseError, in_a_line
 from resources.delta.opening import open_table
-from resources.machine import crash_points
+from resources.machine import failpoints
+from resources.storage.atomic_files import names_in, try_to_write
 from resources.storage.files import open_files, remedy_of
 from resources.storage.patience import NoAnswer
-from resources.storage.whole_files import names_in, try_to_write
 
 
 def check_writable(key: str, uri: str) -> None:
@@ -71,7 +71,7 @@ def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int 
     if table.version() != version:
         raise conflict
     actions: list[Any] = [RemoveAction(path=path, data_change=True, deletion_timestamp=now) for path in paths]
-    crash_points.reach("before-commit")
+    failpoints.reach("before-commit")
     try:
         table.create_write_transaction(
             actions=actions,

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from resources.storage.atomic_files import names_in
 from resources.storage.files import open_files
 from resources.storage.patience import answered
-from resources.storage.whole_files import names_in
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

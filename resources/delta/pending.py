@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestration.core.errors import EnvironmentError_, UsageError, WarehouseError
+from orchestration.core.errors import MachineError, UsageError, WarehouseError
 from orchestration.core.state.provenance import dumps
 from resources.delta.table_schema import write_new
 from resources.storage.files import open_files
@@ -49,7 +49,7 @@ class Pending:
         except NoAnswer:
             raise
         except OSError as error:
-            raise EnvironmentError_(
+            raise MachineError(
                 f"{self._path} cannot be read ({error})", "Check AQI_WAREHOUSE__URI and that this user may read it."
             ) from error
         except (ValueError, KeyError, TypeError) as error:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
+from resources.storage.atomic_files import names_in
 from resources.storage.files import open_files
 from resources.storage.patience import NoAnswer
-from resources.storage.whole_files import names_in
 
 OWN = "_aqi"
 """What lies beside the tables of every warehouse."""
@@ -20,7 +20,7 @@ BESIDE = 200
 def is_there(uri: str, layers: Iterable[str]) -> bool:
     """Whether there is a warehouse at ``uri``: a table of one of ``layers``, or what every run leaves.
 
-    Raises EnvironmentError_ where that cannot be told.
+    Raises MachineError where that cannot be told.
     """
     files, root = open_files(uri)
     try:
@@ -32,7 +32,7 @@ def is_there(uri: str, layers: Iterable[str]) -> bool:
     except PermissionError:
         return True  # it is for the tables to tell
     except OSError as error:
-        raise EnvironmentError_(
+        raise MachineError(
             f"the warehouse {uri} cannot be read ({error})", "Check AQI_WAREHOUSE__URI and that this user may read it."
         ) from error
 

@@ -19,10 +19,10 @@ from orchestration.core.partitions.scheme import PartitionColumns
 from resources.delta.live_files import partitions_in
 from resources.delta.mending import check_in_order, is_refused
 from resources.delta.rows import BATCH_ROWS, FILE_BYTES, ROW_GROUP_ROWS, in_schema
-from resources.machine import crash_points
+from resources.machine import failpoints
+from resources.storage.atomic_files import names_in
 from resources.storage.files import open_files
 from resources.storage.patience import NoAnswer
-from resources.storage.whole_files import names_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,7 +133,7 @@ def exchange(uri: str, new: str, kept: str) -> None:
     made, aside = (open_files(one)[1] for one in (new, kept))
     if files.exists(old) and not files.exists(aside):
         _move(files, old, aside)
-        crash_points.reach("tables-changed")
+        failpoints.reach("tables-changed")
     if files.exists(made) and not files.exists(old):
         _move(files, made, old)
 

@@ -16,7 +16,7 @@ from orchestration.core.errors import CommitConflict, WarehouseError
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from resources.delta.opening import open_table
-from resources.machine import crash_points
+from resources.machine import failpoints
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +73,7 @@ def replace_rows(
     how: dict[str, Any] = {"mode": "append"} if append else {"mode": "overwrite", "predicate": where}
     flow = _Flow(rows)
     try:
-        with crash_points.in_place_of(_next_commit(uri, table)):
+        with failpoints.in_place_of(_next_commit(uri, table)):
             write_deltalake(
                 table,
                 pa.RecordBatchReader.from_batches(schema, flow),
@@ -116,7 +116,7 @@ def rewrite_rows(
     schema = pa.schema(Schema.from_json(json.dumps({"type": "struct", "fields": list(fields)})))
     flow = _Flow(batches(schema))
     try:
-        with crash_points.in_place_of(_next_commit(uri, table)):
+        with failpoints.in_place_of(_next_commit(uri, table)):
             write_deltalake(
                 table,
                 pa.RecordBatchReader.from_batches(schema, flow),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from orchestration.core.state.provenance import dumps
 from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
 from orchestration.core.state.table_state import TableState
-from resources.storage.whole_files import names_in, unfinished, write_whole
+from resources.storage.atomic_files import names_in, unfinished, write_atomically
 
 FORMAT_2 = "format-2"
 """A file beside the snapshots, from the first of format 2 on. Whoever wrote one of format 1 after it did not understand
@@ -86,9 +86,9 @@ class SnapshotFiles:
         new = Snapshot(state.version, None if whole else state.snapshot)
         text = dumps(to_json(state, self._digest_of(state.version), new.since))
         packed = gzip.compress(text.encode("utf-8"), compresslevel=3, mtime=0)
-        write_whole(self._files, f"{self._folder}/{new.name}", packed)
+        write_atomically(self._files, f"{self._folder}/{new.name}", packed)
         if FORMAT_2 not in names_in(self._files, self._folder):
-            write_whole(self._files, f"{self._folder}/{FORMAT_2}", b"")
+            write_atomically(self._files, f"{self._folder}/{FORMAT_2}", b"")
         self._prune(state.version)
         return replace(state, snapshot=state.version if whole else state.snapshot, kept=state.version)
 

@@ -21,7 +21,7 @@ from orchestration.core.declarations.contract_changes import grown, type_change,
 from orchestration.core.errors import CommitConflict, WarehouseError
 from resources.delta.opening import open_table
 from resources.delta.warehouse import is_conflict
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.storage.files import open_files
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def grow(
     }
     action = {name: value for name, value in action.items() if value is not None}
     lines = [json.dumps(line) for line in ({"commitInfo": commit}, {"metaData": action})]
-    crash_points.reach("before-commit")
+    failpoints.reach("before-commit")
     files, root = open_files(uri)
     if not write_new(files, f"{root}/_delta_log/{version:020d}.json", "".join(f"{line}\n" for line in lines).encode()):
         raise _conflict(uri)
@@ -204,9 +204,9 @@ def rewrite(
     """
     fields = fields_of(uri, frame, contract)
     check_features(uri)
-    crash_points.reach("before-commit")
+    failpoints.reach("before-commit")
     folder = Path(uri.removeprefix("file://")) if "://" not in uri or uri.startswith("file://") else None
-    with _as_errors_of_ours(uri), _one_attempt(spark), crash_points.watching(folder):
+    with _as_errors_of_ours(uri), _one_attempt(spark), failpoints.watching(folder):
         delta = spark._jvm.org.apache.spark.sql.delta  # type: ignore[union-attr]
         transaction = delta.DeltaLog.forTable(spark._jsparkSession, uri).startTransaction()
         _check_version(uri, transaction.snapshot().version(), base_version)

@@ -20,8 +20,8 @@ from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.table_state import TableState
 from resources.delta.warehouse import Warehouse
+from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import write_whole
 
 if TYPE_CHECKING:
     from orchestration.core.state.counted_values import CountedValues
@@ -118,7 +118,7 @@ class ValueCounts:
         data = {"format": FORMAT, "columns": list(columns), **known.to_json()}
         with contextlib.suppress(OSError):  # counted again the next time
             files, path = self._path(asset)
-            write_whole(files, path, json.dumps(data, separators=(",", ":")).encode())
+            write_atomically(files, path, json.dumps(data, separators=(",", ":")).encode())
 
 
 def _spans(keys: Iterable[PartitionKey]) -> Iterator[tuple[date, date]]:

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.errors import CommitConflict, EnvironmentError_
+from orchestration.core.errors import CommitConflict, MachineError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.damage import LostFile
@@ -33,7 +33,7 @@ from resources.delta.look import can_be_listed, linked, looked, not_looked
 from resources.delta.mending import check_writable, not_committed, take_out, unreadable, without_files
 from resources.delta.opening import open_table
 from resources.delta.rows import few_terms, replace_rows
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.storage.patience import NoAnswer, each_answered
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Warehouse:
         except NoAnswer:
             raise
         except OSError as error:
-            raise EnvironmentError_(
+            raise MachineError(
                 f"the warehouse {self.uri} cannot be read ({error})",
                 "Check AQI_WAREHOUSE__URI and that this user may read it.",
             ) from error
@@ -261,7 +261,7 @@ class Warehouse:
         """
         assert self.folder is not None, "elsewhere Spark commits"
         metadata = self.metadata(asset, provenance)
-        crash_points.reach("before-commit")
+        failpoints.reach("before-commit")
         uri = self.table_uri(asset.key)
         append = not partitions & base.present
         replace_rows(uri, asset.partition_columns, partitions, batches, metadata, base.version, append=append)

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import EnvironmentError_, LakehouseError, RunError, in_a_line
+from orchestration.core.errors import LakehouseError, MachineError, RunError, in_a_line
 from resources.embedded import server
 from resources.embedded.scratch import Scratch
 from resources.machine.environment import cleaned
@@ -244,13 +244,13 @@ class EmbeddedProcess:
 
 
 def check_installed() -> str:
-    """The version of the engine. Raises EnvironmentError_ where it is not installed."""
+    """The version of the engine. Raises MachineError where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("pysail")
     except PackageNotFoundError as error:
-        raise EnvironmentError_("the embedded engine (pysail) is not installed", "Run `make setup`.") from error
+        raise MachineError("the embedded engine (pysail) is not installed", "Run `make setup`.") from error
 
 
 def _is_taken(name: str, value: str) -> bool:

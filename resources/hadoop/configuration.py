@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 
 FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
 HOW = "Set HADOOP_CONF_DIR to the folder with the cluster's core-site.xml, hdfs-site.xml and yarn-site.xml."
@@ -35,14 +35,14 @@ class HadoopConf:
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> HadoopConf:
-        """The configuration that the environment names. Raises EnvironmentError_ where there is none."""
+        """The configuration that the environment names. Raises MachineError where there is none."""
         environment = os.environ if environment is None else environment
         name = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
         if not name:
-            raise EnvironmentError_("HADOOP_CONF_DIR is not set", HOW)
+            raise MachineError("HADOOP_CONF_DIR is not set", HOW)
         folder = Path(name)
         if not (folder / "core-site.xml").is_file():
-            raise EnvironmentError_(f"HADOOP_CONF_DIR is {folder}, and there is no core-site.xml in it", HOW)
+            raise MachineError(f"HADOOP_CONF_DIR is {folder}, and there is no core-site.xml in it", HOW)
         properties: dict[str, str] = {}
         for file in FILES:
             if (folder / file).is_file():
@@ -61,12 +61,10 @@ class HadoopConf:
 
     @property
     def default_fs(self) -> str:
-        """The cluster's file system, for instance ``hdfs://namenode:8020``. Raises EnvironmentError_."""
+        """The cluster's file system, for instance ``hdfs://namenode:8020``. Raises MachineError."""
         uri = self.get("fs.defaultFS") or self.get("fs.default.name")
         if urlsplit(uri).scheme in ("", "file"):
-            raise EnvironmentError_(
-                f"{self.folder}/core-site.xml names no cluster: fs.defaultFS is {uri or 'not set'}", HOW
-            )
+            raise MachineError(f"{self.folder}/core-site.xml names no cluster: fs.defaultFS is {uri or 'not set'}", HOW)
         return uri.rstrip("/")
 
     @property
@@ -98,7 +96,7 @@ class HadoopConf:
                 at, number = _host_and_port(address or host, port)
                 found.append(f"{'https' if tls else 'http'}://{at}:{number}")
         if not found:
-            raise EnvironmentError_(
+            raise MachineError(
                 f"{self.folder}/yarn-site.xml names no ResourceManager (yarn.resourcemanager.hostname)",
                 f"{HOW} Or set YARN_RM_URL.",
             )
@@ -106,18 +104,18 @@ class HadoopConf:
 
 
 def user_name(environment: Mapping[str, str] | None = None) -> str:
-    """Who this process is for a cluster without Kerberos. Raises EnvironmentError_ where nobody says so."""
+    """Who this process is for a cluster without Kerberos. Raises MachineError where nobody says so."""
     environment = os.environ if environment is None else environment
     try:
         return environment.get("HADOOP_USER_NAME") or getpass.getuser()
     except (KeyError, OSError):  # of a container that runs as a user whom its machine has not
-        raise EnvironmentError_(
+        raise MachineError(
             f"this machine knows no name of user {os.getuid()}", "Set HADOOP_USER_NAME to the one on the cluster."
         ) from None
 
 
 def check_reachable(conf: HadoopConf, uri: str) -> None:
-    """Raises EnvironmentError_ where no NameNode of ``uri`` takes a connection within seconds."""
+    """Raises MachineError where no NameNode of ``uri`` takes a connection within seconds."""
     places = conf.namenodes(uri)
     for host, port in places:
         try:
@@ -126,7 +124,7 @@ def check_reachable(conf: HadoopConf, uri: str) -> None:
             continue
         return
     shown = ", ".join(f"{host}:{port}" for host, port in places)
-    raise EnvironmentError_(
+    raise MachineError(
         f"HDFS is out of reach: no NameNode takes a connection at {shown}",
         "Check that HDFS runs, and fs.defaultFS in core-site.xml.",
     )
@@ -136,7 +134,7 @@ def _read(path: Path) -> dict[str, str]:
     try:
         root = ElementTree.parse(path).getroot()  # noqa: S314 (the administrator's own file)
     except (OSError, ElementTree.ParseError) as error:
-        raise EnvironmentError_(f"{path} cannot be read ({error})", HOW) from error
+        raise MachineError(f"{path} cannot be read ({error})", HOW) from error
     found = {}
     for item in root.iter("property"):
         name, value = item.findtext("name"), item.findtext("value")

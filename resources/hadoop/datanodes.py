@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.hadoop.configuration import HadoopConf
 from resources.machine.proxies import for_requests
 
@@ -21,7 +21,7 @@ def datanodes_gone(uri: str) -> int:
     """
     try:
         conf = HadoopConf.load()
-    except EnvironmentError_:
+    except MachineError:
         return 0
     service = urlsplit(uri).netloc
     names = [name.strip() for name in conf.get(f"dfs.ha.namenodes.{service}").split(",") if name.strip()]

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from orchestration.core.errors import EnvironmentError_, RunError, in_a_line
+from orchestration.core.errors import MachineError, RunError, in_a_line
 from resources.hadoop.configuration import HadoopConf, user_name
 from resources.machine.proxies import for_requests
 
@@ -60,31 +60,31 @@ class ResourceManager:
         return found
 
     def check_queue(self, name: str) -> str:
-        """Its full path. Raises EnvironmentError_ for a queue that is unknown, not a leaf, or does not take work."""
+        """Its full path. Raises MachineError for a queue that is unknown, not a leaf, or does not take work."""
         queues = list(_queues(self._ask("cluster/scheduler")["scheduler"]["schedulerInfo"]))
         for queue in queues:
             path = str(queue.get("queuePath") or queue["queueName"])
             if name in (queue["queueName"], path, f"root.{queue['queueName']}"):
                 state = str(queue.get("state", "RUNNING"))
                 if state != "RUNNING":
-                    raise EnvironmentError_(
+                    raise MachineError(
                         f"the YARN queue {name} is {state}", "Set yarn.queue to one that takes applications."
                     )
                 return path
         known = ", ".join(sorted(str(queue["queueName"]) for queue in queues))
-        raise EnvironmentError_(f"the YARN queue {name!r} is unknown", f"Set yarn.queue to one of {known}.")
+        raise MachineError(f"the YARN queue {name!r} is unknown", f"Set yarn.queue to one of {known}.")
 
     def check_container(self, mebibytes: int, cores: int, what: str) -> None:
-        """Raises EnvironmentError_ where no NodeManager could ever give a container of that size."""
+        """Raises MachineError where no NodeManager could ever give a container of that size."""
         nodes = self._nodes()
         if not nodes:
-            raise EnvironmentError_(
+            raise MachineError(
                 "YARN has no NodeManager that runs", "Start one, or see the ResourceManager's page of nodes."
             )
         sizes = [(node["availMemoryMB"] + node["usedMemoryMB"], _cores(node)) for node in nodes]
         if not any(memory >= mebibytes and there >= cores for memory, there in sizes):
             most = max(memory for memory, _ in sizes)
-            raise EnvironmentError_(
+            raise MachineError(
                 f"{what} needs a container of {mebibytes} MiB and {cores} cores; the largest NodeManager has "
                 f"{most} MiB and {max(there for _, there in sizes)} cores",
                 "Lower yarn.executor_memory, yarn.executor_memory_overhead or yarn.executor_cores.",
@@ -149,7 +149,7 @@ class ResourceManager:
                 tried.append(f"{url} (stands by)")
             else:
                 tried.append(f"{url} (HTTP {answer.status_code})")
-        raise EnvironmentError_(
+        raise MachineError(
             f"YARN's ResourceManager does not answer: {', '.join(tried)}",
             "Check that it runs, yarn-site.xml in HADOOP_CONF_DIR, and YARN_RM_URL if that is set.",
         )
@@ -167,7 +167,7 @@ class ResourceManager:
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
         except (requests.RequestException, ValueError) as error:
-            raise EnvironmentError_(
+            raise MachineError(
                 f"YARN's ResourceManager does not answer to {url} ({_why(error)})", "See its log."
             ) from error
         return found
@@ -177,7 +177,7 @@ def _kerberos() -> Any:
     try:
         from requests_gssapi import HTTPSPNEGOAuth  # type: ignore[import-not-found]
     except ImportError as error:
-        raise EnvironmentError_("YARN's REST interface wants Kerberos", _SECURE) from error
+        raise MachineError("YARN's REST interface wants Kerberos", _SECURE) from error
     return HTTPSPNEGOAuth()
 
 

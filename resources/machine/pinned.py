@@ -8,13 +8,13 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.machine.shell import own_folders
 
 
 @cache
 def check_pinned(package: str) -> None:
-    """Raises EnvironmentError_ where another ``package`` is loaded, or would be, than the one that is installed here.
+    """Raises MachineError where another ``package`` is loaded, or would be, than the one that is installed here.
 
     It is not imported. What is not installed is for others to say.
     """
@@ -25,7 +25,7 @@ def check_pinned(package: str) -> None:
     file = loaded.__file__ if loaded is not None else getattr(find_spec(package), "origin", None)
     if file is None or Path(file).resolve() != Path(pinned.origin).resolve():
         place, ours = (str(Path(one).parent) if one else "an unknown place" for one in (file, pinned.origin))
-        raise EnvironmentError_(
+        raise MachineError(
             f"PYTHONPATH: {package} would be the one in {place}, and set-up pinned that in {ours}",
             "Take that place out of PYTHONPATH, or start elsewhere; the command `aqi` puts it behind by itself.",
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.machine.addresses import without_secrets
 from resources.machine.certificates import OF_REQUESTS, check_certificates
 
@@ -70,7 +70,7 @@ def for_requests(url: str) -> dict[str, str]:
 
 
 def check_way(url: str, needed: Mapping[str, str] | None = None) -> Way:
-    """Which way a URL is asked. Raises EnvironmentError_ that names the variable where this machine cannot go it, or
+    """Which way a URL is asked. Raises MachineError that names the variable where this machine cannot go it, or
     where the certificates for it cannot be read.
 
     needed: for SOCKS, of whoever asks; None: of `requests`.
@@ -87,7 +87,7 @@ def settle(api: str | None = None, environ: MutableMapping[str, str] | None = No
     """Write the environment so that no library sends what is for this machine to a proxy; children inherit it.
 
     What it exempted stays exempt, spelled as all libraries read it. api: of Prefect, the only URL that its libraries
-    ask; then they go the same way as ours. Raises EnvironmentError_ where they cannot.
+    ask; then they go the same way as ours. Raises MachineError where they cannot.
     """
     environ = os.environ if environ is None else environ
     if not names_a_proxy(environ):
@@ -241,12 +241,12 @@ def _check_proxy(asked: str, way: Way, needed: Mapping[str, str]) -> None:
     parts = _split(way.proxy)
     socks = (*_SOCKS, *_OLD_SOCKS) if needed is FOR_REQUESTS else _SOCKS
     if parts is None or not parts.hostname or parts.scheme not in (*_HTTP, *socks):
-        raise EnvironmentError_(
+        raise MachineError(
             f"{shown}, which is no address of a proxy that can be asked ({', '.join(_HTTP + socks)})",
             f"Set {way.why} to one like http://proxy.example.org:3128, or unset it.",
         )
     if parts.scheme in socks and (lacking := _lacking(needed)):
-        raise EnvironmentError_(
+        raise MachineError(
             f"{shown}, and for SOCKS {' and '.join(lacking)} must be installed",
             f"Install it (.venv/bin/python -m pip install {' '.join(lacking)}), or unset {way.why}, or name the host "
             "in NO_PROXY.",

@@ -6,17 +6,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 
 REMEDY = "Give this user rights to write there, or name another folder in XDG_STATE_HOME."
 
 
 def home_folder() -> Path:
-    """Raises EnvironmentError_ where nobody knows one: a container may run as a user that its machine has not."""
+    """Raises MachineError where nobody knows one: a container may run as a user that its machine has not."""
     try:
         return Path.home()
     except RuntimeError:
-        raise EnvironmentError_(
+        raise MachineError(
             f"HOME is not set, and this machine knows no home folder of user {os.getuid()}",
             "Set HOME to a folder that this user may write in.",
         ) from None
@@ -28,7 +28,7 @@ def state_folder() -> Path:
 
 
 def make_state_folder() -> None:
-    """Before any work. Raises EnvironmentError_ where it cannot be made, or nothing can be written in it."""
+    """Before any work. Raises MachineError where it cannot be made, or nothing can be written in it."""
     folder = state_folder().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def make_state_folder() -> None:
 
 
 def state_folder_found() -> str:
-    """For people; nothing is made. Raises EnvironmentError_ as `make_state_folder`."""
+    """For people; nothing is made. Raises MachineError as `make_state_folder`."""
     folder = state_folder().absolute()
     there = next(one for one in (folder, *folder.parents) if one.exists())
     try:
@@ -52,5 +52,5 @@ def _write_in(folder: Path) -> None:
     Path(tempfile.mkdtemp(prefix=".aqi-", dir=folder)).rmdir()
 
 
-def _refused(folder: Path, error: OSError) -> EnvironmentError_:
-    return EnvironmentError_(f"the state folder {folder} cannot be written ({error.strerror})", REMEDY)
+def _refused(folder: Path, error: OSError) -> MachineError:
+    return MachineError(f"the state folder {folder} cannot be written ({error.strerror})", REMEDY)

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from orchestration.core.errors import EnvironmentError_, RunError
+from orchestration.core.errors import MachineError, RunError
 from resources.machine.state_folder import home_folder, state_folder
 
 DATABASE, LOCK = "prefect.db", "migrating.lock"
@@ -117,7 +117,7 @@ def settings_as_before(home: Path) -> None:
 def migrating(home: Path) -> Iterator[bool]:
     """Whether the database has to be made or migrated: nobody else does so in the block, and it is made after it.
 
-    Makes the folder. Raises EnvironmentError_ where it cannot be, or its database is of another Prefect; RunError where
+    Makes the folder. Raises MachineError where it cannot be, or its database is of another Prefect; RunError where
     another run has been at it for too long.
     """
     try:
@@ -125,7 +125,7 @@ def migrating(home: Path) -> Iterator[bool]:
         _own_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = None if is_ready(home) else (_own_folder() / LOCK).open("ab")
     except OSError as error:
-        raise EnvironmentError_(
+        raise MachineError(
             f"Prefect's server cannot keep its history in {error.filename} ({error.strerror})",
             "Give this user rights to write there, or name another folder in XDG_STATE_HOME or PREFECT_HOME.",
         ) from error
@@ -156,13 +156,13 @@ def _take(lock: IO[bytes]) -> None:
 
 
 def is_ready(home: Path) -> bool:
-    """Whether the database is there, migrated to this Prefect. Raises EnvironmentError_ where it is of another one."""
+    """Whether the database is there, migrated to this Prefect. Raises MachineError where it is of another one."""
     found = _revision_of(home / DATABASE)
     if not found:
         return False
     known, newest = revisions()
     if known and found not in known:
-        raise EnvironmentError_(
+        raise MachineError(
             f"the database of Prefect's server, {home / DATABASE}, is of another version than Prefect "
             f"{prefect_version()} (revision {found})",
             "Unset PREFECT_HOME: then it has one of its own; or name another folder, or move this one away.",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.machine.addresses import without_secrets
 from resources.machine.proxies import for_requests, settle
 from resources.prefect.client import open_api, wrong_answer
@@ -41,11 +41,11 @@ class Wrong:
 
 
 def check_reachable(url: str) -> None:
-    """Raises EnvironmentError_ where the API at ``url`` does not answer, is not Prefect's, does not take the key, or is
+    """Raises MachineError where the API at ``url`` does not answer, is not Prefect's, does not take the key, or is
     of a version that this Prefect cannot work with; and where there is no way to it."""
     settle(url)
     if wrong := what_is_wrong(url):
-        raise EnvironmentError_(f"Prefect's server at {without_secrets(url)} {wrong.what}", wrong.remedy)
+        raise MachineError(f"Prefect's server at {without_secrets(url)} {wrong.what}", wrong.remedy)
 
 
 def what_is_wrong(url: str) -> Wrong | None:

@@ -119,13 +119,13 @@ def named_api_url() -> str:
 
 
 def check_client() -> None:
-    """Raises EnvironmentError_ where Prefect's client would fail at what the environment says, whatever it asks."""
+    """Raises MachineError where Prefect's client would fail at what the environment says, whatever it asks."""
     check_settings()
     check_certificates(OF_PREFECT)
 
 
 def check_api() -> None:
-    """Raises EnvironmentError_ where the API that is named cannot be worked with (see ``check_reachable``), and where a
+    """Raises MachineError where the API that is named cannot be worked with (see ``check_reachable``), and where a
     folder is named for our own server whose database is of another Prefect; before any work."""
     check_client()
     if url := configured_api_url():
@@ -144,7 +144,7 @@ def api_to_work_with() -> str:
 class EmbeddedServer:
     """A Prefect server of our own. ``log``: where its output goes. Started at once, ready after ``wait``.
 
-    Raises EnvironmentError_ where there is no place for its history; waits while another run makes the database.
+    Raises MachineError where there is no place for its history; waits while another run makes the database.
     """
 
     def __init__(self, log: Path) -> None:

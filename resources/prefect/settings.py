@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 
 OURS = "PREFECT_"
 ANY_TEXT = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
@@ -18,9 +18,9 @@ OF_QUIET = ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_TO_API_WH
 
 
 def check_settings() -> None:
-    """Raises EnvironmentError_ that names the variable, before any work. Imports Prefect only where some are set."""
+    """Raises MachineError that names the variable, before any work. Imports Prefect only where some are set."""
     if (url := os.environ.get("PREFECT_API_URL")) and not _is_address(url):
-        raise EnvironmentError_(
+        raise MachineError(
             "PREFECT_API_URL is no address of a server",
             "Set it to one like http://127.0.0.1:4200/api, or unset it to run without.",
         )
@@ -37,7 +37,7 @@ def check_settings() -> None:
         Settings()
     except (ValidationError, SettingsError) as error:
         wrong = named_in(error, os.environ)
-        raise EnvironmentError_(
+        raise MachineError(
             f"Prefect does not take {' and '.join(wrong) or 'its settings'} ({why(error)})",
             f"Correct {'it' if len(wrong) == 1 else 'them'}, or unset {'it' if len(wrong) == 1 else 'them'}.",
         ) from None

@@ -22,8 +22,8 @@ from resources.raw.files import FileName, RawFile, described, from_file, to_file
 from resources.raw.index import Asked, KeptIndex
 from resources.raw.packs import PackName, index_of, read_pack, total, write_pack
 from resources.raw.renames import FOLDER, Names, Renamed, Renames
+from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, unfinished, write_whole
 
 PACK_BYTES = 64 << 20
 """A pack has no more, and so no more than that is in memory at once."""
@@ -69,7 +69,7 @@ class RawAnswers:
         except WarehouseError as error:  # whose answer it is would not be known
             raise OSError(str(error)) from error
         name, packed = to_file(answer, names.last)
-        write_whole(self._files, f"{self._folder(answer.asset, day_of(name.asked))}/{name}", packed)
+        write_atomically(self._files, f"{self._folder(answer.asset, day_of(name.asked))}/{name}", packed)
         self._index.add(answer.asset, answer.run_id, name, Asked(answer.locations, names.last))
         return str(name)
 

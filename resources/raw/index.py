@@ -23,8 +23,8 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import dumps
 from resources.raw.files import DIGITS, FileName
 from resources.raw.renames import FOLDER, Names
+from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, unfinished, write_whole
 
 FORMAT = 1
 NAME = "kept"
@@ -75,7 +75,7 @@ class KeptIndex:
             except ValueError as error:  # to write it anew would forget what it says
                 raise OSError(f"{path} cannot be read ({error})") from error
             if str(name) not in there:
-                write_whole(self._files, path, _to_json({**there, str(name): asked}))
+                write_atomically(self._files, path, _to_json({**there, str(name): asked}))
 
     def read(self, asset: str, names: Names) -> dict[FileName, PartitionSet]:
         """What was kept, and not removed since as not needed, with what it is about under the keys of today.
@@ -121,7 +121,7 @@ class KeptIndex:
                 if len(left) == len(entries):
                     continue
                 if left and not file.startswith(_PACKED):
-                    write_whole(self._files, f"{self._folder(asset)}/{file}", _to_json(left))
+                    write_atomically(self._files, f"{self._folder(asset)}/{file}", _to_json(left))
                 else:
                     self._replace(asset, [file], left)
         if not names_in(self._files, self._folder(asset)):
@@ -134,7 +134,7 @@ class KeptIndex:
         if entries:
             content = _to_json(entries)
             packed = f"{_PACKED}{hashlib.sha256(content).hexdigest()[:DIGITS]}{_ENDING}"
-            write_whole(self._files, f"{self._folder(asset)}/{packed}", content)
+            write_atomically(self._files, f"{self._folder(asset)}/{packed}", content)
         for name in replaced:
             if name != packed:
                 self._remove(asset, name)

@@ -19,8 +19,8 @@ from orchestration.core.calendar import day_of, instant_of
 from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from resources.raw.renames import Names, Renames
+from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, unfinished, write_whole
 
 FOLDER = "_aqi/moments"
 _ENDING = ".json"
@@ -68,7 +68,7 @@ class Moments:
             before: Asked = {}
             with suppress(FileNotFoundError, ValueError):  # ValueError: it is broken, and worth no more than a question
                 before = _from_json(self._files.cat_file(path), names)
-            write_whole(self._files, path, _to_json(_together([before, new]), names))
+            write_atomically(self._files, path, _to_json(_together([before, new]), names))
 
     def read(self, asset: str) -> dict[PartitionKey, str]:
         """When each partition was last asked for in vain. What is broken is passed over.
@@ -108,7 +108,7 @@ class Moments:
                 needed[moment] = partitions
         content = _to_json(needed, read.names)
         packed = f"{_PACKED}{hashlib.sha256(content).hexdigest()[:16]}{_ENDING}"
-        write_whole(self._files, f"{self._root}/{asset}/{packed}", content)
+        write_atomically(self._files, f"{self._root}/{asset}/{packed}", content)
         for name in old:
             if name != packed:
                 self._remove(asset, name)

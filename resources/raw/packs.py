@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from orchestration.core.partitions.days import Days
 from orchestration.core.state.provenance import dumps
 from resources.raw.files import DIGITS, FileName
-from resources.storage.whole_files import write_whole
+from resources.storage.atomic_files import write_atomically
 
 FORMAT = 1
 _NAME = re.compile(
@@ -59,7 +59,7 @@ def write_pack(files: Any, folder: str, packed: Mapping[str, bytes]) -> str:
     days = [parsed for name in names if (parsed := FileName.parse(name))]
     first, last = min(day.first for day in days), max(day.last for day in days)
     pack = str(PackName(first, last, hashlib.sha256(index).hexdigest()[:DIGITS]))
-    write_whole(files, f"{folder}/{pack}", b"".join([index, b"\n", *(packed[name] for name in names)]))
+    write_atomically(files, f"{folder}/{pack}", b"".join([index, b"\n", *(packed[name] for name in names)]))
     return pack
 
 

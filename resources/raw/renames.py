@@ -17,8 +17,8 @@ from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.source import Answer
 from orchestration.core.state.provenance import dumps
+from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, write_whole
 
 FORMAT = 1
 FOLDER = "_aqi/raw"
@@ -109,7 +109,7 @@ class Renames:
         known = self.of(asset)
         if renamed.run_id not in known.marks:
             said = {"format": FORMAT, "renamed": [asdict(one) for one in (*known.renamed, renamed)]}
-            write_whole(self._files, self._path(asset), dumps(said).encode("utf-8"))
+            write_atomically(self._files, self._path(asset), dumps(said).encode("utf-8"))
 
     def _path(self, asset: str) -> str:
         return f"{self._root}/{asset}/{NAME}"

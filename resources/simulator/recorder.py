@@ -26,8 +26,8 @@ from resources.open_meteo.secrets import Secrets
 from resources.open_meteo.settings import OpenMeteoSettings
 from resources.simulator.canned import Reply, error
 from resources.simulator.replies import kept_reply
+from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import write_whole
 
 KEY = "apikey"
 PASSED_BACK = ("Date", CLOCK_HEADER, "Retry-After")
@@ -116,7 +116,7 @@ class Recorder:
         name = f"{moment:%Y-%m-%dT%H-%M-%SZ}_{self._kept + 1:04}.json"
         files, folder = open_files(str(self._folder))
         try:
-            write_whole(files, f"{folder}/{name}", text)
+            write_atomically(files, f"{folder}/{name}", text)
         except OSError as problem:
             self._log(f"{name} cannot be kept ({problem.strerror})")
             return error(507, f"the answer cannot be kept ({problem.strerror})")

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.open_meteo.made_up import MARK, TOLD
 from resources.open_meteo.variables import INDEX, PURE, UNITS
 from resources.simulator.air import seed_of, simulate
@@ -62,7 +62,7 @@ class Simulator:
     tally: which faults hit which requests; ``GET /faults`` says it in JSON, and ``GET /simulated`` ``made_up``. Answers
     with made-up values say so too, in a member ``simulated``.
 
-    It listens as soon as it is made. Raises EnvironmentError_ where the port is taken, UsageError for a
+    It listens as soon as it is made. Raises MachineError where the port is taken, UsageError for a
     folder without recordings.
     """
 
@@ -107,7 +107,7 @@ class Simulator:
             self._server = Server((host, port), partial(Handler, self))
         except OSError as error:
             what = f"cannot listen on {host}:{port} ({error.strerror})"
-            raise EnvironmentError_(what, "Choose another --port, or 0 for any that is free.") from None
+            raise MachineError(what, "Choose another --port, or 0 for any that is free.") from None
 
     @property
     def url(self) -> str:

@@ -17,7 +17,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_, QueueFull, RunError
+from orchestration.core.errors import ConfigurationError, MachineError, QueueFull, RunError
 from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
@@ -117,10 +117,10 @@ def is_submitted() -> bool:
 
 
 def check_java_libraries() -> list[str]:
-    """The paths of Delta's Java libraries. Raises EnvironmentError_ where there are none."""
+    """The paths of Delta's Java libraries. Raises MachineError where there are none."""
     jars = sorted(str(jar) for jar in JARS_FOLDER.glob("*.jar"))
     if not jars:
-        raise EnvironmentError_(
+        raise MachineError(
             f"Delta's Java libraries are not in {JARS_FOLDER}", "Run `make setup-spark`; it fetches them."
         )
     return jars
@@ -216,7 +216,7 @@ class SparkDriver:
     def start(self) -> SparkSession:
         """Start the JVM and open the session; takes seconds.
 
-        Raises RunError that names the JVM's log, EnvironmentError_ for another pyspark than the pinned one.
+        Raises RunError that names the JVM's log, MachineError for another pyspark than the pinned one.
         """
         tidy()
         if not is_submitted():

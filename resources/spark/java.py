@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.machine.environment import cleaned
 from resources.machine.java import OLDEST_JAVA, java_major, java_version
 
@@ -41,22 +41,22 @@ def _version_text(java: Path) -> str:
 
 
 def check_java() -> str:
-    """The Java that Spark will use. Raises EnvironmentError_ where there is none or it is older than 17."""
+    """The Java that Spark will use. Raises MachineError where there is none or it is older than 17."""
     home = os.environ.get("JAVA_HOME")
     remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
     if _java() is None:
         place = f"JAVA_HOME ({home})" if home else "PATH"
         also = ", or correct JAVA_HOME." if home else "."
-        raise EnvironmentError_(f"there is no Java in {place}", f"{remedy}{also}")
+        raise MachineError(f"there is no Java in {place}", f"{remedy}{also}")
     text = java_version_text()
     found, major = java_version(text), java_major(text)
     if major is None:
-        raise EnvironmentError_(
+        raise MachineError(
             f"{_java()} says no version of Java (but {' '.join(text.split())[:200] or 'nothing'})",
             f"{remedy} and point JAVA_HOME to it.",
         )
     if major < OLDEST_JAVA:
-        raise EnvironmentError_(
+        raise MachineError(
             f"Java {found} ({_java()}) is too old: Spark needs {OLDEST_JAVA} or newer",
             f"{remedy} and point JAVA_HOME to it.",
         )

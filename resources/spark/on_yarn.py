@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_, in_a_line
+from orchestration.core.errors import ConfigurationError, MachineError, in_a_line
 from resources.hadoop.configuration import HadoopConf, check_reachable, user_name
 from resources.hadoop.resource_manager import Application, ResourceManager
 from resources.machine.processes import Process
@@ -202,7 +202,7 @@ def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str],
         remedy = "Set yarn.archives to a folder on HDFS that this user may write."
         if error.errno in (errno.EROFS, errno.EDQUOT):
             remedy = remedy_of(error)
-        raise EnvironmentError_(f"{uri} cannot be written ({in_a_line(error)})", remedy) from error
+        raise MachineError(f"{uri} cannot be written ({in_a_line(error)})", remedy) from error
 
 
 def jars_archive(jars: list[Path], cache: Path) -> str:

@@ -11,7 +11,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import Provenance
 from orchestration.core.state.table_state import TableState
 from resources.delta.warehouse import ROWS_PER_FILE, TABLE_PROPERTIES, Warehouse, condition, is_conflict
-from resources.machine import crash_points
+from resources.machine import failpoints
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -80,10 +80,10 @@ class SparkTables:
         """
         warehouse = self._warehouse
         metadata = warehouse.metadata(asset, provenance)
-        crash_points.reach("before-commit")
+        failpoints.reach("before-commit")
         frame = laid_out(frame, asset, rows)
         uri = warehouse.table_uri(asset.key)
-        with crash_points.watching(warehouse.folder and Path(uri)):
+        with failpoints.watching(warehouse.folder and Path(uri)):
             if warehouse.is_local and not partitions & base.present:
                 frame.write.format("delta").mode("append").option("userMetadata", metadata).save(uri)
             else:

@@ -15,8 +15,8 @@ from pathlib import Path
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.state.provenance import dumps
 from resources.machine.state_folder import state_folder
+from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, unfinished, write_whole
 
 FOLDER = "_aqi/runs"
 KEPT = 500
@@ -38,7 +38,7 @@ class Journal:
         Raises OSError, and nothing else: that is for the caller to tell, and no reason to fail a run.
         """
         text = dumps(entry.to_json())
-        write_whole(self._files, f"{self._folder}/{entry.run_id}{_ENDING}", text.encode("utf-8"))
+        write_atomically(self._files, f"{self._folder}/{entry.run_id}{_ENDING}", text.encode("utf-8"))
         with contextlib.suppress(OSError):
             self._take_in(entry.run_id)
         if entry.state != RunState.RUNNING:
@@ -47,14 +47,14 @@ class Journal:
     def keep_aside(self, entry: RunEntry) -> None:
         """Keep what the journal could not take; the next one that it takes brings it in. Raises OSError."""
         files, folder = open_files(str(self.aside))
-        write_whole(files, f"{folder}/{entry.run_id}{_ENDING}", dumps(entry.to_json()).encode("utf-8"))
+        write_atomically(files, f"{folder}/{entry.run_id}{_ENDING}", dumps(entry.to_json()).encode("utf-8"))
 
     def _take_in(self, newer: str) -> None:
         """Bring in what is kept aside; of the run ``newer`` the journal knows more. Raises OSError."""
         for run_id in self._ids_aside():
             path = self.aside / f"{run_id}{_ENDING}"
             if run_id != newer:
-                write_whole(self._files, f"{self._folder}/{path.name}", path.read_bytes())
+                write_atomically(self._files, f"{self._folder}/{path.name}", path.read_bytes())
             path.unlink()
 
     def entries(self, limit: int = 200) -> list[RunEntry]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from orchestration.core.errors import EnvironmentError_, WarehouseLocked
+from orchestration.core.errors import MachineError, WarehouseLocked
 from resources.machine.processes import FOLDER as PROCESSES
 from resources.machine.processes import Process
 
@@ -42,7 +42,7 @@ class WarehouseLock:
     may take to write its name, before it is told, or refused, without. on_orphan: told in a sentence of each process
     of a dead run that was ended; orphan_grace_seconds: how long such a process may go on by itself, from when this run
     finds the other dead, and term_seconds: after it was asked to end. poll_seconds: between two looks.
-    Entering raises EnvironmentError_ where the folder cannot be written, or gives no locks, WarehouseLocked when the
+    Entering raises MachineError where the folder cannot be written, or gives no locks, WarehouseLocked when the
     wait is over.
     """
 
@@ -120,7 +120,7 @@ class WarehouseLock:
             return _try_lock(self._fd)
         except OSError as error:
             os.close(self._fd)
-            raise EnvironmentError_(
+            raise MachineError(
                 f"the warehouse {self._folder} lies on a file system that gives no locks ({error.strerror})",
                 "Mount it so that flock works (of NFS: version 4, or with its lock service and not `nolock`), or take "
                 "a folder on another.",
@@ -148,11 +148,11 @@ def _open(folder: Path) -> int:
         return fd
     except OSError as error:
         if os.access(folder, os.W_OK | os.X_OK) and os.path.lexists(lock):
-            raise EnvironmentError_(
+            raise MachineError(
                 f"{lock} is not writable ({error.strerror})",
                 f"Its owner, or root, gives all who run here rights to it: chmod g+rw {lock}.",
             ) from error
-        raise EnvironmentError_(
+        raise MachineError(
             f"the warehouse {folder} is not writable ({error.strerror})",
             "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
         ) from error

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from orchestration.core.json_value import JsonValue
+from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, write_whole
 
 FOLDER = "_aqi/parameters"
 FORMAT = 1
@@ -38,7 +38,7 @@ class ParameterValues:
         if files.exists(path):
             return
         text = json.dumps({"format": FORMAT, "values": values}, ensure_ascii=False, sort_keys=True)
-        write_whole(files, path, text.encode("utf-8"))
+        write_atomically(files, path, text.encode("utf-8"))
 
     @cached_property
     def by_digest(self) -> Values:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from orchestration.core.errors import EnvironmentError_, WarehouseError
+from orchestration.core.errors import MachineError, WarehouseError
 
 T = TypeVar("T")
 
@@ -77,6 +77,6 @@ def _seconds() -> float:
 
     try:
         said = HadoopConf.load().get(SETTING, "60000")
-    except EnvironmentError_:
+    except MachineError:
         said = ""
     return int(said) / 1000 if said.isdecimal() and int(said) else 60.0

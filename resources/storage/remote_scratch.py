@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.machine.processes import Process
+from resources.storage.atomic_files import names_in
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in
 
 FOLDER = "_aqi/scratch"
 DAYS_KEPT = 7

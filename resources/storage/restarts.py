@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import dumps
+from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
-from resources.storage.whole_files import write_whole
 
 FOLDER = "_aqi/restarts"
 FORMAT = 1
@@ -53,7 +53,7 @@ class Restarts:
         """Raises OSError."""
         done = {asset: of.to_json() for asset, of in begun.done.items()}
         said = {"format": FORMAT, "run_id": begun.run_id, "at": begun.at, "done": done}
-        write_whole(self._files, self.path(name), dumps(said).encode("utf-8"))
+        write_atomically(self._files, self.path(name), dumps(said).encode("utf-8"))
 
     def remove(self, name: str) -> None:
         """It is done. Raises OSError."""

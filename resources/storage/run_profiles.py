@@ -13,9 +13,9 @@ import zlib
 
 from orchestration.core.runs.profile import Profile
 from orchestration.core.state.provenance import dumps
+from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
 from resources.storage.journal import KEPT
-from resources.storage.whole_files import names_in, unfinished, write_whole
 
 FOLDER = "_aqi/profiles"
 _ENDING = ".json.gz"
@@ -32,7 +32,7 @@ class RunProfiles:
     def write(self, profile: Profile) -> None:
         """Keep a profile, and remove those of runs of long ago. Raises OSError."""
         content = gzip.compress(dumps(profile.to_json()).encode("utf-8"), mtime=0)
-        write_whole(self._files, f"{self._folder}/{profile.run_id}{_ENDING}", content)
+        write_atomically(self._files, f"{self._folder}/{profile.run_id}{_ENDING}", content)
         run_ids = self.run_ids()
         gone = [f"{run_id}{_ENDING}" for run_id in run_ids[: -self._kept]]
         gone += [name for name in unfinished(self._files, self._folder) if name < f".{run_ids[-self._kept :][0]}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.spark.driver import check_java_libraries
 from scripts.benches.declared import Bench, Ratio, Side, Skipped
 from scripts.benches.site import ROOT, Site
@@ -21,7 +21,7 @@ def need_java() -> None:
     """Raises Skipped where Spark's Java libraries are not there."""
     try:
         check_java_libraries()
-    except EnvironmentError_ as error:
+    except MachineError as error:
         raise Skipped(f"{error}") from None
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
-from orchestration.core.errors import DeclarationError, EnvironmentError_
+from orchestration.core.errors import DeclarationError, MachineError
 from orchestration.engine.project import Project
 from orchestration.reports.doctor import examine, examine_engines
 from tests.support.cli_calls import Aqi, tree
@@ -72,7 +72,7 @@ def test_java_libraries_are_a_fault_where_spark_is_the_engine(aqi: Aqi, monkeypa
 
 
 def _not_installed() -> str:
-    raise EnvironmentError_("the embedded engine (pysail) is not installed", "Run `make setup`.")
+    raise MachineError("the embedded engine (pysail) is not installed", "Run `make setup`.")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from orchestration.reports.machine import check_clock
 from resources.machine.environment import LEFT_OUT
 from resources.simulator.server import Simulator
@@ -76,7 +76,7 @@ def test_the_source_s_clock(aqi: Aqi, seconds: int, told: str) -> None:
 
 @pytest.mark.parametrize(("written", "told"), [(1061.5, "62 s ahead of"), (900.0, "100 s behind")])
 def test_the_clock_of_another_machine_s_disk(written: float, told: str) -> None:
-    with pytest.raises(EnvironmentError_, match=rf"^the clock of HDFS is {told} this machine's") as caught:
+    with pytest.raises(MachineError, match=rf"^the clock of HDFS is {told} this machine's") as caught:
         check_clock("HDFS", written, 1000.0)
     assert "date -u" in caught.value.remedy
 
@@ -151,5 +151,5 @@ def test_a_java_that_says_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (home / "bin" / "java").write_text("#!/bin/sh\necho 'Error: could not create the Java Virtual Machine.' >&2\n")
     (home / "bin" / "java").chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(home))
-    with pytest.raises(EnvironmentError_, match=r"says no version of Java \(but Error: could not create the Java"):
+    with pytest.raises(MachineError, match=r"says no version of Java \(but Error: could not create the Java"):
         check_java()

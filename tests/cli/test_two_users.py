@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orchestration.cli.app import main
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.storage.lock import LOCK_NAME
 from tests.support.cli_calls import DAILY, EPISODE, Aqi
 from tests.support.days_there import with_days
@@ -84,7 +84,7 @@ def test_the_lock_is_for_all_who_may_write_in_the_folder(shared: Path) -> None:
     with as_user(BORIS), mine(shared):
         pass
     lock.chmod(0o644)
-    with as_user(BORIS), pytest.raises(EnvironmentError_) as caught, mine(shared):
+    with as_user(BORIS), pytest.raises(MachineError) as caught, mine(shared):
         raise AssertionError("entered without the lock")
     assert caught.value.message == f"{lock} is not writable (Permission denied)"
     assert caught.value.remedy.endswith(f"chmod g+rw {lock}.")
@@ -99,7 +99,7 @@ def test_the_lock_of_a_folder_of_one_user_is_his(shared: Path) -> None:
     with as_user(ANNA), mine(shared):
         pass
     assert stat.S_IMODE((shared / LOCK_NAME).stat().st_mode) == 0o644
-    with as_user(BORIS), pytest.raises(EnvironmentError_) as caught, mine(shared):
+    with as_user(BORIS), pytest.raises(MachineError) as caught, mine(shared):
         raise AssertionError("entered")
     assert caught.value.message == f"the warehouse {shared} is not writable (Permission denied)"
     assert "AQI_WAREHOUSE__URI" in caught.value.remedy

@@ -171,7 +171,7 @@ def test_a_rebuilding_that_was_broken_off_is_gone_on_with(
     key, workspace = oracle.CITY_DAILY, lake.workspace
     ONE_OF_A_KIND[2].to(lake.folder)
     with monkeypatch.context() as patch:
-        patch.setattr("resources.delta.rebuilding.crash_points.reach", _dies)
+        patch.setattr("resources.delta.rebuilding.failpoints.reach", _dies)
         with pytest.raises(SystemExit):
             rebuild(workspace, [key], QUIET)
     assert not Path(lake.uri(key)).exists()

@@ -31,16 +31,16 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def full(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     """No file below these folders is written any more."""
-    from resources.storage import whole_files
+    from resources.storage import atomic_files
 
-    write = whole_files.write_whole
+    write = atomic_files.write_atomically
 
     def refuse(files: Any, path: str, content: bytes) -> None:
         if any(str(folder) in path for folder in folders):
             raise OSError(28, "No space left on device", path)
         write(files, path, content)
 
-    monkeypatch.setattr("resources.storage.journal.write_whole", refuse)
+    monkeypatch.setattr("resources.storage.journal.write_atomically", refuse)
 
 
 def refused_run(workspace: Workspace, run_id: str, warn: Callable[[str], None]) -> str:

@@ -18,7 +18,7 @@ from orchestration.project import load, open_workspace
 from resources.delta.log import DeltaLog
 from resources.embedded.scratch import FOLDER
 from resources.machine.clock import system_clock
-from resources.machine.crash_points import ENGINES_MODULE, POINTS
+from resources.machine.failpoints import ENGINES_MODULE, POINTS
 from resources.simulator.server import Simulator
 from tests.assets.test_tables import expected
 from tests.support import oracle

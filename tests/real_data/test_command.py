@@ -21,7 +21,7 @@ import requests
 from assets import CATALOG
 from resources.embedded.scratch import FOLDER
 from resources.machine.clock import system_clock
-from resources.machine.crash_points import ENGINES_MODULE
+from resources.machine.failpoints import ENGINES_MODULE
 from resources.prefect.server import EmbeddedServer
 from resources.simulator.server import Simulator
 from tests.support.aqi_process import AQI, Commands

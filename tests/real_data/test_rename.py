@@ -163,14 +163,14 @@ def test_rows_that_somebody_changed_while_it_was_broken_off(lake: Lake, monkeypa
     """They are not vouched for: the table is restored first."""
     from deltalake import DeltaTable
 
-    from resources.machine import crash_points
+    from resources.machine import failpoints
 
     def die(point: str) -> None:
         if point == "between-tables":
             raise Broken
 
     want = under_the_new_key(lake)
-    monkeypatch.setattr(crash_points, "reach", die)
+    monkeypatch.setattr(failpoints, "reach", die)
     with pytest.raises(Broken):
         rename(lake)
     monkeypatch.undo()
@@ -192,7 +192,7 @@ class Broken(BaseException):
 def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any commit, or after some: runs and wipes are refused by name, the same call does the rest."""
     from orchestration.engine.changes import rename as module
-    from resources.machine import crash_points
+    from resources.machine import failpoints
 
     want = under_the_new_key(lake)
     reached = []
@@ -203,7 +203,7 @@ def test_broken_off_it_is_gone_on_with(lake: Lake, commit: int, monkeypatch: pyt
             if len(reached) >= max(1, commit):
                 raise Broken
 
-    monkeypatch.setattr(crash_points, "reach", die)
+    monkeypatch.setattr(failpoints, "reach", die)
     with pytest.raises(Broken):
         rename(lake)
     monkeypatch.undo()

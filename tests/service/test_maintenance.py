@@ -14,10 +14,10 @@ from orchestration.core.errors import ConfigurationError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.state.provenance import Provenance
 from orchestration.project import load
+from resources.delta.compaction import SMALL_FILES, SmallFile, TableFiles
 from resources.delta.log import DeltaLog
 from resources.delta.snapshot_files import SnapshotFiles
 from resources.delta.step_history import FOLDER, StepHistory
-from resources.delta.upkeep import SMALL_FILES, SmallFile, TableFiles
 from resources.delta.warehouse import Warehouse
 from resources.storage.lock import WarehouseLock
 from tests.reports.test_metrics import ROW, never

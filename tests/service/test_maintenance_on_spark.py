@@ -15,7 +15,7 @@ from rich.console import Console
 
 from orchestration.cli.progress import Quiet
 from orchestration.service.maintenance import run_maintenance
-from resources.delta.upkeep import TableFiles
+from resources.delta.compaction import TableFiles
 from tests.support import oracle
 from tests.support.feed import Feed
 from tests.support.small_lake import Lake

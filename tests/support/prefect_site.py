@@ -16,7 +16,7 @@ import psutil
 
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
-from resources.machine.crash_points import ENGINES_MODULE
+from resources.machine.failpoints import ENGINES_MODULE
 from resources.simulator.server import Simulator
 from tests.support.alert_sinks import free_port
 from tests.support.aqi_process import AQI

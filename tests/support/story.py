@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.runs.outcome import RunSummary
-from resources.machine import crash_points
+from resources.machine import failpoints
 from tests.support import oracle
 from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
@@ -96,7 +96,7 @@ class Story:
                 raise Killed(point)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(crash_points, "reach", reach)
+            patch.setattr(failpoints, "reach", reach)
             try:
                 run()
             except Killed:

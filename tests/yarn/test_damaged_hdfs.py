@@ -25,8 +25,8 @@ from resources.delta.look import unreadable_files
 from resources.hadoop.configuration import HadoopConf
 from resources.simulator.server import Simulator
 from resources.storage import patience
+from resources.storage.atomic_files import try_to_write
 from resources.storage.files import open_files
-from resources.storage.whole_files import try_to_write
 from scripts.cluster import JARS, Cluster
 from tests.support import oracle
 from tests.support.cluster_calls import YarnCommands, wait_until

@@ -161,8 +161,8 @@ class TableDifference:
         olds = _once(old for old, _ in self.renamed)
         changes = [f"has no {_names(gone)} any more" for gone in [_less(self.removed, olds)] if gone]
         for old in olds:
-            news = [new for before, new in self.renamed if before == old]
-            changes.append(f"has no {old} any more, which may now be called {' or '.join(news)}")
+            new_names = [new for before, new in self.renamed if before == old]
+            changes.append(f"has no {old} any more, which may now be called {' or '.join(new_names)}")
         if self.added_required:
             changes.append(f"adds {_names(self.added_required)}, which must not be null")
         return changes
@@ -201,20 +201,20 @@ def compare(
     beyond = [name for name in there if name not in wanted]
     removed = tuple(name for name in beyond if name in recorded)
     renamed = _renamed(there, removed, beyond, lacking)
-    news = {new for old, new in renamed if old.casefold() == new.casefold()}  # Delta takes them for the same name
+    new_names = {new for old, new in renamed if old.casefold() == new.casefold()}  # Delta takes them for the same name
     foreign = tuple(name for name in beyond if name not in recorded and name not in {old for old, _ in renamed})
     types = [(name, type_name(there[name]["type"]), wanted[name].type) for name in both]
     comments = [name for name in both if _comment(there[name]) != wanted[name].comment]
     return TableDifference(
         table=table,
-        added=tuple(column for column in lacking if column.nullable and column.name not in news),
+        added=tuple(column for column in lacking if column.nullable and column.name not in new_names),
         loosened=tuple(name for name in both if wanted[name].nullable and not there[name]["nullable"]),
         comments=(*comments, *([] if (description or "") == contract.description else [""])),
         removed=removed,
         renamed=renamed,
         retyped=tuple((name, before, after) for name, before, after in types if before != after),
         tightened=tuple(name for name in both if there[name]["nullable"] and not wanted[name].nullable),
-        added_required=tuple(column.name for column in lacking if not column.nullable and column.name not in news),
+        added_required=tuple(column.name for column in lacking if not column.nullable and column.name not in new_names),
         foreign=foreign,
         foreign_required=tuple(name for name in foreign if not there[name]["nullable"]),
         refused=_refused(contract, key),

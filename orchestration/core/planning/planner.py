@@ -266,17 +266,17 @@ class _Planning:
             makeable = mapping.makeable(needed, self._available(mapping.of))
             lacking = needed - makeable
             if lacking:
-                doubted = lacking & mapping.makeable(lacking, self._present(mapping.of))
+                unrecorded = lacking & mapping.makeable(lacking, self._present(mapping.of))
                 sound = self._present(mapping.of) - self._table(mapping.of).damaged
-                damaged = doubted - mapping.makeable(doubted, sound)
+                damaged = unrecorded - mapping.makeable(unrecorded, sound)
                 given_up = self._table(mapping.of).taken_out - self.made.get(mapping.of, NOTHING)
-                unmended = doubted - damaged - mapping.makeable(doubted, self._present(mapping.of) - given_up)
+                unmended = unrecorded - damaged - mapping.makeable(unrecorded, self._present(mapping.of) - given_up)
                 selected = mapping.of in self.request.assets
                 for partitions, why in (
                     (damaged, self._damaged(asset.key, mapping.of)),
-                    (doubted - damaged - unmended, _doubted(asset.key, mapping.of)),
+                    (unrecorded - damaged - unmended, _unrecorded(asset.key, mapping.of)),
                     (unmended, _unmended(asset.key, mapping.of)),
-                    (lacking - doubted, _lacks(asset.key, mapping.of, selected=selected)),
+                    (lacking - unrecorded, _lacks(asset.key, mapping.of, selected=selected)),
                 ):
                     if partitions:
                         of_damage = partitions is damaged
@@ -344,7 +344,7 @@ def _lacks(asset: str, upstream: str, *, selected: bool) -> str:
     )
 
 
-def _doubted(asset: str, upstream: str) -> str:
+def _unrecorded(asset: str, upstream: str) -> str:
     return (
         f"{asset} needs {upstream}, which somebody else changed there: "
         f"`aqi repair {upstream}` compares and mends it, or select it too, for instance with '+{asset}'."

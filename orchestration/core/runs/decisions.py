@@ -85,19 +85,19 @@ class Fetched:
 class Change:
     """What a commit has to say and to do.
 
-    news: records that differ from those of the table. written: partitions whose content differs; rows: of them.
+    changed_records: those that differ from the table's. written: partitions whose content differs; rows: of them.
     replaced: those of ``written`` that have rows now or may have had some.
     """
 
-    news: Mapping[PartitionKey, PartitionRecord]
+    changed_records: Mapping[PartitionKey, PartitionRecord]
     written: PartitionSet
     replaced: PartitionSet
     rows: int
 
     def with_files(self) -> Change:
         """The part that replaces rows."""
-        news = {key: record for key, record in self.news.items() if key in self.replaced}
-        return Change(news, self.replaced, self.replaced, self.rows)
+        changed_records = {key: record for key, record in self.changed_records.items() if key in self.replaced}
+        return Change(changed_records, self.replaced, self.replaced, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +230,18 @@ def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Curre
 
 def change_of(records: Mapping[PartitionKey, PartitionRecord], state: TableState) -> Change:
     """What distinguishes ``records`` from the table as ``state`` has it."""
-    news, written, replaced, rows = {}, [], [], 0
+    changed_records, written, replaced, rows = {}, [], [], 0
     for key, record in records.items():
         before = state.trusted(key)
         if before is not None and before.says_the_same_as(record) and _last_asked(record) >= _last_asked(before):
             continue
-        news[key] = record
+        changed_records[key] = record
         if before is None or not before.has_content_of(record):
             written.append(key)
             rows += record.rows
             if record.rows or key in state.unrecorded or (before is not None and before.rows):
                 replaced.append(key)
-    return Change(news, PartitionSet.from_keys(written), PartitionSet.from_keys(replaced), rows)
+    return Change(changed_records, PartitionSet.from_keys(written), PartitionSet.from_keys(replaced), rows)
 
 
 def not_outdone(

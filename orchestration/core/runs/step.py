@@ -271,7 +271,7 @@ class Steps(Generic[Frame]):
                         left = replace(left, moved=left.moved | moved)
                         records = {key: record for key, record in records.items() if key not in moved}
                 change = decisions.change_of(records, self._state(asset))
-                if not change.news:
+                if not change.changed_records:
                     if records and made.columns_of.keys() - self._state(asset).columns_of:
                         self._try_commit(asset, made, change)  # once: who comes next can say it as well
                     return written, rows, left
@@ -280,9 +280,9 @@ class Steps(Generic[Frame]):
                 before = self._state(asset)
                 ours = self._try_commit(asset, made, change)
                 written |= change.written & ours
-                rows += sum(change.news[key].rows for key in change.written & ours)
+                rows += sum(change.changed_records[key].rows for key in change.written & ours)
                 left = self._with_overrun(left, asset, ours, before)
-                failures += len(ours) < len(change.news)
+                failures += len(ours) < len(change.changed_records)
         raise others_came_first(asset)
 
     def _with_overrun(self, left: Anew, asset: Asset, ours: PartitionSet, before: TableState) -> Anew:
@@ -305,12 +305,14 @@ class Steps(Generic[Frame]):
         self._propose(asset, made, change)
         self._world.reached("after-commit")
         self._look(asset)
-        return PartitionSet.from_keys(key for key, record in change.news.items() if self._is_there(asset, key, record))
+        return PartitionSet.from_keys(
+            key for key, record in change.changed_records.items() if self._is_there(asset, key, record)
+        )
 
     def _propose(self, asset: Asset, made: Made[Frame], change: Change) -> None:
         """A commit on the table as it is known; whether it came first, the table tells."""
         before = self._state(asset)
-        said = self._provenance(asset, change.news, before, made.columns_of)
+        said = self._provenance(asset, change.changed_records, before, made.columns_of)
         self._world.commit(asset, Proposal(made, change, said, before))
 
     def _is_there(self, asset: Asset, key: PartitionKey, record: PartitionRecord) -> bool:

@@ -51,9 +51,9 @@ def judged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
     own = judge.own
     trusted = partitions - own.unrecorded
     with_record = trusted & own.records.partitions
-    doubted, unmended = partitions & own.unrecorded, partitions & own.taken_out - own.damaged
-    found = _damaged(judge, doubted & own.damaged) + _of_one_judgement(judge, unmended)
-    found += _of_one_judgement(judge, doubted - own.damaged - unmended)
+    unrecorded, unmended = partitions & own.unrecorded, partitions & own.taken_out - own.damaged
+    found = _damaged(judge, unrecorded & own.damaged) + _of_one_judgement(judge, unmended)
+    found += _of_one_judgement(judge, unrecorded - own.damaged - unmended)
     found += _of_one_judgement(judge, trusted - with_record)
     found += _one_by_one(judge, with_record) if len(with_record) <= FEW else _by_classes(judge, with_record)
     return sorted(found, key=lambda alike: next(iter(alike.partitions)))

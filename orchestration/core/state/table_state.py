@@ -215,8 +215,8 @@ class TableState:
         known = self.locations.union(there.locations, self.unrecorded.locations)
         spans = set(commit.touched)
         open_ended = [span for span in spans if span.first_day is None or span.last_day is None]
-        doubted = PartitionSet.union_of(span.covered(there) for span in open_ended)
-        changed = doubted | PartitionSet.union_of(span.spanned(known) for span in spans)
+        unrecorded = PartitionSet.union_of(span.covered(there) for span in open_ended)
+        changed = unrecorded | PartitionSet.union_of(span.spanned(known) for span in spans)
         damage = self.damage and self.damage.without(changed)
         taken_out = self.taken_out - changed if self.taken_out else self.taken_out
         return replace(state, unrecorded=self.unrecorded | changed, taken_out=taken_out, damage=damage)
@@ -227,9 +227,9 @@ class TableState:
         with_rows, files: of the table as it is today. Nothing is trusted of what was known, and what has rows is there.
         Which schema it has is not known.
         """
-        doubted = self.records.partitions | with_rows
+        unrecorded = self.records.partitions | with_rows
         gone: dict[str, Any] = {"schema": None, "description": None, "protocol": None, "properties": None}
-        return replace(self, version=version, unrecorded=self.unrecorded | doubted, files=files, damage=None, **gone)
+        return replace(self, version=version, unrecorded=self.unrecorded | unrecorded, files=files, damage=None, **gone)
 
     def _with_what_was_said(self, said: Provenance) -> TableState:
         """What was said before stays the same object where the commit adds nothing to it, as nearly all do."""

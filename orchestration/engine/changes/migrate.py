@@ -39,7 +39,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.delta.table_schema import lossy_values
 from resources.delta.warehouse import condition
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ def run_migration(
                 by=package_version(),
             )
             engine.rewrite(whole, asset, contract, rows, warehouse.metadata(asset, said), state.version)
-        crash_points.reach("after-commit")
+        failpoints.reach("after-commit")
         with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
             warehouse.keep_state(asset, warehouse.state(asset, state))
     return found

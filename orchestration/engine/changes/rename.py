@@ -38,7 +38,7 @@ from orchestration.engine.frames import conform
 from orchestration.engine.session import engine_session
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending, PendingChange
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.machine.package import package_version
 from resources.raw.renames import Renamed
 
@@ -129,10 +129,10 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
         if key not in tables:
             continue
         asset, state = workspace.catalog[key], tables[key]
-        doubted = state.unrecorded.restrict(locations=[old, new])
-        if doubted and pending is None:
+        unrecorded = state.unrecorded.restrict(locations=[old, new])
+        if unrecorded and pending is None:
             raise UsageError(
-                f"{key} {doubted}: somebody else changed it, so what its rows are is not known",
+                f"{key} {unrecorded}: somebody else changed it, so what its rows are is not known",
                 f"Mend it first: aqi repair {key}.",
             )
         if asset.partitions is None:
@@ -208,7 +208,7 @@ def run_rename(
                 command(old, new), run_id, tuple(tables), versions, {LOCATION: _location(workspace, old)}
             )
             pending.begin(begun)
-        crash_points.reach("rename-begun")
+        failpoints.reach("rename-begun")
         before = {
             key: tables[key]
             if key in tables and tables[key].version == version  # as of all where it has just begun
@@ -224,8 +224,8 @@ def run_rename(
                     listener.starting(table.in_words())
                     with engine.working(table.asset):
                         renaming.table(engine, workspace.catalog[table.asset])
-                    crash_points.reach("between-tables")
-        crash_points.reach("before-rename-ends")
+                    failpoints.reach("between-tables")
+        failpoints.reach("before-rename-ends")
         _check_done(workspace, old, found)
         _tell_kept_answers(workspace, Renamed(old, new, begun.run_id), before)
         pending.end()
@@ -327,7 +327,7 @@ class _Renaming:
                 warehouse.record(asset, said, state)
         finally:
             kept.let_go()
-        crash_points.reach("after-commit")
+        failpoints.reach("after-commit")
         self._now[asset.key] = warehouse.state(asset, state)
         with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
             warehouse.keep_state(asset, self._now[asset.key])
@@ -336,12 +336,12 @@ class _Renaming:
         self, engine: Engine, asset: Asset, state: TableState, contract: Contract, earlier: Mapping[str, Any]
     ) -> None:
         """Raises WarehouseError where somebody else has changed rows of the old key since the rename began."""
-        doubted = state.unrecorded.restrict(locations=[self._old]).without_null()
-        if not doubted or state.version is None:
+        unrecorded = state.unrecorded.restrict(locations=[self._old]).without_null()
+        if not unrecorded or state.version is None:
             return
-        there = conform(engine.table(asset, state.version, doubted), asset, contract, missing_is_null=True)
+        there = conform(engine.table(asset, state.version, unrecorded), asset, contract, missing_is_null=True)
         facts = aggregate(there, asset, contract, self._workspace.parameters, earlier)
-        for key in doubted:
+        for key in unrecorded:
             record = state.records.get(key)
             if record is None or not comes_out_as(record, facts.get(key, PartitionFacts())):
                 version = self._begun.versions.get(asset.key)

@@ -15,7 +15,7 @@ from orchestration.core.state.provenance import Provenance, dumps
 from orchestration.core.state.shapes import shape_of
 from orchestration.core.state.table_state import TableState
 from resources.delta.table_schema import cannot_grow, grow
-from resources.machine import crash_points
+from resources.machine import failpoints
 from resources.machine.package import package_version
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def change_tables(workspace: Contracted, plan: Plan, states: Mapping[str, TableS
         except CommitConflict:  # without a lock; maybe another run has done the same
             grow(uri, fields, contract.description, text)
     if plan.tables:
-        crash_points.reach("tables-changed")
+        failpoints.reach("tables-changed")
 
 
 def tell_lost(

@@ -32,7 +32,7 @@ from resources.delta.table_schema import check_features, fields_of, grow
 from resources.delta.warehouse import Warehouse, condition
 from resources.embedded.process import EmbeddedProcess
 from resources.embedded.scratch import remove_folder, write_parquet
-from resources.machine import crash_points
+from resources.machine import failpoints
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -200,7 +200,7 @@ class EmbeddedEngine:
         assert isinstance(rows, ParquetRows)
         import pyarrow.parquet as pq
 
-        crash_points.reach("before-commit")
+        failpoints.reach("before-commit")
         try:
             number = sum(pq.read_metadata(file).num_rows for file in rows.files)
             with self._commits.one_at_a_time:

@@ -112,7 +112,7 @@ def test_a_commit_changes_many_partitions_each_by_itself() -> None:
 def test_what_was_committed_needs_no_second_commit() -> None:
     records = {key(day): ONE for day in (3, 4)}
     change = change_of(records, TableState())
-    assert change_of(records, TableState(1, change.news)) == Change({}, NOTHING, NOTHING, 0)
+    assert change_of(records, TableState(1, change.changed_records)) == Change({}, NOTHING, NOTHING, 0)
 
 
 # --- adoptable ------------------------------------------------------------------------------------

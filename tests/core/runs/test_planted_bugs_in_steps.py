@@ -50,7 +50,7 @@ def a_retry_that_commits_its_old_change(patch: pytest.MonkeyPatch) -> None:
     """Another run came first; what has to be replaced was decided before it."""
 
     def stubborn(whole: Any, run: Steps[Any], asset: Asset, made: Any, change: Change) -> Any:
-        while len(ours := whole(run, asset, made, change)) < len(change.news):
+        while len(ours := whole(run, asset, made, change)) < len(change.changed_records):
             pass
         return ours
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_, WarehouseError
+from orchestration.core.errors import MachineError, WarehouseError
 from orchestration.core.partitions.keys import NULL_KEY, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.provenance import FORMAT, Provenance, dumps
@@ -115,7 +115,7 @@ def test_a_commit_of_a_newer_version_is_refused_by_name(by: str | None, writer: 
     table.ours(0, 1)
     said = {"aqi": 3, "run": "run-1", "unheard": "of"}
     table.commit(1, info(dumps(said if by is None else said | {"by": by})))
-    with pytest.raises(EnvironmentError_) as caught:
+    with pytest.raises(MachineError) as caught:
         table.log.state()
     assert caught.value.exit_status == 2
     assert caught.value.message == f"{table.folder}: version 1 of the table was written by {writer} {NEWER}"
@@ -127,7 +127,7 @@ def test_a_file_of_a_newer_version_is_refused_by_name(table: Table) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     table.log.keep_provenance(digest, text)
     table.commit(0, info(dumps({"aqi": 2, "run": "run-1", "asset": "gold.hours", "file": digest})))
-    with pytest.raises(EnvironmentError_, match=r"version 0 of the table was written by version 0\.9\.0"):
+    with pytest.raises(MachineError, match=r"version 0 of the table was written by version 0\.9\.0"):
         table.log.state()
 
 

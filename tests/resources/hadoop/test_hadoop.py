@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.core.errors import ConfigurationError, EnvironmentError_
+from orchestration.core.errors import ConfigurationError, MachineError
 from orchestration.project import load
 from resources.hadoop.configuration import HadoopConf, check_reachable
 from resources.hadoop.packages import ROOT, packages_name, write_packages
@@ -99,7 +99,7 @@ def test_the_address_in_the_environment_comes_first(tmp_path: Path, monkeypatch:
 )
 def test_a_configuration_that_is_none(tmp_path: Path, files: Any, says: str) -> None:
     environment = {} if files is None else written(tmp_path, **files)
-    with pytest.raises(EnvironmentError_) as caught:
+    with pytest.raises(MachineError) as caught:
         resolve_warehouse(None, environment)
     assert says in str(caught.value)
     assert "Set HADOOP_CONF_DIR to" in str(caught.value)
@@ -107,19 +107,19 @@ def test_a_configuration_that_is_none(tmp_path: Path, files: Any, says: str) -> 
 
 def test_a_file_that_is_no_xml(tmp_path: Path) -> None:
     (tmp_path / "core-site.xml").write_text("fs.defaultFS=hdfs://x", encoding="utf-8")
-    with pytest.raises(EnvironmentError_, match=r"core-site\.xml cannot be read"):
+    with pytest.raises(MachineError, match=r"core-site\.xml cannot be read"):
         HadoopConf.load({"HADOOP_CONF_DIR": str(tmp_path)})
 
 
 def test_no_resource_manager(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentError_, match="names no ResourceManager"):
+    with pytest.raises(MachineError, match="names no ResourceManager"):
         HadoopConf.load(written(tmp_path, core={"fs.defaultFS": "hdfs://x"})).resource_managers()
 
 
 def test_hdfs_out_of_reach_is_said_at_once(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     conf = HadoopConf.load(written(tmp_path, core={"fs.defaultFS": f"hdfs://127.0.0.1:{port}"}))
-    with pytest.raises(EnvironmentError_, match=f"no NameNode takes a connection at 127.0.0.1:{port}"):
+    with pytest.raises(MachineError, match=f"no NameNode takes a connection at 127.0.0.1:{port}"):
         check_reachable(conf, conf.default_fs)
 
 

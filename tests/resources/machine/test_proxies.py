@@ -13,7 +13,7 @@ from requests.utils import select_proxy
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.machine import proxies
 from resources.machine.proxies import FOR_PREFECT, check_way, for_requests, is_here, settle, way_to
 
@@ -220,20 +220,20 @@ def test_where_no_proxy_is_named_nothing_is_written(monkeypatch: pytest.MonkeyPa
 def test_a_way_that_cannot_be_gone_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxies, "find_spec", lambda _: None)
     say(monkeypatch, ALL_PROXY="socks5://me:s3cret@proxy.example:1080")
-    with pytest.raises(EnvironmentError_) as caught:
+    with pytest.raises(MachineError) as caught:
         check_way(OUTSIDE)
     said = str(caught.value)
     assert "through socks5://proxy.example:1080 (ALL_PROXY)" in said
     assert "pip install PySocks" in said
     assert "s3cret" not in said
-    with pytest.raises(EnvironmentError_, match=r"socksio python-socks\[asyncio\]"):
+    with pytest.raises(MachineError, match=r"socksio python-socks\[asyncio\]"):
         check_way(OUTSIDE, FOR_PREFECT)
-    with pytest.raises(EnvironmentError_, match=r"Prefect's client, which asks http://source.example/api.*ALL_PROXY"):
+    with pytest.raises(MachineError, match=r"Prefect's client, which asks http://source.example/api.*ALL_PROXY"):
         settle("http://source.example/api")
     assert check_way("http://127.0.0.1:1").proxy == ""
     for wrong in ("ftp://proxy.example", "http://", "http://proxy.example:port"):
         say(monkeypatch, ALL_PROXY=wrong)
-        with pytest.raises(EnvironmentError_, match=r"\(ALL_PROXY\), which is no address of a proxy"):
+        with pytest.raises(MachineError, match=r"\(ALL_PROXY\), which is no address of a proxy"):
             check_way(OUTSIDE)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.machine.state_folder import make_state_folder, state_folder, state_folder_found
 
 
@@ -24,6 +24,6 @@ def test_it_is_made_once_and_only_looked_at_before(tmp_path: Path, monkeypatch: 
 def test_one_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", where)
     for look in (make_state_folder, state_folder_found):
-        with pytest.raises(EnvironmentError_, match=rf"the state folder {where}/aqi cannot be written \(") as caught:
+        with pytest.raises(MachineError, match=rf"the state folder {where}/aqi cannot be written \(") as caught:
             look()
         assert "XDG_STATE_HOME" in caught.value.remedy

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_, RunError
+from orchestration.core.errors import MachineError, RunError
 from orchestration.reports.network import prefect_found
 from resources.prefect import home as module
 from resources.prefect import server as server_module
@@ -76,7 +76,7 @@ def test_a_database_is_ready_when_it_is_of_the_newest_revision(folder: Path) -> 
 def test_a_database_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database(tmp_path / "theirs", "ffffffffffff")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "theirs"))
-    with pytest.raises(EnvironmentError_, match=r"theirs/prefect.db, is of another version .*ffffffffffff") as caught:
+    with pytest.raises(MachineError, match=r"theirs/prefect.db, is of another version .*ffffffffffff") as caught:
         EmbeddedServer(tmp_path / "log")
     assert "Unset PREFECT_HOME" in caught.value.remedy
 
@@ -84,7 +84,7 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(EnvironmentError_, match=r"cannot keep its history in .*file") as caught:
+    with pytest.raises(MachineError, match=r"cannot keep its history in .*file") as caught:
         EmbeddedServer(tmp_path / "log")
     assert "XDG_STATE_HOME" in caught.value.remedy
 

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_, UsageError
+from orchestration.core.errors import MachineError, UsageError
 from resources.prefect.home import prefect_version
 from resources.prefect.pools import check_pool
 from resources.prefect.reach import check_reachable, is_cloud, what_is_wrong
@@ -30,7 +30,7 @@ def _no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def refusal(url: str) -> tuple[str, str]:
-    with pytest.raises(EnvironmentError_) as raised:
+    with pytest.raises(MachineError) as raised:
         check_reachable(url)
     assert raised.value.exit_status == 2
     shown, said = url.replace("user:hunter2@", ""), raised.value.message

@@ -17,7 +17,7 @@ from resources.raw import answers as module
 from resources.raw import packs
 from resources.raw.answers import Found, RawAnswers
 from resources.raw.files import RawFile, decompressed
-from resources.storage import whole_files
+from resources.storage import atomic_files
 from tests.support.kept_answers import (
     FEED,
     LATER,
@@ -240,7 +240,7 @@ def test_another_maintenance_packs_at_the_same_time(tmp_path: Path, monkeypatch:
 def test_files_that_are_packed_while_they_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = raw_of(tmp_path, answer(0), answer(1))
     before = raw.all(FEED)
-    names_in = whole_files.names_in
+    names_in = atomic_files.names_in
 
     def meanwhile(files: Any, folder: str) -> list[str]:
         names: list[str] = names_in(files, folder)

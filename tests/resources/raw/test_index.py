@@ -23,7 +23,7 @@ from resources.raw import index as module
 from resources.raw.answers import RawAnswers
 from resources.raw.index import NAME
 from resources.raw.renames import Renamed
-from resources.storage import whole_files
+from resources.storage import atomic_files
 from tests.support.kept_answers import (
     DAMAGE,
     FEED,
@@ -167,7 +167,7 @@ def test_several_threads_of_a_run(tmp_path: Path) -> None:
 
 def test_again_it_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = raw_of(tmp_path, answer())
-    monkeypatch.setattr(module, "write_whole", None)
+    monkeypatch.setattr(module, "write_atomically", None)
     raw.keep(answer())
 
 
@@ -237,7 +237,7 @@ def test_packed_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     raw = raw_of(tmp_path, answer(0), answer(1, run_id="run-2"))
     unlink(tmp_path, raw, 0)
     before = raw.lost(FEED, AUGUST)
-    names_in = whole_files.names_in
+    names_in = atomic_files.names_in
 
     def meanwhile(files: Any, folder: str) -> list[str]:
         names: list[str] = names_in(files, folder)

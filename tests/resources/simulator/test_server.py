@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from assets.variables import VARIABLES
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.simulator.faults import Fault
 from resources.simulator.server import HourValues, Simulator
 from tests.support.simulated_api import HANOI, HCMC, ask, hours, simulator
@@ -111,7 +111,7 @@ def test_it_logs_where_it_is_asked_to(capfd: pytest.CaptureFixture[str]) -> None
 
 def test_a_taken_port(server: Simulator) -> None:
     port = int(server.url.rsplit(":", 1)[1])
-    with pytest.raises(EnvironmentError_, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\)"):
+    with pytest.raises(MachineError, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\)"):
         simulator(port=port)
 
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.cli.progress import Quiet
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from orchestration.engine.session import own_engine
 from orchestration.project import load
 from resources.delta.warehouse import Warehouse
@@ -26,7 +26,7 @@ def test_each_java_is_asked_its_own_version(tmp_path: Path, monkeypatch: pytest.
     assert check_java() == "17.0.1"
     old = fake_java(tmp_path, "11.0.2")
     monkeypatch.setenv("JAVA_HOME", old)
-    with pytest.raises(EnvironmentError_, match=rf"Java 11\.0\.2 \({old}/bin/java\) is too old"):
+    with pytest.raises(MachineError, match=rf"Java 11\.0\.2 \({old}/bin/java\) is too old"):
         check_java()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java-17.0.1"))
     assert check_java() == "17.0.1"
@@ -46,7 +46,7 @@ def test_a_java_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         java.write_text(text)
         java.chmod(mode)
         java_module._version_text.cache_clear()
-        with pytest.raises(EnvironmentError_, match=rf"/bin/java says no version of Java \(but {why}"):
+        with pytest.raises(MachineError, match=rf"/bin/java says no version of Java \(but {why}"):
             check_java()
 
 

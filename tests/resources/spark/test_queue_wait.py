@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_
+from orchestration.core.errors import MachineError
 from resources.hadoop.resource_manager import Application
 from resources.spark.queue_wait import QueueWait
 
@@ -20,7 +20,7 @@ class Cluster:
 
     def applications(self, tag: str) -> list[Application]:
         if self.away:
-            raise EnvironmentError_("away", "")
+            raise MachineError("away", "")
         there = self.state and not self.killed
         return [Application("app_1", "aqi", self.state, "", frozenset({tag}), "", self.containers)] if there else []
 

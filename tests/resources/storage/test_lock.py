@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.core.errors import EnvironmentError_, WarehouseLocked
+from orchestration.core.errors import MachineError, WarehouseLocked
 from resources.storage.lock import LOCK_NAME
 from tests.support.lock_holders import HOLD, SINCE, Holder, StartHolder, described, is_free, kill, mine, ticks
 
@@ -246,7 +246,7 @@ def test_a_file_system_that_gives_no_locks(number: int, tmp_path: Path, monkeypa
 
     opened: list[int] = []
     monkeypatch.setattr("resources.storage.lock.fcntl.flock", refuse)
-    with pytest.raises(EnvironmentError_) as caught, mine(tmp_path):
+    with pytest.raises(MachineError) as caught, mine(tmp_path):
         raise AssertionError("entered without a lock")
     assert caught.value.message == (
         f"the warehouse {tmp_path} lies on a file system that gives no locks ({os.strerror(number)})"
@@ -271,7 +271,7 @@ def test_a_full_disk_has_no_room_for_a_name(tmp_path: Path, monkeypatch: pytest.
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     folder = tmp_path / "file" / "warehouse"
-    with pytest.raises(EnvironmentError_) as caught, mine(folder):
+    with pytest.raises(MachineError) as caught, mine(folder):
         raise AssertionError("entered without a folder")
     assert caught.value.message == f"the warehouse {folder} is not writable (Not a directory)"
     assert caught.value.remedy == "Set AQI_WAREHOUSE__URI to a folder that this user may write."

@@ -12,7 +12,7 @@ from typing import Any
 _UNFINISHED = ".tmp"
 
 
-def write_whole(files: Any, path: str, content: bytes) -> None:
+def write_atomically(files: Any, path: str, content: bytes) -> None:
     """Write ``content`` to a hidden name beside ``path``, then rename that; replaces what was there. Raises OSError."""
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/.{name}.{uuid.uuid4().hex}{_UNFINISHED}"
@@ -47,5 +47,5 @@ def names_in(files: Any, folder: str) -> list[str]:
 
 
 def unfinished(files: Any, folder: str) -> list[str]:
-    """What ``write_whole`` has not yet renamed, or never will: a dot, the name to be, a random part."""
+    """What ``write_atomically`` has not yet renamed, or never will: a dot, the name to be, a random part."""
     return [name for name in names_in(files, folder) if name.startswith(".") and name.endswith(_UNFINISHED)]

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from resources.machine import crash_points
+from resources.machine import failpoints
 
 pytestmark = pytest.mark.engine  # processes of their own
 
@@ -25,9 +25,9 @@ SURVIVED, KILLED = 0, -signal.SIGKILL
 
 
 def run(code: str, wanted: str | None, **options: str) -> subprocess.CompletedProcess[str]:
-    """A process that runs ``code`` with ``crash_points`` imported and the variable set to ``wanted``."""
+    """A process that runs ``code`` with ``failpoints`` imported and the variable set to ``wanted``."""
     return subprocess.run(
-        [sys.executable, "-c", f"from pathlib import Path\nfrom resources.machine import crash_points\n{code}"],
+        [sys.executable, "-c", f"from pathlib import Path\nfrom resources.machine import failpoints\n{code}"],
         cwd=ROOT,
         env=environment(wanted) | options,
         capture_output=True,
@@ -37,13 +37,13 @@ def run(code: str, wanted: str | None, **options: str) -> subprocess.CompletedPr
 
 
 def environment(wanted: str | None) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != crash_points.VARIABLE}
-    return kept if wanted is None else {**kept, crash_points.VARIABLE: wanted}
+    kept = {name: value for name, value in os.environ.items() if name != failpoints.VARIABLE}
+    return kept if wanted is None else {**kept, failpoints.VARIABLE: wanted}
 
 
 COUNT = """
 for number in range(1, 6):
-    crash_points.reach("after-commit")
+    failpoints.reach("after-commit")
     print(number, flush=True)
 """
 
@@ -73,7 +73,7 @@ def test_nothing_happens_otherwise(wanted: str | None) -> None:
 def test_every_point_is_counted_by_itself() -> None:
     code = """
 for point in ("before-write", "after-commit", "before-write", "after-commit"):
-    crash_points.reach(point)
+    failpoints.reach(point)
     print(point, flush=True)
 """
     done = run(code, "after-commit:2")
@@ -88,12 +88,12 @@ import sys, threading
 sys.setswitchinterval(1e-6)
 def work():
     for _ in range(100):
-        crash_points.reach("before-write")
+        failpoints.reach("before-write")
 threads = [threading.Thread(target=work) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print("all through", flush=True)
-crash_points.reach("before-write")
+failpoints.reach("before-write")
 print("not reached", flush=True)
 """
     done = run(code, "before-write:801")
@@ -118,7 +118,7 @@ import subprocess
 silent = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 children = [subprocess.Popen([name, "60"], **silent) for name in ("java", "other")]
 print(*[child.pid for child in children], flush=True)
-crash_points.reach("before-commit")
+failpoints.reach("before-commit")
 """
     done = run(code, wanted, PATH=str(tmp_path))
     assert done.returncode == KILLED
@@ -158,7 +158,7 @@ def eventually(condition: Callable[[], bool], within_seconds: float) -> bool:
 WATCH = """
 import os, time
 folder = Path(os.environ["FOLDER"])
-with crash_points.watching(folder):
+with failpoints.watching(folder):
     (folder / "part-0002.snappy.parquet").touch()
     time.sleep(0.05)
     print("file begun", flush=True)
@@ -204,7 +204,7 @@ def test_the_second_table_s_files_can_be_waited_for(tmp_path: Path) -> None:
 import os, time
 for name in ("one", "two", "three"):
     folder = Path(os.environ["FOLDER"]) / name  # not there yet, as before a table's first commit
-    with crash_points.watching(folder):
+    with failpoints.watching(folder):
         folder.mkdir()
         for number in range(3):
             (folder / f".part-{number}.parquet.crc").touch()
@@ -218,9 +218,9 @@ for name in ("one", "two", "three"):
 def test_what_goes_wrong_while_watching_is_raised_and_nothing_is_left_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(crash_points.VARIABLE, "after-files:99")
+    monkeypatch.setenv(failpoints.VARIABLE, "after-files:99")
     before = set(threading.enumerate())
-    with pytest.raises(ZeroDivisionError), crash_points.watching(tmp_path):
+    with pytest.raises(ZeroDivisionError), failpoints.watching(tmp_path):
         assert len(set(threading.enumerate()) - before) == 1
         raise ZeroDivisionError
     assert not set(threading.enumerate()) - before
@@ -231,9 +231,9 @@ def test_nothing_watches_where_there_is_no_folder_or_no_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
 ) -> None:
     if wanted is not None:
-        monkeypatch.setenv(crash_points.VARIABLE, wanted)
+        monkeypatch.setenv(failpoints.VARIABLE, wanted)
     before = set(threading.enumerate())
-    with crash_points.watching(None if wanted == "after-files" else tmp_path):
+    with failpoints.watching(None if wanted == "after-files" else tmp_path):
         assert not set(threading.enumerate()) - before
 
 
@@ -242,9 +242,9 @@ def test_nothing_watches_where_there_is_no_folder_or_no_need(
 
 def test_every_point_is_explained() -> None:
     """The table of the module's docstring has a line for each, in the order of a run."""
-    rows = [line.split("|") for line in (crash_points.__doc__ or "").splitlines() if line.startswith("| ")]
+    rows = [line.split("|") for line in (failpoints.__doc__ or "").splitlines() if line.startswith("| ")]
     names = [row[1].strip() for row in rows[1:]]
-    assert tuple(names) == crash_points.POINTS
+    assert tuple(names) == failpoints.POINTS
     assert all(row[2].strip() for row in rows)
 
 
@@ -255,7 +255,7 @@ def test_only_known_points_are_reached() -> None:
         for file in (ROOT / folder).rglob("*.py"):
             reached |= names_reached(ast.parse(file.read_text(encoding="utf-8")))
     assert reached
-    assert reached <= set(crash_points.POINTS)
+    assert reached <= set(failpoints.POINTS)
 
 
 def names_reached(tree: ast.Module) -> set[str]:

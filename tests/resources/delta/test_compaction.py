@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from orchestration.core.errors import WarehouseError
 from resources.delta import warehouse
-from resources.delta.upkeep import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
+from resources.delta.compaction import ROWS_PER_FILE, SmallFile, TableFiles, _as_json, _groups
 from tests.support.cli_calls import EPISODE
 from tests.support.filled_tables import JULY, LONG_AGO, Tables, commits, says
 
@@ -116,7 +116,7 @@ def test_a_commit_in_between_wins(tables: Tables) -> None:
     groups = files.groups(date(2030, 1, 1))
     tables.table.delete("start_date_utc = '2025-07-03'")
     with pytest.raises(WarehouseError, match="another run has changed the table"):
-        files.put_together(groups)
+        files.compact(groups)
 
 
 some_days = st.dates(date(2025, 1, 1), date(2025, 4, 1))

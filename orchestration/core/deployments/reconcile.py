@@ -42,7 +42,7 @@ class Undeclared(StrEnum):
     RETIRE = "retire"
 
 
-def converge(
+def reconcile(
     declared: Sequence[Declared],
     found: Iterable[Found],
     tags: Iterable[str],
@@ -67,7 +67,7 @@ def converge(
     return tuple(changes)
 
 
-def converge_pools(wanted: Iterable[Pool], found: Mapping[str, int | None]) -> tuple[Change, ...]:
+def reconcile_pools(wanted: Iterable[Pool], found: Mapping[str, int | None]) -> tuple[Change, ...]:
     """What is to be done so that a server with pools ``found`` (name → limit) has those ``wanted``."""
     changes: list[Change] = []
     for pool in sorted(wanted, key=lambda pool: pool.name):
@@ -78,7 +78,7 @@ def converge_pools(wanted: Iterable[Pool], found: Mapping[str, int | None]) -> t
     return tuple(changes)
 
 
-def converge_automation(wanted: Automation, found: Mapping[str, Mapping[str, Any]]) -> tuple[Change, ...]:
+def reconcile_automation(wanted: Automation, found: Mapping[str, Mapping[str, Any]]) -> tuple[Change, ...]:
     """What is to be done so that a server with the automations ``found`` (id → values) of its name has this one.
 
     What is not declared of it stays, whether it is enabled above all.

@@ -22,12 +22,12 @@ from orchestration.core.deployments.changes import (
     Update,
     UpdateAutomation,
 )
-from orchestration.core.deployments.converge import (
+from orchestration.core.deployments.reconcile import (
     Undeclared,
-    converge,
-    converge_automation,
-    converge_pools,
     differences,
+    reconcile,
+    reconcile_automation,
+    reconcile_pools,
 )
 from orchestration.core.deployments.values import (
     Automation,
@@ -68,19 +68,19 @@ def lines(*changes: Change) -> list[str]:
 
 def test_what_is_not_there_is_created_with_its_schedules() -> None:
     item = declared(schedules={"hourly": HOURLY, "weekly": WEEKLY})
-    [change] = converge([item], [], TAGS)
+    [change] = reconcile([item], [], TAGS)
     assert isinstance(change, Create)
     assert change.declared is item
     assert str(change) == (
         "create materialize/aqi-one: schedule hourly (0 * * * * UTC), weekly (30 3 * * 0 Asia/Ho_Chi_Minh)"
     )
-    assert lines(*converge([declared()], [], TAGS)) == ["create materialize/aqi-one"]
+    assert lines(*reconcile([declared()], [], TAGS)) == ["create materialize/aqi-one"]
 
 
 def test_what_differs_is_updated_and_told_from_old_to_new() -> None:
     before = found(declared(parameters={"a": 1, "b": {"c": [1], "d": 2}}, description="Old.", limit=1))
     after = declared(parameters={"b": {"c": [1, 2], "d": 2}, "e": True}, description="New.")
-    [change] = converge([after], [before], TAGS)
+    [change] = reconcile([after], [before], TAGS)
     assert isinstance(change, Update)
     assert (change.kind, change.id, change.declared) == (Kind.UPDATE, before.id, after)
     assert str(change) == (
@@ -103,8 +103,8 @@ def test_true_is_not_1_and_nothing_is_not_null() -> None:
 def test_what_an_operator_switched_off_stays_off(active: bool, paused: bool) -> None:
     """No change says anything of ``paused`` or ``active``: there is none where only they could differ."""
     item = declared(schedules={"hourly": HOURLY})
-    assert converge([item], [found(item, there("hourly", HOURLY, active=active), paused=paused)], TAGS) == ()
-    [change] = converge([item], [found(item, there("hourly", WEEKLY, active=active), paused=paused)], TAGS)
+    assert reconcile([item], [found(item, there("hourly", HOURLY, active=active), paused=paused)], TAGS) == ()
+    [change] = reconcile([item], [found(item, there("hourly", WEEKLY, active=active), paused=paused)], TAGS)
     assert isinstance(change, ChangeSchedule)
     assert (change.kind, change.there.id, change.schedule) == (Kind.CHANGE_SCHEDULE, "hourly-1", HOURLY)
 
@@ -118,7 +118,7 @@ def test_schedules_that_are_not_declared_go_first() -> None:
         there("hourly", HOURLY, number=1),
         there("hourly", HOURLY, number=2),
     )
-    changes = converge([item], [before], TAGS)
+    changes = reconcile([item], [before], TAGS)
     assert lines(*changes) == [
         "remove schedule materialize/aqi-one (without a slug): 0 * * * * UTC",
         "remove schedule materialize/aqi-one hourly: 0 * * * * UTC",
@@ -135,7 +135,7 @@ def test_schedules_that_are_not_declared_go_first() -> None:
 
 def test_parameters_of_a_schedule_are_taken_away() -> None:
     item = declared(schedules={"hourly": HOURLY})
-    [change] = converge([item], [found(item, there("hourly", replace(HOURLY, parameters={"force": True})))], TAGS)
+    [change] = reconcile([item], [found(item, there("hourly", replace(HOURLY, parameters={"force": True})))], TAGS)
     assert str(change) == "change schedule materialize/aqi-one hourly: parameters.force True → nothing"
 
 
@@ -144,14 +144,14 @@ def test_only_what_carries_our_tags_is_retired() -> None:
     other, bare = declared("aqi-other"), declared("aqi-bare", tags=())
     dev, moved = declared("aqi-dev", tags=("aqi", "aqi-environment:dev")), declared("aqi-one", "maintenance")
     server = [found(item) for item in (declared(), other, bare, dev, moved)]
-    assert lines(*converge([declared()], server, TAGS, Undeclared.IGNORE)) == [
+    assert lines(*reconcile([declared()], server, TAGS, Undeclared.IGNORE)) == [
         "leave maintenance/aqi-one: no longer declared, --all --prune retires it",  # it would do the same work again
     ]
-    assert lines(*converge([declared()], server, TAGS, Undeclared.LEAVE)) == [
+    assert lines(*reconcile([declared()], server, TAGS, Undeclared.LEAVE)) == [
         "leave maintenance/aqi-one: no longer declared, --all --prune retires it",
         "leave materialize/aqi-other: no longer declared, --all --prune retires it",
     ]
-    retired = converge([declared()], server, TAGS, Undeclared.RETIRE)
+    retired = reconcile([declared()], server, TAGS, Undeclared.RETIRE)
     assert [(change.kind, change.there.id) for change in retired if isinstance(change, Retire | Leave)] == [
         (Kind.RETIRE, "id of aqi-one"),
         (Kind.RETIRE, "id of aqi-other"),
@@ -162,24 +162,24 @@ def test_only_what_carries_our_tags_is_retired() -> None:
 def test_one_of_another_environment_is_not_taken_over() -> None:
     theirs = found(declared(tags=("aqi", "aqi-environment:dev")))
     with pytest.raises(ConfigurationError) as caught:
-        converge([declared()], [theirs], TAGS)
+        reconcile([declared()], [theirs], TAGS)
     assert caught.value.message == "the server's materialize/aqi-one belongs to the environment 'dev'"
     made_by_hand = found(declared(tags=("mine",)))
-    assert lines(*converge([declared()], [made_by_hand], TAGS)) == [
+    assert lines(*reconcile([declared()], [made_by_hand], TAGS)) == [
         "update materialize/aqi-one: tags ['mine'] → ['aqi', 'aqi-environment:default']"
     ]
 
 
 def test_pools() -> None:
     wanted = [Pool("new", 2, True), Pool("bare"), Pool("less", 1, True), Pool("free", None, True), Pool("theirs")]
-    changes = converge_pools(wanted, {"less": 5, "free": 3, "theirs": 7, "unknown": 1})
+    changes = reconcile_pools(wanted, {"less": 5, "free": 3, "theirs": 7, "unknown": 1})
     assert lines(*changes) == [
         "create pool bare",
         "change pool free: limit 3 → nothing",
         "change pool less: limit 5 → 1",
         "create pool new: limit nothing → 2",
     ]
-    assert converge_pools(wanted, {"new": 2, "bare": 9, "less": 1, "free": None, "theirs": None}) == ()
+    assert reconcile_pools(wanted, {"new": 2, "bare": 9, "less": 1, "free": None, "theirs": None}) == ()
 
 
 def test_an_automation_is_made_once_and_what_is_not_declared_of_it_stays() -> None:
@@ -190,10 +190,10 @@ def test_an_automation_is_made_once_and_what_is_not_declared_of_it_stays() -> No
         "actions": [{"type": "x", "force": False}],
         "enabled": False,
     }
-    assert lines(*converge_automation(wanted, {})) == ["create automation rule"]
-    assert converge_automation(wanted, {"id": there}) == ()
+    assert lines(*reconcile_automation(wanted, {})) == ["create automation rule"]
+    assert reconcile_automation(wanted, {"id": there}) == ()
     other = {**there, "trigger": {"within": 30.0, "expect": ["a"]}, "actions": []}
-    [change] = converge_automation(wanted, {"id": other})
+    [change] = reconcile_automation(wanted, {"id": other})
     assert isinstance(change, UpdateAutomation)
     assert (change.id, change.automation) == ("id", wanted)
     assert str(change) == (
@@ -258,8 +258,8 @@ def made(server: list[Found], changes: tuple[Change, ...]) -> list[Found]:
 @given(wishes, servers, st.sampled_from(Undeclared))
 def test_once_made_nothing_is_left_to_do(wanted: list[Declared], server: list[Found], rest: Undeclared) -> None:
     """And the server has exactly what is declared, with `paused` and `active` as they were."""
-    after = made(server, converge(wanted, server, TAGS, rest))
-    left = converge(wanted, after, TAGS, rest)
+    after = made(server, reconcile(wanted, server, TAGS, rest))
+    left = reconcile(wanted, after, TAGS, rest)
     assert {change.kind for change in left} <= {Kind.LEAVE}
     now, before = {item.key: item for item in after}, {item.key: item for item in server}
     for item in wanted:
@@ -279,6 +279,6 @@ def test_once_made_nothing_is_left_to_do(wanted: list[Declared], server: list[Fo
 @given(wishes, servers)
 def test_one_that_is_named_is_all_that_changes(wanted: list[Declared], server: list[Found]) -> None:
     for item in wanted[:1]:
-        changes = converge([item], server, TAGS)
+        changes = reconcile([item], server, TAGS)
         done = {change.name for change in changes if change.kind is not Kind.LEAVE}
         assert done <= {f"{item.flow}/{item.name}"}

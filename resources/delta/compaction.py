@@ -25,8 +25,8 @@ from orchestration.core.state.provenance import is_ours
 from resources.delta.log import PROVENANCE_FOLDER, DeltaLog
 from resources.delta.opening import open_table
 from resources.delta.warehouse import ROWS_PER_FILE, no_hooks
+from resources.storage.atomic_files import names_in, unfinished
 from resources.storage.files import open_files
-from resources.storage.whole_files import names_in, unfinished
 
 SMALL_FILES = 10
 SMALL_ROWS = ROWS_PER_FILE // 4
@@ -92,7 +92,7 @@ class TableFiles:
                 found.append(SmallFile(path, rows, first, last))
         return found
 
-    def put_together(self, groups: Sequence[Sequence[SmallFile]]) -> None:
+    def compact(self, groups: Sequence[Sequence[SmallFile]]) -> None:
         """One commit, in which nothing changes but the files: each of ``groups`` becomes one.
 
         Raises CommitFailedError, and changes nothing, where another run has committed meanwhile.
