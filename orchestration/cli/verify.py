@@ -65,7 +65,8 @@ def verify(
     if engine is None and not workspace.settings.needs_spark:  # elsewhere there is but one
         other = OTHER[workspace.settings.engine]
         workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=other)
-    keys = in_range(workspace.catalog, workspace.select(selection), days)
+    keys = workspace.select(selection)
+    in_range(workspace.catalog, keys, days)
     check_there(workspace)
     request = workspace.requested(keys, days, location_names(locations))
     found: list[Verified] = []

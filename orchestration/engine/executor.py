@@ -40,7 +40,7 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.memory import economize
-from resources.machine.state_folder import make_state_folder
+from resources.machine.state_folder import make_state_folder, state_folder_found
 from resources.prefect.server import check_api, prefect_api
 from resources.spark.on_yarn import check_master
 
@@ -90,6 +90,8 @@ def materialize(
         kinds.check_all(workspace.catalog, {one.asset for one in _wanted(workspace, plan).values()}, workspace.sources)
         if plan.steps and not flow_run_id:
             check_api()
+        if plan.steps:
+            state_folder_found()
     restart = RestartRecord(workspace, request, run_id, listener.warned) if isinstance(request, Restart) else None
     if plan.is_empty:
         unwritten = ""

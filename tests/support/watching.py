@@ -63,7 +63,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
         return
 
 
-class Location:
+class Place:
     """An environment of its own on the server, with a deployment, channels and a watch."""
 
     def __init__(self, server: PrefectServer, name: str, warehouse: Path, mail: MailSink, hook: HookSink) -> None:

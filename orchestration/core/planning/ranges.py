@@ -1,8 +1,8 @@
 """What a RANGE of days applies to: assets that have days. This is the one rule of all commands with ``--partitions``.
 
-``wipe``, ``repair`` and ``verify`` leave out assets without days. ``materialize``, ``backfill`` and ``plan`` include
-such an asset where it is not fresh, as assets with days may need it; ``status`` shows it for the same reason. Where no
-selected asset has days, a RANGE has no meaning and is refused.
+``wipe`` and ``repair`` leave out assets without days. ``materialize``, ``backfill`` and ``plan`` include such an
+asset where it is not fresh, as assets with days may need it; ``status`` and ``verify`` do for the same reason. Where
+no selected asset has days, a RANGE has no meaning and is refused.
 """
 
 from __future__ import annotations

@@ -100,6 +100,15 @@ def values(site: Site) -> dict[str, dict[str, Any]]:
     return {name: {key: one[key] for key in DEPLOYED} for name, one in site.operator.found().items()}
 
 
+def test_tables_are_brought_to_the_contract_of_today_once(site: Site) -> None:
+    """Columns and descriptions that were added since; no row is written."""
+    assert site.ended(site.start_run("everything", partitions=RANGE)) == (
+        "COMPLETED",
+        "9 tables brought to the contract",
+    )
+    assert "its state kept" in site.ended(site.start_run("maintenance"))[1]
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "told"),
     [
