@@ -10,12 +10,14 @@ from resources.open_meteo.hosts import is_the_providers
 from resources.open_meteo.made_up import MARK, PATH
 
 SECONDS = 3.0
+NO_SUCH_QUESTION = (404, 405, 501)
 
 
 def kind_at(url: str) -> str:
     """``REAL`` or ``SIMULATED``; empty where nobody answers, or it is another for each answer. Never raises.
 
-    The provider's own hosts are not asked.
+    The provider's own hosts are not asked. OPTIONS, not GET: a server that answers its requests one after the other, as
+    recordings do, gives none of its answers away for it.
     """
     import requests
 
@@ -23,10 +25,10 @@ def kind_at(url: str) -> str:
         return REAL
     at = f"{url.rstrip('/')}{PATH}"
     try:
-        answer = requests.get(at, timeout=SECONDS, proxies=for_requests(at), allow_redirects=False)
+        answer = requests.options(at, timeout=SECONDS, proxies=for_requests(at), allow_redirects=False)
     except (requests.RequestException, ValueError):
         return ""
-    if answer.status_code == requests.codes.not_found:  # it knows no such question
+    if answer.status_code in NO_SUCH_QUESTION:
         return REAL
     try:
         said = answer.json()[MARK] if answer.ok else None

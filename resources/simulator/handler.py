@@ -61,14 +61,19 @@ class Handler(BaseHTTPRequestHandler):
         self._off = timedelta(0)
         super().__init__(*arguments)
 
+    def do_OPTIONS(self) -> None:
+        """Whether the values are made up: a question that is no request."""
+        self._off = timedelta(0)
+        if urlsplit(self.path).path == MADE_UP_PATH:
+            self._send(Reply(200, json.dumps({MARK: self._simulator.made_up}).encode()))
+        else:
+            self._send(Reply(404, b"{}"))
+
     def do_GET(self) -> None:
         simulator, parts = self._simulator, urlsplit(self.path)
         self._off = timedelta(0)
         if parts.path == FAULTS_PATH:
             self._send(Reply(200, json.dumps(simulator.counted()).encode()))
-            return
-        if parts.path == MADE_UP_PATH:
-            self._send(Reply(200, json.dumps({MARK: simulator.made_up}).encode()))
             return
         number = simulator.next_number()
         if number is None:

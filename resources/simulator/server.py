@@ -59,7 +59,8 @@ class Simulator:
     log: called with a line for every request. slow_seconds: how late the fault ``slow`` answers; drip_seconds: how long
     ``drip`` pauses before each few bytes; retry_after: seconds that ``limit`` asks to wait.
     requests_served: how many requests ended how: ``ok``, ``refused``, ``exceeded`` (a limit), or the name of the fault.
-    tally: which faults hit which requests; ``GET /faults`` says it in JSON, and ``GET /simulated`` ``made_up``. Answers
+    tally: which faults hit which requests; ``GET /faults`` says it in JSON, and ``OPTIONS /simulated``
+    ``made_up``. Answers
     with made-up values say so too, in a member ``simulated``.
 
     It listens as soon as it is made. Raises MachineError where the port is taken, UsageError for a

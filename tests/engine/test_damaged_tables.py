@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -199,15 +198,18 @@ def rot(path: Path) -> None:
 
 
 def other_rows(path: Path) -> None:
-    """A sound file of the same size, in which a value is another."""
-    rows, size = pq.read_table(path), path.stat().st_size
+    """A sound file of the same size, in which values are others."""
+    rows, size, padding = pq.read_table(path), path.stat().st_size, 0
     changed = pa.array([value + 1 for value in rows["hours_in_cat_good"].to_pylist()], pa.int64())
     at = rows.column_names.index("hours_in_cat_good")
-    rows = rows.set_column(at, rows.schema.field(at), changed)
-    for more, padding in product(range(12), range(size)):  # sizes go up by one, and now and then by more
-        pq.write_table(rows.replace_schema_metadata({"padding": "x" * padding, "more": "x" * more}), path)
+    rows = rows.set_column(at, rows.schema.field(at), changed).replace_schema_metadata(None)
+    for _ in range(9):
+        with pq.ParquetWriter(path, rows.schema, store_schema=False) as writer:
+            writer.write_table(rows)
+            writer.add_key_value_metadata({"padding": "x" * padding})
         if path.stat().st_size == size:
             break
+        padding += size - path.stat().st_size
     assert path.stat().st_size == size
 
 

@@ -77,7 +77,7 @@ def test_a_rename_that_is_killed(_kept: Path, tmp_path: Path, renamed: dict[str,
     tree.ok(*RENAME)
     assert there_of(tree.warehouse) == renamed
     named(tree)
-    assert all(state == {("fresh", ())} for state in tree.states().values())
+    assert all(state == "fresh" for of in tree.states().values() for state, _ in of), "columns were added since"
     assert tree.json("plan", "--changed")["steps"] == []
 
 
@@ -116,7 +116,7 @@ def test_a_migration_that_is_killed(
     tree.ok(*MIGRATE)
     assert tree.json("show", DAILY, "--limit", "100000") == migrated
     assert commits(tree.warehouse)[DAILY] == before + 1
-    assert all(state == {("fresh", ())} for state in tree.states().values())
+    assert all(state == "fresh" for of in tree.states().values() for state, _ in of), "columns were added since"
 
 
 @pytest.mark.prefect
@@ -137,6 +137,5 @@ def test_tables_that_grew_before_a_kill(_kept: Path, tmp_path: Path, server: str
     assert commits(tree.warehouse)[SILVER] == before[SILVER] + 2, "the column, and two days with it"
     rows = tree.json("show", SILVER, "--partitions", "2025-08-08..2025-08-09", "--limit", "1000")
     assert {row["ozone_band"] for row in rows} == {int(row["o3"] // 60) for row in rows}
-    assert ("fresh", ("without ozone_band",)) in tree.states(HOURLY)[HOURLY], (
-        "filled by --force, as it only passes it on"
-    )
+    (marked,) = (marks for state, marks in tree.states(HOURLY)[HOURLY] if marks)
+    assert "without ozone_band" in marked[0], "filled by --force, as it only passes it on"
