@@ -56,7 +56,7 @@ def test_a_failure_and_its_recovery(place: Place) -> None:
 
 def test_a_crash_names_its_partitions(place: Place) -> None:
     run = place.run(states().Running())
-    eighth, ninth = keys(8, location="hanoi"), keys(9, place="hanoi")
+    eighth, ninth = keys(8, location="hanoi"), keys(9, location="hanoi")
     both = eighth | ninth
     attempts = {
         CLEAN: Attempt(good=eighth, planned=both),
