@@ -47,6 +47,18 @@ def commits(warehouse: Path) -> dict[str, int]:
     return {f"{log.parent.parent.name}.{log.parent.name}": len(list(log.glob("*[0-9].json"))) for log in logs}
 
 
+def row_commits(warehouse: Path) -> dict[str, int]:
+    """How many commits of every table's log have files: those that change rows. Others change its metadata alone."""
+    logs = sorted(warehouse.glob("[a-z]*/*/_delta_log"))
+    return {
+        f"{log.parent.parent.name}.{log.parent.name}": sum(
+            any(action.keys() & {"add", "remove"} for action in map(json.loads, file.read_text().splitlines()))
+            for file in log.glob("*[0-9].json")
+        )
+        for log in logs
+    }
+
+
 def data_files(warehouse: Path) -> dict[str, int]:
     """How many data files lie in the folder of every table."""
     return {
