@@ -53,8 +53,8 @@ class Holes:
     missing: PartitionSet
     """Those of ``wanted`` that do not exist."""
     gaps: PartitionSet
-    """Partitions that are in no table and lie between existing partitions of their location. Nobody declared whether
-    they are wanted."""
+    """Partitions that are in no table and lie between existing partitions of their location, and that are not wanted:
+    nobody declared it, or they lie before the first wanted day."""
 
 
 def holes(assets: Iterable[Asset], tables: Mapping[str, TableState], wanted: Wanted) -> dict[str, Holes]:
