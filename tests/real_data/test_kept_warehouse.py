@@ -17,6 +17,7 @@ from rich.console import Console
 from orchestration.cli.progress import Quiet
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.plan import Obstacle
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.changed import costs
 from orchestration.engine.changes.locations import check_swapped, locations_of
@@ -218,7 +219,7 @@ def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
     summary = run_as_planned(lake, status=3)
     assert set(planned(summary)) == {DIM_LOCATION}
     (left,) = summary.plan.left_out
-    assert (left.asset, len(left.partitions), left.lacking) == (BRONZE, 14, False)
+    assert (left.asset, len(left.partitions), left.obstacle) == (BRONZE, 14, Obstacle.REFETCH)
     assert "21.0278" in left.reason and "22.0278" in left.reason and "--refetch" in left.reason
     assert {key: set(found) for key, found in lake.states(all_of_then()).items() if set(found) != {"fresh"}} == {
         BRONZE: {"fresh", "stale"}
