@@ -28,7 +28,7 @@ from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support.kept.added import ADDED, grown, lacks, of_then
 from tests.support.kept.trees import RANGE, Tree, all_of_then, commits, data_files, unpack
-from tests.support.small_lake import Lake
+from tests.support.small_lake import FETCHED, Lake
 
 pytestmark = pytest.mark.engine
 
@@ -246,7 +246,7 @@ def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_mov
     configured(lake, latitude=22.0278)
     with Simulator(now=lambda: lake.now) as simulator:
         lake.base_url = simulator.url
-        summary = lake.hourly(f"{BRONZE}+")
+        summary = lake.hourly(FETCHED)
     assert all(outcome.bad == PartitionSet.empty() for outcome in summary.outcomes)
     fetched = next(outcome for outcome in summary.outcomes if outcome.step.asset == BRONZE).written
     assert fetched.days_of("hanoi").pieces == ((date(2025, 8, 22), date(2025, 8, 22)),)
