@@ -138,7 +138,7 @@ def end(one: Site, run: str, how: str) -> list[psutil.Process]:
     """End a run; gives the processes that there were."""
     processes = one.processes()
     if how == "cancelled":
-        one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+        one.cancel(run)
         wait_until(lambda: one.state(run)[0] == "CANCELLED", GONE_SECONDS, lambda: one.state(run))
     else:
         one.run_process().kill()
