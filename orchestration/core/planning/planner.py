@@ -148,7 +148,7 @@ class _Planning:
         return found
 
     def plan(self, asset: Asset, batch: _Batch) -> None:
-        """Add the steps of ``asset`` for one batch of chunks."""
+        """Add the steps that make ``asset`` for one batch of chunks."""
         if asset.source is not None and asset.partitions is not None:
             for chunk in batch.chunks:
                 self._add(asset, chunk.partitions, chunk.name, f"{asset.key}#{chunk.name}" if chunk.name else asset.key)
