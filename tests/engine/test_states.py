@@ -21,13 +21,12 @@ from resources.delta.log import DeltaLog
 from tests.support import oracle
 from tests.support.engines import SharedEngine, SharedSpark
 from tests.support.feed import Feed
-from tests.support.small_lake import ALL, DATED, Lake
+from tests.support.small_lake import ALL, DATED, FETCHED, Lake
 from tests.support.strategies import random_bronze
 
 DAYS = [date(2025, 3, day) for day in (1, 2, 3)]
 RANGE = "2025-03-01..2025-03-03"
 GOLD = "layer:gold"
-FETCHED = " or ".join(DATED)
 QUIET = Quiet(Console(stderr=True))
 FOR_VACUUM = {
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",

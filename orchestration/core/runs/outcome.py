@@ -184,7 +184,7 @@ def _chunk_outcome(
     ]
     errors = [f"{asset} {problem.partitions & chunk.partitions}: {problem.message}" for asset, problem in problems]
     failed = [problem for _, problem in problems if problem.outcome is Outcome.FAILED]
-    errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
+    errors += [item.reason for item in plan.left_out if item.is_blocked and item.partitions & chunk.partitions]
     made: dict[str, PartitionSet] = {}
     for outcome in concerned:
         if written := outcome.written & chunk.partitions:
@@ -222,7 +222,7 @@ class RunSummary:
     @property
     def ok(self) -> bool:
         """Whether everything that was asked for, and can be made, is right now."""
-        if any(item.lacking for item in self.plan.left_out):
+        if any(item.is_blocked for item in self.plan.left_out):
             return False
         return not any(outcome.bad for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
 

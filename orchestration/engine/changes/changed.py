@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.core.errors import UsageError
-from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.plan import Obstacle, Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.by_code import by_code
@@ -86,7 +86,7 @@ class Costs:
     def exit_status(self) -> int:
         """1 where a run would be refused, or leave something out that is lacking, or where that cannot be told; 3 where
         only a fetch would do."""
-        if self.unread or any(item.lacking for item in self.plan.left_out):
+        if self.unread or any(item.is_blocked for item in self.plan.left_out):
             return 1
         return REFETCH_STATUS if self.refetch else 0
 
@@ -124,7 +124,7 @@ class Costs:
             told = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
             lines.append(f"Freshness targets that wait: {', '.join(told)}.")
         lines += [f"{key} cannot be read: {why}" for key, why in self.unread.items()]
-        if any(item.lacking for item in self.plan.left_out):
+        if any(item.is_blocked for item in self.plan.left_out):
             lines.append("A run is refused as it is, or leaves out what something needs: see what is left out.")
         if self.refetch:
             lines.append("Something can only be brought up to date by fetching it again: see what is left out.")
@@ -147,7 +147,7 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
         for asset in workspace.catalog
         if asset.key in assets and asset.fresh_within_hours is not None
     }
-    refetch = any(item.refetch for item in plan.left_out)
+    refetch = any(item.obstacle is Obstacle.REFETCH for item in plan.left_out)
     accepted, deployments = _accepted(workspace, keys, tables, current), deployments_of(workspace, assets)
     told = {item.asset for item in plan.left_out}
     unread = {

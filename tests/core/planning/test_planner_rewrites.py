@@ -9,7 +9,7 @@ from orchestration.core.partitions.mappings import (
     RunWindow,
     nothing_flagged,
 )
-from orchestration.core.planning.plan import Input, LeftOut, Manner, Plan
+from orchestration.core.planning.plan import Input, LeftOut, Manner, Obstacle, Plan
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Refresh
 from orchestration.core.state.table_state import TableState
@@ -182,7 +182,7 @@ def test_force_names_the_same_steps_as_a_plan_for_an_empty_warehouse() -> None:
 def test_what_is_forced_needs_its_upstream_too() -> None:
     made = plan([CLEAN], august(3, 4), settled({FEED: there(august(4)), CLEAN: there(august(3, 4))}), force=True)
     assert step(made, CLEAN).partitions == august(4)
-    assert made.left_out == (LeftOut(CLEAN, august(3), lacks(CLEAN, FEED), lacking=True),)
+    assert made.left_out == (LeftOut(CLEAN, august(3), lacks(CLEAN, FEED), Obstacle.BLOCKED),)
 
 
 def test_repair_is_for_what_somebody_else_changed_alone() -> None:
@@ -216,4 +216,4 @@ def test_repair_goes_from_upstream_to_downstream() -> None:
     made = plan([CLEAN, HOURS], august(3), tables, repair=True)
     assert [(of.asset, of.upstream_steps) for of in made.steps] == [(CLEAN, ()), (HOURS, (CLEAN,))]
     alone = plan([HOURS], august(3), tables, repair=True)
-    assert alone == Plan((), (LeftOut(HOURS, august(3), doubts(HOURS, CLEAN), lacking=True),))
+    assert alone == Plan((), (LeftOut(HOURS, august(3), doubts(HOURS, CLEAN), Obstacle.BLOCKED),))

@@ -41,7 +41,7 @@ def covers(run: Run) -> None:
             fresh = is_fresh(asset, key, tables, run.code, run.current.now)
             assert fresh or (asset, key) in planned | left_out, f"{asset} {key} is neither fresh nor planned"
     for item in run.plan.left_out:
-        for key in item.partitions if item.lacking else ():
+        for key in item.partitions if item.is_blocked else ():
             upstream = [(of, NULL_KEY if of == LOCATIONS else key) for of in LAKE[item.asset].upstream_keys]
             sound = [cell in planned or tables[cell[0]].seen(cell[1]) not in (None, DOUBTED) for cell in upstream]
             assert not all(sound), f"{item.asset} {key} is left out and lacks nothing"
