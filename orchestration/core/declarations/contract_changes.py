@@ -106,13 +106,19 @@ class TableDifference:
     def by_others(self, followed: bool) -> bool:
         """Whether others changed the table, and not its author the contract. followed: rows were made by this very
         contract last, so the table was once as it says."""
-        ours = (self.removed, self.renamed, self.refused)
-        return followed and not any(ours) and bool(self.retyped or self.tightened or self.added_required)
+        theirs = (self.retyped, self.tightened, self.added_required, self.recased)
+        return followed and not self.removed and not self.refused and any(theirs)
+
+    @property
+    def recased(self) -> tuple[tuple[str, str], ...]:
+        """Pairs as of ``renamed`` where no commit of ours has ever recorded the table's name."""
+        return tuple(pair for pair in self.renamed if pair[0] not in self.removed)
 
     @property
     def of_others(self) -> str:
         """What they changed, in words."""
         said = self._columns()
+        said += [f"{name} is called {other}" for other, name in self.recased]
         if self.added_required:
             said.append(f"{_names(self.added_required)} is gone")
         if self.foreign_required:

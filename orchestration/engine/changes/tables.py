@@ -103,7 +103,7 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
         if difference.foreign_required or difference.by_others(followed):
             remedy = f"`aqi repair {key} --rebuild` makes it anew as its contract says."
             what = f"others changed the columns of {key}: {difference.of_others}"
-            trouble = Trouble(what, remedy, readable=not difference.retyped)
+            trouble = Trouble(what, remedy, readable=not difference.retyped and not difference.recased)
             lost = () if state.damage is None else state.damage.lost
             found[key] = look_at(as_folded(state), lost, trouble)
     return found
