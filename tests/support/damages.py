@@ -154,6 +154,12 @@ def cut_the_snapshot(table: Path) -> None:
         path.write_bytes(path.read_bytes()[:20])
 
 
+def put_another_in_its_place(table: Path) -> None:
+    """The folder of the episodes, by a slip of ``cp``."""
+    shutil.rmtree(table)
+    shutil.copytree(table.parent / oracle.EPISODE.partition(".")[2], table)
+
+
 def leave_files(table: Path) -> None:
     (table / "notes.txt").write_text("not ours")
     (table / "part-of-others.parquet").write_bytes(b"no Parquet")

@@ -39,7 +39,8 @@ class Trouble:
     """Why a table cannot be read or written as it is, and what mends it.
 
     readable: its rows can be read, and are what was recorded; only nothing can be written. recorded: its state could be
-    read from its log, as far as its records go. refused: this user may not read it; nothing of it is lost.
+    read from its log, as far as its records go. refused: this user may not read it; nothing of it is lost. moved: it is
+    the table of another asset, of which nothing is taken over.
     """
 
     what: str
@@ -47,6 +48,7 @@ class Trouble:
     readable: bool = False
     recorded: bool = True
     refused: bool = False
+    moved: bool = False
 
     @property
     def in_words(self) -> str:
