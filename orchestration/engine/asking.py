@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from inspect import signature
 from math import isinf
 from typing import Any
@@ -27,6 +27,11 @@ A_MOMENT = 1.0
 """Seconds after the end of a limit: clocks that count it tick by the second."""
 UNTOLD_SECONDS = 60.0
 """How long to wait for a limit of which is not known how long it lasts: those of a minute are told so."""
+AS_TOLD = 3
+"""So many waits in a row are as long as the source says. Each one after that is at least twice as long as before, up to
+``LONGEST_SECONDS``: a limit that is still there when it should be over, is asked about less and less."""
+LONGEST_SECONDS = 3600.0
+FOREVER = float("inf")
 
 Keep = Callable[[FetchRequest, Reply], None]
 Brought = dict[str, Answer | SourceError]
@@ -35,12 +40,16 @@ Brought = dict[str, Answer | SourceError]
 class Asking:
     """How one source is asked in a run, by several threads.
 
-    wait: wait for its limits. tell: is told of that. sleep: for tests.
+    wait: wait for its limits, ``most_seconds`` at most from one answer to the next. tell: is told of that. sleep: for
+    tests.
     """
 
-    def __init__(self, wait: bool, tell: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-        self._wait, self._tell, self._sleep = wait, tell, sleep
+    def __init__(
+        self, wait: bool, tell: Callable[[str], None], sleep: Callable[[float], None], most_seconds: float
+    ) -> None:
+        self._wait, self._tell, self._sleep, self._most_seconds = wait, tell, sleep, most_seconds
         self._turn = threading.Lock()
+        self._waits, self._waited_seconds = 0, 0.0  # since the last answer
         self.breaker = Breaker()
 
     def of(self, locations: Collection[str]) -> None:
@@ -89,9 +98,10 @@ class Asking:
         """The reply to a request; where the run waits for limits, after that."""
         while True:
             try:
-                if attempts is None or not _takes_attempts(source):
-                    return source.fetch(request, now, cancelled)
-                return source.fetch(request, now, cancelled, attempts)
+                more = () if attempts is None or not _takes_attempts(source) else (attempts,)
+                reply = source.fetch(request, now, cancelled, *more)
+                self._waits, self._waited_seconds = 0, 0.0
+                return reply
             except SourceLimited as error:
                 if not self._wait or not self._waited(error, now, cancelled, error.attempts_left == attempts):
                     raise
@@ -103,7 +113,7 @@ class Asking:
 
     def _waited(self, error: SourceLimited, now: Clock, cancelled: Callable[[], bool], in_vain: bool) -> bool:
         """Wait until a limit ends; whether there is an end to be waited for. in_vain: nothing was sent since the last
-        wait. Raises FetchCancelled."""
+        wait. Raises FetchCancelled, and SourceLimited where that is longer than a run may wait."""
         seconds = error.wait_seconds
         if seconds is None and error.until is not None:
             seconds = (error.until - now()).total_seconds()
@@ -113,8 +123,15 @@ class Asking:
             seconds = UNTOLD_SECONDS
         if isinf(seconds):
             return False
-        left = max(0.0, seconds) + A_MOMENT
-        until = error.until or now() + timedelta(seconds=left)
+        seconds, until = max(0.0, seconds), error.until
+        least = min(UNTOLD_SECONDS * 2.0 ** min(self._waits - AS_TOLD + 1, 20), LONGEST_SECONDS)
+        if self._waits >= AS_TOLD and least > seconds:
+            seconds, until = least, None
+        left = seconds + A_MOMENT
+        until = until or now() + timedelta(seconds=left)
+        if self._waited_seconds + left > self._most_seconds:
+            raise self._too_long(error, until)
+        self._waits, self._waited_seconds = self._waits + 1, self._waited_seconds + left
         self._tell(f"waiting for the source's limit until {iso(until)}: {error.message}")
         while left > 0:
             if cancelled():
@@ -122,6 +139,21 @@ class Asking:
             self._sleep(min(left, AT_A_TIME))
             left -= AT_A_TIME
         return True
+
+    def _too_long(self, error: SourceLimited, until: datetime) -> SourceLimited:
+        """For a limit that is waited for no longer."""
+        setting = f"sources.limit_wait_minutes ({self._most_seconds / 60:g})"
+        if self._waits:
+            told = f"waited {self._waited_seconds / 60:.0f} min for it, {self._waits} times in a row"
+            remedy = "Another program may use up the same address or key: `aqi doctor` says what the source answers. "
+        else:
+            told = f"it lasts until {iso(until)}"
+            remedy = ""
+        remedy += f"The same command goes on after {iso(until)}; for a longer wait raise sources.limit_wait_minutes."
+        message = f"{error.message}; {told}, and longer than {setting} no run waits"
+        longer = SourceLimited(message, remedy, error.until, error.wait_seconds)
+        longer.attempts_left = error.attempts_left
+        return longer
 
     @contextmanager
     def _taken(self, request: FetchRequest, cancelled: Callable[[], bool]) -> Iterator[None]:
@@ -152,7 +184,8 @@ def _takes_attempts(source: Source[Any]) -> bool:
 class Askings:
     """How the sources of a run are asked, each by its name: for the whole of it, whatever asks.
 
-    wait: wait for limits instead of failing. tell: is told of that, a sentence each. sleep: for tests.
+    wait: wait for limits instead of failing, ``most_seconds`` at most from one answer to the next. tell: is told of
+    that, a sentence each. sleep: for tests.
     """
 
     def __init__(
@@ -160,8 +193,9 @@ class Askings:
         wait: bool = False,
         tell: Callable[[str], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
+        most_seconds: float = FOREVER,
     ) -> None:
-        self._options = wait, tell, sleep
+        self._options = wait, tell, sleep, most_seconds
         self._lock = threading.Lock()
         self._of: dict[str, Asking] = {}
 

@@ -60,11 +60,12 @@ def materialize(
 
     Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
     flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
-    wait: for the limits of sources, however long they last, instead of failing; the warehouse is kept meanwhile.
+    wait: for the limits of sources instead of failing, as long as the settings allow; the warehouse is kept meanwhile.
     """
-    spans, askings = Spans(), Askings(wait, listener.warned)
+    settings, spans = workspace.settings, Spans()
+    askings = Askings(wait, listener.warned, most_seconds=settings.sources.limit_wait_minutes * 60)
     economize()
-    settings, run_id = workspace.settings, os.environ.get("AQI_RUN_ID") or new_run_id()
+    run_id = os.environ.get("AQI_RUN_ID") or new_run_id()
     check_master(settings)
     settings.openlineage.check()
 

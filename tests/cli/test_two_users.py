@@ -45,7 +45,8 @@ def no_server() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse that commands were called on, whose modules are there since, and those that a run needs."""
-    import pyspark.sql.connect.client  # noqa: F401  # another user may be unable to read them on this machine
+    import prefect.context  # noqa: F401  # another user may be unable to read them on this machine
+    import pyspark.sql.connect.client  # noqa: F401
 
     lake = with_days(tmp_path_factory.mktemp("sound") / "lake", {"hanoi": ["2025-08-01..2025-08-03"]})
     env = {"AQI_WAREHOUSE__URI": lake, "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z"}

@@ -28,7 +28,14 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.storage.journal import Journal
 from tests.support import oracle
-from tests.support.damages import ONE_OF_A_KIND, OTHERS, Damage, data_files, lose_the_log
+from tests.support.damages import (
+    ONE_OF_A_KIND,
+    OTHERS,
+    Damage,
+    data_files,
+    lose_the_log,
+    put_another_in_its_place,
+)
 from tests.support.feed import Feed
 from tests.support.small_lake import ALL, DATED, Lake
 from tests.support.strategies import random_bronze
@@ -358,6 +365,24 @@ def test_what_a_look_cannot_see_has_a_remedy_that_mends_it(made: Made, lake: Lak
     assert any(f"`aqi repair {oracle.FACT_HOURLY} --verify`" in problem for problem in problems), problems
     _, mended = verified(lake, oracle.FACT_HOURLY)
     assert mended.ok
+    assert lake.tables() == made[1]
+
+
+def test_the_table_of_another_asset_in_its_place(made: Made, lake: Lake) -> None:
+    """By a slip of ``mv`` or ``cp``: it is told as that, nothing else waits for it, and none of its rows is taken."""
+    put_another_in_its_place(lake.folder / "gold" / oracle.CITY_DAILY.partition(".")[2])
+    what = f"the folder of {oracle.CITY_DAILY} holds the table of {oracle.EPISODE}. Move it back"
+    assert what in aqi(lake, "status", oracle.CITY_DAILY).stderr.replace("\n", " ")
+    assert aqi(lake, "plan", ALL, "--partitions", RANGE).exit_code == 0
+    states = lake.states(days=RANGE)
+    assert {key for key, found in states.items() if set(found) != {"fresh"}} == {oracle.CITY_DAILY}
+    forced = lake.materialize(RANGE, oracle.EPISODE, force=True)
+    assert forced.ok
+    (rebuilt,) = rebuild(lake.workspace, to_rebuild(lake.workspace, list(DATED), sound=False), QUIET)
+    assert (rebuilt.asset, rebuilt.rows) == (oracle.CITY_DAILY, 0)
+    assert "aqi materialize" in rebuilt.in_words()
+    assert lake.materialize(RANGE).ok
+    assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
     assert lake.tables() == made[1]
 
 

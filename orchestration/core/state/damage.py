@@ -50,6 +50,8 @@ class Trouble:
     """Whether the table's state could be read from its log."""
     refused: bool = False
     """Whether this user merely has no permission to read the table. Then nothing of it is lost."""
+    moved: bool = False
+    """Whether the folder has the table of another asset. Then nothing is taken over from it."""
 
     @property
     def in_words(self) -> str:

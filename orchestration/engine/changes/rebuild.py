@@ -117,6 +117,8 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
         raise UsageError(f"{key} has no table", f"Make it: aqi materialize '+{key}' --partitions RANGE")
     if state.damage is not None and (trouble := state.damage.trouble) is not None and trouble.refused:
         raise WarehouseError(f"{key}: nothing can be made in its place: {trouble.what}", trouble.remedy)
+    if state.damage is not None and state.damage.trouble is not None and state.damage.trouble.moved:
+        state = TableState(version=state.version)
     now = datetime.now(UTC)
     new, kept = new_beside(uri, run_id), f"{uri}.kept-{now:%Y%m%dT%H%M%SZ}"
     said = _said(key, as_folded(state), run_id, iso(now))

@@ -97,13 +97,20 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
     """States of tables, with trouble where others changed a table's columns so that nothing can be written to it."""
     found = dict(states)
     sound = [key for key, state in states.items() if state.damage is None or state.damage.trouble is None]
+    owners = {contract.digest: key for key, contract in workspace.contracts.items()}
     for key, difference in differences(workspace, sound, states).items():
         state, contract = states[key], workspace.contracts[key]
+        owner = owners.get(_newest_contract(state), key)
+        if difference.blocks and contract.digest not in state.shapes and owner != key:
+            what = f"the folder of {key} holds the table of {owner}"
+            remedy = f"Move it back, if it was moved; else `aqi repair {key} --rebuild` makes the table of {key} anew."
+            found[key] = look_at(as_folded(state), (), Trouble(what, remedy, moved=True))
+            continue
         followed = _newest_contract(state) == contract.digest or (not state.records and bool(state.files))
         if difference.foreign_required or difference.by_others(followed):
             remedy = f"`aqi repair {key} --rebuild` makes it anew as its contract says."
             what = f"others changed the columns of {key}: {difference.of_others}"
-            trouble = Trouble(what, remedy, readable=not difference.retyped)
+            trouble = Trouble(what, remedy, readable=not difference.retyped and not difference.recased)
             lost = () if state.damage is None else state.damage.lost
             found[key] = look_at(as_folded(state), lost, trouble)
     return found

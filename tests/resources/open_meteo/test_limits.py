@@ -27,7 +27,8 @@ DATE = "Mon, 13 Oct 2025 10:30:42 GMT"
     [
         ({"Retry_After": "3", "Date": DATE}, 3.0),
         ({"Retry_After": "Mon, 13 Oct 2025 10:31:00 GMT", "Date": DATE}, 18.0),
-        ({"Retry_After": "Mon, 13 Oct 2025 10:00:00 GMT", "Date": DATE}, 0.0),
+        ({"Retry_After": "Mon, 13 Oct 2025 10:00:00 GMT", "Date": DATE}, 18.0),  # a moment that has passed says nothing
+        ({"Retry_After": "0", "Date": DATE}, 18.0),
         ({"Date": DATE}, 18.0),  # to the next minute of the server's clock
         ({"Retry_After": "soon", "Date": DATE}, 18.0),
         ({"Retry_After": "Fri, 31 Dec 9999 23:59:59 GMT", "Date": DATE}, 18.0),

@@ -110,7 +110,7 @@ def test_two_hourly_runs_at_once(
     [
         ("cancelled", "embedded"),
         ("killed", "embedded"),
-        pytest.param("cancelled", "spark", marks=pytest.mark.spark),
+        pytest.param("cancelled", "spark", marks=[pytest.mark.spark, pytest.mark.slow]),
         pytest.param("killed", "spark", marks=[pytest.mark.spark, pytest.mark.slow]),
     ],
 )
