@@ -56,11 +56,11 @@ def materialize(
     make_engine: MakeEngine | None = None,
     wait: bool = False,
 ) -> RunSummary:
-    """Materialize what ``request`` asks for. Failures in steps are in the summary; all others raise LakehouseError.
+    """Materialize what ``request`` asks for. The summary has failures of steps; anything else raises LakehouseError.
 
-    Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
-    flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
-    wait: for the limits of sources instead of failing, as long as the settings allow; the warehouse is kept meanwhile.
+    If there is nothing to do, no lock is taken and no engine is started. title: the name of the flow run. flow_run_id:
+    the flow run in which this is called, and whose tasks the steps become; empty for a flow run of their own. wait:
+    whether to wait for limits of sources, as long as the settings allow. The lock is held meanwhile.
     """
     settings, spans = workspace.settings, Spans()
     askings = Askings(wait, listener.warned, most_seconds=settings.sources.limit_wait_minutes * 60)
@@ -200,7 +200,7 @@ def materialize(
 
 @contextlib.contextmanager
 def _written_down(record_of: Callable[[Plan], RunRecord]) -> Iterator[None]:
-    """Where tables are in the way of a plan, the journal says that a run was refused."""
+    """Writes a refused run into the journal, if tables prevent a plan."""
     try:
         yield
     except WarehouseError:
@@ -209,7 +209,7 @@ def _written_down(record_of: Callable[[Plan], RunRecord]) -> Iterator[None]:
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
-    """What became of every step of the plan, also of one that never ran."""
+    """The outcome of every step of the plan, also of steps that never ran."""
     return tuple(
         runner.outcomes.get(step.id) or StepOutcome(step, problems=(_never_ran(step.all_partitions),))
         for step in plan.steps
@@ -258,10 +258,10 @@ def prepare(
     spans: Spans | None = None,
     askings: Askings | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
-    """What runs a plan's steps, and what fetches for them (None where nothing is fetched).
+    """The runner of a plan's steps, and what fetches for them (None where nothing is fetched).
 
-    current, looked: with which the plan was made, if sources were asked before. spans: measure it. askings: how sources
-    are asked in this run; None: as ``looked`` asked them.
+    current, looked: from the observation of the sources, if the plan was made after one. spans: measures. askings: how
+    sources are asked in this run; None: as during ``looked``.
     """
     spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
@@ -305,7 +305,7 @@ def prepare(
 
 
 def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
-    """What is to be fetched, by step."""
+    """Step id → what has to be fetched for it."""
     return {
         step.id: Wanted(
             str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.manner is Manner.FORCED
@@ -316,7 +316,7 @@ def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
 
 
 def run_in_order(plan: Plan, runner: StepRunner, source: Fetching | None) -> tuple[StepOutcome, ...]:
-    """Fetch and run all steps one after the other, without Prefect: for tests and warm-ups."""
+    """Run all fetches and steps one after the other, without Prefect: for tests and warm-ups."""
     outcomes = []
     for step in plan.steps:
         if source is not None:

@@ -1,8 +1,8 @@
-"""What kind of source the rows of a fetched table come from, and that no other kind gets into it.
+"""Kinds of source: keeps made-up rows of a simulator out of tables with real rows, and the other way round.
 
-A table says it in its commits, from the answers that its rows were made of: real ones, or made-up ones of a simulator.
-Not by an address: recorded answers that are served again are real wherever they are served. A table without a record,
-or without a partition, takes the kind that comes next. ``warehouse.mixed_sources`` lets several lie in one table.
+The commits of a fetched table say from which kind of source its rows are. The answers themselves say it, not an
+address: recorded real answers are real wherever they are served. A table without such a record, or without partitions,
+takes any kind. With the setting ``warehouse.mixed_sources`` a table may have several kinds.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ ANYTHING: frozenset[str] = frozenset()
 
 
 class SourceKinds:
-    """The kinds of source of a warehouse's tables, and those that a run meets. For several threads.
+    """The kinds of source of a warehouse's tables, and those that a run meets. Safe to call from several threads.
 
-    state_of: of a table, by asset key. uri: of the warehouse, as it is shown. mixed: whether kinds may be mixed.
+    state_of: gives the state of a table, by asset key. uri: of the warehouse, for people. mixed: whether kinds may be
+    mixed.
     """
 
     def __init__(self, state_of: Callable[[str], TableState], uri: str, *, mixed: bool) -> None:
@@ -36,18 +37,18 @@ class SourceKinds:
         self._met: dict[str, frozenset[str]] = {}
 
     def begin(self, states: Mapping[str, TableState]) -> None:
-        """A run begins, with tables in these states: what earlier ones met is no more of interest."""
+        """A run begins, with tables in these states. What earlier runs met does not matter any more."""
         with self._lock:
             self._there, self._met = {key: kinds_of(state) for key, state in states.items()}, {}
 
     def of(self, asset: str) -> frozenset[str]:
-        """The kinds that the rows of a table are of; none where it takes any."""
+        """The kinds of the rows of a table; empty for a table that takes any kind."""
         if asset not in self._there:
             self._there[asset] = kinds_of(self._state_of(asset))
         return self._there[asset]
 
     def meet(self, asset: str, kinds: Iterable[str]) -> None:
-        """Answers for a table are of these kinds. Raises SourceOfOtherKind where it takes none such."""
+        """Answers of these kinds arrived for a table. Raises SourceOfOtherKind if the table does not take them."""
         with self._lock:
             met = self._met.get(asset, ANYTHING) | frozenset(kinds)
             others = met - (self.of(asset) or frozenset(sorted(met)[:1]))
@@ -57,15 +58,16 @@ class SourceKinds:
             self._met[asset] = met
 
     def to_say(self, asset: Asset, state: TableState) -> tuple[str, ...]:
-        """What a commit to a table in a state has to say. Raises SourceOfOtherKind where another run was quicker."""
+        """The kinds that a commit to a table has to record. Raises SourceOfOtherKind if another run has recorded
+        another kind meanwhile."""
         met, there = self._met.get(asset.key, ANYTHING), kinds_of(state)
         if there and met - there and not self._mixed:
             raise SourceOfOtherKind(self._told(asset.key, there, met - there), REMEDY)
         return () if met <= there else tuple(sorted(met | there))
 
     def check_all(self, catalog: Catalog, keys: Iterable[str], sources: Mapping[str, object]) -> None:
-        """Raises UsageError where the source of one of these assets says that it is of another kind than its table; of
-        what says nothing, answers tell. Nothing is fetched."""
+        """Raises UsageError if the source of one of these assets says that its kind is not that of the table. A source
+        that does not say its kind is checked by its answers. Nothing is fetched."""
         for asset in (catalog[key] for key in sorted(keys)):
             source = None if asset.source is None else sources[asset.source]
             if self._mixed or not isinstance(source, Kinded) or not (there := self.of(asset.key)):
@@ -79,7 +81,7 @@ class SourceKinds:
 
 
 def kinds_of(state: TableState) -> frozenset[str]:
-    """The kinds that the rows of a table in a state are of; none where it takes any."""
+    """The kinds of the rows of a table with this state; empty for a table that takes any kind."""
     return state.kinds if state.kinds and state.present else ANYTHING
 
 

@@ -23,7 +23,7 @@ from resources.machine.package import package_version
 
 @dataclass(frozen=True, slots=True)
 class Wipe:
-    """The partitions of an asset that are removed. rows: as recorded; not of what somebody else changed."""
+    """The partitions of an asset that are removed. rows: as recorded; rows that somebody else added are not counted."""
 
     asset: str
     partitions: PartitionSet
@@ -38,9 +38,10 @@ class Wipe:
 
 
 def planned_wipes(workspace: Workspace, request: Selected) -> list[Wipe]:
-    """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing.
+    """The existing partitions of the request, downstream assets first, so that nothing ever depends on something
+    removed.
 
-    Raises WarehouseError where one of the tables cannot be written as it is.
+    Raises WarehouseError if one of the tables cannot be written.
     """
     tables = _tables(workspace, request)
     return _wipes(workspace, request, tables)
@@ -64,7 +65,7 @@ def _wipes(workspace: Workspace, request: Selected, tables: Mapping[str, TableSt
 
 
 def run_wipes(workspace: Workspace, request: Selected, listener: RunListener) -> list[Wipe]:
-    """Remove what is there of the requested assets and partitions, under the warehouse's lock."""
+    """Remove the existing partitions of the request, under the lock of the warehouse."""
     run_id = new_run_id()
     Pending(workspace.warehouse.uri).check(request.assets)
     with locked(workspace, run_id, listener):

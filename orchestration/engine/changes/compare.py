@@ -1,4 +1,4 @@
-"""`aqi repair --verify`: all rows of tables are read, and compared with what was recorded, whatever the log says."""
+"""`aqi repair --verify`: reads all rows of tables and compares them with the records, whatever the log says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from resources.delta.look import log_trouble, unreadable_files
 
 
 class Compared(NamedTuple):
-    """What a comparison of a table found, in words. whole: whether all of its rows could be compared."""
+    """The result for one table, in words. whole: whether all of its rows could be compared."""
 
     in_words: str
     whole: bool = True
@@ -36,9 +36,10 @@ def compare_rows(
     listener: RunListener,
     make_engine: MakeEngine | None = None,
 ) -> Iterator[Compared]:
-    """Compare ``partitions`` of the tables of ``keys``, one after the other, whatever is in the way of one of them.
+    """Compare ``partitions`` of the tables of ``keys``, one table after the other. A table that cannot be read does not
+    stop the others.
 
-    What differs is in ``workspace.compared`` then.
+    Afterwards ``workspace.compared`` has the partitions that differ.
     """
     tables = workspace.states(keys)
     sound = [key for key in keys if key in tables and not _in_trouble(tables[key])]
