@@ -359,7 +359,8 @@ def print_status(console: Console, found: Statuses) -> None:
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
         told = f"[{style}]{state}[/{style}]"
-        table.append([asset, told, escape(str(partitions)), str(len(partitions)), shown, words])
+        where = "" if partitions == PartitionSet.null() else escape(str(partitions))
+        table.append([asset, told, where, str(len(partitions)), shown, words])
     if found.groups:
         print_table(console, columns, table, markup=True, group=True)
     else:
