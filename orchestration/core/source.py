@@ -231,6 +231,15 @@ class Checkable(Protocol):
 
 
 @runtime_checkable
+class Translating(Protocol):
+    """A source whose recorded questions do not say in today's words what was asked."""
+
+    def domain_of(self, question: Question) -> str:
+        """The domain that was asked for, for people."""
+        ...
+
+
+@runtime_checkable
 class Kinded(Protocol):
     """A source that can say whether its rows are real or simulated before any rows are fetched."""
 

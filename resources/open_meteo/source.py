@@ -189,6 +189,9 @@ class OpenMeteo:
         """Hour by hour, until the day is over."""
         return True
 
+    def domain_of(self, question: Question) -> str:
+        return domain_asked(question.domain)
+
     def question(self, location: Location) -> Question:
         return _question(domain_in_records(self._settings.model_domain), self._variables, location)
 

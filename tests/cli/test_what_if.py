@@ -165,6 +165,21 @@ def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("of_source", "of_asset"),
+    [
+        ("open_meteo.carbon_dioxide", f"{BRONZE}.co2"),
+        ("open_meteo.us_aqi", f"{BRONZE}.aqi"),
+        ("open_meteo.time", f"{BRONZE}.ts_utc"),
+        ("open_meteo", BRONZE),
+    ],
+)
+def test_a_variable_of_the_source_is_the_column_that_it_becomes(
+    said: Callable[..., Any], of_source: str, of_asset: str
+) -> None:
+    assert said(of_source) == said(of_asset)
+
+
+@pytest.mark.parametrize(
     ("call", "place", "remedy"),
     [
         ("gold.fact_city_dayly", "the asset 'gold.fact_city_dayly' is unknown", f"Did you mean {DAYS}?"),
@@ -177,6 +192,9 @@ def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
         (f"{EPISODES}.peak_aqy", f"{EPISODES} has no column 'peak_aqy'", f"Did you mean {EPISODES}.peak_aqi?"),
         (f"{EPISODES}.", f"{EPISODES} has no column ''", "Its columns are episode_id, "),
         (f"{EPISODES}.peak_aqi.x", f"{EPISODES} has no column 'peak_aqi.x'", f"Did you mean {EPISODES}.peak_aqi?"),
+        ("open_meteo.pm2_6", "the source open_meteo has no variable 'pm2_6'", "Did you mean open_meteo.pm2_5?"),
+        ("open_meteo.", "the source open_meteo has no variable ''", "Its variables are location_key, time, "),
+        ("open_meto.pm2_5", "the asset 'open_meto.pm2_5' is unknown", "Known are "),
         (f"{EPISODES} --force", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
         (f"{EPISODES} --changed", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
         (f"{EPISODES} gold.*", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),

@@ -72,11 +72,16 @@ class _Change:
     def name(self) -> str:
         return self.said().name
 
-    def __str__(self) -> str:
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Its line in a table: the kind of change, what is changed, of it which schedule, and how."""
         said = self.said()
-        what = f"{said.name} {said.slug or '(without a slug)'}" if said.of_schedule else said.name
-        more = "; ".join([*map(str, said.differences), *([said.note] if said.note else [])])
-        return f"{self.kind} {what}{': ' if more else ''}{more}"
+        schedule = (said.slug or "(without a slug)") if said.of_schedule else ""
+        return str(self.kind), said.name, schedule, "; ".join(filter(None, [*map(str, said.differences), said.note]))
+
+    def __str__(self) -> str:
+        kind, name, schedule, how = self.cells
+        return " ".join(filter(None, [kind, name, schedule])) + (f": {how}" if how else "")
 
     def to_json(self) -> dict[str, Any]:
         said = self.said()

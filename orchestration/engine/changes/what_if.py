@@ -61,6 +61,8 @@ class WhatIf:
 def what_if(workspace: Workspace, text: str, days: str | None = None, locations: Sequence[str] = ()) -> WhatIf:
     """What would become stale if ``text``, the key of an asset or ``layer.name.column``, changed. Needs no JVM.
 
+    A source, or ``source.variable``, stands for the asset that is fetched from it, or for the column of that variable.
+
     days: a RANGE; None: all days. locations: empty for all. Only recorded partitions count. Raises UsageError for an
     unknown asset or column, and for days or locations of an unpartitioned asset.
     """
@@ -92,6 +94,8 @@ def what_if(workspace: Workspace, text: str, days: str | None = None, locations:
 
 def _start(workspace: Workspace, text: str) -> tuple[str, str | None]:
     """The asset and the column that ``text`` names."""
+    if (of_source := _of_a_source(workspace, text)) is not None:
+        return of_source
     layer, _, rest = text.partition(".")
     name, dot, column = rest.partition(".")
     key = f"{layer}.{name}"
@@ -113,6 +117,30 @@ def _start(workspace: Workspace, text: str) -> tuple[str, str | None]:
             f"Did you mean {key}.{near[0]}?" if near else f"Its columns are {', '.join(columns)}.",
         )
     return key, column
+
+
+def _of_a_source(workspace: Workspace, text: str) -> tuple[str, str | None] | None:
+    """The asset, and the column, of a source and a variable that ``text`` names as the source does; None where what
+    stands before the first dot is no source, or an asset is called so."""
+    name, dot, variable = text.partition(".")
+    assets = [asset.key for asset in workspace.catalog if asset.source == name]
+    if not assets or text in workspace.catalog:
+        return None
+    if len(assets) > 1:
+        remedy = f"Name one of them, with its column: {', '.join(f'--if {key}.COLUMN' for key in assets)}."
+        raise UsageError(f"several assets are fetched from {name}", remedy)
+    (key,) = assets
+    if not dot:
+        return key, None
+    called = workspace.sources[name].called
+    columns = {called.get(column, column): column for column, _ in workspace.sources[name].columns}
+    if variable not in columns:
+        near = get_close_matches(variable, columns, n=1)
+        raise UsageError(
+            f"the source {name} has no variable {variable!r}",
+            f"Did you mean {name}.{near[0]}?" if near else f"Its variables are {', '.join(columns)}.",
+        )
+    return key, columns[variable]
 
 
 def _changed(
