@@ -3,7 +3,7 @@
 The commits of a fetched table say from which kind of source its rows are. The answers themselves say it, not an
 address: recorded real answers are real wherever they are served. A table without such a record takes any kind. So does
 a table whose partitions were all removed, once those that were made from them are removed too: days of tables
-downstream stay of the kind of their source. With the setting ``warehouse.mixed_sources`` a table may have several kinds.
+downstream stay of the kind of their source. With ``warehouse.mixed_sources`` a table may have several kinds.
 """
 
 from __future__ import annotations
