@@ -187,7 +187,7 @@ def submit_tasks(work: Work, name: str) -> None:
             listener.step_started(step)
             outcome = runner.run(step)
             listener.step_done(outcome)
-        others = tuple(runner.outcomes.values()) if outcome.bad else ()
+        others = tuple(runner.outcomes.values()) if outcome.not_made else ()
         state, message = state_of(outcome), step_in_words(outcome, others)
         if state is StepState.FAILED:
             firsts = {failed_first.setdefault(kind, step) for kind in kinds_of_failure(outcome)}

@@ -70,7 +70,7 @@ class RestartRecord:
 
     def step_done(self, outcome: StepOutcome) -> None:
         """Called by the threads of steps."""
-        asset, good = outcome.step.asset, outcome.good
+        asset, good = outcome.step.asset, outcome.succeeded
         if good:
             with self._lock:
                 done = self._begun.done.get(asset, PartitionSet.empty()) | good

@@ -154,7 +154,7 @@ class RunEvents:
 
     def step_done(self, outcome: StepOutcome) -> None:
         with self._lock:
-            if self._open and not (self._broken_off and outcome.bad):
+            if self._open and not (self._broken_off and outcome.not_made):
                 self._outcomes[outcome.step.id] = outcome
                 self._carefully(lambda: self._step(ended_as(outcome), outcome.step, outcome))
 

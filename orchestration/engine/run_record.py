@@ -111,9 +111,9 @@ class RunRecord:
                 if item.asset == asset and item.obstacle is Obstacle.DAMAGED
             )
             attempts[asset] = replace(
-                attempt, good=PartitionSet.union_of(outcome.good for outcome in done), problems=problems
+                attempt, good=PartitionSet.union_of(outcome.succeeded for outcome in done), problems=problems
             )
-        bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
+        bad = any(outcome.not_made for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
         bad = bad or self._refused or any(item.obstacle is Obstacle.DAMAGED for item in self._plan.left_out)
         written = self._write(
             replace(
@@ -124,7 +124,7 @@ class RunRecord:
                 attempts=attempts,
             )
         )
-        self._keep_states(outcome for outcome in outcomes.values() if outcome.good)
+        self._keep_states(outcome for outcome in outcomes.values() if outcome.succeeded)
         if written or self._workspace.warehouse.is_local:  # where HDFS takes nothing, its client would panic
             self._keep_history(list(outcomes.values()))
 

@@ -68,7 +68,7 @@ class Look:
     untold: tuple[str, ...] = ()
 
     @property
-    def good(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether everything was seen, nothing is wrong, and everything was told."""
         return not (self.incidents or self.unseen or self.untold)
 

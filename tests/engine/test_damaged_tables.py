@@ -142,7 +142,7 @@ def test_every_command_over_a_damage(made: Made, lake: Lake, damage: Damage) -> 
         assert {lag.covered_until for lag in lags} == {None}, "what is damaged covers nothing"
     forced = lake.materialize(RANGE, "layer:gold", force=True)
     left_out = {item.asset for item in forced.plan.left_out}
-    assert {outcome.step.asset for outcome in forced.outcomes if outcome.bad} == set()
+    assert {outcome.step.asset for outcome in forced.outcomes if outcome.not_made} == set()
     assert (damage.key in left_out) is (damage.rebuilt and damage.key.startswith("gold.")), forced.plan.left_out
     assert forced.ok is not bool(left_out)
     if damage.key.startswith("gold.") and not damage.rebuilt:

@@ -40,7 +40,7 @@ def watch(folder: Path, channel: Taken) -> Watch:
 def test_a_lost_file_is_told_by_itself_until_it_is_mended(lake: Path) -> None:
     channel = Taken()
     table = lake.joinpath(*oracle.BRONZE.split("."))
-    assert watch(lake, channel).look().good
+    assert watch(lake, channel).look().is_healthy
     (file,) = data_files(table)
     content = file.read_bytes()
     file.unlink()
@@ -50,14 +50,14 @@ def test_a_lost_file_is_told_by_itself_until_it_is_mended(lake: Path) -> None:
     assert f"{file.name} is gone" in incident.text
     assert f"Go on: `aqi repair {oracle.BRONZE}` mends it." in incident.text
     file.write_bytes(content)
-    assert watch(lake, channel).look().good
+    assert watch(lake, channel).look().is_healthy
     assert [message.event for message in channel.messages] == ["began", "recovered"]
 
 
 def test_a_repair_that_was_broken_off_ends_nothing(lake: Path) -> None:
     channel, workspace = Taken(), opened(lake)
     data_files(lake.joinpath(*oracle.BRONZE.split(".")))[0].unlink()
-    assert not watch(lake, channel).look().good
+    assert not watch(lake, channel).look().is_healthy
     tell_lost(workspace, oracle.BRONZE, workspace.states([oracle.BRONZE])[oracle.BRONZE], "killed")
     [incident] = watch(lake, channel).look().incidents
     assert f"Go on: `aqi repair {oracle.BRONZE}` mends it." in incident.text

@@ -63,5 +63,5 @@ def test_days_with_holes_are_told_once_and_when_they_are_given_up(lake: Path) ->
 
 def test_what_was_given_up_before_anybody_looked_is_no_incident(lake: Path) -> None:
     channel = Taken()
-    assert watch(lake, channel, datetime(2026, 1, 1, tzinfo=UTC)).look().good
+    assert watch(lake, channel, datetime(2026, 1, 1, tzinfo=UTC)).look().is_healthy
     assert channel.messages == []

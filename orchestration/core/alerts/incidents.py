@@ -169,7 +169,7 @@ class _Fold:
             return
         self._newest, self._ends[end] = max(self._newest, run.ended_at), run.ended_at
         key, name = f"run:{run.deployment}", run.deployment
-        if run.result.bad:
+        if run.result.is_failure:
             kind, before = Kind(run.result.value), self._incidents.get(key)
             unmade = _together({} if before is None else before.unmade, run.unmade)
             self._open(key, kind, f"{name} {kind}", about_run(run, unmade), run.ended_at)

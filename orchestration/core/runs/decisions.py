@@ -150,7 +150,7 @@ def skipped(
     left = step.all_partitions
     for mapping in asset.upstream:
         upstream = (outcomes[other.id] for other in plan.steps_of(mapping.of) if other.id in outcomes)
-        bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
+        bad = PartitionSet.union_of(outcome.not_made for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
             why = f"upstream {mapping.of} failed" + ("" if bad == PartitionSet.null() else f": {bad}")

@@ -36,7 +36,7 @@ def test_what_is_open_follows_from_the_last_run_in_whatever_order_they_are_seen(
     }
     expected = {}
     for one in history:
-        if one.result.bad:
+        if one.result.is_failure:
             expected[f"run:{one.deployment}"] = (Kind(one.result.value), one.ended_at)
         elif one.result is Result.COMPLETED:
             expected.pop(f"run:{one.deployment}", None)

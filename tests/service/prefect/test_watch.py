@@ -32,7 +32,7 @@ FACT, CLEAN = "gold.fact_city_daily", "silver.air_quality_hourly_clean"
 
 
 def test_a_failure_and_its_recovery(place: Place) -> None:
-    assert place.look().good
+    assert place.look().is_healthy
     report = "2 steps failed\nsilver.x: 2 failed; no answer for Hà Nội"
     run = place.run(states().Failed(message=report), selection="layer:silver")  # of no days, as far as anybody knows
     found = place.look()
@@ -43,14 +43,14 @@ def test_a_failure_and_its_recovery(place: Place) -> None:
     assert f"Look: {place.server.api_url.removesuffix('/api')}/runs/flow-run/{run.id}\n" in text
     assert f"Go on: prefect deployment run {place.deployment} --param selection=layer:silver\n" in text
     assert place.arrived() == [f"{place.deployment} failed"]
-    assert not place.look().good
+    assert not place.look().is_healthy
     place.run(states().Failed(message="again"))
     place.run(states().Cancelled())
     place.look()
     assert place.arrived() == []
     place.run(states().Completed())
-    assert place.look().good
-    assert place.look().good
+    assert place.look().is_healthy
+    assert place.look().is_healthy
     assert place.arrived() == [f"{place.deployment} has completed again"]
 
 
@@ -84,7 +84,7 @@ def test_a_run_that_was_given_up_and_goes_on(place: Place, name: str, news: str)
     with place.client() as client:
         assert client.read_flow_run(run.id).end_time == end
     found = place.look()
-    assert place.look().good == found.good == (name == "Completed")
+    assert place.look().is_healthy == found.is_healthy == (name == "Completed")
     assert place.arrived() == [f"{place.deployment} crashed", f"{place.deployment} {news}"]
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_is_late(place: Place) -> None:
     place.scheduled(long_ago, "AwaitingConcurrencySlot")
     place.bring(place.scheduled(long_ago, "AwaitingConcurrencySlot"), states().Pending())  # its turn has come
     place.bring(place.scheduled(long_ago), states().Running())
-    assert place.look().good
+    assert place.look().is_healthy
     late = place.scheduled(long_ago, "Late")
     assert [item.kind for item in place.look().incidents] == ["late"]
     place.look()
@@ -123,7 +123,7 @@ def test_a_run_that_is_late(place: Place) -> None:
     assert "Go on: aqi worker start" in text
     assert place.arrived() == [f"{place.deployment} is late"]
     place.bring(late, states().Running())
-    assert place.look().good
+    assert place.look().is_healthy
     assert place.arrived() == [f"{place.deployment} is no longer late"]
 
 
@@ -137,13 +137,13 @@ def test_a_table_that_lies_behind(place: Place) -> None:
     assert f"Look: aqi status {FACT}\nGo on: prefect deployment run {place.deployment}\n" in text
     assert place.arrived() == [f"{FACT} lies further behind than it may"]
     place.lags = [Lag(FACT, "hanoi", until, 3.0, 3.0)]
-    assert place.look().good
+    assert place.look().is_healthy
     assert place.arrived() == [f"{FACT} is up to date again"]
 
 
 def test_another_environment_is_none_of_its_business(place: Place, prefect_server: PrefectServer) -> None:
     Place(prefect_server, "elsewhere", place.warehouse, place.mail, place.hook).run(states().Failed())
-    assert place.look().good
+    assert place.look().is_healthy
     assert place.arrived() == []
 
 
@@ -156,11 +156,11 @@ def test_a_channel_that_is_down_gets_it_later_once(place: Place) -> None:
     assert place.look().untold == ("email",)
     place.run(states().Completed())
     found = place.look()
-    assert (found.incidents, found.untold, found.good) == ((), ("email",), False)
+    assert (found.incidents, found.untold, found.is_healthy) == ((), ("email",), False)
     assert len(place.hook.bodies) == 4
     place.mail.start()
-    assert place.look().good
-    assert place.look().good
+    assert place.look().is_healthy
+    assert place.look().is_healthy
     assert place.arrived() == [f"{place.deployment} failed", f"{place.deployment} has completed again"]
     assert any("email: the mail server" in line for line in place.said)
 
@@ -172,7 +172,7 @@ def test_a_refused_message_holds_no_other_up(place: Place) -> None:
     place.look()
     assert [body.get("event") for body in place.hook.bodies if "id" in body] == ["recovered"]
     place.hook.refused = ""
-    assert place.look().good
+    assert place.look().is_healthy
     assert sorted(body["event"] for body in place.hook.bodies if "id" in body) == ["began", "recovered"]
     assert len(place.mail.mails) == 2
 
@@ -217,10 +217,10 @@ def test_a_channel_that_takes_too_long_holds_no_look_up(place: Place) -> None:
 def test_a_server_that_is_gone_and_back(place: Place) -> None:
     with Door(int(urlsplit(place.server.api_url).port or 0)) as door:
         url = f"http://user:hunter2@127.0.0.1:{door.port}/api"
-        assert place.watch(url).look().good
+        assert place.watch(url).look().is_healthy
         door.shut = True
         for _ in range(3):
-            assert not place.watch(url).look().good
+            assert not place.watch(url).look().is_healthy
         assert f"http://127.0.0.1:{door.port}/api: " in place.mail.texts[0]
         assert "Go on: prefect server start" in place.mail.texts[0]
         [memory] = place.state_file.parent.glob("watch-*.json")
@@ -233,8 +233,8 @@ def test_a_server_that_is_gone_and_back(place: Place) -> None:
 
 
 def test_a_server_that_is_none(place: Place) -> None:
-    assert not place.watch(place.hook.url).look().good
-    assert place.look().good
+    assert not place.watch(place.hook.url).look().is_healthy
+    assert place.look().is_healthy
     assert place.arrived() == []
 
 
@@ -259,9 +259,9 @@ def test_tables_that_cannot_be_read(place: Place) -> None:
         raise OSError("no NameNode")
 
     watch = place.watch(read_lags=broken)
-    assert not watch.look().good
+    assert not watch.look().is_healthy
     assert [item.kind for item in watch.look().incidents] == ["tables"]
-    assert place.look().good
+    assert place.look().is_healthy
     assert place.arrived() == ["the tables cannot be read", "the tables can be read again"]
 
 

@@ -171,7 +171,7 @@ class Machine(RuleBasedStateMachine):
         self._land()
         before = fresh_cells(self.storage.snapshot(), self.world.code, self.world.now)
         run = self._run(request, order, batch=batch).to_the_end()
-        assert not any(outcome.bad for outcome in run.outcomes.values())
+        assert not any(outcome.not_made for outcome in run.outcomes.values())
         tables = self.storage.snapshot()
         left_out = {(item.asset, key) for item in run.plan.left_out for key in item.partitions}
         for asset in request.assets:

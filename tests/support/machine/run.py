@@ -149,7 +149,7 @@ class Run:
         """A step; afterwards every partition of it is accounted for, and what was to fail did."""
         self._bad[step.id] = set()
         outcome = self._steps.run(step)
-        good, bad, failed = outcome.good, outcome.bad, outcome.failed
+        good, bad, failed = outcome.succeeded, outcome.not_made, outcome.failed
         assert not good & bad, f"{step.id}: {good & bad} came out, and did not"
         assert good | bad == step.all_partitions, f"{step.id}: nothing is said of {step.all_partitions - good - bad}"
         for key in self._bad[step.id]:
