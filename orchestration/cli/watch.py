@@ -60,7 +60,7 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
     api_url = named_api_url()
     made = make_watch(settings, channels, api_url, lambda line: click.echo(line, err=True))
     if once:
-        found = made.look()
+        found = made.observe()
         _show(found.incidents, as_json, healthy=found.is_healthy)
         return 0 if found.is_healthy else 1
     told = ", ".join(channels)

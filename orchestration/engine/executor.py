@@ -26,7 +26,7 @@ from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.flow import MATERIALIZE, Work, run_flow, submit_tasks
-from orchestration.engine.observation import Look, look
+from orchestration.engine.observation import SourceObservation, observe_sources
 from orchestration.engine.profiling import Spans
 from orchestration.engine.restart import RestartRecord
 from orchestration.engine.run_context import RunContext
@@ -80,11 +80,11 @@ def materialize(
             kinds.check_all(workspace.catalog, request.assets, workspace.sources)
         if isinstance(request, Hourly) and request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
-        looked = look(workspace, request, run_id, spans, askings)
-        current = workspace.current(None if looked is None else looked.sent)
+        observed = observe_sources(workspace, request, run_id, spans, askings)
+        current = workspace.current(None if observed is None else observed.sent)
         plan, states = workspace.plan(request, current)
-        if looked is not None:
-            looked.keep_moments(workspace, plan, run_id)
+        if observed is not None:
+            observed.keep_moments(workspace, plan, run_id)
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
@@ -110,9 +110,9 @@ def materialize(
         with spans.span(Phase.PLAN), _written_down(record_of):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
-            if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
-                looked = look(workspace, request, run_id, spans, askings)
-                current = workspace.current(None if looked is None else looked.sent)
+            if observed is not None and observed.is_outdated(before, states):  # another run was faster: do not undo it
+                observed = observe_sources(workspace, request, run_id, spans, askings)
+                current = workspace.current(None if observed is None else observed.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
             if told := told_if_new(workspace):
@@ -147,14 +147,16 @@ def materialize(
             ending.callback(spans.timed(Phase.STOP, engine.stop))
             ending.callback(spans.timed(Phase.STOP, session.settle))
             ending.enter_context(first_on_interrupt(engine.cancel))  # it may wait, and all below for it
-            if looked is None or looked.brought:
+            if observed is None or observed.brought:
                 listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()
             if not flow_run_id:
                 served = prefect_api(log_folder() / f"{run_id}-prefect.log")
                 ending.enter_context(spans.around(Phase.SERVER, served))
             with spans.span(Phase.PLAN):
-                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans, askings)
+                runner, source = prepare(
+                    workspace, plan, states, run_id, session.get, current, observed, spans, askings
+                )
             record.runner = runner
             if events is not None:
                 events.runner = runner
@@ -254,14 +256,14 @@ def prepare(
     run_id: str,
     engine: Callable[[], Engine],
     current: Current | None = None,
-    looked: Look | None = None,
+    observed: SourceObservation | None = None,
     spans: Spans | None = None,
     askings: Askings | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
     """The runner of a plan's steps, and what fetches for them (None where nothing is fetched).
 
-    current, looked: from the observation of the sources, if the plan was made after one. spans: measures. askings: how
-    sources are asked in this run; None: as during ``looked``.
+    current, observed: of the observation of the sources, if the plan was made after one. spans: measures. askings: how
+    sources are asked in this run; None: as in ``observed``.
     """
     spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
@@ -286,7 +288,7 @@ def prepare(
         spans=spans,
     )
     fetched = _wanted(workspace, plan)
-    asked = None if looked is None else looked.source
+    asked = None if observed is None else observed.source
     source = None
     if fetched:
         source = Fetching(

@@ -21,7 +21,7 @@ from orchestration.engine.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Look:
+class SourceObservation:
     """An observation: what sources sent for the partitions of a request."""
 
     assets: tuple[str, ...]
@@ -63,13 +63,13 @@ class Look:
         return any(one.version != other.version for one, other in states)
 
 
-def look(
+def observe_sources(
     workspace: Workspace,
     request: Request,
     run_id: str = "",
     spans: Spans | None = None,
     askings: Askings | None = None,
-) -> Look | None:
+) -> SourceObservation | None:
     """Ask the sources of a request what they send now. None if the request does not compare, or has no fetched asset.
 
     run_id: the run that will use and store the answers; empty where none will. spans: measures. askings: how sources
@@ -101,4 +101,4 @@ def look(
         source.fetch_all()
         for asset in fetched:
             sent.setdefault(str(asset.source), {}).update(source.sent(asset.key))
-    return Look(tuple(wanted), source, sent)
+    return SourceObservation(tuple(wanted), source, sent)

@@ -24,7 +24,7 @@ from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.request import ApplyChanges, Hourly, Refetch, Repair, Request, Selected, making
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
-from orchestration.core.state.damage import LostFile, Trouble, look_further
+from orchestration.core.state.damage import LostFile, Trouble, with_more_damage
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.holes import Holes, Wanted, holes
@@ -335,7 +335,7 @@ class Workspace:
         needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
         assets = [asset for asset in self.catalog if asset.key in needed]
         found = with_changes_of_others(self, self.warehouse.states(assets, self._known))
-        self._known.update({key: look_further(state, *self.compared.get(key, ())) for key, state in found.items()})
+        self._known.update({key: with_more_damage(state, *self.compared.get(key, ())) for key, state in found.items()})
         return {asset.key: self._known[asset.key] for asset in assets if asset.key in self._known}
 
     def counted_states(self, keys: Sequence[str]) -> dict[str, TableState]:

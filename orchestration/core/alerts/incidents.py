@@ -50,8 +50,8 @@ __all__ = [
     "ServerView",
     "StillUnmade",
     "Unseen",
+    "after_observation",
     "delivered",
-    "look",
     "queued",
     "refused",
     "to_send",
@@ -117,7 +117,7 @@ class Observation:
     """The scales that changed recently."""
 
 
-def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
+def after_observation(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
     """The state of the watch after an observation, and the messages because of it."""
     fold = _Fold(state, seen)
     fold.made()

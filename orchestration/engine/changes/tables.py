@@ -12,7 +12,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.declarations.contract_changes import TableDifference, compare
 from orchestration.core.errors import CommitConflict, UsageError
 from orchestration.core.planning.plan import Plan, TableChange
-from orchestration.core.state.damage import Trouble, as_folded, damaged_by, look_at
+from orchestration.core.state.damage import Trouble, as_folded, damaged_by, with_damage
 from orchestration.core.state.provenance import Provenance, dumps
 from orchestration.core.state.shapes import shape_of
 from orchestration.core.state.table_state import TableState
@@ -106,7 +106,7 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
         if difference.blocks and contract.digest not in state.shapes and owner != key:
             what = f"the folder of {key} holds the table of {owner}"
             remedy = f"Move it back, if it was moved; else `aqi repair {key} --rebuild` makes the table of {key} anew."
-            found[key] = look_at(as_folded(state), (), Trouble(what, remedy, moved=True))
+            found[key] = with_damage(as_folded(state), (), Trouble(what, remedy, moved=True))
             continue
         followed = _newest_contract(state) == contract.digest or (not state.records and bool(state.files))
         if difference.foreign_required or difference.by_others(followed):
@@ -114,7 +114,7 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
             what = f"others changed the columns of {key}: {difference.of_others}"
             trouble = Trouble(what, remedy, readable=not difference.retyped and not difference.recased)
             lost = () if state.damage is None else state.damage.lost
-            found[key] = look_at(as_folded(state), lost, trouble)
+            found[key] = with_damage(as_folded(state), lost, trouble)
     return found
 
 
