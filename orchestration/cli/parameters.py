@@ -36,19 +36,19 @@ def option_of(declared: type, name: str) -> Callable[[F], F]:
 def click_parameter(one: Parameter) -> Callable[[F], F]:
     """The option of a parameter, or its argument."""
     default = ",".join(one.default) if isinstance(one.default, tuple) else one.default
-    if one.told.argument:
+    if one.description.argument:
         return click.argument(variable(one), required=one.required, default=default)
     if one.kind is bool:
-        return click.option(option_name(one.name), variable(one), is_flag=True, help=one.told.help)
+        return click.option(option_name(one.name), variable(one), is_flag=True, help=one.description.help)
     return click.option(
         option_name(one.name),
         variable(one),
-        metavar=one.told.metavar or None,
+        metavar=one.description.metavar or None,
         type=click.Choice(one.choices) if one.choices else str,
         required=one.required,
         default=default,
         show_default=bool(default),
-        help=one.told.help,
+        help=one.description.help,
     )
 
 

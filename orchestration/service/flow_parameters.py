@@ -123,7 +123,7 @@ def _model(flow: str) -> type[BaseModel]:
     read: dict[str, Any] = {
         one.name: (
             _READ_AS.get(one.kind, one.kind),
-            Field(... if one.required else one.default, description=one.told.help),
+            Field(... if one.required else one.default, description=one.description.help),
         )
         for one in parameters_of(FLOWS[flow])
     }

@@ -19,7 +19,7 @@ from orchestration.core.errors import LakehouseError, WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.partition_record import PartitionRecord
-from orchestration.core.state.raw_retention import RetentionRules, Told, retention_of
+from orchestration.core.state.raw_retention import KnownRequests, RetentionRules, retention_of
 from orchestration.core.state.record_columns import Records
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
@@ -252,7 +252,7 @@ def _owners(files: Iterable[RawFile], records: Mapping[PartitionKey, PartitionRe
     }
 
 
-def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
+def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> KnownRequests:
     """What is known about raw answers from the table, from the commits in its log, and from moments; under today's
     keys."""
     named = {asked: [partitions] for asked, partitions in workspace.moments.named(asset.key).items()}
@@ -281,7 +281,7 @@ def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
             named.setdefault(asked, []).append(names.partitions(PartitionSet.union_of(several), mark))
         mark = names.before(mark) if is_renaming else mark
     whole = versions[:1] == [0]
-    return Told(
+    return KnownRequests(
         workspace.warehouse.state(asset).records,
         {asked: PartitionSet.union_of(sets) for asked, sets in named.items()},
         since="" if whole else first or iso(workspace.settings.now()),
