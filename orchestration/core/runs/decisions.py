@@ -56,6 +56,7 @@ class Sourced:
 
     asked: when it was asked (ISO 8601, UTC). forced: by ``--force``. question: what it was asked. whole: it will never
     have more, even if the period was not over. lacking: the columns that it has nothing of, and why.
+    unasked: those that it sent though it was not asked for them, and why it was not.
     stored: the record of rows that were not asked for again, but went through the function as they were stored.
     """
 
@@ -66,6 +67,7 @@ class Sourced:
     stored: PartitionRecord | None = None
     whole: bool = False
     lacking: Mapping[str, str] = field(default_factory=nothing)
+    unasked: Mapping[str, str] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
