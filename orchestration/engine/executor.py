@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from orchestration.core.errors import SourceError, WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.commands import gap_in_words
-from orchestration.core.planning.plan import Manner, Plan
+from orchestration.core.planning.plan import Manner, Obstacle, Plan
 from orchestration.core.planning.request import Hourly, Request, Restart
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome, chunk_outcomes
 from orchestration.core.runs.profile import Phase
@@ -98,8 +98,8 @@ def materialize(
         unwritten = ""
         listener.planned(plan)
         if restart is not None:
-            restart.end(ok=not any(item.lacking for item in plan.left_out))
-        if any(item.damaged for item in plan.left_out):
+            restart.end(ok=not any(item.is_blocked for item in plan.left_out))
+        if any(item.obstacle is Obstacle.DAMAGED for item in plan.left_out):
             refused = record_of(plan)
             refused.refuse()
             unwritten = refused.unwritten

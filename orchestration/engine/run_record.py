@@ -13,7 +13,7 @@ from types import TracebackType
 from orchestration.core.calendar import iso
 from orchestration.core.errors import LakehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.plan import Obstacle, Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 from orchestration.core.runs.profile import Phase
@@ -56,7 +56,7 @@ class RunRecord:
         self._started = time.perf_counter()
         attempts = {asset: Attempt(planned=planned) for asset, planned in _by_asset(plan.steps).items()}
         for item in plan.left_out:
-            if item.damaged:
+            if item.obstacle is Obstacle.DAMAGED:
                 attempts.setdefault(item.asset, Attempt())
         self._entry = RunEntry(
             run_id,
@@ -108,13 +108,13 @@ class RunRecord:
             problems += tuple(
                 Problem(Outcome.SKIPPED, item.partitions, item.reason)
                 for item in self._plan.left_out
-                if item.asset == asset and item.damaged
+                if item.asset == asset and item.obstacle is Obstacle.DAMAGED
             )
             attempts[asset] = replace(
                 attempt, good=PartitionSet.union_of(outcome.good for outcome in done), problems=problems
             )
         bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
-        bad = bad or self._refused or any(item.damaged for item in self._plan.left_out)
+        bad = bad or self._refused or any(item.obstacle is Obstacle.DAMAGED for item in self._plan.left_out)
         written = self._write(
             replace(
                 self._entry,

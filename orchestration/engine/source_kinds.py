@@ -1,8 +1,10 @@
 """What kind of source the rows of a fetched table come from, and that no other kind gets into it.
 
 A table says it in its commits, from the answers that its rows were made of: real ones, or made-up ones of a simulator.
-Not by an address: recorded answers that are served again are real wherever they are served. A table without a record,
-or without a partition, takes the kind that comes next. ``warehouse.mixed_sources`` lets several lie in one table.
+Not by an address: recorded answers that are served again are real wherever they are served. A table without a record
+takes the kind that comes next. So does one whose partitions were all removed, once those that were made of them are
+removed too: days of tables downstream stay of the kind of their source. ``warehouse.mixed_sources`` lets several lie in
+one table.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.errors import SourceOfOtherKind, UsageError
+from orchestration.core.partitions.hulls import hulls_of
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.source import Kinded, kind_in_words
 from orchestration.core.state.table_state import TableState
 
@@ -26,11 +30,19 @@ ANYTHING: frozenset[str] = frozenset()
 class SourceKinds:
     """The kinds of source of a warehouse's tables, and those that a run meets. For several threads.
 
-    state_of: of a table, by asset key. uri: of the warehouse, as it is shown. mixed: whether kinds may be mixed.
+    state_of: of a table, by asset key. downstream_of: the assets that are made from one, over any number of steps.
+    uri: of the warehouse, as it is shown. mixed: whether kinds may be mixed.
     """
 
-    def __init__(self, state_of: Callable[[str], TableState], uri: str, *, mixed: bool) -> None:
-        self._state_of, self._uri, self._mixed = state_of, uri, mixed
+    def __init__(
+        self,
+        state_of: Callable[[str], TableState],
+        uri: str,
+        *,
+        mixed: bool,
+        downstream_of: Callable[[str], Iterable[str]] = lambda _asset: (),
+    ) -> None:
+        self._state_of, self._downstream_of, self._uri, self._mixed = state_of, downstream_of, uri, mixed
         self._lock = threading.Lock()
         self._there: dict[str, frozenset[str]] = {}
         self._met: dict[str, frozenset[str]] = {}
@@ -38,13 +50,23 @@ class SourceKinds:
     def begin(self, states: Mapping[str, TableState]) -> None:
         """A run begins, with tables in these states: what earlier ones met is no more of interest."""
         with self._lock:
-            self._there, self._met = {key: kinds_of(state) for key, state in states.items()}, {}
+            self._there, self._met = {key: self._of(key, state) for key, state in states.items()}, {}
 
     def of(self, asset: str) -> frozenset[str]:
-        """The kinds that the rows of a table are of; none where it takes any."""
+        """The kinds that the rows of a table, or what was made of them, are of; none where it takes any."""
         if asset not in self._there:
-            self._there[asset] = kinds_of(self._state_of(asset))
+            self._there[asset] = self._of(asset, self._state_of(asset))
         return self._there[asset]
+
+    def _of(self, asset: str, state: TableState) -> frozenset[str]:
+        return kinds_of(state) or (state.kinds if state.kinds and self._left(asset) else ANYTHING)
+
+    def _left(self, asset: str) -> dict[str, PartitionSet]:
+        """What is there of the tables that are made from this one, by asset, where the table itself has nothing."""
+        if self._state_of(asset).present:
+            return {}
+        states = {key: self._state_of(key).present.without_null() for key in self._downstream_of(asset)}
+        return {key: present for key, present in states.items() if present}
 
     def meet(self, asset: str, kinds: Iterable[str]) -> None:
         """Answers for a table are of these kinds. Raises SourceOfOtherKind where it takes none such."""
@@ -53,7 +75,7 @@ class SourceKinds:
             others = met - (self.of(asset) or frozenset(sorted(met)[:1]))
             if others and not self._mixed:
                 there = self.of(asset) or met - others
-                raise SourceOfOtherKind(self._told(asset, there, others), REMEDY)
+                raise SourceOfOtherKind(self._told(asset, there, others), self._remedy(asset))
             self._met[asset] = met
 
     def to_say(self, asset: Asset, state: TableState) -> tuple[str, ...]:
@@ -72,14 +94,26 @@ class SourceKinds:
                 continue
             kind = source.kind
             if kind and kind not in there:
-                raise UsageError(f"{self._told(asset.key, there, {kind})} ({source.address})", REMEDY)
+                told = f"{self._told(asset.key, there, {kind})} ({source.address})"
+                raise UsageError(told, self._remedy(asset.key))
 
     def _told(self, asset: str, there: Iterable[str], others: Iterable[str]) -> str:
+        if left := self._left(asset):
+            made = f"{', '.join(sorted(left))} in {self._uri} were made of {kinds_in_words(there)}"
+            return f"{made}, which are not in {asset} any more, and its source sends {kinds_in_words(others)}"
         return f"{asset} in {self._uri} has {kinds_in_words(there)}, and its source sends {kinds_in_words(others)}"
+
+    def _remedy(self, asset: str) -> str:
+        """What makes room for the other kind; first of all the removal of what is left of tables downstream."""
+        days = hulls_of(self._left(asset))
+        if not days:
+            return REMEDY
+        reach = f"{min(hull.first for hull in days)}..{max(hull.last for hull in days)}"
+        return f"Remove these too: `aqi wipe '{asset}+' --partitions {reach}`. Or name {REMEDY.removeprefix('Name ')}"
 
 
 def kinds_of(state: TableState) -> frozenset[str]:
-    """The kinds that the rows of a table in a state are of; none where it takes any."""
+    """The kinds that the rows of a table in a state are of; none where it has none, or no record of them."""
     return state.kinds if state.kinds and state.present else ANYTHING
 
 

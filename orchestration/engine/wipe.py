@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.counted import counted
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.request import Selected
@@ -31,7 +32,7 @@ class Wipe:
 
     def in_words(self) -> str:
         told = self.partitions.in_full()  # it is asked for: nothing may be hidden behind two ends of a list
-        return f"remove {self.asset} {told} ({len(self.partitions)} partitions, {self.rows:,} rows)"
+        return f"remove {self.asset} {told} ({counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')})"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "rows": self.rows}

@@ -6,6 +6,7 @@ import logging
 import os
 
 from resources.machine.secrets import hide_in_logs
+from resources.prefect.settings import no_word_of_home
 
 TASK_RUNS, FLOW_RUNS, ENGINE = "prefect.task_runs", "prefect.flow_runs", "prefect.engine"
 _OUTCOMES = {("prefect.exceptions", "FailedRun"), ("prefect.exceptions", "CancelledRun")}
@@ -41,6 +42,7 @@ def quiet_prefect() -> None:
     What they say has no secret: its client tells addresses as it was given them.
     """
     hide_in_logs()
+    no_word_of_home()
     for name, only in ((TASK_RUNS, _OneLineATask), (FLOW_RUNS, _NoStackOfAnOutcome), (ENGINE, _NoStackOfAnOutcome)):
         logger = logging.getLogger(name)
         if not any(isinstance(one, only) for one in logger.filters):

@@ -52,6 +52,12 @@ def test_a_backfill_of_no_range(aqi: Aqi, call: tuple[str, str], place: str, rem
     assert remedy in what_to_do
 
 
+def test_a_backfill_without_a_day_is_told_which_one_is_missing(aqi: Aqi) -> None:
+    what_to_do = "Add a day, for instance 2025-08-08."
+    assert aqi.refusal("backfill") == ("--start-date is missing", what_to_do)
+    assert aqi.refusal("backfill", "--start-date", "2025-08-08") == ("--end-date is missing", what_to_do)
+
+
 @pytest.mark.parametrize(
     ("mode", "names"),
     [
@@ -75,7 +81,7 @@ def test_a_backfill_has_a_step_per_chunk_for_what_is_fetched_and_one_for_the_res
     assert len(daily["partitions"]) == 15 * 3
 
 
-def test_a_backfill_of_a_selection_and_of_places(aqi: Aqi) -> None:
+def test_a_backfill_of_a_selection_and_of_locations(aqi: Aqi) -> None:
     call = ("backfill", *MARCH, "--select", "bronze.*", "--locations", "hanoi", "--dry-run")
     [step] = aqi.json(*call)["steps"]
     assert (len(step["partitions"]), step["partitions"][0]) == (31, "2025-03-01/hanoi")
@@ -119,7 +125,7 @@ def test_a_wipe_asks_first(aqi: Aqi, copied: str) -> None:
     before = tree(Path(copied))
     refused = aqi(*call, AQI_WAREHOUSE__URI=copied)
     assert (refused.exit_code, tree(Path(copied))) == (2, before)
-    assert "nobody is there to be asked" in refused.stderr
+    assert "this has to be confirmed, and there is no terminal to ask on" in refused.stderr
     dry = aqi.text(*call, "--dry-run", AQI_WAREHOUSE__URI=copied)
     assert f"remove {EPISODE} 2025-08-18 × danang, hanoi (2 partitions, 3 rows)" in dry
     assert tree(Path(copied)) == before

@@ -25,7 +25,7 @@ from tests.support.cli_calls import AT, Aqi, arrow_schema, record
 
 ROWS: Mapping[str, int] = {BRONZE: 24, SILVER: 24, QUARANTINE: 0, HOURS: 24, DAYS: 1, EPISODES: 2}
 """Of each partition: 2025-08-16..2025-08-19 at hanoi and hcmc, episodes one day less."""
-PLACES = ("hanoi", "hcmc")
+LOCATIONS = ("hanoi", "hcmc")
 
 
 def sources(edges: Iterable[tuple[str, str, str]]) -> Sources:
@@ -47,7 +47,7 @@ def commit(workspace: Workspace, key: str, columns_of: Mapping[str, ColumnLineag
     from deltalake import CommitProperties, write_deltalake
 
     days = Days.of(date(2025, 8, 16), date(2025, 8, 18 if key == EPISODES else 19))
-    records = {one: record(workspace, key, one, ROWS[key]) for one in PartitionSet.of(days, PLACES)}
+    records = {one: record(workspace, key, one, ROWS[key]) for one in PartitionSet.of(days, LOCATIONS)}
     told = {part: json.dumps(one.to_json()) for part, one in columns_of.items()}
     metadata = {"userMetadata": dumps(Provenance("run-1", key, AT, records, columns_of=told).to_json())}
     write_deltalake(

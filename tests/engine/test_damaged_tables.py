@@ -250,7 +250,7 @@ def test_verify_finds_what_no_listing_shows(made: Made, lake: Lake) -> None:
     assert summary.outcomes[0].written
     before = lake.versions()
     told, summary = verified(lake, oracle.FACT_HOURLY)
-    assert "have the rows that were recorded" in told[0]
+    assert "are those that were recorded" in told[0]
     assert (summary.plan.steps, lake.versions()) == ((), before)
     other_rows(daily)
     told, summary = verified(lake, oracle.CITY_DAILY)

@@ -74,7 +74,7 @@ def test_verify_goes_on_behind_files_that_may_not_be_read(
     assert kept not in told
     assert "Give this user rights" in bronze.in_words
     assert (bronze.whole, silver.whole, daily.whole) == (False, False, True)
-    assert "have the rows that were recorded" in daily.in_words
+    assert "are those that were recorded" in daily.in_words
     assert workspace.repair(keys, None).partitions.locations == (), "nothing is damaged because of it"
     assert lake.versions() == before
 

@@ -20,10 +20,9 @@ from resources.simulator.faults import parse_faults
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.fault_table import COMMANDS, ONE, SCOPES, Ends, Row, cells
-from tests.support.small_lake import DATED, NOW, Lake
+from tests.support.small_lake import DATED, FETCHED, NOW, Lake
 from tests.support.strategies import LOCATIONS
 
-FETCHED = "bronze.open_meteo_hourly+"
 FIRST, LAST = "2026-05-30", "2026-05-31"
 DAYS = f"{FIRST}..{LAST}"
 LATER_ON = NOW + timedelta(hours=1)

@@ -13,11 +13,10 @@ from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.feed import Feed
-from tests.support.small_lake import DATED, NOW, Lake
+from tests.support.small_lake import DATED, FETCHED, NOW, Lake
 from tests.support.strategies import LOCATIONS, random_bronze
 
 DAYS = "2025-03-01..2025-03-06"
-FETCHED = "bronze.open_meteo_hourly+"
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from rich.console import Console
 from orchestration.cli.progress import Quiet
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.plan import Obstacle
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.changed import costs
 from orchestration.engine.changes.locations import check_swapped, locations_of
@@ -27,7 +28,7 @@ from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support.kept.added import ADDED, grown, lacks, of_then
 from tests.support.kept.trees import RANGE, Tree, all_of_then, commits, data_files, unpack
-from tests.support.small_lake import Lake
+from tests.support.small_lake import FETCHED, Lake
 
 pytestmark = pytest.mark.engine
 
@@ -218,7 +219,7 @@ def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
     summary = run_as_planned(lake, status=3)
     assert set(planned(summary)) == {DIM_LOCATION}
     (left,) = summary.plan.left_out
-    assert (left.asset, len(left.partitions), left.lacking) == (BRONZE, 14, False)
+    assert (left.asset, len(left.partitions), left.obstacle) == (BRONZE, 14, Obstacle.REFETCH)
     assert "21.0278" in left.reason and "22.0278" in left.reason and "--refetch" in left.reason
     assert {key: set(found) for key, found in lake.states(all_of_then()).items() if set(found) != {"fresh"}} == {
         BRONZE: {"fresh", "stale"}
@@ -245,7 +246,7 @@ def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_mov
     configured(lake, latitude=22.0278)
     with Simulator(now=lambda: lake.now) as simulator:
         lake.base_url = simulator.url
-        summary = lake.hourly(f"{BRONZE}+")
+        summary = lake.hourly(FETCHED)
     assert all(outcome.bad == PartitionSet.empty() for outcome in summary.outcomes)
     fetched = next(outcome for outcome in summary.outcomes if outcome.step.asset == BRONZE).written
     assert fetched.days_of("hanoi").pieces == ((date(2025, 8, 22), date(2025, 8, 22)),)

@@ -28,6 +28,8 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ALL = "*"
 DATED = tuple(asset.key for asset in CATALOG if asset.partitions is not None and asset.key in oracle.COLUMNS)
 """The dated tables that the oracle makes, too."""
+FETCHED = " or ".join(DATED)
+"""These tables as a SELECTION: they need no other table, while a table that somebody adds may need a dimension."""
 
 
 @dataclass

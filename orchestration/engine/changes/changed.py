@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestration.core.counted import counted
 from orchestration.core.errors import UsageError
-from orchestration.core.planning.plan import Plan, Step
+from orchestration.core.planning.plan import Obstacle, Plan, Step
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.by_code import by_code
@@ -39,7 +40,8 @@ class StepCost:
 
     def in_words(self) -> str:
         takes = "" if self.seconds is None else f", about {_duration(self.seconds)}"
-        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows:,} rows{takes}"
+        partitions = counted(len(self.step.all_partitions), "partition")
+        return f"{self.step.asset}: {self.way} {partitions}, {counted(self.rows, 'row')}{takes}"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -86,7 +88,7 @@ class Costs:
     def exit_status(self) -> int:
         """1 where a run would be refused, or leave something out that is lacking, or where that cannot be told; 3 where
         only a fetch would do."""
-        if self.unread or any(item.lacking for item in self.plan.left_out):
+        if self.unread or any(item.is_blocked for item in self.plan.left_out):
             return 1
         return REFETCH_STATUS if self.refetch else 0
 
@@ -109,23 +111,23 @@ class Costs:
         """Lines for people, below the plan."""
         lines = [cost.in_words() for cost in self.steps]
         lines += [
-            f"{item.asset}: {item.partitions} partitions of earlier versions count as equal" for item in self.accepted
+            f"{item.asset}: {counted(item.partitions, 'partition')} of earlier versions count as equal"
+            for item in self.accepted
         ]
         if self.steps:
             whole = (
                 "it was never done, so nobody knows how long" if self.minutes is None else _duration(self.minutes * 60)
             )
-            lines.append(
-                f"In all {sum(len(cost.step.all_partitions) for cost in self.steps)} partitions at the most: {whole}."
-            )
+            partitions = counted(sum(len(cost.step.all_partitions) for cost in self.steps), "partition")
+            lines.append(f"In all {partitions} at the most: {whole}.")
         if self.deployments:
             lines.append(f"Deployments that make these tables: {', '.join(self.deployments)}.")
         if self.targets:
             told = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
             lines.append(f"Freshness targets that wait: {', '.join(told)}.")
         lines += [f"{key} cannot be read: {why}" for key, why in self.unread.items()]
-        if any(item.lacking for item in self.plan.left_out):
-            lines.append("A run is refused as it is, or leaves out what something needs: see what is left out.")
+        if any(item.is_blocked for item in self.plan.left_out):
+            lines.append("A run would be refused, or would lack what is left out: mend that first.")
         if self.refetch:
             lines.append("Something can only be brought up to date by fetching it again: see what is left out.")
         return "\n".join(lines)
@@ -147,7 +149,7 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
         for asset in workspace.catalog
         if asset.key in assets and asset.fresh_within_hours is not None
     }
-    refetch = any(item.refetch for item in plan.left_out)
+    refetch = any(item.obstacle is Obstacle.REFETCH for item in plan.left_out)
     accepted, deployments = _accepted(workspace, keys, tables, current), deployments_of(workspace, assets)
     told = {item.asset for item in plan.left_out}
     unread = {

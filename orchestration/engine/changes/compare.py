@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from orchestration.core.counted import counted
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import LakehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
@@ -85,7 +86,7 @@ def _compared(
         key for key in there if not comes_out_as(own.records[key], facts.get(key, PartitionFacts()))
     )
     workspace.compared[asset.key] = broken, differing, None
-    told = f"{asset.key}: {len(there) - len(differing)} partitions have the rows that were recorded"
+    told = f"{asset.key}: the rows of {counted(len(there) - len(differing), 'partition')} are those that were recorded"
     if differing:
         told += f"; {len(differing)} have others: {differing}"
     told += "".join(f"; {one.in_words}" for one in (*known, *broken, *refused))

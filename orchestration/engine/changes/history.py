@@ -92,7 +92,12 @@ class WarehouseHistory:
         self._codes = codes
         self._sources = sources
         self._warehouse = warehouse
-        self.source_kinds = SourceKinds(lambda key: self._state(self._catalog[key]), warehouse.uri, mixed=mixed_sources)
+        self.source_kinds = SourceKinds(
+            lambda key: self._state(self._catalog[key]),
+            warehouse.uri,
+            mixed=mixed_sources,
+            downstream_of=self._catalog.dag.downstream,
+        )
         self._make_past = past
         self._configured = tuple(locations)
         self._locations = {location.key: location for location in locations}

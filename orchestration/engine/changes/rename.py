@@ -17,6 +17,7 @@ from functools import cache, partial
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.counted import counted
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import UsageError, WarehouseError
@@ -55,7 +56,7 @@ class TableRename:
     rows: int
 
     def in_words(self) -> str:
-        return f"rename in {self.asset}: {len(self.partitions)} partitions, {self.rows:,} rows"
+        return f"rename in {self.asset}: {counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": len(self.partitions), "rows": self.rows}

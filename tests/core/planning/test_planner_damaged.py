@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.plan import Plan, TableChange
+from orchestration.core.planning.plan import Obstacle, Plan, TableChange
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Refresh, Remake, Repair
 from orchestration.core.state.damage import LostFile, Trouble, look_at
@@ -56,7 +56,7 @@ def test_what_is_damaged_is_left_out_and_what_was_made_from_it_stays_fresh() -> 
     plan = planned(damaged(whole(), CLEAN, august(3)))
     assert plan.steps == ()
     (item,) = plan.left_out
-    assert (item.asset, item.partitions, item.lacking, item.damaged) == (CLEAN, august(3), True, True)
+    assert (item.asset, item.partitions, item.obstacle) == (CLEAN, august(3), Obstacle.DAMAGED)
     assert item.reason.endswith(f"the data file a is gone. `aqi repair {CLEAN}` mends it.")
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_made_from_it() -> None:
     reasons = {item.asset: item for item in plan.left_out}
     assert reasons[HOURS].partitions == august(3)
     assert reasons[HOURS].reason.startswith(f"{HOURS} needs {CLEAN}, which is damaged there: ")
-    assert reasons[HOURS].damaged
+    assert reasons[HOURS].obstacle is Obstacle.DAMAGED
 
 
 @pytest.mark.parametrize("kind", [Repair, Remake])
@@ -111,4 +111,4 @@ def test_a_table_in_trouble_is_left_out_and_the_rest_is_made() -> None:
     plan = make_plan(LAKE, request, tables, CURRENT, blocked={DAILY: TROUBLE.in_words})
     assert set(made(plan)) == {FEED, CLEAN, HOURS, RUNS}
     (item,) = plan.left_out
-    assert (item.asset, item.reason, item.damaged) == (DAILY, TROUBLE.in_words, True)
+    assert (item.asset, item.reason, item.obstacle) == (DAILY, TROUBLE.in_words, Obstacle.DAMAGED)

@@ -15,10 +15,11 @@ from tests.conftest import SHARED, in_shared
 from tests.support import oracle
 from tests.support.field_server import FieldServer
 from tests.support.keeping_lake import KeepingLake
+from tests.support.small_lake import FETCHED
 
 pytestmark = pytest.mark.engine
 
-BRONZE, FETCHED, DAY = oracle.BRONZE, "bronze.open_meteo_hourly+", "2025-09-01"
+BRONZE, DAY = oracle.BRONZE, "2025-09-01"
 GOOD, UNDEFINED = "00_good_day.json", "10_unit_undefined_and_nulls.json"
 LEFT_OUT, REFUSED = "07_a_variable_was_not_asked_for.json", "400:10_variable_refused_400.json"
 NO_DOMAIN = "400:04_no_data_for_this_domain_400.json"
