@@ -37,7 +37,7 @@ from orchestration.engine.slots import Slots
 from orchestration.engine.steps import StepRunner, explain
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.secrets import telling_no_secret
-from resources.prefect.client import open_api
+from resources.prefect.client import open_api, what_failed
 
 CHUNKS_AHEAD, PARTITIONS_AHEAD = 4, 8_000
 """So many chunks are fetched before they are written, or fewer, where they have so many partitions together: rows that
@@ -73,7 +73,7 @@ class Work:
 
     chunks: what became of the chunks of a backfill; lag_hours: how far assets lie behind, by key. Both are asked when
     all steps are done, and kept as artifacts. spans: measure it. cancel: ends what steps wait for, as
-    Prefect's own handler of SIGTERM, which a flow has, waits for them first.
+    Prefect's own handler of SIGTERM, which a flow has, waits for them first. warned: is told what went wrong beside it.
     """
 
     plan: Plan
@@ -85,6 +85,7 @@ class Work:
     lag_hours: Callable[[Sequence[StepOutcome]], Mapping[str, float | None]] = lambda _outcomes: {}
     spans: Spans = field(default_factory=Spans)
     cancel: Callable[[], None] = lambda: None
+    warned: Callable[[str], None] = lambda _message: None
 
     @property
     def tasks(self) -> int:
@@ -104,7 +105,10 @@ def task_threads(parallel_steps: int) -> Any:
 
 
 def run_flow(work: Work, *, name: str, flow_name: str) -> str:
-    """Do ``work`` as a flow of its own. Gives the id of its flow run, when Prefect's history of it is whole."""
+    """Do ``work`` as a flow of its own. Gives the id of its flow run, when Prefect's history of it is whole.
+
+    Where all steps are done, a server that cannot be told so is a warning.
+    """
     from prefect import flow
     from prefect.client.schemas.objects import State
     from prefect.runtime import flow_run
@@ -129,10 +133,16 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
             return Failed(message=bad or "steps did not run")
         return Completed(message=done_in_words(outcomes))
 
-    state = materialization(return_state=True)
-    if ids:
-        with work.spans.span(Phase.HISTORY):
-            wait_for_history(ids[0], work.tasks)
+    try:
+        state = materialization(return_state=True)
+        if ids:
+            with work.spans.span(Phase.HISTORY):
+                wait_for_history(ids[0], work.tasks)
+    except Exception as error:
+        if not (wrong := what_failed(error)) or len(work.runner.outcomes) < len(work.plan.steps):
+            raise
+        work.warned(f"Prefect's server {wrong}: it does not know how this run ended. What was made is made.")
+        return ids[0] if ids else ""
     if not work.runner.outcomes and work.plan.steps:  # no step says why
         raise RunError(f"the run ended before its first step: {state.message or state.name}", "See its log.")
     return ids[0] if ids else ""
