@@ -223,6 +223,7 @@ def test_a_command_whose_server_is_away_at_its_end_has_done_its_work(
     assert run.returncode == 0, err
     assert [step["state"] for step in json.loads(out)["steps"]] == ["written"]
     assert "Prefect's server does not answer: it does not know how this run ended. What was made is made." in err
+    assert "prefect" not in err  # nothing of Prefect's own
 
 
 @pytest.mark.slow
