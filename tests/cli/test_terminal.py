@@ -130,9 +130,7 @@ def test_one_cause_of_several_locations_is_one_line(aqi: Aqi) -> None:
     told = "the source refused hanoi on 2025-08-18 (and 3 more like it)"
     reasons = [line for line in aqi.text("runs", "last").splitlines() if line.startswith(("failed", "skipped"))]
     assert reasons == [f"failed {BRONZE} {where}: {told}", f"skipped {EPISODE} {where}: {because.message}"]
-    assert aqi.text("status", BRONZE).splitlines()[1:] == [
-        f"{BRONZE}  failed  {where}      4  missing; {told}"
-    ]
+    assert aqi.text("status", BRONZE).splitlines()[1:] == [f"{BRONZE}  failed  {where}      4  missing; {told}"]
     assert len(aqi.json("status", BRONZE)) == 4
 
 
