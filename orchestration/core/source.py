@@ -49,6 +49,9 @@ class Answer:
     ``rows``."""
     kind: str = REAL
     """``REAL`` or ``SIMULATED``, as the answer itself says."""
+    unasked: Mapping[str, str] = field(default_factory=dict)
+    """The columns that the source was not asked for and sent all the same → the reason, for people. Their values are in
+    ``rows``."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -178,6 +178,7 @@ def materialize(
                 lag_hours=record.lag_hours,
                 spans=spans,
                 cancel=cancel,
+                warned=listener.warned,
             )
             try:
                 with first_on_interrupt(cancel), spans.span(Phase.PREFECT):

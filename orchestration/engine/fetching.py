@@ -273,7 +273,9 @@ class Fetching:
             asked = iso(fetch.asked_at(answer.location))
             for day, digest in answer.digests.items():
                 whole = not fetch.source.more_may_come(day)
-                found[PartitionKey(day, answer.location)] = Sourced(digest, asked, whole=whole, lacking=answer.lacking)
+                found[PartitionKey(day, answer.location)] = Sourced(
+                    digest, asked, whole=whole, lacking=answer.lacking, unasked=answer.unasked
+                )
         return found
 
     def sent(self, step: str) -> dict[PartitionKey, str]:

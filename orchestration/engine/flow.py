@@ -37,7 +37,7 @@ from orchestration.engine.slots import Slots
 from orchestration.engine.steps import StepRunner, explain
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.secrets import telling_no_secret
-from resources.prefect.client import open_api
+from resources.prefect.client import open_api, what_failed
 
 CHUNKS_AHEAD, PARTITIONS_AHEAD = 4, 8_000
 """At most this many chunks are fetched before they are written, and fewer if they have more partitions together:
@@ -84,6 +84,8 @@ class Work:
     cancel: Callable[[], None] = lambda: None
     """Ends everything for which steps wait. It is called first on SIGTERM, since Prefect's own handler waits for the
     tasks."""
+    warned: Callable[[str], None] = lambda _message: None
+    """Is given what went wrong beside the steps, a sentence."""
 
     @property
     def tasks(self) -> int:
@@ -103,7 +105,10 @@ def task_threads(parallel_steps: int) -> Any:
 
 
 def run_flow(work: Work, *, name: str, flow_name: str) -> str:
-    """Run ``work`` as a flow of its own. Gives the id of the flow run, once Prefect's history of it is complete."""
+    """Run ``work`` as a flow of its own. Gives the id of the flow run, once Prefect's history of it is complete.
+
+    Where all steps are done, a server that cannot be told so is a warning.
+    """
     from prefect import flow
     from prefect.client.schemas.objects import State
     from prefect.runtime import flow_run
@@ -128,10 +133,16 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
             return Failed(message=bad or "steps did not run")
         return Completed(message=done_in_words(outcomes))
 
-    state = materialization(return_state=True)
-    if ids:
-        with work.spans.span(Phase.HISTORY):
-            wait_for_history(ids[0], work.tasks)
+    try:
+        state = materialization(return_state=True)
+        if ids:
+            with work.spans.span(Phase.HISTORY):
+                wait_for_history(ids[0], work.tasks)
+    except Exception as error:
+        if not (wrong := what_failed(error)) or len(work.runner.outcomes) < len(work.plan.steps):
+            raise
+        work.warned(f"Prefect's server {wrong}: it does not know how this run ended. What was made is made.")
+        return ids[0] if ids else ""
     if not work.runner.outcomes and work.plan.steps:  # no step says why
         raise RunError(f"the run ended before its first step: {state.message or state.name}", "See its log.")
     return ids[0] if ids else ""

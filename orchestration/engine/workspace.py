@@ -278,7 +278,7 @@ class Workspace:
         self.check_locations(locations, present.locations)
         there = present.restrict(locations=locations)
         if days is not None:
-            there = there.restrict(days=self.days(days))
+            there = there.restrict(days=self.days(days)) | self.partitions(days).restrict(locations=locations)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         return Selected(frozenset(dated), there)
 

@@ -70,6 +70,8 @@ class Sourced:
     """Whether the source will never have more for the partition, even though its period is not over."""
     lacking: Mapping[str, str] = field(default_factory=nothing)
     """The columns of which the source has no value at all → why."""
+    unasked: Mapping[str, str] = field(default_factory=nothing)
+    """The columns that the source was not asked for and sent all the same → why it was not."""
 
 
 @dataclass(frozen=True, slots=True)

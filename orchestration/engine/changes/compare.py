@@ -18,7 +18,7 @@ from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, new_run_id
 from orchestration.engine.executor import prepare
 from orchestration.engine.session import engine_session
-from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
+from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner, explain
 from orchestration.engine.workspace import Workspace
 from resources.delta.look import log_trouble, unreadable_files
 
@@ -42,6 +42,8 @@ def compare_rows(
 
     Afterwards ``workspace.compared`` has the partitions that differ.
     """
+    from pyspark.errors import PySparkException
+
     tables = workspace.states(keys)
     sound = [key for key in keys if key in tables and not _in_trouble(tables[key])]
     wanted = {key: workspace.catalog[key].asked_by(partitions) for key in sound}
@@ -55,8 +57,8 @@ def compare_rows(
         for key in sound:
             try:
                 yield _compared(workspace, runner, engine, workspace.catalog[key], wanted[key], tables[key])
-            except LakehouseError as error:
-                yield Compared(f"{key}: its rows could not be compared: {error}", whole=False)
+            except (LakehouseError, PySparkException) as error:
+                yield Compared(f"{key}: its rows could not be compared: {explain(error)}", whole=False)
 
 
 def _in_trouble(state: TableState) -> bool:
@@ -78,7 +80,7 @@ def _compared(
     facts: dict[PartitionKey, PartitionFacts] = {}
     assert own.version is not None, "it is there"
     with engine.working(asset.key):
-        for part in in_batches(there, max(1, engine.rows_at_once // ROWS_A_PARTITION)):
+        for part in in_batches(there, max(1, engine.rows_at_once // ROWS_A_PARTITION)) if there else ():
             only = None if asset.partition_columns is None else part
             facts |= runner.facts(asset, engine.table(asset, own.version, only), {asset.key: own})
     differing = PartitionSet.from_keys(
