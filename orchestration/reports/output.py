@@ -1,7 +1,7 @@
-"""What commands write with `-o`: a file whole or not at all, in place of what was there.
+"""Writes files for the option `-o`: a file completely or not at all, in place of an earlier one.
 
-Whether it can be written is found out before any work. What is no file and no folder (``/dev/stdout``, a pipe) is
-written to as it is.
+Whether it can be written is checked before any work. Anything that is neither a file nor a folder (``/dev/stdout``, a
+pipe) is written to directly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resources.storage.files import open_files
 
 
 def check_output(output: Path) -> None:
-    """Raises UsageError where nothing can be written under that name; nothing is written."""
+    """Raises UsageError if nothing can be written under that name. Nothing is written."""
     if why := _in_the_way(output):
         raise UsageError(f"{output} cannot be written ({why})", "Name a file that can.")
 
@@ -38,7 +38,7 @@ def _in_the_way(output: Path) -> str:
 
 
 def write_output(place: str, text: str) -> int:
-    """Write to a file, or to a URI of one that fsspec knows; gives the size in bytes. Raises OSError."""
+    """Write to a file, or to a URI that fsspec knows. Gives the size in bytes. Raises OSError."""
     content = text.encode("utf-8")
     if "://" in place:
         files, path = open_files(place)

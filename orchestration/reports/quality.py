@@ -1,7 +1,7 @@
-"""`aqi checks`: what the checks of tables found, from what is recorded of partitions and from the journal of runs.
+"""`aqi checks`: the results of the checks of tables, from the records of partitions and from the journal of runs.
 
-A partition that breaks a blocking check is not published, so no record has it: the journal tells of the last attempts
-at it. Row rules are no checks of partitions: rows that break one are in the quarantine table.
+A partition that breaks a blocking check is not published, so no record has it; the journal has the last attempts to
+make it. Row rules are not checks of partitions: rows that break one are in the quarantine table.
 """
 
 from __future__ import annotations
@@ -24,29 +24,30 @@ from orchestration.reports.fitting import Column, Kind, print_table
 from resources.storage.journal import Journal
 
 OF_EVERY_TABLE, OF_THE_ASSET, OF_THE_SOURCE, OF_THE_STEP = "every table", "asset", "source", "step"
-"""Kinds of checks: what declares them, or what they are about."""
+"""Kinds of checks: by whom they are declared, or what they are about."""
 BLOCKING, WARNING = "blocking", "warning"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check of one asset found.
-
-    kind: what declares it. severity: ``blocking`` (what violates it is not published) or ``warning``.
-    checked: partitions of which the result is known. failed: those that violate it now; violations: how often they do,
-    None where that is not recorded. last_failed_at: when a partition that violates it was made or attempted last (ISO
-    8601, UTC); empty where none is known.
-    """
+    """The result of one check of one asset."""
 
     asset: str
     check: str
     kind: str
+    """Who declares it: see OF_EVERY_TABLE."""
     severity: str
+    """``blocking`` (what breaks it is not published) or ``warning``."""
     says: str
+    """What the check demands, for people."""
     checked: int
+    """The number of partitions with a known result."""
     failed: int
+    """The number of partitions that break it now."""
     violations: int | None
+    """The number of violations in these; None where it is not recorded."""
     last_failed_at: str
+    """When a partition that breaks it was last made or attempted (ISO 8601, UTC); empty where none is known."""
 
     def to_json(self) -> dict[str, JsonValue]:
         return {
@@ -71,7 +72,7 @@ def read_checks(workspace: Workspace, keys: Sequence[str]) -> list[CheckResult]:
 
 
 def results_of(asset: Asset, state: TableState, entries: Sequence[RunEntry]) -> list[CheckResult]:
-    """The results of the checks of one asset. state: of its table. entries: of the journal, newest first."""
+    """The results of all checks of one asset. state: of its table. entries: of the journal, newest first."""
     records = state.records.restricted(state.present - state.unrecorded)
     found = [_blocking(asset, name, OF_EVERY_TABLE, says, records, entries) for name, says in STANDARD_CHECKS.items()]
     for check in asset.checks:
@@ -90,7 +91,7 @@ def results_of(asset: Asset, state: TableState, entries: Sequence[RunEntry]) -> 
 def _blocking(
     asset: Asset, check: str, kind: str, says: str, records: Records, entries: Sequence[RunEntry]
 ) -> CheckResult:
-    """A check that keeps partitions from being published: those that are recorded passed it."""
+    """The result of a blocking check. Recorded partitions have passed it."""
     begins = f"{asset.key}: check {check} failed"
     tried = [
         (entry, problem.partitions)
@@ -113,14 +114,14 @@ def _blocking(
 
 
 def _not_made_since(records: Records, partitions: PartitionSet, attempt: LastAttempt) -> PartitionSet:
-    """Those of ``partitions`` that no run has made since an attempt, be it one that the journal does not know."""
+    """Those of ``partitions`` that no run has made since ``attempt``, also no run that the journal does not know."""
     at = records.index(partitions)
     since = [records.stamps[stamp].at > attempt.at for stamp in records.stamp[at].tolist()]
     return partitions - records.set_of(at[np.array(since, dtype=bool)])
 
 
 def _warning(asset: Asset, check: str, kind: str, says: str, records: Records) -> CheckResult:
-    """A check whose violations are recorded with the partition."""
+    """The result of a warning check, whose violations are in the records."""
     checked = failed = violations = 0
     last = ""
     for positions, of in zip(records.by_kind(), records.kinds, strict=True):
@@ -136,7 +137,7 @@ def _warning(asset: Asset, check: str, kind: str, says: str, records: Records) -
 
 
 def print_checks(console: Console, found: Sequence[CheckResult]) -> None:
-    """A line a check; below it what it says, where a partition violates it."""
+    """Print a line for each check, and below it what it demands if a partition breaks it."""
     columns = [
         Column("asset", Kind.KEY),
         Column("check", Kind.KEY),

@@ -1,4 +1,4 @@
-"""What a source sent about partitions, when, and what became of it: from its kept answers, without a JVM."""
+"""What a source sent about partitions, when, and what was done with it: from its kept answers, without a JVM."""
 
 from __future__ import annotations
 
@@ -22,17 +22,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _READ_AT_ONCE = 8
-"""Answers that are in memory at once."""
+"""The number of answers that are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawLine:
-    """A kept answer, as far as it is about one partition.
-
-    owns, turned_away: hours of the table whose rows are its own, and that it did not get to replace. rows: that it had;
-    None where it cannot be read. changed_hours: that differ from the kept answer before it about this partition, with a
-    row more or less or another value; changed_columns: in these. None and none for the first one.
-    """
+    """A kept answer, as far as it is about one partition."""
 
     asked: str
     partition: str
@@ -40,22 +35,27 @@ class RawLine:
     forced: bool
     became: str
     owns: int
+    """The number of hours whose rows in the table are from it."""
     turned_away: int
+    """The number of hours in which it did not replace the row."""
     rows: int | None
+    """The number of its rows; None where it cannot be read."""
     changed_hours: int | None
+    """The number of hours in which it differs from the kept answer before it; None for the first one."""
     changed_columns: tuple[str, ...]
+    """The columns in which it differs there."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawHistory:
-    """Lines by partition, and of each in the order of asking. notes: what is broken."""
+    """Lines by partition, and within each in the order of the requests. notes: descriptions of broken answers."""
 
     lines: tuple[RawLine, ...]
     notes: tuple[str, ...]
 
     @property
     def table(self) -> pa.Table:
-        """The lines as Arrow: a column per field of ``RawLine``."""
+        """The lines as Arrow, with a column for each field of ``RawLine``."""
         import pyarrow as pa
 
         texts, numbers = pa.string(), pa.int64()
@@ -83,7 +83,7 @@ def read_raw_answers(
 ) -> RawHistory:
     """What was sent about the partitions of a RANGE; at most ``limit`` lines.
 
-    Raises UsageError for an asset without a source, without a range, and for an unknown location.
+    Raises UsageError for an asset without source, for a missing range, and for an unknown location.
     """
     asset = workspace.catalog[key]
     if asset.source is None:
@@ -124,14 +124,16 @@ def read_raw_answers(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """key: columns that say of which hour a row of the source is. answers: in a file, by location; none where it
-    cannot be read. moments: at which nothing new came."""
+    """Reads the lines of one asset."""
 
     source: Source[Any]
     key: Sequence[str]
+    """The columns that identify the hour of a row."""
     answers: Callable[[RawFile], Mapping[str, Answer]]
+    """Gives the answers in a file, by location; empty where it cannot be read."""
     records: Mapping[PartitionKey, PartitionRecord]
     moments: Mapping[str, PartitionSet]
+    """Moments of requests that were in vain."""
 
     def lines(self, files: Sequence[RawFile], wanted: PartitionSet) -> Iterator[RawLine]:
         about = [(file, file.partitions) for file in files]
@@ -147,7 +149,8 @@ class _Reading:
     def _line(
         self, file: RawFile, key: PartitionKey, rows: _Rows | None, before: _Rows | None, *, alone: bool
     ) -> RawLine:
-        """alone: no other answer was asked for at that moment; else the digest tells which of them is recorded."""
+        """alone: whether no other request was sent at that moment. Otherwise the digest shows which of the answers is
+        recorded."""
 
         def is_it(asked: str, digest: str) -> bool:
             return asked == file.asked and (alone or rows is None or digest == rows.digest)
@@ -193,16 +196,13 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What was sent about a partition: by hour, the values of the columns that do not say which hour it is.
-
-    digest: of it, as it is recorded.
-    """
+    """The values that were sent about a partition, by hour. digest: as in the record."""
 
     by_hour: Mapping[tuple[Any, ...], Mapping[str, Any]]
     digest: str
 
     def changes(self, before: _Rows) -> tuple[int, tuple[str, ...]]:
-        """In how many hours these differ from what was sent before, and in which columns."""
+        """The number of hours in which these differ from ``before``, and the columns."""
         hours, columns = 0, dict[str, None]()
         for hour in self.by_hour.keys() | before.by_hour.keys():
             now, then = self.by_hour.get(hour), before.by_hour.get(hour)

@@ -25,11 +25,11 @@ def read_rows(
     locations: Sequence[str] = (),
     limit: int | None = None,
 ) -> pa.Table:
-    """Rows of an asset's newest version in the order of its key: all, or those of ``partitions`` or ``locations``;
-    at most ``limit``.
+    """At most ``limit`` rows of an asset's newest version, in the order of its key: all, or those of ``partitions`` or
+    ``locations``.
 
-    Raises UsageError where the asset has no table yet, or a location is not configured; WarehouseError where the table
-    cannot be read.
+    Raises UsageError if the asset has no table, or a location is not configured; WarehouseError if the table cannot be
+    read.
     """
     version = _version_of(workspace, key, locations)
     contract, within = workspace.contracts[key], _within(workspace, key, partitions, locations)
@@ -43,13 +43,13 @@ def read_rows(
 def rows_there(
     workspace: Workspace, key: str, partitions: PartitionSet | None = None, locations: Sequence[str] = ()
 ) -> int:
-    """How many rows ``read_rows`` gives without a limit. Raises what that raises."""
+    """The number of rows that ``read_rows`` gives without a limit. Raises the same errors."""
     version = _version_of(workspace, key, locations)
     return count_rows(workspace.warehouse.table_uri(key), version, _within(workspace, key, partitions, locations))
 
 
 def last_days(workspace: Workspace, key: str, count: int) -> PartitionSet:
-    """The ``count`` days up to the newest that an asset has. Raises UsageError where it has no days, or none yet."""
+    """The last ``count`` days up to the newest one of an asset. Raises UsageError if it is unpartitioned or empty."""
     asset = workspace.catalog[key]
     if asset.partitions is None:
         raise UsageError(f"{key} has no days", "Leave out --last.")
@@ -78,7 +78,7 @@ def _version_of(workspace: Workspace, key: str, locations: Sequence[str] = ()) -
 
 
 def _within(workspace: Workspace, key: str, partitions: PartitionSet | None, locations: Sequence[str]) -> Within | None:
-    """Which rows count; None for all of a table that has no days."""
+    """The restriction of rows; None for all rows of an unpartitioned table."""
     if (columns := workspace.catalog[key].partition_columns) is None:
         return None
     return Within(

@@ -1,6 +1,6 @@
-"""The profile of a run as a picture: a self-contained SVG with a lane for the run, and for each step.
+"""The profile of a run as a picture: a self-contained SVG with a lane for the run and for each step.
 
-Times are in percent of the width, text in pixels above its bar: so it reads on a narrow screen as on a wide one.
+Times are in percent of the width, texts in pixels, so that it can be read on narrow and wide screens.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from html import escape
 from orchestration.core.runs.profile import MAIN, Phase, Profile, Span
 
 LANES_OF_STEPS = 40
-"""So many steps have a lane each; more share lanes."""
+"""Up to this many steps have a lane each; more share lanes."""
 SHORTEST = 1 / 2000
-"""Of the whole: what is shorter would not be seen, and is left out."""
+"""Shorter parts of the whole are invisible and left out."""
 SHOWN = 0.005
-"""Seconds: a phase with less is not told."""
+"""Phases with fewer seconds are left out."""
 TICKS = 5
 LEFT, RIGHT = 1.5, 98.5
 TOP, LEGEND_ROW, LANE, BAR = 58, 18, 34, 14
@@ -52,7 +52,7 @@ STYLE = """\
 
 @dataclass(frozen=True)
 class Lane:
-    """A line of bars, the later ones above the earlier."""
+    """A line of bars. Later bars are drawn over earlier ones."""
 
     title: str
     seconds: float
@@ -60,7 +60,7 @@ class Lane:
 
 
 def in_svg(profile: Profile) -> str:
-    """The picture: its total, what the colours stand for, an axis of seconds, the lanes."""
+    """The picture: total, legend, an axis of seconds, and the lanes."""
     found, legend = lanes(profile), _legend(profile)
     axis = TOP + LEGEND_ROW * ((len(legend) + 1) // 2) + 24
     height = axis + LANE * len(found) + 16
@@ -81,7 +81,7 @@ def in_svg(profile: Profile) -> str:
 
 
 def lanes(profile: Profile) -> list[Lane]:
-    """The run; what went on beside it; steps in the order in which they were ready, or as they followed each other."""
+    """The lanes: the run, what went on beside it, and the steps in the order in which they were ready."""
     spans = profile.spans
     found = [_lane("run", profile.seconds, [span for span in spans if span.thread == MAIN and not span.step])]
     found += _packed("session start", [[span] for span in spans if _is_beside(span, Phase.SESSION)])
@@ -106,7 +106,7 @@ def _is_beside(span: Span, phase: Phase) -> bool:
 
 
 def _packed(title: str, groups: Iterable[Sequence[Span]]) -> list[Lane]:
-    """Spans that belong together, each group in the first lane that has room for it."""
+    """Groups of spans, each in the first lane that has room for it."""
     lanes: list[tuple[float, list[Sequence[Span]]]] = []
     for group in sorted(groups, key=lambda group: min(span.begin for span in group)):
         begin, end = min(span.begin for span in group), max(span.end for span in group)
@@ -130,7 +130,7 @@ def _lane(title: str, seconds: float, spans: Iterable[Span]) -> Lane:
 
 
 def _legend(profile: Profile) -> list[tuple[Phase, str]]:
-    """Each colour that is used, with the seconds of the run, or of what goes on beside it, and those of all steps."""
+    """The used colours, each with its seconds in the run, or beside it, and in all steps."""
     of_steps: dict[Phase, float] = {}
     for of in profile.step_times:
         for phase, seconds in of.phases.items():
@@ -168,7 +168,7 @@ def _axis(seconds: float, top: int, height: int) -> list[str]:
 
 
 def _tick(seconds: float) -> float:
-    """A round number of seconds, so that there are about five."""
+    """A round number of seconds, for about five ticks."""
     size = 0.001
     while size and seconds / size > TICKS:
         for factor in (1, 2, 5):

@@ -1,6 +1,6 @@
-"""Where the time of a run went, for people: tables on a terminal, JSON, a picture, a page.
+"""The profile of a run for people: tables on a terminal, JSON, a picture, a page.
 
-What the numbers mean, ``core.runs.profile`` says.
+``core.runs.profile`` defines the numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from resources.storage.journal import Journal
 from resources.storage.run_profiles import RunProfiles
 
 STEPS_SHOWN = 40
-"""So many steps are shown each by itself; of more, those of an asset together."""
+"""Up to this many steps are shown one by one; of more, the steps of each asset together."""
 LINKS_SHOWN = 12
 WORDS = {
     Phase.LOOK: "look (sources are asked)",
@@ -60,7 +60,7 @@ def known_profiles(workspace: Workspace) -> list[str]:
 
 
 def run_as_json(entry: RunEntry, measured: bool) -> dict[str, Any]:
-    """A run in a list of runs. profile: whether it has one."""
+    """A run in a list of runs. measured: whether it has a profile."""
     names = ("run_id", "started_at", "ended_at", "seconds", "title", "flow_run_id")
     said = {name: getattr(entry, name) for name in names}
     return said | {"seconds": round(entry.seconds, 3), "state": str(entry.state), "profile": measured}
@@ -99,7 +99,7 @@ def read_profile(workspace: Workspace, name: str) -> Profile:
 
 
 def print_profile(console: Console, profile: Profile) -> None:
-    """The phases of the run, those of each step, and what decided when the last one was done."""
+    """Print the phases of the run, those of each step, and the critical path."""
     console.print(f"Where the time of run {profile.run_id} went, in seconds:", highlight=False)
     _print_phases(console, profile)
     if beside := profile.beside:
@@ -144,7 +144,7 @@ FORMS: Mapping[str, Callable[[Profile], str]] = {
     ".html": as_page,
     ".txt": as_text,
 }
-"""What is written to a file, by the end of its name."""
+"""The end of a file's name → what is written into it."""
 
 
 def check_profile_output(output: Path) -> None:
@@ -158,7 +158,7 @@ def check_profile_output(output: Path) -> None:
 
 
 def write_profile(profile: Profile, output: Path) -> None:
-    """Write it in the form that the end of the name says. Raises RunError: by now the run is done."""
+    """Write it in the form that the end of the name says. Raises RunError, as the run is done by now."""
     try:
         write_output(str(output), FORMS[output.suffix](profile))
     except OSError as error:

@@ -1,6 +1,7 @@
-"""What became of one run: when it ran, how it ended, its steps, why partitions failed, where its logs are.
+"""`aqi runs RUN`: one run for people. When it ran, how it ended, its steps, why partitions failed, where its logs are.
 
-From the journal of runs, the history of steps and its profile: what one of them lacks the others tell all the same.
+The facts come from the journal, the history of steps, and the profile. If one of them is missing, the others are shown
+nevertheless.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ STYLE_OF_RUN = {
 }
 KILLED = "did not end: it was killed, or its machine went down"
 REASONS = 20
-"""So many reasons are shown; as JSON there are all."""
+"""At most this many reasons are shown; JSON has all."""
 
 
 @dataclass
 class _Reason:
-    """Why partitions of one or several assets were not made, while it is put together."""
+    """A reason for which partitions of one or several assets were not made."""
 
     first: str = ""
     messages: set[str] = field(default_factory=set)
@@ -53,17 +54,20 @@ class _Reason:
 
 @dataclass(frozen=True)
 class RunTold:
-    """One run. entry: of the journal. steps: of the history. profile: None where there is none.
-
-    logs: files on this machine. notes: what could not be read. ended: False where its process is gone without a word.
-    """
+    """One run."""
 
     entry: RunEntry
+    """Of the journal."""
     steps: tuple[StepRow, ...]
+    """Of the history of steps."""
     profile: Profile | None
+    """None without one."""
     logs: tuple[Path, ...]
+    """Log files on this machine."""
     notes: tuple[str, ...] = ()
+    """What could not be read."""
     killed: bool = False
+    """Whether its process is gone without having reported an end."""
 
     def to_json(self) -> dict[str, JsonValue]:
         entry = self.entry
@@ -91,7 +95,7 @@ class RunTold:
 
 
 def read_run(workspace: Workspace, name: str) -> RunTold:
-    """A run that is named by its id, the beginning of it, or ``last``. Raises UsageError for one that is not known."""
+    """The run with this id, this beginning of an id, or ``last``. Raises UsageError for an unknown run."""
     entries = {entry.run_id: entry for entry in Journal(workspace.warehouse.uri).entries(KEPT)}
     entry = entries[_named(name, sorted(entries))]
     steps, notes = _steps(workspace, entry)
@@ -105,7 +109,7 @@ def read_run(workspace: Workspace, name: str) -> RunTold:
 
 
 def _named(name: str, known: Sequence[str]) -> str:
-    """The one of ``known`` that is meant; they are sorted, the oldest first. Raises UsageError."""
+    """The one of the sorted ``known`` that ``name`` means; the oldest is first. Raises UsageError."""
     found = known[-1:] if name == LAST else [name] if name in known else [one for one in known if one.startswith(name)]
     if len(found) > 1:
         raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")
@@ -117,7 +121,7 @@ def _named(name: str, known: Sequence[str]) -> str:
 
 
 def _steps(workspace: Workspace, entry: RunEntry) -> tuple[tuple[StepRow, ...], tuple[str, ...]]:
-    """The steps of a run, and why there are none where they cannot be read."""
+    """The steps of a run, and notes if they cannot be read."""
     from datetime import datetime
 
     history = StepHistory(workspace.warehouse.uri)
@@ -129,7 +133,7 @@ def _steps(workspace: Workspace, entry: RunEntry) -> tuple[tuple[StepRow, ...], 
 
 
 def _was_killed(entry: RunEntry) -> bool:
-    """Whether it says that it is running, and its process, on this machine, is gone."""
+    """Whether the journal says that the run goes on, although its process on this machine is gone."""
     if entry.state is not RunState.RUNNING or entry.host != socket.gethostname():
         return False
     try:
@@ -142,7 +146,7 @@ def _was_killed(entry: RunEntry) -> bool:
 
 
 def logs_of(run_id: str) -> tuple[Path, ...]:
-    """The log files of a run on this machine that have anything in them."""
+    """The log files of a run on this machine that are not empty."""
     try:
         return tuple(sorted(path for path in log_folder().glob(f"{run_id}-*.log") if path.stat().st_size))
     except OSError:
@@ -150,7 +154,7 @@ def logs_of(run_id: str) -> tuple[Path, ...]:
 
 
 def print_run(console: Console, told: RunTold) -> None:
-    """What it was, its steps, its reasons, its logs, and where its time went."""
+    """Print the run: what it was, its steps, reasons, logs, and profile."""
     entry = told.entry
     state = KILLED if told.killed else str(entry.state)
     console.print(f"Run {entry.run_id} [{STYLE_OF_RUN[entry.state]}]{state}[/]", highlight=False)
@@ -198,8 +202,8 @@ def _print_steps(console: Console, told: RunTold) -> None:
 
 
 def _print_reasons(console: Console, told: RunTold) -> None:
-    """Messages that differ in nothing but days and locations once, with the assets and partitions that they are of;
-    what failed first, then in the order of the steps."""
+    """Messages that differ only in days and locations are printed once, with their assets and partitions: failures
+    first, then in the order of the steps."""
     found: dict[tuple[str, str], _Reason] = {}
     order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in told.steps))}
     attempts = sorted(told.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))

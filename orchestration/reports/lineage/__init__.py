@@ -1,7 +1,7 @@
-"""What is made from what, and what of it is there: a module per format, each with a ``render``.
+"""Lineage in several formats: a module for each format, with a function ``render``.
 
-A format more is a module more: the command's `--format` knows it by its name. A format that can tell columns has
-``columns`` as well, one that can tell what a partition was made from ``partition``.
+A new format is a new module; the option `--format` finds it by its name. A format that can show column lineage has a
+function ``columns`` too, and one that can show an audit of a partition has ``partition``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 DEFAULT = "text"
 NAMES = (DEFAULT, *sorted(name for _, name, inner in iter_modules(__path__) if name != DEFAULT and not inner))
-"""The formats; the first one is printed unless another is named."""
+"""The formats; the first one is the default."""
 
 Render = Callable[["Workspace", Sequence[str]], str]
 
 
 class _Formats(Mapping[str, Render]):
-    """By name, what a format makes of the assets with these keys: the whole text, with the end of its last line."""
+    """Format → its ``render``: the assets with these keys as text, with the end of the last line."""
 
     def __getitem__(self, name: str) -> Render:
         render: Render = _module(name).render
@@ -39,12 +39,12 @@ FORMATS = _Formats()
 
 
 def can_tell(name: str, what: str) -> bool:
-    """Whether a format tells of ``columns``, or of a ``partition``."""
+    """Whether a format can show ``columns``, or a ``partition``."""
     return hasattr(_module(name), what)
 
 
 def told_of(name: str, what: str, found: Any) -> str:
-    """What a format makes of ``columns``, or of a ``partition``."""
+    """``columns`` or a ``partition`` in a format."""
     text: str = getattr(_module(name), what)(found)
     return text
 

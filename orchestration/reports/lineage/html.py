@@ -1,4 +1,4 @@
-"""Lineage as a page for a browser: the first one of the report, alone."""
+"""Lineage as a page for a browser: only the first page of the report."""
 
 from __future__ import annotations
 

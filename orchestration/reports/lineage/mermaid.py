@@ -1,6 +1,6 @@
-"""Lineage as a Mermaid flowchart, which README files and wikis show: layers from left to right, states as classes.
+"""Lineage as a Mermaid flowchart for README files and wikis: layers from left to right, states as classes.
 
-A state is told by a word, by the frame and by a colour that the colour-blind tell apart (Okabe and Ito's).
+A state is shown by a word, by the frame, and by a colour that colour-blind people can distinguish (Okabe and Ito).
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
 
 
 def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
-    """Columns in the box of their asset. An arrow says how one is made of the other; dotted: it only has a say."""
+    """Columns in the box of their asset. The label of an arrow says how one is made from the other; dotted arrows are
+    indirect."""
     edges: dict[tuple[Field, Field], set[Kind]] = {}
     fields: dict[Field, None] = {}
     if isinstance(found, ColumnWalks):
@@ -93,12 +94,12 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
 
 
 def escaped(text: str) -> str:
-    """As it may stand in a label between quotes, and means nothing there."""
+    """The text for a label in quotes, without special meaning."""
     return "".join(_ESCAPED.get(character, character) for character in " ".join(text.split()))
 
 
 def _numbered(names: Iterable[str]) -> dict[str, str]:
-    """Names of nodes that no word of Mermaid is."""
+    """Names of nodes that are not words of Mermaid."""
     return {name: f"n{number}" for number, name in enumerate(dict.fromkeys(names))}
 
 

@@ -1,10 +1,10 @@
-"""The report: one self-contained HTML file, which no request leaves. A module per page, each with
+"""The report: one self-contained HTML file that sends no request. There is a module for each page, with
 
-- ``TITLE``: what its tab says,
-- ``facts(found)``: what it shows, as JSON values; None where a project has nothing for it: then there is no tab,
+- ``TITLE``: the text of its tab,
+- ``facts(found)``: what it shows, as JSON values; None if the project has nothing for it, and then there is no tab,
 
-a file ``static/<name>.js`` that exports ``draw(root, facts, app)``, which draws them (see ``static/app.js``), and its
-styles, ``static/<name>.css``. A page more is these, and its name in ``PAGES``.
+and a file ``static/<name>.js`` that exports ``draw(root, facts, app)`` and draws the facts (see ``static/app.js``),
+with its styles in ``static/<name>.css``. To add a page, add these, and its name to ``PAGES``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ PAGES = ("assets", "partitions", "runs", "air")
 
 
 def render_page(workspace: Workspace, keys: Sequence[str], pages: Sequence[str] = PAGES) -> str:
-    """The report on the assets ``keys``: the whole text of its file. pages: those that it has.
+    """The report on the assets ``keys``, as the text of its file. pages: the pages that it has.
 
-    Raises WarehouseError where the warehouse cannot be read.
+    Raises WarehouseError if the warehouse cannot be read.
     """
     from orchestration.reports.page.found import Found
     from orchestration.reports.page.html import page
@@ -31,5 +31,5 @@ def render_page(workspace: Workspace, keys: Sequence[str], pages: Sequence[str] 
 
 
 def lineage_html(workspace: Workspace, keys: Sequence[str]) -> str:
-    """The first page alone: assets, and what is made from what."""
+    """Only the first page: the assets and their lineage."""
     return render_page(workspace, keys, PAGES[:1])

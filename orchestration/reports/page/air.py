@@ -1,6 +1,6 @@
-"""The page *The air*: the figures that people come for, by day and location, spells on a time line.
+"""The page *The air*: the project's figures by day and location, and its spells on a time line.
 
-Which tables and columns these are, the project says (``Project.figures``); one without figures has no such page.
+The project names the tables and columns (``Project.figures``). A project without figures has no such page.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ TITLE = "The air"
 
 
 def facts(found: Found) -> dict[str, Any] | None:
-    """JSON values, None where the project has no figures, or they are of none of the assets.
+    """JSON values; None if the project has no figures, or none of the given assets.
 
-    today: of the report. told: what a figure is; because: what its word is. categories: [name, letter, low, colour].
-    locations: [key, name]. daily: see ``daily_facts``; spells: see ``spell_facts``; null where there is nothing to
-    show, and then trouble says why, a sentence each. spell: what one is called, and several.
+    today: of the report. told: the name of the figure; because: the name of its explanation. categories: [name, letter,
+    low, colour]. locations: [key, name]. daily: see ``daily_facts``. spells: see ``spell_facts``. Both are null where
+    there is nothing to show; then trouble has sentences that say why. spell: singular and plural.
     """
     figures = found.workspace.project.figures
     if figures is None or figures.daily.asset not in found.keys:
@@ -58,7 +58,7 @@ def facts(found: Found) -> dict[str, Any] | None:
 
 @contextmanager
 def _told(key: str, trouble: list[str]) -> Iterator[None]:
-    """What goes wrong with a table is told, and the report goes on without it."""
+    """If a table cannot be read, its trouble is reported and the report goes on without it."""
     import pyarrow as pa
     from deltalake.exceptions import DeltaError
 

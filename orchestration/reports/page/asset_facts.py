@@ -1,4 +1,4 @@
-"""What the report says of one asset."""
+"""The facts of one asset in the report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from orchestration.reports.page.found import Found
 from orchestration.reports.status import StatusGroup
 
 COMMITS = 8
-"""So many of the last commits are told, that have records still."""
+"""At most this many of the last commits are shown that still have records."""
 PARTITIONS = 5
-"""So many of the partitions that were made last are told with their fingerprints."""
+"""At most this many of the newest partitions are shown with their fingerprints."""
 CONSULTED = 3
 REASONS = 8
 URGENT = (State.DAMAGED, State.FAILED, State.UNRECORDED, State.MISSING, State.STALE, State.FRESH)
@@ -86,7 +86,7 @@ def _standing(groups: Iterable[StatusGroup]) -> dict[str, Any]:
 
 
 def _lag(lags: list[Lag]) -> dict[str, Any] | None:
-    """How far the asset lies behind: where it lies farthest, and how many locations miss the target."""
+    """The largest lag of the asset, and how many locations miss the target."""
     if not lags:
         return None
     worst = sorted(lags, key=lambda lag: (-float("inf") if lag.lag_hours is None else -lag.lag_hours, lag.location))
@@ -120,8 +120,8 @@ def _contract(contract: Contract) -> dict[str, Any]:
 
 
 def _columns(found: Found, key: str, contract: Contract) -> dict[str, Any]:
-    """``columns``: name, type, nullable, unit, description, edges, and what is unknown of it; ``rows_from``: what
-    decides which rows there are; ``known``: of which code the columns' lineage is."""
+    """``columns``: name, type, nullable, unit, description, edges, and what is unknown about it. ``rows_from``: the
+    columns that decide which rows exist. ``known``: whether the lineage is that of the present code."""
     recorded = found.columns
     lineage = recorded.lineages.get(key)
     known = "lacking" if lineage is None else "older" if key in recorded.of_older_code else "now"
@@ -149,7 +149,7 @@ def _edges(sources: Sources) -> list[list[str]]:
 
 
 def _checks(asset: Asset, records: Records) -> list[dict[str, Any]]:
-    """Every check with how many violations the records of today's partitions have of it, and how many partitions."""
+    """Every check, with its violations in the present records, and the number of partitions with any."""
     violations: Counter[str] = Counter()
     broken: Counter[str] = Counter()
     if records:
@@ -176,7 +176,7 @@ def _checks(asset: Asset, records: Records) -> list[dict[str, Any]]:
 
 
 def _commits(records: Records) -> list[list[Any]]:
-    """The last commits whose records still stand: version, when, run, how many partitions, rows, which partitions."""
+    """The last commits with present records: version, time, run, number of partitions, rows, partitions."""
     if not records:
         return []
     stamps, found = records.stamps, []
@@ -191,7 +191,7 @@ def _commits(records: Records) -> list[list[Any]]:
 
 
 def _partitions(records: Records) -> list[dict[str, Any]]:
-    """The partitions that were made last, the newest first, with code, contract and the fingerprints consulted."""
+    """The newest partitions, with code version, contract and upstream fingerprints."""
     if not records:
         return []
     order = np.lexsort((records.location, records.day, records.version))[::-1]
@@ -217,7 +217,7 @@ def _partition(key: str, record: PartitionRecord) -> dict[str, Any]:
 
 
 def _commands(asset: Asset, groups: Iterable[StatusGroup], present: PartitionSet) -> list[list[str]]:
-    """What it is for, and the command."""
+    """Pairs: what a command is for, and the command."""
     key = quote(asset.key)
     if asset.partitions is None:
         return [

@@ -1,5 +1,5 @@
-"""The page *Assets*: the graph of all assets, and what is known of each: contract, columns and where these come from,
-checks, the last materializations, and the commands to read and to remake it."""
+"""The page *Assets*: the graph of all assets; and for each asset its contract, columns with their lineage, checks, last
+materializations, and commands."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Our JavaScript modules as one script: a page that is opened from a disk can import nothing.
+"""Bundles the JavaScript modules of the report into one script: a page that is opened from disk can import nothing.
 
-The modules keep to one form, so that no tool is needed: imports are ``import { a, b } from "./name.js";``, one a line;
-exports are ``export function``, ``export const`` and ``export class`` at the beginning of a line.
+The modules keep to one form, so that no tool is needed. Imports are ``import { a, b } from "./name.js";``, one on a
+line. Exports are ``export function``, ``export const`` and ``export class`` at the beginning of a line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", r
 
 
 def static(name: str) -> str:
-    """The text of a style or script of ours. Raises ValueError where it would end the element that it stands in."""
+    """The text of a style or script. Raises ValueError if it would end the HTML element that contains it."""
     text = (FOLDER / "static" / name).read_text(encoding="utf-8")
     if "</" in text or "<!--" in text:
         raise ValueError(f"{name}: `</` and `<!--` may not stand in it")

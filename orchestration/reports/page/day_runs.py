@@ -1,6 +1,6 @@
-"""Partitions of which the same is said, as runs of days of a location: a million partitions in few numbers.
+"""Partitions as runs of days of a location with the same state: a million partitions become few numbers.
 
-Nothing here counts days: sets of partitions are kept as intervals (``core.partitions``), and intervals come out.
+No day is handled singly: sets of partitions are intervals (``core.partitions``), and so are the results.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionScheme
 
 Run = tuple[int, int, int]
-"""(ordinal of the first day, number of days, which kind)."""
+"""(ordinal of the first day, number of days, number of the kind)."""
 Row = tuple[Run, ...]
-"""Runs of one location: sorted, disjoint."""
+"""The runs of one location: sorted and disjoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayRuns:
-    """What partitions of one asset are.
-
-    rows: by location; locations of which the same is said have one object. whole: a run is one partition, whose period
-    is longer than a day; otherwise each of its days is one.
-    """
+    """The kinds of an asset's partitions, as runs."""
 
     rows: dict[str, Row]
+    """Location → its runs. Locations with equal runs share one object."""
     whole: bool = False
+    """Whether a run is a single partition with a period longer than a day. Otherwise each of its days is a
+    partition.
+    """
 
 
 def day_runs(kinds: Iterable[tuple[int, PartitionSet]], scheme: PartitionScheme) -> DayRuns:
-    """Runs of the partitions of an asset. kinds: disjoint sets, each with the number that stands for it."""
+    """The runs of an asset's partitions. kinds: disjoint sets with the number of their kind."""
     by_location: dict[str, list[tuple[int, Days]]] = {}
     for kind, partitions in kinds:
         for location, days in partitions.parts:
@@ -57,7 +57,7 @@ def _alike(rows: dict[str, Row]) -> dict[str, Row]:
 
 
 def _any_is_longer(by_location: dict[str, list[tuple[int, Days]]], scheme: PartitionScheme) -> bool:
-    """Whether any period is longer than a day. Those that are, are called by days that do not follow each other."""
+    """Whether any period is longer than a day. The days that name such periods do not follow each other."""
     alone: dict[Days, bool] = {}
     for location, parts in by_location.items():
         for _, days in parts:
@@ -69,7 +69,7 @@ def _any_is_longer(by_location: dict[str, list[tuple[int, Days]]], scheme: Parti
 
 
 def _length(scheme: PartitionScheme, location: str, day: date) -> int:
-    """For how many days a period stands, as they are called at its location."""
+    """The number of days in a period, by its location's calendar."""
     after = scheme.day_of(location, scheme.ends(PartitionKey(day, location)))
     return max(1, (after - day).days)
 
@@ -81,7 +81,7 @@ def _periods(scheme: PartitionScheme, location: str, parts: Iterable[tuple[int, 
 
 
 def _joined(parts: Iterable[tuple[int, Days]]) -> Iterator[Run]:
-    """Runs, those that follow each other and are of one kind as one."""
+    """Runs; consecutive ones of the same kind are joined."""
     pieces = [
         (first.toordinal(), last.toordinal() - first.toordinal() + 1, kind)
         for kind, days in parts
@@ -101,8 +101,8 @@ def _joined(parts: Iterable[tuple[int, Days]]) -> Iterator[Run]:
 
 
 def cut_to(most: int, rows: Sequence[Row]) -> tuple[list[Row], int | None]:
-    """At most ``most`` runs, the newest, and the ordinal of the day from which on nothing is left out; None where
-    nothing is. A run that reaches over that day is cut."""
+    """The newest runs, at most ``most``, and the ordinal of the day from which on they are complete; None if nothing
+    was left out. A run across that day is cut."""
     if sum(map(len, rows)) <= most:
         return list(rows), None
     ends = sorted((first + length for row in rows for first, length, _ in row), reverse=True)
@@ -119,9 +119,9 @@ def cut_to(most: int, rows: Sequence[Row]) -> tuple[list[Row], int | None]:
 
 
 def as_numbers(row: Row, base: int) -> list[int]:
-    """A row as a flat list: of each run the days between it and the one before, its days, its kind.
+    """The runs as a flat list: for each the days since the end of the one before, its number of days, and its kind.
 
-    base: the ordinal of the day that the first distance is counted from.
+    base: the ordinal of the day from which the first distance is counted.
     """
     numbers, at = list[int](), base
     for first, length, kind in row:

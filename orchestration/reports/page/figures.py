@@ -1,6 +1,6 @@
-"""Figures of days and spells of hours as numbers that fit into a page: columns of small whole numbers in base64.
+"""Daily figures and spells as compact numbers for a page: columns of small whole numbers in base64.
 
-Values in, values out; the rows come from Arrow, a million of them in a second.
+Pure. The rows come from Arrow, a million of them in a second.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 Numbers = npt.NDArray[np.int64]
 MOST_CELLS = 600_000
-"""So many days of locations are kept, the newest: 2.4 MB."""
+"""At most this many days × locations are kept, the newest ones: 2.4 MB."""
 MOST_SPELLS = 40_000
-"""So many spells are kept, the newest: 0.6 MB."""
+"""At most this many spells are kept, the newest ones: 0.6 MB."""
 NO_ROW, NO_VALUE = 0xFFFF, 0xFFFE
-"""In place of a figure: there is no row; the row has none."""
+"""Stand in place of a figure: there is no row; the row has no value."""
 NO_WORD = 0xFF
-"""In place of a word: there is none, or it is one too many."""
+"""Stands in place of a word: there is none, or too many different words."""
 HOURS_A_DAY = 24
 _EPOCH = date(1970, 1, 1).toordinal()
 _HOUR_US = 3_600_000_000
@@ -36,13 +36,13 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """Locations by number, as the page has them."""
+    """The locations of the page, by number."""
 
     told: list[list[str]]
 
     @classmethod
     def of(cls, configured: Mapping[str, str], there: Sequence[str]) -> Locations:
-        """Those of which there are rows: the configured ones (key → name), then others."""
+        """The locations with rows: first the configured ones (key → name), then others."""
         seen = set(there)
         mine = [[key, name] for key, name in configured.items() if key in seen]
         return cls(mine + [[key, key] for key in sorted(seen - configured.keys())])

@@ -1,4 +1,4 @@
-"""What the pages of the report are about: read once, by whoever asks first."""
+"""Everything that the pages of the report need. Each thing is read once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -21,39 +21,40 @@ from resources.storage.run_profiles import RunProfiles
 
 @dataclass(frozen=True)
 class Found:
-    """A workspace, and the assets ``keys`` of it, in topological order."""
+    """A workspace, and the assets ``keys`` of the report, in topological order."""
 
     workspace: Workspace
     keys: tuple[str, ...]
 
     @cached_property
     def states(self) -> Mapping[str, TableState]:
-        """Of the tables of ``keys`` and of everything directly upstream; a table that is not there has none."""
+        """The states of the tables of ``keys`` and of everything directly upstream. Assets without a table are left
+        out."""
         return self.workspace.counted_states(self.keys)
 
     @cached_property
     def current(self) -> Current:
-        """What freshness is judged by; ``current.now`` is the moment of the report."""
+        """Code, contracts and clock by which freshness is judged; ``current.now`` is the time of the report."""
         return self.workspace.current()
 
     @cached_property
     def statuses(self) -> Statuses:
-        """Of all partitions that there are of ``keys``: ``.groups``, or one by one (a second for each 400,000)."""
+        """The states of all existing partitions of ``keys``: ``.groups``, or one by one (a second for each 400,000)."""
         return read_status(self.workspace, self.keys)
 
     @cached_property
     def lags(self) -> tuple[Lag, ...]:
-        """Of each of ``keys`` that has days, at each configured location."""
+        """The lags of the dated assets of ``keys``, at each configured location."""
         return tuple(read_lags(self.workspace, self.keys, self.states))
 
     @cached_property
     def columns(self) -> RecordedColumns:
-        """Where the columns of ``keys`` come from, as the steps that made them recorded it."""
+        """The recorded column lineage of ``keys``."""
         return recorded_columns(self.workspace, {key: self.states[key] for key in self.keys if key in self.states})
 
     @cached_property
     def code_parts(self) -> Mapping[str, str]:
-        """The code parts of the code versions of ``keys`` as they are now."""
+        """The present code parts of ``keys``."""
         return self.workspace.code_parts(self.keys)
 
     @cached_property
@@ -63,7 +64,7 @@ class Found:
 
     @cached_property
     def measured(self) -> tuple[str, ...]:
-        """The ids of the runs that have a profile, oldest first; none where their folder cannot be read."""
+        """The ids of the runs with a profile, oldest first; empty if their folder cannot be read."""
         try:
             return tuple(self._profiles.run_ids())
         except OSError:

@@ -1,5 +1,4 @@
-"""What stands above all pages of the report: of which project and warehouse it is, when it was made, how much is
-fresh; and what pages share: the states, the locations."""
+"""The head of the report, above all pages: project, warehouse, time, and how much is fresh; and what pages share."""
 
 from __future__ import annotations
 
@@ -38,5 +37,5 @@ def head(found: Found) -> dict[str, Any]:
 
 
 def without_secrets(uri: str) -> str:
-    """A URI without user, password and query: what a page may say that is passed on. A path is a path."""
+    """A URI without user, password and query, for pages that are passed on. A path stays as it is."""
     return addresses.without_secrets(uri) if "://" in uri else uri

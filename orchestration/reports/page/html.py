@@ -1,7 +1,7 @@
-"""The file of the report: its template filled, with styles, scripts and facts inside.
+"""The file of the report: its template, filled with styles, scripts and facts.
 
-Nothing in it may be loaded from anywhere, and nothing runs but our own scripts, by digest: a policy in the file itself
-says so to browsers. Facts stand in it as JSON, of which a browser makes no markup.
+It loads nothing, and only this project's scripts run, identified by digest: a policy in the file tells browsers so. The
+facts are in it as JSON that cannot be taken for markup.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def page(found: Found, pages: Sequence[str]) -> str:
 
 
 def in_script(value: Any) -> str:
-    """JSON as it may stand in a script element: nothing in it ends the element or a line.
+    """JSON for a script element: nothing in it ends the element or a line.
 
     Raises ValueError for NaN and infinities, which JSON does not have.
     """

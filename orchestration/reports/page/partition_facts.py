@@ -1,7 +1,7 @@
-"""What the page *Partitions* shows, as JSON values: of each asset what its partitions are, in runs of days; and first
-what is not as it should be, worst first.
+"""The facts of the page *Partitions*, as JSON values: the states of each asset's partitions in runs of days, and a list
+of everything that is not fresh, worst first.
 
-Pure, but for the groups of ``reports.status``, which it is given.
+Pure, given the groups of ``reports.status``.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from orchestration.reports.page.day_runs import Row, as_numbers, cut_to, day_run
 from orchestration.reports.status import StatusGroup
 
 MOST_RUNS = 300_000
-"""So many runs of days are kept, the newest: some 2 MB."""
+"""At most this many runs of days are kept, the newest ones: some 2 MB."""
 MOST_TOLD = 200
-"""So many lines tell what is not as it should be."""
+"""At most this many lines are listed."""
 WORST_FIRST = ("damaged", "failed", "unrecorded", "missing", "stale", "fresh")
 LONGEST = 400
-"""So many characters of a reason are kept."""
+"""At most this many characters of a reason are kept."""
 
 Kind = tuple[str, str, tuple[str, ...]]
-"""What is said of a partition: its state, why in short, its marks."""
+"""The state of partitions, why in short, and their marks."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """Partitions of one asset of one kind."""
+    """The partitions of one asset that have the same kind."""
 
     kind: int
     partitions: PartitionSet
@@ -104,7 +104,7 @@ def _at(rows: Mapping[str, Row], location: str, number_of: Mapping[Row, int]) ->
 
 
 def _locations(locations: Sequence[Location], sets: Iterable[PartitionSet]) -> list[list[Any]]:
-    """The configured locations as they are configured, then what is there of others."""
+    """The configured locations in their order, then others that have partitions."""
     known = {one.key for one in locations}
     others = sorted({key for partitions in sets for key in partitions.locations} - known)
     return [[one.key, one.name, True] for one in locations] + [[key, key, False] for key in others]
@@ -116,7 +116,7 @@ def _told(
     kinds: Sequence[Kind],
     number_of: Mapping[str, int],
 ) -> list[list[Any]]:
-    """What is not fresh, and what has marks: the worst first, of these the most first."""
+    """Everything that is not fresh or has marks: worst first, then by number of partitions."""
     found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
     for at, asset in enumerate(assets):
         for one in counted[asset.key]:

@@ -1,4 +1,4 @@
-"""The page *Partitions*: a calendar per asset, day × location, and first what is not as it should be, worst first."""
+"""The page *Partitions*: a calendar for each asset, day × location, and a list of what is not fresh, worst first."""
 
 from __future__ import annotations
 

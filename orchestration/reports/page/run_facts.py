@@ -1,7 +1,7 @@
-"""What the page *Runs* shows, as JSON values: which runs there were, what became of them, where the time of the newest
-went, and how lags went on.
+"""The facts of the page *Runs*, as JSON values: the runs and how they ended, the profiles of the newest, and lags over
+time.
 
-Pure, but for what it is given: the journal, the history of steps, profiles.
+Pure, given the journal, the history of steps, and profiles.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from resources.delta.step_history import StepRow
 
 MOST_RUNS = 200
 MOST_PICTURES = 30
-"""So many runs have their picture, the newest that were measured."""
+"""At most this many runs have a picture, the newest with a profile."""
 MOST_SPANS = 1000
-"""So many bars has a picture: the longest."""
+"""A picture has at most this many bars, the longest ones."""
 MOST_PROBLEMS = 5
-"""So many problems of a run are told; of more their number."""
+"""At most this many problems of a run are listed; of more, their number."""
 LONGEST = 400
-"""So many characters of a message or a title are kept."""
+"""At most this many characters of a message or title are kept."""
 PHASES = tuple(COLORS)
 
 
@@ -144,6 +144,6 @@ def _phases(phases: Mapping[Phase, float]) -> list[list[Any]]:
 
 
 def _short(text: str) -> str:
-    """In one line, and not longer than a page can take."""
+    """The text in one line, shortened for a page."""
     line = re.sub(r"\s+", " ", text).strip()
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

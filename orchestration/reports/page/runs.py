@@ -1,4 +1,4 @@
-"""The page *Runs*: what ran when and in parallel, how long, rows, lags and failures over time."""
+"""The page *Runs*: which runs there were and when, their duration, rows, lags and failures over time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ TITLE = "Runs"
 
 
 def facts(found: Found) -> dict[str, Any]:
-    """JSON values, as ``run_facts`` says. A history of steps that cannot be read is said, and done without."""
+    """JSON values, see ``run_facts``. If the history of steps cannot be read, the page says so and goes on without
+    it.
+    """
     entries = found.entries
     unread, steps = "", list[StepRow]()
     if entries:

@@ -1,4 +1,4 @@
-"""What every format tells of an asset beside its declaration: the states of its partitions, rows, the last run."""
+"""Facts of an asset for every format, besides its declaration: the states of its partitions, rows, the last run."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ WORST_FIRST = (State.DAMAGED, State.FAILED, State.UNRECORDED, State.STALE, State
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """states: how many partitions are in each; marks: how many have each, by its first words. rows: of all of them,
-    None where nothing is recorded. version: of the table, None where there is none. last: the newest commit that
-    recorded partitions."""
+    """The facts of one asset."""
 
     asset: Asset
     states: Mapping[State, int] = field(default_factory=dict)
+    """State → number of partitions."""
     marks: Mapping[str, int] = field(default_factory=dict)
+    """Mark, by its first words → number of partitions."""
     rows: int | None = None
+    """Of all partitions; None where nothing is recorded."""
     version: int | None = None
+    """Of the table; None without a table."""
     last: Stamp | None = None
+    """The newest commit that recorded partitions."""
 
     @property
     def worst(self) -> State | None:
-        """The worst state that a partition is in; None without partitions."""
+        """The worst state of any partition; None without partitions."""
         return next((state for state in WORST_FIRST if self.states.get(state)), None)
 
     @property
@@ -43,12 +46,12 @@ class AssetFacts:
 
     @property
     def rows_in_words(self) -> str:
-        """``263,016 rows``; nothing where none are recorded."""
+        """``263,016 rows``; empty where nothing is recorded."""
         return "" if self.rows is None else f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
 
 
 def asset_facts(workspace: Workspace, keys: Sequence[str]) -> dict[str, AssetFacts]:
-    """Of each of the assets ``keys``: what is there of it, and of all that any of them has."""
+    """The facts of each of the assets ``keys``."""
     from orchestration.reports.status import read_status
 
     states: dict[str, Counter[State]] = {key: Counter() for key in keys}

@@ -1,4 +1,4 @@
-"""What is asked of the lineage of columns, and what is recorded of it."""
+"""Column lineage: what is asked, and what is recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 NAMED = 3
-"""So many assets are named where something lacks."""
+"""At most this many assets are named whose lineage is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ColumnsOfAssets:
 
 @dataclass(frozen=True, slots=True)
 class ColumnWalks:
-    """One column. up, down: the walks that were asked for, as far as was asked."""
+    """The lineage of one column. up, down: the walks that were asked for."""
 
     start: Field
     catalog: Catalog
@@ -61,8 +61,8 @@ def recorded_of(workspace: Workspace, keys: Sequence[str]) -> RecordedColumns:
 
 
 def walked(workspace: Workspace, query: ColumnQuery) -> ColumnWalks:
-    """The walks from a column. Raises UsageError for one that is not known, with the nearest that is, and where nothing
-    is recorded of the asset's columns."""
+    """The walks from a column. Raises UsageError for an unknown column, with the nearest known one, and if no lineage
+    of its asset is recorded."""
     catalog = workspace.catalog
     recorded = recorded_of(workspace, [asset.key for asset in catalog])
     of, _, column = query.column.rpartition(".")
@@ -95,7 +95,7 @@ def _check_contract(workspace: Workspace, of: str, column: str) -> None:
 
 
 def notes(recorded: RecordedColumns, keys: Iterable[str], selection: str = "{}") -> list[str]:
-    """What is to be known of the records of the assets ``keys``, a line each. selection: as of ``remedy``."""
+    """Notes on the recorded lineage of the assets ``keys``, a line each. selection: as in ``remedy``."""
     keys = list(keys)
     told = []
     if lacking := [key for key in keys if key in recorded.lacking]:
@@ -109,12 +109,12 @@ def notes(recorded: RecordedColumns, keys: Iterable[str], selection: str = "{}")
 
 
 def walk_of(query: ColumnQuery) -> str:
-    """The selection of an asset ``{}`` with all that a walk goes over."""
+    """The selection of the assets that a walk from an asset ``{}`` passes."""
     return f"{'+' if query.up != 0 else ''}{{}}{'+' if query.down != 0 else ''}"
 
 
 def remedy(lacking: Sequence[str], selection: str = "{}") -> str:
-    """How to get records of the columns of these assets. selection: of one of them, with what a walk from it needs."""
+    """How to record the missing lineage of these assets. selection: of one of them, with what a walk from it needs."""
     selected = selection.format(lacking[0]) if len(lacking) == 1 else "SELECTION"
     return (
         f"the next step of an asset records them; `aqi materialize {selected} --record-columns` does so where all is "
