@@ -129,7 +129,7 @@ def _scales_followed(hours: Mapping[str, Any]) -> Any:
 PM25_SCALE = WatchedScale(
     "the provider's PM2.5 scale",
     columns=("pm25", "aqi_pm25"),
-    names=tuple(scale.told for scale in SCALES.values()),
+    names=tuple(scale.title for scale in SCALES.values()),
     meaning=(
         "The same air has another index: indices, their categories and episodes do not compare across that day. "
         "Concentrations do; no day is refused."

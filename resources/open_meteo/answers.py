@@ -40,36 +40,38 @@ def schema_of(variables: Iterable[str]) -> pa.Schema:
 
 @dataclass(frozen=True, eq=False)
 class LocationAnswer:
-    """What the source has for one location.
-
-    table: columns of ``schema_of``; one row an hour, by hour; no forecasts.
-    digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
-    of its rows and on nothing else: not on how numbers were written, nor on the request. Nulls count.
-    lacking: the variables that it does not have at all, and why; they are nulls in ``table``. made_up: whether it says
-    that its values are. unasked: variables that were not asked for, as it had refused them by name, and that it sent.
-    """
+    """The source's answer for one location."""
 
     location_key: str
     first: date
     last: date
     table: pa.Table
+    """The rows, in the columns of ``schema_of``: one row for each hour, ordered by hour; no forecasts."""
     digests: Mapping[date, str]
+    """Requested UTC day, also one without rows → 32 hexadecimal digits. They depend on hours and values of the day's
+    rows only, not on how numbers were written nor on the request. Nulls count."""
     lacking: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the source does not have at all → why. They are null in ``table``."""
     made_up: bool = False
+    """Whether the answer says that its values are made up."""
     unasked: Mapping[str, str] = field(default_factory=dict)
+    """Variables that it sent although they were not asked for, since the source had refused them by name."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """One variable. cells: as they were sent; values: in our unit, null as NaN; lacking: why there are none."""
+    """One variable of an answer."""
 
     cells: Sequence[Any]
+    """The values as they were sent."""
     values: NDArray[np.float64]
+    """The values in the column's unit, null as NaN."""
     lacking: str = ""
+    """Why it has no values; empty where it has."""
 
 
 class _Nonsense(Exception):
-    """What is wrong with one location's part of an answer; becomes a SourceNonsense that also says where."""
+    """What is wrong with the answer of one location. It becomes a SourceNonsense that names the location."""
 
 
 def read_answers(body: bytes, request: Request, now: datetime, source: str = "the source") -> list[LocationAnswer]:

@@ -1,7 +1,8 @@
-"""Client of Open-Meteo's air quality API: asks politely, asks again, and says what a failed fetch means.
+"""A client of Open-Meteo's air quality API: it keeps the limits, tries again, and says what a failed fetch means.
 
-Has clock and sleep. Must not know: Spark, tables, runs, configuration files; what to ask for (``requests``), how that
-is sent (``exchange``), what a reply means (``replies``), what an answer must look like (``answers``) stand beside it.
+Has clock and sleep. Must not know: Spark, tables, runs, configuration files. Other modules know what to ask for
+(``requests``), how to send it (``exchange``), what a reply means (``replies``), and what an answer must look like
+(``answers``).
 
 Source: https://open-meteo.com/en/docs/air-quality-api and the server, github.com/open-meteo/open-meteo.
 """
@@ -41,9 +42,9 @@ from resources.open_meteo.settings import OpenMeteoSettings
 
 LONGEST_BACKOFF_SECONDS = 60.0
 ATTEMPTS_IN_TIME = 3
-"""So many attempts at least fit into the time of a request, however slowly each is answered."""
+"""At least this many attempts fit into the time of a request, however slow each of them is."""
 SPARE_BYTES, BYTES_A_CELL = 1 << 20, 64
-"""What an answer may be long, decoded: of a value it has some 8 bytes, of an hour 19."""
+"""The greatest length of a decoded answer. A value has some 8 bytes, an hour 19."""
 
 
 def never() -> bool:
@@ -53,21 +54,21 @@ def never() -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """What the source sent to a request.
-
-    answers: in the order of its locations. asked: the moment of asking (aware), by the source's clock where that was
-    compared. body: as it was sent, but for secrets that it repeats. attempts_left: of those that the request had.
-    """
+    """The source's answer to a request."""
 
     answers: list[LocationAnswer]
+    """In the order of the request's locations."""
     asked: datetime
+    """When the request was sent (aware); by the source's clock, if that was compared."""
     body: bytes
+    """The body as it was sent, without secrets that it repeats."""
     attempts_left: int = 0
+    """How many attempts of the request were not needed."""
 
 
 @dataclass
 class _Made:
-    """How many attempts were made of a request."""
+    """The number of attempts made for a request."""
 
     times: int = 0
 
@@ -76,15 +77,14 @@ E = TypeVar("E", bound=SourceError)
 
 
 class OpenMeteoClient:
-    """Fetches from the API, one request at a time, within its limits; safe to share between threads.
+    """Fetches from the API, one request at a time, within its limits. Can be shared between threads.
 
-    settings: where it is, with which key, how often and how long it is asked, and the limits of the plan: it waits for
-    the minute's, and refuses to exceed the others. Before the second attempt it waits for ``backoff_seconds``, doubled
-    each time, ± half of it. All attempts and pauses of a request, from the first that is sent, end within
-    ``request_deadline_seconds``; those at a host from which nothing comes within ``unreachable_seconds``.
-    injected_clock: the clock that ``fetch`` is given is not the time of day; then the source's is compared with it only
-    where that says that it is not either. sleep, monotonic: for tests.
-    Raises ConfigurationError for a base URL that is none.
+    settings: the address, the key, the number and times of attempts, and the limits of the plan. The client waits for
+    the limit of a minute and refuses to exceed the others. Before the second attempt it waits ``backoff_seconds``,
+    doubled each time, ± half of it. All attempts and pauses of a request end within ``request_deadline_seconds``; those
+    at a host that sends nothing within ``unreachable_seconds``. injected_clock: whether the clock given to ``fetch`` is
+    not the time of day; then the source's clock is compared with it only if that one says the same of itself. sleep,
+    monotonic: for tests. Raises ConfigurationError for a wrong base URL.
     """
 
     def __init__(
@@ -186,7 +186,8 @@ class OpenMeteoClient:
         raise outcome.kind(what, remedy)
 
     def _bounds(self, request: Request, passed: float, heard: bool) -> Bounds:
-        """Of an attempt, ``passed`` seconds after the first began. heard: whether anything has come so far."""
+        """The bounds of an attempt that begins ``passed`` seconds after the first one. heard: whether the host has sent
+        anything."""
         settings = self._settings
         whole = settings.request_deadline_seconds
         silent = settings.read_timeout_seconds
@@ -200,7 +201,7 @@ class OpenMeteoClient:
         )
 
     def _backoff(self, made: int) -> float:
-        """Seconds before the next attempt, after so many were made."""
+        """Seconds to wait before the next attempt. made: the number of attempts so far."""
         seconds = min(LONGEST_BACKOFF_SECONDS, self._settings.backoff_seconds * 2.0 ** min(made - 1, 20))
         return seconds * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
 
@@ -248,7 +249,7 @@ class OpenMeteoClient:
         raise SourceClock(what, remedy)
 
     def _count(self, calls: float) -> None:
-        """Note that the provider has counted so many calls: a request's weight, or one for an error."""
+        """Note that the provider has counted this many calls: the weight of a request, or one for an error."""
         if calls:
             self._sent.append((self._monotonic(), calls))
 

@@ -1,4 +1,4 @@
-"""Which clock says when something was asked: the run's, or the source's by the Date that it sends.
+"""Whose clock says when a request was sent: the run's, or the source's by its Date header.
 
 Pure. Must not know: HTTP, settings, what is asked for.
 """
@@ -11,21 +11,21 @@ from datetime import datetime, timedelta
 from orchestration.core.calendar import hour_of, iso
 
 CLOCK_HEADER, INJECTED = "X-AQI-Clock", "injected"
-"""The header of a reply whose Date is not the time of day, but was set for whoever asks; and what it says."""
+"""The header, with its value, of a reply whose Date is not the time of day but was set for the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its reply in time, in aware instants.
-
-    before, after: by the run's clock, when the request was sent and when its reply was there. date: by the source's,
-    in whole seconds; None where the two are not compared. is_injected: the source's is not the time of day.
-    """
+    """The moments of a request and its reply; aware."""
 
     before: datetime
+    """When the request was sent, by the run's clock."""
     after: datetime
+    """When the reply was complete, by the run's clock."""
     date: datetime | None
+    """The source's clock, in whole seconds; None where the two clocks are not compared."""
     is_injected: bool = False
+    """Whether the source's clock is not the time of day."""
 
     @property
     def asked(self) -> datetime:
@@ -47,7 +47,7 @@ class Exchange:
 
     @property
     def apart(self) -> timedelta:
-        """By how much ``date`` lies outside of what passed by the run's clock."""
+        """By how much ``date`` lies outside the time between ``before`` and ``after``."""
         if self.date is None:
             return timedelta(0)
         return max(self._nearest - self.date, self.date - self._nearest)

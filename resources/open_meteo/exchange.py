@@ -1,8 +1,7 @@
-"""One HTTP exchange within a bound of time and of memory.
+"""One HTTP exchange, limited in time and memory.
 
-Has network. Must not know: Open-Meteo, what a reply means, attempts, pauses.
-
-A read timeout is of a read: a body of which a byte comes now and then would never end. So a timer hangs up on it.
+Has network. Must not know: Open-Meteo, what a reply means, attempts, pauses. A read timeout concerns a single read: a
+body that sends a byte now and then would never end. So a timer closes the connection.
 """
 
 from __future__ import annotations
@@ -24,25 +23,28 @@ from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, Prox
 from resources.machine.proxies import for_requests
 
 AT_ONCE = 1 << 16
-"""Bytes that are read at once."""
+"""The number of bytes that are read at once."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of an exchange. connect_seconds: until there is a connection. silent_seconds: without a byte. seconds: in all.
-    most_bytes: of the decoded body."""
+    """The limits of an exchange."""
 
     connect_seconds: float
+    """Until there is a connection."""
     silent_seconds: float
+    """Without any byte."""
     seconds: float
+    """In all."""
     most_bytes: int
+    """Of the decoded body."""
 
 
 class NoReply(Exception):
-    """There was no whole reply.
+    """There was no complete reply.
 
-    what: the host did. remedy: empty for the usual one. passes: whether another attempt may succeed. heard: whether
-    anything came from it. taken: whether the host may have had the request.
+    what: what the host did. remedy: empty for the usual one. passes: whether another attempt may succeed. heard:
+    whether the host sent anything. taken: whether the host may have received the request.
     """
 
     def __init__(

@@ -23,11 +23,13 @@ HOURS_BEFORE = 24
 
 @dataclass(frozen=True, slots=True)
 class IndexScale:
-    """A scale. told: its name, for people. thresholds: (mean in µg/m³, index), ascending; straight lines between them,
-    the last of which goes on."""
+    """A scale of the PM2.5 index."""
 
-    told: str
+    title: str
+    """The name of the scale, for people."""
     thresholds: tuple[tuple[float, float], ...]
+    """(mean in µg/m³, index), ascending. The index is linear between two thresholds, and beyond the last one continues
+    on the last line."""
 
 
 UNTIL_JULY_2026 = IndexScale(

@@ -70,7 +70,7 @@ _GO_ON = {HOUR: "in the next full hour", DAY: "tomorrow (UTC)", MONTH: "in the n
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP reply. headers: by names in any case. body: decoded, without secrets."""
+    """An HTTP reply. headers: names in any case. body: decoded, without secrets."""
 
     status: int
     headers: Mapping[str, str]
@@ -79,32 +79,36 @@ class Reply:
 
 @dataclass(frozen=True)
 class Trouble:
-    """An attempt that failed and may be repeated.
-
-    what: it did, after its name. kind: the error that it becomes where no attempt is left. wait_seconds: as the source
-    asked; None: back off. until: when a limit begins anew. calls: that the provider has counted for it; None: those of
-    the request. heard: whether anything came from the host at all.
-    """
+    """A failed attempt that may be repeated."""
 
     what: str
+    """What the host did; follows its name in messages."""
     kind: type[SourceError]
+    """The error that it becomes if no attempt is left."""
     wait_seconds: float | None = None
+    """The pause that the source asked for; None: the usual back-off."""
     until: datetime | None = None
+    """When a used-up limit begins again."""
     remedy: str = ""
     calls: float | None = 1.0
+    """The calls that the provider has counted for it; None: those of the request."""
     heard: bool = True
+    """Whether the host sent anything at all."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it is told of. source: the host. at: when it was sent. has_key: whether with a key.
-    has_user: whether with a user or a password in the address."""
+    """A request, as messages name it."""
 
     request: Request
     source: str
+    """The host."""
     at: datetime
+    """When it was sent."""
     has_key: bool = False
+    """Whether it was sent with a key."""
     has_user: bool = False
+    """Whether the address has a user or a password."""
 
     def __str__(self) -> str:
         return str(self.request)
@@ -117,7 +121,7 @@ def reason(body: bytes) -> str:
 
 
 def judged(reply: Reply, asked: Asked) -> Trouble | None:
-    """None for an answer, trouble that may pass; raises the SourceError that anything else is."""
+    """None for an answer; a ``Trouble`` that may pass. Raises the SourceError for anything else."""
     status = reply.status
     if status == 200:
         return _of_an_answer(reply, asked)

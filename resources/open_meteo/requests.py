@@ -1,8 +1,7 @@
-"""What to ask Open-Meteo's air quality API for: a request, and the requests that a run needs.
+"""Requests to Open-Meteo's air quality API, and which of them a run needs.
 
-Pure. Must not know: HTTP, what an answer looks like, Spark, tables, configuration files.
-
-Source: https://open-meteo.com/en/docs/air-quality-api; weights: the server, github.com/open-meteo/open-meteo.
+Pure. Must not know: HTTP, what an answer looks like, Spark, tables, configuration files. Source:
+https://open-meteo.com/en/docs/air-quality-api; weights: the server, github.com/open-meteo/open-meteo.
 """
 
 from __future__ import annotations
@@ -16,28 +15,29 @@ from orchestration.core.partitions.days import Days
 from orchestration.core.partitions.location import Location
 
 FIRST_DAY = date(2013, 1, 1)
-"""Before it the API has nothing (Europe; elsewhere from 2022-08 on)."""
+"""The API has nothing before this day (Europe; elsewhere before August 2022)."""
 
 AUTO = "auto"
 DOMAINS = (AUTO, "cams_global", "cams_europe")
-"""What ``domains`` may be: the provider's choice of what it has best at each location, or one of its models alone."""
+"""The values of ``domains``: the provider's choice for each location, or one of its models alone."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Some variables (by their names in the API) of some locations for the UTC days ``first`` to ``last``, both in.
-
-    domain: one of ``DOMAINS``. optional: those of the variables that an answer may be without. refused: those that are
-    not sent, because the source refuses whoever names them; its answer is read as one that is without them.
-    """
+    """A request: some variables of some locations, for the UTC days ``first`` to ``last``, both included."""
 
     locations: tuple[Location, ...]
     first: date
     last: date
     variables: tuple[str, ...]
+    """Their names in the API."""
     domain: str = AUTO
+    """One of ``DOMAINS``."""
     optional: frozenset[str] = frozenset()
+    """The variables that an answer need not have."""
     refused: frozenset[str] = frozenset()
+    """The variables that are not sent, because the source refuses requests that name them. Its answer is read as one
+    without them."""
 
     def __post_init__(self) -> None:
         if not self.locations or self.last < self.first:
