@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+CONNECTIONS = "py4j.clientserver"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"})
 
 
@@ -28,6 +29,7 @@ def launched(conf: Mapping[str, str], pipes: Mapping[str, Any]) -> Any:
     from pyspark import java_gateway
 
     logging.getLogger().addFilter(no_interrupt)
+    logging.getLogger(CONNECTIONS).addFilter(no_end)
     with properties_file(conf) as file, _submitting(f"--properties-file {shlex.quote(str(file))} pyspark-shell"):
         return java_gateway.launch_gateway(None, dict(pipes))  # type: ignore[no-untyped-call]
 
@@ -36,6 +38,11 @@ def no_interrupt(record: logging.LogRecord) -> bool:
     """Whether a line of the log is worth its place. py4j tells of each Ctrl-C that comes while the JVM works, with its
     traceback, on the root logger; the command says itself that it was interrupted."""
     return not record.getMessage().startswith("KeyboardInterrupt while sending command")
+
+
+def no_end(record: logging.LogRecord) -> bool:
+    """The same of what py4j tells of a connection that it closes then, while the JVM ends, too."""
+    return not record.getMessage().startswith("Exception occurred while shutting down connection")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.clientserver import ClientServerConnection
 from py4j.java_gateway import GatewayClient
 
 from resources.spark.gateway import SUBMIT_ARGUMENTS, launched, no_interrupt, property_line
@@ -84,3 +85,27 @@ def test_a_ctrl_c_while_the_jvm_works_is_no_traceback(capsys: pytest.CaptureFixt
         root.removeHandler(told)
         root.removeFilter(no_interrupt)
     assert capsys.readouterr().out == "told\n"
+
+
+def test_a_connection_that_fails_while_it_is_closed_is_no_traceback(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a command that is ended while its JVM is."""
+    from pyspark import java_gateway
+
+    class Connection(ClientServerConnection):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.is_connected, self.socket, self.stream = True, Broken(), Broken()
+
+        def __del__(self) -> None: ...
+
+    class Broken:
+        def sendall(self, _bytes: bytes) -> None:
+            raise ConnectionResetError
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(java_gateway, "launch_gateway", lambda _conf, _pipes: None)
+    launched({}, {})
+    Connection().shutdown_socket(1, 2)
+    assert caplog.messages == []
