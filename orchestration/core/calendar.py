@@ -1,4 +1,5 @@
-"""Instants, hours and days in UTC, for whatever is of no partition scheme. When a period ends, its scheme says.
+"""Instants, hours and days in UTC, for code that is not about partitions. When a partition's period ends, its scheme
+says.
 
 | instant                   | ``day_of``     | ``hour_of``   | ``iso``                  |
 |---------------------------|----------------|---------------|--------------------------|
@@ -39,5 +40,5 @@ def iso(instant: datetime) -> str:
 
 
 def instant_of(text: str) -> datetime:
-    """The instant of an ISO 8601 text that says its zone, in UTC; what ``iso`` gives, read back."""
+    """The inverse of ``iso``: the instant, in UTC, of an ISO 8601 text with a zone."""
     return datetime.fromisoformat(text).astimezone(UTC)

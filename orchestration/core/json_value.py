@@ -1,4 +1,4 @@
-"""What JSON has: the type of whatever is printed, kept or sent as JSON."""
+"""The type of values that are printed, stored or sent as JSON."""
 
 from __future__ import annotations
 

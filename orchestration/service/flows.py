@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from resources.prefect.leases import outlive_leases
+from resources.prefect.outages import outlive_outages
 from resources.prefect.quiet import quiet_prefect
+from resources.prefect.unread import outlive_readers
 
 quiet_prefect()
 outlive_leases()
+outlive_outages()
+outlive_readers()
 
 from prefect import Flow, flow, get_run_logger  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402

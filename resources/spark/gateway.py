@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PY4J = "py4j"
 SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
-CONNECTIONS = "py4j.clientserver"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"})
 
 
@@ -28,21 +28,19 @@ def launched(conf: Mapping[str, str], pipes: Mapping[str, Any]) -> Any:
     """
     from pyspark import java_gateway
 
-    logging.getLogger().addFilter(no_interrupt)
-    logging.getLogger(CONNECTIONS).addFilter(no_end)
+    logging.getLogger().addFilter(none_of_py4j)
+    logging.getLogger(PY4J).propagate = False
     with properties_file(conf) as file, _submitting(f"--properties-file {shlex.quote(str(file))} pyspark-shell"):
         return java_gateway.launch_gateway(None, dict(pipes))  # type: ignore[no-untyped-call]
 
 
-def no_interrupt(record: logging.LogRecord) -> bool:
-    """Whether a line of the log is worth its place. py4j tells of each Ctrl-C that comes while the JVM works, with its
-    traceback, on the root logger; the command says itself that it was interrupted."""
-    return not record.getMessage().startswith("KeyboardInterrupt while sending command")
+def none_of_py4j(record: logging.LogRecord) -> bool:
+    """Whether a line of the root logger is of somebody else than py4j.
 
-
-def no_end(record: logging.LogRecord) -> bool:
-    """The same of what py4j tells of a connection that it closes then, while the JVM ends, too."""
-    return not record.getMessage().startswith("Exception occurred while shutting down connection")
+    py4j logs a traceback there for each call that a Ctrl-C broke off or that lost its JVM, and raises an error too:
+    the command says itself what happened.
+    """
+    return PY4J not in Path(record.pathname).parts
 
 
 @contextmanager

@@ -52,6 +52,12 @@ def said(tmp_path: Path) -> Call:
     return call
 
 
+SECRET_ADDRESSES = pytest.mark.parametrize(
+    "secret",
+    ["http://user:hunter2@{}/api", pytest.param("http://{}/api?token=abc123", marks=pytest.mark.slow)],
+)
+
+
 class Answers(BaseHTTPRequestHandler):
     """Answers well when it is asked how it is, else as a server that is broken, or is none of Prefect's."""
 
@@ -67,7 +73,7 @@ class Answers(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None: ...
 
 
-@pytest.fixture(params=[200, 500])
+@pytest.fixture(params=[pytest.param(200, marks=pytest.mark.slow), 500])
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
     handler = type("Handler", (Answers,), {"status": request.param})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -78,7 +84,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids="-".join)
-@pytest.mark.parametrize("secret", ["http://user:hunter2@{}/api", "http://{}/api?token=abc123"])
+@SECRET_ADDRESSES
 def test_a_server_that_is_away(said: Call, command: tuple[str, ...], secret: str) -> None:
     where = f"127.0.0.1:{free_port()}"
     assert f"http://{where}/api" in said(secret.format(where), command)
@@ -91,7 +97,7 @@ def test_a_server_that_answers(said: Call, command: tuple[str, ...], port: int) 
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("secret", ["http://user:hunter2@{}/api", "http://{}/api?token=abc123"])
+@SECRET_ADDRESSES
 def test_a_run_whose_server_is_away(said: Call, secret: str) -> None:
     where = f"127.0.0.1:{free_port()}"
     text = said(secret.format(where), ("materialize", "gold.dim_location"))

@@ -45,7 +45,8 @@ def no_server() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse that commands were called on, whose modules are there since, and those that a run needs."""
-    import pyspark.sql.connect.client  # noqa: F401  # another user may be unable to read them on this machine
+    import prefect.context  # noqa: F401  # another user may be unable to read them on this machine
+    import pyspark.sql.connect.client  # noqa: F401
 
     lake = with_days(tmp_path_factory.mktemp("sound") / "lake", {"hanoi": ["2025-08-01..2025-08-03"]})
     env = {"AQI_WAREHOUSE__URI": lake, "AQI_CLOCK__NOW": "2025-08-20T06:00:00Z"}
@@ -102,6 +103,7 @@ def test_the_lock_of_a_folder_of_one_user_is_his(shared: Path) -> None:
     with as_user(BORIS), pytest.raises(MachineError) as caught, mine(shared):
         raise AssertionError("entered")
     assert caught.value.message == f"the warehouse {shared} is not writable (Permission denied)"
+    assert caught.value.remedy.startswith(f"Give this user rights to write in it (its owner: chmod -R g+rwX {shared})")
     assert "AQI_WAREHOUSE__URI" in caught.value.remedy
 
 

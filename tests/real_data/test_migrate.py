@@ -75,7 +75,7 @@ def change_three(tree: Tree) -> None:
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def test_columns_are_renamed_retyped_and_tightened_in_one_commit(tree: Tree, server: str, engine: str) -> None:
     """Refused before; after it nothing is stale, and nothing was made. Earlier versions can be read as they were."""
     tree.environment |= {"AQI_ENGINE": engine, "PREFECT_API_URL": server}

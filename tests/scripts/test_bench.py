@@ -60,6 +60,7 @@ def svg(file: Path) -> ET.Element:
 # --- whole ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.prefect
 @pytest.mark.engine

@@ -1,6 +1,6 @@
-"""What each channel has yet to take: messages in the order in which they are sent, until they are taken or given up.
+"""Deliveries: for each channel the messages that it has not taken yet, in the order in which they are to be sent.
 
-Pure: how they are sent is the business of ``orchestration.service.watch``.
+Pure: ``orchestration.service.watch`` sends them.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from orchestration.core.alerts.incident_words import unsendable
 from orchestration.core.alerts.watch_state import REFUSALS, Event, Message, WatchState
 
 KEPT = 1000
-"""So many messages are kept for a channel that takes none; the oldest go first."""
+"""A channel that takes no messages keeps at most this many; the oldest are dropped."""
 
 
 def queued(
     state: WatchState, after: WatchState, messages: Sequence[Message], channels: Iterable[str], environment: str = ""
 ) -> WatchState:
-    """``after`` with ``messages`` to be sent through every channel; ``state`` is from before that look.
+    """``after`` with ``messages`` queued for every channel. state: from before these messages.
 
-    A channel that is new is first told what was wrong before. For one that is known and not among ``channels``, which
-    another process may have, or which may come back, only what is not over is kept.
+    A new channel first gets messages about all open incidents. A channel that is known but not among ``channels`` may
+    belong to another process, or may come back: its queue keeps only messages about open incidents.
     """
     channels = set(channels)
     open_before = state.incidents.values()
@@ -37,19 +37,21 @@ def queued(
 
 
 def to_send(state: WatchState, channel: str) -> tuple[Message, ...]:
-    """What a channel has yet to take: what it refused before comes last, else oldest first."""
+    """The messages that a channel has not taken yet, the oldest first; but messages that it refused before come
+    last.
+    """
     looks = state.refused.get(channel, {})
     return tuple(sorted(state.undelivered[channel], key=lambda message: looks.get(message.id, 0)))
 
 
 def delivered(state: WatchState, channel: str, message: Message) -> WatchState:
-    """After a channel took a message."""
+    """The state after a channel took a message."""
     return _put(state, channel, message, None, 0)
 
 
 def refused(state: WatchState, channel: str, message: Message) -> tuple[WatchState, Message | None]:
-    """After a channel refused a message at a look. Gives what takes its place, if anything does: itself, or a short one
-    that is to be tried at once."""
+    """The state after a channel refused a message in this observation; and what replaces the message, if anything: the
+    message itself, or a short one that is to be sent at once."""
     looks = state.refused.get(channel, {}).get(message.id, 0) + 1
     if looks > REFUSALS:  # it was the short one
         instead = None
@@ -62,7 +64,7 @@ def refused(state: WatchState, channel: str, message: Message) -> tuple[WatchSta
 
 
 def _put(state: WatchState, channel: str, message: Message, instead: Message | None, looks: int) -> WatchState:
-    """looks: at which ``instead`` was refused."""
+    """``instead`` in place of ``message``. looks: in how many observations ``instead`` was refused."""
     queue = state.undelivered[channel]
     at = queue.index(message)
     new = () if instead is None else (instead,)
@@ -73,10 +75,10 @@ def _put(state: WatchState, channel: str, message: Message, instead: Message | N
 
 
 def _not_over(messages: Iterable[Message], incidents: Container[str]) -> tuple[Message, ...]:
-    """The messages that still need to be sent. incidents: the keys of those that are open.
+    """The messages that still have to be sent. incidents: keys of the open incidents.
 
-    Messages about an incident that has ended are left out. Where one of them says that it began, the message that it
-    ended stays: whoever is told of the beginning is told of the end.
+    Messages about an incident that has ended are dropped. But if one of the messages says that the incident began, the
+    message that it ended stays: whoever hears of the beginning hears of the end.
     """
     left: list[Message] = []
     for message in messages:

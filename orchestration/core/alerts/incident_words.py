@@ -1,4 +1,4 @@
-"""What people are told: a line and a text for each kind of incident, and the commands to go on with.
+"""The words of alerts: a title and a text for each kind of incident, and the commands that mend it.
 
 Pure: values in, text out.
 """
@@ -18,22 +18,22 @@ from orchestration.core.partitions.hulls import Hull, hulls_of
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 
 WHY_LENGTH = 4000
-"""So much of a run's own report is told, in characters, and of what it did not make; the rest is behind the link."""
+"""At most this many characters of a run's own report are shown; the rest is behind the link."""
 LOCATIONS = 20
-"""So many locations, or partitions, of an asset are named."""
+"""At most this many locations, or partitions, of an asset are named."""
 TITLE_LENGTH = 200
 COMMANDS = 3
-"""So many commands to go on with are told."""
+"""At most this many commands are shown."""
 DAYS_OF: Mapping[str, Callable[[Hull], Mapping[str, Any]]] = {
     "materialize": lambda hull: {"partitions": hull.range},
     "backfill": lambda hull: {"start_date": hull.first.isoformat(), "end_date": hull.last.isoformat()},
 }
-"""By flow, the parameters that say which days."""
+"""Flow → the parameters that name the days of a hull."""
 _PLAIN = re.compile(r"[\w .:*+,/()@-]+")
 
 
 class Result(StrEnum):
-    """How a run of a deployment ended."""
+    """How the run of a deployment ended."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -41,13 +41,13 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
     @property
-    def bad(self) -> bool:
-        """Whether somebody should know."""
+    def is_failure(self) -> bool:
+        """Whether somebody should be told."""
         return self in (Result.FAILED, Result.CRASHED)
 
 
 class Lag(Protocol):
-    """How far a location of an asset lies behind. lag_hours: None where nothing is there at all."""
+    """How far an asset lies behind at a location. lag_hours: None where the asset has nothing at all there."""
 
     @property
     def asset(self) -> str: ...
@@ -64,7 +64,8 @@ class Lag(Protocol):
 
 
 class Incomplete(Protocol):
-    """A partition that lacks values, ``in_words``. ended: whether its period is over. given_up: nobody asks for it."""
+    """A partition that lacks values. ended: whether its period is over. given_up: whether its source is not asked
+    again."""
 
     @property
     def asset(self) -> str: ...
@@ -81,7 +82,8 @@ class Incomplete(Protocol):
 
 
 class ChangedScale(Protocol):
-    """Changes of a scale among the newest days of an asset. told: the scale; first: the day; sentences: all of them."""
+    """Recent changes of a scale of an asset. told: the name of the scale. first: the first day with a change.
+    sentences: what is to be said of all changes."""
 
     @property
     def asset(self) -> str: ...
@@ -97,48 +99,52 @@ class ChangedScale(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run of a deployment that has ended.
-
-    deployment: ``flow/name``. message: of its last state. unmade: (asset, partitions) that it set out to make and did
-    not. link: to its page. parameters: with days that mean the same tomorrow.
-    """
+    """A run of a deployment that has ended."""
 
     id: str
     name: str
     deployment: str
+    """``flow/name``."""
     result: Result
     ended_at: datetime
     message: str = ""
+    """The message of its last state."""
     link: str = ""
+    """The address of its page."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Its parameters, with days that mean the same tomorrow."""
     unmade: tuple[tuple[str, PartitionSet], ...] = ()
+    """(asset, partitions) that it set out to make and did not make."""
 
     @property
     def forced(self) -> bool:
-        """Whether it was to make what was fresh, too."""
+        """Whether it was to make fresh partitions too."""
         return bool(self.parameters.get("force") or self.parameters.get("restart"))
 
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """What is wanted of an asset, over, and not there. fill: the commands that make it."""
+    """The partitions of an asset that are wanted, whose periods are over, and that do not exist."""
 
     asset: str
     partitions: PartitionSet
     fill: tuple[str, ...] = ()
+    """The commands that make them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A table that is damaged. what: why. remedy: what mends it, a sentence.
-
-    partitions: that are lost, or that a repair has not made yet; none where the table can only not be written.
-    """
+    """A table that is damaged."""
 
     asset: str
     what: str
+    """What is wrong."""
     remedy: str
+    """What mends it, a sentence."""
     partitions: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions that are lost, or that a repair has not made yet. Empty where the table can only not be
+    written.
+    """
 
     @property
     def title(self) -> str:
@@ -147,22 +153,22 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class LateRun:
-    """A run that should have started longer ago than its deployment allows.
-
-    expected_at: when it might have started. pool: where it waits for a worker. taken: one took it, at ``expected_at``.
-    """
+    """A run that should have started earlier, by more than its deployment allows."""
 
     id: str
     name: str
     deployment: str
     expected_at: datetime
+    """When it should have started."""
     link: str = ""
     pool: str = ""
+    """The work pool in which it waits for a worker."""
     taken: bool = False
+    """Whether a worker took it, at ``expected_at``, and has not started it."""
 
 
 def command_to_run(deployment: str, parameters: Mapping[str, Any]) -> str:
-    """The command that runs a deployment with these parameters, for a shell."""
+    """The shell command that runs a deployment with these parameters."""
     words = ["prefect", "deployment", "run", deployment]
     for name, value in parameters.items():
         words += ["--param", f"{name}={_as_parameter(value)}"]
@@ -170,7 +176,7 @@ def command_to_run(deployment: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _as_parameter(value: Any) -> str:
-    """As ``--param`` reads it: JSON, or text that is none."""
+    """A value as the option ``--param`` reads it: as JSON, or as text where it is a text that is not JSON."""
     if isinstance(value, str) and _PLAIN.fullmatch(value):
         try:
             json.loads(value)
@@ -180,9 +186,10 @@ def _as_parameter(value: Any) -> str:
 
 
 def commands_to_make(run: EndedRun, unmade: Mapping[str, PartitionSet]) -> list[str]:
-    """The commands that make what a deployment did not, for each reach of days; its own, if nothing is known of that.
+    """The commands that make what a deployment did not make, one for each hull of partitions. If nothing is known of
+    the partitions: the command that runs the deployment again.
 
-    unmade: by asset, of this run and of those before it.
+    unmade: asset → the partitions that this run and earlier ones did not make.
     """
     reaches = hulls_of(unmade)
     flow = run.deployment.partition("/")[0]
@@ -198,7 +205,8 @@ def commands_to_make(run: EndedRun, unmade: Mapping[str, PartitionSet]) -> list[
 
 
 def about_run(run: EndedRun, unmade: Mapping[str, PartitionSet] | None = None) -> str:
-    """What a run says that did not complete. unmade: what is not made of it, and of runs before; None: of it alone."""
+    """The text about a run that did not complete. unmade: the partitions that it and earlier runs did not make; None:
+    those of this run alone."""
     unmade = dict(run.unmade) if unmade is None else unmade
     why = _bounded(run.message.strip() or "it says nothing; its log may")
     named = _bounded("\n".join(f"  {asset}: {partitions}" for asset, partitions in unmade.items()))
@@ -217,12 +225,13 @@ def about_run(run: EndedRun, unmade: Mapping[str, PartitionSet] | None = None) -
 
 
 def about_made(run_or_deployment: str) -> str:
-    """What is told when all is there that a deployment had not made."""
+    """The text when everything exists that a deployment had not made."""
     return f"All partitions are there that runs of {run_or_deployment} had not made.\nLook: aqi status"
 
 
 def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
-    """What of an asset is wanted and not there; the same at new locations, as sets name all."""
+    """The text about wanted partitions of an asset that do not exist. The second argument, new locations, does not
+    change it."""
     more = len(lacking.fill) - COMMANDS
     return "\n".join(
         [
@@ -235,7 +244,7 @@ def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
 
 
 def about_broken(broken: Broken, _new: Container[str] = ()) -> str:
-    """What is wrong with a table, and what mends it."""
+    """The text about a damaged table, with what mends it."""
     count = len(broken.partitions)
     return "\n".join(
         [
@@ -249,12 +258,12 @@ def about_broken(broken: Broken, _new: Container[str] = ()) -> str:
 
 
 def about_completed(run: EndedRun) -> str:
-    """What a run says that completed after others did not."""
+    """The text about a run that completed after others had not."""
     return "\n".join([f"Run: {run.name}, ended {day_and_time(run.ended_at)}", *_look(run.link)])
 
 
 def about_late(runs: Sequence[LateRun]) -> str:
-    """What is late of a deployment; runs: at least one, the longest waiting first."""
+    """The text about the late runs of a deployment. runs: at least one, the one that waits longest first."""
     first = runs[0]
     waits = f"It waits in the pool {first.pool or '(none)'}. Is a worker running there? Is the pool full or paused?"
     start = shlex.join(["aqi", "worker", "start", *(["--pool", first.pool] if first.pool else [])])
@@ -274,7 +283,7 @@ def about_late(runs: Sequence[LateRun]) -> str:
 
 
 def about_incomplete(asset: str, lacking: Sequence[Incomplete], new: Container[str] = ()) -> str:
-    """Which ended days of an asset lack values. new: locations that come first."""
+    """The text about ended days of an asset that lack values. new: locations that are named first."""
     return "\n".join(
         [
             *_named(sorted(lacking, key=lambda one: one.location not in new)),
@@ -285,7 +294,7 @@ def about_incomplete(asset: str, lacking: Sequence[Incomplete], new: Container[s
 
 
 def about_complete(asset: str, given_up: Sequence[Incomplete]) -> str:
-    """What became of days that lacked values. given_up: those that stay as they are."""
+    """The text about days that lacked values. given_up: those that stay as they are."""
     look = f"Look: aqi status {asset}"
     if not given_up:
         return look
@@ -307,7 +316,7 @@ def _named(lacking: Sequence[Incomplete]) -> list[str]:
 
 
 def about_scale(changed: ChangedScale, _new: Container[str] = ()) -> str:
-    """On which days a scale changed, what that means, and when it is over."""
+    """The text about days on which a scale changed: what that means, and when the incident ends."""
     more = len(changed.sentences) - COMMANDS
     return "\n".join(
         [
@@ -319,12 +328,12 @@ def about_scale(changed: ChangedScale, _new: Container[str] = ()) -> str:
 
 
 def about_unseen(why: str, remedy: str) -> str:
-    """What cannot be looked at."""
+    """The text about something that cannot be observed."""
     return "\n".join(["Why:", *(f"  {line}" for line in _bounded(why).splitlines()), f"Go on: {remedy}"])
 
 
 def unsendable(title: str) -> tuple[str, str]:
-    """Title and text in place of a message that a channel refuses."""
+    """Title and text of the message that replaces one that a channel refuses."""
     cut = title if len(title) <= TITLE_LENGTH else f"{title[:TITLE_LENGTH]} …"
     return f"could not be sent: {cut}", "This channel refuses the message.\nLook: aqi watch --once"
 

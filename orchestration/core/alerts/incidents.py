@@ -1,10 +1,11 @@
-"""What is wrong now, and whom to tell: `aqi watch`, folded look by look.
+"""Incidents: what is wrong now, and what has to be reported. `aqi watch` observes tables and server again and again;
+each observation changes the state of the watch.
 
-Each incident is told once, its recovery once. One that is about partitions ends when these are made, by whatever run
-or command, and not before. Where no partition is known, the run of a deployment that ended last decides, in whatever
-order they are seen. A failure and a recovery between two looks are both told.
+The beginning of an incident is reported once, and its end once. An incident about partitions ends when these partitions
+are made, by any run or command. If its partitions are not known, it ends when the latest run of the deployment
+completes, in whatever order the runs are observed. A failure and a recovery between two observations are both reported.
 
-Pure: what is looked at, and how messages are sent, is the business of ``orchestration.service.watch``.
+Pure: ``orchestration.service.watch`` observes, and sends messages.
 """
 
 from __future__ import annotations
@@ -49,69 +50,75 @@ __all__ = [
     "ServerView",
     "StillUnmade",
     "Unseen",
+    "after_observation",
     "delivered",
-    "look",
     "queued",
     "refused",
     "to_send",
 ]
 
 PATIENCE = 2
-"""So many looks in a row must see nothing of the server, or of the tables, before that is an incident."""
+"""It is an incident when the server, or the tables, cannot be observed this many times in a row."""
 RUNS_KEPT = 20
-"""So many runs of an incident are looked at again."""
+"""The ends of at most this many runs of an incident are checked again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """What the Prefect server says. deployments: all of ours, ``flow/name``. ended: since ``WatchState.read_from``."""
+    """What the Prefect server shows."""
 
     deployments: frozenset[str]
+    """All deployments of this project, as ``flow/name``."""
     ended: tuple[EndedRun, ...] = ()
+    """The runs that ended since ``WatchState.read_from``."""
     late: tuple[LateRun, ...] = ()
+    """The runs that should have started by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A source that could not be looked at: Kind.SERVER or Kind.TABLES."""
+    """Something that could not be observed."""
 
     source: Kind
+    """``Kind.SERVER`` or ``Kind.TABLES``."""
     why: str
     remedy: str
 
 
 StillUnmade = Callable[[Mapping[str, PartitionSet], datetime, bool], Mapping[str, PartitionSet]]
-"""(partitions by asset, since, forced) → those that nobody has made since then, nor are they right; the latter does not
-count where they were to be made although they are."""
+"""(partitions by asset, since, forced) → those that are not right and that nobody has made since. With ``forced``,
+partitions that are right do not count as made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a look saw at ``at``. server, lags, incomplete, missing, broken: None where they were not seen; ``unseen``
-    says why.
-
-    lags: of all assets with a target. incomplete: all partitions that lack values. missing: what is wanted and not
-    there. broken: all tables that are damaged. scales: those that changed of late. unmade: what of partitions is not
-    made; None where nobody can tell.
-    catch_up: the command that makes what is missing, catch_up_days back.
-    """
+    """What was observed at one moment. None means that something was not observed; ``unseen`` then says why."""
 
     at: datetime
+    """The moment (aware)."""
     server: ServerView | None = None
     lags: tuple[Lag, ...] | None = None
+    """The lags of all assets that declare a target."""
     unseen: tuple[Unseen, ...] = ()
     catch_up: str = ""
+    """The command that makes what is missing."""
     environment: str = ""
     incomplete: tuple[Incomplete, ...] | None = None
+    """All partitions that lack values."""
     missing: tuple[Lacking, ...] | None = None
+    """Everything that is wanted and does not exist."""
     broken: tuple[Broken, ...] | None = None
+    """All damaged tables."""
     unmade: StillUnmade | None = None
+    """Tells which partitions are still not made; None where nobody can tell."""
     catch_up_days: float = math.inf
+    """As many days back ``catch_up`` reaches."""
     scales: tuple[ChangedScale, ...] | None = None
+    """The scales that changed recently."""
 
 
-def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
-    """The state after a look, and what is to be told because of it."""
+def after_observation(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
+    """The state of the watch after an observation, and the messages because of it."""
     fold = _Fold(state, seen)
     fold.made()
     if seen.server is not None:
@@ -137,7 +144,7 @@ def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Messag
 
 
 class _Fold:
-    """One look, while it is folded."""
+    """Changes the state of the watch by one observation."""
 
     def __init__(self, state: WatchState, seen: Observation) -> None:
         self._before, self._seen = state, seen
@@ -162,7 +169,7 @@ class _Fold:
             return
         self._newest, self._ends[end] = max(self._newest, run.ended_at), run.ended_at
         key, name = f"run:{run.deployment}", run.deployment
-        if run.result.bad:
+        if run.result.is_failure:
             kind, before = Kind(run.result.value), self._incidents.get(key)
             unmade = _together({} if before is None else before.unmade, run.unmade)
             self._open(key, kind, f"{name} {kind}", about_run(run, unmade), run.ended_at)
@@ -183,7 +190,8 @@ class _Fold:
             self._close(key, f"{name} has completed again", text, completed)
 
     def made(self) -> None:
-        """What of the partitions that runs did not make is made by now; an incident ends with the last of them."""
+        """Removes the partitions that are made by now from the incidents of runs. An incident ends with its last
+        partition."""
         for key, deployment in self._open_keys("run:"):
             known = self._incidents[key]
             if self._seen.unmade is None or not known.unmade:
@@ -210,7 +218,7 @@ class _Fold:
                 self._close(key, f"{deployment} is no longer deployed", "Its runs are not watched any more.")
 
     def lags(self, lags: Sequence[Lag]) -> None:
-        """Tables that are late for one reason are one incident; it ends when none of them is late any more."""
+        """Tables that lie behind for the same reason are one incident. It ends when none of them lies behind."""
         known = {key: self._incidents[key].assets or (asset,) for key, asset in self._open_keys(PREFIX)}
         late = by_reason((lag for lag in lags if lag.missed), known)
         for key, missed in late.items():
@@ -229,7 +237,8 @@ class _Fold:
         self._open_at_locations(key, Kind.FRESHNESS, lies_behind(tables), locations, about, assets)
 
     def incomplete(self, found: Sequence[Incomplete]) -> None:
-        """Of ended days; what is given up is told once, at the end of the incident that it was a part of."""
+        """Incidents of ended days that lack values. Days that were given up are reported once, when their incident
+        ends."""
         lacking: dict[str, list[Incomplete]] = {}
         given_up: dict[str, list[Incomplete]] = {}
         for one in sorted(found, key=lambda one: (one.asset, one.location, one.partition)):
@@ -245,7 +254,7 @@ class _Fold:
                 self._close(key, title, about_complete(asset, gone))
 
     def missing(self, found: Sequence[Lacking]) -> None:
-        """Of what is wanted; it ends when all of it is there, whoever makes it."""
+        """Incidents of wanted partitions. One ends when all of its partitions exist, whoever made them."""
         lacking = {one.asset: one for one in sorted(found, key=lambda one: one.asset) if one.partitions}
         for asset, one in lacking.items():
             title, locations = f"days of {asset} that are wanted are missing", one.partitions.locations
@@ -255,7 +264,7 @@ class _Fold:
                 self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
 
     def broken(self, found: Sequence[Broken]) -> None:
-        """Of tables; it ends when one is mended, whoever does it."""
+        """Incidents of damaged tables. One ends when its table is mended, whoever mended it."""
         for one in sorted(found, key=lambda one: one.asset):
             locations, about = one.partitions.locations, partial(about_broken, one)
             self._open_at_locations(f"damaged:{one.asset}", Kind.DAMAGED, one.title, locations, about)
@@ -289,9 +298,10 @@ class _Fold:
         about: Callable[[Container[str]], str],
         assets: tuple[str, ...] = (),
     ) -> None:
-        """Told anew when a location, or a table, is concerned that was not told in this incident.
+        """Opens an incident, or reports it again when it concerns a location or table that was not reported in it.
 
-        about: the text; new locations first. assets: all tables ever, where it may be about several.
+        about: takes the new locations; gives the text. assets: all tables of the incident, where it may concern
+        several.
         """
         known = self._incidents.get(key)
         told = () if known is None else known.locations
@@ -328,7 +338,7 @@ class _Fold:
             self._open(key, kind, title, text(), self._seen.at)
 
     def _open(self, key: str, kind: Kind, title: str, text: str, at: datetime) -> None:
-        """Something is wrong; told if nobody knows, or not that it is of this kind."""
+        """Opens an incident; reports it, unless it was reported as of this kind."""
         title, text = " ".join(_clean(title).split()), _clean(text)
         known = self._incidents.get(key)
         if known is None:
@@ -357,7 +367,7 @@ class _Fold:
 
 
 def _together(known: Mapping[str, PartitionSet], new: Iterable[tuple[str, PartitionSet]]) -> dict[str, PartitionSet]:
-    """Both, by asset."""
+    """The union of both, by asset."""
     both = dict(known)
     for asset, partitions in new:
         both[asset] = both.get(asset, PartitionSet.empty()) | partitions
@@ -365,5 +375,5 @@ def _together(known: Mapping[str, PartitionSet], new: Iterable[tuple[str, Partit
 
 
 def _clean(text: str) -> str:
-    """Text that every channel can encode."""
+    """The text without characters that a channel cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")

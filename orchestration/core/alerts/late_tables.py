@@ -1,7 +1,7 @@
-"""Tables that lie behind: which of them for one reason, and what people are told of them.
+"""Tables that lie behind: which of them for the same reason, and the text about them.
 
-What is made from a table covers what that covered. So tables that stopped at the same instant at the same location
-stopped for one reason: nothing new came, or a run has not made what is upstream of all of them. Pure.
+A table covers what its upstream tables covered when it was made. So tables that stopped at the same instant at the same
+location stopped for the same reason: no new data came, or a run has not made something upstream of all of them. Pure.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import Days, PartitionSet
 
 PREFIX = "freshness:"
-"""Keys of incidents begin with it; the rest is the first of the tables that it began with."""
+"""How the keys of these incidents begin. The rest of a key is the first of the incident's first tables."""
 Stop = tuple[str, datetime | None]
-"""A location, and the instant up to which a table covers what happened there."""
+"""A location, and the instant up to which a table covers it."""
 
 
 def by_reason(missed: Iterable[Lag], known: Mapping[str, Sequence[str]]) -> dict[str, list[Lag]]:
-    """Lags, by the key of the incident that they belong to, in order of tables and locations.
+    """The lags of late tables, by the key of their incident; in the order of tables and locations.
 
-    known: by key of an open incident its tables, which stay with it. Another table joins the incident of one that
-    stopped where it did, or begins one, with all that stopped there.
+    known: key of an open incident → its tables, which stay in it. Another late table joins the incident of a table that
+    stopped at the same instant and location, or begins an incident with all that stopped there.
     """
     lags: dict[str, list[Lag]] = {}
     for lag in sorted(missed, key=lambda lag: (lag.asset, lag.location)):
@@ -43,7 +43,7 @@ def by_reason(missed: Iterable[Lag], known: Mapping[str, Sequence[str]]) -> dict
 
 
 def _together(stops: Mapping[str, set[Stop]]) -> list[list[str]]:
-    """Tables that share a stop, directly or by way of others; each in order."""
+    """Groups of tables that share a stop, directly or through other tables; each group in order."""
     groups: list[tuple[list[str], set[Stop]]] = []
     for asset in sorted(stops):
         joined = [group for group in groups if group[1] & stops[asset]]
@@ -54,7 +54,7 @@ def _together(stops: Mapping[str, set[Stop]]) -> list[list[str]]:
 
 
 def lies_behind(tables: Sequence[str]) -> str:
-    """The title of an incident."""
+    """The title of an incident that begins."""
     which = _and(tables)
     return (
         f"{which} lies further behind than it may" if len(tables) == 1 else f"{which} lie further behind than they may"
@@ -62,7 +62,7 @@ def lies_behind(tables: Sequence[str]) -> str:
 
 
 def is_up_to_date(tables: Sequence[str]) -> str:
-    """The title of its end."""
+    """The title of an incident that ends."""
     return f"{_and(tables)} {'is' if len(tables) == 1 else 'are'} up to date again"
 
 
@@ -72,9 +72,10 @@ def look_at(tables: Sequence[str]) -> str:
 
 
 def about_lags(missed: Sequence[Lag], catch_up: str, new: Container[str] = (), catch_up_days: float = math.inf) -> str:
-    """Where tables lie behind; catch_up: the command that makes what is missing, if there is one; so many days back.
+    """The text about tables that lie behind.
 
-    new: locations that come first.
+    catch_up: the command that makes what is missing; empty where there is none. catch_up_days: as many days back it
+    reaches. new: locations that are named first.
     """
     tables = sorted({lag.asset for lag in missed})
     far = [lag for lag in missed if lag.lag_hours is not None and lag.lag_hours > catch_up_days * HOURS_A_DAY]
@@ -104,13 +105,13 @@ def about_lags(missed: Sequence[Lag], catch_up: str, new: Container[str] = (), c
 
 
 def _where(of: Sequence[Lag], tables: Sequence[str]) -> str:
-    """The location; with the tables, where they are not all."""
+    """The location; with the names of the tables, where these are not all ``tables``."""
     at = [lag.asset for lag in of]
     return of[0].location if at == list(tables) else f"{of[0].location} ({', '.join(at)})"
 
 
 def _behind(of: Sequence[Lag]) -> str:
-    """How far, of tables that stopped at one instant at one location; and what each may."""
+    """How far tables lie behind that stopped at the same instant and location, and how far each may."""
     first, targets = of[0], dict[float, list[str]]()
     for lag in of:
         if lag.target_hours is not None:
@@ -126,7 +127,7 @@ def _behind(of: Sequence[Lag]) -> str:
 
 
 def _behind_days(lag: Lag) -> PartitionSet:
-    """The days that a location lies behind, today with them."""
+    """The days by which a location lies behind, today included."""
     if lag.covered_until is None or lag.lag_hours is None:
         return PartitionSet.empty()
     now = lag.covered_until + timedelta(hours=lag.lag_hours)

@@ -1,6 +1,7 @@
-"""What `aqi watch` remembers from look to look: what is wrong, and what each channel has yet to take.
+"""The memory of `aqi watch` between two observations: the open incidents, and the messages that channels have not
+taken.
 
-Pure: where it is kept is the business of ``orchestration.service.watch``.
+Pure: ``orchestration.service.watch`` stores it.
 """
 
 from __future__ import annotations
@@ -18,34 +19,40 @@ from orchestration.core.partitions.keys import PartitionSet
 
 FORMAT = 2
 OVERLAP = timedelta(minutes=10)
-"""A run may become visible so long after one that ended later."""
+"""A run may become visible this much later than a run that ended after it."""
 FIRST_LOOK = timedelta(hours=24)
+"""The first observation reads runs that ended within this time."""
 REFUSALS = 3
-"""A message that a channel refuses at so many looks is replaced by a short one."""
+"""A message that a channel refuses in this many observations is replaced by a short one."""
 
 
 class Kind(StrEnum):
-    """What is wrong. INCOMPLETE: ended days lack values. MISSING: days that are wanted are not there. DAMAGED: rows of
-    a table are lost, or it cannot be used as it is. SCALE: by which a source works values out, changed of late. SERVER,
-    TABLES: that they cannot be looked at."""
+    """What is wrong. The values are stored."""
 
     FAILED = "failed"
     CRASHED = "crashed"
     LATE = "late"
     FRESHNESS = "freshness"
     INCOMPLETE = "incomplete"
+    """Ended days lack values."""
     MISSING = "missing"
+    """Wanted days do not exist."""
     SCALE = "scale"
+    """A source computes some values in another way than before."""
     DAMAGED = "damaged"
+    """Rows of a table are lost, or the table cannot be used."""
     SERVER = "server"
+    """The Prefect server cannot be observed."""
     TABLES = "tables"
+    """The tables cannot be observed."""
 
 
 KINDS = frozenset(Kind)
 
 
 class Event(StrEnum):
-    """Why there is a message. CHANGED: a crash after a failure, or the other way round; or more locations."""
+    """Why a message is sent. CHANGED: the kind changed, from failed to crashed or back, or the incident concerns more
+    locations. The values are stored."""
 
     BEGAN = "began"
     CHANGED = "changed"
@@ -58,27 +65,31 @@ EVENTS = frozenset(Event)
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that is wrong. key: one per deployment, asset or source. since: when it began.
-
-    last: the newest evidence of it. told: the kinds that people know of. locations: likewise, of a table that lies
-    behind or lacks values. runs: by id the end that was seen, of the newest runs that did not complete: Prefect may
-    yet give them another. partitions: that have lacked values since it began. assets: the tables that lie behind, all
-    that have since it began.
-    """
+    """Something that is wrong. The names of the fields are stored."""
 
     key: str
+    """One for each deployment, asset or source."""
     kind: Kind
     title: str
     text: str
     since: datetime
+    """When it began."""
     last: datetime
+    """The time of the newest evidence."""
     told: tuple[Kind, ...]
+    """The kinds as which it was reported."""
     locations: tuple[str, ...] = ()
+    """The locations that were reported, for a table that lies behind or lacks values."""
     runs: Mapping[str, str] = field(default_factory=dict)
+    """Run id → its end, for the newest runs that did not complete. Prefect may still change how they ended."""
     partitions: tuple[str, ...] = ()
+    """All partitions that lacked values since it began."""
     unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
+    """Asset → the partitions that runs did not make and that nobody has made since."""
     forced: bool = False
+    """Whether a run was to make fresh partitions too."""
     assets: tuple[str, ...] = ()
+    """All tables that lay behind since it began."""
 
     def to_json(self) -> dict[str, Any]:
         said = asdict(replace(self, unmade={}))
@@ -101,25 +112,31 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is told, through every channel. at, since: ISO 8601, UTC. title: one line. id: the same when sent again."""
+    """What is sent through every channel. The names of the fields are stored, and ``id`` follows from them."""
 
     event: Event
     kind: str
+    """The ``Kind`` of the incident."""
     key: str
+    """The key of the incident."""
     title: str
+    """One line."""
     text: str
     at: str
+    """When it happened (ISO 8601, UTC)."""
     since: str
+    """When the incident began (ISO 8601, UTC)."""
     environment: str = ""
 
     @classmethod
     def of(cls, incident: Incident, event: Event, environment: str, at: datetime) -> Message:
-        """What is told of an incident because of something that happened at ``at``."""
+        """The message about an incident, because of an event at ``at``."""
         known = (str(incident.kind), incident.key, incident.title, incident.text)
         return cls(event, *known, iso(at), iso(incident.since), environment)
 
     @property
     def id(self) -> str:
+        """The same for the same message, however often it is sent."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, str]:
@@ -134,41 +151,46 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """What is remembered from look to look.
-
-    newest: the end of the run that ended last, of those seen. seen: runs that ended within OVERLAP before it.
-    completed: per deployment the end of the last run that completed. missed: looks in a row without a source.
-    undelivered: per channel, oldest first. refused: per channel, by a message's id, the looks at which it refused it;
-    REFUSALS for the short one in its place. others: incidents of kinds that a newer version knows, as it wrote them:
-    it tells their end.
-    """
+    """Everything that is remembered between two observations. The names of the fields are stored."""
 
     newest: datetime
+    """When the latest of all observed runs ended."""
     seen: Mapping[str, datetime] = field(default_factory=dict)
+    """Observed runs that ended within OVERLAP before ``newest``, with the time of their end."""
     completed: Mapping[str, datetime] = field(default_factory=dict)
+    """Deployment → when its latest completed run ended."""
     incidents: Mapping[str, Incident] = field(default_factory=dict)
+    """The open incidents, by key."""
     missed: Mapping[str, int] = field(default_factory=dict)
+    """Source → how many times in a row it could not be observed."""
     undelivered: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    """Channel → the messages that it has not taken, the oldest first."""
     refused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Channel → id of a message → in how many observations the channel refused it. REFUSALS for the short message that
+    replaced it."""
     others: tuple[Mapping[str, Any], ...] = ()
+    """Incidents of kinds that only a newer version knows, as that version wrote them. That version reports their
+    end.
+    """
 
     @classmethod
     def begin(cls, now: datetime) -> WatchState:
-        """Before the first look ever."""
+        """The memory before the first observation."""
         return cls(newest=now - FIRST_LOOK + OVERLAP)
 
     @property
     def read_from(self) -> datetime:
-        """Runs that ended before are not looked at."""
+        """Runs that ended before this instant are not read."""
         return self.newest - OVERLAP
 
     @property
     def read_again(self) -> dict[str, str]:
-        """Runs that are looked at whenever they ended, by id, with the end that was seen."""
+        """Runs that are read again whenever they ended: run id → the end that was observed."""
         return {id: end for incident in self.incidents.values() for id, end in incident.runs.items()}
 
     def knows(self, run_id: str, ended_at: datetime, result: str) -> bool:
-        """Whether this end of a run needs no look. A run that is retried, or that was no crash, ends again."""
+        """Whether this end of a run was observed before. A run that is retried, or that had not really crashed, ends
+        again."""
         end, known = end_of(run_id, ended_at, result), self.read_again.get(run_id)
         return end in self.seen or end == known or (known is None and ended_at < self.read_from)
 
@@ -209,5 +231,5 @@ class WatchState:
 
 
 def end_of(run_id: str, ended_at: datetime, result: str) -> str:
-    """An end of a run."""
+    """The end of a run as text: one that differs is another end."""
     return f"{run_id}@{ended_at.isoformat()} {result}"

@@ -22,14 +22,14 @@ _KEPT_OF_DATACLASSES = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
 
 
 class Outer(Protocol):
-    """What the names mean that a piece of code does not bind itself."""
+    """The meaning of names that a piece of code does not define itself."""
 
     def reach(self, base: str | Imported, attributes: Sequence[str], stored: bool) -> tuple[str, int]:
         """``base.attributes…`` as text, and how many of the attributes are in it."""
         ...
 
     def load(self, module: str) -> None:
-        """A module that the code imports."""
+        """Called for a module that the code imports."""
         ...
 
 

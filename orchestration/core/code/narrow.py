@@ -1,4 +1,4 @@
-"""Parameters as an asset is given them: nothing can be read of a value but what the asset's code version counts."""
+"""Narrowed parameters: an asset can read only those attributes of a parameter that its code version counts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from orchestration.core.errors import DeclarationError
 
 
 class Narrowed:
-    """Some attributes of a value. Frozen; equal to what has the same attributes of the same kind.
+    """A value with some of its attributes. Frozen. Equal to a value with the same attributes of the same kind.
 
-    Reading another attribute, or ordering, raises DeclarationError: the rows would depend on what is not counted.
+    Reading another attribute, or ordering, raises DeclarationError: the rows would depend on something that is not
+    counted.
     """
 
     __slots__ = ("__kind", "__values")
@@ -64,7 +65,7 @@ class Narrowed:
 
 
 def narrowed(value: Any, used: frozenset[str] | None) -> Any:
-    """``value`` with the attributes ``used`` only; of a tuple, each of its dataclasses. None: the value itself."""
+    """``value`` with only the attributes ``used``; for a tuple, each of its dataclasses. None: the value itself."""
     if used is None:
         return value
     if type(value) is tuple:
@@ -76,13 +77,14 @@ def narrowed(value: Any, used: frozenset[str] | None) -> Any:
 
 
 def readable(kind: type) -> tuple[str, ...]:
-    """The attributes of a dataclass that are read and not called: fields in order, then properties and the like."""
+    """The attributes of a dataclass that are read rather than called: its fields in order, then properties and similar
+    ones."""
     names = [field.name for field in fields(kind)]
     return (*names, *(name for name in _others(kind) if name not in names and not _is_method(kind, name)))
 
 
 def methods(kind: type) -> frozenset[str]:
-    """The names that are called on a dataclass."""
+    """The names of the methods of a dataclass."""
     names = {field.name for field in fields(kind)}
     return frozenset(name for name in _others(kind) if name not in names and _is_method(kind, name))
 

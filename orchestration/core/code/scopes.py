@@ -18,32 +18,36 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import statement binds. module: as written, with its dots; name: of ``from module import name``."""
+    """What an import statement binds to a name."""
 
     module: str
+    """The module as written, with leading dots."""
     name: str = ""
+    """The imported name of ``from module import name``; empty for ``import module``."""
 
 
 @dataclass(slots=True)
 class Scope:
-    """The names that one function, class or comprehension binds.
-
-    declared_global, nonlocals: by statement. aliases: names that nothing but imports of one and the same thing bind.
-    """
+    """The names that a function, class or comprehension binds."""
 
     kind: Kind
     bound: set[str] = field(default_factory=set)
     declared_global: set[str] = field(default_factory=set)
+    """Names in ``global`` statements."""
     nonlocals: set[str] = field(default_factory=set)
+    """Names in ``nonlocal`` statements."""
     imports: dict[str, set[Imported]] = field(default_factory=dict)
+    """Name → what imports bind to it."""
     otherwise: set[str] = field(default_factory=set)
+    """Names that something else than an import binds."""
 
     @property
     def local(self) -> set[str]:
         return self.bound - self.declared_global - self.nonlocals
 
     def alias(self, name: str) -> Imported | None:
-        """What the local ``name`` stands for wherever it is read; None where that depends on what has run."""
+        """What a local name always stands for, if only imports of one thing bind it; None where that depends on what
+        has run."""
         found = self.imports.get(name, set())
         if len(found) != 1 or name in self.otherwise or name not in self.local:
             return None
@@ -67,7 +71,7 @@ def class_scope(node: ast.ClassDef) -> Scope:
 
 
 def comprehension_scope(node: Comprehension) -> Scope:
-    """Its targets alone: what ``:=`` binds in it belongs to the function around."""
+    """The scope of a comprehension: only its targets. What ``:=`` binds belongs to the enclosing function."""
     binder = _Binder("comprehension")
     for generator in node.generators:
         binder.visit(generator.target)
@@ -75,14 +79,14 @@ def comprehension_scope(node: Comprehension) -> Scope:
 
 
 def type_parameters_scope(node: ast.AST) -> Scope:
-    """The scope of ``[T]`` (Python 3.12), which lies around a function or class."""
+    """The scope of ``[T]`` (Python 3.12), which encloses a function or class."""
     scope = Scope("function")
     scope.bound |= {parameter.name for parameter in getattr(node, "type_params", ())}
     return scope
 
 
 def module_bindings(node: ast.stmt) -> set[str]:
-    """The names that a statement of a module binds there."""
+    """The names that a statement binds in its module."""
     binder = _Binder("function")
     binder.visit(node)
     return binder.scope.bound
@@ -94,7 +98,7 @@ def arguments_of(arguments: ast.arguments) -> list[ast.arg]:
 
 
 class _Binder(ast.NodeVisitor):
-    """Collects what a body binds, without going into the scopes inside it."""
+    """Collects the names that a body binds, without those of inner scopes."""
 
     def __init__(self, kind: Kind) -> None:
         self.scope = Scope(kind)
@@ -196,7 +200,7 @@ class _Binder(ast.NodeVisitor):
 
 
 def imported_by(node: ast.Import | ast.ImportFrom) -> list[tuple[str, Imported]]:
-    """The names that an import binds, each with what it then stands for."""
+    """The names that an import statement binds, each with what it stands for."""
     if isinstance(node, ast.ImportFrom):
         module = "." * node.level + (node.module or "")
         return [(alias.asname or alias.name, Imported(module, alias.name)) for alias in node.names]

@@ -1,6 +1,7 @@
-"""What code can see beyond the values that it names: names and docstrings, and attributes by any name.
+"""What code can see beyond the values that it names: names and docstrings (``__name__``, ``__doc__``), or attributes
+chosen at run time (``getattr``).
 
-Where it can see names, they are kept in its canonical form; where it can read any attribute, all of a parameter counts.
+If code can see names, its canonical text keeps them. If it can read any attribute, all attributes of a parameter count.
 """
 
 from __future__ import annotations
@@ -36,29 +37,31 @@ _READS_ANY_ATTRIBUTE = frozenset(
 
 @dataclass(slots=True)
 class Seen:
-    """What was met on the way, of all code together.
-
-    attributes: that are read of values. keywords, any_keyword: names that arguments are passed by; ``**`` passes any.
-    parameters: that keep their names only where something is passed by them. exact: the code can see names, docstrings
-    or annotations. whole: it can read attributes without naming them.
-    """
+    """What was found in all code of an asset together."""
 
     attributes: set[str] = field(default_factory=set)
+    """Attributes that are read of values."""
     keywords: set[str] = field(default_factory=set)
+    """Names by which arguments are passed."""
     any_keyword: bool = False
+    """Whether ``**`` is used, which can pass any name."""
     parameters: set[str] = field(default_factory=set)
+    """Parameters that keep their names only if an argument is passed by that name."""
     exact: bool = False
+    """Whether the code can see names, docstrings or annotations."""
     whole: bool = False
+    """Whether the code can read attributes without naming them."""
 
     def external(self, text: str) -> None:
-        """Something of others that the code uses, by its public name after ``@``; no other text says anything."""
+        """Note something of another package that the code uses, by its public name after ``@``. Other texts are
+        ignored."""
         if text.startswith("@"):
             self.exact |= text in _SEES_NAMES or text.rpartition(".")[2] in _SEES_NAMES_TAIL
             self.exact |= _within(text, _SEES_NAMES_ROOT)
             self.whole |= text in _READS_ANY or _within(text, _READS_ANY_ROOT)
 
     def name(self, text: str) -> None:
-        """A name, an attribute's name, or a text that may be one."""
+        """Note a name, the name of an attribute, or a text that may be such a name."""
         self.exact |= text in _OF_NAMES
         self.whole |= text in _READS_ANY_ATTRIBUTE
 

@@ -1,7 +1,7 @@
 """What an asset is, and the ``@asset`` decorator that declares one.
 
-A wrong declaration fails here, when the module with it is imported, and names the asset and the remedy. What can
-only be seen with all assets together (unknown upstream, cycles, doubles, parameters) is found by ``catalog``.
+A wrong declaration fails when its module is imported. The error names the asset and the remedy. ``catalog`` finds what
+only shows with all assets together: unknown upstream assets, cycles, keys that are declared twice, unknown parameters.
 """
 
 from __future__ import annotations
@@ -26,47 +26,52 @@ _TAG = re.compile(r"[A-Za-z0-9._-]+")  # what `tag:` of the selection language c
 
 @dataclass(frozen=True, slots=True)
 class HourlyRows:
-    """What is kept of a fetched asset's rows, hour by hour, against later answers.
-
-    instant: the column with the first instant of the hour. essential: columns whose values no answer takes away
-    unasked; settings may name others. judged_by: the asset whose contract's row rules tell which rows are not worth
-    keeping.
+    """How a fetched asset keeps its rows hour by hour, when a later answer has other values (see
+    ``core.runs.fold``).
     """
 
     instant: str
+    """The column with the first instant of the row's hour."""
     essential: tuple[str, ...]
+    """Columns in which a later answer may not replace a value by null, unless it is forced. Settings may name other
+    columns."""
     judged_by: str = ""
+    """Key of the asset whose contract has the row rules. A row that breaks one of them is replaced by any later
+    answer.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A table, declared.
-
-    key: ``layer.name``. function: DataFrames of the upstream assets by name, then parameters by keyword → DataFrame.
-    upstream: one mapping per positional argument, in order. source: what an asset without upstream is fetched from;
-    its function then takes the fetched rows by that name. partitions: None for an unpartitioned table.
-    contract: the name of its contract. parameters: names of fields of the project's parameters.
-    fresh_within_hours: how far behind now the table may lie at every location; None where nobody minds.
-    identifiers: columns that are made of the row's key alone, with the expression (a Spark Column) that makes each.
-    engine: ``spark`` where only Spark makes its rows; None where either engine does.
-    hours: of a fetched asset, how its rows are kept against later answers; None where each answer takes the place of
-    the one before.
-    """
+    """The declaration of a table."""
 
     key: str
+    """``layer.name``."""
     description: str
     function: Callable[..., Any]
+    """Makes the rows. It takes the DataFrames of the upstream assets as positional arguments, and parameters as keyword
+    arguments, and returns a DataFrame."""
     upstream: tuple[PartitionMapping, ...]
+    """For each positional argument of the function a mapping, in their order."""
     source: str | None
+    """The source from which the rows of an asset without upstream assets are fetched. The function takes the fetched
+    rows as an argument of this name. None for any other asset."""
     partitions: PartitionScheme | None
+    """How the table is cut into partitions; None for an unpartitioned table."""
     contract: str
+    """The name of the contract."""
     parameters: tuple[str, ...]
+    """The names of the parameters that the function takes."""
     tags: frozenset[str]
     checks: tuple[Check, ...]
     fresh_within_hours: float | None = None
+    """The largest lag behind now that is fine, at every location; None where any lag is."""
     identifiers: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    """Columns that are computed from the row's key alone → a function that gives the expression (a Spark Column)."""
     engine: Literal["spark"] | None = None
+    """``spark`` if only Spark can make the rows; None if both engines can."""
     hours: HourlyRows | None = None
+    """How a fetched asset keeps its rows hour by hour. None: every answer replaces the rows of the one before."""
 
     @property
     def layer(self) -> str:
@@ -78,11 +83,12 @@ class Asset:
 
     @property
     def partition_columns(self) -> PartitionColumns | None:
-        """The columns that say of which partition a row is; None for an unpartitioned table."""
+        """The columns that say to which partition a row belongs; None for an unpartitioned table."""
         return None if self.partitions is None else self.partitions.columns
 
     def asked_by(self, asked: PartitionSet) -> PartitionSet:
-        """What a request for UTC days at locations means for the asset; ``null`` for an unpartitioned table."""
+        """The partitions that a request for UTC days at locations means for this asset; ``null`` for an unpartitioned
+        one."""
         return PartitionSet.null() if self.partitions is None else self.partitions.asked_by(asked)
 
     @property
@@ -106,9 +112,11 @@ def asset(
 ) -> Callable[[Callable[..., Any]], Asset]:
     """Declare the decorated function as the asset ``layer.<function name>``.
 
-    Positional arguments of the function are the names of its upstream assets (or of its source), keyword-only
-    arguments are parameters. identifiers: see ``Asset``; the function makes the same columns. engine: ``spark`` for a
-    function that uses what only Spark can; a run on the embedded engine starts Spark for it.
+    The function's positional arguments are named as its upstream assets (or its source); its keyword-only arguments are
+    parameters. The arguments of the decorator are fields of ``Asset``. identifiers: the function has to make the same
+    columns. engine: ``spark`` for a function that uses what only Spark has; a run on the embedded engine starts Spark
+    for this asset.
+
     Raises DeclarationError where function and declaration do not agree.
     """
 
@@ -183,7 +191,7 @@ def asset(
 
 
 def _check_once(key: str, function: Callable[..., Any]) -> None:
-    """Raises DeclarationError where a function above it in its module is an asset of its name: that would be lost."""
+    """Raises DeclarationError if a function of the same name above in the module is an asset: it would be lost."""
     above = getattr(function, "__globals__", {}).get(function.__name__)
     if not isinstance(above, Asset) or function.__qualname__ != function.__name__:
         return
@@ -197,7 +205,7 @@ def _check_once(key: str, function: Callable[..., Any]) -> None:
 
 
 def _check_kinds(key: str, contract: object, upstream: object, partitions: object) -> None:
-    """Raises DeclarationError where one of these is something else than the decorator takes."""
+    """Raises DeclarationError if one of these arguments has a wrong type."""
     if not isinstance(contract, str):
         name = getattr(contract, "__name__", "NameOfItsClass")
         raise DeclarationError(
@@ -225,7 +233,9 @@ def _check_kinds(key: str, contract: object, upstream: object, partitions: objec
 
 
 def check_source(asset: Asset, known: Collection[str]) -> None:
-    """Raises DeclarationError where the source of an asset is none of ``known``, or its function calls it otherwise."""
+    """Raises DeclarationError if the source of the asset is not among ``known``, or its function gives it another
+    name.
+    """
     if asset.source is None:
         return
     if asset.source not in known:

@@ -1,8 +1,8 @@
-"""Which functions of pyspark the code of a declaration uses, read from its code objects; nothing is run.
+"""Finds the functions of pyspark that the code of a declaration uses. Nothing is run: code objects are read.
 
-Names are followed to what they stand for now: globals, closures, aliases, partials, arguments with defaults, helpers of
-the project with what these reach in turn, imports inside functions. Code that hands the module of functions on as a
-value cannot be followed, and counts as a use of the module itself. Knows no pyspark, but how its modules are called.
+Names are followed to their present values: globals, closures, aliases, partials, default arguments, imports inside
+functions, and helpers of the project with everything that these use. Code that passes the module of functions on as a
+value cannot be followed; that counts as a use of the module itself. Pyspark is not imported.
 """
 
 from __future__ import annotations
@@ -29,22 +29,25 @@ _CACHED = type(lru_cache(len))
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """name: of a function of pyspark, ``.name`` of a method, or one of the two above. function: whose code uses it."""
+    """The use of a function of pyspark."""
 
     name: str
+    """The name of a function of pyspark; ``.name`` for a method; or ``PASSED_ON`` or ``SQL_TEXT``."""
     function: str
+    """The function whose code has the use."""
     file: str
     line: int
 
     @property
     def where(self) -> str:
-        """For people; the file from its last folder on."""
+        """The position of the use, for people. The file is named from its last folder on."""
         return f"{self.function} ({'/'.join(self.file.split('/')[-2:])}, line {self.line})" if self.function else ""
 
 
 @dataclass(slots=True)
 class _Frame:
-    """A code object on its way. local: what its variables hold, where a name or an import gave it."""
+    """A code object that is being read. local: the values of its variables, as far as an assignment or import gave
+    them."""
 
     code: CodeType
     scope: Mapping[str, Any]
@@ -53,9 +56,10 @@ class _Frame:
 
 
 class CalledFunctions:
-    """Finds uses in what is reached from values. packages: top names of those whose code is followed.
+    """Finds the uses in everything that can be reached from some values.
 
-    methods: attributes that are uses on whatever they are found (nobody knows what a variable will hold).
+    packages: code is followed if it is in a package with one of these top-level names. methods: names of attributes
+    that count as uses on any value, since the value of a variable is not known.
     """
 
     def __init__(self, packages: Set[str], methods: Set[str]) -> None:
@@ -63,7 +67,7 @@ class CalledFunctions:
         self._met: dict[int, Any] = {}  # with the values, so that no two get one id
 
     def of(self, *values: Any) -> Iterator[Use]:
-        """The uses that these reach, each value being followed once in the life of this object."""
+        """The uses that can be reached from ``values``. One object follows each value only once."""
         waiting: _Waiting = [(value, _NOWHERE) for value in values]
         while waiting:
             value, where = waiting.pop()
@@ -82,7 +86,7 @@ class CalledFunctions:
         return str(module).partition(".")[0] in self._packages
 
     def _parts(self, value: Any) -> list[Any]:
-        """What a value holds that may be or have code."""
+        """The parts of a value that may be code or have code."""
         if isinstance(value, partial):
             return [value.func, *value.args, *value.keywords.values()]
         if isinstance(value, MethodType):
@@ -180,7 +184,7 @@ class CalledFunctions:
         return _UNKNOWN
 
     def _imported(self, name: str, constants: tuple[Any, Any], scope: Mapping[str, Any]) -> Any:
-        """The module that an import is about. constants: how many dots, and the names that it takes."""
+        """The module that an import names. constants: the number of leading dots, and the imported names."""
         level, names = constants
         full = name
         if isinstance(level, int) and level:
@@ -203,7 +207,7 @@ class _Named:
 
 
 def _module(name: str) -> Any:
-    """A stand-in for a module of pyspark, which has its name; nothing else of others is followed."""
+    """A stand-in with the name of a module of pyspark. Modules of other packages are not followed."""
     return ModuleType(name) if name in ("pyspark", "pyspark.sql", FUNCTIONS, f"{FUNCTIONS}.builtin") else _UNKNOWN
 
 
@@ -212,7 +216,7 @@ def _is_functions(value: Any) -> bool:
 
 
 def _function_name(value: Any) -> str | None:
-    """What a function of pyspark is called there; None for anything else."""
+    """The name of a function in pyspark; None for anything else."""
     if isinstance(value, _Named):
         return value.name
     module = getattr(value, "__module__", None) if isinstance(value, FunctionType | type) else None

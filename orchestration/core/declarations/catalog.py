@@ -16,12 +16,13 @@ from orchestration.core.partitions.scheme import DailyByLocation
 
 
 class Catalog:
-    """Assets by key. Building one checks every declaration against the others.
+    """All assets by key. The constructor checks the declarations against each other.
 
-    parameters: the dataclass whose fields assets may ask for; None: any names.
-    Raises DeclarationError for a key that is declared twice, an upstream asset or a parameter that does not exist, a
-    parameter that is used and not declared, a function that asks a clock, a cycle, and a mapping that does not fit the
-    partitions of the two assets it joins; each names the asset and the remedy.
+    parameters: the dataclass whose fields assets may take as parameters; None: any names.
+
+    Raises DeclarationError, naming the asset and the remedy, for: a key that is declared twice; an unknown upstream
+    asset or parameter; a parameter that the function uses without declaring it; a function that reads a clock; a cycle;
+    a mapping that does not fit the partitions of its two assets.
     """
 
     def __init__(self, assets: Iterable[Asset], parameters: type | None = None) -> None:
@@ -44,8 +45,8 @@ class Catalog:
     ) -> Catalog:
         """The assets that these modules declare, in the order of their declaration.
 
-        differences: functions on which the engines do not agree.
-        Raises DeclarationError as building one does, and where an asset reaches one of ``differences``.
+        differences: functions that the engines compute differently. Raises DeclarationError as the constructor does,
+        and where an asset uses one of ``differences``.
         """
         found = [value for module in modules for value in vars(module).values() if isinstance(value, Asset)]
         code = [module.__name__ for module in modules] + [asset.function.__module__ for asset in found]
@@ -53,12 +54,12 @@ class Catalog:
         return cls(found, parameters)
 
     def with_asset(self, asset: Asset) -> Catalog:
-        """A catalog that has ``asset`` instead of the one of its key, or besides; checked as at building."""
+        """A catalog with ``asset`` added, or in place of the asset with its key. It is checked again."""
         return Catalog({**self._assets, asset.key: asset}.values(), self._parameters)
 
     @property
     def rule_parameters(self) -> tuple[str, ...] | None:
-        """The parameters that hold row rules; None where it is not known which parameters there are."""
+        """The names of the parameters that hold row rules; None where it is not known which parameters exist."""
         return None if self._parameters is None else rules_of(self._parameters)
 
     def _check_parameters(self, asset: Asset) -> None:
@@ -78,7 +79,7 @@ class Catalog:
             )
 
     def _check_number(self, asset: Asset, path: str) -> None:
-        """That a parameter path of a mapping leads to a number."""
+        """Checks that a mapping's parameter path leads to a number."""
         if self._parameters is None:
             return
         kind = kind_at(self._parameters, path)

@@ -1,6 +1,6 @@
-"""Where a function asks a clock: its rows would say when they were made, and nobody could make them again.
+"""Finds functions that read a clock. Their rows would depend on when they were made, and could never be made again.
 
-Seen in its code and in that of functions of its package that it calls by name, without running anything.
+The code of the function is read, and that of the functions of its package that it calls by name. Nothing is run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OF_TIME = frozenset({"time", "time_ns", "monotonic", "gmtime", "localtime", "st
 
 
 def clock_in(function: Callable[..., Any]) -> str:
-    """The first call by which a function asks a clock, as ``datetime.now``; empty where it asks none."""
+    """The first call by which a function reads a clock, for instance ``datetime.now``; empty where it reads none."""
     waiting, seen, package = [function], set[int](), _package(function)
     while waiting:
         one = waiting.pop()
@@ -44,7 +44,7 @@ def _is_clock(value: Any) -> bool:
 
 
 def _read(code: CodeType, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each global that code reads, and each attribute of it that it goes on to; with the names that are written."""
+    """Each global name that code reads, and each attribute of it (``datetime.now``), with its value."""
     names, value = "", None
     for one in dis.get_instructions(code):
         if one.opname in ("LOAD_GLOBAL", "LOAD_NAME") and one.argval in scope:

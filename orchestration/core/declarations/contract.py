@@ -19,19 +19,20 @@ RuleKind = Literal["null", "below", "above", "not_finite", "off_hour", "other_da
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. type: the Delta name (``string``, ``integer``, ``double``, ``timestamp``, ``date``,
-    ``boolean`` or ``array<string>``); unit: empty where it has none.
-
-    made_of: the columns of which it is made: ``column`` of the first upstream asset, or of the source; of any other
-    upstream asset ``layer.name.column``. None where the contract says nothing of it.
-    """
+    """One column of a table."""
 
     name: str
     type: str
+    """The Delta name: ``string``, ``integer``, ``double``, ``timestamp``, ``date``, ``boolean`` or
+    ``array<string>``.
+    """
     nullable: bool
     unit: str
+    """The unit of the values; empty where they have none."""
     description: str
     made_of: tuple[str, ...] | None = None
+    """The columns from which this one is made: ``column`` of the first upstream asset or of the source, or
+    ``layer.name.column`` of another upstream asset. None where the contract does not say."""
 
     @property
     def comment(self) -> str:
@@ -41,27 +42,28 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """One condition that breaks a rule: ``column`` is below or above ``bound``, not finite, null, …
-
-    rule: the name that quarantine shows; several conditions share one name.
-    other: a second column, for ``other_day`` (``column`` must lie on the day ``other``).
-    """
+    """A condition under which a row breaks a rule: the value of ``column`` is below or above ``bound``, not finite,
+    null, …"""
 
     rule: str
+    """The name of the rule, as the quarantine table shows it. Several conditions can have the same name."""
     kind: RuleKind
+    """Which condition it is."""
     column: str
     bound: float | None = None
     other: str | None = None
+    """For the kind ``other_day``: the column with the day on which ``column`` must lie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Columns in their order, the key that is unique, and the row rules of one table."""
+    """What a table must be: its columns in their order, its unique key, and its row rules."""
 
     name: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    """The columns whose values together are unique."""
     rules: tuple[RowRule, ...] = ()
 
     @property
@@ -70,7 +72,7 @@ class Contract:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that change with what the contract demands, not with its prose."""
+        """16 hexadecimal digits. They change with what the contract demands, not with its descriptions."""
         demands = {
             "columns": [[column.name, column.type, column.nullable] for column in self.columns],
             "key": self.key,
@@ -115,10 +117,10 @@ def _delta_field(column: Column) -> dict[str, Any]:
 
 
 def models_among(values: Iterable[object]) -> dict[str, Any]:
-    """The models of contracts among ``values``, which may be all that a module holds, by the name of their class.
+    """The contract models among ``values`` (for instance all values of a module), by the name of their class.
 
-    A class whose name begins with ``_`` is none: others are made of it. Raises DeclarationError for a model without a
-    key, and for two of one name.
+    A class whose name begins with ``_`` is only a base of others. Raises DeclarationError for a model without a key,
+    and for two models with the same name.
     """
     found: dict[str, Any] = {}
     for value in values:
@@ -139,7 +141,8 @@ def models_among(values: Iterable[object]) -> dict[str, Any]:
 def tables_page(
     contracts: Mapping[str, Contract], keys: Sequence[str], intro: str, partitions: Mapping[str, str] | None = None
 ) -> str:
-    """The Markdown page that describes every table: docs/TABLES.md. partitions: what a partition is, in a sentence."""
+    """The Markdown page that describes every table: docs/TABLES.md. partitions: asset key → what a partition of it is,
+    in a sentence."""
     lines = ["# Tables", "", intro, ""]
     for key in keys:
         contract = contracts[key]

@@ -1,7 +1,8 @@
-"""How a table's columns differ from its contract, and what it takes to bring them together.
+"""How the columns of a table differ from its contract, and what makes them agree.
 
-Three answers: a commit of metadata (a nullable column more, another comment: the table *grows*), ``aqi migrate`` (its
-rows are written again), or never (another key). Columns are compared by name; their order means nothing.
+There are three cases. A commit of metadata is enough: a nullable column is added, or a comment changes; the table
+*grows*. Or the rows have to be written again, by ``aqi migrate``. Or it cannot be done: the contract has another key.
+Columns are compared by name; their order does not matter.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ _WIDER: Mapping[str, frozenset[str]] = {
     "float": frozenset({"double"}),
     "date": frozenset({"timestamp"}),
 }
-"""What a type can become without a look at its values. A day becomes its first instant in UTC."""
+"""The types that a type can become whatever its values are. A date becomes its first instant in UTC."""
 _FAMILIES = (frozenset({"byte", "short", "integer", "long", "float", "double"}), frozenset({"date", "timestamp"}))
 
 
 def type_change(before: str, after: str) -> TypeChange:
     """What a change of type does to values.
 
-    ``lossless``: nothing, whatever they are. ``checked``: allowed if every value survives the way there and back.
-    ``refused``: text, truth and lists become nothing else, nor does anything become text: that is a new column.
+    ``lossless``: no value changes. ``checked``: allowed if every value is the same after conversion and back.
+    ``refused``: for texts, booleans and lists, and for any conversion to text. Then a new column is needed.
     """
     if before == after:
         return "same"
@@ -39,7 +40,7 @@ def type_change(before: str, after: str) -> TypeChange:
 
 
 def type_name(kind: Any) -> str:
-    """A type of Delta's schema JSON in a word: ``double``, ``array<string>``."""
+    """A type of Delta's schema JSON as a word: ``double``, ``array<string>``."""
     if not isinstance(kind, Mapping):
         return str(kind)
     match kind.get("type"):
@@ -56,63 +57,71 @@ def type_name(kind: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TableDifference:
-    """How the table ``table`` (the key of its asset) differs from its contract.
+    """How a table differs from its contract, in groups of columns by what has to be done about them.
 
-    By a commit of metadata:
-    added: nullable columns of the contract that the table lacks. loosened: NOT NULL in the table, nullable by the
-    contract. comments: columns whose comment is another; "" for the description of the table itself.
-
-    By a migration:
-    removed: columns that commits of ours recorded and the contract has no more. renamed: pairs of a column that only
-    the table has and one that only the contract has, which may be the same column: only their author knows.
-    retyped: (name, type in the table, type in the contract). tightened: nullable in the table, required by the
-    contract. added_required: columns that the table lacks and that must not be null.
-
-    foreign: columns that neither the contract nor a record of ours has; they stay, null in new rows.
-    foreign_required: those of them that must not be null, so that no row of ours can be written.
-    refused: why no command brings the two together; "" where one does.
+    A commit of metadata mends ``added``, ``loosened`` and ``comments``. `aqi migrate` mends ``removed``, ``renamed``,
+    ``retyped``, ``tightened`` and ``added_required``. Nothing has to be done about ``foreign``.
     """
 
     table: str
+    """The key of the table's asset."""
     added: tuple[Column, ...] = ()
+    """Nullable columns that the contract has and the table has not."""
     loosened: tuple[str, ...] = ()
+    """Columns that are NOT NULL in the table and may be null by the contract."""
     comments: tuple[str, ...] = ()
+    """Columns with another comment; "" stands for the description of the table."""
     removed: tuple[str, ...] = ()
+    """Columns that commits of this project recorded, and that the contract no longer has."""
     renamed: tuple[tuple[str, str], ...] = ()
+    """Pairs of a column that only the table has, and one that only the contract has. They may be the same column under
+    two names; only the author of the contract knows."""
     retyped: tuple[tuple[str, str, str], ...] = ()
+    """(column, type in the table, type in the contract)."""
     tightened: tuple[str, ...] = ()
+    """Columns that may be null in the table and must not be null by the contract."""
     added_required: tuple[str, ...] = ()
+    """Columns that the contract has and the table has not, and that must not be null."""
     foreign: tuple[str, ...] = ()
+    """Columns that somebody else added. They stay, and are null in new rows."""
     foreign_required: tuple[str, ...] = ()
+    """Those of ``foreign`` that must not be null. Because of them no row can be written."""
     refused: str = ""
+    """Why no command makes table and contract agree; "" where one does."""
 
     @property
     def needs_migration(self) -> bool:
-        """Whether it takes ``aqi migrate``."""
+        """Whether `aqi migrate` is needed."""
         changes = (self.removed, self.renamed, self.retyped, self.tightened, self.added_required)
         return not self.refused and any(changes)
 
     @property
     def grows(self) -> bool:
-        """Whether there is something to change, and one commit of metadata changes all of it."""
+        """Whether there is a difference, and one commit of metadata is enough."""
         changes = (self.added, self.loosened, self.comments)
         return not self.refused and not self.foreign_required and not self.needs_migration and any(changes)
 
     @property
     def blocks(self) -> bool:
-        """Whether nothing can be written to the table as it is."""
+        """Whether no row can be written to the table as it is."""
         return bool(self.refused or self.foreign_required or self.needs_migration)
 
     def by_others(self, followed: bool) -> bool:
-        """Whether others changed the table, and not its author the contract. followed: rows were made by this very
-        contract last, so the table was once as it says."""
-        ours = (self.removed, self.renamed, self.refused)
-        return followed and not any(ours) and bool(self.retyped or self.tightened or self.added_required)
+        """Whether somebody else changed the table, rather than the author the contract. followed: whether the last rows
+        were made under this very contract; then the table did agree with it."""
+        theirs = (self.retyped, self.tightened, self.added_required, self.recased)
+        return followed and not self.removed and not self.refused and any(theirs)
+
+    @property
+    def recased(self) -> tuple[tuple[str, str], ...]:
+        """Pairs as of ``renamed`` where no commit of ours has ever recorded the table's name."""
+        return tuple(pair for pair in self.renamed if pair[0] not in self.removed)
 
     @property
     def of_others(self) -> str:
-        """What they changed, in words."""
+        """The changes by others, in words."""
         said = self._columns()
+        said += [f"{name} is called {other}" for other, name in self.recased]
         if self.added_required:
             said.append(f"{_names(self.added_required)} is gone")
         if self.foreign_required:
@@ -121,7 +130,7 @@ class TableDifference:
 
     @property
     def remedy(self) -> str:
-        """What to do about it, a sentence; "" where nothing needs doing."""
+        """What to do, a sentence; "" where nothing has to be done."""
         if self.refused:
             return "Change the contract back, or declare another asset for what it says now."
         if self.foreign_required:
@@ -138,7 +147,7 @@ class TableDifference:
         return "One commit of metadata does it; no row is written." if self.grows else ""
 
     def in_words(self) -> str:
-        """The table, every column that differs, and what it takes, in sentences."""
+        """The table, every column that differs, and what to do, in sentences."""
         said = [self.refused] if self.refused else []
         if columns := [*self._columns(), *(f"{name}: table not null, contract nullable" for name in self.loosened)]:
             said.append("; ".join(columns))
@@ -151,7 +160,7 @@ class TableDifference:
         return f"{self.table}: {'. '.join(said) or 'as its contract says'}. {self.remedy}".strip()
 
     def _columns(self) -> list[str]:
-        """Of each column that both have and that takes a migration, what differs and nothing else."""
+        """Each column that needs a migration, with what differs."""
         return [
             *(f"{name}: table {before}, contract {after}" for name, before, after in self.retyped),
             *(f"{name}: table nullable, contract not null" for name in self.tightened),
@@ -191,8 +200,8 @@ def compare(
 ) -> TableDifference:
     """How a table differs from its contract.
 
-    fields: the table's, as Delta's schema JSON has them. recorded: names of columns that commits of ours have recorded.
-    key: the columns whose values were unique in the rows that are there, where that is known.
+    fields: the fields of the table, as in Delta's schema JSON. recorded: columns that commits of this project have
+    recorded. key: the columns that were unique in the existing rows, where that is known.
     """
     there = {str(field["name"]): field for field in fields}
     wanted = {column.name: column for column in contract.columns}
@@ -224,7 +233,7 @@ def compare(
 def _renamed(
     there: Mapping[str, Mapping[str, Any]], removed: Sequence[str], beyond: Sequence[str], lacking: Sequence[Column]
 ) -> tuple[tuple[str, str], ...]:
-    """Of a removed column and a new one of its type; also of any two names that differ by upper and lower case only."""
+    """Pairs of a removed and a new column of the same type; and of any types, where the names differ only in case."""
     pairs = []
     for old in beyond:
         for column in lacking:
@@ -255,10 +264,10 @@ def _refused(contract: Contract, key: Sequence[str] | None) -> str:
 
 
 def grown(there: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The table's fields, grown by those of a contract: in the table's order, what is new at the end.
+    """The table's fields after it has grown to a contract: in the table's order, with new fields last.
 
-    Both as Delta's schema JSON has them. Only what needs no rows is taken over: new nullable fields, comments, and that
-    a field may be null. Metadata besides the comment stays. Raises ValueError where it takes more.
+    Both arguments as in Delta's schema JSON. Only changes that need no new rows are made: new nullable fields,
+    comments, and that a field may be null. Other metadata stays. Raises ValueError where more would have to be changed.
     """
     by_name = {field["name"]: field for field in wanted}
     fields = [_merged(field, by_name.get(field["name"])) for field in there]

@@ -14,9 +14,9 @@ from orchestration.core.errors import DeclarationError
 
 
 class CycleError(DeclarationError):
-    """Nodes that need each other in a circle.
+    """Nodes that depend on each other in a circle.
 
-    cycle: the nodes in the direction of the data, each feeding the next, the first one again at the end.
+    cycle: the nodes in the direction of the data, the first one again at the end.
     """
 
     def __init__(self, cycle: tuple[str, ...]) -> None:
@@ -28,7 +28,7 @@ class CycleError(DeclarationError):
 
 
 class UnknownUpstreamError(DeclarationError):
-    """``node`` names an ``upstream`` that is not declared."""
+    """A node names an upstream node that is not declared."""
 
     def __init__(self, node: str, upstream: str, known: Iterable[str]) -> None:
         near = get_close_matches(upstream, known, n=1)

@@ -1,7 +1,8 @@
-"""Functions on which the embedded engine and Spark do not agree: declarations that use one are refused at import.
+"""Functions of pyspark that the embedded engine and Spark compute differently. Assets that use one are refused at
+import.
 
-The list is made by trying: ``tests/engine/test_function_parity.py`` asks both engines every function, and fails where
-this list says too little or too much. Knows no pyspark: functions go by their names there, methods by ``.name``.
+The list comes from trying: ``tests/engine/test_function_parity.py`` runs every function on both engines, and fails
+where this list has too much or too little. Pyspark is not imported: functions go by their names, methods by ``.name``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ Kind = Literal["differs", "missing", "untried", "edge"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """kind: the engines answer otherwise; one does not have it; nobody can say, as it was not or cannot be tried; they
-    answer otherwise at the edge that ``reason`` names, and alike everywhere else: the only kind that is not refused.
-    reason: in half a line. instead: what to write that both answer alike; empty where there is nothing as short."""
+    """How the two engines differ in one function."""
 
     kind: Kind
+    """``differs``: the results differ. ``missing``: one engine does not have the function. ``untried``: it was not, or
+    cannot be, tried. ``edge``: the results differ only in the case that ``reason`` names; such a function is not
+    refused."""
     reason: str
+    """Half a line."""
     instead: str = ""
+    """What to write instead, with the same result on both engines; empty where nothing short exists."""
 
 
 Differences = Mapping[str, Difference]
@@ -220,7 +224,7 @@ def _listed(*parts: tuple[_Line, ...]) -> Differences:
 
 
 DIFFERENCES = _listed(_DAYS, _TEXTS, _NUMBERS, _AGGREGATES, _NESTED, _NOT_TRIED, _EDGES)
-"""By name, for the versions of both engines that are pinned."""
+"""Function → difference, for the pinned versions of both engines."""
 
 
 _SAID: Mapping[Kind, str] = {
@@ -231,9 +235,10 @@ _SAID: Mapping[Kind, str] = {
 
 
 def check_functions(assets: Iterable[Asset], packages: Iterable[str], differences: Differences) -> None:
-    """That no asset reaches a function of ``differences``. packages: top names of those whose code is followed.
+    """Checks that no asset uses a function of ``differences``. packages: top-level names of the packages whose code is
+    followed.
 
-    Raises DeclarationError naming asset, use, reason and what to write instead.
+    Raises DeclarationError that names asset, use, reason, and what to write instead.
     """
     methods = {name[1:] for name, one in differences.items() if name.startswith(".") and one.kind != "edge"}
     called = CalledFunctions(frozenset(packages), frozenset(methods))
@@ -250,7 +255,7 @@ def check_functions(assets: Iterable[Asset], packages: Iterable[str], difference
 
 
 def _uses(asset: Asset, called: CalledFunctions) -> Iterator[tuple[str, Use]]:
-    """What an asset uses that none before it did, with the part of the declaration that does."""
+    """The uses of an asset that no earlier asset has, each with the part of the declaration that has it."""
     if asset.engine != "spark":  # its checks and identifiers are asked on either engine all the same
         yield from ((f"asset {asset.key}", use) for use in called.of(asset.function))
     for check in asset.checks:

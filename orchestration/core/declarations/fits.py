@@ -1,4 +1,4 @@
-"""Whether the contract of an asset is one that its table can follow: what is wrong is told before anything is made."""
+"""Checks that contract and asset fit each other, before anything is made."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ NUMBERS = ("byte", "short", "integer", "long", "float", "double")
 
 
 def check_fits(asset: Asset, contract: Contract, rule_parameters: Collection[str] | None = None) -> None:
-    """Raises DeclarationError, naming asset, contract, column and remedy, where they do not fit each other.
+    """Raises DeclarationError, naming asset, contract, column and remedy, where a contract does not fit its asset.
 
-    rule_parameters: the parameters that hold row rules: only who takes one applies them. None: not known.
+    rule_parameters: the names of the parameters with row rules: an asset applies rules only if it takes one of them.
+    None where they are not known.
     """
     columns = {column.name: column for column in contract.columns}
     for name in contract.key:
@@ -68,7 +69,7 @@ def check_fits(asset: Asset, contract: Contract, rule_parameters: Collection[str
 
 
 def check_reads(asset: Asset, contracts: Mapping[str, Contract]) -> None:
-    """Raises DeclarationError where an asset names a column of its upstream assets that their contracts do not have.
+    """Raises DeclarationError if an asset names a column of an upstream asset that is not in that asset's contract.
 
     contracts: by asset key.
     """

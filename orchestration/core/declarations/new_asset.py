@@ -1,9 +1,10 @@
-"""A new asset, from what is asked for: what it is made of, how it is cut, and the smallest contract that fits.
+"""Plans a new asset: its upstream assets, its partitions, and the smallest contract that fits.
 
-It has a row for each row of the first upstream asset that is cut as it is, in the columns of that one's key; somebody
-writes the rest. ``source_text`` has the text of its function, its contract and its test.
+The new asset has the columns of the key of its *base*, with a row for each row of the base. The base is the first
+upstream asset with the same partitions. The author writes everything further. ``source_text`` writes function, contract
+and test.
 
-Must not know: where sources lie, and how they are written.
+Must not know: in which files assets are declared, and how files are written.
 """
 
 from __future__ import annotations
@@ -26,31 +27,32 @@ from orchestration.core.partitions.scheme import PartitionScheme
 Cut = Literal["daily", "unpartitioned"]
 CUTS: tuple[Cut, ...] = ("daily", "unpartitioned")
 KEY_COLUMN = Column("key", "string", False, "", "What a row is about")
-"""The one column of a table that is made of nothing."""
+"""The only column of a table without upstream assets."""
 MOST_CHARACTERS = 60
-"""Of a name: that of its contract and its test, and folders of tables, are made of it."""
+"""The longest name: the names of contract, test and table folder are made from it."""
 MOST_DESCRIBED = 100
-"""Characters of a description."""
+"""The longest description, in characters."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class NewAsset:
-    """An asset to be declared.
-
-    upstream: a mapping per upstream asset, in the order of the function's arguments; the first is the base, whose rows
-    it has. joined: of each other the columns on which it is joined, as (column of the base, column of the other); none
-    where its rows are counted. columns, unique: of its contract.
-    """
+    """An asset that is to be declared."""
 
     key: str
     description: str
     upstream: tuple[PartitionMapping, ...]
+    """For each upstream asset a mapping, in the order of the function's arguments. The first one is the base."""
     scheme: PartitionScheme | None
+    """Its partitions; None for an unpartitioned asset."""
     joined: Mapping[str, tuple[tuple[str, str], ...]]
+    """Upstream asset besides the base → the pairs (column of the base, column of that asset) on which it is joined.
+    Without pairs its rows are only counted."""
     columns: tuple[Column, ...]
+    """The columns of its contract."""
     unique: tuple[str, ...]
+    """The key of its contract."""
 
     @property
     def layer(self) -> str:
@@ -62,7 +64,7 @@ class NewAsset:
 
     @property
     def contract(self) -> str:
-        """The name of its contract: ``gold.daily_levels`` has ``DailyLevels``."""
+        """The name of its contract: ``DailyLevels`` for ``gold.daily_levels``."""
         return "".join(part.capitalize() for part in self.name.split("_"))
 
 
@@ -74,9 +76,9 @@ def new_asset(
     cut: Cut | None = None,
     description: str = "",
 ) -> NewAsset:
-    """What is to be declared. Raises UsageError where it cannot be, saying what can.
+    """Plan a new asset. Raises UsageError, with what can be declared, where it cannot be declared.
 
-    contracts: by asset key. cut: None for that of its upstream assets.
+    contracts: by asset key. cut: None for the partitions of its upstream assets.
     """
     _check_key(catalog, key)
     _check_description(key, description)
@@ -105,7 +107,7 @@ def new_asset(
 
 
 def _mapping(upstream: Asset) -> PartitionMapping:
-    """The one that fits what is cut as the new asset is, or not at all."""
+    """The mapping of an upstream asset with the same partitions as the new asset, or with none."""
     return Identity(upstream.key) if upstream.partitions is not None else AllPartitions(upstream.key)
 
 
@@ -143,7 +145,7 @@ def _check_description(key: str, text: str) -> None:
 
 
 def _proposed(name: str) -> str:
-    """The name nearest to this that can be one."""
+    """The nearest valid name."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
     found = "_".join(words)[:MOST_CHARACTERS]
     return found if _NAME.fullmatch(found) else "my_table"
@@ -198,7 +200,7 @@ def _check_cut(key: str, above: Sequence[Asset], dated: Sequence[Asset], cut: Cu
 
 
 def _joined(base: Asset, other: Asset, contracts: Mapping[str, Contract]) -> tuple[tuple[str, str], ...]:
-    """The columns that say which rows of ``other`` belong to a row of ``base``; none where nothing says so."""
+    """The pairs of columns by which rows of ``other`` belong to a row of ``base``; empty where no columns say so."""
     if base.partitions is not None and other.partitions is not None:
         return tuple(zip(base.partitions.columns, other.partitions.columns, strict=True))
     types = {column.name: column.type for column in contracts[base.key].columns}
@@ -208,14 +210,14 @@ def _joined(base: Asset, other: Asset, contracts: Mapping[str, Contract]) -> tup
 
 
 def _columns_of(base: Asset, contract: Contract) -> list[Column]:
-    """Those of the key, and those that say of which partition a row is."""
+    """The columns of the key, and those that say to which partition a row belongs."""
     there = {column.name: column for column in contract.columns}
     names = dict.fromkeys((*contract.key, *(base.partitions.columns if base.partitions is not None else ())))
     return [replace(there[name], nullable=False, made_of=(name,)) for name in names]
 
 
 def _counts(joined: Mapping[str, tuple[tuple[str, str], ...]]) -> list[Column]:
-    """A column for each upstream asset of which nothing says how its rows belong to those of the base."""
+    """For each upstream asset without common columns, a column with its number of rows."""
     return [
         Column(f"{key.partition('.')[2]}_rows", "long", False, "", f"Rows of {key}", ())
         for key, on in joined.items()

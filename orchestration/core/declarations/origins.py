@@ -1,4 +1,6 @@
-"""What an asset declares that it is made of: tables, and by its contract, column by column, columns of these."""
+"""The declared origins of an asset: the tables from which it is made, and by its contract the columns of each
+column.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,19 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 
 Declared = Mapping[str, frozenset[tuple[str, str]]]
-"""By column: the columns of upstream assets, or of the source, of which it is made."""
+"""Column → the columns of upstream assets, or of the source, from which it is made."""
 
 
 def tables_of(asset: Asset) -> tuple[str, ...]:
-    """What an asset declares that it reads: upstream assets; or its source, and its own table if it keeps hours."""
+    """The tables that an asset declares to read: its upstream assets; or its source, and its own table if it keeps
+    hours."""
     if asset.source is None:
         return asset.upstream_keys
     return (asset.source,) if asset.hours is None else (asset.source, asset.key)
 
 
 def declared_columns(asset: Asset, contract: Contract) -> Declared:
-    """What the contract of an asset says of its columns; those of which it says nothing are left out."""
+    """The declared origins of the columns. Columns about which the contract says nothing are left out."""
     first = next(iter(tables_of(asset)), "")
     return {
         column.name: frozenset((one.rpartition(".")[0] or first, one.rpartition(".")[2]) for one in column.made_of)

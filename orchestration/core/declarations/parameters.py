@@ -1,7 +1,7 @@
-"""What configuration says about the domain, as frozen values that assets are given.
+"""Parameters: the configured values that assets are given, as frozen values.
 
-A project declares its parameters as one frozen dataclass, whose fields assets ask for by name (their keyword-only
-arguments). The engine reads one of them by itself: ``locations``.
+A project declares its parameters as one frozen dataclass. Assets take its fields by name, as keyword-only arguments.
+The engine itself reads only one field: ``locations``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from orchestration.core.partitions.location import Location
 
 
 class Parameters(Protocol):
-    """A frozen dataclass with everything that assets may ask for. locations: the configured ones."""
+    """A frozen dataclass with all parameters. locations: the configured locations."""
 
     @property
     def locations(self) -> tuple[Location, ...]: ...
 
 
 def value_at(parameters: Parameters, path: str) -> Any:
-    """The value at a dotted path, for instance ``alarm_rule.threshold``. Raises AttributeError."""
+    """The value at a dotted path, for instance ``alarm_rule.threshold``. Raises AttributeError where there is none."""
     found: Any = parameters
     for name in path.split("."):
         found = getattr(found, name)
@@ -52,7 +52,7 @@ def rules_of(kind: type) -> tuple[str, ...]:
 
 
 def kind_at(kind: type, path: str) -> Any:
-    """The type of the value at a dotted path; None where there is none."""
+    """The type of the value at a dotted path; None where there is no such value."""
     found: Any = kind
     for name in path.split("."):
         known: Mapping[str, Any] = get_type_hints(found) if is_dataclass(found) else {}

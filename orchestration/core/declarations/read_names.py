@@ -1,7 +1,8 @@
-"""Which of its own arguments a function reads, and which names it reads that nobody gives it; from its code objects.
+"""Finds which of its own arguments a function reads, and which names it reads that are defined nowhere.
 
-Nothing is run, and helpers that it calls are not looked into: an argument that is handed on is read. Whoever reads a
-variable of its name inside may mean it, too. Where code can see names by text (``locals``, ``eval``), it may read all.
+Code objects are read; nothing is run, and called helpers are not followed: an argument that is passed on counts as
+read. An inner function that reads a name may mean the argument of that name. If the code can read names by their text
+(``locals``, ``eval``), all arguments count as read.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ _ELSEWHERE = (
     "LOAD_CONST",
     "LOAD_FAST_AND_CLEAR",
 )
-"""Loads that are of no variable of the function, or only put one aside."""
+"""Instructions that load something other than a variable of the function, or only put one aside."""
 
 
 def unread(function: Callable[..., Any], arguments: Collection[str]) -> list[str]:
-    """Those of ``arguments`` that the function cannot read; none of one that is wrapped, or is no plain function."""
+    """Those of ``arguments`` that the function cannot read; empty for a wrapped function, or a callable of another
+    kind."""
     if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
         return []
     codes = list(_codes(function.__code__))
@@ -37,7 +39,7 @@ def unread(function: Callable[..., Any], arguments: Collection[str]) -> list[str
 
 
 def undeclared(function: Callable[..., Any], names: Collection[str]) -> list[str]:
-    """Those of ``names`` that the function reads, and that are neither its own, nor its module's, nor Python's."""
+    """Those of ``names`` that the function reads and that neither it, nor its module, nor Python defines."""
     if not isinstance(function, FunctionType):
         return []
     looked_up = {name for code in _codes(function.__code__) for name in _looked_up(code)}
@@ -46,14 +48,14 @@ def undeclared(function: Callable[..., Any], names: Collection[str]) -> list[str
 
 
 def _looked_up(code: CodeType) -> set[str]:
-    """Names that code reads and no function around it has; what a class in it gives a name itself is none."""
+    """Names that code reads and no enclosing function defines, without those that a class body defines itself."""
     said = [(one.opname, one.argval) for one in dis.get_instructions(code)]
     own = {name for what, name in said if what == "STORE_NAME"}
     return {str(name) for what, name in said if what in ("LOAD_GLOBAL", "LOAD_NAME") and name not in own}
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    """It and all that lies in it."""
+    """The code object and all code objects inside it."""
     yield code
     for one in code.co_consts:
         if isinstance(one, CodeType):
@@ -61,7 +63,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _loaded(code: CodeType) -> Iterator[str]:
-    """Names of variables that code loads: its own, and those of functions around it."""
+    """Names of variables that code loads: its own, and those of enclosing functions."""
     for one in dis.get_instructions(code):
         if not one.opname.startswith("LOAD_") and "_LOAD_" not in one.opname:
             continue

@@ -1,8 +1,8 @@
-"""Scales: by which a source works some of its values out of others, and which it may change without a word.
+"""Scales: how a source computes some of its values from others. A source can change its scale without notice.
 
-The rows of a table then follow two scales, and nothing else tells: no row is wrong. So what is declared here is
-watched: a function that knows the scales says which of them the hours of a day follow, and where that changes from day
-to day it is told (``core.state.scales``).
+Then the rows of a table follow two scales, and no check finds it, since no row is wrong by itself. So a declared scale
+is watched. A function that knows the possible scales finds out which of them the hours of a day can follow.
+``core.state.scales`` compares the days and reports changes.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from orchestration.core.errors import DeclarationError
 
 @dataclass(frozen=True, slots=True)
 class WatchedScale:
-    """A scale of a source, as the rows of an asset have it.
-
-    told: what it is, for people: ``the gauges' scale``. columns: of the rows, that decide. names: of the scales that
-    are known, for people. meaning: what a change means, in sentences.
-    follows: given arrays (locations, hours) of numbers by column, whole UTC days, NaN where there is none, an array
-    (locations, days) of masks: bit n, that the day may follow number n of ``names``; the bit after them, that it
-    follows none of these. All bits: nothing can be told. It must depend on the day and two days on either side alone.
-    """
+    """A scale of a source, in the rows of an asset."""
 
     told: str
+    """The name of the scale, for people: ``the gauges' scale``."""
     columns: tuple[str, ...]
+    """The columns that show which scale a day follows."""
     names: tuple[str, ...]
+    """The names of the known scales, for people."""
     meaning: str
+    """What a change means, in sentences."""
     follows: Callable[[Mapping[str, Any]], Any]
+    """Takes column → array (locations, hours) of numbers, for whole UTC days, with NaN for no value. Gives an array
+    (locations, days) of masks. Bit n: the day can follow the scale number n of ``names``. The bit after these: the day
+    follows none of them. All bits: the day shows nothing. The mask of a day may depend only on that day and on two days
+    before and after it."""
 
     @property
     def known(self) -> int:
-        """The mask of all scales that are known."""
+        """The mask of all known scales."""
         return (1 << len(self.names)) - 1
 
     @property
     def any(self) -> int:
-        """The mask of a day of which nothing can be told."""
+        """The mask of a day that does not show which scale it follows."""
         return self.known << 1 | 1
 
     def in_words(self, mask: int) -> str:
@@ -58,7 +59,8 @@ class WatchedScale:
 
 
 def check_scales(scales: Mapping[str, WatchedScale], assets: Mapping[str, Asset]) -> None:
-    """Raises DeclarationError for an asset that is unknown, or whose rows are not hours. Both by asset key."""
+    """Raises DeclarationError if a scale is declared for an unknown asset, or for one that does not have hourly rows.
+    Both arguments are by asset key."""
     for key in scales:
         if (asset := assets.get(key)) is None or asset.hours is None:
             why = "is unknown" if asset is None else "keeps no hours"

@@ -1,6 +1,6 @@
-"""The source of a new asset as text: its function, its contract, its test; and where a module imports what they use.
+"""The source text of a new asset: function, contract, test, and the imports that they need.
 
-Lines are as the formatter leaves them. Must not know: where the text goes.
+The lines are formatted as by the project's formatter. Must not know: into which files the text goes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestration.core.declarations.new_asset import NewAsset
 LINE_CHARACTERS = 120
 MAPPINGS = "orchestration.core.partitions.mappings"
 MADE = "tests.support.one_table"
-"""Where tests have what makes the rows of one table."""
+"""The module of the tests that makes the rows of one table."""
 _TYPES: Mapping[str, str] = {
     "string": "T.StringType",
     "integer": "T.IntegerType",
@@ -27,11 +27,11 @@ _TYPES: Mapping[str, str] = {
 }
 
 Imports = Mapping[str, Sequence[str]]
-"""By module, the names that are taken from it; ``a as b`` for one that is called otherwise."""
+"""Module → the names that are imported from it; ``a as b`` for a name that gets another one."""
 
 
 def text_of_function(new: NewAsset, scheme: str = "") -> str:
-    """The function with its declaration. scheme: how the module writes the partitions."""
+    """The function with its decorator. scheme: how the module writes the partitions."""
     lines = ["@asset(", f'    layer="{new.layer}",']
     if new.upstream:
         mappings = [f'{type(one).__name__}("{one.of}")' for one in new.upstream]
@@ -46,7 +46,7 @@ def text_of_function(new: NewAsset, scheme: str = "") -> str:
 
 
 def function_imports(new: NewAsset) -> dict[str, list[str]]:
-    """What the function uses, but for its partitions."""
+    """The imports that the function needs, those for its partitions aside."""
     wanted = {
         "orchestration.core.declarations.asset": ["asset"],
         "pyspark.sql": ["DataFrame"] if new.upstream else ["DataFrame", "SparkSession"],
@@ -59,7 +59,7 @@ def function_imports(new: NewAsset) -> dict[str, list[str]]:
 
 
 def text_of_contract(new: NewAsset) -> str:
-    """The class of its contract."""
+    """The contract class."""
     lines = [f"class {new.contract}(pa.DataFrameModel):", f'    """{new.description}"""', ""]
     for column in new.columns:
         lines += _exploded(f"    {column.name}: {_TYPES[column.type]} = pa.Field(", _said(column), ")")
@@ -67,7 +67,7 @@ def text_of_contract(new: NewAsset) -> str:
 
 
 def text_of_test(new: NewAsset, package: str) -> str:
-    """The module that tests it. package: where the project's ``CATALOG`` is."""
+    """The test module. package: the package with the project's ``CATALOG``."""
     mappings = sorted({type(one).__name__ for one in new.upstream})
     wanted = {package: ["CATALOG"], MADE: ["made"], **({MAPPINGS: mappings} if mappings else {})}
     upstream = [f'{type(one).__name__}("{one.of}")' for one in new.upstream]
@@ -100,7 +100,7 @@ def text_of_test(new: NewAsset, package: str) -> str:
 
 
 def with_imports(text: str, wanted: Imports, own: Collection[str]) -> str:
-    """A module that imports what is wanted, too. own: packages of the project, which come after those of others."""
+    """``text`` of a module with the imports ``wanted`` added. own: packages of the project; their imports come last."""
     for module, names in wanted.items():
         for name in names:
             text = _with_import(text, module, name, {*own, "orchestration"})
@@ -108,7 +108,7 @@ def with_imports(text: str, wanted: Imports, own: Collection[str]) -> str:
 
 
 def names_in(text: str) -> frozenset[str]:
-    """All that a module gives a name to, or imports, at its top."""
+    """All names that a module defines or imports at its top level."""
     found: set[str] = set()
     for node in ast.parse(text).body:
         match node:
@@ -162,13 +162,13 @@ def _all(names: Iterable[str]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """As the formatter writes it: in double quotes, but where it has such itself."""
+    """The text as the formatter quotes it: in double quotes, unless it contains such."""
     text = text.replace("\\", "\\\\")
     return f"'{text}'" if '"' in text and "'" not in text else '"' + text.replace('"', '\\"') + '"'
 
 
 def _exploded(before: str, parts: Sequence[str], after: str, comma: str = "") -> list[str]:
-    """In one line if there is room, else a line a part."""
+    """In one line if there is room, else one line for each part."""
     line = f"{before}{', '.join(parts)}{comma}{after}"
     if len(line) <= LINE_CHARACTERS:
         return [line]
@@ -177,7 +177,7 @@ def _exploded(before: str, parts: Sequence[str], after: str, comma: str = "") ->
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Constants, then classes, then the rest, as linters want it."""
+    """Names as linters sort them: constants, then classes, then the rest."""
 
     def kind(name: str) -> int:
         return 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2

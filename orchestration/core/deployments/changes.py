@@ -1,4 +1,6 @@
-"""Changes of a server, a type for each kind: whoever makes one has what it takes, and is told of every kind."""
+"""The changes that reconciling makes on a Prefect server: one type for each kind, with the values that making it
+needs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from orchestration.core.deployments.values import Automation, Declared, Found, F
 
 
 class Kind(StrEnum):
-    """What a change is called."""
+    """The name of a kind of change, for people and in JSON."""
 
     CREATE_POOL = "create pool"
     CHANGE_POOL = "change pool"
@@ -28,11 +30,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A value that differs; place: the names that lead to it. None stands for a value that is not there."""
+    """A value that differs. ``None`` stands for a value that does not exist."""
 
     place: str
+    """The names that lead to the value, joined by dots: ``parameters.selection``. A field of the JSON output."""
     old: Any
+    """The value on the server."""
     new: Any
+    """The declared value."""
 
     def __str__(self) -> str:
         return f"{self.place} {_shown(self.old)} → {_shown(self.new)}"
@@ -40,36 +45,43 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What people are told of a change, but its kind."""
+    """What people are told about a change, besides its kind."""
 
     name: str
     """``flow/deployment``, or the name of a pool or automation."""
     differences: tuple[Difference, ...] = ()
     note: str = ""
+    """A further sentence."""
     slug: str | None = None
-    """That of the schedule that is changed."""
+    """The slug of the schedule that is changed; None for a schedule without one."""
     of_schedule: bool = False
+    """Whether a schedule is changed."""
 
 
 class _Change:
-    """How every change is told, as a line and as JSON."""
+    """What all changes have: how they are shown as a line and as JSON."""
 
     __slots__ = ()
     kind: ClassVar[Kind]
 
     @abstractmethod
     def said(self) -> Said:
-        """What is told of it."""
+        """What people are told about this change."""
 
     @property
     def name(self) -> str:
         return self.said().name
 
-    def __str__(self) -> str:
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Its line in a table: the kind of change, what is changed, of it which schedule, and how."""
         said = self.said()
-        what = f"{said.name} {said.slug or '(without a slug)'}" if said.of_schedule else said.name
-        more = "; ".join([*map(str, said.differences), *([said.note] if said.note else [])])
-        return f"{self.kind} {what}{': ' if more else ''}{more}"
+        schedule = (said.slug or "(without a slug)") if said.of_schedule else ""
+        return str(self.kind), said.name, schedule, "; ".join(filter(None, [*map(str, said.differences), said.note]))
+
+    def __str__(self) -> str:
+        kind, name, schedule, how = self.cells
+        return " ".join(filter(None, [kind, name, schedule])) + (f": {how}" if how else "")
 
     def to_json(self) -> dict[str, Any]:
         said = self.said()
@@ -84,7 +96,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class CreatePool(_Change):
-    """A work pool is made."""
+    """A work pool is created."""
 
     kind = Kind.CREATE_POOL
     pool: Pool
@@ -96,11 +108,12 @@ class CreatePool(_Change):
 
 @dataclass(frozen=True, slots=True)
 class ChangePool(_Change):
-    """The limit of a work pool is changed. before: the limit that it has."""
+    """The limit of a work pool is changed."""
 
     kind = Kind.CHANGE_POOL
     pool: Pool
     before: int | None
+    """The limit that it has on the server."""
 
     def said(self) -> Said:
         return Said(self.pool.name, (Difference("limit", self.before, self.pool.limit),))
@@ -108,7 +121,7 @@ class ChangePool(_Change):
 
 @dataclass(frozen=True, slots=True)
 class Create(_Change):
-    """A deployment is made, with its schedules."""
+    """A deployment is created, with its schedules."""
 
     kind = Kind.CREATE
     declared: Declared
@@ -120,10 +133,11 @@ class Create(_Change):
 
 @dataclass(frozen=True, slots=True)
 class Update(_Change):
-    """Properties of a deployment are changed. id: the deployment's on the server."""
+    """Properties of a deployment are changed."""
 
     kind = Kind.UPDATE
     id: str
+    """The id of the deployment on the server."""
     declared: Declared
     differences: tuple[Difference, ...]
 
@@ -141,21 +155,24 @@ class AddSchedule(_Change):
     schedule: Schedule
 
     def said(self) -> Said:
-        return Said(self.of.title, note=str(self.schedule), slug=self.slug, of_schedule=True)
+        return _of_schedule(self.of, self.slug, note=str(self.schedule))
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSchedule(_Change):
-    """A schedule becomes another one. there: as the server has it; schedule: as it is to be."""
+    """A schedule is changed."""
 
     kind = Kind.CHANGE_SCHEDULE
     of: Found
+    """The deployment on the server."""
     there: FoundSchedule
+    """The schedule on the server."""
     schedule: Schedule
+    """The declared schedule."""
     differences: tuple[Difference, ...]
 
     def said(self) -> Said:
-        return Said(self.of.title, self.differences, slug=self.there.slug, of_schedule=True)
+        return _of_schedule(self.of, self.there.slug, self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,34 +184,39 @@ class RemoveSchedule(_Change):
     there: FoundSchedule
 
     def said(self) -> Said:
-        return Said(self.of.title, note=str(self.there.schedule), slug=self.there.slug, of_schedule=True)
+        return _of_schedule(self.of, self.there.slug, note=str(self.there.schedule))
 
 
 @dataclass(frozen=True, slots=True)
-class Retire(_Change):
-    """A deployment that is no longer declared is taken away."""
+class _Undeclared(_Change):
+    """What happens to a deployment that is no longer declared."""
+
+    note: ClassVar[str]
+    there: Found
+
+    def said(self) -> Said:
+        return Said(self.there.title, note=self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Retire(_Undeclared):
+    """A deployment that is no longer declared is deleted."""
 
     kind = Kind.RETIRE
-    there: Found
-
-    def said(self) -> Said:
-        return Said(self.there.title, note="no longer declared")
+    note = "no longer declared"
 
 
 @dataclass(frozen=True, slots=True)
-class Leave(_Change):
-    """Nothing is done to a deployment that is no longer declared, and that is said."""
+class Leave(_Undeclared):
+    """A deployment that is no longer declared stays, and is reported."""
 
     kind = Kind.LEAVE
-    there: Found
-
-    def said(self) -> Said:
-        return Said(self.there.title, note="no longer declared, --all --prune retires it")
+    note = "no longer declared, --all --prune retires it"
 
 
 @dataclass(frozen=True, slots=True)
 class CreateAutomation(_Change):
-    """A rule is made by which the server itself acts."""
+    """An automation of the server is created."""
 
     kind = Kind.CREATE_AUTOMATION
     automation: Automation
@@ -205,10 +227,11 @@ class CreateAutomation(_Change):
 
 @dataclass(frozen=True, slots=True)
 class UpdateAutomation(_Change):
-    """A rule is changed. id: its id on the server."""
+    """An automation of the server is changed."""
 
     kind = Kind.UPDATE_AUTOMATION
     id: str
+    """The id of the automation on the server."""
     automation: Automation
     differences: tuple[Difference, ...]
 
@@ -233,3 +256,8 @@ Change: TypeAlias = (
 
 def _shown(value: Any) -> str:
     return "nothing" if value is None else repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _of_schedule(of: Found, slug: str | None, differences: tuple[Difference, ...] = (), note: str = "") -> Said:
+    """What people are told about a change of a schedule of the deployment ``of``."""
+    return Said(of.title, differences, note, slug, of_schedule=True)

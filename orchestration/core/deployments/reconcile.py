@@ -1,8 +1,9 @@
-"""What distinguishes the deployments that are declared from those that a server has, as a list of changes.
+"""Reconciling: the changes that turn the deployments on a server into the declared ones.
 
-Pure: both come in as values, and the changes go out to whoever makes them. What an operator did on the server stays: a
-paused deployment is never resumed, a schedule that is switched off is never switched on. Schedules are told apart by
-their slug, deployments by flow and name, environments by a tag.
+What an operator did on the server stays: a paused deployment is never resumed, and a schedule that is switched off is
+never switched on. Schedules are identified by their slug, deployments by flow and name, environments by a tag.
+
+Pure: declared and existing deployments come in as values; ``service`` makes the changes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ ENVIRONMENT_TAG = "aqi-environment:"
 
 
 class Undeclared(StrEnum):
-    """What becomes of deployments of ours that are not declared: not looked at, told, or retired."""
+    """What happens to deployments of this project that are no longer declared: they are ignored, reported, or
+    retired.
+    """
 
     IGNORE = "ignore"
     LEAVE = "leave"
@@ -48,10 +51,12 @@ def reconcile(
     tags: Iterable[str],
     undeclared: Undeclared = Undeclared.IGNORE,
 ) -> tuple[Change, ...]:
-    """What is to be done so that a server with ``found`` has ``declared``; nothing where it has.
+    """The changes after which a server with the deployments ``found`` has those of ``declared``; empty where it has
+    them.
 
-    tags: those that all deployments of this environment carry; only what carries them is ever retired. What has a
-    declared name is ours, whatever its tags. Raises ConfigurationError where it is another environment's.
+    tags: the tags of all deployments of this environment. Only deployments with these tags are ever retired. A
+    deployment with a declared name belongs to this project whatever its tags are. Raises ConfigurationError where it
+    belongs to another environment.
     """
     ours = frozenset(tags)
     there = {item.key: item for item in found}
@@ -68,7 +73,7 @@ def reconcile(
 
 
 def reconcile_pools(wanted: Iterable[Pool], found: Mapping[str, int | None]) -> tuple[Change, ...]:
-    """What is to be done so that a server with pools ``found`` (name → limit) has those ``wanted``."""
+    """The changes after which a server with the pools ``found`` (name → limit) has those of ``wanted``."""
     changes: list[Change] = []
     for pool in sorted(wanted, key=lambda pool: pool.name):
         if pool.name not in found:
@@ -79,9 +84,10 @@ def reconcile_pools(wanted: Iterable[Pool], found: Mapping[str, int | None]) -> 
 
 
 def reconcile_automation(wanted: Automation, found: Mapping[str, Mapping[str, Any]]) -> tuple[Change, ...]:
-    """What is to be done so that a server with the automations ``found`` (id → values) of its name has this one.
+    """The changes after which a server with the automations ``found`` (id → values), all of the same name, has
+    ``wanted``.
 
-    What is not declared of it stays, whether it is enabled above all.
+    Values that are not declared stay, above all whether the automation is enabled.
     """
     if not found:
         return (CreateAutomation(wanted),)
@@ -91,7 +97,7 @@ def reconcile_automation(wanted: Automation, found: Mapping[str, Mapping[str, An
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "") -> Iterator[Difference]:
-    """Where two mappings differ, as deep as both have mappings."""
+    """The values in which two mappings differ, also within nested mappings."""
     for key in [*new, *(key for key in old if key not in new)]:
         before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
@@ -101,7 +107,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "")
 
 
 def _changed(item: Declared, before: Found) -> list[Change]:
-    """Schedules that go stand first: broken off in between, a deployment rather runs too seldom than twice."""
+    """The changes of one deployment. Removed schedules come first: if reconciling breaks off, the deployment runs too
+    rarely rather than twice."""
     changes: list[Change] = []
     if wrong := tuple(differences(_values(before.properties), _values(item.properties))):
         changes.append(Update(before.id, item, wrong))
@@ -128,7 +135,7 @@ def _not_of_another(item: Found, ours: frozenset[str]) -> Found:
 
 
 def _declared_part(there: Any, wanted: Any) -> Any:
-    """``there`` without what ``wanted`` says nothing of."""
+    """The part of ``there`` about which ``wanted`` says something."""
     if isinstance(there, Mapping) and isinstance(wanted, Mapping):
         return {key: _declared_part(there[key], wanted[key]) for key in there if key in wanted}
     if isinstance(there, list) and isinstance(wanted, list) and len(there) == len(wanted):
@@ -143,5 +150,5 @@ def _values(item: Properties | Schedule) -> dict[str, Any]:
 
 
 def _same(old: Any, new: Any) -> bool:
-    """As JSON: true is not 1."""
+    """Whether two values are equal as JSON: true is not 1."""
     return type(old) is type(new) and bool(old == new)

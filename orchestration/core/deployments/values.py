@@ -1,4 +1,4 @@
-"""Deployments, schedules, pools and automations as values: as they are declared, and as a server has them."""
+"""Deployments, schedules, pools and automations as values: the declared ones, and those that a server has."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When. cron: empty for a schedule of another kind. parameters: those that only its runs get."""
+    """When a deployment runs."""
 
     cron: str
+    """Empty for a schedule of another kind."""
     timezone: str | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters that only runs of this schedule get."""
 
     def __str__(self) -> str:
         return f"{self.cron} {self.timezone}" if self.cron else "no cron"
@@ -21,7 +23,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """What a deployment is, apart from its schedules. collision: CANCEL_NEW or ENQUEUE, None without a limit."""
+    """Everything about a deployment except its schedules."""
 
     entrypoint: str | None
     description: str
@@ -30,12 +32,14 @@ class Properties:
     parameter_schema: Mapping[str, Any]
     pool: str | None
     limit: int | None = None
+    """How many runs may be under way at once; None for any number."""
     collision: str | None = None
+    """What happens to further runs: CANCEL_NEW or ENQUEUE; None without a limit."""
     enforces_schema: bool = True
 
 
 class _Deployment:
-    """What a deployment is told apart by, here and on a server."""
+    """What identifies a deployment, here and on a server."""
 
     __slots__ = ()
     flow: str
@@ -53,12 +57,13 @@ class _Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Declared(_Deployment):
-    """A deployment as it is to be. schedules: by slug."""
+    """A declared deployment."""
 
     flow: str
     name: str
     properties: Properties
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    """The schedules, by slug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +90,19 @@ class Found(_Deployment):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A work pool. limit: None for none. converged: whether its limit is declared, so that another one is changed."""
+    """A work pool."""
 
     name: str
     limit: int | None = None
+    """None for no limit."""
     converged: bool = False
+    """Whether the limit is declared, so that another limit on the server is changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Automation:
-    """A rule by which the server itself acts. values: what is declared of it, as its API has it."""
+    """An automation of the server: a rule by which the server itself acts."""
 
     name: str
     values: Mapping[str, Any]
+    """The declared values, as in the server's API."""

@@ -1,10 +1,10 @@
-"""What one partition was made from, hop by hop, to the answers of sources: what an auditor asks.
+"""The audit of a partition: from what it was made, step by step upstream, back to the answers of sources.
 
-It is read from records: those of the partition, of the upstream partitions that it consulted, of those that these
-consulted, and so on. A table records the last of what became of a partition: where that is not any more what was
-consulted, it is said, and what follows is of what is there now.
+It follows the records: that of the partition, those of the upstream partitions on which it depends, and so on. A table
+keeps only the last record of a partition. If that is no longer the content from which the dependent partition was made,
+the audit says so, and goes on with the present record.
 
-Must not know: where answers are kept, and how it is told.
+Must not know: where raw answers are kept, and how an audit is shown.
 """
 
 from __future__ import annotations
@@ -22,56 +22,60 @@ from orchestration.core.state.table_state import TableState
 
 
 class Consulted(NamedTuple):
-    """An upstream partition as it was consulted. now: what a reader would record of it now. holds: whether what was
-    recorded is right still."""
+    """An upstream partition from which another one was made."""
 
     partition: PartitionKey
     recorded: str
+    """What the record of the dependent partition says of it; see ``TableState.consulted``."""
     now: str
+    """What such a record would say now."""
     holds: bool
+    """Whether ``recorded`` is still right."""
 
     @property
     def was_absent(self) -> bool:
-        """Whether it was not there."""
+        """Whether the upstream partition did not exist."""
         return self.recorded == ABSENT
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One partition as it is recorded.
-
-    judgement: its state now. code_counts: whether its code version is today's, or counts as that; None where its
-    location has no code of today. reads: upstream asset
-    → what was consulted of it. question: what its source was asked; None of an asset without source, or where that was
-    not recorded.
-    """
+    """One partition with its record."""
 
     partition: PartitionKey
     record: PartitionRecord
     judgement: Judgement
+    """The present state of the partition."""
     code_counts: bool | None
+    """Whether the recorded code version makes the same rows as today's; None where the location has no code version of
+    today."""
     reads: Mapping[str, tuple[Consulted, ...]] = field(default_factory=dict)
+    """Upstream asset → the partitions from which this one was made."""
     question: Question | None = None
+    """What its source was asked; None for an asset without source, or where it was not recorded."""
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """The answers of which its rows are."""
+        """The answers from which the rows are."""
         return self.record.answers
 
     @property
     def turned_away(self) -> tuple[TurnedAway, ...]:
-        """The answers that did not get to replace them."""
+        """The answers that did not replace a row."""
         return self.record.turned_away
 
 
 @dataclass(frozen=True, slots=True)
 class AuditHop:
-    """What was consulted of an asset. made: what has a record. absent: what is not there. questions: by id."""
+    """The part of an audit about one asset."""
 
     asset: Asset
     made: tuple[Made, ...]
+    """The partitions that have a record."""
     absent: PartitionSet
+    """The partitions that do not exist."""
     questions: Mapping[str, Question] = field(default_factory=dict)
+    """What sources were asked, by id."""
 
     @property
     def partitions(self) -> PartitionSet:
@@ -84,17 +88,18 @@ class AuditHop:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Of one partition; hops: of its asset, then of all upstream, the nearest first."""
+    """The audit of one partition."""
 
     asset: str
     partition: PartitionKey
     hops: tuple[AuditHop, ...]
+    """The asset itself, then everything upstream, the nearest first."""
 
 
 def audited(catalog: Catalog, key: str, partition: PartitionKey, tables: Tables, current: Current) -> Audit:
-    """What ``partition`` of the asset ``key`` was made from; without hops where nothing is recorded of it.
+    """The audit of ``partition`` of the asset ``key``. It has no hops if the partition has no record.
 
-    tables: with those of everything upstream.
+    tables: the states of the asset's table and of everything upstream.
     """
     wanted: dict[str, PartitionSet] = {key: PartitionSet.one(partition)}
     hops: dict[str, AuditHop] = {}

@@ -1,4 +1,6 @@
-"""A walk over columns as a tree, for who draws it: every column opens once, and is referred to from then on."""
+"""A walk over column lineage as a tree, for drawing. Every column is expanded once; after that it is only referred
+to.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +14,29 @@ from orchestration.core.lineage.walk import Field, Hop, Lineages, Walk
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A column in a tree.
-
-    kinds: of the edges between it and the column that it hangs on, the direct ones first; none of the start. below: in
-    the direction of the walk. again: it has been opened elsewhere. unknown: upstream, what could not be read of how it
-    is made.
-    """
+    """A column in the tree."""
 
     field: Field
     kinds: tuple[Kind, ...] = ()
+    """The kinds of the edges to the column above it, direct kinds first; empty for the root."""
     below: tuple[Branch, ...] = ()
+    """The next columns in the direction of the walk."""
     again: bool = False
+    """Whether the column is expanded elsewhere in the tree."""
     unknown: tuple[str, ...] = ()
+    """For a walk upstream: what could not be read about how the column is made."""
 
     @property
     def is_direct(self) -> bool:
-        """Whether values go over any of its edges."""
+        """Whether values flow over any of its edges."""
         return any(kind.is_direct for kind in self.kinds)
 
 
 def limited(walk: Walk, hops: int | None, *, down: bool) -> Walk:
-    """The walk, no more than so many hops far; None: all of it. down: it is one downstream.
+    """The part of a walk within ``hops`` edges; None: the whole walk. down: whether it is a walk downstream.
 
-    What is unknown of a column that the walk upstream does not open any more is left out. Downstream nothing is: any
-    column of which not all is known may be made of this one, however near.
+    Upstream, what is unknown about a column that is not expanded any more is left out. Downstream nothing is left out:
+    a column with unknown origins may be made from this one, however near it is.
     """
     if hops is None:
         return walk
@@ -46,7 +47,7 @@ def limited(walk: Walk, hops: int | None, *, down: bool) -> Walk:
 
 
 def tree_of(walk: Walk, *, down: bool) -> Branch:
-    """The walk as a tree from its start. down: it is one downstream."""
+    """The walk as a tree, with its start as the root. down: whether it is a walk downstream."""
     edges: dict[Field, dict[Field, set[Kind]]] = {}
     for hop in walk.hops:
         near, far = (hop.source, hop.target) if down else (hop.target, hop.source)
@@ -66,14 +67,16 @@ def tree_of(walk: Walk, *, down: bool) -> Branch:
 
 
 def rows_upstream(lineages: Lineages, walk: Walk) -> dict[str, Sources]:
-    """What decides which rows there are of the assets that a walk upstream passes, by asset, the nearest first."""
+    """For each asset that a walk upstream passes, the nearest first: the columns that decide which rows the asset
+    has.
+    """
     passed = dict.fromkeys([walk.start.of, *(hop.target.of for hop in walk.hops)])
     found = {key: lineages[key].rows for key in passed if key in lineages}
     return {key: rows for key, rows in found.items() if rows.edges or rows.unknown}
 
 
 def rows_downstream(lineages: Lineages, walk: Walk) -> dict[str, Sources]:
-    """The assets of which columns of a walk downstream decide which rows there are; of the sources just these."""
+    """The assets whose rows are decided by columns of a walk downstream, with these columns."""
     passed = {walk.start, *(hop.target for hop in walk.hops)}
     found: dict[str, Sources] = {}
     for key, lineage in lineages.items():
@@ -99,7 +102,9 @@ def hops_to_json(hops: Iterable[Hop]) -> list[dict[str, object]]:
 
 
 def by_source(sources: Sources) -> Mapping[Field, tuple[Kind, ...]]:
-    """Its edges by the column that they come from: direct ones first, each with how it is used."""
+    """The edges by the column from which they come. Direct edges come first; each column with the kinds of its
+    edges.
+    """
     kinds: dict[Field, set[Kind]] = {}
     for edge in sources.edges:
         kinds.setdefault(Field(edge.of, edge.column), set()).add(edge.kind)

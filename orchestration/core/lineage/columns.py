@@ -1,8 +1,8 @@
-"""Column lineage of a plan: of each column that comes out, the columns that go in, and how.
+"""Column lineage of a query plan: from which input columns each output column comes, and how.
 
-As in OpenLineage's facet there are two places. ``columns``: what a column is made of, and the conditions and windows
-that are written into its own expression. ``rows``: what decides which rows there are at all, and so has a say in every
-column: filters, keys of joins and groups, orders.
+As in OpenLineage's facet there are two parts. ``columns``: the columns from which a column is computed, with the
+conditions and windows in its own expression. ``rows``: the columns that decide which rows exist, and so affect every
+column: those of filters, join keys, group keys, orders.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FORMAT = 1
 
 
 class Edge(NamedTuple):
-    """From a column. of: an asset's key, or the name of a source."""
+    """One origin of a column or of rows. of: key of an asset, or name of a source."""
 
     of: str
     column: str
@@ -48,27 +48,28 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where something comes from; nothing at all is a constant. unknown: what of the plan could not be read, by name;
-    with it there may be more edges, and of other kinds."""
+    """The origins of a column, or of rows. Without any origin it is a constant."""
 
     edges: frozenset[Edge] = frozenset()
     unknown: frozenset[str] = frozenset()
+    """The parts of the plan that could not be read, by name. If there are any, there may be more edges, and of other
+    kinds."""
 
     def __or__(self, other: Sources) -> Sources:
         return Sources(self.edges | other.edges, self.unknown | other.unknown)
 
     def then(self, kind: Kind) -> Sources:
-        """After one more step."""
+        """The same origins after one more operation of the given kind."""
         return Sources(frozenset(Edge(of, name, along(how, kind)) for of, name, how in self.edges), self.unknown)
 
     @property
     def direct(self) -> frozenset[tuple[str, str]]:
-        """The columns of which it has its value."""
+        """The columns from which the value comes."""
         return frozenset((edge.of, edge.column) for edge in self.edges if edge.kind.is_direct)
 
     @property
     def made_of(self) -> frozenset[tuple[str, str]]:
-        """What a contract says that a column is made of: ``direct``; where constants are chosen from, the columns that
+        """The columns that a contract should declare: ``direct``; for a choice among constants, the columns that
         choose."""
         return self.direct or frozenset((edge.of, edge.column) for edge in self.edges)
 
@@ -87,21 +88,23 @@ NOTHING = Sources()
 
 @dataclass(frozen=True, slots=True)
 class ColumnLineage:
-    """Of one asset. columns: by name, in the table's order. rows: what has a say in all of them. reads: whose rows the
-    plan has, used or not: assets, sources, and what is read without being given."""
+    """The column lineage of one asset."""
 
     columns: Mapping[str, Sources] = field(hash=False)
+    """Column → its origins, in the order of the table."""
     rows: Sources = NOTHING
+    """The origins that affect all columns."""
     reads: frozenset[str] = frozenset()
+    """Everything whose rows the plan reads, used or not: assets, sources, and whatever the function reads by itself."""
 
     @property
     def unknown(self) -> frozenset[str]:
-        """All that could not be read."""
+        """All parts of the plan that could not be read."""
         return self.rows.unknown.union(*(sources.unknown for sources in self.columns.values()))
 
     @property
     def edges(self) -> frozenset[Edge]:
-        """All, of columns and rows."""
+        """All edges, of columns and of rows."""
         return self.rows.edges.union(*(sources.edges for sources in self.columns.values()))
 
     def to_json(self) -> dict[str, Any]:
@@ -132,7 +135,7 @@ class ColumnLineage:
 
 
 def column_lineage(plan: Relation) -> ColumnLineage:
-    """The lineage of what a plan makes."""
+    """The column lineage of a query plan."""
     known, rows = _followed(plan)
     columns = {one.name: known.get(one.attribute, _lost(one.name)) for one in outputs(plan)}
     reads: set[str] = set()
@@ -148,7 +151,7 @@ _Known = dict[int, Sources]
 
 
 def _followed(plan: Relation) -> tuple[_Known, Sources]:
-    """Where each attribute at a relation comes from, and its rows."""
+    """The origins of each attribute of a relation, and of its rows."""
     match plan:
         case Input(origins, given):
             return {one.attribute: _from_origins(origins, one.name) for one in given}, NOTHING
@@ -201,7 +204,7 @@ def _from_origins(origins: Iterable[Any], name: str) -> Sources:
 
 
 def _sources(expression: Expression, known: _Known) -> Sources:
-    """Where a value comes from."""
+    """The origins of the value of an expression."""
     match expression:
         case Column(attribute):
             return known.get(attribute, _lost(str(attribute)))
@@ -226,5 +229,5 @@ def _all(several: Iterable[Sources], then: Kind) -> Sources:
 
 
 def _lost(name: str) -> Sources:
-    """Of an attribute that no relation below has: a fault of whoever read the plan, and said as such."""
+    """The origins of an attribute that no relation below has. Then the plan was read wrongly; it counts as unknown."""
     return Sources(unknown=frozenset((f"column {name}",)))

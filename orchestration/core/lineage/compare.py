@@ -1,6 +1,7 @@
-"""What an asset declares that it is made from, what its function's plan reads, and what runs read for it: compared.
+"""Compares three things: from what an asset declares to be made, what the query plan of its function reads, and what
+runs read.
 
-Nothing is claimed of what cannot be read of a plan: it may read what is declared, and columns may come from there.
+Where a plan cannot be read, no difference is claimed: that part may read what is declared.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ REMEDY = "Declare what the function reads and what its columns are made of, or c
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One table, or one column, on which they do not agree.
-
-    kind: ``undeclared`` is read and not declared; ``unused`` is declared and not read; ``elsewhere`` is a column that
-    is made of others than its contract says. of: the table or source, as who reads it calls it; the column.
-    sides: who says otherwise than the declaration; of a column, what its contract says and what its plan says.
-    """
+    """A table or a column in which they differ."""
 
     asset: str
     kind: Literal["undeclared", "unused", "elsewhere"]
+    """``undeclared``: read but not declared. ``unused``: declared but not read. ``elsewhere``: the column is made from
+    other columns than its contract says."""
     of: str
+    """The table or source, or the column."""
     sides: tuple[str, ...]
+    """For a table: which of plan and run differ from the declaration. For a column: what the contract says, and what
+    the plan says."""
 
     def __str__(self) -> str:
         if self.kind == "elsewhere":
@@ -41,10 +42,10 @@ class Difference:
 def differences(
     asset: str, declared: Collection[str], plan: Collection[str], run: Collection[str] | None = None
 ) -> tuple[Difference, ...]:
-    """Where the three do not agree, by table.
+    """The tables in which declaration, plan and run differ.
 
-    declared: upstream assets; of a fetched asset its source, and its own table where it keeps rows of that. plan: what
-    the function's plan reads (``ColumnLineage.reads``). run: what a run read; None where there was none.
+    declared: the upstream assets; for a fetched asset its source, and its own table if it keeps hours. plan: what the
+    function's plan reads (``ColumnLineage.reads``). run: what a run read; None where there was no run.
     """
     said = {"its plan": plan} if run is None else {"its plan": plan, "the run": run}
     found = []
@@ -63,9 +64,10 @@ Columns = Collection[tuple[str, str]]
 def columns_from_elsewhere(
     asset: str, declared: Mapping[str, Columns], lineage: ColumnLineage
 ) -> tuple[Difference, ...]:
-    """Where contract and plan do not agree on what a column is made of.
+    """The columns in which contract and plan differ.
 
-    declared: by column; those that say nothing are left out. What the asset keeps of its own table is not counted.
+    declared: column → the columns from which its contract says it is made; columns without declaration are left out.
+    What the asset keeps from its own table does not count.
     """
     found = []
     for column, sources in lineage.columns.items():
@@ -84,7 +86,8 @@ def all_differences(
     lineage: ColumnLineage,
     run: Collection[str] | None = None,
 ) -> tuple[Difference, ...]:
-    """Of tables and columns. declared, run: see ``differences``; columns: see ``columns_from_elsewhere``."""
+    """The differences in tables and in columns. declared, run: see ``differences``. columns: see
+    ``columns_from_elsewhere``."""
     found: Sequence[Difference] = differences(asset, declared, lineage.reads, run)
     if lineage.unknown:
         found = [one for one in found if one.kind != "unused"]

@@ -1,7 +1,9 @@
-"""What functions do with their arguments, as far as lineage needs it; a function that stands nowhere here is not known.
+"""What SQL functions do with their arguments, as far as lineage needs it. A function that is not listed here is
+unknown.
 
-By the names that they have in plans, in lower letters. Source: the registry of Spark 4.2, which groups them; a test
-compares the two. Left out: ``window`` and its like, of which Spark makes filters and several rows.
+Functions go by their names in query plans, in lower case. Source: Spark 4.2's registry, which groups functions; a test
+compares the lists with it. Not listed: ``window`` and similar functions, which Spark turns into filters and several
+rows.
 """
 
 from __future__ import annotations
@@ -30,21 +32,21 @@ AGGREGATES = _names(
     tuple_union_agg_integer var_pop var_samp variance vector_avg vector_sum
     """
 )
-"""Over several rows."""
+"""Functions over several rows."""
 
 RANKS = _names(
     """
     cume_dist dense_rank ntile percent_rank rank row_number
     """
 )
-"""Of a window: what they count follows from its order alone."""
+"""Window functions that depend on the window's order alone."""
 
 OFFSETS = _names(
     """
     lag lead nth_value
     """
 )
-"""Of a window: a value of another one of its rows."""
+"""Window functions that give a value of another row of the window."""
 
 GENERATORS = _names(
     """
@@ -52,14 +54,14 @@ GENERATORS = _names(
     variant_explode variant_explode_outer
     """
 )
-"""Several rows of one value."""
+"""Functions that make several rows from one value."""
 
 CHOICES = _names(
     """
     case coalesce if ifnull nanvl nullif nullifzero nvl nvl2 when zeroifnull
     """
 )
-"""One of their arguments, as others or themselves say."""
+"""Functions that give one of their arguments, chosen by others or by the arguments themselves."""
 
 ROW_BY_ROW = _names(
     """
@@ -113,18 +115,18 @@ ROW_BY_ROW = _names(
     zip_with | || ~
     """
 )
-"""Everything else: a value of values of the same row."""
+"""All other functions: they compute a value from values of the same row."""
 
 
 def called(name: str, arguments: Sequence[Expression]) -> Expression:
-    """What a function makes of its arguments.
+    """The expression that a function makes of its arguments.
 
     ==================================  ===================================================================
     ``when`` (c, v, …, else)            conditions c, values v and else
     ``if`` (c, a, b), ``nvl2``          condition c, values a and b
-    ``coalesce`` and its like           each a value; all but the last are looked at to decide
-    ``nullif`` (a, b)                   value a; both are looked at
-    ranks of a window                   made of nothing: the window alone has a say
+    ``coalesce`` and similar            each argument a value; all but the last are conditions too
+    ``nullif`` (a, b)                   value a; both are conditions
+    ranks of a window                   no argument; only the window affects them
     generators, all others known        values
     ==================================  ===================================================================
     """

@@ -1,4 +1,5 @@
-"""How a column is made of another one, in OpenLineage's words: subtypes of a transformation, and the type of each.
+"""How a column is made from another one, in OpenLineage's words: the subtypes of a transformation, and the type of
+each.
 
 Source: facet ColumnLineageDatasetFacet of https://openlineage.io, its ``transformations``.
 """
@@ -9,21 +10,30 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """DIRECT, the value is made of it: as it is; of it, row by row; of it, over several rows.
+    """How an input column affects an output column.
 
-    INDIRECT, it has a say in the value or in which rows there are, and gives none: as the condition of a join, the key
-    of a group, the condition of a filter, the order, the partition or order of a window, the condition of a choice.
+    DIRECT kinds: the output value is computed from it. INDIRECT kinds: it affects the value, or which rows exist,
+    without being a part of the value.
     """
 
     IDENTITY = "IDENTITY"
+    """Direct: the value as it is."""
     TRANSFORMATION = "TRANSFORMATION"
+    """Direct: computed row by row."""
     AGGREGATION = "AGGREGATION"
+    """Direct: computed over several rows."""
     JOIN = "JOIN"
+    """Indirect: in the condition of a join."""
     GROUP_BY = "GROUP_BY"
+    """Indirect: a key of a group."""
     FILTER = "FILTER"
+    """Indirect: in the condition of a filter."""
     SORT = "SORT"
+    """Indirect: in an order of rows."""
     WINDOW = "WINDOW"
+    """Indirect: in the partition or order of a window."""
     CONDITIONAL = "CONDITIONAL"
+    """Indirect: in the condition of a choice."""
 
     @property
     def is_direct(self) -> bool:
@@ -40,15 +50,15 @@ _DIRECT = (Kind.IDENTITY, Kind.TRANSFORMATION, Kind.AGGREGATION)
 
 
 def along(first: Kind, then: Kind) -> Kind:
-    """What two steps of a path are together; ``first`` is nearer to the source, ``then`` to the result.
+    """The kind of two consecutive edges together. ``first`` is nearer to the source, ``then`` to the result.
 
     ===============  ===============  ==============================================================
     first            then             together
     ===============  ===============  ==============================================================
-    direct           direct           the stronger: an identity changes nothing, a transformation of
-                                      an identity is one, whatever is aggregated is an aggregation
-    any              indirect         ``then``: what only has a say gives no value, however it was made
-    indirect         direct           ``first``: nothing on the way makes a value of it again
+    direct           direct           the stronger kind: an identity changes nothing, and anything
+                                      that is aggregated is an aggregation
+    any              indirect         ``then``: an indirect edge passes on no value
+    indirect         direct           ``first``: it stays indirect
     ===============  ===============  ==============================================================
 
     Associative, and IDENTITY is neutral: the kind of a path does not depend on where it is cut.

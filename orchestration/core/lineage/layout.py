@@ -1,8 +1,8 @@
-"""Where the nodes of a graph stand on paper: in columns from left to right, edges with few crossings.
+"""Layout of a graph on paper: columns of nodes from left to right, with few crossings of edges.
 
-Layered drawing as of Sugiyama, Tagawa and Toda (1981): columns by the longest way, an edge over several columns by way
-of a place in each, an order inside a column by the mean of the neighbours', and heights that keep edges straight.
-Deterministic; knows nothing of assets.
+Layered drawing after Sugiyama, Tagawa and Toda (1981). The column of a node is the longest path to it. An edge across
+several columns has a bend in each of them. Nodes within a column are ordered by the mean of their neighbours, and their
+heights keep edges straight. Deterministic; knows nothing about assets.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from itertools import pairwise
 from typing import NamedTuple
 
 SWEEPS = 12
-"""So often the order is improved from left to right and back; more has shown to change nothing."""
+"""The order is improved this many times, from left to right and back. More sweeps changed nothing in trials."""
 SETTLED = 8
 THIN = 0.45
-"""The height of an edge that passes a column, in heights of a node."""
+"""The height of a bend, where a node has height 1."""
 
 _Bend = tuple[str, str, int]
-"""The place of an edge (from, to) in a column that it passes."""
+"""Where an edge (from, to) passes a column: from, to, number of the column."""
 _Item = str | _Bend
 _Order = list[list[_Item]]
 
 
 class Point(NamedTuple):
-    """x: number of a column, from 0. y: height in nodes, from 0 on downwards; of the middle."""
+    """A point of the layout. x: number of the column, from 0. y: height of the middle, in nodes, from 0 downwards."""
 
     x: int
     y: float
@@ -35,21 +35,26 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """places: of nodes. ways: of edges (from, to), the points from one node to the other, both ends among them.
-    bands: the first and last column of each group. columns, rows: how many there are; heights lie within ``rows``."""
+    """A layout of a graph."""
 
     places: Mapping[str, Point]
+    """Node → its point."""
     ways: Mapping[tuple[str, str], tuple[Point, ...]]
+    """Edge (from, to) → its points, both ends included."""
     bands: tuple[tuple[int, int], ...]
+    """For each group, its first and last column."""
     columns: int
+    """The number of columns."""
     rows: float
+    """The height of the whole, in nodes."""
 
 
 def layout(parents: Mapping[str, Sequence[str]], groups: Sequence[Iterable[str]]) -> Layout:
-    """A drawing of nodes and what is upstream of each.
+    """The layout of nodes with their parents.
 
-    parents: node → nodes, in topological order. groups: every node in one of them; the columns of a group lie right of
-    those of the group before, unless an edge goes backwards. What is joined to nothing stands where there is room.
+    parents: node → the nodes upstream of it; in topological order. groups: every node is in one of them. The columns of
+    a group lie right of those of the group before, unless an edge goes backwards. Nodes without edges are put where
+    there is room.
     """
     group_of = {node: number for number, group in enumerate(groups) for node in group}
     column_of, bands = _columns(parents, group_of, len(groups))
@@ -71,7 +76,7 @@ def layout(parents: Mapping[str, Sequence[str]], groups: Sequence[Iterable[str]]
 
 
 def crossings(parents: Mapping[str, Sequence[str]], places: Mapping[str, Point]) -> int:
-    """How many pairs of edges between the same two columns cross where nodes stand at ``places``."""
+    """The number of crossings between edges of the same two columns, with nodes at ``places``."""
     by_columns: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for node, upstream in parents.items():
         for parent in upstream:
@@ -83,7 +88,7 @@ def crossings(parents: Mapping[str, Sequence[str]], places: Mapping[str, Point])
 def _columns(
     parents: Mapping[str, Sequence[str]], group_of: Mapping[str, int], groups: int
 ) -> tuple[dict[str, int], tuple[tuple[int, int], ...]]:
-    """The column of each node, and of each group the first and the last."""
+    """The column of each node; and for each group its first and last column."""
     depth: dict[str, int] = {}
     widths = [0] * groups
     for node, upstream in parents.items():
@@ -108,7 +113,7 @@ def _columns(
 def _with_bends(
     parents: Mapping[str, Sequence[str]], column_of: Mapping[str, int]
 ) -> tuple[_Order, dict[_Item, list[_Item]]]:
-    """What stands in each column, and the edges between neighbouring columns, from left to right."""
+    """The nodes and bends in each column, and the edges between neighbouring columns, from left to right."""
     order: _Order = [[] for _ in range(max(column_of.values(), default=-1) + 1)]
     for node, column in column_of.items():
         order[column].append(node)
@@ -136,7 +141,7 @@ def _turned(edges: Mapping[_Item, Sequence[_Item]]) -> dict[_Item, list[_Item]]:
 def _reduce_crossings(
     order: _Order, left: Mapping[_Item, Sequence[_Item]], right: Mapping[_Item, Sequence[_Item]]
 ) -> None:
-    """Puts each column in the order of the means of its neighbours, to and fro; keeps the best that it comes by."""
+    """Orders each column by the means of its neighbours, to and fro, and keeps the best order that was found."""
     best, fewest = [list(column) for column in order], _all_crossings(order, right)
     for sweep in range(SWEEPS):
         forth = sweep % 2 == 0
@@ -162,7 +167,7 @@ def _all_crossings(order: _Order, right: Mapping[_Item, Sequence[_Item]]) -> int
 
 
 def _crossings(edges: Iterable[tuple[float, float]]) -> int:
-    """Of edges between two columns, by their heights there."""
+    """The number of crossings of edges between two columns, given as pairs of heights."""
     ends: list[float] = []
     found = 0
     for _, end in sorted(edges):
@@ -174,7 +179,7 @@ def _crossings(edges: Iterable[tuple[float, float]]) -> int:
 def _heights(
     order: _Order, left: Mapping[_Item, Sequence[_Item]], right: Mapping[_Item, Sequence[_Item]]
 ) -> dict[_Item, float]:
-    """Heights in the given order, near to those of the neighbours; the least one leaves half its node above it."""
+    """Heights in the given order, near those of the neighbours. The smallest height leaves room for half a node."""
     heights: dict[_Item, float] = {}
     for column in order:
         at = 0.0
@@ -199,9 +204,10 @@ def _heights(
 
 
 def _apart(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Heights in the same order with room for all, with the least sum of squares of what they are off.
+    """Heights in the same order with room for all. The sum of squared differences from ``wanted`` is as small as
+    possible.
 
-    Pooling of neighbours that are in each other's way (isotonic regression).
+    Neighbours that are in each other's way are pooled (isotonic regression).
     """
     offsets, at = [], 0.0
     for number, size in enumerate(sizes):

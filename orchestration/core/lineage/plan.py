@@ -1,9 +1,9 @@
-"""A logical plan as far as lineage needs it: whichever engine it was read from, the same few relations and expressions.
+"""A query plan as far as column lineage needs it: the same few relations and expressions for both engines.
 
-Columns are known by *attributes*, numbers that are given once: a column that is passed on keeps its own, one that is
-made has a new one; names are for the ends. What neither gives nor takes columns or rows by their values (a limit, an
-alias, a repartitioning) is left out. What is not known is an ``Opaque`` relation or an ``Unknown`` expression, with its
-name. Knows no engine.
+Columns are identified by *attributes*: numbers that are given once. A column that is passed on keeps its attribute; a
+computed column gets a new one. Names matter only for inputs and outputs. Operations that change neither columns nor
+rows by values (limits, aliases, repartitioning) are left out. What is not known is an ``Opaque`` relation or an
+``Unknown`` expression with its name. Knows no engine.
 """
 
 from __future__ import annotations
@@ -17,34 +17,36 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The value of an attribute, as it is."""
+    """The value of an attribute."""
 
     attribute: int
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Made of ``values``, as ``conditions`` say; without either a constant.
+    """A value that is computed from ``values`` and chosen by ``conditions``. Without either it is a constant.
 
-    aggregate: over several rows. What is looked at to decide and can be the result too stands in both.
+    An argument that decides and can also be the result is in both.
     """
 
     values: tuple[Expression, ...] = ()
     conditions: tuple[Expression, ...] = ()
     aggregate: bool = False
+    """Whether it is computed over several rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """A function over a window: its partition's and order's expressions, and what its frame is bounded by."""
+    """A function over a window."""
 
     function: Expression
     window: tuple[Expression, ...]
+    """The expressions of the window's partition, order and frame bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An expression that nobody here can read. name: what its engine calls it."""
+    """An expression that cannot be read. name: its name in the engine."""
 
     name: str
 
@@ -65,7 +67,7 @@ class Output(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A column that is made, or passed on where ``expression`` is its own attribute."""
+    """A computed column; or a column that is passed on, if ``expression`` is the attribute itself."""
 
     attribute: int
     name: str
@@ -74,34 +76,33 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where rows that a function is given come from. of: an asset's key, or the name of a source.
-
-    columns: what a column of the rows is called there; a column that is not named does not come from there.
-    """
+    """From where the rows come that a function is given."""
 
     of: str
+    """Key of an asset, or name of a source."""
     columns: Mapping[str, str] = field(hash=False)
+    """Column of the rows → its name in the asset or source. A column that is not listed does not come from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Rows that the function is given; what lies below them is none of its business. origins: several where some rows
-    come from one and some from another."""
+    """Rows that the function is given. The plan ends here."""
 
     origins: tuple[Origin, ...]
+    """Several, if some rows come from one of them and some from another."""
     outputs: tuple[Output, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Rows of no table: written down, or counted."""
+    """Rows that come from no table: constants, or ranges of numbers."""
 
     outputs: tuple[Output, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Rows that the function reads by itself. name: of what, as far as the plan tells."""
+    """Rows that the function reads by itself. name: of what it reads, as far as the plan tells."""
 
     name: str
     outputs: tuple[Output, ...]
@@ -109,7 +110,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The columns alone, made row by row. What makes several rows of one is here too."""
+    """Computes columns row by row. Generators, which make several rows from one, count as such too."""
 
     child: Relation
     columns: tuple[Named, ...]
@@ -117,23 +118,28 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
+    """Keeps the rows that fulfil ``condition``."""
+
     child: Relation
     condition: Expression
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Columns of both sides, or of the left one alone (semi and anti joins). condition: None for each with each."""
+    """Joins two relations."""
 
     left: Relation
     right: Relation
     condition: Expression | None
+    """None: every row with every row."""
     left_alone: bool = False
+    """Whether only the columns of the left side come out (semi and anti joins)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A row for each value of ``keys``. columns: their expressions are keys, or aggregates of the child's."""
+    """One row for each distinct value of ``keys``. columns: their expressions are keys, or aggregates of the child's
+    columns."""
 
     child: Relation
     keys: tuple[Expression, ...]
@@ -142,13 +148,15 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
+    """Orders the rows."""
+
     child: Relation
     by: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """One row of those that have the same values of ``by``."""
+    """One row of all those with equal values of the attributes ``by``."""
 
     child: Relation
     by: tuple[int, ...]
@@ -156,7 +164,7 @@ class Distinct:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """Rows of all, columns by their position."""
+    """All rows of the children. Columns correspond by position."""
 
     children: tuple[Relation, ...]
     outputs: tuple[Output, ...]
@@ -164,7 +172,7 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A relation that nobody here can read. name: what its engine calls it. outputs: as far as they are known."""
+    """A relation that cannot be read. name: its name in the engine. outputs: as far as they are known."""
 
     name: str
     children: tuple[Relation, ...]
@@ -200,7 +208,7 @@ def children(of: Relation) -> tuple[Relation, ...]:
 
 
 def relations(of: Relation) -> Iterator[Relation]:
-    """It and all below it."""
+    """The relation and all relations below it."""
     yield of
     for child in children(of):
         yield from relations(child)

@@ -1,15 +1,15 @@
-"""Which column a SELECTION asks about, and how far its lineage is to be walked.
+"""Questions about one column in a SELECTION: which column, and how far its lineage is followed.
 
-The language is that of selections (``core.selection.parser``): a column stands where an asset would.
+The language is that of selections (``core.selection.parser``), with a column in place of an asset:
 
-=========================  ================================================
-``gold.days.peak``         what it comes from, to the source
-``gold.days.peak+``        what is made of it
+=========================  ======================================================
+``gold.days.peak``         from what it is made, back to the source
+``gold.days.peak+``        what is made from it
 ``+gold.days.peak+``       both
-``2+gold.days.peak``       what it comes from, two hops far at most
-``0+gold.days.peak``       itself
-``gold.days.peak+1``       what is made of it, one hop far at most
-=========================  ================================================
+``2+gold.days.peak``       from what it is made, at most two edges away
+``0+gold.days.peak``       only the column itself
+``gold.days.peak+1``       what is made from it, at most one edge away
+=========================  ======================================================
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from orchestration.core.selection.parser import parse
 
 @dataclass(frozen=True, slots=True)
 class ColumnQuery:
-    """column: as it was written. up, down: so many hops at most, None for all the way, 0 for none."""
+    """A question about one column."""
 
     column: str
+    """The column as it was written."""
     up: int | None
+    """At most this many edges upstream; None for all the way, 0 for none."""
     down: int | None
+    """At most this many edges downstream; None for all the way, 0 for none."""
 
 
 def column_query(selection: str, assets: Collection[str], sources: Collection[str]) -> ColumnQuery | None:
-    """The column that a selection names; None where it means assets, or what should be one.
+    """The question about a column that a selection asks; None where the selection is about assets.
 
-    A name is that of a column where what stands before its last dot is an asset or a source, or is more like a source
-    than like a layer; and where it has more dots than an asset's. Raises SelectionError for what cannot be read.
+    A name means a column if the part before its last dot is an asset or a source, or more similar to a source than to a
+    layer; or if it has more dots than the key of an asset. Raises SelectionError for a text that cannot be read.
     """
     read = parse(selection).expression
     alone = 0 if "+" in selection else None  # a walk of no hop (0+x) is read as the name alone

@@ -1,4 +1,5 @@
-"""Walks the column lineages of all assets: upstream to what no asset makes, or downstream to all that is made of it."""
+"""Walks over the column lineage of all assets: upstream to columns that no asset makes, or downstream to everything
+made from a column."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from orchestration.core.lineage.columns import ColumnLineage, Edge, Sources
 from orchestration.core.lineage.kinds import Kind, along
 
 Lineages = Mapping[str, ColumnLineage]
-"""By asset key."""
+"""Asset key → its column lineage."""
 
 
 class Field(NamedTuple):
@@ -27,24 +28,27 @@ class Field(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """One edge of a walk. kind: of this edge. together: of the whole path between the start of the walk and its far
-    end (``kinds.along``). distance: edges from the start, this one included, on a shortest such path."""
+    """One edge of a walk."""
 
     source: Field
     target: Field
     kind: Kind
+    """The kind of this edge."""
     together: Kind
+    """The kind of the whole path from the start of the walk to the far end of this edge (``kinds.along``)."""
     distance: int
+    """The number of edges from the start on a shortest such path, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """hops: by distance; an edge stands there once for each kind that paths over it can have. unknown: what could not
-    be read of plans on the way, by column: there may be more than the hops tell."""
+    """A walk from one column."""
 
     start: Field
     hops: tuple[Hop, ...]
+    """The edges, by distance. An edge occurs once for each kind that paths over it can have."""
     unknown: Mapping[Field, frozenset[str]]
+    """Column → the parts of its plan that could not be read. If there are any, there may be further edges."""
 
 
 def field_of(text: str, lineages: Lineages) -> Field:
@@ -63,10 +67,10 @@ def field_of(text: str, lineages: Lineages) -> Field:
 
 
 def upstream(lineages: Lineages, start: Field, *, rows: bool = False) -> Walk:
-    """From a column to all that it comes from. rows: over what decides which rows there are, too.
+    """The walk from a column to everything from which it is made. rows: whether to follow also the columns that decide
+    which rows exist.
 
-    What it comes from at last are the sources of hops that are no hop's target but their own: columns of sources, and
-    constants of assets.
+    The walk ends at sources of hops that are no other hop's target: columns of sources, and constants of assets.
     """
     unknown: dict[Field, frozenset[str]] = {}
 
@@ -82,7 +86,7 @@ def upstream(lineages: Lineages, start: Field, *, rows: bool = False) -> Walk:
 
 
 def downstream(lineages: Lineages, start: Field, *, rows: bool = False) -> Walk:
-    """From a column to all that comes from it. rows: as in ``upstream``."""
+    """The walk from a column to everything that is made from it. rows: as in ``upstream``."""
     below: dict[Field, list[tuple[Field, Kind]]] = {}
     unknown: dict[Field, frozenset[str]] = {}
     for asset, lineage in sorted(lineages.items()):
@@ -99,7 +103,7 @@ def downstream(lineages: Lineages, start: Field, *, rows: bool = False) -> Walk:
 
 
 def ends(walk: Walk) -> frozenset[Edge]:
-    """Of a walk upstream, what its column comes from at last, and how over all paths."""
+    """For a walk upstream: where it ends, with the kind of each path."""
     goes_on = {hop.target for hop in walk.hops if hop.source != hop.target}
     return frozenset(Edge(*hop.source, hop.together) for hop in walk.hops if hop.source not in goes_on)
 
@@ -112,7 +116,7 @@ def _walked(
     edges: Callable[[Field], Iterable[tuple[Field, Kind]]],
     together: Callable[[Kind, Kind], Kind],
 ) -> list[_Found]:
-    """Breadth first; a column is gone through once for each kind that paths to it have."""
+    """Breadth first. A column is expanded once for each kind that paths to it can have."""
     waiting, seen = deque([(start, Kind.IDENTITY, 0)]), {(start, Kind.IDENTITY)}
     found: dict[tuple[Field, Field, Kind, Kind], int] = {}
     while waiting:
@@ -135,7 +139,7 @@ def _sources(lineages: Lineages, field: Field, *, rows: bool) -> Sources:
 
 
 def _columns(lineages: Lineages) -> dict[str, set[str]]:
-    """The known columns of each asset, and those of sources that something is made of."""
+    """The known columns of each asset, and the columns of sources from which something is made."""
     known = {key: set(lineage.columns) for key, lineage in lineages.items()}
     for lineage in lineages.values():
         for edge in lineage.edges:

@@ -1,8 +1,7 @@
-"""Where columns come from, as OpenLineage tells it: the facet ``columnLineage`` of what a step wrote.
+"""Column lineage as an OpenLineage facet: ``columnLineage`` of the table that a step wrote.
 
-What was read of a plan in part alone is not told: the facet has no word for *there may be more*, and would be taken for
-the whole. So a column that is not in it is one of which not all is known; one that comes from nothing is in it, without
-input fields.
+A column whose origins are only partly known is left out: the facet cannot say *there may be more*, and would be taken
+for complete. A column without origins is in the facet, with no input fields.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from orchestration.core.lineage.columns import ColumnLineage, Sources
 from orchestration.core.openlineage.naming import Dataset
 
 NameOf = Callable[[str], Dataset | None]
-"""What a table or a source is called, by asset key or name of the source; None for what is not told of."""
+"""Asset key or name of a source → its dataset; None if nothing is to be reported about it."""
 
 
 class SourceField(NamedTuple):
-    """A column that another is made from. type: DIRECT or INDIRECT; subtype: IDENTITY, AGGREGATION, FILTER, …"""
+    """An input column. type: DIRECT or INDIRECT. subtype: IDENTITY, AGGREGATION, FILTER, …"""
 
     namespace: str
     dataset: str
@@ -30,19 +29,21 @@ class SourceField(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ToldColumns:
-    """What columns are made from. fields: by output column. whole: what decides about rows, whatever the column."""
+    """The column lineage that is reported."""
 
     fields: Mapping[str, Sequence[SourceField]] = field(default_factory=dict)
+    """Output column → its input columns."""
     whole: Sequence[SourceField] = ()
+    """The input columns that decide which rows exist, and so affect every column."""
 
     def facet(self) -> dict[str, Any]:
-        """The facet. A source column that is used in several ways is named once, with all of them."""
+        """The facet. An input column that is used in several ways is named once, with all of these ways."""
         fields = {name: {"inputFields": _fields(sources)} for name, sources in self.fields.items()}
         return {"fields": fields, **({"dataset": _fields(self.whole)} if self.whole else {})}
 
 
 def told_columns(lineage: ColumnLineage, named: NameOf) -> ToldColumns:
-    """Column lineage under the names of datasets; without what is not known whole."""
+    """The column lineage with the names of datasets. Columns whose origins are not fully known are left out."""
     return ToldColumns(
         {name: _named(sources, named) for name, sources in lineage.columns.items() if not sources.unknown},
         () if lineage.rows.unknown else _named(lineage.rows, named),

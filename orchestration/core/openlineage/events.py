@@ -1,15 +1,15 @@
-"""The events of a run and of its steps, as OpenLineage wants them: plain values, ready to be sent.
+"""OpenLineage events of a run and of its steps, as plain values that are ready to be sent.
 
-A run of ours is a run of the job that is called as its flow is (``materialize``); each step is a run of the job that is
-called as its asset is, a child of it. Each has a START and one of COMPLETE, FAIL and ABORT, and the last says all that
-the first did.
+A run is a run of the job with the name of its flow (``materialize``). Each step is a run of the job with the name of
+its asset, and a child of the whole run. Each of them has a START event, and then one COMPLETE, FAIL or ABORT event,
+which repeats everything that the first one said.
 
-What is told of data stands where the specification puts it: metrics of a table with the table, results of the checks
-that a step made with its run (``test``), and what is recorded of the checks of a table with whoever reads it
-(``dataQualityAssertions``, a facet of inputs alone). Which partitions is a facet of both (``subset``).
+What is said about data stands where the specification wants it: metrics of a table at the table; results of the checks
+of a step at its run (``test``); recorded results of earlier checks at the table as an input
+(``dataQualityAssertions``). The partitions are named at inputs and outputs (``subset``).
 
-``_producer`` and ``_schemaURL``, which every facet has, are put in where events are sent: they are those of the client.
-Must not know: how they are sent, and the clock.
+The sender adds ``_producer`` and ``_schemaURL``, which every facet has. Must not know: how events are sent, and the
+clock.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from orchestration.core.runs.outcome import StepOutcome
 
 INTEGRATION = "LAKEHOUSE"
 MOST_CHARACTERS = 4_000
-"""Of an error message."""
+"""The longest error message."""
 
 
 class EventType(StrEnum):
-    """What became of a run."""
+    """What happened to a run."""
 
     START = "START"
     COMPLETE = "COMPLETE"
@@ -46,68 +46,74 @@ class EventType(StrEnum):
 
 
 Period = tuple[datetime, datetime]
-"""From its first instant to the first one after it."""
+"""The first instant, and the first instant after the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCode:
-    """Where a function stands. url: of its file. version: of the repository, as git has it."""
+    """Where the source code of a function is."""
 
     url: str
+    """The address of its file."""
     path: str
     version: str
+    """The version of the repository, as git names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What all events of a run have in common.
-
-    job: its name; namespace: of it and of the jobs of its steps. title: of the run, for people.
-    engine, engine_version: what makes rows; version: of this package.
-    """
+    """What all events of a run have in common."""
 
     run_id: str
     job: str
+    """The name of the job."""
     namespace: str
+    """The namespace of this job and of the jobs of its steps."""
     title: str
+    """The name of the run, for people."""
     engine: str
+    """The engine that makes the rows."""
     engine_version: str
     version: str
+    """The version of this package."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """What is known of a step before it runs. period: that its partitions cover, None without any."""
+    """What is known about a step before it runs."""
 
     step: Step
     description: str
     period: Period | None = None
+    """The period that its partitions cover; None for an unpartitioned table."""
     code: SourceCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table or a source, as a step reads or writes it.
-
-    contract: what its columns are; None where that is not known. stored: whether it is a table of ours, not a source.
-    version: of the table. columns: those that say of which partition a row is, None without partitions. partitions:
-    those that are read or written, None where that is not known. quality: of these partitions; checks: of the table.
-    lineage: of what is written.
-    """
+    """A table or a source that a step reads or writes."""
 
     dataset: Dataset
     contract: Contract | None = None
+    """None where it is not known."""
     stored: bool = True
+    """Whether it is a table; False for a source."""
     version: int | None = None
+    """The version of the table."""
     columns: PartitionColumns | None = None
+    """The columns that say to which partition a row belongs; None for an unpartitioned table."""
     partitions: PartitionSet | None = None
+    """The partitions that are read or written; None where that is not known."""
     quality: Quality | None = None
+    """The quality of these partitions."""
     checks: tuple[DeclaredCheck, ...] = ()
+    """The checks of the table."""
     lineage: ToldColumns | None = None
+    """The column lineage, for a table that is written."""
 
 
 def run_event(kind: EventType, at: datetime, run: RunFacts, period: Period | None, error: str = "") -> dict[str, Any]:
-    """An event of a run as a whole. period: that all its steps cover. error: why it failed, or was broken off."""
+    """An event of the whole run. period: what all its steps cover. error: why it failed or was broken off."""
     facets = _run_facets(run, period, error)
     return _event(kind, at, run_uuid(run.run_id), facets, job_of(run.namespace, run.job, "DAG"), [], [])
 
@@ -122,9 +128,9 @@ def step_event(
     outcome: StepOutcome | None = None,
     error: str = "",
 ) -> dict[str, Any]:
-    """An event of a step. outcome: of one that ended by itself; what it wrote is told of ``writes``.
+    """An event of a step. outcome: for a step that ended by itself; ``writes`` says what it wrote.
 
-    error: why it was broken off; the problems of the outcome are told anyway.
+    error: why it was broken off. The problems of ``outcome`` are reported besides.
     """
     moment = instant(at)
     parent = {
@@ -149,8 +155,10 @@ def step_event(
 
 
 def ended_as(outcome: StepOutcome) -> EventType:
-    """COMPLETE where all that was asked for is right now; one that was skipped failed as well, as in the summary."""
-    return EventType.FAIL if outcome.bad else EventType.COMPLETE
+    """COMPLETE if everything that was asked for is right now. As in the run's summary, a skipped step counts as
+    failed.
+    """
+    return EventType.FAIL if outcome.not_made else EventType.COMPLETE
 
 
 def _event(
@@ -196,7 +204,7 @@ def _tag(key: str, value: str) -> dict[str, str]:
 def job_of(
     namespace: str, name: str, kind: str, description: str = "", code: SourceCode | None = None
 ) -> dict[str, Any]:
-    """A job with its facets. kind: ``DAG``, or a ``TASK`` of one."""
+    """A job with its facets. kind: ``DAG`` for a run, ``TASK`` for a step."""
     facets: dict[str, Any] = {"jobType": {"processingType": "BATCH", "integration": INTEGRATION, "jobType": kind}}
     if description:
         facets["documentation"] = {"description": description}
@@ -210,7 +218,7 @@ def _of_code(code: SourceCode) -> dict[str, str]:
 
 
 def table_facets(table: TableFacts) -> dict[str, Any]:
-    """The facets that say what a dataset is, read or written."""
+    """The facets that describe a dataset, read or written."""
     facets: dict[str, Any] = {}
     if (contract := table.contract) is not None:
         facets["schema"] = {
@@ -272,5 +280,5 @@ def _problems(outcome: StepOutcome) -> list[str]:
 
 
 def instant(at: datetime) -> str:
-    """With milliseconds: events of a step follow each other in less than a second."""
+    """The instant with milliseconds, since the events of a step can follow each other within a second."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

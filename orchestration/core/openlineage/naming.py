@@ -1,15 +1,15 @@
-"""What runs, jobs and datasets are called in OpenLineage.
+"""The names of runs, jobs and datasets in OpenLineage.
 
-The rules are those of its naming conventions: a dataset is a namespace, which says where, and a name in it.
+The rules are OpenLineage's naming conventions. A dataset has a namespace, which says where it is, and a name within it.
 
-| where a table lies                | namespace            | name                    |
-|-----------------------------------|----------------------|-------------------------|
-| ``/data/lake/gold/days``          | ``file``             | ``/data/lake/gold/days``|
-| ``file:///data/lake/gold/days``   | ``file``             | ``/data/lake/gold/days``|
-| ``hdfs://namenode:8020/lake/days``| ``hdfs://namenode:8020``| ``/lake/days``       |
-| ``s3a://bucket/lake/days``        | ``s3://bucket``      | ``lake/days``           |
+| table                             | namespace               | name                     |
+|-----------------------------------|-------------------------|--------------------------|
+| ``/data/lake/gold/days``          | ``file``                | ``/data/lake/gold/days`` |
+| ``file:///data/lake/gold/days``   | ``file``                | ``/data/lake/gold/days`` |
+| ``hdfs://namenode:8020/lake/days``| ``hdfs://namenode:8020``| ``/lake/days``           |
+| ``s3a://bucket/lake/days``        | ``s3://bucket``         | ``lake/days``            |
 
-Must not know: what is told of them (``events``), and how it is sent.
+Must not know: what is reported about them (``events``), and how that is sent.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import uuid
 from typing import NamedTuple
 
 RUNS = uuid.UUID("5f0d3a52-8f5c-5d0e-9b7a-4c1e6f2a9d10")
-"""The namespace of the ids of runs; never to be changed, or the same run gets another id."""
+"""The namespace of the ids of runs. It must never change: the same run would get another id."""
 
 _PLACE = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/]*)(?P<path>/.*)?", re.IGNORECASE)
 _OBJECTS = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs"}
-"""Stores of objects, whose keys begin without a slash; and what the conventions call them."""
+"""Scheme of an object store, whose keys begin without a slash → its scheme in the conventions."""
 
 
 class Dataset(NamedTuple):
-    """What a dataset is called."""
+    """The name of a dataset."""
 
     namespace: str
     name: str
@@ -37,12 +37,12 @@ class Dataset(NamedTuple):
 
 
 def run_uuid(run_id: str, step: str = "") -> str:
-    """The id of a run, or of one of its steps: always the same for the same names."""
+    """The id of a run, or of one of its steps. The same names always give the same id."""
     return str(uuid.uuid5(RUNS, f"{run_id}\n{step}" if step else run_id))
 
 
 def dataset_at(uri: str) -> Dataset:
-    """The dataset that lies at a URI or an absolute path; see the table above. No user or password stays in it."""
+    """The dataset at a URI or an absolute path; see the table above. User and password are left out."""
     found = _PLACE.fullmatch(uri)
     if found is None:
         return Dataset("file", _path(uri))
@@ -56,9 +56,9 @@ def dataset_at(uri: str) -> Dataset:
 
 
 def source_dataset(name: str, address: str) -> Dataset:
-    """What a source sends, as a dataset: ``name`` at the host of its address, or the folder where it reads files.
+    """The dataset of a source: ``name`` at the host of its address, or in the folder from which it reads files.
 
-    address: as sources say it, without secrets.
+    address: the address that the source itself gives, without secrets.
     """
     found = _PLACE.fullmatch(address)
     if found is None or found["scheme"].lower() in ("file", "hdfs", *_OBJECTS):

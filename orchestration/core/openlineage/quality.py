@@ -1,6 +1,6 @@
-"""What is known of the quality of partitions, from their records: numbers of rows, nulls, violations of checks.
+"""The quality of partitions, from their records: numbers of rows, values and violations of checks.
 
-Summed by kinds of records, never one by one: a million partitions take milliseconds.
+They are summed by kinds of records: a million partitions take milliseconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orchestration.core.state.table_state import TableState
 
 @dataclass(frozen=True, slots=True)
 class DeclaredCheck:
-    """A check, as others read of it. blocking: what violates it is not published."""
+    """A check, as OpenLineage reports it. blocking: whether rows that break it are not published."""
 
     name: str
     blocking: bool
@@ -36,20 +36,19 @@ def checks_of(asset: Asset) -> tuple[DeclaredCheck, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Of some partitions of a table together.
-
-    rows: how many. values: of columns whose values were counted in all of them, how many are no nulls.
-    violations: per check that was made of all of them. partitions: how many are recorded.
-    """
+    """The quality of some partitions of a table together."""
 
     rows: int = 0
     partitions: int = 0
+    """The number of recorded partitions."""
     values: Mapping[str, int] = field(default_factory=dict)
+    """Column → number of values (not nulls), for columns whose values were counted in all of these partitions."""
     violations: Mapping[str, int] = field(default_factory=dict)
+    """Check → number of violations, for checks that were made for all of these partitions."""
 
     @classmethod
     def of(cls, asset: Asset, state: TableState, partitions: PartitionSet) -> Quality:
-        """What the records of those of ``partitions`` say that are there and that nobody else changed."""
+        """The quality of those of ``partitions`` that exist and that nobody else changed."""
         records = state.records.restricted(partitions - state.unrecorded)
         values: dict[str, int] | None = None
         violations = {check.name: 0 for check in checks_of(asset)}
@@ -68,7 +67,7 @@ class Quality:
         return cls(int(records.rows.sum()) if found else 0, found, values or {}, violations if found else {})
 
     def metrics(self, captured: str) -> dict[str, Any]:
-        """The facet ``dataQualityMetrics``. captured: when the records were looked at (ISO 8601)."""
+        """The facet ``dataQualityMetrics``. captured: when the records were read (ISO 8601)."""
         columns = {
             name: {"count": values, "nullCount": self.rows - values} for name, values in sorted(self.values.items())
         }
@@ -94,10 +93,10 @@ class Quality:
 def check_results(
     checks: Sequence[DeclaredCheck], violations: Mapping[str, int], *, made: bool
 ) -> dict[str, Any] | None:
-    """The run's facet ``test``: how the checks of a step came out.
+    """The facet ``test`` of a run: the results of a step's checks.
 
-    violations: by check, of those that found any. made: whether anything came through; otherwise nothing is known of
-    the other checks, and they are left out.
+    violations: of the checks that found any. made: whether the step made any rows; otherwise the results of the other
+    checks are not known, and they are left out.
     """
     told = [
         _without_empty(

@@ -1,8 +1,7 @@
-"""What is told of tables and jobs without a run: OpenLineage's static metadata.
+"""OpenLineage's static metadata: tables and jobs without a run.
 
-A table, or what a source sends, is a DatasetEvent; an asset is a JobEvent, with what it reads and writes. They say what
-events of runs say, of what is there now.
-Must not know: how they are sent or written, and the clock.
+A table or source is a DatasetEvent. An asset is a JobEvent, with the datasets that it reads and writes. They say the
+same as events of runs, about the present state. Must not know: how events are sent or written, and the clock.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from orchestration.core.openlineage.events import SourceCode, TableFacts, instan
 
 
 def dataset_event(at: datetime, table: TableFacts) -> dict[str, Any]:
-    """What a table or a source is."""
+    """The description of a table or source."""
     return {"eventTime": instant(at), "dataset": table.dataset.to_json() | {"facets": _facets(table)}}
 
 
@@ -28,7 +27,8 @@ def job_event(
     reads: Sequence[TableFacts],
     writes: TableFacts,
 ) -> dict[str, Any]:
-    """What the job of an asset is, and what goes in and comes out; where from, the facets of its table say."""
+    """The description of an asset's job, with inputs and output. The facets of the output say from what its columns are
+    made."""
     return {
         "eventTime": instant(at),
         "job": job_of(namespace, name, "TASK", description, code),

@@ -1,7 +1,7 @@
-"""Which part of a dataset is meant, in the words of OpenLineage's subset facets.
+"""The partitions of a dataset in OpenLineage's subset facets.
 
-A few partitions are listed; of more, the ranges are said as comparisons of the two columns that tell partitions apart.
-What would take too many of these is not said at all: half of it would be wrong.
+A few partitions are listed. More are written as ranges: comparisons of the table's day and location columns. If too
+many comparisons were needed, nothing is said: half of the condition would be wrong.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 
 LISTED = 100
-"""So many partitions are listed one by one."""
+"""At most this many partitions are listed."""
 COMPARISONS = 1_000
-"""So many comparisons may say which they are: some 100 KB of JSON."""
+"""A condition has at most this many comparisons, some 100 KB of JSON."""
 
 
 def condition(partitions: PartitionSet, columns: PartitionColumns | None) -> dict[str, Any] | None:
-    """The condition that says which ``partitions`` are meant.
+    """The condition that selects ``partitions``.
 
     | partitions                  | result                                                               |
     |-----------------------------|----------------------------------------------------------------------|
     | none                        | a list of no partition                                               |
-    | 100 at most                 | a list of them, by the values of their columns                       |
-    | more                        | location = … and (day between … or …), for all locations alike once  |
+    | at most 100                 | a list of them, by the values of their columns                       |
+    | more                        | location = … and (day between … or …), equal ranges once             |
     | too many ranges             | None                                                                 |
-    | of a table without any      | None: it is meant whole                                              |
+    | of an unpartitioned table   | None: the whole table is meant                                       |
 
-    columns: of the table; None for one without partitions.
+    columns: those of the table that say to which partition a row belongs; None for an unpartitioned table.
     """
     if columns is None or partitions.has_null:
         return None
@@ -47,7 +47,7 @@ Ranges = tuple[tuple[date, date], ...]
 
 
 def _alike(partitions: PartitionSet) -> list[tuple[Ranges, list[str]]]:
-    """Ranges of days, with the locations that have just these."""
+    """Ranges of days, each with the locations that have exactly these."""
     of: dict[str, list[tuple[date, date]]] = {}
     for location, first, last in partitions.pieces():
         of.setdefault(location, []).append((first, last))
@@ -83,7 +83,7 @@ def _compared(column: str, how: str, value: str) -> dict[str, Any]:
 
 
 def _together(operator: str, conditions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All of ``conditions`` by one operator; in halves, as readers of JSON do not go down as deep as they wish."""
+    """All of ``conditions`` joined by one operator. They are nested in halves, as JSON readers limit the depth."""
     if len(conditions) == 1:
         return conditions[0]
     half = len(conditions) // 2

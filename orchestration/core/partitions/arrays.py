@@ -1,4 +1,4 @@
-"""Sets of partitions as arrays, for whoever goes through a million of them."""
+"""Sets of partitions as arrays, for code that goes through a million partitions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Numbers = npt.NDArray[np.int64]
 
 
 def as_arrays(partitions: PartitionSet, locations: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """The number of each one's location in ``locations``, and its day as ordinal; ordered by location, then by day.
+    """For each partition the number of its location in ``locations``, and its day as ordinal; ordered by location, then
+    day.
 
-    The null key comes first: -1 and 0. All locations of ``partitions`` are in ``locations``.
+    The null key comes first, as -1 and 0. ``locations`` must have all locations of ``partitions``.
     """
     numbers = {at: number for number, at in enumerate(locations)}
     spans = [(numbers[at], first.toordinal(), last.toordinal() + 1) for at, first, last in partitions.pieces()]

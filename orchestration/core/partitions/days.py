@@ -30,13 +30,11 @@ _RANGE_FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """An immutable set of UTC days.
-
-    pieces: its contiguous intervals (first, last), both ends in; sorted, disjoint and not adjacent, so that
-    equal sets have equal pieces. Use the constructors ``of``, ``from_dates``, ``union_of`` and ``empty``.
-    """
+    """An immutable set of UTC days. Use the constructors ``of``, ``from_dates``, ``union_of`` and ``empty``."""
 
     pieces: tuple[tuple[date, date], ...] = ()
+    """The contiguous intervals (first day, last day), both ends included. They are sorted and neither overlap nor
+    touch, so equal sets have equal pieces."""
 
     def __post_init__(self) -> None:
         if any(first > last for first, last in self.pieces):
@@ -114,7 +112,7 @@ class Days:
         return ", ".join(f"{a}" if a == b else f"{a}..{b}" for a, b in self.pieces) or "no days"
 
     def in_short(self) -> str:
-        """For people, short: whole months and years as such, and the ends of many that do not touch."""
+        """Short, for people: months and years as such; of many separate days only the first ones and the last."""
         return days_in_words(self.pieces)
 
     @property
@@ -133,7 +131,8 @@ class Days:
         return self.pieces[0][0], self.pieces[-1][1]
 
     def _holds_by_its_ends(self, other: Days) -> bool:
-        """Whether ``other`` is inside for reasons that are seen at a glance: no days, the same, or within one piece."""
+        """Whether ``other`` is certainly a part of this set, which is quick to see: it is empty, equal, or within one
+        piece."""
         if self is other or not other.pieces:
             return True
         if len(self.pieces) == 1:
@@ -141,16 +140,16 @@ class Days:
         return self.pieces == other.pieces
 
     def _lies_apart_from(self, other: Days) -> bool:
-        """Whether one ends before the other begins; both have days."""
+        """Whether one set ends before the other begins. Both have days."""
         return self.pieces[-1][1] < other.pieces[0][0] or other.pieces[-1][1] < self.pieces[0][0]
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """The pieces as ordinals, the end out."""
+        """The pieces as ordinals. The second ordinal is the one after the last day."""
         return ((first.toordinal(), last.toordinal() + 1) for first, last in self.pieces)
 
     @classmethod
     def _from_spans(cls, spans: Iterable[tuple[int, int]]) -> Days:
-        """From half-open spans of ordinals in any order, overlapping or not."""
+        """From pairs of ordinals (first, one after the last), in any order, overlapping or not."""
         joined: list[tuple[int, int]] = []
         for start, end in sorted(spans):
             if joined and start <= joined[-1][1]:

@@ -1,4 +1,5 @@
-"""From which day to which partitions reach, by location: what a command is given that has to make them."""
+"""Hulls: from which first to which last day partitions reach, by location. Commands that make the partitions name
+these."""
 
 from __future__ import annotations
 
@@ -11,20 +12,21 @@ from orchestration.core.partitions.keys import Days, PartitionSet
 
 @dataclass(frozen=True, slots=True)
 class Hull:
-    """Locations whose partitions reach from the same first to the same last day, both in."""
+    """Locations whose partitions have the same first and the same last day."""
 
     first: date
     last: date
+    """The last day, included."""
     locations: tuple[str, ...]
 
     @property
     def range(self) -> str:
-        """As a RANGE of the command line: ``2025-08-08..2025-08-14``."""
+        """As a RANGE of the command line: ``2025-08-01..2025-08-09``."""
         return str(Days.of(self.first, self.last))
 
 
 def hulls(partitions: PartitionSet) -> list[Hull]:
-    """The ends of ``partitions``, the earliest first; the null key has none.
+    """The hulls of ``partitions``, the earliest first. The null key is in none.
 
     ================================================  ==================================================
     2025-08-01, 2025-08-09 × hue; 2025-08-09 × vinh   2025-08-01..2025-08-09 × hue; 2025-08-09 × vinh
@@ -38,5 +40,5 @@ def hulls(partitions: PartitionSet) -> list[Hull]:
 
 
 def hulls_of(parts: Mapping[str, PartitionSet]) -> list[Hull]:
-    """The ends of all of ``parts``, by whatever name each is."""
+    """The hulls of all sets of ``parts`` together."""
     return hulls(PartitionSet.union_of(parts.values()))

@@ -1,7 +1,7 @@
-"""Days and sets of partitions in the words that people read: short, however large they are.
+"""Days and sets of partitions in words for people: short, however large the set is.
 
-What programs read keeps the whole: ``PartitionSet.to_json``, ``keys`` and ``in_full``. Must not know: the sets
-themselves, whose intervals it is given.
+Programs read the whole set: ``PartitionSet.to_json``, ``keys`` and ``in_full``. Must not know: the set types, only
+their intervals.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from collections.abc import Sequence
 from datetime import date
 
 Pieces = Sequence[tuple[date, date]]
-"""Contiguous intervals (first, last), both ends in, in order."""
+"""Contiguous intervals (first day, last day), both ends included, in order."""
 
 LOCATIONS_NAMED, PIECES_NAMED, GROUPS_NAMED = 6, 6, 6
-"""So many are named; of more the ends, or the first ones, and how many there are."""
+"""At most this many locations, pieces or groups are named. Of more, the first ones or the ends are named, with the
+number of all."""
 FIRST_ONES = 3
-"""Of more pieces than are named."""
+"""Of too many pieces, this many are named, and the last one."""
 
 
 def set_in_words(has_null: bool, groups: Sequence[tuple[Pieces, Sequence[str]]]) -> str:
-    """A set of partitions: the null key or not, and locations that have the same days.
+    """A set of partitions: with or without the null key, and groups of locations with the same days.
 
     ======================================  ================================================
     few                                     ``2025-08 × east, north; 2025-08-08 × west``
-    many locations of the same days         ``2025 × 50 locations: p000 … p049``
-    days of many kinds                      the first six, ``… and 37 more (412 partitions in all)``
+    many locations with the same days       ``2025 × 50 locations: p000 … p049``
+    many groups                             the first six, ``… and 37 more (412 partitions in all)``
     no partition; the null key              ``nothing``; ``null``
     ======================================  ================================================
 
-    groups: (days, their locations in order), in order.
+    groups: (days, the locations that have them), in order.
     """
     told = [f"{days_in_words(days)} × {_locations(at)}" for days, at in groups[:GROUPS_NAMED]]
     if more := len(groups) - len(told):
@@ -39,16 +40,16 @@ def set_in_words(has_null: bool, groups: Sequence[tuple[Pieces, Sequence[str]]])
 
 
 def days_in_words(pieces: Pieces) -> str:
-    """Days; whole months and years as such.
+    """Days; whole months and years are written as such.
 
     ==========================  ====================================================
     2025-08-08                  ``2025-08-08``
-    from then to 2025-08-14     ``2025-08-08..2025-08-14``
-    a month, months             ``2025-08``, ``2024-12..2025-02``
-    a year, years               ``2025``, ``2016..2025``
-    some                        ``2025-08-08, 2025-08-10``
-    many that do not touch      ``2025-01-01, 2025-01-04, 2025-01-07 … 2025-12-30 (122 days)``
-    none                        ``no days``
+    2025-08-08 to 2025-08-14    ``2025-08-08..2025-08-14``
+    whole months                ``2025-08``, ``2024-12..2025-02``
+    whole years                 ``2025``, ``2016..2025``
+    a few separate days         ``2025-08-08, 2025-08-10``
+    many separate days          ``2025-01-01, 2025-01-04, 2025-01-07 … 2025-12-30 (122 days)``
+    no day                      ``no days``
     ==========================  ====================================================
     """
     if len(pieces) <= PIECES_NAMED:

@@ -1,9 +1,9 @@
-"""Partitions as plain values: a key, a set of keys, and the algebra on sets.
+"""Partitions as values: the key of one partition, and sets of keys.
 
-A *partition key* is a day and a location, ``2025-08-08/north``; an unpartitioned asset has the single key ``null``.
-From when to when the period lasts that is called by the day, its scheme says (see ``scheme``). Sets of keys are kept as
-intervals of days per location (see ``days``), so that ten years of a thousand locations cost a thousand small tuples,
-and no operation counts days.
+A *partition key* is a day and a location, ``2025-08-08/north``. An unpartitioned asset has the single key ``null``.
+Which period of time a key's day stands for, the asset's scheme says (``scheme``). A set holds intervals of days for
+each location (``days``). So ten years of a thousand locations are a thousand small tuples, and no operation goes
+through single days.
 
 Must not know: assets, storage, the clock.
 """
@@ -64,7 +64,7 @@ class PartitionKey:
 
     @classmethod
     def parse(cls, text: str) -> PartitionKey:
-        """The key that prints as ``text``; PartitionRangeError where there is none."""
+        """The key whose text is ``text``. Raises PartitionRangeError for any other text."""
         if text == "null":
             return NULL_KEY
         if not (read := _DATED_KEY.fullmatch(text)):
@@ -82,16 +82,17 @@ NULL_KEY = PartitionKey(None, None)
 
 @dataclass(frozen=True, slots=True)
 class PartitionSet:
-    """An immutable set of partition keys: the null key or not, and days per location.
+    """An immutable set of partition keys: intervals of days for each location, and the null key or not.
 
-    parts: (location, its days), sorted by location, each location once, never without days. Locations mostly have the
-    same days: these are one object, and an operation computes each pair of objects once. What comes out as one of its
-    operands is that very object, so that many assets that are asked for the same share one set.
-    Iteration is in the order of the keys: ``null``, then by day, then by location.
+    Most locations have the same days; they share one ``Days`` object, and an operation on two sets computes each pair
+    of objects only once. An operation whose result equals an operand returns that operand itself. Iteration goes by
+    key: ``null`` first, then by day, then by location.
     """
 
     has_null: bool = False
+    """Whether the null key is in the set."""
     parts: tuple[tuple[str, Days], ...] = ()
+    """(location, its days), sorted by location. Each location occurs once and has days."""
 
     def __post_init__(self) -> None:
         if any(a >= b for (a, _), (b, _) in pairwise(self.parts)) or not all(days.pieces for _, days in self.parts):
@@ -114,14 +115,14 @@ class PartitionSet:
 
     @classmethod
     def one(cls, key: PartitionKey) -> PartitionSet:
-        """The set of one key; far cheaper than by ``from_keys``."""
+        """The set with a single key; much faster than ``from_keys``."""
         if key.day is None or key.location is None:
             return cls.null()
         return cls(False, ((key.location, Days.of(key.day)),))
 
     @classmethod
     def from_keys(cls, keys: Iterable[PartitionKey]) -> PartitionSet:
-        """The given keys, in any order, repeated or not; a set of them is that set."""
+        """The set of the given keys, in any order, repeated or not. A ``PartitionSet`` is returned as it is."""
         if isinstance(keys, PartitionSet):
             return keys
         has_null, dates = False, dict[str, list[date]]()
@@ -134,7 +135,7 @@ class PartitionSet:
 
     @classmethod
     def union_of(cls, sets: Iterable[PartitionSet]) -> PartitionSet:
-        """Every partition that is in at least one of ``sets``, however many these are."""
+        """Every partition that is in at least one of ``sets``. The cost grows little with the number of sets."""
         several = list({id(one): one for one in sets if one}.values())
         if len(several) < 2:
             return several[0] if several else _NOTHING
@@ -153,7 +154,7 @@ class PartitionSet:
 
     @classmethod
     def _from_parts(cls, has_null: bool, parts: Iterable[tuple[str, Days]], *operands: PartitionSet) -> PartitionSet:
-        """Of parts in any order, without those that have no days; one of ``operands`` where it is that set."""
+        """The set of parts in any order, without those that have no days; one of ``operands`` if it is equal."""
         ordered = sorted((part for part in parts if part[1].pieces), key=itemgetter(0))
         same: dict[int, Days] = {}  # by object, which ``ordered`` holds: most are, and the rest is compared
         known: dict[Days, Days] = {}
@@ -165,7 +166,7 @@ class PartitionSet:
 
     @classmethod
     def _of_them(cls, has_null: bool, parts: tuple[tuple[str, Days], ...], *operands: PartitionSet) -> PartitionSet:
-        """A set of these parts: one of ``operands`` where it is the same."""
+        """The set of these parts; one of ``operands`` if it is equal."""
         for one in operands:
             if one.has_null == has_null and one.parts == parts:
                 return one
@@ -245,12 +246,12 @@ class PartitionSet:
         return set_in_words(self.has_null, [(days.pieces, at) for days, at in self._groups()])
 
     def in_full(self) -> str:
-        """All of it, for instance ``2025-08-08..2025-09-20 × east, north, west``; ``null``; ``nothing``."""
+        """The whole set as text, for instance ``2025-08-08..2025-09-20 × east, north, west``; ``null``; ``nothing``."""
         groups = [f"{days} × {', '.join(at)}" for days, at in self._groups()]
         return "; ".join(["null"] * self.has_null + groups) or "nothing"
 
     def _groups(self) -> list[tuple[Days, list[str]]]:
-        """Locations that have the same days, by these days."""
+        """Each ``Days`` with the locations that have it."""
         together: dict[Days, list[str]] = {}
         for location, days in self.parts:
             together.setdefault(days, []).append(location)
@@ -258,16 +259,16 @@ class PartitionSet:
 
     @property
     def locations(self) -> tuple[str, ...]:
-        """The locations that have days here, in alphabetical order."""
+        """The locations of the set, in alphabetical order."""
         return tuple(location for location, _ in self.parts)
 
     @property
     def days(self) -> Days:
-        """Every day that any location has."""
+        """Every day that at least one location has."""
         return Days.union_of({days for _, days in self.parts})
 
     def days_of(self, location: str) -> Days:
-        """The days of ``location``; none where it is not here."""
+        """The days of ``location``; no days where the set has no such location."""
         at = bisect_left(self.parts, location, key=itemgetter(0))
         return self.parts[at][1] if at < len(self.parts) and self.parts[at][0] == location else Days.empty()
 
@@ -276,13 +277,15 @@ class PartitionSet:
         return [(location, first, last) for location, days in self.parts for first, last in days.pieces]
 
     def to_json(self) -> list[list[str] | None]:
-        """Its intervals as JSON values, ``[location, first day, last day]`` each; first a null for the null key."""
+        """The intervals as JSON values: ``[location, first day, last day]`` each; the null key as a null before
+        them.
+        """
         dated: list[list[str] | None] = [[at, first.isoformat(), last.isoformat()] for at, first, last in self.pieces()]
         return [None, *dated] if self.has_null else dated
 
     @classmethod
     def from_json(cls, data: Iterable[Any]) -> PartitionSet:
-        """The inverse of ``to_json``. Raises ValueError or TypeError for what is no set."""
+        """The inverse of ``to_json``. Raises ValueError or TypeError for other data."""
         has_null, pieces = False, dict[str, list[tuple[date, date]]]()
         for item in data:
             if item is None:
@@ -295,13 +298,13 @@ class PartitionSet:
         return cls(has_null, tuple((at, known.get(of) or known.setdefault(of, Days(of))) for at, of in alike))
 
     def keys(self) -> list[str]:
-        """The printed keys, in order. As many as there are partitions: for output, not for planning."""
+        """The keys as texts, in order. There are as many as partitions: for output only."""
         return [str(key) for key in self]
 
     def restrict(self, locations: Iterable[str] | None = None, days: Days | None = None) -> PartitionSet:
-        """What lies at ``locations`` and on ``days``; None restricts nothing.
+        """The partitions at ``locations`` and on ``days``; None does not restrict.
 
-        The null key has neither a day nor a location and stays; see ``without_null``.
+        The null key has neither day nor location and stays; see ``without_null``.
         """
         if (locations is None and days is None) or not self.parts:
             return self
@@ -313,7 +316,7 @@ class PartitionSet:
         return self._from_parts(self.has_null, inside, self)
 
     def map_days(self, change: Callable[[str, Days], Days]) -> PartitionSet:
-        """With ``change(location, days)`` in place of the days of every location; the null key stays."""
+        """The set with ``change(location, days)`` in place of the days of every location. The null key stays."""
         return self._from_parts(self.has_null, [(at, change(at, days)) for at, days in self.parts], self)
 
     def without_null(self) -> PartitionSet:
@@ -327,7 +330,7 @@ _Result = TypeVar("_Result")
 
 
 def _once(operation: Callable[[Days, Days], _Result]) -> Callable[[Days, Days], _Result]:
-    """``operation``, called once for the same two objects; for as long as the caller holds them all."""
+    """``operation``, but called only once for the same two objects, as long as the caller keeps these objects."""
     known: dict[tuple[int, int], _Result] = {}
 
     def of(mine: Days, theirs: Days) -> _Result:

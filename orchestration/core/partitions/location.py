@@ -1,4 +1,4 @@
-"""The locations that partitions are of."""
+"""Locations: the second part of a partition key."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ LOCATION_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A location that is measured.
-
-    key: lower-case letters, digits, ``_`` and ``-``; part of partition keys.
-    latitude, longitude: degrees, WGS 84, as configured (not those of a cell of the source's grid).
-    timezone: IANA name of the local time.
-    """
+    """A location for which a source has measurements or forecasts."""
 
     key: str
+    """Lower-case letters, digits, ``_`` and ``-``; a part of partition keys."""
     name: str
+    """The name for people."""
     latitude: float
+    """Degrees, WGS 84, as configured; the source may use a nearby grid cell."""
     longitude: float
+    """Degrees, WGS 84, as configured."""
     timezone: str
+    """IANA name, for instance ``Asia/Ho_Chi_Minh``."""

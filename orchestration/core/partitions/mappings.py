@@ -1,14 +1,14 @@
-"""Partition mappings: which partitions of an upstream asset a partition depends on, and the way back.
+"""Partition mappings: on which partitions of an upstream asset a partition depends, and the other way round.
 
-Every mapping answers four questions, purely:
+Every mapping answers four questions:
 
     upstream_of(partitions)    what has to be read so that these partitions can be made
-    consulted_by(key)          what one partition depends on; this is what its provenance records
-    makeable(partitions, …)    which of them can be made from the upstream partitions that are there
-    affected_by(changed, …)    which partitions may come out otherwise because these upstream ones changed
+    consulted_by(key)          on what one partition depends; its provenance records this
+    makeable(partitions, …)    which of them can be made from the existing upstream partitions
+    affected_by(changed, …)    which partitions may change because these upstream ones changed
 
-``Identity`` and ``AllPartitions`` need nothing but the keys. ``RunWindow`` depends on the data: it is given the
-hours that are flagged (``FlaggedHours``) and looks only as far as the run goes that reaches its range.
+``Identity`` and ``AllPartitions`` need only the keys. ``RunWindow`` depends on the data: it is given the flagged hours
+(``FlaggedHours``), and follows a run of flagged hours across days. Pure.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ ALL_DAY = (1 << HOURS_A_DAY) - 1
 LAST_HOUR = 1 << (HOURS_A_DAY - 1)
 
 FlaggedHours = Callable[[str, date], int]
-"""(location, day) → which hours of the day are flagged, bit 0 for 00:00 UTC; 0 where there is no data."""
+"""(location, day) → the flagged hours of the day, as a mask (bit 0: 00:00 UTC); 0 where there are no rows."""
 
 
 def fitting(of: str, upstream_partitioned: bool, partitioned: bool) -> str:
-    """What to declare of two assets instead of a mapping that does not fit, as half a sentence."""
+    """Half a sentence for an error: which mapping to declare between such assets instead. of: key of the upstream
+    asset."""
     if upstream_partitioned and not partitioned:
         return (
             "no mapping makes an asset without partitions from one that has some: it would be made anew from all of "
@@ -39,12 +40,12 @@ def fitting(of: str, upstream_partitioned: bool, partitioned: bool) -> str:
 
 
 def nothing_flagged(_location: str, _day: date) -> int:
-    """The flagged hours of an empty table."""
+    """``FlaggedHours`` of an empty table."""
     return 0
 
 
 class PartitionMapping(Protocol):
-    """How partitions of an asset depend on those of the upstream asset ``of``."""
+    """How partitions of an asset depend on partitions of the upstream asset ``of``."""
 
     @property
     def of(self) -> str:
@@ -53,14 +54,17 @@ class PartitionMapping(Protocol):
 
     @property
     def window(self) -> RunWindow | None:
-        """The hours of the upstream table that have to be looked at; None where the keys say what depends on what.
+        """The window whose flagged hours have to be read from the upstream table; None where the keys alone decide.
 
-        Through a window a function reads more than it makes: what it makes of the days around is not kept.
+        Through a window, a function reads more days than it makes. Rows that it makes for those further days are
+        dropped.
         """
         ...
 
     def misfit(self, upstream_partitioned: bool, partitioned: bool) -> str:
-        """Why this mapping cannot join such assets, and what can, as half a sentence; empty where it can."""
+        """Half a sentence: why this mapping cannot be used between such assets, and which one can. Empty where it
+        can.
+        """
         ...
 
     def upstream_of(self, partitions: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
@@ -72,17 +76,17 @@ class PartitionMapping(Protocol):
         ...
 
     def consulted_by(self, key: PartitionKey, flagged: FlaggedHours) -> PartitionSet:
-        """The upstream partitions on which the partition ``key`` depends, absent ones included."""
+        """The upstream partitions on which the partition ``key`` depends, also those that do not exist."""
         ...
 
     def affected_by(self, changed: PartitionSet, existing: PartitionSet, flagged: FlaggedHours) -> PartitionSet:
-        """Those of ``existing`` that may come out otherwise after ``changed`` upstream partitions changed."""
+        """Those of the partitions ``existing`` that may change because the upstream partitions ``changed`` did."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Partition by partition: the same key on both sides."""
+    """A partition depends on the upstream partition with the same key."""
 
     of: str
 
@@ -138,20 +142,22 @@ class AllPartitions:
 
 @dataclass(frozen=True, slots=True)
 class RunWindow:
-    """Runs of adjacent flagged hours, kept in the partition of the day on which they start.
+    """Runs of consecutive flagged hours. A run belongs to the partition of the day on which it starts.
 
-    of: key of the upstream asset, partitioned by UTC day and location, with hourly rows.
-    column, at_least: an hour is flagged where ``column`` is not null and at least the parameter named
-        ``at_least`` (a path into the parameters, for instance ``alarm_rule.threshold``).
-    instant: the column that says when a row's hour begins.
-
-    A partition depends on the hour before its day and on all hours up to the first that ends its last run.
+    A partition depends on the hour before its day, and on all hours up to the first unflagged hour after its last run.
+    Example: if the hours 22, 23 of 2025-08-08 and 0, 1 of 2025-08-09 are flagged, the partition 2025-08-08 depends on
+    2025-08-07 (hour 23), 2025-08-08 and 2025-08-09.
     """
 
     of: str
+    """Key of the upstream asset, partitioned by UTC day and location, with hourly rows."""
     column: str
+    """The column that is compared with the threshold. Nulls are not flagged."""
     at_least: str
+    """The dotted path of the parameter with the threshold, for instance ``alarm_rule.threshold``. Hours with at least
+    this value are flagged."""
     instant: str = "ts_utc"
+    """The column with the first instant of a row's hour."""
 
     @property
     def window(self) -> RunWindow:
@@ -186,13 +192,13 @@ class RunWindow:
 
 
 def _last_day_of_run(location: str, last: date, flagged: FlaggedHours) -> date:
-    """The day that holds the first hour after the run which is under way when the day ``last`` ends.
+    """The day with the first unflagged hour after a run that is still going on when the day ``last`` ends.
 
-    | hour 23 of ``last`` | day after         | result      |
-    |---------------------|-------------------|-------------|
-    | not flagged         | any               | ``last``    |
-    | flagged             | not all flagged   | the day after |
-    | flagged             | flagged all day   | goes on from there |
+    | hour 23 of ``last`` | day after         | result                            |
+    |---------------------|-------------------|-----------------------------------|
+    | not flagged         | any               | ``last``                          |
+    | flagged             | not all flagged   | the day after                     |
+    | flagged             | flagged all day   | the same question, a day later    |
     """
     day = last
     if flagged(location, day) & LAST_HOUR:
@@ -203,7 +209,9 @@ def _last_day_of_run(location: str, last: date, flagged: FlaggedHours) -> date:
 
 
 def _first_day_of_run(location: str, first: date, flagged: FlaggedHours) -> date:
-    """The day on which the run starts that reaches the first hour of ``first``; ``first`` where none does."""
+    """The day on which the run started that includes the first hour of ``first``; ``first`` where there is no such
+    run.
+    """
     day = first
     if flagged(location, day - DAY) & LAST_HOUR:
         day -= DAY

@@ -1,8 +1,9 @@
-"""Partition schemes: into which periods a table is cut, when each begins and ends, how its keys read, and which columns
-of the table say of which partition a row is.
+"""Partition schemes: how a table is cut into periods of time.
 
-Whoever has to know whether a period is over, or which periods a range touches, asks the scheme of the asset. A new
-scheme is a class in this module that says ``columns``, ``begins``, ``ends`` and ``day_of``; the rest follows.
+A scheme says when each period begins and ends, how partition keys are written, and which columns of the table say to
+which partition a row belongs. Code that has to know whether a period is over, or which periods a range of time touches,
+asks the scheme of the asset. A new scheme is a class in this module that has ``columns``, ``begins``, ``ends`` and
+``day_of``; the other methods follow from these.
 
 Must not know: assets, storage, the clock. *Now* is always an argument; instants have a zone.
 """
@@ -21,28 +22,28 @@ from orchestration.core.partitions.keys import NULL_KEY, Days, PartitionKey, Par
 
 
 class PartitionColumns(NamedTuple):
-    """The columns of a table that say of which partition a row is."""
+    """The columns of a table that say to which partition a row belongs."""
 
     day: str
     location: str
 
 
 class PartitionScheme(ABC):
-    """How a dated table is cut. Hashable and cheap: an asset has one, as ``asset.partitions``.
+    """How the table of a partitioned asset is cut into periods.
 
-    A period is called by a day. Which days are names of periods, and from when to when each lasts, may depend on the
-    location. Keys that are given are dated; ``null`` is the key of an asset that has no scheme.
+    The name of a period is a day. Which days are names, and how long their periods last, may depend on the location.
+    Keys that are given to methods have a day; ``null`` is the key of an asset without a scheme.
     """
 
     __slots__ = ()
 
     is_even: ClassVar[bool] = False
-    """Whether every period is as long as every other."""
+    """Whether all periods have the same length."""
 
     @property
     @abstractmethod
     def columns(self) -> PartitionColumns:
-        """The columns of the table that say of which partition a row is."""
+        """The columns of the table that say to which partition a row belongs."""
 
     @abstractmethod
     def begins(self, key: PartitionKey) -> datetime:
@@ -50,17 +51,17 @@ class PartitionScheme(ABC):
 
     @abstractmethod
     def ends(self, key: PartitionKey) -> datetime:
-        """The first instant after the period of ``key``, in UTC: where the next one begins."""
+        """The first instant after the period of ``key``, in UTC; there the next period begins."""
 
     @abstractmethod
     def day_of(self, location: str, instant: datetime) -> date:
-        """The day that the period is called by which holds ``instant`` at ``location``.
+        """The name of the period that contains ``instant`` at ``location``.
 
-        The period that holds now is the last that can be asked for.
+        The period that contains now is the last one that can be asked for.
         """
 
     def is_over(self, key: PartitionKey, now: datetime) -> bool:
-        """Whether nothing more can happen in the period.
+        """Whether the period has ended at ``now``.
 
         | period     | now              | result |
         |------------|------------------|--------|
@@ -83,7 +84,7 @@ class PartitionScheme(ABC):
         return hour_of(min(now, self.ends(key))) > hour_of(as_of)
 
     def hour_of(self, location: str, instant: datetime) -> int:
-        """Which hour of its period an instant lies in.
+        """The number of the hour of its period, from 0 on, that contains the instant.
 
         | instant          | result |
         |------------------|--------|
@@ -93,7 +94,7 @@ class PartitionScheme(ABC):
         return (instant - self.begins(PartitionKey(self.day_of(location, instant), location))) // HOUR
 
     def touched_by(self, location: str, first: datetime, before: datetime) -> Iterator[PartitionKey]:
-        """The partitions, in order, whose periods hold any instant from ``first`` on and ahead of ``before``.
+        """The partitions, in order, whose periods contain any instant from ``first`` on and before ``before``.
 
         | first            | before           | result                 |
         |------------------|------------------|------------------------|
@@ -107,7 +108,7 @@ class PartitionScheme(ABC):
             first = self.ends(key)
 
     def asked_by(self, asked: PartitionSet) -> PartitionSet:
-        """What a request for UTC days means here: the partitions whose periods these days touch.
+        """The partitions that a request for UTC days means in this scheme: those whose periods touch the days.
 
         | asked                          | of UTC days            | of weeks from Monday on |
         |--------------------------------|------------------------|-------------------------|
@@ -121,7 +122,7 @@ class PartitionScheme(ABC):
         )
 
     def begun(self, partitions: PartitionSet, now: datetime) -> PartitionSet:
-        """Those of ``partitions`` whose periods have begun at ``now``: what can be asked for.
+        """Those of ``partitions`` whose periods have begun at ``now``; only these can be asked for.
 
         | partitions             | now              | result     |
         |------------------------|------------------|------------|
@@ -136,11 +137,11 @@ class PartitionScheme(ABC):
         return partitions.map_days(until_now)
 
     def text(self, key: PartitionKey) -> str:
-        """How a key reads: ``2025-08-08/north``."""
+        """The key as text: ``2025-08-08/north``."""
         return str(key)
 
     def parse(self, text: str) -> PartitionKey:
-        """The key that reads as ``text``; PartitionRangeError where there is none."""
+        """The key whose text is ``text``. Raises PartitionRangeError for any other text."""
         key = PartitionKey.parse(text)
         if key == NULL_KEY:
             raise PartitionRangeError(f"cannot read partition key {text!r}", "write it as 2025-08-08/north")

@@ -1,10 +1,10 @@
-"""The hourly window: which days a run is about that is started every hour, also after a gap.
+"""The hourly window: the days for which a run makes partitions that is started every hour.
 
 The window has three parts:
 
-- today, and the days before it that the provider may still revise; - at every location, earlier days that are missing
-or stale in any selected asset, back to a bound; - days of which a source did not have all values yet
-(``asking_again``).
+- today, and the days before it that the provider may still revise;
+- at every location, earlier days that are missing or stale in any selected asset, back to a bound;
+- days for which a source did not have all values yet (``asking_again``).
 
 What lies before the bound is not made. Every run reports it until it is fresh. Days are UTC days.
 
@@ -28,12 +28,12 @@ from orchestration.core.state.judged import not_fresh
 from orchestration.core.state.table_state import TableState
 
 Moments = Callable[[str], Mapping[PartitionKey, str]]
-"""Asset key → when each partition was last asked for without any news (ISO 8601, UTC). Such a request leaves no record
-in the table."""
+"""Asset key → when each partition was last asked for in vain (ISO 8601, UTC). A request whose answer brings nothing new
+leaves no record in the table."""
 
 
 def no_moments(_asset: str) -> Mapping[PartitionKey, str]:
-    """The ``Moments`` of an asset none of whose requests came back without news."""
+    """``Moments`` of an asset for which no request was in vain."""
     return {}
 
 
@@ -60,11 +60,13 @@ def hourly_window(
     moments: Moments = no_moments,
     wanted: Mapping[str, PartitionSet] = MappingProxyType({}),
 ) -> HourlyWindow:
-    """The window of ``assets`` at ``locations``, by the clock of ``current``, which also says how old an incomplete day
-    may be. moments: asked only of assets that have such days. wanted: of an asset, what somebody declared.
+    """The hourly window of ``assets`` at ``locations``.
 
-    Of what nobody declared: an asset that was never made at a location has no gap there; days before its first one are
-    none either.
+    current: has the clock, and says how old an incomplete day may be. moments: called only for assets with incomplete
+    days. wanted: asset key → the partitions that are declared as wanted (``history.since``).
+
+    If nothing is declared for a location, there is no gap before the first day of an asset, and none in an asset that
+    was never made there.
 
     | today | revisable | fresh           | window, with 14 days to catch up |
     |-------|-----------|-----------------|----------------------------------|
@@ -100,7 +102,8 @@ def hourly_window(
 def _beyond(
     asset: Asset, locations: Iterable[str], tables: Tables, current: Current, bound: date, wanted: PartitionSet
 ) -> PartitionSet:
-    """What is not fresh of an asset ahead of ``bound``, from the first day at a location that is there or wanted."""
+    """The partitions of an asset before ``bound`` that are not fresh, from the first existing or wanted day at each
+    location."""
     if asset.partitions is None:
         return PartitionSet.empty()
     present = tables.get(asset.key, TableState()).present.without_null()
@@ -118,7 +121,8 @@ def _to_fill_in(
     before: date,
     moments: Moments,
 ) -> PartitionSet:
-    """The incomplete partitions of a fetched asset that are to be asked for again now, of days ahead of ``before``."""
+    """The incomplete partitions of a fetched asset, before the day ``before``, for which its source is to be asked
+    again now."""
     own = tables.get(asset.key, TableState())
     completeness = current.completeness_of(asset, own)
     if completeness is None:
@@ -143,7 +147,9 @@ def _to_fill_in(
 
 
 def _is_gap(judgement: Judgement) -> bool:
-    """Whether a partition is to be made; what only the source could give is no gap, but a decision of somebody's."""
+    """Whether a partition has to be made. One that only a refetch could change is no gap: somebody has to decide
+    that.
+    """
     return not judgement.fresh and judgement.way is not Way.REFETCH
 
 

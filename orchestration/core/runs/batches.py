@@ -1,4 +1,4 @@
-"""Partitions in batches of so many, so that what is computed at once does not grow with a range."""
+"""Partitions in batches of limited size, so that memory and time of one computation do not grow with the range."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from orchestration.core.partitions.keys import Days, PartitionSet
 
 
 def in_batches(targets: PartitionSet, most: int, *, whole_locations: bool = False) -> list[PartitionSet]:
-    """``targets`` in parts of at most ``most`` partitions, in the order of days; one day may have more.
+    """``targets`` in batches of at most ``most`` partitions, ordered by day. A batch of one day may have more.
 
-    whole_locations: by locations instead, all days of one together as far as ``most`` allows.
+    whole_locations: cut by location instead. All days of a location stay together, as far as ``most`` allows.
     """
     if len(targets) <= most:
         return [targets]
@@ -35,7 +35,7 @@ def in_batches(targets: PartitionSet, most: int, *, whole_locations: bool = Fals
 
 
 def _spans(targets: PartitionSet, most: int) -> list[Days]:
-    """Spans of days that hold at most ``most`` partitions each, or are one day."""
+    """Spans of days, each with at most ``most`` partitions or only one day."""
     begins: Counter[int] = Counter()
     for _, first, last in targets.pieces():
         begins[first.toordinal()] += 1

@@ -1,15 +1,19 @@
-"""Asking a source in a run: what may be the fault of one location is narrowed down to it; what is nobody's ends it.
+"""The circuit breaker: how a run asks a source, and when it stops asking.
+
+A request that fails may fail because of one location. Then the request is *narrowed down*: it is sent again for fewer
+locations, until the location that causes the failure is alone. If no location can be the cause, the breaker *opens*,
+and the run sends nothing more to this source:
 
 ========================  =========================================================================================
 at once                   a limit is used up, the key or a variable refused, the clock wrong, the host not reached, …
-after several in a row    requests of which nothing came, for reasons that may be anybody's (HTTP 5xx, nonsense)
+after several in a row    requests that failed at all locations, for any reason (HTTP 5xx, nonsense, …)
 ========================  =========================================================================================
 
-Then nothing more is asked in the run. However a source behaves, it is sent no more than (requests of the run) ×
-(attempts of one) + one a location: what requests do not need of their attempts is spare, and narrowing down lives on
-what is spare. A location that failed alone is asked by itself from then on, so that it spoils no other's request.
+However the source behaves, it gets at most (requests of the run) × (attempts of one request) + one for each location.
+Attempts that a request did not need are *spare*, and only spare attempts are used for narrowing down. A location that
+failed alone is asked by itself from then on, so that it does not spoil requests of others.
 
-Pure: who sends is a function that is given.
+Pure: the function that sends requests is an argument.
 """
 
 from __future__ import annotations
@@ -29,48 +33,53 @@ from orchestration.core.errors import (
 )
 
 IN_A_ROW = 3
-"""So many requests in a row that brought nothing are no accident."""
+"""The breaker opens after this many requests in a row without any answer."""
 ONE_BY_ONE = 4
-"""So few locations are asked one by one; more are halved first, as long as that leaves enough to ask each alone."""
+"""Up to this many locations are asked one by one. More are halved first, as long as enough attempts are spare to ask
+each location alone."""
 
 Answer = TypeVar("Answer")
 Send = Callable[[tuple[str, ...], int | None], tuple[Mapping[str, Answer], int]]
-"""Asks for some locations of a request, with so many attempts (None: as many as the source is set to): an answer for
-each, and how many attempts were not needed. Raises SourceError."""
+"""Sends a request for some locations. The second argument is the number of attempts (None: the configured number).
+Gives the answer of each location, and how many attempts were left. Raises SourceError."""
 Found = dict[str, Answer | SourceError]
+"""Location → its answer, or the error because of which it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What a run knows of a source; each event makes another of it.
-
-    spare: so many requests may be sent beyond one for each attempt of the run's own. in_a_row: requests since the last
-    answer of which nothing came; unreached: the same of such as narrow down. suspects: locations that failed alone
-    where others were answered, and how. known: locations that were counted. opened: why nothing more is asked.
-    """
+    """What a run has learned about a source. Immutable: every event gives a new one."""
 
     spare: int = 0
+    """How many more requests may be sent for narrowing down."""
     in_a_row: int = 0
+    """Requests since the last answer that failed at all locations."""
     unreached: int = 0
+    """Narrowing requests in a row that did not reach the source."""
     suspects: Mapping[str, SourceError] = field(default_factory=lambda: MappingProxyType({}))
+    """Locations that failed alone while others were answered, with their errors."""
     known: frozenset[str] = frozenset()
+    """The locations that were counted into ``spare``."""
     opened: SourceError | None = None
+    """The error because of which nothing more is asked; None while the breaker is closed."""
 
     def of(self, locations: Collection[str]) -> Breaker:
-        """A run asks for these too: each of them may be asked by itself once."""
+        """After a request of the run for ``locations`` was announced. Each new location allows one more request for
+        itself alone."""
         known = self.known.union(locations)
         return replace(self, spare=self.spare + len(known) - len(self.known), known=known)
 
     def saved(self, left: int) -> Breaker:
-        """A request of the run did not need so many attempts."""
+        """After a request of the run left ``left`` attempts unused."""
         return replace(self, spare=self.spare + max(0, left))
 
     def open(self, error: SourceError) -> Breaker:
-        """Nothing more is asked. Who cancels a fetch says nothing of the source."""
+        """The opened breaker. A cancelled fetch does not open it: that says nothing about the source."""
         return self if self.opened is not None or isinstance(error, FetchCancelled) else replace(self, opened=error)
 
     def spent(self, given: int, left: int, error: SourceError | None) -> Breaker:
-        """A request that narrows down was given so many attempts of what is spare, and did not need so many."""
+        """After a narrowing request that was given ``given`` spare attempts and left ``left`` of them. error: None if
+        it was answered."""
         found = replace(self, spare=self.spare - given + min(given, max(0, left)))
         if error is None:
             return replace(found, unreached=0)
@@ -80,7 +89,9 @@ class Breaker:
         return found if error.of_location else found.open(error)
 
     def ended(self, found: Mapping[str, object]) -> Breaker:
-        """A request of the run is over: what was found of its locations."""
+        """After a request of the run, with all its narrowing requests. found: for each location an answer or an
+        error.
+        """
         errors = {key: one for key, one in found.items() if isinstance(one, SourceError)}
         answered = found.keys() - errors.keys()
         suspects = {key: error for key, error in self.suspects.items() if key not in answered}
@@ -95,7 +106,8 @@ class Breaker:
 
 
 def ask(breaker: Breaker, locations: Sequence[str], send: Send[Answer]) -> tuple[Breaker, Found[Answer]]:
-    """Ask for the locations of one request of a run: an answer or an error for each, and what is known then."""
+    """Send one request of a run, and narrow it down where it fails. Gives the new breaker, and an answer or an error
+    for each location."""
     if breaker.opened is not None:
         return breaker, _all(locations, SourceNotAsked(breaker.opened))
     others = tuple(key for key in locations if key not in breaker.suspects) or tuple(locations)
@@ -115,7 +127,7 @@ def _all(locations: Sequence[str], error: SourceError) -> dict[str, Answer | Sou
 
 
 class _Asking(Generic[Answer]):
-    """One request of a run while it is asked. found: so far, by location."""
+    """One request of a run, while it is sent and narrowed down. found: what is known so far."""
 
     def __init__(self, breaker: Breaker, send: Send[Answer]) -> None:
         self.breaker = breaker
@@ -123,7 +135,7 @@ class _Asking(Generic[Answer]):
         self._send = send
 
     def whole(self, locations: tuple[str, ...]) -> None:
-        """Ask for all at once, with all attempts of a request."""
+        """Send the request for all locations together, with all its attempts."""
         try:
             answers, left = self._send(locations, None)
         except SourceError as error:
@@ -139,7 +151,7 @@ class _Asking(Generic[Answer]):
             self.found |= answers
 
     def alone_again(self, location: str) -> None:
-        """Ask for one that failed alone before, once."""
+        """Send a request with one attempt for a location that failed alone earlier in the run."""
         if (opened := self.breaker.opened) is not None:
             self.found[location] = SourceNotAsked(opened)
         elif not self.breaker.spare:
@@ -148,8 +160,9 @@ class _Asking(Generic[Answer]):
             self.found[location] = error
 
     def _narrow(self, locations: tuple[str, ...], error: SourceError) -> None:
-        """Ask again for parts of what failed together, until each location that is to blame failed alone, or nothing is
-        spare: what is left then fails with what was said of more of them."""
+        """Send requests for parts of ``locations``, which failed together with ``error``. This ends when each location
+        that causes a failure has failed alone, or when no attempt is spare; then the locations that are left get the
+        error of the last larger part."""
         left = deque(_parts(locations, error, ones=len(locations) <= ONE_BY_ONE))
         while left:  # a half's other half comes before its own halves: where that is answered, much is spare
             part, of_more = left.popleft()
@@ -169,7 +182,7 @@ class _Asking(Generic[Answer]):
                 self.found |= _all(part, failed)
 
     def _ask(self, part: tuple[str, ...], attempts: int) -> SourceError | None:
-        """Ask for less than a request of the run does, on what is spare."""
+        """Send a narrowing request for ``part``, with spare attempts. Gives its error; None if it was answered."""
         try:
             answers, left = self._send(part, attempts)
         except SourceError as error:
@@ -181,11 +194,14 @@ class _Asking(Generic[Answer]):
 
 
 def _parts(locations: tuple[str, ...], error: SourceError, *, ones: bool) -> list[tuple[tuple[str, ...], SourceError]]:
-    """Both halves, or each alone. error: what was said of all of them."""
+    """Both halves of ``locations``, or each location alone (``ones``), paired with the error of all of them
+    together.
+    """
     size = 1 if ones else -(-len(locations) // 2)
     return [(locations[at : at + size], error) for at in range(0, len(locations), size)]
 
 
 def _may_be_of_one(error: SourceError) -> bool:
-    """Whether less than what failed may be answered; where it broke off, it had fewer attempts than a whole request."""
+    """Whether fewer locations than those that failed may be answered. A narrowing request has fewer attempts than one
+    of the run, so even an unreachable source may answer next time."""
     return error.of_location or isinstance(error, SourceUnreachable)

@@ -1,7 +1,7 @@
-"""What went wrong in a run, each cause once: with where it was, and how much went with it.
+"""The causes of what went wrong in a run: each cause once, where it happened first, and what it led to.
 
-A source that fails, an engine that dies, a disk that is full: each is the reason of a hundred problems in a summary,
-which has them all as JSON. People read the first of a kind, and counts of the rest.
+One failing source, dying engine or full disk can be the reason of hundreds of problems. The JSON summary lists all of
+them. People read one message for each cause, and numbers for the rest.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 FAILED, SKIPPED, LEFT_OUT = "failed", "skipped", "left out"
 TABLES_NAMED = 12
-"""So many tables are named in a count."""
+"""At most this many tables are named beside a number."""
 GROUPS_TOLD = 6
-"""So many sets of partitions are told of what failed alike."""
+"""At most this many groups of equally failed partitions are shown."""
 _VARYING = re.compile(
     r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?(\.\.[0-9-]+)?"  # days and months
     r"|[0-9]{4}(\.\.[0-9]{4})?(?= ×)"  # years
@@ -36,29 +36,32 @@ _SEVERAL = re.compile("§(, §)*")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What went wrong, once.
-
-    what: ``failed``, ``skipped`` or ``left out``. asset, partitions: where, of the first asset that it happened to.
-    message: as it was said first; others: so many messages more say the same of other days, locations or files.
-    alike: by asset, steps of other assets with the same words; alike_at: their partitions. untried: what was not tried
-    after it, of any asset. skipped: by asset, steps skipped because of it; partly: some of them made a part of their
-    partitions.
-    """
+    """One thing that went wrong."""
 
     what: str
+    """``failed``, ``skipped`` or ``left out``."""
     asset: str
+    """The first asset to which it happened."""
     partitions: PartitionSet
+    """The partitions of that asset to which it happened."""
     message: str
+    """The message of the first problem."""
     others: int = 0
+    """How many more messages differ from it in nothing but days, locations or files."""
     alike: Counter[str] = field(default_factory=Counter)
+    """Other asset → how many of its steps failed with the same words."""
     alike_at: dict[str, PartitionSet] = field(default_factory=dict)
+    """Other asset → the partitions of those steps."""
     untried: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions, of any asset, that were not tried because of it."""
     skipped: Counter[str] = field(default_factory=Counter)
+    """Asset → how many of its steps were skipped because of it."""
     partly: bool = False
+    """Whether some of the skipped steps made a part of their partitions."""
 
     @property
     def consequences(self) -> list[str]:
-        """What went with it, a line each."""
+        """What the cause led to, one line each."""
         return [
             *([f"and {self.others} more like it"] if self.others else []),
             *self._alike(),
@@ -67,8 +70,8 @@ class Cause:
         ]
 
     def _alike(self) -> list[str]:
-        """``2 steps failed alike (silver.clean 2): 2025-03..2025-04 × hue``: a line for tables of the same partitions,
-        one without these for the tables that are left."""
+        """``2 steps failed alike (silver.clean 2): 2025-03..2025-04 × hue``: a line for each group of tables with the
+        same partitions, and one line without partitions for all further tables."""
         together: dict[PartitionSet, Counter[str]] = {}
         for asset, count in self.alike.items():
             together.setdefault(self.alike_at[asset], Counter())[asset] = count
@@ -81,19 +84,21 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """All that went wrong. of_several: by asset, steps skipped because of more than one cause; partly: see Cause."""
+    """Everything that went wrong in a run."""
 
     causes: tuple[Cause, ...]
     of_several: Counter[str] = field(default_factory=Counter)
+    """Asset → how many of its steps were skipped because of more than one cause."""
     partly: bool = False
+    """Whether some of those steps made a part of their partitions."""
 
     @property
     def at_last(self) -> list[str]:
-        """What is to be said after the causes, a line each."""
+        """The lines to be shown after the causes."""
         return [_skipped(self.of_several, self.partly, "several of these")] if self.of_several else []
 
     def foremost(self, most: int) -> tuple[list[Cause], int]:
-        """At most so many of the causes, the first of each asset before others; and how many more there are."""
+        """At most ``most`` causes, the first cause of each asset before further ones; and how many causes are left."""
         seen: Counter[str] = Counter()
         turns = []
         for cause in self.causes:
@@ -104,7 +109,9 @@ class Causes:
 
 
 def causes_of(plan: Plan, outcomes: Iterable[StepOutcome]) -> Causes:
-    """What failed, was skipped or is lacking, in the order of the steps."""
+    """The causes of what failed, was skipped, or was left out because something is missing, in the order of the
+    steps.
+    """
     outcomes = tuple(outcomes)
     found = _Found(outcomes)
     own = [
@@ -116,13 +123,14 @@ def causes_of(plan: Plan, outcomes: Iterable[StepOutcome]) -> Causes:
     for outcome, problem in sorted(own, key=lambda one: bool(one[1].after)):  # what was not tried after its cause
         found.add(outcome, problem)
     for item in plan.left_out:
-        if item.lacking and item.partitions:
+        if item.is_blocked and item.partitions:
             found.add_cause(LEFT_OUT, item.asset, item.partitions, item.reason, item.reason)
     return found.with_skipped()
 
 
 class _Found:
-    """Collects the causes by their kind: what happened, and its words without the names in them."""
+    """Collects problems by kind. Problems are of one kind if their messages are equal but for the names in them
+    (``shape``)."""
 
     def __init__(self, outcomes: Sequence[StepOutcome]) -> None:
         self._outcomes = outcomes
@@ -143,7 +151,7 @@ class _Found:
         self._roots: dict[tuple[str, str, PartitionSet], frozenset[tuple[str, str]]] = {}
 
     def _kinds(self, outcome: StepOutcome) -> Mapping[tuple[str, str], PartitionSet]:
-        """What failed in a step, by kind."""
+        """The kinds of failures of a step, with the partitions that failed."""
         names = frozenset(outcome.step.all_partitions.locations)
         kinds: dict[tuple[str, str], list[PartitionSet]] = {}
         for problem in outcome.problems:
@@ -153,11 +161,13 @@ class _Found:
         return {kind: PartitionSet.union_of(of) for kind, of in kinds.items()}
 
     def _kind(self, problem: Problem, asset: str, names: frozenset[str]) -> str:
-        """The words of a problem without names; of what was not tried those of the reason, wherever that was met."""
+        """The kind of a problem. A problem that was not tried has the kind of the failure because of which it was not
+        tried."""
         return self._kind_of.get(problem.after) or shape(problem.message, asset, names)
 
     def roots(self, step: str, problem: Problem) -> frozenset[tuple[str, str]]:
-        """The kinds of failures upstream because of which something was skipped; none of what is no consequence."""
+        """The kinds of upstream failures because of which ``problem`` was skipped; empty where it is no consequence of
+        another."""
         if not problem.upstream:
             return frozenset()
         at = (step, problem.upstream, problem.partitions)
@@ -199,7 +209,7 @@ class _Found:
             self._causes[at] = replace(cause, partitions=cause.partitions | partitions, others=others)
 
     def with_skipped(self) -> Causes:
-        """All of it, with what was skipped counted where the reason is told."""
+        """All causes, with the skipped steps counted at their causes."""
         several, partly = Counter[str](), False
         for outcome in self._outcomes:
             kinds = frozenset[tuple[str, str]]().union(
@@ -207,7 +217,7 @@ class _Found:
             )
             if not kinds:
                 continue
-            in_part = bool(outcome.good)
+            in_part = bool(outcome.succeeded)
             if len(kinds) > 1:
                 several[outcome.step.asset] += 1
                 partly |= in_part
@@ -226,7 +236,7 @@ def _days_of_locations(partitions: PartitionSet) -> str:
 
 
 def shape(message: str, asset: str, locations: Collection[str]) -> str:
-    """A message without what differs from one to the next of a kind: days, locations, the table, names of files.
+    """A message without what differs between messages of one kind: days, locations, the table, names of files.
 
     ===============================================  ===================================
     HTTP 500; asked for hue, vinh on 2025-08-08      HTTP 500; asked for § on §
@@ -235,7 +245,7 @@ def shape(message: str, asset: str, locations: Collection[str]) -> str:
     No space left: /data/silver/clean/part-0c1f….    No space left: /data/§/part-§.
     ===============================================  ===================================
 
-    Names are whole words: what is longer is another name. asset: empty where the table matters.
+    Names are whole words: ``hue`` is not found in ``huesca``. asset: empty where the table matters.
     """
     if asset:
         layer, _, name = map(re.escape, asset.partition("."))
@@ -246,7 +256,7 @@ def shape(message: str, asset: str, locations: Collection[str]) -> str:
 
 
 def alike_once(messages: Iterable[str], asset: str, locations: Iterable[str]) -> list[str]:
-    """The first message of each kind, with how many more there are of it, that say it of something else."""
+    """The first message of each kind, with the number of further messages of its kind."""
     names, kinds = frozenset(locations), dict[str, list[str]]()
     for message in dict.fromkeys(messages):
         kinds.setdefault(shape(message, asset, names), []).append(message)

@@ -1,7 +1,10 @@
-"""What a step decides, apart from Spark: which of its partitions it makes, which it cannot, what it records of those it
-made, and what its commit has to change.
+"""The decisions of a step: which partitions it makes, which it cannot make, and what its commit has to change.
 
-Pure: what was computed comes in as ``PartitionFacts``, what tables hold as ``TableState``.
+Example: silver is to be made for 2025-08-08 and 2025-08-09 at hue. If bronze failed for the second day, ``skipped``
+gives that day. If the first day is fresh by now, ``to_make`` leaves it out. When rows have been computed, ``broken``
+gives the partitions that must not be published, and ``change_of`` what the commit has to write.
+
+Pure: computed rows come in as ``PartitionFacts``, tables as ``TableState``.
 """
 
 from __future__ import annotations
@@ -29,113 +32,116 @@ EMPTY = "empty"
 """The fingerprint of a partition without rows."""
 
 Frame = TypeVar("Frame")
-"""Rows of partitions of one table, wherever they are."""
+"""Rows of partitions of one table; the engine knows in which form."""
 
 FlagsBehind = Callable[[PartitionMapping], FlaggedHours]
-"""Gives the flagged hours behind a mapping, in its upstream table as it is now."""
+"""Mapping → the flagged hours of its upstream table, as that table is now."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
-    """What the aggregation says of one partition. violations: per check, only where there are any.
-
-    also: fingerprints over the columns of earlier contracts, by the digests of these. values: of a fetched asset, how
-    many values a column has that are not null.
-    """
+    """What the one aggregation over a step's rows found for one partition."""
 
     rows: int = 0
     fingerprint: str = EMPTY
     violations: Mapping[str, int] = field(default_factory=nothing)
+    """Check → the number of its violations, where there are any."""
     also: Mapping[str, str] = field(default_factory=nothing)
+    """Digest of an earlier contract → the fingerprint of the same rows over the columns of that contract."""
     values: Mapping[str, int] = field(default_factory=nothing)
+    """Of a fetched asset: column → how many values (not nulls) it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """What the source sent for a partition: its digest.
-
-    asked: when it was asked (ISO 8601, UTC). forced: by ``--force``. question: what it was asked. whole: it will never
-    have more, even if the period was not over. lacking: the columns that it has nothing of, and why.
-    stored: the record of rows that were not asked for again, but went through the function as they were stored.
-    """
+    """From where the rows of one fetched partition come: an answer of the source, or rows that were stored before."""
 
     digest: str
+    """Digest of what the source sent for the partition; empty where ``stored`` is given."""
     asked: str = ""
+    """When the source was asked (ISO 8601, UTC)."""
     forced: bool = False
+    """Whether ``--force`` was given."""
     question: Question | None = None
+    """What the source was asked for."""
     stored: PartitionRecord | None = None
+    """The record of the stored rows that go through the asset's function again; None where the source was asked."""
     whole: bool = False
+    """Whether the source will never have more for the partition, even though its period is not over."""
     lacking: Mapping[str, str] = field(default_factory=nothing)
+    """The columns of which the source has no value at all → why."""
+    unasked: Mapping[str, str] = field(default_factory=nothing)
+    """The columns that the source was not asked for and sent all the same → why it was not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a source brought for a step.
-
-    partitions: that were brought, those without a row included. sourced: what was sent for each. errors: why others
-    were not.
-    """
+    """What was fetched for a step."""
 
     partitions: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The fetched partitions, those without rows included."""
     sourced: Mapping[PartitionKey, Sourced] = field(default_factory=dict)
+    """For each fetched partition, from where its rows come."""
     errors: tuple[tuple[PartitionSet, Exception], ...] = ()
+    """The partitions that could not be fetched, with the error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a commit has to say and to do.
-
-    changed_records: those that differ from the table's. written: partitions whose content differs; rows: of them.
-    replaced: those of ``written`` that have rows now or may have had some.
-    """
+    """What a commit has to change in a table."""
 
     changed_records: Mapping[PartitionKey, PartitionRecord]
+    """The records that differ from the table's."""
     written: PartitionSet
+    """The partitions whose content differs from the table's."""
     replaced: PartitionSet
+    """Those of ``written`` that have rows now, or may have had some before. Only for these, files are written."""
     rows: int
+    """The number of rows of ``written``."""
 
     def with_files(self) -> Change:
-        """The part that replaces rows."""
+        """Only the part of the change for which files are written."""
         changed_records = {key: record for key, record in self.changed_records.items() if key in self.replaced}
         return Change(changed_records, self.replaced, self.replaced, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Made(Generic[Frame]):
-    """Evaluated rows, and what is to be known of them.
-
-    folded: of a fetched asset that keeps hours, what each partition rests on. frozen: the hours, as a mask, in which
-    its feed stands still; frozen_over: where runs of them go on over midnight too, as far as days are made together.
-    columns_of: what its columns are made of, where that was asked for, as ``Provenance`` has it. differences: between
-    that, what was read and what is declared. notes: what else people have to know.
-    """
+    """Computed rows of a step, and what was found out about them."""
 
     frame: Frame
+    """The rows."""
     facts: Mapping[PartitionKey, PartitionFacts]
+    """For each partition, what the aggregation found."""
     folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
+    """Of a fetched asset that keeps hours: for each partition, from which answers its rows are."""
     frozen: Mapping[PartitionKey, int] = field(default_factory=dict)
+    """The hours, as a mask, in which the source's values stand still."""
     frozen_over: Mapping[PartitionKey, int] = field(default_factory=dict)
+    """The same, with stretches that cross midnight, as far as the days were made together."""
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    """Of which columns each column is made, as in ``Provenance``; empty where that was not asked for."""
     differences: tuple[Difference, ...] = ()
+    """Where the columns are made of others than the contract declares."""
     notes: tuple[str, ...] = ()
+    """Sentences for people."""
 
     @property
     def held(self) -> PartitionSet:
-        """The partitions that it has rows of, also those that are not published: one may have broken a check."""
+        """The partitions of which ``frame`` has rows, also those that broke a check and are not published."""
         return PartitionSet.from_keys(key for key, fact in self.facts.items() if fact.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal(Generic[Frame]):
-    """A commit that is to be: the rows of ``change.replaced`` become those of ``made``, and ``said`` goes with them.
-
-    before: the state of the table on which it was decided.
-    """
+    """A commit that is about to be tried: the rows of ``change.replaced`` are replaced by those of ``made``."""
 
     made: Made[Frame]
     change: Change
     said: Provenance
+    """The provenance that goes into the commit."""
     before: TableState
+    """The state of the table on which the change was decided."""
 
 
 def skipped(
@@ -146,7 +152,7 @@ def skipped(
     left = step.all_partitions
     for mapping in asset.upstream:
         upstream = (outcomes[other.id] for other in plan.steps_of(mapping.of) if other.id in outcomes)
-        bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
+        bad = PartitionSet.union_of(outcome.not_made for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
             why = f"upstream {mapping.of} failed" + ("" if bad == PartitionSet.null() else f": {bad}")
@@ -157,7 +163,7 @@ def skipped(
 
 
 def to_make(step: Step, asset: Asset, partitions: PartitionSet, tables: Tables, current: Current) -> PartitionSet:
-    """Those of ``partitions`` (of the step) that are not fresh, now that its upstream steps are done, or are forced."""
+    """Those of ``partitions`` that are not fresh now that the upstream steps are done, or that are forced."""
     forced = partitions & (step.forced | step.raw)
     return forced | PartitionSet.union_of(not_fresh(asset, partitions - forced, tables, current).values())
 
@@ -165,7 +171,7 @@ def to_make(step: Step, asset: Asset, partitions: PartitionSet, tables: Tables, 
 def not_fetched(
     step: Step, targets: PartitionSet, fetched: Fetched, explain: Callable[[Exception], str]
 ) -> tuple[Problem, ...]:
-    """Why ``targets``, of a fetched asset, were not brought; each once."""
+    """A problem for each reason for which some of ``targets`` were not fetched. Each partition is in one of them."""
     problems: list[Problem] = []
     for partitions, error in fetched.errors:
         if concerned := partitions & targets:
@@ -178,14 +184,15 @@ def not_fetched(
 
 
 def astray(facts: Iterable[PartitionKey], needed: PartitionSet) -> PartitionSet:
-    """The partitions that have rows, and were not asked for."""
+    """The partitions that have rows although they were not asked for."""
     return PartitionSet.from_keys(key for key in facts if key not in needed)
 
 
 def broken(
     asset: Asset, partitions: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts], current: Current
 ) -> tuple[Problem, ...]:
-    """Those of ``partitions`` that break a blocking check, each once; they stay as they were."""
+    """A problem for each blocking check that is broken. Each partition is in one problem at most, and stays as it is in
+    the table."""
     problems: list[Problem] = []
     blocking = STANDARD_CHECKS | {check.name: check.remedy for check in asset.checks if check.blocking}
     found = {key: judged(asset, key, facts[key], current) for key in partitions if key in facts}
@@ -201,7 +208,8 @@ def broken(
 
 
 def not_as_declared(asset: Asset, partitions: PartitionSet, found: Sequence[Difference]) -> tuple[Problem, ...]:
-    """What is wrong with ``partitions`` where they are not made of what is declared: all of them, once."""
+    """A problem for all of ``partitions`` where their columns are made of others than declared; empty where they are
+    not."""
     if not found or not partitions:
         return ()
     message = f"{asset.key}: check {LINEAGE} failed: {'; '.join(map(str, found))}. {REMEDY}"
@@ -211,7 +219,7 @@ def not_as_declared(asset: Asset, partitions: PartitionSet, found: Sequence[Diff
 def warned(
     asset: Asset, partitions: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts], current: Current
 ) -> dict[str, int]:
-    """Violations per warning check, summed over ``partitions``."""
+    """The number of violations of each warning check, over all of ``partitions``."""
     found = [judged(asset, key, facts[key], current) for key in partitions if key in facts]
     totals = {
         check.name: sum(counts.get(check.name, 0) for counts in found) for check in asset.checks if not check.blocking
@@ -220,7 +228,7 @@ def warned(
 
 
 def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Current) -> dict[str, int]:
-    """The violations of a partition, without checks that say nothing of a day that is not over."""
+    """The violations of a partition. Checks that say nothing about a day that is not over are left out."""
     if not fact.violations:
         return nothing()
     over = asset.partitions is None or asset.partitions.is_over(key, current.now)
@@ -229,7 +237,7 @@ def judged(asset: Asset, key: PartitionKey, fact: PartitionFacts, current: Curre
 
 
 def change_of(records: Mapping[PartitionKey, PartitionRecord], state: TableState) -> Change:
-    """What distinguishes ``records`` from the table as ``state`` has it."""
+    """What a commit of ``records`` changes in the table with the state ``state``."""
     changed_records, written, replaced, rows = {}, [], [], 0
     for key, record in records.items():
         before = state.trusted(key)
@@ -247,9 +255,9 @@ def change_of(records: Mapping[PartitionKey, PartitionRecord], state: TableState
 def not_outdone(
     asset: Asset, records: Mapping[PartitionKey, PartitionRecord], state: TableState
 ) -> Mapping[PartitionKey, PartitionRecord]:
-    """``records`` without those of a fetched asset of which another run has committed an answer that was asked later.
+    """``records`` without those of fetched partitions for which another run has meanwhile committed a later answer.
 
-    Nothing older is put in its place, be it an answer or stored rows; the next run finds out what is left to do.
+    Older answers or stored rows never replace a later answer. The next run finds out what is left to do.
     """
     if asset.source is None:
         return records
@@ -262,7 +270,7 @@ def not_outdone(
 
 
 def moved(records: Iterable[PartitionKey], base: TableState, state: TableState, run_id: str) -> PartitionSet:
-    """Those partitions of which another run than ``run_id`` has committed something since ``base``."""
+    """Those of ``records`` whose partitions another run than ``run_id`` has committed since the state ``base``."""
 
     def by_another(key: PartitionKey) -> bool:
         there = state.trusted(key)
@@ -272,7 +280,7 @@ def moved(records: Iterable[PartitionKey], base: TableState, state: TableState, 
 
 
 def is_as_it_was(key: PartitionKey, then: TableState, now: TableState) -> bool:
-    """Whether nobody has recorded a partition, or changed its rows, between two states."""
+    """Whether between two states nobody recorded the partition or changed its rows."""
     before, after = then.records.get(key), now.records.get(key)
     if (key in then.unrecorded) != (key in now.unrecorded) or (before is None) != (after is None):
         return False
@@ -280,14 +288,17 @@ def is_as_it_was(key: PartitionKey, then: TableState, now: TableState) -> bool:
 
 
 def _last_asked(record: PartitionRecord) -> str:
-    """When the newest answer was asked for (ISO 8601, UTC); empty where that was not kept."""
+    """When the newest answer was asked for (ISO 8601, UTC); empty where that was not recorded."""
     return max((answer.asked for answer in record.answers), default="")
 
 
 def adoptable(
     partitions: PartitionSet, facts: Mapping[PartitionKey, PartitionFacts], state: TableState
 ) -> dict[PartitionKey, PartitionRecord]:
-    """The last records of those unrecorded ``partitions`` whose rows in the table (``facts``) are still theirs."""
+    """Those unrecorded ``partitions`` whose rows in the table are still those of their last record, with these records.
+
+    facts: of the rows that are in the table now.
+    """
     found = {}
     for key in partitions & state.unrecorded:
         record, fact = state.records.get(key), facts.get(key, PartitionFacts())
@@ -297,5 +308,5 @@ def adoptable(
 
 
 def comes_out_as(record: PartitionRecord, fact: PartitionFacts) -> bool:
-    """Whether rows are those of a record, over the columns that it was made of."""
+    """Whether rows are those of ``record``, compared over the columns that the record's rows had."""
     return (record.rows, record.fingerprint) == (fact.rows, fact.also.get(record.contract, fact.fingerprint))

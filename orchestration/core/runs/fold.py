@@ -1,21 +1,24 @@
-"""A fetched partition as the fold of the answers about it, hour by hour, in the order in which they were asked for.
+"""How the answers of a source become the rows of a fetched partition, hour by hour.
 
-An answer replaces the row of an hour if it has a value in every essential column in which the row has one, or if the
-row broke a row rule or answers another question, or by ``--force``; otherwise the row stays whole. An hour that had
-begun and is left out counts as a row of nulls. Of hours that had not begun an answer says nothing.
+The answers are *folded* in the order in which they were asked for. An answer replaces the row of an hour if it has a
+value in every essential column in which the row has one. It also replaces a row that broke a row rule or that answers
+another question, and with ``--force`` every row. Otherwise the row stays as a whole, and the answer is *turned away*
+for that hour. An hour that had begun and that the answer leaves out counts as a row of nulls. An answer says nothing
+about hours that had not begun.
 
-| row           | answer            | becomes                                       |
-|---------------|-------------------|-----------------------------------------------|
-| none          | any               | the answer's                                  |
-| all values    | all values        | the answer's                                  |
-| all values    | one essential null | stays; turned away                           |
-| all values    | left out          | stays; turned away                            |
-| one null      | the same null     | the answer's                                  |
-| nulls         | left out          | none                                          |
-| breaks a rule | anything, or none | the answer's, or none                         |
-| any           | forced            | the answer's, or none                         |
+| row           | answer             | result                       |
+|---------------|--------------------|------------------------------|
+| none          | any                | the row of the answer        |
+| all values    | all values         | the row of the answer        |
+| all values    | one essential null | the row; answer turned away  |
+| all values    | left out           | the row; answer turned away  |
+| one null      | the same null      | the row of the answer        |
+| nulls         | left out           | no row                       |
+| breaks a rule | any, or left out   | the row of the answer, or no row |
+| any           | forced             | the row of the answer, or no row |
 
-Hours are masks: bit 0 is the first hour of the period. Pure: what rows have is told in masks, whoever has the rows.
+Hours are masks: bit 0 is the first hour of the period. Pure: the rows themselves stay outside; masks say what they
+have.
 """
 
 from __future__ import annotations
@@ -31,24 +34,27 @@ HOURS = 24
 ALL = (1 << HOURS) - 1
 """Every hour of a UTC day."""
 LAST = "9999"
-"""Later than every moment."""
+"""Later than every moment in ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What rows of a partition have: in which hours there is one, a value in each column, a broken row rule."""
+    """What the rows of a partition have, as masks of hours."""
 
     rows: int = 0
+    """The hours that have a row."""
     values: Mapping[str, int] = field(default_factory=dict)
+    """Column → the hours in which it has a value."""
     broken: int = 0
+    """The hours whose row breaks a row rule."""
 
     def only(self, hours: int) -> Hours:
-        """Of some hours alone."""
+        """The same for some hours alone."""
         values = {name: mask & hours for name, mask in self.values.items()}
         return Hours(self.rows & hours, values, self.broken & hours)
 
     def beside(self, other: Hours) -> Hours:
-        """Together with other hours."""
+        """The same together with other hours."""
         names = self.values.keys() | other.values.keys()
         values = {name: self.values.get(name, 0) | other.values.get(name, 0) for name in names}
         return Hours(self.rows | other.rows, values, self.broken | other.broken)
@@ -56,43 +62,50 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An answer about a partition. question: the id of what was asked. begun: the hours that had begun by then."""
+    """A new answer about a partition."""
 
     asked: str
+    """When it was asked for (ISO 8601, UTC)."""
     digest: str
+    """Digest of what the source sent for the partition."""
     hours: Hours
     begun: int
+    """The hours that had begun at that moment, as a mask."""
     forced: bool = False
+    """Whether ``--force`` was given."""
     question: str = ""
+    """Id of the question to the source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Rows of a partition, and what they rest on.
-
-    answers: that own hours, in the order of the fold; turned_away: what did not get to replace a row that still stands.
-    asked, digest, question: of the answer that was folded in last. taken: the hours whose rows are that answer's since.
-    faded: optional columns that turned null with its rows.
-    """
+    """The rows of a partition after some answers, and from which answers they are."""
 
     hours: Hours = field(default_factory=Hours)
     answers: tuple[Answer, ...] = ()
+    """The answers from which at least one row is, in the order in which they were folded."""
     turned_away: tuple[TurnedAway, ...] = ()
+    """The hours in which an answer did not replace the row, where that row is still there."""
     asked: str = ""
+    """When the last folded answer was asked for (ISO 8601, UTC)."""
     digest: str = ""
+    """The digest of that answer."""
     question: str = ""
+    """Id of the question to which that answer is."""
     taken: int = 0
+    """The hours whose rows are from that answer, as a mask."""
     faded: Mapping[str, int] = field(default_factory=dict)
+    """Optional columns that became null with rows of that answer, with the hours as masks."""
 
     @property
     def last_asked(self) -> str:
-        """The latest moment of all answers that are known (ISO 8601, UTC)."""
+        """The latest moment at which any of the known answers was asked for (ISO 8601, UTC)."""
         told = [*(one.asked for one in self.answers), *(one.asked for one in self.turned_away)]
         return max([self.asked, *told])
 
     @property
     def new_regressions(self) -> tuple[TurnedAway, ...]:
-        """What the answer that was folded in last did not get to replace."""
+        """The hours in which the last folded answer did not replace the row."""
         return tuple(one for one in self.turned_away if (one.asked, one.digest) == (self.asked, self.digest))
 
 
@@ -111,11 +124,11 @@ def begun_by(midnight: datetime, asked: datetime) -> int:
 
 
 def standing(source: str, key: str, record: PartitionRecord, hours: Hours, latest: str = LAST) -> Folded:
-    """What is recorded of a partition, as the beginning of a fold.
+    """The recorded state of a partition, to which further answers can be folded.
 
-    hours: of its rows; which of them break a row rule was judged when their answers were folded, where that is
-    recorded. latest: what was asked for later has not come. Format 1 has no moment for a day that had ended: the
-    commit's time stands for it, if that has come.
+    hours: what the stored rows have. Which rows break a row rule is taken from the record where it says so. latest:
+    answers asked for after this moment (ISO 8601) are not believed. Format 1 did not record the moment for a day that
+    was over; then the time of the commit stands for it, if it is not after ``latest``.
     """
     digest = record.inputs.get(source, {}).get(key, "")
     told = [*(one.asked for one in record.answers), *(one.asked for one in record.turned_away)]
@@ -137,9 +150,9 @@ def fold(
 ) -> Folded:
     """``before`` after one more answer.
 
-    is_elsewhere: of the ids of two questions, whether rows of the first are of another question than the second.
-    latest: what was asked for later has not come, and is not believed. The same answer again brings nothing, unless it
-    is forced, or the one before is not believed.
+    is_elsewhere: takes the ids of two questions; whether rows that answer the first do not answer the second. latest:
+    answers asked for after this moment (ISO 8601) are not believed. An answer equal to the last one changes nothing,
+    unless it is forced or the last one is not believed.
     """
     if before is None:
         before = Folded()
@@ -188,9 +201,10 @@ def fold(
 
 
 def late(before: Folded, answer: Arrived, essential: Sequence[str]) -> Folded:
-    """``before`` after an answer that was asked for earlier, where what came between is not known any more.
+    """``before`` after an answer that was asked for *earlier* than the last folded one, where the answers between them
+    are not known.
 
-    It takes an hour only with all essential values of the row and at least one more.
+    The answer replaces a row only if it has all the row's essential values, and at least one more.
     """
     there, sent = before.hours, answer.hours.only(answer.begun)
     lost = _any(there.values.get(name, 0) & ~sent.values.get(name, 0) for name in essential)
@@ -218,20 +232,21 @@ def _owned(answer: Answer, there: Hours) -> int:
 
 
 def _keeps(answer: Answer, there: Hours, kept: int) -> Answer:
-    """An answer with those of its hours that are kept."""
+    """The answer, with only those of its hours that are in ``kept``."""
     broken = None if answer.broken is None else answer.broken & kept
     return replace(answer, hours=_owned(answer, there) & kept, broken=broken)
 
 
 def _other(then: str, now: str) -> str:
-    """The question of an answer, where the partition's is another by now."""
+    """The question of an answer, where it is not the one of the partition; else empty."""
     return "" if then == now else then
 
 
 def _turned_away(
     before: Folded, answer: Arrived, regress: int, sent: int, lost: Mapping[str, int]
 ) -> tuple[TurnedAway, ...]:
-    """What stands of earlier ones, and this answer's; the same one again stays as it was recorded first."""
+    """The hours turned away before, as far as they still hold, and those of this answer. The same answer again stays as
+    it was first recorded."""
     found = list(_left(before.turned_away, answer.begun))
     for hours, names in (
         (regress & ~sent, ()),
@@ -245,7 +260,7 @@ def _turned_away(
 
 
 def _left(turned_away: Iterable[TurnedAway], spoken_of: int) -> tuple[TurnedAway, ...]:
-    """Without the hours that a later answer speaks of."""
+    """``turned_away`` without the hours about which a later answer says something."""
     left = (replace(one, hours=one.hours & ~spoken_of) for one in turned_away)
     return tuple(one for one in left if one.hours)
 

@@ -1,8 +1,9 @@
-"""The journal of runs: what each attempted, and what became of it. It explains, it never decides.
+"""The journal of runs: what each run tried to make, and how that ended.
 
-What a partition is, follows from its table alone; why the last attempt at it failed, or that it never ended, is here.
+The journal explains, it never decides. The table alone says what a partition is. The journal adds why the last attempt
+to make it failed, or that the attempt never ended.
 
-Pure: where entries lie is the business of ``resources.storage.journal``.
+Pure: ``resources.storage.journal`` stores the entries.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FORMAT = 1
 
 
 class RunState(StrEnum):
-    """How far a run came. RUNNING is also what a run says that was killed."""
+    """How a run ended. A run that was killed stays RUNNING in the journal."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -28,7 +29,7 @@ class RunState(StrEnum):
 
 
 class AttemptResult(StrEnum):
-    """What became of an attempt at a partition."""
+    """How an attempt to make a partition ended. GOOD: the partition was made, or was right already."""
 
     GOOD = "good"
     FAILED = "failed"
@@ -38,15 +39,14 @@ class AttemptResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What a run did to one asset.
-
-    good: partitions that were right when it was done with them. problems: those that it could not make, and why.
-    planned: all that it set out to make.
-    """
+    """What a run did to one asset."""
 
     good: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions that were right at the end."""
     problems: tuple[Problem, ...] = ()
+    """The partitions that could not be made, and why."""
     planned: PartitionSet = field(default_factory=PartitionSet.empty)
+    """All partitions that the run set out to make."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -67,26 +67,31 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """One run.
-
-    started_at, ended_at: ISO 8601, UTC; ended_at is empty while it runs. pid, host: of its process.
-    attempts: by asset key. flow_run_id: of the run of a deployment that it belongs to. rebuilt: assets that
-    have another table since: what was attempted before was about one that is gone. made_with: the engine, and what
-    decides its values, for people.
-    """
+    """The journal's entry of one run."""
 
     run_id: str
     title: str
+    """What the run makes, for people; see ``names.run_name``."""
     started_at: str
+    """ISO 8601, UTC."""
     ended_at: str = ""
+    """ISO 8601, UTC; empty while the run goes on."""
     state: RunState = RunState.RUNNING
     pid: int = 0
+    """The run's process."""
     host: str = ""
+    """The machine of the process."""
     seconds: float = 0.0
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    """Asset key → what the run did to the asset."""
     flow_run_id: str = ""
+    """Id of the flow run on the Prefect server, for a run of a deployment."""
     rebuilt: tuple[str, ...] = ()
+    """Assets whose table was rebuilt since. What the run did to such an asset was done to a table that is gone."""
+    wiped: Mapping[str, PartitionSet] = field(default_factory=dict)
+    """Asset key → partitions that were wiped. Attempts at them by earlier runs do not count any more."""
     made_with: Mapping[str, str] = field(default_factory=dict)
+    """The engine, and everything that decides which values it computes, for people."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -102,12 +107,17 @@ class RunEntry:
             "flow_run_id": self.flow_run_id,
             "attempts": {asset: attempt.to_json() for asset, attempt in self.attempts.items()},
             **({"rebuilt": list(self.rebuilt)} if self.rebuilt else {}),
+            **(
+                {"wiped": {asset: partitions.to_json() for asset, partitions in self.wiped.items()}}
+                if self.wiped
+                else {}
+            ),
             **({"made_with": dict(self.made_with)} if self.made_with else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunEntry:
-        """The inverse of ``to_json``. Raises ValueError for what is no entry of this format."""
+        """The inverse of ``to_json``. Raises ValueError for data that are no entry of this format."""
         try:
             if data["format"] != FORMAT:
                 raise ValueError(f"an entry must have the format {FORMAT} (got {data['format']!r})")
@@ -123,6 +133,7 @@ class RunEntry:
                 flow_run_id=data.get("flow_run_id", ""),
                 attempts={asset: Attempt.from_json(attempt) for asset, attempt in data["attempts"].items()},
                 rebuilt=tuple(data.get("rebuilt", ())),
+                wiped={asset: PartitionSet.from_json(one) for asset, one in data.get("wiped", {}).items()},
                 made_with=dict(data.get("made_with", {})),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -131,35 +142,34 @@ class RunEntry:
 
 @dataclass(frozen=True, slots=True)
 class LastAttempt:
-    """The last attempt at some partitions.
-
-    at: when its run ended, or began where no end is known. message: why it failed or was skipped, empty for the rest.
-    """
+    """The last attempt to make some partitions."""
 
     run_id: str
     at: str
+    """When its run ended, or began where no end is known (ISO 8601, UTC)."""
     result: AttemptResult
     message: str = ""
+    """Why the attempt failed or was skipped; else empty."""
 
     @property
     def failed(self) -> bool:
-        """Whether it failed, there or upstream."""
+        """Whether it failed, here or because of an upstream failure."""
         return self.result in (AttemptResult.FAILED, AttemptResult.SKIPPED)
 
     @property
     def broken_off(self) -> bool:
-        """Whether the run was killed or interrupted before it was done with them, or is still at it."""
+        """Whether the run was killed or interrupted before it was done with the partitions, or is still running."""
         return self.result is AttemptResult.UNFINISHED
 
 
 def last_attempts(
     entries: Iterable[RunEntry], asset: str, partitions: PartitionSet
 ) -> list[tuple[PartitionSet, LastAttempt]]:
-    """For each of ``partitions`` the last attempt at it; those that no entry knows of are in no set.
+    """The last attempt at each of ``partitions``, as disjoint sets. Partitions without any attempt are in no set.
 
-    entries: newest first. An attempt names a partition as good, or in a problem, or it set out to make it and was
-    broken off before it said more; what an ended run planned and says nothing of was no attempt, nor what was
-    before the table was rebuilt. The sets are disjoint.
+    entries: newest first. A run attempted a partition if its entry has it among ``good`` or in a problem, or if the run
+    set out to make it and was broken off. Attempts from before the table was rebuilt, or the partition was wiped, do
+    not count.
     """
     found: list[tuple[PartitionSet, LastAttempt]] = []
     left = partitions
@@ -172,11 +182,12 @@ def last_attempts(
                 left = left - here
         if asset in entry.rebuilt:
             break
+        left = left - entry.wiped.get(asset, PartitionSet.empty())
     return found
 
 
 def last_failed(entries: Sequence[RunEntry], asset: str) -> PartitionSet:
-    """The partitions of an asset at which the last attempt failed, be they there or not. entries: newest first."""
+    """The partitions of an asset whose last attempt failed, existing or not. entries: newest first."""
     tried = PartitionSet.union_of(
         problem.partitions for entry in entries for problem in entry.attempts.get(asset, Attempt()).problems
     )
@@ -184,7 +195,7 @@ def last_failed(entries: Sequence[RunEntry], asset: str) -> PartitionSet:
 
 
 def _attempts(entry: RunEntry, asset: str) -> list[tuple[PartitionSet, LastAttempt]]:
-    """The attempts of one run; the first that has a partition counts, problems before all."""
+    """The attempts of one run. If a partition is in several, the first counts; problems come first."""
     attempt = entry.attempts.get(asset, Attempt())
     run_id, at = entry.run_id, entry.ended_at or entry.started_at
     tried = []

@@ -1,6 +1,6 @@
-"""What runs and their tasks are called, for people who read lists of them: what is made, and of which days.
+"""The names of runs and their tasks, for people who read lists of them: what is made, for which days.
 
-No name has the moment of a run: whoever lists runs shows that beside the name.
+A name does not contain the time of the run: lists show it beside the name.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from orchestration.core.planning.plan import Step
 
 ALL, HOURLY = "all tables", "hourly"
 LOCATIONS_NAMED = 3
-"""So many locations are named; of more their number."""
+"""At most this many locations are named; of more only the number is."""
 _SEPARATOR = " · "
 
 
 def run_name(selection: str, *which: str | None, locations: Iterable[str] = ()) -> str:
-    """What a run makes.
+    """The name of a run, by what it makes.
 
     ==============================================  =======================================================
     ``*``, ``2025-08-06..2025-08-09``               ``all tables · 2025-08-06..2025-08-09``
@@ -27,7 +27,7 @@ def run_name(selection: str, *which: str | None, locations: Iterable[str] = ()) 
     ``+x``, ``2025-01-01..2025-03-31``, ``weekly``  ``+x · 2025-01-01..2025-03-31 · weekly``
     ==============================================  =======================================================
 
-    which: days and how, in this order; what is empty is left out. locations: those it is confined to.
+    which: days, and in which way, in this order; empty ones are left out. locations: empty for all locations.
     """
     named = sorted({name.strip() for name in locations} - {""})
     where = ", ".join(named) if len(named) <= LOCATIONS_NAMED else f"{len(named)} locations"
@@ -36,7 +36,7 @@ def run_name(selection: str, *which: str | None, locations: Iterable[str] = ()) 
 
 
 def title_of(asked: Materialize | Backfill) -> str:
-    """What the run of a command or a flow is called: ``run_name`` of what it was asked for."""
+    """The name of the run of a command or flow with these parameters: see ``run_name``."""
     if isinstance(asked, Backfill):
         days = f"{asked.start_date}..{asked.end_date}"
         return run_name(asked.select, days, asked.chunk_mode, locations=asked.locations)
@@ -44,15 +44,15 @@ def title_of(asked: Materialize | Backfill) -> str:
 
 
 def step_name(step: Step) -> str:
-    """Its asset; with its chunk, where the plan has a step for each: ``bronze.hourly · 2025-08``."""
+    """The asset of a step; with the name of its chunk where there is one: ``bronze.hourly · 2025-08``."""
     return _SEPARATOR.join(filter(None, [step.asset, step.chunk]))
 
 
 def at_partitions(asset: str, partitions: PartitionSet) -> str:
-    """An asset and its partitions: ``gold.days 2025-08 × hue``; ``gold.dates`` alone, which has none."""
+    """An asset and its partitions: ``gold.days 2025-08 × hue``; of an unpartitioned asset its key alone."""
     return asset if partitions == PartitionSet.null() else f"{asset} {partitions}"
 
 
 def fetch_name(where: str, days: str) -> str:
-    """``fetch hue · 2025-08-06..2025-08-09``. where: a location, or how many."""
+    """``fetch hue · 2025-08-06..2025-08-09``. where: the location, or the number of locations."""
     return f"fetch {where}{_SEPARATOR}{days}"

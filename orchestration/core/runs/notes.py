@@ -1,5 +1,5 @@
-"""What people have to know of what a source sent: columns that it has nothing of, hours that it has no values for any
-more, days that lack some, a feed that stands still. Sentences, many partitions in one. Pure."""
+"""Notes on what a source sent, as sentences for people: columns without any value, values that it no longer has,
+incomplete days, values that stand still. A sentence names many partitions together. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestration.core.state.incomplete_days import incomplete_notes
 from orchestration.core.state.table_state import TableState
 
 NAMED = 6
-"""So many columns are named."""
+"""At most this many columns are named."""
 
 
 def notes_of(
@@ -25,8 +25,11 @@ def notes_of(
     current: Current,
     sourced: Mapping[PartitionKey, Sourced],
 ) -> list[str]:
-    """What is to be said of ``partitions`` of a fetched asset. state: of its table by now; sourced: what was sent."""
-    lacking = _lacking({key: sourced[key].lacking for key in partitions if key in sourced})
+    """The notes on ``partitions`` of a fetched asset. state: of its table after the step. sourced: from where the rows
+    come."""
+    sent = {key: sourced[key] for key in partitions if key in sourced}
+    lacking = _of_columns("is null", {key: one.lacking for key, one in sent.items()})
+    lacking += _of_columns("has values", {key: one.unasked for key, one in sent.items()})
     if asset.hours is None or not made.folded:
         return lacking
     return [
@@ -38,17 +41,17 @@ def notes_of(
     ]
 
 
-def _lacking(found: Mapping[PartitionKey, Mapping[str, str]]) -> list[str]:
-    """Columns that an answer has nothing of: those of one reason together."""
+def _of_columns(what: str, found: Mapping[PartitionKey, Mapping[str, str]]) -> list[str]:
+    """Sentences about columns of an answer. Columns with the same reason share a sentence."""
     groups: dict[tuple[str, str], list[PartitionKey]] = {}
     for key, columns in found.items():
         for column, why in columns.items():
             groups.setdefault((column, why), []).append(key)
-    return [f"{column} is null in {PartitionSet.from_keys(of)}: {why}" for (column, why), of in groups.items()]
+    return [f"{column} {what} in {PartitionSet.from_keys(of)}: {why}" for (column, why), of in groups.items()]
 
 
 def _turned_away(partitions: PartitionSet, made: Made[Any]) -> list[str]:
-    """Rows that stayed as they were, because the answer has no value where they have one."""
+    """Rows that stayed, because the answer has no value where the row has one."""
     found: dict[tuple[str, ...], list[tuple[PartitionKey, int]]] = {}
     for key in partitions:
         folded = made.folded.get(key)
@@ -65,7 +68,7 @@ def _turned_away(partitions: PartitionSet, made: Made[Any]) -> list[str]:
 
 
 def _faded(partitions: PartitionSet, made: Made[Any]) -> list[str]:
-    """Columns that are not essential and turned null with a new row."""
+    """Optional columns that became null with a new row."""
     faded = {key: made.folded[key].faded for key in partitions if key in made.folded and made.folded[key].faded}
     if not faded:
         return []
@@ -74,7 +77,7 @@ def _faded(partitions: PartitionSet, made: Made[Any]) -> list[str]:
 
 
 def _frozen(frozen: Mapping[PartitionKey, int]) -> list[str]:
-    """A feed that stands still."""
+    """Hours in which the source's values stand still."""
     return [
         f"{key}: every variable is the same for {_hours(mask.bit_count())} ({hours_in_words(mask)}): "
         "the feed may stand still"

@@ -1,4 +1,4 @@
-"""What became of a plan: an outcome per partition on the plan's own steps, and the run's summary."""
+"""The outcome of a plan: what happened to each partition of each step, and the summary of the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from orchestration.core.state.table_state import TableState
 
 
 class Outcome(StrEnum):
-    """What happened to a partition in a run."""
+    """What happened to a partition in a run. WRITTEN: its content changed. UNCHANGED: it is right and its content is
+    the same. SKIPPED: it was not made because of something upstream."""
 
     WRITTEN = "written"
     UNCHANGED = "unchanged"
@@ -28,21 +29,23 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Partitions that were not made, and why. outcome: failed (here) or skipped (because of something upstream).
-
-    upstream: the asset whose failure is the reason; because: those of its partitions on which these depend. check,
-    violations: the check that failed, and for how many rows. after: the message of the failure because of which this
-    was not tried. All that is in the message too, and kept nowhere else.
-    """
+    """Partitions that were not made, and why. Besides ``outcome``, ``partitions`` and ``message``, the fields repeat
+    what the message says; they are not stored."""
 
     outcome: Outcome
+    """FAILED or SKIPPED."""
     partitions: PartitionSet
     message: str
     upstream: str = field(default="", compare=False)
+    """The upstream asset whose failure is the reason; empty where there is none."""
     because: PartitionSet = field(default_factory=PartitionSet.empty, compare=False)
+    """The failed partitions of ``upstream`` on which ``partitions`` depend."""
     check: str = field(default="", compare=False)
+    """The blocking check that is broken; empty where none is."""
     violations: int = field(default=0, compare=False)
+    """The number of rows that break the check."""
     after: str = field(default="", compare=False)
+    """The message of the earlier failure because of which this was not tried; empty where it was tried."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -54,28 +57,30 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What became of one step.
-
-    written, unchanged: partitions that are right now. rewritten: those of ``written`` that were not asked for.
-    problems: what failed or was skipped. rows: rows of written partitions. version: of the table afterwards.
-    warnings: violations per warning check, summed over the partitions. notes: what else people have to know, a
-    sentence each. incomplete: by partition key, how many of its hours have values: ``0 of 24 hours``.
-    """
+    """What happened to the partitions of one step."""
 
     step: Step
     written: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions whose content changed."""
     unchanged: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions that are right and whose content is the same."""
     problems: tuple[Problem, ...] = ()
+    """The partitions that failed or were skipped, and why."""
     rows: int = 0
+    """The number of rows of ``written``."""
     version: int | None = None
+    """The version of the table after the step; None where there is no table."""
     seconds: float = 0.0
     warnings: dict[str, int] = field(default_factory=dict)
+    """Warning check → the number of its violations in all partitions of the step."""
     notes: tuple[str, ...] = ()
+    """Sentences for people."""
     incomplete: Mapping[str, str] = field(default_factory=dict)
+    """Partition key → how many of its hours have values, for instance ``0 of 24 hours``."""
 
     @property
-    def good(self) -> PartitionSet:
-        """Partitions whose content may be built upon."""
+    def succeeded(self) -> PartitionSet:
+        """The partitions from which others may be made."""
         return self.written | self.unchanged
 
     @property
@@ -87,11 +92,13 @@ class StepOutcome:
         return self._with(Outcome.SKIPPED)
 
     @property
-    def bad(self) -> PartitionSet:
+    def not_made(self) -> PartitionSet:
+        """The partitions that failed or were skipped."""
         return self.failed | self.skipped
 
     @property
     def rewritten(self) -> PartitionSet:
+        """Those of ``written`` that were not asked for."""
         return self.written - self.step.partitions
 
     def _with(self, outcome: Outcome) -> PartitionSet:
@@ -99,7 +106,8 @@ class StepOutcome:
 
     @property
     def state(self) -> str:
-        """``failed`` where a partition failed here, else ``skipped``, ``written`` or ``unchanged``."""
+        """``failed`` if a partition failed in this step, else ``skipped``, ``written`` or ``unchanged``: the first that
+        fits."""
         if self.failed:
             return "failed"
         if self.skipped:
@@ -107,7 +115,7 @@ class StepOutcome:
         return "written" if self.written else "unchanged"
 
     def to_json(self) -> dict[str, Any]:
-        """The plan's step with its outcome."""
+        """The step as in the plan, with its outcome."""
         return self.step.to_json() | {
             "state": self.state,
             "written": self.written.keys(),
@@ -127,20 +135,21 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ChunkOutcome:
-    """What became of a chunk of a backfill, in all selected tables.
-
-    state: ``failed`` where a partition of it failed, was skipped or lacks something, else ``written``, ``unchanged``,
-    or ``fresh`` where there was nothing to do. rows: written, in all tables. seconds: of the steps that are the chunk's
-    alone, None where it has none. error: the first one. untried: it failed because nothing more was asked.
-    """
+    """What happened to one chunk of a backfill, over all selected tables."""
 
     name: str
     partitions: PartitionSet
     state: str
+    """``failed`` if one of its partitions failed, was skipped, or lacks something; else ``written``, ``unchanged``, or
+    ``fresh`` if there was nothing to do."""
     rows: int
+    """The number of rows written, over all tables."""
     seconds: float | None
+    """The time of the steps that belong to this chunk alone; None where there are none."""
     error: str
+    """The first error; empty without one."""
     untried: bool = False
+    """Whether it failed only because the source was not asked any more."""
 
     def to_json(self) -> dict[str, Any]:
         days = self.partitions.days
@@ -158,7 +167,7 @@ class ChunkOutcome:
 def chunk_outcomes(
     request: Selected, plan: Plan, outcomes: Iterable[StepOutcome], tables: Mapping[str, TableState]
 ) -> tuple[ChunkOutcome, ...]:
-    """What became of each chunk of ``request``. tables: as they are after the steps."""
+    """The outcome of each chunk of ``request``. tables: their states after the steps."""
     outcomes = tuple(outcomes)
     return tuple(_chunk_outcome(chunk, plan, outcomes, tables) for chunk in request.chunks)
 
@@ -175,7 +184,7 @@ def _chunk_outcome(
     ]
     errors = [f"{asset} {problem.partitions & chunk.partitions}: {problem.message}" for asset, problem in problems]
     failed = [problem for _, problem in problems if problem.outcome is Outcome.FAILED]
-    errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
+    errors += [item.reason for item in plan.left_out if item.is_blocked and item.partitions & chunk.partitions]
     made: dict[str, PartitionSet] = {}
     for outcome in concerned:
         if written := outcome.written & chunk.partitions:
@@ -191,10 +200,7 @@ def _chunk_outcome(
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What became of a run. beyond, fill: see ``Request``. profile: where its time went.
-
-    unwritten: why the journal does not know of it, a sentence; empty where it does.
-    """
+    """What a run did."""
 
     run_id: str
     plan: Plan
@@ -203,24 +209,29 @@ class RunSummary:
     flow_run_id: str = ""
     application_id: str = ""
     chunks: tuple[ChunkOutcome, ...] = ()
+    """The outcome of each chunk of a backfill."""
     beyond: PartitionSet = field(default_factory=PartitionSet.empty)
+    """See ``Request``."""
     profile: Profile | None = None
+    """Where the time of the run went."""
     fill: tuple[str, ...] = ()
+    """See ``Request``."""
     unwritten: str = ""
+    """Why the journal has no entry of the run, a sentence; empty where it has one."""
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was asked for and can be made is right now."""
-        if any(item.lacking for item in self.plan.left_out):
+        """Whether everything that was asked for, and can be made, is right now."""
+        if any(item.is_blocked for item in self.plan.left_out):
             return False
-        return not any(outcome.bad for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
+        return not any(outcome.not_made for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
 
     @property
     def exit_status(self) -> int:
         return 0 if self.ok else 1
 
     def in_words(self) -> str:
-        """What went wrong; where nothing did, what was done."""
+        """What went wrong; if nothing did, what was done."""
         changed = len(self.plan.tables)
         done = done_in_words(self.outcomes)
         if not self.outcomes and changed:
@@ -230,7 +241,7 @@ class RunSummary:
         return "\n".join([told, *gap, *filter(None, [self.unwritten])])
 
     def to_json(self) -> dict[str, Any]:
-        """The plan's steps with their outcomes; tables that were changed; for a backfill, its chunks too."""
+        """The steps of the plan with their outcomes; the changed tables; and for a backfill its chunks."""
         chunks = {"chunks": [chunk.to_json() for chunk in self.chunks]} if self.chunks else {}
         return {
             "run_id": self.run_id,
@@ -264,13 +275,14 @@ def _count(number: int, thing: str) -> str:
 
 
 TOLD_AT_MOST = 20
+"""At most this many causes are shown."""
 
 
 def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
-    """What failed, was skipped or is lacking: each cause once, with asset, partitions and why, and below it what went
-    with it; empty where all is well.
+    """What failed, was skipped, or was left out because something is missing: each cause once, with its consequences
+    below it. Empty where all is well.
 
-    Of many causes the first of each asset are told before others.
+    If there are many causes, the first cause of each asset comes before further ones.
     """
     found = causes_of(plan, outcomes)
     told, more = found.foremost(TOLD_AT_MOST)

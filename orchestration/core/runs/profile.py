@@ -1,9 +1,9 @@
-"""Where the time of a run went, as a value: what was measured, and what follows from it.
+"""The profile of a run: for what its time was used.
 
-A run is measured in spans. Those of one thread nest: one lies within another, or beside it. What counts for a phase is
-the span's *own* time, without the spans within it, so nothing counts twice. Two sums follow: the phases of the run, as
-its main thread went through them, are its whole time; the phases of a step are the time from when nothing but its turn
-was lacking until it was done. What no span has is in either ``other``.
+A run is measured in spans. Spans of one thread lie within each other or one after the other. A phase gets a span's
+*own* time, without the spans within it, so nothing is counted twice. The phases of the run, on its main thread, add up
+to the time of the run. The phases of a step add up to the time from the moment when everything it waits for was done
+until its end. Time without a span is the phase ``other``.
 
 Pure: ``engine.profiling`` measures.
 """
@@ -21,13 +21,14 @@ from orchestration.core.planning.plan import Plan
 
 FORMAT = 1
 MAIN = 0
-"""The thread of the run itself; others are numbered as they come."""
+"""The run's own thread; other threads are numbered as they come."""
 DIGITS = 5
-"""Of seconds in JSON: 10 µs."""
+"""Digits of seconds in JSON: 10 µs."""
 
 
 class Phase(StrEnum):
-    """What the time is for: those of OF_RUN, those of OF_STEP, and a step as such, which is in none. Stored."""
+    """For what time is used: phases of a run (``OF_RUN``), phases of a step (``OF_STEP``), and STEP for a step as a
+    whole. The values are stored in files."""
 
     PLAN = "plan"
     LOOK = "look"
@@ -55,17 +56,18 @@ OF_RUN = (
     *(Phase.PLAN, Phase.LOOK, Phase.LOCK, Phase.TABLES, Phase.SESSION, Phase.SERVER, Phase.PREFECT),
     *(Phase.STEPS, Phase.HISTORY, Phase.STOP, Phase.END, Phase.OTHER),
 )
-"""In the order in which a run goes through them."""
+"""The phases of a run, in their order."""
 OF_STEP = (
     *(Phase.WAIT, Phase.SESSION, Phase.READ, Phase.COMPUTE, Phase.AGGREGATE, Phase.CHECK, Phase.COMMIT),
     *(Phase.END, Phase.OTHER),
 )
-"""In the order in which a step goes through them."""
+"""The phases of a step, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that one thread did. begin, end: seconds since the run began. step: for which, empty: for the run."""
+    """Something that one thread did. begin, end: seconds since the run began. step: id of its step; empty for the run
+    itself."""
 
     phase: Phase
     begin: float
@@ -80,7 +82,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ProfiledStep:
-    """A step of the plan. upstream: ids of the steps that had to be done before it."""
+    """A step of the plan. upstream: ids of the steps for which it waits."""
 
     id: str
     asset: str
@@ -89,17 +91,17 @@ class ProfiledStep:
 
 @dataclass(frozen=True, slots=True)
 class StepTimes:
-    """Where the time of a step went, in seconds.
-
-    ready: when all was done that it waits for: its upstream steps and what is fetched for it. seconds: from then on
-    until it was done. phases: add up to that. fetching: how long something was under way for it, before it was ready.
-    """
+    """For what the time of one step was used, in seconds."""
 
     step: ProfiledStep
     ready: float
+    """When everything was done for which the step waits: upstream steps and fetches. Seconds since the run began."""
     seconds: float
+    """The time from ``ready`` to the end of the step."""
     phases: Mapping[Phase, float]
+    """The parts of ``seconds``."""
     fetching: float
+    """For how long something was fetched for the step before it was ready."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -114,7 +116,7 @@ class StepTimes:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One piece of the chain that decided when the last step was done: a step, or what was fetched for it."""
+    """One piece of the critical path: a step, or what was fetched for it. begin, end: seconds since the run began."""
 
     step: str
     phase: Phase
@@ -128,23 +130,26 @@ class Link:
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time of a run went. started_at: ISO 8601, UTC. seconds: the whole; steps: in the plan's order."""
+    """For what the time of a run was used."""
 
     run_id: str
     title: str
     started_at: str
+    """ISO 8601, UTC."""
     seconds: float
+    """The time of the whole run."""
     steps: tuple[ProfiledStep, ...] = ()
+    """In the plan's order."""
     spans: tuple[Span, ...] = ()
 
     @cached_property
     def own(self) -> tuple[tuple[Span, float], ...]:
-        """Every span, and its seconds without those of the spans within it."""
+        """Every span with its own seconds, without those of the spans within it."""
         return tuple(_own_times(self.spans))
 
     @cached_property
     def phases(self) -> dict[Phase, float]:
-        """The phases of the run itself, which add up to its seconds; those that it had none of are left out."""
+        """The phases of the run, which add up to its seconds. Phases without time are left out."""
         spent: dict[Phase, float] = defaultdict(float)
         for span, seconds in _own_times(span for span in self.spans if span.thread == MAIN and not span.step):
             spent[span.phase] += seconds
@@ -152,7 +157,7 @@ class Profile:
 
     @cached_property
     def beside(self) -> dict[Phase, float]:
-        """What went on beside the main thread, for the run or a step's source, in seconds of the clock."""
+        """What other threads did meanwhile, for the run or for fetches, in seconds. Overlapping spans count once."""
         going: dict[Phase, list[Span]] = {}
         for span in self.spans:
             if span.phase is Phase.FETCH or (span.phase is Phase.SESSION and not span.step and span.thread != MAIN):
@@ -161,7 +166,7 @@ class Profile:
 
     @cached_property
     def step_times(self) -> tuple[StepTimes, ...]:
-        """Those of every step that ran."""
+        """The times of every step that ran."""
         ran, fetched, ready = self._ran, self._fetched, self._ready
         spent: dict[str, dict[Phase, float]] = {id: defaultdict(float) for id in ran}
         for span, seconds in self.own:
@@ -179,14 +184,14 @@ class Profile:
 
     @cached_property
     def waits(self) -> tuple[Span, ...]:
-        """How long each step that ran waited for its turn, as spans of the thread that then ran it."""
+        """For each step that ran, how long it waited for its turn, as a span of the thread that then ran it."""
         return tuple(
             Span(Phase.WAIT, self._ready[step], span.begin, span.thread, step) for step, span in self._ran.items()
         )
 
     @cached_property
     def critical_path(self) -> tuple[Link, ...]:
-        """What decided when the last step was done: back from that to what it waited for last, and so on."""
+        """The chain that decided when the last step ended: from its end back to what it waited for last, and so on."""
         ran, fetched = self._ran, self._fetched
         upstream = {step.id: step.upstream for step in self.steps}
         chain: list[Link] = []
@@ -229,9 +234,9 @@ class Profile:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Profile:
-        """The inverse of ``to_json``; what it does not know is passed over, an unknown phase is ``other``.
+        """The inverse of ``to_json``. Unknown fields are passed over; an unknown phase becomes ``other``.
 
-        Raises ValueError for what is no profile, or is of a higher format.
+        Raises ValueError for data that are no profile, or of a higher format.
         """
         try:
             if data["format"] > FORMAT:
@@ -270,7 +275,7 @@ class Profile:
 
     @cached_property
     def _ready(self) -> dict[str, float]:
-        """When nothing but its turn was lacking, for each step that ran."""
+        """When everything was done for which each step waits, for each step that ran."""
         ran, fetched = self._ran, self._fetched
         first = min((span.begin for span in self.spans if span.phase is Phase.STEPS), default=0.0)
         ready = {}
@@ -288,7 +293,7 @@ def steps_of(plan: Plan) -> tuple[ProfiledStep, ...]:
 
 
 def by_asset(times: Sequence[StepTimes]) -> list[tuple[int, StepTimes]]:
-    """The steps of each asset together, in the order of their first: how many they are, and their sums."""
+    """The times of each asset's steps added up, with the number of its steps; ordered by the first step."""
     found: dict[str, list[StepTimes]] = {}
     for of in times:
         found.setdefault(of.step.asset, []).append(of)
@@ -322,7 +327,7 @@ def _own_times(spans: Iterable[Span]) -> Iterable[tuple[Span, float]]:
 
 
 def _covered(spans: Iterable[Span]) -> float:
-    """For how long at least one of the spans was going on."""
+    """For how many seconds at least one of the spans was going on."""
     seconds, until = 0.0, 0.0
     for span in sorted(spans, key=lambda span: span.begin):
         seconds += max(0.0, span.end - max(span.begin, until))
@@ -331,7 +336,8 @@ def _covered(spans: Iterable[Span]) -> float:
 
 
 def _with_rest(spent: Mapping[Phase, float], whole: float, order: Sequence[Phase]) -> dict[Phase, float]:
-    """In their order, with what is left of the whole as ``other``; phases of another kind are part of that."""
+    """The phases of ``order`` in this order. The rest of ``whole`` is ``other``; phases that are not in ``order`` are
+    part of it."""
     found = {phase: spent[phase] for phase in order if spent.get(phase, 0) > 0 and phase is not Phase.OTHER}
     return found | {Phase.OTHER: max(0.0, whole - sum(found.values()))}
 

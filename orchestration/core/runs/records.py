@@ -1,6 +1,6 @@
-"""What a step records of the partitions that it made, and what its commit says besides.
+"""What a step records of the partitions that it made, and what else its commit says.
 
-Pure: what was computed comes in as ``PartitionFacts``, what tables hold as ``TableState``.
+Pure: computed rows come in as ``PartitionFacts``, tables as ``TableState``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def records_of(
     sourced: Mapping[PartitionKey, Sourced],
     made: Made[Any] | None = None,
 ) -> dict[PartitionKey, PartitionRecord]:
-    """What is to be recorded of ``partitions``: they were made from the tables as ``tables`` has them.
+    """The records of ``partitions``, which were made from the tables as they are in ``tables``.
 
-    made: what of a fetched asset each rests on, where its hours are kept.
+    made: the rows of the step; needed for a fetched asset that keeps hours.
     """
     warnings = {check.name for check in asset.checks if not check.blocking}
     own = tables.get(asset.key, TableState())
@@ -78,8 +78,8 @@ def records_of(
 
 
 def _also(fact: PartitionFacts, contract: str, before: PartitionRecord | None) -> Mapping[str, str]:
-    """The fingerprints over earlier columns: of rows that came out as they were, also those that were known before, of
-    columns that are no more."""
+    """The fingerprints over the columns of earlier contracts. If the rows came out as before, earlier such fingerprints
+    are kept, also those over columns that no longer exist."""
     if before is None or (before.contract, before.rows, before.fingerprint) != (contract, fact.rows, fact.fingerprint):
         return fact.also
     return {**before.also, **fact.also}
@@ -88,7 +88,8 @@ def _also(fact: PartitionFacts, contract: str, before: PartitionRecord | None) -
 def _from_answers(
     record: PartitionRecord, asset: Asset, key: PartitionKey, fact: PartitionFacts, folded: Folded, frozen: int
 ) -> PartitionRecord:
-    """The record of a fetched partition whose hours are kept: what became of the answers about it."""
+    """The record of a partition of a fetched asset that keeps hours: which answers became rows and which were turned
+    away."""
     assert asset.source is not None, "only fetched assets come here"
     told = {
         FROZEN: frozen.bit_count(),
@@ -115,9 +116,10 @@ def _from_source(
     brought: Sourced,
     before: PartitionRecord | None,
 ) -> PartitionRecord:
-    """The record of a fetched partition: which answers own its hours, and what was asked.
+    """The record of a partition of a fetched asset that does not keep hours: which answer its rows are from, and what
+    was asked.
 
-    An answer that brought nothing else than the one before leaves that in place: it was there first.
+    An answer with the same content as the recorded one does not replace it in the record.
     """
     assert asset.source is not None, "only fetched assets come here"
     record = replace(record, values=fact.values)
@@ -146,7 +148,9 @@ def _from_source(
 
 
 def as_of(asset: Asset, key: PartitionKey, asked: str) -> str:
-    """When a source was asked for a partition whose period was not over then; empty where it was."""
+    """When a source was asked (ISO 8601, UTC) for a partition whose period was not over then; empty where it was
+    over.
+    """
     over = asset.partitions is None or not asked or asset.partitions.is_over(key, instant_of(asked))
     return "" if over else asked
 
@@ -166,10 +170,11 @@ def provenance_of(
     by: str = "",
     kinds: tuple[str, ...] = (),
 ) -> Provenance:
-    """What a commit says: ``records``, and what they refer to by a digest.
+    """The provenance of a commit: ``records``, and what they refer to by a digest.
 
-    state: of the table before; shapes, questions: those of now, besides those that the table knows already; columns_of:
-    what is known of that, of which is said what the table does not know yet. kinds: of sources, that it does not know.
+    state: of the table before the commit. What the table knows already is left out of the rest. shapes: of today's
+    contracts, by digest. questions: what sources are asked for today. columns_of: the lineage of columns. kinds: the
+    kinds of source from which rows are.
     """
     known = {**state.questions, **{question.id: question for question in questions}}
     used = {record.question for record in records.values()}

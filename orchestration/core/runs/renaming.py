@@ -1,8 +1,9 @@
-"""What a record becomes when a location gets another key: the same facts, said of the rows as they are now. Pure.
+"""What the records of a table become when a location gets another key: the same facts, under the new key. Pure.
 
-A table is renamed after those upstream of it, so its records are told of fingerprints that these have by now. What they
-had before the rename began is needed beside that, also where a rename that was broken off is gone on with: only what
-was right then is right under the new key; what was stale, stays so.
+Tables are renamed after those upstream of them. So the records of a renamed table have to name the present fingerprints
+of its upstream tables. To know which of the earlier fingerprints were right, the states from before the rename are
+needed too, also by a rename that goes on after it was broken off. A partition that was fresh under the old key is fresh
+under the new one; one that was stale stays stale.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ from orchestration.core.state.versions import Equal
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """before: states of all tables before the rename began; now: as they are, those of renamed tables included."""
+    """A rename that is under way."""
 
     old: str
+    """The old key of the location."""
     new: str
+    """The new key of the location."""
     before: Mapping[str, TableState]
+    """The states of all tables before the rename began."""
     now: Mapping[str, TableState]
+    """The states of all tables now; some are renamed already."""
 
     def key(self, key: PartitionKey) -> PartitionKey:
         """The key that a partition has after the rename."""
         return PartitionKey(key.day, self.new) if key.location == self.old else key
 
     def record(self, record: PartitionRecord, fact: PartitionFacts, *, code: str, question: str) -> PartitionRecord:
-        """A record under its new key. fact: of the renamed rows; code: the version as it is under the new key."""
+        """The record under its new key. fact: of the renamed rows. code: the code version under the new key. question:
+        id of the question under the new key."""
         inputs = {
             of: {str(self.key(one)): self._consulted(of, one, print_) for one, print_ in _parsed(consulted)}
             for of, consulted in record.inputs.items()
@@ -46,7 +52,7 @@ class Renaming:
         )
 
     def equal(self, state: TableState, code: Callable[[str], str]) -> tuple[Equal, ...]:
-        """What was accepted at the old key, as it holds at the new one."""
+        """The code versions that were accepted as equal at the old key, as versions of the new key."""
         return tuple(
             Equal(one.asset, self.new, code(one.one), code(one.other))
             for one in sorted(state.equal, key=repr)
@@ -54,7 +60,9 @@ class Renaming:
         )
 
     def _consulted(self, of: str, key: PartitionKey, fingerprint: str) -> str:
-        """What a record says of an upstream partition, now that this has another key; what was stale, stays so."""
+        """The fingerprint of an upstream partition that the record names under the new key. What was stale stays
+        stale.
+        """
         if of not in self.before or key.location != self.old:
             return fingerprint
         before = self.before[of].records.get(key)

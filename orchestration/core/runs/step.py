@@ -1,16 +1,16 @@
-"""One step of a plan, in its order, whatever it runs on.
+"""One step of a plan, on any engine. It does the following, in this order:
 
-| skip    | what an upstream partition that failed leaves no way to make |
-| decide  | which of the rest are not fresh by now, or forced |
-| adopt   | of a repair: rows that somebody touched, and that are still what was recorded |
-| fetch   | what was not brought fails |
-| compute | the rows of all that is left, and their facts |
+| skip    | leave out what depends on a failed upstream partition |
+| decide  | of the rest, find what is not fresh by now, or is forced |
+| adopt   | in a repair: record again rows that somebody else touched, if they are still what was recorded |
+| fetch   | partitions that could not be fetched fail |
+| compute | compute the rows of what is left, and the facts about them |
 | check   | partitions that break a blocking check fail, and stay as they were |
-| record  | what the others were made of |
-| commit  | rows and records together; again, where another run came first |
+| record  | write down of what the others were made |
+| commit  | commit rows and records together; begin again where another run committed first |
 
-What each of these means, ``decisions`` says; what touches the world is a ``StepWorld``. The state machine of the tests
-runs this code. Pure, and safe to call from several threads.
+``decisions`` has the decisions, ``StepWorld`` all contact with the world. The state machine of the tests runs this
+code. Pure, and safe to call from several threads.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ NOTHING = PartitionSet.empty()
 
 
 class Steps(Generic[Frame]):
-    """The steps of a plan, each to be run once, after its upstream steps.
+    """The steps of a plan. Each is run once, after its upstream steps.
 
-    tables: the states of tables, at first those on which the plan was made, as far as this run knows them: with its own
-    commits. outcomes: by step id. by: the version of this package.
+    tables: the states of the tables, at first those on which the plan was made; this run's own commits are added.
+    outcomes: by step id. by: the version of this package.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Steps(Generic[Frame]):
         self.outcomes: dict[str, StepOutcome] = {}
 
     def run(self, step: Step) -> StepOutcome:
-        """Run a step. Failures are contained: they end up in the outcome, with the partitions concerned."""
+        """Run a step. Failures do not escape: the outcome has them, with the partitions concerned."""
         problems: tuple[Problem, ...] = ()
         try:
             view = self._view()
@@ -96,10 +96,10 @@ class Steps(Generic[Frame]):
         return outcome
 
     def readings(self, asset: Asset, targets: PartitionSet, view: Tables) -> tuple[Reading[Frame], ...]:
-        """What is read of each upstream table, as ``view`` has it, to make ``targets``.
+        """What is read of each upstream table, with the states in ``view``, to make ``targets``.
 
-        What this run wrote is read as it was kept, unless another run has committed to it since. Raises WarehouseError
-        where something is needed of a table that is not there.
+        Rows that this run made are read as it kept them, unless another run has committed to the table since. Raises
+        WarehouseError where a table is missing from which something is needed.
         """
         flagged = self._flags(view)
         return tuple(
@@ -165,7 +165,7 @@ class Steps(Generic[Frame]):
         fetched: Fetched,
         done: SoFar,
     ) -> Anew:
-        """Make ``needed``, and commit it; gives what has to be made anew because another run committed to it."""
+        """Make ``needed`` and commit it. Gives what has to be made again because another run committed first."""
         code = done.to_tell(code_part(self._current, asset, needed), self._state(asset))
         made = self._world.make(step, asset, needed, lambda part: self.readings(asset, part, view), own, code)
         made, kept = done.with_columns(made), False
@@ -198,10 +198,10 @@ class Steps(Generic[Frame]):
         return decisions.skipped(step, asset, self._plan, dict(self.outcomes), self._flags(view))
 
     def _adopt(self, step: Step, asset: Asset, partitions: PartitionSet) -> PartitionSet:
-        """Record again those of unrecorded ``partitions`` whose rows are still what was recorded last.
+        """Record again those unrecorded ``partitions`` whose rows are still those of their last record.
 
-        Where another run comes first, what is there is looked at once more: rows that can be adopted are never made
-        anew, or fetched, because somebody committed something else.
+        If another run commits first, the table is read once more: rows that can be adopted are never made or fetched
+        again because somebody committed something else.
         """
         with self._world.committing(asset):
             for _ in range(COMMIT_ATTEMPTS):
@@ -224,7 +224,8 @@ class Steps(Generic[Frame]):
     def _checked(
         self, asset: Asset, made: Made[Frame], needed: PartitionSet, stored: PartitionSet, own: TableState
     ) -> tuple[Problem, ...]:
-        """What must not be published. Raises CheckFailed where rows are of no partition that was asked for."""
+        """The partitions that must not be published, and why. Raises CheckFailed for rows of partitions that nobody
+        asked for."""
         if made.differences:
             return decisions.not_as_declared(asset, needed, made.differences)
         if stray := decisions.astray(made.facts, needed):
@@ -248,12 +249,12 @@ class Steps(Generic[Frame]):
     def _commit(
         self, asset: Asset, made: Made[Frame], records: Mapping[PartitionKey, PartitionRecord], base: TableState
     ) -> tuple[PartitionSet, int, Anew]:
-        """Replace the partitions whose content changed, and record all; gives what was written and its rows, and what
-        has to be made anew first. base: the state of the table that it was made on.
+        """Replace the partitions whose content changed, and record all. Gives the written partitions, their number of
+        rows, and what has to be made again first. base: the state of the table from which the rows were made.
 
-        Where other runs may commit meanwhile this takes two commits: the storage looks after the partitions that one
-        replaces. What is only recorded goes into another, which is refused if anybody committed since the table was
-        looked at.
+        Where other runs may commit, this takes two commits. The storage detects conflicts about partitions that a
+        commit replaces. Records without new rows go into a second commit, which fails if anybody committed since the
+        table was read.
         """
         self._world.reached("before-write")
         written, rows, failures, left = NOTHING, 0, 0, Anew()
@@ -286,10 +287,11 @@ class Steps(Generic[Frame]):
         raise others_came_first(asset)
 
     def _with_overrun(self, left: Anew, asset: Asset, ours: PartitionSet, before: TableState) -> Anew:
-        """``left``, and what another run had committed between our look at the table and our commit, which ran it over.
+        """``left``, and what another run committed between the moment we read the table and our commit, which replaced
+        it.
 
-        Storage looks for conflicts from the moment on at which it began to write; not from our look on.
-        ours: what we have just committed. before: the table when we looked at it.
+        The storage looks for conflicts only from the moment at which it begins to write. ours: the partitions that we
+        have just committed. before: the state of the table when we read it.
         """
         if asset.hours is None or self._world.alone or before.version is None or not ours:
             return left
@@ -301,7 +303,7 @@ class Steps(Generic[Frame]):
         return replace(left, overrun=overrun, then=then) if overrun else left
 
     def _try_commit(self, asset: Asset, made: Made[Frame], change: Change) -> PartitionSet:
-        """One commit; the partitions of which the table says afterwards what it was to say, and not what others say."""
+        """Try one commit. Gives the partitions of which the table now has what this commit was to say."""
         self._propose(asset, made, change)
         self._world.reached("after-commit")
         self._look(asset)
@@ -310,13 +312,13 @@ class Steps(Generic[Frame]):
         )
 
     def _propose(self, asset: Asset, made: Made[Frame], change: Change) -> None:
-        """A commit on the table as it is known; whether it came first, the table tells."""
+        """Try a commit on the table as this run knows it. Whether it succeeded, only the table says."""
         before = self._state(asset)
         said = self._provenance(asset, change.changed_records, before, made.columns_of)
         self._world.commit(asset, Proposal(made, change, said, before))
 
     def _is_there(self, asset: Asset, key: PartitionKey, record: PartitionRecord) -> bool:
-        """Whether this run was the last to record a partition, and recorded that."""
+        """Whether this run was the last one to record the partition, with ``record``."""
         there = self._state(asset).trusted(key)
         return there is not None and there.run_id == self._run_id and there.says_the_same_as(record)
 
@@ -347,14 +349,15 @@ class Steps(Generic[Frame]):
     # What is there ------------------------------------------------------------------------------------------------
 
     def _view(self) -> Tables:
-        """The tables as a step sees them from its start to its record, whatever other steps commit meanwhile."""
+        """The states of the tables that a step uses from its start to its record, whatever other steps commit
+        meanwhile."""
         return dict(self.tables)
 
     def _state(self, asset: Asset) -> TableState:
         return self.tables.get(asset.key, TableState())
 
     def _look(self, asset: Asset) -> None:
-        """Look at a table again."""
+        """Read the state of a table again."""
         self.tables[asset.key] = self._world.state(asset, self._state(asset))
 
     def _flags(self, view: Tables) -> FlagsBehind:
@@ -378,7 +381,7 @@ class Steps(Generic[Frame]):
         return Reading(of, tuple(kept), left, state.version)
 
     def _as_written(self, partitions: PartitionSet, state: TableState) -> PartitionSet:
-        """Those of ``partitions``, written by this run, that are still in the table as it wrote them."""
+        """Those of ``partitions``, written by this run, whose rows in the table are still those that it wrote."""
         if self._world.alone:
             return partitions
         records = ((key, state.trusted(key)) for key in partitions)
@@ -387,7 +390,7 @@ class Steps(Generic[Frame]):
     # What is kept -------------------------------------------------------------------------------------------------
 
     def _release(self, done: Step) -> None:
-        """Forget fetched answers and evaluated frames that no step of the plan needs any more."""
+        """Drop fetched answers and kept rows that no later step of the plan needs."""
         self._world.forget(done)
         for key in list(self._kept):
             makers = {step.id for step in self._plan.steps_of(key)}

@@ -1,4 +1,4 @@
-"""What a step has made so far, keeps for others, and has to make anew."""
+"""Parts of a step: what it has made so far, what it keeps for other steps, and what it has to make again."""
 
 from __future__ import annotations
 
@@ -19,67 +19,72 @@ from orchestration.core.state.table_state import TableState
 
 COMMIT_ATTEMPTS = 5
 CHUNKS_IN_MEMORY = 16
-"""So many chunks of an asset are kept as a run made them; more are read from the table, with less planning."""
+"""If an asset has at most this many chunks, their rows are kept for the steps that read them. Otherwise those read the
+table, which takes less time to plan."""
 NOTHING = PartitionSet.empty()
 
 
 @dataclass(frozen=True, slots=True)
 class Anew:
-    """What is made anew. moved: another run committed first. overrun: another run did, unseen, and this one put its own
-    over it; then: the table before that, with the other's rows.
-    """
+    """The partitions that a step has to make again, because another run committed to the table."""
 
     moved: PartitionSet = NOTHING
+    """The partitions that the other run committed before this one."""
     overrun: PartitionSet = NOTHING
+    """The partitions that the other run committed unnoticed, and that this run then replaced."""
     then: TableState = field(default_factory=TableState)
+    """For ``overrun``: the state of the table before this run's commit, with the rows of the other run."""
 
     @property
     def all(self) -> PartitionSet:
         return self.moved | self.overrun
 
     def on(self, now: TableState) -> list[tuple[PartitionSet, TableState]]:
-        """In parts, each with the state of the table that it is made on. now: the table's."""
+        """The partitions to be made again, in groups with the table state from which each group is made. now: the
+        present state."""
         return [(part, on) for part, on in ((self.moved, now), (self.overrun - self.moved, self.then)) if part]
 
 
 @dataclass(slots=True)
 class SoFar:
-    """What a step has made so far. columns_of: what it knows of that, committed or not."""
+    """What a step has made so far. The fields are those of ``StepOutcome``."""
 
     written: PartitionSet = NOTHING
     rows: int = 0
     problems: tuple[Problem, ...] = ()
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    """What the step knows about the lineage of its columns, committed or not."""
     warnings: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     incomplete: dict[str, str] = field(default_factory=dict)
 
     def to_tell(self, code_part: str, state: TableState) -> str:
-        """The code part, if nobody knows yet what columns are made of by that. state: of the table."""
+        """``code_part``, if the lineage of the columns that it makes is not known yet; else empty. state: of the
+        table.
+        """
         return "" if self.columns_of or code_part in state.columns_of else code_part
 
     def with_columns(self, made: Made[Frame]) -> Made[Frame]:
-        """What was made, with all that is known of its columns, which is kept."""
+        """``made`` with everything that is known about the lineage of its columns. This object remembers it too."""
         self.columns_of = {**self.columns_of, **made.columns_of}
         return replace(made, columns_of=self.columns_of)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptOutput(Generic[Frame]):
-    """What a step made, for those that read its asset.
-
-    held: the partitions that it has rows of; written: those whose rows were put into the table.
-    """
+    """The rows that a step made, kept for the steps that read its asset."""
 
     frame: Frame
     held: PartitionSet
+    """The partitions of which ``frame`` has rows."""
     written: PartitionSet
+    """The partitions whose rows were put into the table."""
 
 
 def asked_in(
     step: Step, asset: Asset, sourced: Mapping[PartitionKey, Sourced], history: CommitHistory
 ) -> dict[PartitionKey, Sourced]:
-    """What this run asked a source for, with today's question, and whether the step forces it."""
+    """``sourced`` with the present question for each partition, and with whether the step forces it."""
     forced = step.forced
     return {
         key: replace(what, forced=key in forced, question=history.question(asset, key.location))
@@ -90,7 +95,8 @@ def asked_in(
 def sourced_of(
     step: Step, asset: Asset, stored: PartitionSet, fetched: Fetched, own: TableState, history: CommitHistory
 ) -> dict[PartitionKey, Sourced]:
-    """Where the rows of a fetched asset come from: answers of this run, or what was stored before it."""
+    """From where the rows of a fetched asset come: from answers of this run, or, for the partitions of ``stored``, from
+    the table."""
     found = asked_in(step, asset, fetched.sourced, history)
     for key in stored:
         record = own.records[key]
@@ -99,22 +105,23 @@ def sourced_of(
 
 
 def code_part(current: Current, asset: Asset, partitions: PartitionSet) -> str:
-    """The code part of the asset's code version, which is the same for all of ``partitions``; empty without one."""
+    """The code part of the asset's code version, which all of ``partitions`` share; empty for a version of scheme 1."""
     found = parts(current.code(asset, next(iter(partitions)).location))
     return "" if found is None else found[0]
 
 
 def is_kept(plan: Plan, asset: Asset) -> bool:
-    """Whether what is made of an asset is kept for its dependants; otherwise they read the table.
+    """Whether the rows of an asset are kept for the steps that read it. Otherwise these steps read the table.
 
-    It is where one step makes all of it, or not too many chunks do, which never make the same partition.
+    They are kept if one step makes all of them. Those of a fetched asset are also kept if it has few chunks: no two
+    chunks make the same partition.
     """
     steps = len(plan.steps_of(asset.key))
     return steps == 1 or (asset.source is not None and steps <= CHUNKS_IN_MEMORY)
 
 
 def others_came_first(asset: Asset) -> WarehouseError:
-    """Other runs committed again and again."""
+    """The error where other runs committed first again and again."""
     return WarehouseError(
         f"{asset.key}: other runs committed first, {COMMIT_ATTEMPTS} times in a row",
         "Ask for the same days again when they are done.",

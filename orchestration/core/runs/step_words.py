@@ -1,6 +1,6 @@
-"""What became of a step in the words of those who watch it: its state, a line, and why.
+"""What happened to a step, in words for those who watch a run: its state, a line, and why.
 
-A step that was skipped has not failed, and a step that was not tried has not either: the cause is told where it was.
+A skipped step is not a failed one, nor is a step that was not tried. The cause is shown where it happened.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from orchestration.core.runs.causes import alike_once, shape
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome
 
 CAUSES_TOLD = 5
-"""So many causes of one step are told."""
+"""At most this many causes of one step are shown."""
 
 
 class StepState(StrEnum):
-    """What a step is shown as. ``Failed`` is what went wrong here; only these are somebody's business.
-
-    PARTLY_SKIPPED: it made some of its partitions. NOT_ASKED: its source was not asked for it any more.
-    """
+    """What a step is shown as. FAILED means that something went wrong in this very step."""
 
     COMPLETED = "Completed"
     FAILED = "Failed"
     SKIPPED = "Skipped"
     PARTLY_SKIPPED = "PartlySkipped"
+    """The step made some of its partitions and skipped others."""
     NOT_ASKED = "NotAsked"
+    """The source was not asked any more for this step."""
 
 
 def state_of(outcome: StepOutcome) -> StepState:
@@ -39,14 +38,15 @@ def state_of(outcome: StepOutcome) -> StepState:
     if failed:
         return StepState.NOT_ASKED
     if outcome.skipped:
-        return StepState.PARTLY_SKIPPED if outcome.good else StepState.SKIPPED
+        return StepState.PARTLY_SKIPPED if outcome.succeeded else StepState.SKIPPED
     return StepState.COMPLETED
 
 
 def step_in_words(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> str:
-    """``4 skipped (2025-08 × hue): bronze.hourly failed; 8 written (2025-08 × vinh), 192 rows``: what went wrong first.
+    """``4 skipped (2025-08 × hue): bronze.hourly failed; 8 written (2025-08 × vinh), 192 rows``. What went wrong comes
+    first.
 
-    others: what became of the steps before it.
+    others: the outcomes of the steps before it.
     """
     told = []
     for what, partitions in ((Outcome.FAILED, outcome.failed), (Outcome.SKIPPED, outcome.skipped)):
@@ -61,7 +61,7 @@ def step_in_words(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> s
 
 
 def why(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> str:
-    """Why a step failed or was skipped; of any other, why it was to be made. others: as above."""
+    """Why a step failed or was skipped; else why it was planned. others: the outcomes of the steps before it."""
     found, others = [], tuple(others)
     for what in (Outcome.FAILED, Outcome.SKIPPED):
         found += _causes(outcome, what, others)
@@ -69,7 +69,7 @@ def why(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> str:
 
 
 def sentence(parts: Iterable[str]) -> str:
-    """Parts in a row, with a semicolon after what is no sentence of its own."""
+    """The parts in a row. A semicolon follows a part that is not a sentence of its own."""
     told = ""
     for part in filter(None, parts):
         told += f"{'' if not told else ' ' if told.endswith('.') else '; '}{part}"
@@ -77,7 +77,9 @@ def sentence(parts: Iterable[str]) -> str:
 
 
 def kinds_of_failure(outcome: StepOutcome) -> frozenset[str]:
-    """What failed in a step, without the names in it: chunks that failed alike have the same."""
+    """The messages of a step's failures without the names in them. Steps that failed in the same way have equal
+    ones.
+    """
     names = frozenset(outcome.step.all_partitions.locations)
     return frozenset(
         f"{outcome.step.asset} {shape(problem.message, outcome.step.asset, names)}"
@@ -90,10 +92,10 @@ def steps_table(
     outcomes: Iterable[StepOutcome],
     lag_hours: Mapping[str, float | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
-    """A row per step, those that failed first and then those that were skipped.
+    """A row for each step: failed steps first, then skipped ones.
 
-    Columns: asset, its chunk where there are some, state, why it failed, was skipped or was made, seconds, rows
-    (written), the partitions of each outcome as counts, how many of them are incomplete now, and its lag.
+    Columns: asset; chunk, where there are chunks; state; why it failed, was skipped or was made; seconds; rows
+    (written); the number of partitions of each outcome; how many of them are incomplete; and the lag of the asset.
 
     lag_hours: by asset key.
     """
@@ -126,7 +128,7 @@ def _counted(what: Outcome, partitions: PartitionSet) -> str:
 
 
 def _causes(outcome: StepOutcome, what: Outcome, others: Sequence[StepOutcome]) -> list[str]:
-    """Each cause of what failed or was skipped in a step, once."""
+    """Each cause because of which partitions of the step failed or were skipped, once. what: FAILED or SKIPPED."""
     problems = [problem for problem in outcome.problems if problem.outcome is what and problem.partitions]
     own = [problem.message for problem in problems if not problem.upstream]
     told = alike_once(own, outcome.step.asset, outcome.step.all_partitions.locations)
@@ -140,7 +142,7 @@ def _causes(outcome: StepOutcome, what: Outcome, others: Sequence[StepOutcome]) 
 
 
 def _failed_first(problem: Problem, others: Sequence[StepOutcome]) -> list[str]:
-    """The assets that failed, because of which something was skipped: not those that were skipped themselves."""
+    """The assets whose failure led to ``problem``; assets that were merely skipped are left out."""
     found, waiting, seen = dict[str, None](), [(problem.upstream, problem.because)], set[tuple[str, PartitionSet]]()
     while waiting:
         asset, because = waiting.pop(0)

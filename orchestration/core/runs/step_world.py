@@ -1,6 +1,7 @@
-"""What a step asks of the world: tables, sources, rows. ``step`` says in which order.
+"""What a step needs from the world: tables, sources, rows. ``step`` says in which order it uses them.
 
-Implemented on Spark by ``engine``, and over a model of a warehouse by the tests, which let everything happen in it.
+The engine implements it on Spark and on the embedded engine. The tests implement it on a model of a warehouse, in which
+they let other runs and crashes happen.
 """
 
 from __future__ import annotations
@@ -21,66 +22,66 @@ from orchestration.core.state.table_state import TableState
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[Frame]):
-    """What a step reads of an upstream table.
-
-    kept: frames that the run made itself, with the partitions to be read of each; None for all of its rows.
-    stored: the partitions to be read from the table, at ``version``; None: there is no table.
-    """
+    """What a step reads of one upstream table."""
 
     of: str
+    """The key of the upstream asset."""
     kept: tuple[tuple[Frame, PartitionSet | None], ...]
+    """Rows that the run itself made and keeps, each with the partitions to be read of it; None for all its rows."""
     stored: PartitionSet
+    """The partitions that are read from the table."""
     version: int | None
+    """The version of the table that is read; None where there is no table."""
 
 
 Readings = Callable[[PartitionSet], tuple[Reading[Frame], ...]]
-"""What is read of each upstream table to make partitions. Raises WarehouseError where a table is not there."""
+"""Partitions to be made → what is read of each upstream table to make them. Raises WarehouseError where a table is
+missing."""
 
 
 class StepWorld(Protocol[Frame]):
-    """The few things that touch the world. Several steps call it at once.
+    """Everything through which a step touches the world. Several steps call it at the same time.
 
-    own: everywhere the state of the asset's own table on which the step goes. Any error may be raised by any of them;
-    it fails what is left to do of the step.
+    own: in every method, the state of the asset's own table from which the step began. Every method may raise any
+    error; then the rest of the step fails.
     """
 
     @property
     def alone(self) -> bool:
-        """Whether no other run can commit while this one goes on: a lock sees to that."""
+        """Whether no other run can commit while this one goes on, since it holds a lock."""
         ...
 
     # Tables
 
     def state(self, asset: Asset, known: TableState) -> TableState:
-        """The state of an asset's table as it is now; ``known``: an earlier one, to go on from."""
+        """The present state of an asset's table. known: an earlier state, from which to go on."""
         ...
 
     def state_at(self, asset: Asset, version: int) -> TableState:
-        """The state of an asset's table as it was at an earlier version."""
+        """The state of an asset's table at an earlier version."""
         ...
 
     def flagged(self, window: RunWindow, state: TableState) -> FlaggedHours:
-        """The flagged hours behind a window, in its upstream table as ``state`` has it."""
+        """The flagged hours for ``window``, in its upstream table with the state ``state``."""
         ...
 
     def committing(self, asset: Asset) -> AbstractContextManager[None]:
-        """Within it no other step of this run commits to the asset's table."""
+        """While this is entered, no other step of this run commits to the asset's table."""
         ...
 
     def create(self, asset: Asset) -> None:
-        """Create the asset's table, unless it is there by now."""
+        """Create the asset's table, unless it exists by now."""
         ...
 
     def commit(self, asset: Asset, proposal: Proposal[Frame]) -> None:
-        """One commit to the asset's table. Where another run's commit since ``proposal.before`` stands in the way,
-        nothing is committed, and nothing raised: who wants to know looks at the table.
-        """
+        """Try one commit to the asset's table. If a commit of another run since ``proposal.before`` conflicts, nothing
+        is committed and nothing is raised: the caller reads the table to find out."""
         ...
 
     # Rows
 
     def fetched(self, step: Step) -> Fetched:
-        """What its source has brought for a step."""
+        """What was fetched for the step."""
         ...
 
     def make(
@@ -92,34 +93,35 @@ class StepWorld(Protocol[Frame]):
         own: TableState,
         code_part: str = "",
     ) -> Made[Frame]:
-        """The rows of ``targets``, evaluated: of what is read for them, or of what was fetched and of stored rows.
+        """The computed rows of ``targets``: from upstream tables, or from fetched and stored rows.
 
-        readings: what is read for a part of ``targets``; they may be made in parts, one after the other.
-        Those of ``step.stored`` go through the asset's function as they are stored.
-        code_part: of the asset's code version, if it is to be told what columns are made of by that.
+        readings: called for parts of ``targets``, which may be computed one after the other. The partitions of
+        ``step.stored`` go through the asset's function as they are stored. code_part: of the asset's code version, if
+        the lineage of its columns is wanted; else empty.
         """
         ...
 
     def stored(self, step: Step, asset: Asset, partitions: PartitionSet, own: TableState) -> Made[Frame]:
-        """The rows of ``partitions`` that are in the asset's own table."""
+        """The rows of ``partitions`` in the asset's own table."""
         ...
 
     def altered(
         self, asset: Asset, made: Made[Frame], partitions: PartitionSet, own: TableState
     ) -> tuple[PartitionSet, str]:
-        """Those of ``partitions`` whose rows in ``made`` are not what was fetched and stored; and where they differ."""
+        """Those of ``partitions`` whose rows in ``made`` differ from what was fetched and stored; and in what they
+        differ."""
         ...
 
     def checking(self) -> AbstractContextManager[None]:
-        """Within it a step checks what it made, and puts down what that was made of."""
+        """Entered while a step checks its rows and writes its records."""
         ...
 
     def let_go(self, frame: Frame) -> None:
-        """Nobody reads the frame any more. Never fails."""
+        """Nobody reads ``frame`` any more. Never fails."""
         ...
 
     def forget(self, step: Step) -> None:
-        """Nobody wants what was fetched for the step any more."""
+        """Nobody needs what was fetched for the step any more."""
         ...
 
     # Beside
@@ -129,31 +131,31 @@ class StepWorld(Protocol[Frame]):
         ...
 
     def explain(self, error: Exception) -> str:
-        """What went wrong and what to do about it, in a line."""
+        """What went wrong and what to do about it, in one line."""
         ...
 
     def reached(self, point: str) -> None:
-        """A named moment at which a run can be made to die."""
+        """A named point at which tests can kill the run."""
         ...
 
 
 class CommitHistory(Protocol):
-    """What commits say beside their records, and what of it is known. own: the state of the asset's own table."""
+    """What commits say besides their records. own: in every method, the state of the asset's own table."""
 
     def question(self, asset: Asset, location: str | None) -> Question | None:
         """What the source of an asset is asked for today at a location; None where it is not asked."""
         ...
 
     def question_of(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
-        """What the source was asked for when a partition was fetched; None where nobody knows."""
+        """What the source was asked for when a partition was fetched; None where that is not known."""
         ...
 
     def questions_of(self, asset: Asset, keys: Iterable[PartitionKey], own: TableState) -> list[Question]:
-        """What the source was asked for when recorded partitions were fetched, each once; nothing without a source."""
+        """What the source was asked for when the recorded partitions ``keys`` were fetched; each question once."""
         ...
 
     def shapes(self, asset: str, own: TableState) -> Mapping[str, Shape]:
-        """The shapes that rows of an asset can have, by digest of the contract."""
+        """The shapes of all contracts under which rows of an asset were made, by the contract's digest."""
         ...
 
     def kinds(self, asset: Asset, own: TableState) -> tuple[str, ...]:

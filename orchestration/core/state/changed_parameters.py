@@ -1,6 +1,6 @@
-"""What changed between the code version of a record and today's: the code, or which parameters, from what to what.
+"""What changed since the code version of a record: the code, or which parameters, from which value to which.
 
-Pure: the values of then are read by ``resources.storage.parameter_values``.
+Pure: ``resources.storage.parameter_values`` keeps the earlier values.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from orchestration.core.json_value import JsonValue
 
 CODE_OR_PARAMETERS = "its code or parameters changed"
 SHOWN = 3
-"""So many changed values are named."""
+"""At most this many changed values are shown."""
 NAMED_BY = ("key", "code", "name")
-"""By which of its fields an item of a list is named."""
+"""Items of a list are named by the first of these fields that they have."""
 
 Settings = Mapping[str, JsonValue]
-"""What the settings part of a code version is the digest of: ``mappings``, and ``parameters`` by name."""
+"""What the settings part of a code version is a digest of: ``mappings``, and ``parameters`` by name."""
 
 
 def why_behind(*, same_code: bool, same_settings: bool, then: Settings | None, now: Settings) -> str:
-    """Why rows of another code version are behind, for instance ``its parameters changed: rule.threshold 151 → 201``.
+    """Why rows of an earlier code version are stale, for instance ``its parameters changed: rule.threshold 151 → 201``.
 
-    then: of the record, None where it was not kept; now: of today.
+    then: the settings of the record; None where they were not kept. now: the settings of today.
     """
     if same_settings:
         return CODE_OR_PARAMETERS if same_code else "its code changed"
@@ -35,9 +35,9 @@ def why_behind(*, same_code: bool, same_settings: bool, then: Settings | None, n
 
 
 def changed_values(then: Settings, now: Settings) -> list[str]:
-    """Every value that differs, as ``path old → new``, numbers before texts, which may follow from them.
+    """Every value that differs, as ``path old → new``. Numbers come before texts, since texts may follow from numbers.
 
-    Parameters that only one of the two reads are left out.
+    Parameters that only one of the two versions reads are left out.
     """
     before, after = _parameters(then), _parameters(now)
     found = [one for name in before if name in after for one in _changed(name, before[name], after[name])]
@@ -51,7 +51,7 @@ def _parameters(settings: Settings) -> Mapping[str, JsonValue]:
 
 
 def _changed(path: str, then: JsonValue, now: JsonValue) -> Iterator[tuple[bool, str]]:
-    """What differs, and whether it is a text."""
+    """Each value that differs, in words, and whether it is a text."""
     if then == now:
         return
     if isinstance(then, Mapping) and isinstance(now, Mapping):
@@ -75,7 +75,7 @@ def _is_list(value: JsonValue) -> bool:
 
 
 def _named(items: JsonValue) -> dict[str, JsonValue]:
-    """The items of a list by name; by what they say of themselves where they have none."""
+    """The items of a list by their names; an item without a name is named by its content."""
     assert isinstance(items, Sequence)
     return {_name(number, item): item for number, item in enumerate(items)}
 
@@ -88,7 +88,7 @@ def _name(number: int, item: JsonValue) -> str:
 
 
 def _text(value: JsonValue) -> str:
-    """``none`` for nothing; numbers without an end of ``.0``."""
+    """A value for people: ``none`` for null; whole numbers without ``.0``."""
     if value is None:
         return "none"
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)

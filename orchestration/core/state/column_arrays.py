@@ -1,7 +1,8 @@
-"""Columns as JSON (see ``columnar``), read into arrays and written from them; value by value only where they are odd.
+"""Columns as JSON (see ``columnar``) to arrays and back. Values are handled one by one only where a column is
+irregular.
 
-A *coded* column is an array of numbers and the values that they stand for, each of them once. Must not know what the
-columns are about.
+A *coded* column is an array of numbers, and the list of values that the numbers stand for, each value once. Must not
+know what the columns are about.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from orchestration.core.state.record_texts import Numbers, Texts, as_list, texts
 Coded = tuple[Numbers, Sequence[Any]]
 
 _AS_A_TABLE = 1 << 20
-"""Up to so many pairs are counted by a table of them, more are sorted."""
+"""Up to this many possible pairs are counted in a table; more are sorted."""
 
 
 # reading --------------------------------------------------------------------------------------------------------
 
 
 def coded_from_json(data: Any, count: int) -> Coded:
-    """A column of any values, coded. Raises ValueError or TypeError for what is no column."""
+    """A column of any values, coded. Raises ValueError or TypeError for other data."""
     if not isinstance(data, Mapping | list):
         return np.zeros(count, dtype=np.int32), [data]
     if isinstance(data, Mapping) and "runs" in data:
@@ -41,7 +42,7 @@ def coded_from_json(data: Any, count: int) -> Coded:
 
 
 def numbers_from_json(data: Any, count: int) -> Numbers:
-    """A column of whole numbers. Raises ValueError or TypeError for what is none."""
+    """A column of whole numbers. Raises ValueError or TypeError for other data."""
     if isinstance(data, list):
         if len(data) != count:
             raise ValueError(f"a column must have {count} values (got {len(data)})")
@@ -51,7 +52,7 @@ def numbers_from_json(data: Any, count: int) -> Numbers:
 
 
 def texts_from_json(data: Any, count: int) -> Texts:
-    """A column of texts. Raises ValueError or TypeError for what is none."""
+    """A column of texts. Raises ValueError or TypeError for other data."""
     if isinstance(data, str):
         return np.broadcast_to(texts_of([data]), count)
     if isinstance(data, Mapping) and "each" in data:
@@ -66,7 +67,8 @@ def texts_from_json(data: Any, count: int) -> Texts:
 
 
 def lists_of(sizes: Numbers, coded: Coded) -> Coded:
-    """Lists, coded: so many values as each size says, one list after the other."""
+    """A column of lists, coded. sizes: how many of the values of ``coded`` belong to each list, one list after the
+    other."""
     numbers, values = coded
     starts = np.cumsum(sizes) - sizes
     found, lists = np.zeros(len(sizes), dtype=np.int64), list[Any]()
@@ -80,7 +82,7 @@ def lists_of(sizes: Numbers, coded: Coded) -> Coded:
 
 
 def mappings_from_json(data: Mapping[str, Any], count: int) -> Coded:
-    """Mappings as their sorted items, coded: the inverse of ``mappings_to_json``."""
+    """A column of mappings as sorted items, coded: the inverse of ``mappings_to_json``."""
     names = sorted(data)
     numbers, rows = combined([coded_from_json(data[name], count) for name in names], count)
     pairs = (zip(names, row, strict=True) for row in rows)
@@ -88,7 +90,8 @@ def mappings_from_json(data: Mapping[str, Any], count: int) -> Coded:
 
 
 def combined(columns: Sequence[Coded], count: int) -> tuple[Numbers, list[tuple[Any, ...]]]:
-    """Tuples with a value of each column, coded, by number in the order of the values."""
+    """A column of tuples, coded: each tuple has a value of each of ``columns``. The tuples are numbered in the order of
+    the values."""
     number, parts = np.zeros(count, dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
     for numbers, values in columns:
         if len(values) == 1:
@@ -102,7 +105,7 @@ def combined(columns: Sequence[Coded], count: int) -> tuple[Numbers, list[tuple[
 
 
 def distinct(numbers: Numbers, below: int) -> tuple[Numbers, Numbers]:
-    """Which of the distinct ones each is, and these, ascending."""
+    """The distinct numbers, ascending, and for each number which of them it is. The latter comes first."""
     if below > max(_AS_A_TABLE, 4 * len(numbers)):
         values, found = np.unique(numbers, return_inverse=True)
         return found, values
@@ -111,7 +114,7 @@ def distinct(numbers: Numbers, below: int) -> tuple[Numbers, Numbers]:
 
 
 def interned(values: Iterable[Hashable]) -> Coded:
-    """A column of any values, coded."""
+    """Any values as a coded column."""
     told = list(values)
     numbers = {value: number for number, value in enumerate(dict.fromkeys(told))}
     return np.fromiter(map(numbers.__getitem__, told), dtype=np.int32, count=len(told)), list(numbers)
@@ -127,7 +130,7 @@ def _whole(values: Sequence[Any]) -> Numbers:
 
 
 def inside(numbers: Numbers, length: int) -> Numbers:
-    """``numbers``, of which each must be the number of one of so many values; ValueError where it is not."""
+    """``numbers``, each of which must be a position in a list of ``length`` values; ValueError where one is not."""
     if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < length:
         raise ValueError(f"a number must be one of {length} values")
     return numbers
@@ -141,7 +144,7 @@ def _value(value: Any) -> Any:
 
 
 def coded_to_json(coded: Coded) -> Any:
-    """A column of at least one value, as ``column_to_json`` writes it."""
+    """A coded column of at least one value, in the form of ``column_to_json``."""
     numbers, values = coded
     starts = _runs(numbers)
     first = values[numbers[0]]
@@ -155,7 +158,7 @@ def coded_to_json(coded: Coded) -> Any:
 
 
 def numbers_to_json(numbers: Numbers) -> Any:
-    """A column of whole numbers, at least one, as ``column_to_json`` writes it."""
+    """A column of at least one whole number, in the form of ``column_to_json``."""
     starts = _runs(numbers)
     told = numbers[starts].tolist()
     if len(starts) == 1:
@@ -167,7 +170,7 @@ def numbers_to_json(numbers: Numbers) -> Any:
 
 
 def mappings_to_json(coded: Coded) -> dict[str, Any]:
-    """Mappings, given as items: a column per name that any has, with null in those that do not have it."""
+    """A column of mappings, given as sorted items: a column for each name, with null for mappings without that name."""
     numbers, items = coded
     mappings = [dict(one) for one in items]
     names = sorted(set().union(*mappings))
@@ -175,7 +178,7 @@ def mappings_to_json(coded: Coded) -> dict[str, Any]:
 
 
 def texts_to_json(texts: Texts) -> Any:
-    """A column of texts, at least one, as ``column_to_json`` writes it."""
+    """A column of at least one text, in the form of ``column_to_json``."""
     if len(texts) > 1 and texts.strides == (0,):
         return as_list(texts[:1])[0]
     if texts.dtype.kind == "S" and len(texts) > 1:
@@ -187,11 +190,11 @@ def texts_to_json(texts: Texts) -> Any:
 
 
 def coded_by(kind: Numbers, values: Sequence[Any]) -> Coded:
-    """A column whose values are those of each one's kind, coded."""
+    """A coded column that has, for each number of ``kind``, the value of that number."""
     numbers, told = interned(values)
     return numbers[kind], told
 
 
 def _runs(column: Numbers | Texts) -> Numbers:
-    """Where another value begins."""
+    """The positions at which a value begins that differs from the one before."""
     return np.append(0, np.flatnonzero(column[1:] != column[:-1]) + 1)

@@ -21,7 +21,7 @@ NOTHING = "-"
 
 
 def column_to_json(values: Sequence[Value]) -> Any:
-    """At least one value as JSON. The same values always give the same text; nothing is lost."""
+    """At least one value as JSON. Equal values always give equal JSON, and nothing is lost."""
     distinct = dict.fromkeys(values)
     first = values[0]
     if len(distinct) == 1 and not isinstance(first, tuple):
@@ -48,7 +48,7 @@ def _texts_to_json(values: Sequence[Any], texts: Iterable[str], has_null: bool) 
 
 
 def column_from_json(data: Any, count: int) -> list[Any]:
-    """The inverse of ``column_to_json``: ``count`` values, lists as tuples. Raises ValueError for what is no column."""
+    """The inverse of ``column_to_json``: ``count`` values, lists as tuples. Raises ValueError for other data."""
     if isinstance(data, list):
         values = [_value(value) for value in data]
     elif not isinstance(data, Mapping):

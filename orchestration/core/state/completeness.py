@@ -1,9 +1,10 @@
-"""Completeness: how many hours of a fetched partition have every essential value, of how many that had begun.
+"""Completeness: in how many of its hours a fetched partition has a value in every essential column.
 
-Null is not a value: an hour whose row lacks an essential one counts no more than an hour without a row. Days before a
-source's first values at a location are not offered, and then neither complete nor incomplete.
+Only hours count that had begun when the source was asked. An hour whose row has a null in an essential column counts as
+little as an hour without a row. A day before the first values of a source at a location is neither complete nor
+incomplete: the source does not offer it.
 
-Pure: records and what holds now come in as values.
+Pure: records and today's settings come in as values.
 """
 
 from __future__ import annotations
@@ -24,43 +25,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """How complete a partition is. of: its hours that had begun when it was asked for last.
-
-    have: of how many of them each essential column that is offered has a value.
-    """
+    """How complete a partition is."""
 
     of: int
+    """The number of its hours that had begun when the source was last asked."""
     have: Mapping[str, int]
+    """In how many of these hours each essential column has a value. Columns that the source does not offer are left
+    out."""
 
     @property
     def hours(self) -> int:
-        """So many hours at the most have every essential value."""
+        """At most this many hours have a value in every essential column."""
         return min(self.have.values(), default=self.of)
 
     @property
     def whole(self) -> bool:
-        """Whether no hour that had begun lacks a value."""
+        """Whether every hour that had begun has all values."""
         return self.hours >= self.of
 
     @property
     def in_words(self) -> str:
-        """``0 of 24 hours``; where only some columns lack values, with these: ``0 of 24 hours (flow 0, level 23)``."""
+        """``0 of 24 hours``; ``0 of 24 hours (flow 0, level 23)`` where the columns differ."""
         lacking = [f"{name} {count}" for name, count in self.have.items() if count < self.of]
         named = f" ({', '.join(lacking)})" if 0 < len(lacking) < len(self.have) else ""
         return f"{self.hours} of {self.of} hours{named}"
 
 
 def is_counted(record: PartitionRecord) -> bool:
-    """Whether the record says how many values there are; those of format 1 do not."""
+    """Whether the record says how many values there are. Records of format 1 do not."""
     return bool(record.values) or not record.rows
 
 
 class CompletenessOf:
-    """Says of partitions of one table how complete they are.
+    """Tells how complete the partitions of one table are.
 
-    records: of the table. essential: columns; values_from: the day from which on the source has values of them
-    everywhere. Before it, a column is offered at a location from the day after the first that has a value of it: that
-    one may be a part of a day.
+    essential: the essential columns. values_from: the first day from which on the source has values at every location.
+    Before that day, a column is offered at a location from the day after its first value there; the first day itself
+    may be only partly covered.
     """
 
     def __init__(
@@ -78,7 +79,8 @@ class CompletenessOf:
             self._first = first_values(records, self._essential, values_from)
 
     def __call__(self, key: PartitionKey, record: PartitionRecord) -> Completeness | None:
-        """How complete a partition is with ``record``; None where that is not known, or nothing of it is offered."""
+        """How complete a partition with ``record`` is; None where that is not known, or where the source offers nothing
+        for that day."""
         if not is_counted(record):
             return None
         values, rows = record.values, record.rows
@@ -86,14 +88,14 @@ class CompletenessOf:
         return Completeness(self._begun(key, record), have) if have else None
 
     def _offered(self, key: PartitionKey) -> Sequence[str]:
-        """The essential columns of which there may be values."""
+        """The essential columns that the source offers for the partition."""
         day, location = key.day, key.location
         if day is None or location is None or day >= self._values_from:
             return self._essential
         return [name for name in self._essential if day > self._first.get((location, name), date.max)]
 
     def may_lack(self, records: Records) -> Iterable[PartitionKey]:
-        """The partitions that may lack values; of all others it is known that they do not, or are not counted."""
+        """The partitions that may lack values. All others are complete, or their values are not counted."""
         from orchestration.core.state.record_values import after_the_first, with_fewer
 
         dated = records.partitions.without_null()
@@ -105,11 +107,11 @@ class CompletenessOf:
         return map(records.key, after_the_first(records, fewer, self._first, self._values_from).tolist())
 
     def changes_at(self, location: str | None) -> set[date]:
-        """The days from which on other columns are offered at a location than before."""
+        """The days from which on the source offers other columns at a location than on the day before."""
         return {self._values_from, *(day + DAY for (at, _), day in self._first.items() if at == location)}
 
     def _begun(self, key: PartitionKey, record: PartitionRecord) -> int:
-        """How many hours of the period had begun when it was asked for last."""
+        """How many hours of the period had begun when the source was last asked."""
         begins, ends = self._scheme.begins(key), self._scheme.ends(key)
         if not record.as_of:  # it was over then
             return (ends - begins) // HOUR
@@ -130,16 +132,16 @@ def hours_begun(begins: datetime, ends: datetime, asked: datetime) -> int:
 
 
 def last_asked(record: PartitionRecord) -> str:
-    """When a partition was asked for last (ISO 8601, UTC); empty where that is not recorded.
+    """When the source was last asked for a partition (ISO 8601, UTC); empty where that is not recorded.
 
-    What a format 1 recorded of a period that had ended is only when it was committed.
+    Format 1 did not record it for a period that had ended; its record only says when it was committed.
     """
     told = [one.asked for one in record.answers] + [one.asked for one in record.turned_away]
     return max([record.as_of, *told])
 
 
 def hours_withdrawn(record: PartitionRecord) -> int:
-    """In how many hours a later answer of the source lacked values that the partition has."""
+    """The number of hours in which a later answer of the source has no value although the partition has one."""
     hours = 0
     for one in record.turned_away:
         hours |= one.hours
@@ -147,5 +149,6 @@ def hours_withdrawn(record: PartitionRecord) -> int:
 
 
 def not_yet(moments: Iterable[str], latest: datetime) -> str:
-    """The first of ``moments`` (ISO 8601; empty: none) that lies after ``latest``; empty where none does."""
+    """The first of ``moments`` (ISO 8601) that lies after ``latest``; empty where none does. Empty moments are passed
+    over."""
     return next((text for text in moments if text and instant_of(text) > latest), "")

@@ -1,6 +1,7 @@
-"""How many values partitions have whose records do not say it: counted from the rows, by partition and fingerprint.
+"""Counts of values, for records that do not say how many values their partitions have. The values were counted from the
+rows. A count belongs to a partition with a certain fingerprint.
 
-Pure: who counts, and where it is kept, is the business of ``resources``.
+Pure: ``resources`` counts the values and keeps the counts.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from orchestration.core.state.record_columns import Records
 from orchestration.core.state.record_texts import Numbers, Texts, same, taken
 
 Counts = Mapping[PartitionKey, Mapping[str, int]]
-"""By partition and name of a column, how many values there are."""
+"""Partition → column → how many values (not nulls) it has."""
 
 
 def uncounted(records: Records, besides: PartitionSet) -> Numbers:
-    """The positions of records that have rows and do not say how many values, but for partitions of ``besides``."""
+    """The positions of records that have rows and do not say how many values these have; without the partitions of
+    ``besides``."""
     columns = records.columns
     has_none = np.array([not kind.values for kind in columns.kinds], dtype=bool)
     found = np.flatnonzero(has_none[columns.kind] & (columns.rows != 0))
@@ -38,27 +40,30 @@ def uncounted(records: Records, besides: PartitionSet) -> Numbers:
 
 @dataclass(frozen=True)
 class CountedValues:
-    """keys: the partitions that were counted. fingerprint: of their content then. values: items of name and count."""
+    """What was counted: one entry for each partition."""
 
     keys: WrittenKeys
+    """The partitions."""
     fingerprint: Texts
+    """The fingerprint of each partition's content when it was counted."""
     values: Coded
+    """For each partition, pairs of column and count."""
 
     @classmethod
     def none(cls) -> CountedValues:
-        """Nothing was counted."""
+        """No counts."""
         nothing = np.empty(0, dtype=np.int64)
         return cls(WrittenKeys((), nothing, nothing, {}), np.empty(0, dtype="S1"), (nothing, []))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CountedValues:
-        """The inverse of ``to_json``. Raises ValueError, KeyError or TypeError for what is no such data."""
+        """The inverse of ``to_json``. Raises ValueError, KeyError or TypeError for other data."""
         keys = keys_from_json(data["keys"])
         count = len(keys.day)
         return cls(keys, texts_from_json(data["fp"], count), mappings_from_json(data["values"], count))
 
     def to_json(self) -> dict[str, Any]:
-        """What was counted of one partition or more, as JSON values."""
+        """The counts of at least one partition, as JSON values."""
         return {
             "keys": keys_to_json(self.keys.locations, self.keys.location, self.keys.day),
             "fp": texts_to_json(self.fingerprint),
@@ -66,11 +71,11 @@ class CountedValues:
         }
 
     def lacks(self, records: Records, at: Numbers) -> PartitionSet:
-        """The partitions of records at ascending positions whose content was not counted."""
+        """Of the records at the ascending positions ``at``, the partitions whose present content was not counted."""
         return records.set_of(at[self._found(records, at) < 0])
 
     def with_more(self, records: Records, at: Numbers, counts: Counts) -> CountedValues:
-        """What is known of records at ascending positions, given the counts of those that were lacking."""
+        """These counts, and ``counts`` for the records at the ascending positions ``at`` that were not counted yet."""
         found = self._found(records, at)
         numbers, items = self.values
         told = [items[number] for number in numbers[found[found >= 0]].tolist()]
@@ -83,12 +88,13 @@ class CountedValues:
         return CountedValues(keys, taken(records.fingerprint, at), interned(of))
 
     def told(self, records: Records, at: Numbers) -> Records:
-        """The records with these counts in those at ascending positions, of which all are known."""
+        """The records, with the counts put into those at the ascending positions ``at``. All of these have been
+        counted."""
         numbers, items = self.values
         return Records(records.columns.with_values(at, (numbers[self._found(records, at)], items)))
 
     def _found(self, records: Records, at: Numbers) -> Numbers:
-        """Where each is that was counted with its content of now; -1: it was not."""
+        """For each position, the entry of its partition with its present content; -1 where it was not counted."""
         found = self.keys.positions(records.locations, records.location[at], records.day[at])
         there = np.flatnonzero(found >= 0)
         other = ~same(taken(self.fingerprint, found[there]), taken(records.fingerprint, at[there]))

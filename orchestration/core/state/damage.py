@@ -1,10 +1,10 @@
-"""What is wrong with a table that no commit of it says: data files that are gone or cut off, trouble of the whole.
+"""Damage: what is wrong with a table although no commit says so.
 
-A partition is *damaged* where rows were recorded that are, or may be, in such a file; nothing is made from it before it
-is mended. A table is in *trouble* where it cannot be read or written as it is, whatever its partitions are.
+A partition is *damaged* if rows of it are recorded whose data file is gone or cut off. Nothing is made from a damaged
+partition before it is mended. A table has *trouble* if the table as a whole cannot be read or written.
 
-Pure: what lies in folders, and what a log says, comes in as values. It belongs to the moment of the look: no snapshot
-keeps it.
+Pure: what folders and logs hold comes in as values. Damage is true for the moment of the inspection; no snapshot keeps
+it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ NOTHING = PartitionSet.empty()
 
 @dataclass(frozen=True, slots=True)
 class LostFile:
-    """A data file that is not there as the log says. why: ``is gone``, ``is cut off (12 of 4567 bytes)``."""
+    """A data file that is missing or incomplete, although the table's log names it."""
 
     path: str
     span: FileSpan
+    """The partitions whose rows the file can hold."""
     why: str
+    """``is gone``, or ``is cut off (12 of 4567 bytes)``."""
 
     @property
     def in_words(self) -> str:
@@ -36,17 +38,20 @@ class LostFile:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a table cannot be read or written as it is, and what mends it.
-
-    readable: its rows can be read, and are what was recorded; only nothing can be written. recorded: its state could be
-    read from its log, as far as its records go. refused: this user may not read it; nothing of it is lost.
-    """
+    """Why a table as a whole cannot be read or written, and what mends it."""
 
     what: str
+    """What is wrong, a sentence."""
     remedy: str
+    """What mends it, a sentence."""
     readable: bool = False
+    """Whether the table's rows can still be read and are as recorded. Then only writing is impossible."""
     recorded: bool = True
+    """Whether the table's state could be read from its log."""
     refused: bool = False
+    """Whether this user merely has no permission to read the table. Then nothing of it is lost."""
+    moved: bool = False
+    """Whether the folder has the table of another asset. Then nothing is taken over from it."""
 
     @property
     def in_words(self) -> str:
@@ -55,15 +60,17 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What a look at a table found. partitions: that are damaged; no record of them is trusted."""
+    """What an inspection found wrong with a table."""
 
     partitions: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The damaged partitions. Their records are not trusted."""
     lost: tuple[LostFile, ...] = ()
+    """The data files that are missing or incomplete."""
     trouble: Trouble | None = None
 
     @property
     def in_short(self) -> str:
-        """The same for all damaged partitions of the table."""
+        """What is wrong, in words that fit all damaged partitions of the table together."""
         if self.trouble is not None and not self.trouble.readable:
             return self.trouble.what
         if not self.lost:
@@ -84,14 +91,14 @@ class Damage:
         return f"`aqi repair {asset}` mends it."
 
     def without(self, partitions: PartitionSet) -> Damage:
-        """The same of a table of which some partitions are something else by now."""
+        """The damage that is left once ``partitions`` have been mended or changed."""
         return replace(self, partitions=self.partitions - partitions)
 
 
-def look_at(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None = None) -> TableState:
-    """A state as its commits make it, with what was found: the same where nothing was.
+def with_damage(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None = None) -> TableState:
+    """``state`` with the damage that an inspection found; ``state`` itself where it found none.
 
-    Partitions that are damaged count as unrecorded until they are mended.
+    Damaged partitions count as unrecorded until they are mended.
     """
     lost = tuple(lost)
     if not lost and trouble is None:
@@ -103,16 +110,19 @@ def look_at(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None
     return replace(state, unrecorded=state.unrecorded | damaged, damage=Damage(damaged, lost, trouble))
 
 
-def look_further(
+def with_more_damage(
     state: TableState,
     lost: Iterable[LostFile] = (),
     differing: PartitionSet = NOTHING,
     trouble: Trouble | None = None,
 ) -> TableState:
-    """A state with what a look at its rows found besides: files that cannot be read, partitions that differ, and
-    trouble with commits that the state did not need."""
+    """``state`` with further damage, found by reading the rows.
+
+    lost: files that cannot be read. differing: partitions whose rows are not those that were recorded. trouble: trouble
+    with commits that were not needed to make the state.
+    """
     if trouble is not None and (state.damage is None or state.damage.trouble is None):
-        return look_at(as_folded(state), () if state.damage is None else state.damage.lost, trouble)
+        return with_damage(as_folded(state), () if state.damage is None else state.damage.lost, trouble)
     folded, before = as_folded(state), state.damage or Damage()
     differing = (differing & state.records.partitions) - folded.unrecorded
     known = {one.path for one in before.lost}
@@ -125,14 +135,14 @@ def look_further(
 
 
 def as_folded(state: TableState) -> TableState:
-    """The state as its commits alone make it."""
+    """The state without its damage: only what the commits say."""
     if state.damage is None:
         return state
     return replace(state, unrecorded=state.unrecorded - state.damage.partitions, damage=None)
 
 
 def as_made(state: TableState) -> TableState:
-    """The state as readers of the table have seen it: with the rows that were lost since."""
+    """The state before rows were lost: what dependent tables were made from."""
     state = as_folded(state)
     if not state.taken_out:
         return state
@@ -140,7 +150,7 @@ def as_made(state: TableState) -> TableState:
 
 
 def damaged_by(state: TableState, lost: Iterable[LostFile]) -> PartitionSet:
-    """The partitions of which rows were recorded that are, or may be, in lost files."""
+    """The partitions of which rows were recorded that are, or may be, in the files ``lost``."""
     lost = tuple(lost)
     if not lost:
         return NOTHING

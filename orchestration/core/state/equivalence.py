@@ -1,15 +1,18 @@
-"""Which code versions make the same rows: lines that are declared and proven, and what was accepted on a warehouse.
+"""Which code versions make the same rows. A version that makes the same rows as today's leaves a partition fresh.
 
-A version is text. Scheme 2 writes ``2:<code>:<settings>``: what makes the rows, and the values that it reads. A line
-equates *code parts*, so it holds whatever the settings are; what was accepted on a warehouse equates whole versions of
-an asset, at a location or everywhere. A version of scheme 1 (16 hexadecimal digits) is first explained: as
-``1:<settings>``, where the settings are known that it was made of, so that lines can equate the code part ``1``.
+A code version of scheme 2 is the text ``2:<code part>:<settings part>``. The code part is a digest of the code, the
+settings part one of the parameter values that the code reads. Two things make versions equal. A *line* in the project's
+file of equal code parts equates code parts; tests prove it, and it holds for all settings. And `aqi accept` equates two
+whole versions of one asset in one warehouse, at one location or everywhere.
 
-Code that *grew* makes what earlier code made, with nullable columns more, and may read parameters for these. What the
-earlier code made is as good as today's, but not the other way round: where the columns are filled, what they were made
-of counts.
+A version of scheme 1 is 16 hexadecimal digits. It is first translated to ``1:<settings part>``, where it is known from
+which settings it was made; then lines can equate the code part ``1``.
 
-Pure: who reads lines, commits and settings hands them in.
+Code has *grown* if it makes the same rows as earlier code, with further nullable columns. It may read more parameters,
+for these columns alone. Rows of the earlier code are then as good as today's. The opposite is not true: where the new
+columns are filled, the values that fill them count.
+
+Pure: lines, accepted versions and settings come in as values.
 """
 
 from __future__ import annotations
@@ -20,10 +23,10 @@ from dataclasses import dataclass
 from orchestration.core.state.versions import Equal
 
 SCHEME_1 = "1"
-"""The code part of what commit d35dc26 made, the text of which is kept."""
+"""The code part of what commit d35dc26 made. The text of that code is kept."""
 
 SCHEME_2 = "2"
-"""What code parts begin with that are made today."""
+"""How the code parts of today begin."""
 
 Explain = Callable[[str, str | None, str], str | None]
 """(asset, location, version of scheme 1) → ``1:<settings>``; None where the settings are not known."""
@@ -34,21 +37,22 @@ SettingsWithout = Callable[[str, str | None, Collection[str]], str]
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """earlier: code parts of which today's, ``grown``, makes the same rows, but for nullable columns that were added.
-
-    reads_more: parameters that ``grown`` reads for these columns alone, and the earlier code did not.
-    """
+    """A line that says that code has grown."""
 
     earlier: frozenset[str]
+    """The earlier code parts. They make the same rows as ``grown``, without the columns that were added."""
     grown: str
+    """The code part of today."""
     reads_more: tuple[str, ...] = ()
+    """The parameters that only ``grown`` reads, for the added columns alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What is declared of an asset. same: groups of code parts that make the same rows."""
+    """The lines of the project's file of equal code parts for one asset."""
 
     same: tuple[frozenset[str], ...] = ()
+    """Groups of code parts; all code parts of a group make the same rows."""
     growths: tuple[Growth, ...] = ()
 
 
@@ -73,7 +77,10 @@ def parts(version: str) -> tuple[str, str] | None:
 
 
 class Equivalences:
-    """lines: by asset. explain: see ``Explain``. settings_without: see ``SettingsWithout``; needed for growths."""
+    """Says which code versions of an asset make the same rows.
+
+    lines: by asset key. explain: see ``Explain``. settings_without: see ``SettingsWithout``; only ``Growth`` needs it.
+    """
 
     def __init__(
         self,
@@ -86,9 +93,10 @@ class Equivalences:
         self._settings_without = settings_without
 
     def same(self, asset: str, location: str | None, one: str, other: str, accepted: Iterable[Equal] = ()) -> bool:
-        """Whether what version ``one`` of an asset made is what ``other`` makes, by any chain of lines and accepts.
+        """Whether the versions ``one`` and ``other`` of an asset make the same rows, by any chain of lines and accepted
+        versions.
 
-        Either may be the older one. Of growths ``other`` is today's version.
+        Either may be the older one. For ``Growth``, ``other`` is today's version.
         """
         if one == other:
             return True
@@ -112,7 +120,8 @@ class Equivalences:
         return False
 
     def _beside(self, asset: str, location: str | None, version: str) -> Iterator[str]:
-        """The versions that lines, or what it was made of, put beside one."""
+        """The versions that are directly equal to ``version``: by a line, or by the translation of a version of scheme
+        1."""
         split = parts(version)
         if split is None:
             explained = self._explain(asset, location, version)
@@ -125,7 +134,8 @@ class Equivalences:
                 yield from (f"{one}:{settings}" for one in group)
 
     def _grown(self, asset: str, location: str | None, version: str, today: str) -> Iterator[str]:
-        """What grew from a version, with the settings of ``today``: if what both read is the same."""
+        """The versions that grew from ``version``, with the settings part of ``today``, if the parameters that both
+        read have the same values."""
         split, now = parts(version), parts(today)
         if split is None or now is None:
             return

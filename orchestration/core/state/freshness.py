@@ -1,10 +1,11 @@
-"""Freshness: whether a partition is what its upstream partitions, its code and its contract would make of it now.
+"""Freshness: whether a partition is what today's code, contract and upstream partitions would make of it.
 
-It follows from what the last commit of ours recorded of the partition and from what the upstream tables record now;
-versions of tables and times of runs play no part. A partition depends on just those upstream partitions whose
-fingerprints its record holds, absent ones included: as long as these are the same, so is the set of them.
+A partition is judged by its last record and by the present records of its upstream tables. The record names the
+upstream partitions on which the partition depends, absent ones included, with their fingerprints of that time. As long
+as these fingerprints are the same, the partition depends on the same upstream partitions. Versions of tables and times
+of runs do not matter.
 
-Pure: table states, versions and the clock come in as values.
+Pure: table states, code versions and the clock come in as values.
 """
 
 from __future__ import annotations
@@ -27,100 +28,113 @@ from orchestration.core.state.table_state import TableState
 
 
 class Way(StrEnum):
-    """How a partition that is not fresh is brought up to date.
-
-    MAKE: from what is upstream, or fetched. REWRITE: the stored rows of a fetched partition go through its function
-    again, without the network. REFETCH: only the source could give it, and is asked only if somebody says so.
-    """
+    """How a partition that is not fresh is brought up to date."""
 
     MAKE = "make"
+    """It is made from upstream tables, or fetched from its source."""
     REWRITE = "rewrite"
+    """The stored rows of a fetched partition go through the asset's function again, without the network."""
     REFETCH = "refetch"
+    """Only the source could give it. A source is asked for it only on request (`aqi repair --refetch`, `--force`)."""
 
 
 class State(StrEnum):
-    """What a partition is. FAILED is STALE or MISSING of which the journal knows that the last attempt failed. DAMAGED:
-    its rows are, or may be, lost; or nobody can read them as the table is."""
+    """What a partition is."""
 
     FRESH = "fresh"
+    """It is what today's code, contract and upstream partitions would make of it."""
     STALE = "stale"
+    """It exists, and would be made otherwise today."""
     MISSING = "missing"
+    """It was never made, or was wiped."""
     FAILED = "failed"
+    """It is stale or missing, and by the journal the last attempt to make it failed."""
     UNRECORDED = "unrecorded"
+    """Somebody else than this project changed its data."""
     DAMAGED = "damaged"
+    """Its rows are lost, or may be, or the table cannot be read."""
 
 
 NOT_ANSWERED = ""
-"""In place of a digest: the source was asked, and did not answer."""
+"""Stands in place of a digest where the source was asked and did not answer."""
 NO_LONGER_CONFIGURED = "no longer configured"
-"""The mark of a partition of a location that was taken out of the configuration."""
+"""The mark of a partition whose location is no longer in the configuration."""
 
 NOT_MENDED = "its repair is not done (rows that were lost, or are not compared yet)"
-"""Begins the reason of a partition whose rows were given up in its table's log, and that nobody has made since."""
-CHANGED, DOUBTED = "changed", "was changed by somebody else"
-"""What became of an upstream partition."""
+"""Begins the reason of a partition whose lost rows were taken out of the table, and that nobody has made again."""
+CHANGED, CHANGED_BY_OTHERS = "changed", "was changed by somebody else"
+"""What happened to an upstream partition: its content changed, or somebody else than this project changed it."""
 INCOMPLETE, GIVEN_UP = "incomplete", "given up"
-"""Words that marks begin with of partitions that have fewer values than hours."""
+"""How the marks of partitions begin that have fewer values than hours."""
 
 
 class History(Protocol):
-    """What is known of how partitions came about that were made by other code, contracts or settings.
+    """What is known about partitions that were made by other code, under other contracts, or with other settings.
 
-    own: everywhere the state of the asset's own table.
+    own: in every method, the state of the asset's own table.
     """
 
     def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
-        """Whether what the code version ``recorded`` made is what today's would make."""
+        """Whether the code version ``recorded`` makes the same rows as today's."""
         ...
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
-        """The columns that today's contract has and the one with the digest ``recorded`` had not; None where it was
-        another contract than today's without such columns."""
+        """The columns of today's contract that the contract with the digest ``recorded`` did not have.
+
+        None where the two contracts differ in more than added nullable columns.
+        """
         ...
 
     def absent(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...]:
-        """The columns that today's contract has and the one with the digest ``recorded`` had not, whatever else."""
+        """The columns of today's contract that the contract with the digest ``recorded`` did not have, whatever else
+        differs."""
         ...
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
-        """Why what the source was asked for is not what it would be asked for today; empty where it is.
+        """Why the source would be asked another question today than when the partition was fetched; empty where it
+        would not.
 
-        The same for all records of a location that name the same question.
+        The answer is the same for all records of one location that name the same question.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What holds now. code: the code version of an asset at a location; contracts: digests by asset key.
-
-    sent: by source, the digests of what it sends now, of the partitions that it was asked about. history: None where
-    nothing but what holds now is known. configured: the locations that are; None: any. check_version: of an asset and
-    the name of one of its checks. essential: the essential columns of fetched assets where they are others than
-    declared. values_from: by source, from which day on it has values everywhere. incomplete_days: incomplete days that
-    are older are given up. clock_tolerance: so much later than now may an answer have been asked for. behind: of an
-    asset, a location and a code version of then, what changed since; None: that is not known.
-    """
+    """Everything besides the tables that decides whether a partition is fresh: code, contracts, settings, clock."""
 
     code: Callable[[Asset, str | None], str]
+    """Asset, location → the code version of today."""
     contracts: Mapping[str, str]
+    """Asset key → the digest of today's contract."""
     now: datetime
+    """The clock (aware)."""
     sent: Mapping[str, Mapping[PartitionKey, str]] = field(default_factory=dict)
+    """Source → partition → digest of what the source sends now. Only for partitions for which it was asked."""
     history: History | None = None
+    """None where nothing is known of earlier code, contracts or settings."""
     configured: frozenset[str] | None = None
+    """The configured locations; None: every location counts as configured."""
     check_version: Callable[[Asset, str], str] | None = None
+    """Asset, name of a check → the version of the check."""
     essential: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Asset key → its essential columns, where the settings name others than the asset declares."""
     values_from: Mapping[str, date] = field(default_factory=dict)
+    """Source → the first day from which on it has values at every location."""
     incomplete_days: int = 30
+    """Incomplete days that are older than this are given up: their source is not asked again."""
     clock_tolerance: timedelta = timedelta(minutes=5)
+    """An answer that was asked for later than ``now`` by more than this is not believed."""
     behind: Callable[[Asset, str | None, str], str] | None = None
+    """Asset, location, earlier code version → what changed since, in words. None where nobody can tell."""
 
     def essential_of(self, asset: Asset) -> tuple[str, ...]:
-        """The columns whose values count as an hour of a fetched asset; none of an asset without hours."""
+        """The essential columns: an hour counts as complete if its row has a value in all of them. Empty for an asset
+        that does not keep hours."""
         return () if asset.hours is None else self.essential.get(asset.key, asset.hours.essential)
 
     def completeness_of(self, asset: Asset, own: TableState) -> CompletenessOf | None:
-        """Says how complete partitions of an asset are; None of an asset without hours."""
+        """Tells how complete partitions of an asset are. None for an asset that does not keep hours."""
         if asset.hours is None or asset.partitions is None or asset.source is None:
             return None
         values_from = self.values_from.get(asset.source, date.min)
@@ -131,7 +145,7 @@ class Current:
         return key.day is not None and (day_of(self.now) - key.day).days > self.incomplete_days
 
     def is_configured(self, location: str | None) -> bool:
-        """Whether a location is; what has none always is."""
+        """Whether a location is configured. True for None, the location of an unpartitioned asset."""
         return self.configured is None or location is None or location in self.configured
 
     def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
@@ -141,7 +155,7 @@ class Current:
         return self.history is not None and self.history.same(asset, location, recorded, own)
 
     def why_behind(self, asset: Asset, location: str | None, recorded: str) -> str:
-        """What changed since the code version ``recorded``, in words."""
+        """What changed since the earlier code version ``recorded``, in words."""
         return CODE_OR_PARAMETERS if self.behind is None else self.behind(asset, location, recorded)
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
@@ -151,7 +165,7 @@ class Current:
         return None if self.history is None else self.history.lacking(asset, recorded, own)
 
     def columns_lacking(self, asset: str, own: TableState, recorded: str) -> tuple[str, ...]:
-        """What a reader has to do without of rows that were made under the contract ``recorded``."""
+        """The columns of today's contract that rows made under the contract ``recorded`` do not have."""
         if recorded == self.contracts[asset] or self.history is None:
             return ()
         return self.history.absent(asset, recorded, own)
@@ -159,16 +173,17 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A partition's state. reason: why, of this partition; in_short: the same for many partitions together.
-
-    way: how it is brought up to date. marks: what else is to be known of it, beside its state.
-    """
+    """The state of a partition, and why."""
 
     state: State
     reason: str
+    """Why, for this partition; may name other partitions."""
     in_short: str
+    """Why, in words that fit many partitions."""
     way: Way = Way.MAKE
+    """How it is brought up to date."""
     marks: tuple[str, ...] = ()
+    """Further facts that people should know, for instance ``incomplete: 0 of 24 hours``."""
 
     @property
     def fresh(self) -> bool:
@@ -184,11 +199,10 @@ _UNRECORDED = Judgement(State.UNRECORDED, "somebody else changed the table's dat
 
 
 class Judge:
-    """Says of each partition of ``asset`` what it is; the journal aside, so never FAILED.
+    """Judges partitions of ``asset``, one by one. It does not know the journal, so it never says FAILED.
 
-    Of many partitions see ``judged``: what a judgement rests on is said there once more.
-    lacking: by upstream asset, what a reader has to do without of rows that were made under a contract.
-    complete: how complete partitions are; None of an asset without hours.
+    ``judged`` does the same for many partitions at once. Whatever a judgement is made to depend on here has to be known
+    there too.
     """
 
     def __init__(self, asset: Asset, tables: Tables, current: Current) -> None:
@@ -230,7 +244,8 @@ class Judge:
         return Judgement(State.DAMAGED, f"{damage.why(key)}. {remedy}", f"{damage.in_short}. {remedy}", Way.MAKE, marks)
 
     def completeness(self, key: PartitionKey) -> Completeness | None:
-        """How complete a partition is; None of an asset without hours, or where that is not known or not offered."""
+        """How complete a partition is. None for an asset that does not keep hours, or where it is not known, or where
+        the source offers nothing for that day."""
         record = self.own.trusted(key)
         return None if record is None or self.complete is None else self.complete(key, record)
 
@@ -249,11 +264,11 @@ class Judge:
         return tuple(marks if self.current.is_configured(key.location) else [*marks, NO_LONGER_CONFIGURED])
 
     def _staleness(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
-        """Why the partition is stale: a judgement per reason, the plainest first.
+        """Why the partition is stale: one judgement per reason, the most obvious reason first.
 
-        What can only be fetched is said before what stored rows are enough for; but the source is not asked anew about
-        a day that it had answered whole to another question. A location that is no longer configured has no code and
-        no question of today.
+        Reasons that need a fetch come before those for which the stored rows are enough. But the source is not asked
+        again for a day that it answered completely to another question. A location that is no longer configured has
+        neither a code version nor a question of today.
         """
         if self.current.is_configured(key.location):
             yield from self._asked_in_the_future(record)
@@ -270,12 +285,13 @@ class Judge:
             for text, fingerprint in consulted.items():
                 one = _parse(text)
                 if state.unrecorded and one in state.unrecorded:
-                    yield moved_upstream(upstream, text, DOUBTED)
+                    yield moved_upstream(upstream, text, CHANGED_BY_OTHERS)
                 elif not state.holds(one, fingerprint, self.lacking[upstream]):
                     yield moved_upstream(upstream, text, CHANGED)
 
     def _asked_in_the_future(self, record: PartitionRecord) -> Iterator[Judgement]:
-        """Whether an answer was asked for by a clock that was ahead: hours that it took for past may not be."""
+        """Whether an answer was asked for by a clock that was ahead. Hours that such an answer shows as past may not be
+        past."""
         if self.complete is None:
             return
         latest = self.current.now + self.current.clock_tolerance
@@ -284,7 +300,7 @@ class Judge:
             yield Judgement(State.STALE, f"{in_short} ({moment})", in_short)
 
     def _behind(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
-        """Whether the partition lies behind its question, its code or its contract."""
+        """Whether today's question, code or contract is another than the recorded one."""
         if self.asset.source is not None:
             why = self._outdated(key, record)
             if why:
@@ -304,10 +320,10 @@ class Judge:
         return replace(_stale(f"behind its code: rewrite ({why})"), way=Way.REWRITE)
 
     def _source_went_on(self, key: PartitionKey, record: PartitionRecord) -> Iterator[Judgement]:
-        """Whether the source has something else now; as far as it was not asked, whether it may have more.
+        """Whether the source sends something else now; and where it was not asked now, whether it may have more.
 
-        A source that still sends what is recorded has nothing more of a period that goes on. A period that has ended is
-        fetched once more, so that its end is recorded.
+        While a period goes on, a source that still sends what is recorded has nothing more. A period that has ended is
+        fetched once more, so that the record says that it ended.
         """
         source = self.asset.source
         sent = None if source is None else self.current.sent.get(source, {}).get(key)
@@ -336,7 +352,7 @@ class Judge:
 
 
 def _told(asset: Asset, tables: Tables) -> Iterator[tuple[str, TableState]]:
-    """The upstream tables of which it is known what they were."""
+    """The upstream tables whose states are known."""
     for key in asset.upstream_keys:
         state = tables.get(key, TableState())
         trouble = None if state.damage is None else state.damage.trouble
@@ -345,13 +361,14 @@ def _told(asset: Asset, tables: Tables) -> Iterator[tuple[str, TableState]]:
 
 
 def moved_upstream(upstream: str, text: str, why: str) -> Judgement:
-    """Of a partition that consulted the partition ``text`` of ``upstream``, which is, or may be, another now."""
+    """The judgement of a partition that depends on the partition ``text`` of ``upstream``, where that one is, or may
+    be, another now. why: ``CHANGED`` or ``CHANGED_BY_OTHERS``."""
     where = upstream if text == "null" else f"{upstream} {text}"
     return Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
 
 
 def judge(asset: Asset, key: PartitionKey, tables: Tables, current: Current) -> Judgement:
-    """The state of one partition; of many of them see ``judged``."""
+    """The state of one partition; for many partitions see ``judged``."""
     return Judge(asset, tables, current)(key)
 
 

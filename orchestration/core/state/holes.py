@@ -1,13 +1,13 @@
-"""Holes: days of which nothing is there, measured against what is wanted, or against the days around them.
+"""Holes: days that a table should have and does not have.
 
-What is wanted is declared: a first day for each location (``history.since``). Where none is declared, days that are in
-no table, between the first and the last one that is, are all that can be told. What goes on still is no hole, whatever
-the scheme; nor is what a source cannot be asked for; nor a location that is not configured.
+What it should have is declared: a first day for each location (setting ``history.since``). If none is declared, only
+*gaps* can be found: days between the first and the last day of a table that are in no table. Not a hole is: a period
+that is not over, whatever the scheme; a day for which the source cannot be asked; a location that is not configured.
 
-A source has values everywhere from some day on only. Days before that are wanted where earlier ones are there: then
-somebody knew that it has them.
+From some day on a source has values at every location. Earlier days are wanted where the tables already have such days:
+then somebody knew that the source has them.
 
-Pure: table states, what is declared and the moment come in as values.
+Pure: table states, settings and the clock come in as values.
 """
 
 from __future__ import annotations
@@ -23,43 +23,45 @@ from orchestration.core.partitions.scheme import PartitionScheme
 from orchestration.core.state.table_state import TableState
 
 HOLE, WANTED = "hole", "wanted since"
-"""Marks of partitions that are missing. HOLE: nobody declared whether they are wanted; WANTED: begins with it."""
+"""Marks of missing partitions. ``hole``: it is a gap, and nobody declared whether it is wanted. ``wanted since …``: it
+was declared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What there should be. since: by location, of those where it is declared, the first day (UTC).
-
-    locations: all that are configured. first_days, values_from: by source, the first day that it can be asked for, and
-    from which on it has values everywhere.
-    """
+    """What the tables should have."""
 
     now: datetime
+    """The clock (aware)."""
     since: Mapping[str, date] = field(default_factory=dict)
+    """Location → the first wanted day (UTC). Locations without a declaration are left out."""
     locations: frozenset[str] = frozenset()
+    """All configured locations."""
     first_days: Mapping[str, date] = field(default_factory=dict)
+    """Source → the first day for which it can be asked."""
     values_from: Mapping[str, date] = field(default_factory=dict)
+    """Source → the first day from which on it has values at every location."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holes:
-    """What an asset lacks of periods that are over.
-
-    wanted: all that is wanted of it. missing: what of that is not there. gaps: what is in no table, and lies between
-    partitions of its location that are in this one; nobody said whether it is wanted, or it lies before what is.
-    """
+    """What an asset lacks of periods that are over."""
 
     asset: str
     wanted: PartitionSet
+    """Everything that is wanted of the asset."""
     missing: PartitionSet
+    """Those of ``wanted`` that do not exist."""
     gaps: PartitionSet
+    """Partitions that are in no table and lie between existing partitions of their location, and that are not wanted:
+    nobody declared it, or they lie before the first wanted day."""
 
 
 def holes(assets: Iterable[Asset], tables: Mapping[str, TableState], wanted: Wanted) -> dict[str, Holes]:
-    """The holes of each of ``assets`` that has days, by key.
+    """The holes of each dated asset of ``assets``, by asset key.
 
-    assets: in topological order, with all that is upstream of them. tables: states; of assets without one, upstream of
-    others, nothing is taken to be there. What cannot be made although all that is wanted were there is not wanted.
+    assets: in topological order, with everything upstream of them. tables: their states; a table without a state counts
+    as empty. A partition is not wanted if it could not be made even though everything wanted upstream existed.
     """
     found: dict[str, Holes] = {}
     sources: dict[str, frozenset[str]] = {}
@@ -90,9 +92,9 @@ def holes(assets: Iterable[Asset], tables: Mapping[str, TableState], wanted: Wan
 
 
 def between(scheme: PartitionScheme, present: PartitionSet) -> PartitionSet:
-    """All periods from the first to the last one that is there, at each location.
+    """All periods from the first to the last existing one, at each location.
 
-    | there                              | between                             |
+    | existing                           | result                              |
     |------------------------------------|-------------------------------------|
     | 2025-08-01, 2025-08-04 × hue       | 2025-08-01..2025-08-04 × hue        |
     | weeks 2025-08-04, 2025-08-18 × hue | weeks 2025-08-04, -11 and -18 × hue |
@@ -111,7 +113,8 @@ def ended(scheme: PartitionScheme, partitions: PartitionSet, now: datetime) -> P
 def _declared(
     scheme: PartitionScheme, sources: Iterable[str], earliest: Mapping[str, date], wanted: Wanted
 ) -> PartitionSet:
-    """The periods that are wanted and over. One that had begun when what is wanted begins is not, as half of it."""
+    """The periods that are wanted and over. A period that begins before the first wanted day is not wanted: half of it
+    would be missing."""
     begins = _begins(sources, earliest, wanted)
     today = day_of(wanted.now)
     asked = PartitionSet.union_of(
@@ -127,7 +130,7 @@ def _declared(
 
 
 def _begins(sources: Iterable[str], earliest: Mapping[str, date], wanted: Wanted) -> dict[str, date]:
-    """The first day that is wanted at each location where it is declared."""
+    """The first wanted day at each location that has a declaration."""
     of = tuple(sources)
     first = max((wanted.first_days.get(name, date.min) for name in of), default=date.min)
     everywhere = max((wanted.values_from.get(name, date.min) for name in of), default=date.min)
@@ -139,7 +142,7 @@ def _begins(sources: Iterable[str], earliest: Mapping[str, date], wanted: Wanted
 
 
 def _earliest(present: PartitionSet, upstream: Iterable[Mapping[str, date]]) -> dict[str, date]:
-    """The first day that is there at each location, of an asset or of what it is made from."""
+    """The first existing day at each location, in the asset's table or in those that it is made from."""
     first = {location: days.first for location, days in present.parts}
     for of in upstream:
         for location, day in of.items():

@@ -1,6 +1,6 @@
-"""Which partitions of a fetched asset lack values, and what people are told of them.
+"""Incomplete partitions of a fetched asset: which they are, and how they are shown to people.
 
-Pure: table states and what holds now come in as values.
+Pure: table states and today's settings come in as values.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from orchestration.core.state.table_state import TableState
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """A partition that lacks values. ended: whether its period is over. given_up: it is not asked for again."""
+    """A partition that lacks values."""
 
     asset: str
     key: PartitionKey
     completeness: Completeness
     ended: bool
+    """Whether its period is over."""
     given_up: bool
+    """Whether the source is not asked for it again."""
 
     @property
     def partition(self) -> str:
@@ -42,9 +44,10 @@ class Incomplete:
 def incomplete(
     asset: Asset, own: TableState, current: Current, keys: Iterable[PartitionKey] | None = None
 ) -> Iterator[Incomplete]:
-    """The partitions of ``keys`` (None: all) that lack values, at locations that are configured.
+    """Those of ``keys`` (None: all partitions) that lack values, at configured locations.
 
-    own: the state of the asset's table. What somebody else changed is not among them, nor what was never offered.
+    own: the state of the asset's table. Left out are partitions that somebody else changed, and days that the source
+    does not offer.
     """
     completeness = current.completeness_of(asset, own)
     if completeness is None or asset.partitions is None:
@@ -58,9 +61,9 @@ def incomplete(
 
 
 def incomplete_notes(asset: Asset, keys: Iterable[PartitionKey], state: TableState, current: Current) -> list[str]:
-    """What lacks values of ``keys``, a line for those that lack the same.
+    """A line for each group of ``keys`` that lack the same values: ``2025-09-10/north is incomplete: 0 of 24 hours``.
 
-    ``2025-09-10/north is incomplete: 0 of 24 hours``. state: of the asset's table afterwards.
+    state: of the asset's table after the run.
     """
     groups: dict[tuple[str, bool], list[PartitionKey]] = {}
     for one in incomplete(asset, state, current, keys):
@@ -72,7 +75,7 @@ def incomplete_notes(asset: Asset, keys: Iterable[PartitionKey], state: TableSta
 
 
 def incomplete_hours(asset: Asset, keys: Iterable[PartitionKey], state: TableState, current: Current) -> dict[str, str]:
-    """Those of ``keys`` that lack values, as a run's summary has them: ``{"2025-09-10/north": "0 of 24 hours"}``."""
+    """Those of ``keys`` that lack values, as in a run's summary: ``{"2025-09-10/north": "0 of 24 hours"}``."""
     return {one.partition: one.in_words for one in incomplete(asset, state, current, keys)}
 
 

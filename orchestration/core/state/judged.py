@@ -1,9 +1,9 @@
-"""Freshness of many partitions at once: those that are judged alike are judged once.
+"""Freshness of many partitions at once: partitions that must get the same judgement are judged once.
 
-``Judge`` (in ``freshness``) is the truth. Said here is only which partitions it cannot tell apart: those whose records
-say the same of all that a judgement rests on, at one location, on the same side of the days from which on something
-else holds, and of whose upstream partitions the same changed (``upstream_changes``). The first of them is judged.
-What hangs on more than that is judged one by one.
+``Judge`` (in ``freshness``) is what decides. This module only finds out which partitions ``Judge`` cannot tell apart:
+they have the same location; their records agree in all that a judgement depends on; their days lie on the same side of
+every day at which a rule changes; and the same upstream partitions changed (``upstream_changes``). The first partition
+of such a group is judged. A partition whose judgement depends on more is judged by itself.
 
 Pure: table states, versions and the clock come in as values.
 """
@@ -22,32 +22,41 @@ from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.completeness import Completeness, not_yet
-from orchestration.core.state.freshness import CHANGED, DOUBTED, Current, Judge, Judgement, Tables, moved_upstream
+from orchestration.core.state.freshness import (
+    CHANGED,
+    CHANGED_BY_OTHERS,
+    Current,
+    Judge,
+    Judgement,
+    Tables,
+    moved_upstream,
+)
 from orchestration.core.state.record_kinds import Kind
 from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.upstream_changes import first_changes
 
 FEW = 256
-"""So few are judged one by one: to look through all that is recorded takes longer."""
+"""Up to this many partitions are judged one by one, which is faster than to go through all records."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike:
-    """Partitions that are judged alike.
-
-    judgement: of the first of them. recorded: whether all of them have a record; else none has. completeness: of each
-    of them. told: the judgement of any of them, whose reason may name another partition than the first one's.
-    """
+    """A group of partitions with the same judgement."""
 
     partitions: PartitionSet
     judgement: Judgement
+    """The judgement of the first partition of the group."""
     recorded: bool
+    """Whether the partitions of the group have a record. All of them have one, or none has."""
     completeness: Completeness | None
+    """How complete each of them is; None where that is not known."""
     told: Callable[[PartitionKey], Judgement]
+    """Gives the judgement of one partition of the group. Its reason may name another upstream partition than that of
+    the first."""
 
 
 def judged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
-    """What ``partitions`` are, by groups that are disjoint; in the order of the first of each."""
+    """The judgements of ``partitions``, as disjoint groups, ordered by the first partition of each group."""
     own = judge.own
     trusted = partitions - own.unrecorded
     with_record = trusted & own.records.partitions
@@ -62,7 +71,7 @@ def judged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
 def not_fresh(
     asset: Asset, partitions: PartitionSet, tables: Tables, current: Current
 ) -> dict[Judgement, PartitionSet]:
-    """Those of ``partitions`` that are not fresh, by the judgement of the first partition of each kind."""
+    """Those of ``partitions`` that are not fresh, by the judgement of the first partition of each group."""
     kinds: dict[str, list[Alike]] = {}
     for alike in judged(Judge(asset, tables, current), partitions):
         if not alike.judgement.fresh:
@@ -71,7 +80,7 @@ def not_fresh(
 
 
 def _of_one_judgement(judge: Judge, partitions: PartitionSet) -> list[Alike]:
-    """Of partitions without a record that is trusted: only whether their location is configured tells them apart."""
+    """The groups of partitions without a trusted record. Only whether their location is configured tells them apart."""
     recorded = judge.own.records.partitions
     gone = partitions.without_null().restrict(
         locations=[one for one in partitions.locations if not judge.current.is_configured(one)]
@@ -86,13 +95,13 @@ def _of_one_judgement(judge: Judge, partitions: PartitionSet) -> list[Alike]:
 
 
 def _damaged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
-    """Of damaged partitions, whose reasons may name different files."""
+    """The groups of damaged partitions. Their reasons may name different files."""
     found = _of_one_judgement(judge, partitions)
     return [replace(alike, told=judge) for alike in found]
 
 
 def _one_by_one(judge: Judge, partitions: PartitionSet) -> list[Alike]:
-    """Of partitions that have trusted records."""
+    """The groups of partitions with trusted records, where each partition is judged by itself."""
     groups, keys = _Groups(judge), list[list[PartitionKey]]()
     for key in partitions:
         number = groups.number_of(key)
@@ -103,7 +112,7 @@ def _one_by_one(judge: Judge, partitions: PartitionSet) -> list[Alike]:
 
 
 def _by_classes(judge: Judge, partitions: PartitionSet) -> list[Alike]:
-    """Of partitions that have trusted records."""
+    """The groups of partitions with trusted records, where one partition of each class is judged."""
     records = judge.own.records
     at = records.index(partitions)
     classes = _Classes(judge, at).numbers()
@@ -120,16 +129,20 @@ def _by_classes(judge: Judge, partitions: PartitionSet) -> list[Alike]:
 
 
 class _Group(NamedTuple):
-    """What is said of a group. beside: its reason names the upstream partition so many days beside the own one."""
+    """The judgement of a group."""
 
     judgement: Judgement
     completeness: Completeness | None
     upstream: str = ""
+    """The upstream asset that the reason names."""
     beside: int | None = None
+    """The reason names the upstream partition that lies this many days after the partition itself. None where the
+    reason names none."""
     why: str = ""
+    """``CHANGED`` or ``CHANGED_BY_OTHERS``."""
 
     def of(self, partitions: PartitionSet, *, recorded: bool = True) -> Alike:
-        """The group itself."""
+        """The group as the value that ``judged`` returns."""
         return Alike(partitions, self.judgement, recorded, self.completeness, self.told)
 
     def told(self, key: PartitionKey) -> Judgement:
@@ -141,7 +154,7 @@ class _Group(NamedTuple):
 
     @property
     def same(self) -> Hashable:
-        """Equal for groups of which the same is said."""
+        """Two groups are one if this value is equal."""
         judgement = self.judgement if self.beside is None else replace(self.judgement, reason="")
         hours = self.completeness
         have = None if hours is None else (hours.of, tuple(hours.have.items()))
@@ -149,7 +162,7 @@ class _Group(NamedTuple):
 
 
 class _Groups:
-    """Judges partitions that have trusted records, one by one, and puts those together of which the same is said."""
+    """Judges partitions with trusted records one by one, and puts partitions with equal judgements into one group."""
 
     def __init__(self, judge: Judge) -> None:
         self.said: list[_Group] = []
@@ -157,7 +170,7 @@ class _Groups:
         self._numbers: dict[Hashable, int] = {}
 
     def number_of(self, key: PartitionKey) -> int:
-        """The number of the group of a partition; a new one's is the next."""
+        """The number of a partition's group. A new group gets the next number."""
         judgement = self._judge(key)
         said = _Group(judgement, self._judge.completeness(key), *self._named(key, judgement))
         number = self._numbers.setdefault(said.same, len(self.said))
@@ -166,13 +179,14 @@ class _Groups:
         return number
 
     def _named(self, key: PartitionKey, judgement: Judgement) -> tuple[str, int | None, str]:
-        """Which upstream partition at the own location the reason names, as days from the own one."""
+        """Which upstream partition the reason names, if it lies at the same location: asset, days after this partition,
+        why."""
         if key.day is None or not judgement.reason.startswith("upstream "):
             return "", None, ""
         record = self._judge.own.records[key]
         for upstream, _ in self._judge.upstream:
             for text in record.inputs.get(upstream, {}):
-                for why in (CHANGED, DOUBTED):
+                for why in (CHANGED, CHANGED_BY_OTHERS):
                     if moved_upstream(upstream, text, why).reason == judgement.reason:
                         one = PartitionKey.parse(text)
                         if one.day is not None and one.location == key.location:
@@ -181,7 +195,8 @@ class _Groups:
 
 
 class _Classes:
-    """Which of the partitions at these positions, which have trusted records, nothing tells apart for a judge."""
+    """Classes of the partitions at some positions of the records, all of them with trusted records. ``Judge`` cannot
+    tell partitions of one class apart."""
 
     def __init__(self, judge: Judge, at: Numbers) -> None:
         self._judge, self._at, self._records = judge, at, judge.own.records
@@ -189,7 +204,7 @@ class _Classes:
         self._essential = frozenset(judge.current.essential_of(judge.asset))
 
     def numbers(self) -> Numbers:
-        """A number for each: those of one number are judged alike. What hangs on more has a number of its own."""
+        """The number of each partition's class. A partition whose judgement depends on more has a class of its own."""
         numbers, kind_of = np.unique(self._records.kind[self._at], return_inverse=True)
         kinds = [self._records.columns.kinds[number] for number in numbers.tolist()]
         alone = np.array([self._is_alone(kind) for kind in kinds], dtype=bool)[kind_of] | self._asked_about()
@@ -200,7 +215,7 @@ class _Classes:
         return classes
 
     def _is_alone(self, kind: Kind) -> bool:
-        """Whether a judgement hangs on more than what classes tell apart."""
+        """Whether the judgement depends on more than what the classes tell apart."""
         asset, scheme = self._judge.asset, self._judge.asset.partitions
         if kind.as_of or any(isinstance(one, str) and one != "null" for _, which in kind.inputs for one in which):
             return True
@@ -210,7 +225,7 @@ class _Classes:
         return unasked or (self._judge.complete is not None and scheme is not None and not scheme.is_even)
 
     def _asked_about(self) -> npt.NDArray[np.bool_]:
-        """Where it is known what the source sends now."""
+        """For which partitions it is known what the source sends now."""
         told = np.zeros(len(self._at), dtype=bool)
         sent = self._judge.current.sent.get(self._judge.asset.source or "", {})
         if sent:
@@ -232,7 +247,9 @@ class _Classes:
         return classes
 
     def _seen(self, kind: Kind, counted: Hashable) -> Hashable:
-        """What of a kind a judgement may rest on. counted: how many values it has of each essential column."""
+        """All of a kind of records on which a judgement may depend. counted: how many values each essential column
+        has.
+        """
         common = kind.code, kind.contract, kind.question, tuple(name for name, _ in kind.inputs)
         if self._judge.complete is None:
             return common
@@ -241,7 +258,8 @@ class _Classes:
         return *common, counted, bool(kind.values), kind.turned_away, ahead
 
     def _stretches(self, some: Numbers) -> Numbers:
-        """On which side of the days each lies from which on more is offered, or what is incomplete is asked again."""
+        """A number for each partition, which changes at every day from which on other columns are offered or incomplete
+        days are asked for again."""
         assert self._judge.complete is not None
         current, days, location = self._judge.current, self._day[some], self._location[some]
         asked_again = (day_of(current.now) - timedelta(current.incomplete_days)).toordinal()

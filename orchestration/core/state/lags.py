@@ -1,13 +1,12 @@
-"""Lags: up to which instant a table covers what happened at a location, and how far behind now that is.
+"""Lags: up to which instant a table covers what happened at a location, and how far that instant lies behind now.
 
-A fetched partition covers its period up to the moment when the source was asked; one that lacks values, as many hours
-from its beginning as have them all, and where none has, nothing. What is made from others covers what
-these covered with the content that was consulted: as they are now, or by their earlier records. So the lag of a table
-does not grow while a run has made only what is upstream of it. Nor does it shrink where the table is made late from old
-content: when it was made says nothing. Where no record is left of what was consulted, nothing of the period is covered.
-No partition covers more than its own period, and nothing covers what has not happened yet.
+A fetched partition covers its period up to the moment when the source was asked. If it lacks values, it covers as many
+hours from its beginning as have all values. A partition that is made from others covers what those covered with the
+content that it was made from. So the lag of a table does not grow because only its upstream tables were made; and it
+does not shrink because the table was made late, from old content. If no record says what the earlier content covered,
+the partition covers nothing. No partition covers more than its own period, and none covers the future.
 
-Pure: table states, earlier records and the moment come in as values.
+Pure: table states, earlier records and the clock come in as values.
 """
 
 from __future__ import annotations
@@ -25,33 +24,36 @@ from orchestration.core.state.provenance import ABSENT, PartitionRecord
 from orchestration.core.state.table_state import TableState
 
 Earlier = Callable[[str, PartitionKey, str], PartitionRecord | None]
-"""(asset, partition, fingerprint) → what the newest commit recorded that made that content; None where none is left."""
+"""(asset, partition, fingerprint) → the newest record with that fingerprint; None where no commit is left that has
+one.
+"""
 
 
 def none_left(_asset: str, _key: PartitionKey, _fingerprint: str) -> None:
-    """The earlier records of a table of whose log nothing is left."""
+    """``Earlier`` of tables whose log has no earlier commits."""
 
 
 CompletenessAt = Callable[[str, PartitionKey, PartitionRecord], Completeness | None]
-"""(asset, partition, record) → how complete it was by that record; None where that is not known or nobody minds."""
+"""(asset, partition, record) → how complete the partition was by that record; None where that is not known, or where
+the asset does not keep hours."""
 
 
 def nobody_minds(_asset: str, _key: PartitionKey, _record: PartitionRecord) -> None:
-    """The completeness of assets whose rows are not hours."""
+    """``CompletenessAt`` of assets that do not keep hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far an asset lies behind now at a location.
-
-    covered_until, lag_hours: None where it was never made there. target_hours: None where nobody minds.
-    """
+    """How far an asset lies behind now at a location."""
 
     asset: str
     location: str
     covered_until: datetime | None
+    """The instant up to which the asset covers the location (UTC); None where it was never made there."""
     lag_hours: float | None
+    """Hours from that instant to now; None where it was never made there."""
     target_hours: float | None
+    """The largest lag that the asset declares as fine; None where it declares none."""
 
     @property
     def missed(self) -> bool:
@@ -68,10 +70,10 @@ def lags(
     earlier: Earlier = none_left,
     completeness: CompletenessAt = nobody_minds,
 ) -> list[Lag]:
-    """The lag of each asset of ``keys`` that has days, at each of ``locations``.
+    """The lag of each dated asset of ``keys`` at each of ``locations``.
 
-    assets: those of ``keys`` and all that is upstream of them; tables: their states. earlier: asked only of upstream
-    partitions that have changed since something was made from them. completeness: of fetched assets.
+    assets: those of ``keys`` and all assets upstream of them. tables: their states. earlier: called only for upstream
+    partitions that changed since something was made from them. completeness: called for fetched assets.
     """
     by_key = {asset.key: asset for asset in assets}
     coverage = _Coverage(by_key, tables, now, earlier, completeness)
@@ -88,7 +90,7 @@ def lags(
 
 
 class _Coverage:
-    """Up to which instant partitions and tables cover; remembers what it has found."""
+    """Finds out up to which instant partitions and tables cover a location. It remembers what it has found."""
 
     def __init__(
         self,
@@ -106,13 +108,14 @@ class _Coverage:
         self._known: dict[tuple[str, PartitionKey], datetime | None] = {}
 
     def of(self, asset: str, locations: Iterable[str]) -> dict[str, datetime]:
-        """Up to which instant ``asset`` covers each of ``locations``; those where it was never made are left out."""
+        """The instant up to which ``asset`` covers each of ``locations``. Locations at which it was never made are left
+        out."""
         there = self._table(asset).present
         latest = {one: self._latest(asset, one, _newest_first(there.days_of(one))) for one in dict.fromkeys(locations)}
         return {location: until for location, until in latest.items() if until is not None}
 
     def _latest(self, asset: str, location: str, days: Iterable[date]) -> datetime | None:
-        """The latest instant that any of ``days`` covers, which come newest first."""
+        """The latest instant that any of ``days`` covers. The days come newest first."""
         best: datetime | None = None
         ends = self._scheme(asset).ends
         for day in days:
@@ -125,7 +128,7 @@ class _Coverage:
         return best
 
     def _partition(self, asset: str, key: PartitionKey) -> datetime | None:
-        """Up to which instant a partition covers; None where it is not there, or not as we recorded it."""
+        """The instant up to which a partition covers; None where it does not exist, or somebody else changed it."""
         at = (asset, key)
         if at not in self._known:
             state = self._table(asset)
@@ -154,14 +157,16 @@ class _Coverage:
         return min(limit, *found)
 
     def _with_values(self, asset: str, key: PartitionKey, record: PartitionRecord, limit: datetime) -> datetime | None:
-        """``limit``, or where hours lack values, as far as that many hours reach that have them all."""
+        """``limit``; but where the partition lacks values, the end of as many hours from its beginning as have all
+        values."""
         hours = self._completeness(asset, key, record)
         if hours is None or hours.whole:
             return limit
         return min(limit, self._scheme(asset).begins(key) + hours.hours * HOUR) if hours.hours else None
 
     def _as_consulted(self, asset: str, key: PartitionKey, fingerprint: str) -> datetime | None:
-        """Up to which instant a partition covered when it had the content of ``fingerprint``, as it has no more."""
+        """The instant up to which a partition covered when it had the content of ``fingerprint``, which it no longer
+        has."""
         if fingerprint == ABSENT:
             return None
         record = self._table(asset).records.get(key)  # it holds no more where somebody else changed the partition

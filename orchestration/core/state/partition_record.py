@@ -1,6 +1,6 @@
-"""What is recorded of one partition, and what its record refers to: questions to sources, shapes of contracts.
+"""What a commit records of one partition, and what such a record refers to: questions to sources, shapes of contracts.
 
-Must not know: how it is written (``provenance_format``), and what becomes of it in a table's state (``table_state``).
+Must not know: how records are written (``provenance_format``), nor how they become a table's state (``table_state``).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ UNRECORDED = "unrecorded"
 """The fingerprint of an upstream partition that somebody else changed: what was read of it is not known."""
 
 FROZEN, FADED = "frozen_hours", "optional_values_withdrawn"
-"""What is counted of a fetched partition beside its asset's checks: hours of a feed that stands still, and values of
-columns that are not essential which turned null with the answer that was folded in last."""
+"""Names under which a record counts more than its asset's checks. ``frozen_hours``: hours in which the source's values
+stand still. ``optional_values_withdrawn``: values of optional columns that became null with the newest answer."""
 
 _NOTHING: dict[str, Any] = {}
 
 
 def nothing() -> dict[str, Any]:
-    """The empty mapping of all that have nothing to say; never to be changed. There are several for each partition."""
+    """An empty mapping. All records share it, since most have several empty fields; it must never be changed."""
     return _NOTHING
 
 
@@ -33,7 +33,7 @@ Inputs = Mapping[str, Mapping[str, str]]
 
 
 class Stamp(NamedTuple):
-    """Which commit a record is of: the version that it became, the run, and when (ISO 8601, UTC)."""
+    """The commit that a record is of: the version that the commit became, its run, and its time (ISO 8601, UTC)."""
 
     version: int
     run_id: str
@@ -42,45 +42,53 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of a source.
-
-    asked: when it was asked for (ISO 8601, UTC); empty where format 1 did not keep it. digest: of what was sent for
-    the partition. hours: mask of the partition's hours that it owns (bit 0: 00:00), None for all of them. question:
-    the id of what was asked, empty for that of the record. broken: mask of its hours whose rows broke a row rule when
-    it was folded; None where that was not judged.
-    """
+    """One answer of a source, as the record of a partition names it."""
 
     asked: str
+    """When the request was sent (ISO 8601, UTC); empty where format 1 of provenance did not keep it."""
     digest: str
+    """Digest of what the source sent for the partition."""
     forced: bool = False
+    """Whether the run was started with ``--force``."""
     hours: int | None = None
+    """The hours whose rows are from this answer, as a mask (bit 0: the first hour of the period); None for all
+    hours.
+    """
     question: str = ""
+    """Id of the question that this answer is to; empty where it is the record's own ``question``."""
     broken: int | None = None
+    """The hours whose rows broke a row rule when this answer arrived, as a mask; None where nobody checked that."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """What an answer did not get to replace: the hours (a mask), and the variables of them, none for all."""
+    """Hours in which an answer did not replace the stored row, since it has no value where that row has one."""
 
     asked: str
+    """When the request was sent (ISO 8601, UTC)."""
     digest: str
+    """Digest of what the source sent for the partition."""
     hours: int
+    """The hours, as a mask (bit 0: the first hour of the period)."""
     variables: tuple[str, ...] = ()
+    """The columns in which the answer has no value; empty where it left the hours out altogether."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a source was asked. latitude, longitude: in degrees, None for a source that has no locations."""
+    """What a source is asked for. Two requests with equal questions can be compared."""
 
     source: str
     domain: str
     variables: tuple[str, ...]
     latitude: float | None
+    """Degrees, WGS 84; None for a source without locations."""
     longitude: float | None
+    """Degrees, WGS 84; None for a source without locations."""
 
     @property
     def id(self) -> str:
-        """12 hex digits of its canonical JSON, in which 21 degrees are 21.0."""
+        """12 hexadecimal digits: a digest of the question as canonical JSON, in which 21 degrees are written 21.0."""
         degrees = [None if value is None else float(value) for value in (self.latitude, self.longitude)]
         said = json.dumps([self.source, self.domain, list(self.variables), *degrees], separators=(",", ":"))
         return hashlib.sha256(said.encode()).hexdigest()[:12]
@@ -88,55 +96,62 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a contract demanded of the table.
-
-    columns: name, type, whether it may be null, in the contract's order. rest: 16 hex digits of key and row rules.
-    key: columns whose values are unique.
-    """
+    """What a contract demanded of a table at the time of a commit."""
 
     columns: tuple[tuple[str, str, bool], ...]
+    """Name, type, and whether it may be null, of each column in the contract's order."""
     rest: str
+    """16 hexadecimal digits: a digest of key and row rules."""
     key: tuple[str, ...] = ()
+    """The columns whose values together are unique."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionRecord:
     """What a commit recorded of one partition.
 
-    rows: number of rows; fingerprint: of its content, without the order of rows and without ``_ingested_at``.
-    inputs: the fingerprints consulted. code, contract: versions. checks: violations per check, non-zero ones only.
-    as_of: the clock (ISO 8601, UTC) when the source was asked; empty for assets without source.
-    run_id, at, version: who committed it, when (ISO 8601, UTC), as which version of the table.
-    also: digest of an earlier contract → the fingerprint of the same rows over its columns.
-    answers: of the source, whose values the rows are. turned_away: those that did not get to replace them.
-    question: the id of what the source was asked. values: how many values (not nulls) each fetched column has.
-    check_versions: check → version of the check that was counted.
-    Records share equal parts: nothing in them may be changed.
+    Records share equal parts, so nothing in them may be changed.
     """
 
     rows: int
+    """The number of rows."""
     fingerprint: str
+    """Digest of the content. It depends neither on the order of rows nor on ``_ingested_at``."""
     inputs: Inputs
+    """The upstream partitions on which this one depends, with their fingerprints at that time."""
     code: str
+    """The code version that made the rows."""
     contract: str
+    """The digest of the contract under which the rows were made."""
     checks: Mapping[str, int] = field(default_factory=nothing)
+    """The number of violations of each check that has any."""
     as_of: str = ""
+    """When the source was asked (ISO 8601, UTC), for a partition whose period was not over then; else empty."""
     run_id: str = ""
+    """The run that committed the record."""
     at: str = ""
+    """When the record was committed (ISO 8601, UTC)."""
     version: int = -1
+    """The version of the table that the commit became."""
     also: Mapping[str, str] = field(default_factory=nothing)
+    """Digest of an earlier contract → the fingerprint of the same rows over the columns of that contract."""
     answers: tuple[Answer, ...] = ()
+    """The answers of the source from which the rows are."""
     turned_away: tuple[TurnedAway, ...] = ()
+    """The answers that did not replace a stored row."""
     question: str = ""
+    """Id of the question to which the newest answer is."""
     values: Mapping[str, int] = field(default_factory=nothing)
+    """How many values (not nulls) each fetched column has."""
     check_versions: Mapping[str, str] = field(default_factory=nothing)
+    """The version of each check whose violations were counted."""
 
     def says_the_same_as(self, other: PartitionRecord) -> bool:
-        """Whether both record the same facts, whoever committed them and when.
+        """Whether both records state the same facts, whoever committed them and when.
 
-        When the same answer was asked for, and whether it was forced, is none: who forces a fetch of what has not
-        changed must not make a commit. What it says (digest) and which hours it owns does count. Nor is
-        what turned null with an answer: the same one, forced again, does not say it any more.
+        Three differences do not count, so that a forced fetch that brings nothing new makes no commit: when the same
+        answer was asked for, whether it was forced, and which optional values it withdrew (the same answer, forced
+        again, withdraws none). The digest of an answer and the hours that are from it do count.
         """
         return self._compared() == other._compared()
 
@@ -151,10 +166,11 @@ class PartitionRecord:
         return said, more, tuple((one.digest, one.hours, one.question, one.broken or 0) for one in self.answers)
 
     def facts(self) -> dict[str, Any]:
-        """The recorded facts as JSON values; run, time and version aside. Those that came later only where not empty.
+        """The facts as JSON values, without run, time and version. Fields that were introduced later are left out where
+        they are empty.
 
-        An answer is ``[asked, digest, forced, hours, question, broken]``, the last two left out where empty; what was
-        turned away ``[asked, digest, hours, variables]``.
+        An answer is ``[asked, digest, forced, hours, question, broken]``, without the last two where they are empty. A
+        ``TurnedAway`` is ``[asked, digest, hours, variables]``.
         """
         facts: dict[str, Any] = {
             "rows": self.rows,

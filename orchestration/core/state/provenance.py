@@ -1,10 +1,11 @@
-"""Provenance: what a commit says of the partitions it stands for.
+"""Provenance: what a commit says of the partitions that it changes.
 
-A commit of ours carries, per partition, its own rows and fingerprint, the fingerprints of the upstream partitions
-consulted, the versions of code and contract, and the check results; and what these refer to. ``TableState``
-(``table_state``) is the fold of a table's commits. How records are written: ``provenance_format``.
+A commit of this project records, for each partition: number of rows, fingerprint, the fingerprints of the upstream
+partitions on which it depends, the versions of code and contract, and the results of checks. It also holds what those
+records refer to by a digest. All commits of a table together give its state (``table_state``). ``provenance_format``
+says how records are written.
 
-Pure: where commits are read from and written to is the business of ``resources``.
+Pure: ``resources`` reads and writes the commits.
 """
 
 from __future__ import annotations
@@ -58,33 +59,37 @@ _ASKED = ("source", "domain", "variables", "latitude", "longitude")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What one commit says: the run, the asset, and a record per partition (by partition key).
-
-    wiped: the partitions that the commit made as if they had never been made. lost: those whose rows it took out of the
-    table because their files were lost: what is recorded of them is no more than what they were.
-    questions: by id, those that the records refer to. shapes: by contract digest. equal: versions that are accepted
-    from now on. past: locations as settings once had them, of which code versions of scheme 1 may tell.
-    columns_of: by code part of a code version, the lineage of the columns that it makes (``ColumnLineage``, as compact
-    JSON). by: version of the package. kinds: of the sources (``source.REAL``, …) that rows of a fetched asset are from,
-    where they were not known to be so far.
-    """
+    """What one commit says."""
 
     run_id: str
     asset: str
     at: str
+    """When the commit was made (ISO 8601, UTC)."""
     records: Mapping[PartitionKey, PartitionRecord]
     wiped: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions that the commit removed, as if they had never been made (`aqi wipe`)."""
     questions: Mapping[str, Question] = field(default_factory=dict)
+    """The questions that the records refer to, by id."""
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    """The shapes of contracts that the records refer to, by the contract's digest."""
     equal: tuple[Equal, ...] = ()
+    """Code versions that count as equal from this commit on (`aqi accept`)."""
     past: tuple[Mapping[str, Any], ...] = ()
+    """Locations as settings once had them. They explain code versions of scheme 1."""
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    """Code part of a code version → the lineage of the columns that this code makes (``ColumnLineage``, as compact
+    JSON)."""
     by: str = ""
+    """The version of this package that made the commit."""
     lost: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions whose rows the commit took out of the table because their files were lost. Their records only say
+    what they once were."""
     kinds: tuple[str, ...] = ()
+    """The kinds of source (``source.REAL``, …) of the rows of a fetched asset, as far as the table did not know them
+    yet."""
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values in format 2; what is empty is left out."""
+        """JSON values in format 2; empty fields are left out."""
         from orchestration.core.state.provenance_format import records_to_json
 
         said: dict[str, Any] = {
@@ -99,9 +104,9 @@ class Provenance:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], version: int) -> Provenance:
-        """The inverse of ``to_json``, for a commit that became ``version``; of format 1, too.
+        """The inverse of ``to_json``; it reads format 1 too. version: the version of the table that the commit became.
 
-        Raises ValueError, KeyError or TypeError, among others, for what is neither.
+        Raises ValueError, KeyError or TypeError, among others, for data of neither format.
         """
         from orchestration.core.state.provenance_format import records_from_json, records_from_json_1
 
@@ -131,7 +136,7 @@ def said_to_json(
     columns_of: Mapping[str, str],
     kinds: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What commits say besides records, as JSON values."""
+    """What commits say besides records, as JSON values: see ``Provenance``."""
     return {
         "questions": _questions_to_json(questions),
         "shapes": {
@@ -174,7 +179,7 @@ def _texts(pairs: Iterable[Any]) -> dict[str, str]:
 
 
 def _questions_to_json(questions: Mapping[str, Question]) -> dict[str, Any]:
-    """In columns (see ``columnar``), since those of many locations differ in little else than where these are."""
+    """The questions in columns (see ``columnar``): those of many locations differ only in latitude and longitude."""
     ids = sorted(questions)
     if not ids:
         return {}

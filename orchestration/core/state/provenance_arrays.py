@@ -1,6 +1,6 @@
-"""Keys, and the fingerprints that partitions consulted, in format 2: read into arrays, and written from them.
+"""Partition keys, and the fingerprints of upstream partitions, in format 2 of provenance: from JSON to arrays and back.
 
-The layout is in ``provenance_format``. Days of a location stand as ranges; other keys are texts.
+``provenance_format`` describes the layout. Days of a location are written as ranges; other keys as texts.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from orchestration.core.state.record_texts import Numbers, Texts, as_list, same,
 
 @dataclass(frozen=True)
 class WrittenKeys:
-    """Keys in the order in which they stand.
-
-    location: numbers in ``locations``, -1 of texts. day: ordinals, 0 of texts.
-    texts: those that are of no day × location, with the positions at which they stand.
-    """
+    """Partition keys in the order in which they are written."""
 
     locations: tuple[str, ...]
+    """The locations, each once."""
     location: Numbers
+    """For each key the number of its location in ``locations``; -1 for a key that is a text."""
     day: Numbers
+    """For each key its day as ordinal; 0 for a key that is a text."""
     texts: Mapping[str, int]
+    """The keys that are not a day and a location, with their positions."""
 
     def find(self, text: str) -> int:
-        """Where a key stands; -1 where it does not."""
+        """The position of a key; -1 where there is none."""
         key = key_of(text)
         if not key.day:
             return self.texts.get(text, -1)
         return int(self.positions((key.location,), np.zeros(1, dtype=np.int64), np.array([key.day]))[0])
 
     def positions(self, locations: Sequence[str], location: Numbers, day: Numbers) -> Numbers:
-        """Where dated keys stand, -1 for those that do not. location: numbers in ``locations``."""
+        """The positions of dated keys, -1 for keys that are not there. location: numbers in ``locations``."""
         numbers = {at: number for number, at in enumerate(self.locations)}
         new = np.array([*(numbers.get(one, -1) for one in locations), -1], dtype=np.int64)[location]
         codes, order = self._sorted
@@ -63,7 +63,7 @@ class WrittenKeys:
         return codes[order], order
 
     def seen_from(self, at: int, text: str) -> int | str:
-        """A key as what the one at position ``at`` consulted: days from its own, or its text."""
+        """How the partition at position ``at`` names an upstream key: as days from its own day, or as text."""
         key, day = key_of(text), int(self.day[at])
         if not day:
             return 0 if self.texts.get(text) == at else text
@@ -71,7 +71,7 @@ class WrittenKeys:
 
 
 def keys_from_json(data: Iterable[Any]) -> WrittenKeys:
-    """Keys as they were written. Raises ValueError or TypeError for what is none."""
+    """Keys as they were written. Raises ValueError or TypeError for other data."""
     numbers: dict[str, int] = {}
     spans: list[tuple[int, int, int]] = []
     texts: dict[str, int] = {}
@@ -115,9 +115,10 @@ def keys_to_json(locations: Sequence[str], location: Numbers, day: Numbers) -> l
 
 
 def upstream_from_json(data: Mapping[str, Any], keys: WrittenKeys) -> tuple[Coded, Texts]:
-    """What each of ``keys`` consulted of one upstream: which keys, coded; and the fingerprints, one after the other.
+    """The upstream partitions on which each of ``keys`` depends: which keys, coded, and their fingerprints one after
+    the other.
 
-    Raises ValueError, KeyError or TypeError for what is no such data.
+    Raises ValueError, KeyError or TypeError for other data.
     """
     count = len(keys.day)
     numbers, values = (
@@ -146,7 +147,7 @@ def _in_order(which: Any) -> Which:
 
 
 def _positions(numbers: Numbers, which: Sequence[Which | None], keys: WrittenKeys, there: WrittenKeys) -> Numbers:
-    """Where each key that was consulted stands in ``there``; KeyError where it does not."""
+    """The position in ``there`` of each upstream key; KeyError where it is not there."""
     of = np.array([len(one or ()) for one in which], dtype=np.int64)
     flat = [one for ones in which for one in ones or ()]
     counts = of[numbers]
@@ -164,16 +165,17 @@ def _positions(numbers: Numbers, which: Sequence[Which | None], keys: WrittenKey
 
 
 def own_texts(kind: Numbers, which: Sequence[Which | None], starts: Numbers) -> Numbers:
-    """Where the fingerprint of each partition's own key stands among those that were consulted; -1: nowhere.
+    """For each partition, the position of the fingerprint of its own key among the upstream fingerprints; -1 where
+    there is none.
 
-    starts: of each partition's texts.
+    starts: where the texts of each partition begin.
     """
     within = np.array([one.index(0) if one and 0 in one else -1 for one in which], dtype=np.int64)[kind]
     return np.where(within < 0, -1, starts[:-1] + within)
 
 
 def _but(data: Mapping[str, Any], texts: Texts, starts: Numbers, which: Coded, keys: WrittenKeys) -> Texts:
-    """With the fingerprints that are others than those that were said once. starts: of each partition's texts."""
+    """``texts`` with the exceptions of the JSON field ``but``. starts: where the texts of each partition begin."""
     new = as_list(texts)
     numbers, values = which
     for number, fingerprints in data.items():
@@ -190,7 +192,7 @@ def _but(data: Mapping[str, Any], texts: Texts, starts: Numbers, which: Coded, k
 
 
 def upstream_to_json(columns: Columns, upstream: str) -> dict[str, Any]:
-    """What each partition consulted of one upstream."""
+    """The upstream partitions of one upstream asset on which each partition depends, as JSON values."""
     of = ("in", upstream)
     which = [kind.consulted(upstream) for kind in columns.kinds]
     texts = columns.texts[of]
@@ -211,10 +213,10 @@ def upstream_to_json(columns: Columns, upstream: str) -> dict[str, Any]:
 
 
 class _Said:
-    """The keys that were consulted of an upstream by any partition.
+    """All keys of an upstream asset on which any partition depends.
 
-    own: the partition that consulted, per text. firsts: where each key's fingerprint stands first, in the order in
-    which keys are written; first_of: the same for each text.
+    own: for each text, the partition that depends on it. firsts: for each key, the position of its first fingerprint,
+    in the order in which the keys are written. first_of: the same for each text.
     """
 
     def __init__(self, columns: Columns, upstream: str, which: Sequence[Which | None]) -> None:

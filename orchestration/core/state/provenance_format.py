@@ -69,9 +69,9 @@ _MAPPINGS = ("checks", "values", "check_versions")
 
 
 def records_from_json_1(data: Mapping[str, Any], stamp: Stamp) -> dict[PartitionKey, PartitionRecord]:
-    """The records of a commit of format 1: ``partitions`` by key, and in ``all`` what they share.
+    """The records of a commit of format 1: ``partitions`` by key, and in ``all`` what all of them share.
 
-    Raises ValueError, KeyError or TypeError, among others, for what is no such data.
+    Raises ValueError, KeyError or TypeError, among others, for other data.
     """
     records = {}
     for text, own in data["partitions"].items():
@@ -93,7 +93,7 @@ def records_from_json_1(data: Mapping[str, Any], stamp: Stamp) -> dict[Partition
 
 
 def _check_values_1(records: Collection[PartitionRecord]) -> None:
-    """Raises TypeError or ValueError, as the columns of format 2 do, for values that could not stand in them."""
+    """Raises TypeError or ValueError for values that format 2 could not hold in its columns."""
     numbers, texts = list[Any](), set[Any]()
     for one in records:
         numbers += [one.rows, *one.checks.values()]
@@ -108,7 +108,7 @@ def _check_values_1(records: Collection[PartitionRecord]) -> None:
 
 
 def records_to_json(records: Mapping[PartitionKey, PartitionRecord], stamped: bool = False) -> dict[str, Any]:
-    """Records as JSON values. stamped: with the commits that they are of."""
+    """Records as JSON values. stamped: whether each record says which commit it is of."""
     if not records:
         return {}
     columns = Records.of(records).columns
@@ -144,9 +144,9 @@ def records_to_json(records: Mapping[PartitionKey, PartitionRecord], stamped: bo
 
 
 def records_from_json(data: Mapping[str, Any], stamp: Stamp | None = None) -> Records:
-    """The inverse of ``records_to_json``. stamp: of all of them, None where they are stamped one by one.
+    """The inverse of ``records_to_json``. stamp: the commit of all records; None where each record says its own.
 
-    Raises ValueError, KeyError or TypeError, among others, for what is no such data.
+    Raises ValueError, KeyError or TypeError, among others, for other data.
     """
     if not data:
         return Records.empty()
@@ -224,7 +224,7 @@ def _answers_to_json(columns: Columns, upstream: Sequence[str]) -> dict[str, Any
 def _answers_from_json(
     data: Mapping[str, Any] | None, count: int, inputs: Mapping[str, tuple[Coded, Texts]]
 ) -> tuple[Coded, Texts]:
-    """The answers of each without their digests, and these."""
+    """The answers of each partition without their digests, and the digests."""
     if data is None:
         return (np.zeros(count, dtype=np.int64), [()]), texts_of([])
     sizes = _sizes(data, count)
@@ -251,7 +251,7 @@ def _answers_from_json(
 
 
 def _lists_to_json(kind: Numbers, lists: Sequence[Sequence[tuple[Any, ...]]], names: Sequence[str]) -> dict[str, Any]:
-    """As ``lists_to_json``, for the lists of each kind."""
+    """As ``lists_to_json``, given the lists of each kind of record."""
     if not any(lists):
         return {}
     sizes = np.array([len(one) for one in lists], dtype=np.int64)

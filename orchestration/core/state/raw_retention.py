@@ -1,15 +1,16 @@
-"""Which kept raw answers are still needed, which may go, and which nothing knows of.
+"""Retention of raw answers: which kept answers of sources are still needed, and which may be deleted.
 
-| an answer                                          | is kept                                                 |
-|----------------------------------------------------|---------------------------------------------------------|
-| some of whose rows are those of the table: *owned* | as long as that is so (``keep_owned``)                  |
-| whose last row was replaced, or that was turned    | ``days`` after that: at the latest, that was when the   |
-| away, or that brought nothing new                  | newest answer was asked for that has rows in its place  |
-| that no commit and no moment names: an *orphan*    | in the same way, and for a day: a run may be under way  |
+| an answer                                            | is kept                                                |
+|------------------------------------------------------|--------------------------------------------------------|
+| *owned*: some rows of the table are from it          | as long as that is so (``keep_owned``)                 |
+| replaced: its last row was replaced, or it never had | ``days`` after that; at the latest, that was when the  |
+| a row (it was turned away, or brought nothing new)   | newest answer was asked for that has rows instead      |
+| an *orphan*: neither a commit nor a moment names it  | likewise, and at least a day: a run may be under way   |
 
-Where all together are larger than ``size_bytes``, the oldest that are not owned go first.
+If all answers together are larger than ``size_bytes``, the oldest ones that are not owned are deleted first. A *moment*
+is the note that a request brought nothing new.
 
-Pure: where answers, commits and moments are kept is the business of ``resources``.
+Pure: ``resources`` keeps answers, commits and moments.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.partition_record import PartitionRecord
 
 ORPHANS_STAY = DAY
-"""A run that has kept an answer and not yet committed what it made of it takes no longer."""
+"""No run takes longer than this between keeping an answer and committing the rows from it."""
 
 Asked = Mapping[str, PartitionSet]
-"""Moment of asking (ISO 8601, UTC) → the partitions."""
+"""When a request was sent (ISO 8601, UTC) → the requested partitions."""
 
 
 class Kept(Protocol):
-    """What has to be known of a kept answer. asked: ISO 8601, UTC. size: in bytes."""
+    """What has to be known of a kept answer. asked: when the request was sent (ISO 8601, UTC). size: in bytes."""
 
     @property
     def name(self) -> str: ...
@@ -51,49 +52,55 @@ K = TypeVar("K", bound=Kept)
 
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
-    """days: after the last row was lost. size_bytes: of all together; None: no bound. keep_owned: whatever the age."""
+    """How long answers are kept."""
 
     days: float = 30
+    """An answer is kept this many days after its last row was replaced."""
     size_bytes: int | None = None
+    """All answers together may have this size; None: any size."""
     keep_owned: bool = True
+    """Whether owned answers are kept however old they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a table, its commits and the moments tell of answers.
-
-    records: of the table as it is. named: what earlier commits, or the moments, named. since: the moment from which on
-    commits are there to tell; of what was asked before it they may have; empty where they are there from the first on.
-    removed: partitions whose rows were removed as a whole, and when; as far as commits are there to tell.
-    began: when the table was made; empty where that is not known. What nothing names was an earlier one's until then.
-    """
+    """What is known about the answers from the table, its commits, and the moments."""
 
     records: Mapping[PartitionKey, PartitionRecord]
+    """The present records of the table."""
     named: Asked = field(default_factory=dict)
+    """The requests that earlier commits, or moments, name."""
     since: str = ""
+    """The commits before this moment are gone (ISO 8601, UTC): they may have named requests from before it. Empty where
+    all commits are there."""
     removed: Sequence[tuple[PartitionSet, str]] = ()
+    """Partitions whose rows were removed as a whole, and when, as far as the commits are there."""
     began: str = ""
+    """When the table was made (ISO 8601, UTC); empty where that is not known. An answer that nothing names belonged to
+    an earlier table until then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention(Generic[K]):
-    """remove: those that may go. orphans: those that nothing names; some may go. missing: partitions some of whose rows
-    are of answers that are not there, though answers were kept when they were asked for."""
+    """What is to become of the kept answers of a table."""
 
     remove: tuple[K, ...]
+    """The answers that may be deleted."""
     orphans: tuple[K, ...]
+    """The answers that nothing names; some of them may be deleted too."""
     missing: PartitionSet
+    """Partitions with rows of an answer that should have been kept and is not there."""
 
 
 def retention_of(
     files: Iterable[K], told: Told, rules: RetentionRules, now: datetime, since: datetime | None = None
 ) -> Retention[K]:
-    """What becomes of the kept answers of a table. files: all that are there, and sound. now: aware.
+    """What is to become of the kept answers of a table. files: all undamaged answers. now: aware.
 
-    since: from which moment on answers were kept; None: from that of the first of ``files`` on.
+    since: the moment from which on answers were kept; None: the moment of the oldest of ``files``.
 
-    Rows whose answer is not there may be of a location whose renaming is not known any more: all answers of that moment
-    and day count as owned.
+    If the answer of a partition's rows is not there, its location may have been renamed since, and nobody knows. Then
+    all answers of the same moment and day count as owned.
     """
     ordered = sorted(files, key=lambda file: (instant_of(file.asked), file.name))
     owners = _owners(told.records)
@@ -128,12 +135,12 @@ _ByMoment = Mapping[datetime, PartitionSet]
 
 
 def _owners(records: Mapping[PartitionKey, PartitionRecord]) -> _ByMoment:
-    """When what has rows in the table was asked for; format 1 did not keep that."""
+    """When the requests were sent from whose answers the table has rows. Format 1 did not keep that."""
     return _by_moment((one.asked, of) for record, of in _alike(records) for one in record.answers)
 
 
 def _named(told: Told, owners: _ByMoment) -> _ByMoment:
-    """What the table's records, earlier commits and the moments name."""
+    """The requests that the table's records, earlier commits, or moments name."""
     records = list(_alike(told.records))
     others = _by_moment((one.asked, of) for record, of in records for one in record.turned_away)
     current = _by_moment((record.as_of, of) for record, of in records)
@@ -147,7 +154,7 @@ def _named(told: Told, owners: _ByMoment) -> _ByMoment:
 
 
 def _alike(records: Mapping[PartitionKey, PartitionRecord]) -> Iterator[tuple[PartitionRecord, PartitionSet]]:
-    """The partitions whose records are alike in what was asked when, with one of these."""
+    """The partitions in groups whose records agree in which answers they name; with one record of each group."""
     from orchestration.core.state.record_columns import Records
 
     of = Records.of(records)
@@ -165,7 +172,9 @@ def _by_moment(asked: Iterable[tuple[str, PartitionSet]]) -> _ByMoment:
 
 
 def _missing(files: Sequence[Kept], owners: _ByMoment, since: datetime | None) -> _ByMoment:
-    """The partitions with rows of an answer that is not there, though answers were kept by then. files: by moment."""
+    """The partitions with rows of an answer that should have been kept and is not there, by the moment of the
+    request.
+    """
     there: dict[datetime, list[PartitionSet]] = {}
     for file in files:
         there.setdefault(instant_of(file.asked), []).append(file.partitions)
@@ -183,7 +192,7 @@ def _owns(file: Kept, owners: _ByMoment, missing: _ByMoment) -> bool:
 
 
 def _is_named(file: Kept, named: _ByMoment, since: str) -> bool:
-    """Whether something names it, or may have done so."""
+    """Whether something names the answer, or may have named it."""
     moment = instant_of(file.asked)
     if since and moment < instant_of(since):
         return True
@@ -191,7 +200,7 @@ def _is_named(file: Kept, named: _ByMoment, since: str) -> bool:
 
 
 class _Newest:
-    """When the newest answer that has rows in a partition was asked for, as far as that is recorded."""
+    """When the newest of the answers was asked for from which a partition has rows, as far as that is recorded."""
 
     def __init__(self, records: Mapping[PartitionKey, PartitionRecord]) -> None:
         from orchestration.core.state.record_columns import Records
@@ -201,7 +210,7 @@ class _Newest:
         self._moments = [instant_of(one) if one else None for one in asked]
 
     def of(self, partitions: PartitionSet) -> list[datetime]:
-        """Those of ``partitions``, each once."""
+        """The moments of ``partitions``, each moment once."""
         moments = {
             self._moments[number] for number in set(self._records.kind[self._records.index(partitions)].tolist())
         }

@@ -1,4 +1,5 @@
-"""The arrays that records of partitions are kept in, and what is done to them as a whole. For ``record_columns``."""
+"""The arrays that hold the records of partitions, and what is done with all records at once. Used by
+``record_columns``."""
 
 from __future__ import annotations
 
@@ -25,16 +26,17 @@ from orchestration.core.state.record_texts import (
 )
 
 ALSO, DIGESTS = ("also", ""), ("answers", "")
-"""The texts of partitions that are no fingerprints of what they consulted; of those the name is ("in", upstream)."""
+"""Names of texts of partitions that are not fingerprints of upstream partitions; those are named ("in", upstream
+asset)."""
 
 A_LOCATION = 1 << 22
-"""More days than there are: location × this + day is one number, in the order of the records."""
+"""More than there are days. The number of a location × this + the day is one number, in the order of the records."""
 _AT_HAND = 1024
-"""So many records that were asked for are kept: who asks once asks again."""
+"""At most this many records are kept as objects: a record that was asked for once is often asked for again."""
 
 
 def frozen(values: Sequence[int] | Numbers, kind: npt.DTypeLike = np.int32) -> Numbers:
-    """The same numbers, through which nobody can change them; an array that is given stays as its owner has it."""
+    """The same numbers as an array that cannot be changed. A given array itself stays changeable for its owner."""
     made = np.asarray(values, dtype=kind).view()
     made.flags.writeable = False
     return made
@@ -68,7 +70,7 @@ class Columns:
     # one of them ----------------------------------------------------------------------------------------------------
 
     def find(self, key: object) -> int:
-        """The position of a key; -1 where it is not there."""
+        """The position of a key; -1 where it has no record."""
         if not isinstance(key, PartitionKey) or len(self.rows) == 0:
             return -1
         if key.day is None or key.location is None:
@@ -101,7 +103,7 @@ class Columns:
         return int(self.rows[at]), text_at(self.fingerprint, at), self.kinds[self.kind[at]].contract
 
     def record(self, at: int, keep: bool = True) -> PartitionRecord:
-        """The record at a position. keep: whether somebody may ask for it again."""
+        """The record at a position. keep: whether it may be asked for again soon."""
         found = self._at_hand.get(at)
         if found is None:
             found = self._made(at)
@@ -135,7 +137,7 @@ class Columns:
     # how many texts each has ----------------------------------------------------------------------------------------
 
     def counts(self, of: tuple[str, str]) -> Numbers:
-        """How many texts a record of each kind has."""
+        """For each kind, how many texts a record of it has."""
         where, name = of
         if where == "also":
             return np.array([len(kind.also) for kind in self.kinds], dtype=np.int64)
@@ -144,7 +146,7 @@ class Columns:
         return np.array([len(kind.consulted(name) or ()) for kind in self.kinds], dtype=np.int64)
 
     def starts(self, of: tuple[str, str]) -> Numbers:
-        """Where the texts of each record begin, and where those of the last end."""
+        """Where the texts of each record begin; one more number for the end of the last."""
         found = self._starts.get(of)
         if found is None:
             counts = self.counts(of)
@@ -163,7 +165,7 @@ class Columns:
 
     @cached_property
     def version(self) -> Numbers:
-        """The version of each."""
+        """For each record the table version that its commit became."""
         return frozen(np.array([stamp.version for stamp in self.stamps], dtype=np.int64)[self.stamp], np.int64)
 
     @cached_property
@@ -184,7 +186,7 @@ class Columns:
         return self.set_of(np.arange(len(self.rows)))
 
     def set_of(self, positions: Numbers) -> PartitionSet:
-        """The partitions at ascending positions, or where a mask says so."""
+        """The partitions at ascending positions, or at those that a mask selects."""
         codes = self.codes[positions]
         has_null = len(codes) > 0 and bool(codes[0] < 0)
         codes = codes[1:] if has_null else codes
@@ -205,7 +207,7 @@ class Columns:
         )
 
     def index(self, partitions: PartitionSet) -> Numbers:
-        """The positions of those of ``partitions`` that are there, ascending."""
+        """The positions of those of ``partitions`` that have a record, ascending."""
         numbers = {at: number for number, at in enumerate(self.locations)}
         spans = [
             (number * A_LOCATION + a.toordinal(), number * A_LOCATION + b.toordinal())
@@ -222,7 +224,7 @@ class Columns:
         return spread(first, self.codes.searchsorted(ends[:, 1], "right") - first)
 
     def positions(self, locations: Sequence[str], location: Numbers, day: Numbers) -> Numbers:
-        """The positions of keys given as arrays, -1 where there is none; see ``Records.find``."""
+        """The positions of keys given as arrays, -1 where there is no record; see ``Records.find``."""
         if len(self.rows) == 0:
             return np.full(len(day), -1, dtype=np.int64)
         numbers = {at: number for number, at in enumerate(self.locations)}
@@ -232,7 +234,7 @@ class Columns:
         return np.where(self.codes[found] == codes, found, -1)
 
     def consulted(self, upstream: str) -> tuple[Any, ...] | None:
-        """The values of ``Consulted``."""
+        """The field values of ``Consulted``."""
         of = ("in", upstream)
         if of not in self.texts:
             return None
@@ -288,7 +290,7 @@ class Columns:
     # others of them -------------------------------------------------------------------------------------------------
 
     def taken(self, at: Numbers) -> Columns:
-        """The records at positions, which are in the order of their keys."""
+        """The records at positions that are in the order of their keys."""
         kind = self.kind[at]
         kinds, kind = _used(self.kinds, kind)
         stamps, stamp = _used(self.stamps, self.stamp[at])
@@ -316,7 +318,7 @@ class Columns:
         )
 
     def at_version(self, version: int) -> Columns:
-        """The same, of the commit that became ``version``."""
+        """The same records, as of the commit that became ``version``."""
         if all(stamp.version == version for stamp in self.stamps):
             return self
         new = [stamp._replace(version=version) for stamp in self.stamps]
@@ -325,7 +327,8 @@ class Columns:
         return replace(self, stamps=tuple(stamps), stamp=frozen(numbers), _at_hand={})
 
     def with_values(self, at: Numbers, values: tuple[Numbers, Sequence[Items]]) -> Columns:
-        """With other counts of values in the records at ascending positions: numbers, and what they stand for."""
+        """The records, with other counts of values at the ascending positions ``at``. values: a number for each
+        position, and what the numbers stand for."""
         pairs = np.full(len(self.rows), -1, dtype=np.int64)
         pairs[at] = values[0]
         new, numbers = np.unique(self.kind * np.int64(len(values[1]) + 1) + pairs + 1, return_inverse=True)
@@ -336,7 +339,7 @@ class Columns:
         return replace(self, kinds=tuple(kind), kind=frozen(numbers), _at_hand={})
 
     def without(self, at: Numbers) -> Columns:
-        """The records but those at positions."""
+        """The records without those at positions."""
         if len(at) == 0:
             return self
         left = np.ones(len(self.rows), dtype=bool)
@@ -353,12 +356,12 @@ class _Days(dict[int, date]):
 
 
 def numbered(values: Iterable[Any]) -> dict[Any, int]:
-    """The number of each value, from 0 on, in the order in which they first stand."""
+    """Each distinct value → its number, from 0 on, in the order in which the values first occur."""
     return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
 def _used(values: tuple[Any, ...], numbers: Numbers) -> tuple[tuple[Any, ...], Numbers]:
-    """Those of ``values`` whose number is used, and the numbers by which they go then; -1 stays."""
+    """Those of ``values`` whose number occurs in ``numbers``, and ``numbers`` renumbered accordingly; -1 stays."""
     used = np.bincount(numbers[numbers >= 0], minlength=len(values)) > 0
     if used.all():
         return values, numbers

@@ -1,4 +1,4 @@
-"""Columns of records (``record_arrays``) made of records, of arrays in any order, and of other columns."""
+"""Builds the columns of records (``record_arrays``): from records, from arrays in any order, and from other columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestration.core.state.record_texts import Numbers, Texts, joined, texts_
 
 
 def columns_of(records: Mapping[PartitionKey, PartitionRecord]) -> Columns:
-    """Records in columns."""
+    """``records`` in columns."""
     keys = sorted((key.location or "", key.day.toordinal(), key) if key.day else ("", 0, key) for key in records)
     kinds, stamps, locations = dict[Kind, int](), dict[Stamp, int](), dict[str, int]()
     rows, fingerprints = list[int](), list[str]()
@@ -60,7 +60,11 @@ def sorted_columns(
     kinds: tuple[Sequence[Kind], Numbers],
     texts: Mapping[tuple[str, str], Texts],
 ) -> Columns:
-    """Records in columns, from arrays in any order. stamped, kinds: the commits and kinds, and whose each is."""
+    """Columns of records from arrays in any order.
+
+    stamped: the commits, and for each record the number of its commit. kinds: the kinds, and for each record the number
+    of its kind.
+    """
     names = sorted(locations)
     rank = {name: number for number, name in enumerate(names)}
     stamps = numbered(stamped[0])
@@ -81,7 +85,7 @@ def sorted_columns(
 
 
 def put_over(base: Columns, new: Columns) -> Columns:
-    """The records of both; where both have one, that of ``new``."""
+    """The records of both; where both have a record, that of ``new``."""
     locations = tuple(sorted({*base.locations, *new.locations}))
     numbers = {at: number for number, at in enumerate(locations)}
     kinds, stamps = numbered((*base.kinds, *new.kinds)), numbered((*base.stamps, *new.stamps))
@@ -115,5 +119,5 @@ def put_over(base: Columns, new: Columns) -> Columns:
 def _renumbered(
     both: Iterable[Columns], column: Callable[[Columns], Numbers], numbers: Callable[[Columns], Sequence[int]]
 ) -> Numbers:
-    """A column of numbers of both, by their new numbers; -1 stays."""
+    """A column of numbers of both, with the new numbers in place of the old ones; -1 stays."""
     return np.concatenate([np.array([*numbers(one), -1], dtype=np.int32)[column(one)] for one in both])

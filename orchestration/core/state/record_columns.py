@@ -26,23 +26,29 @@ FEW = 512
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
-    """What records consulted of one upstream asset or source.
+    """What records say of the partitions of one upstream asset, or source, on which they depend.
 
-    own, own_fingerprints: the partitions that consulted their own key alone, by position; and with which fingerprint.
-    others: those that consulted anything else, be it nothing, by position. starts: one more than these; what they
-    consulted stands from there on in the other columns: offset, in days from the own key at its location, and text: -1,
-    or the number in ``texts`` of a key that lies elsewhere. fingerprints: with which each was consulted.
-    Partitions of which nothing is recorded of this upstream are in neither.
+    There are two groups of records: those that depend on nothing but their own key, and the others. Records that say
+    nothing of this upstream asset are in neither group.
     """
 
     own: Numbers
+    """The positions of the records that depend on their own key alone."""
     own_fingerprints: Texts
+    """For each record of ``own``, the upstream fingerprint."""
     others: Numbers
+    """The positions of all other records, also of those that depend on no partition of it."""
     starts: Numbers
+    """Where the entries of each record of ``others`` begin in the four fields below; one more number than ``others``
+    for the end."""
     offset: Numbers
+    """For each entry, the upstream key as days from the record's own day, at its own location."""
     text: Numbers
+    """For each entry, -1, or the number in ``texts`` of a key that is at no day of its own location."""
     texts: tuple[str, ...]
+    """Upstream keys as text."""
     fingerprints: Texts
+    """For each entry, the upstream fingerprint."""
 
 
 class Records(Mapping[PartitionKey, PartitionRecord]):
@@ -56,7 +62,7 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
     __slots__ = ("_merged", "_partitions", "_parts")
 
     def __init__(self, base: Columns, over: Mapping[PartitionKey, PartitionRecord] | None = None) -> None:
-        """For ``of``, ``empty`` and ``updated``. over: records that stand in place of those of ``base``."""
+        """Use ``of``, ``empty`` or ``updated`` instead. over: records that replace those of ``base``."""
         self._parts: tuple[Columns, Mapping[PartitionKey, PartitionRecord]] = (base, over or {})
         """Columns, and objects over them. Read once by who wants both: another thread may put them together."""
         self._merged: Columns | None = None if over else base
@@ -64,7 +70,7 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
 
     @classmethod
     def of(cls, records: Mapping[PartitionKey, PartitionRecord]) -> Records:
-        """The same records; those that are in columns stay the same object."""
+        """``records`` as ``Records``; the same object where it already is one."""
         return records if isinstance(records, cls) else cls(Columns.empty(), dict(records))
 
     @classmethod
@@ -144,7 +150,7 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
     # changes --------------------------------------------------------------------------------------------------------
 
     def updated(self, new: Mapping[PartitionKey, PartitionRecord], without: PartitionSet | None = None) -> Records:
-        """With ``new`` in place of what is there, once the partitions of ``without`` are gone."""
+        """These records, without those of the partitions of ``without``, and with ``new`` in place of existing ones."""
         merged = self._merged  # before the parts: it says the same as they do, whichever there are by then
         base, over = self._parts
         if without:
@@ -160,18 +166,18 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
         return Records(base, over)
 
     def at_version(self, version: int) -> Records:
-        """The same, of the commit that became ``version``."""
+        """The same records, as of the commit that became ``version``."""
         base, over = self._parts
         told = {key: one if one.version == version else replace(one, version=version) for key, one in over.items()}
         return Records(base.at_version(version), told)
 
     def since(self, version: int) -> Records:
-        """Those of commits after ``version``."""
+        """The records of commits after ``version``."""
         columns = self.columns
         return Records(columns.taken(np.flatnonzero(columns.version > version)))
 
     def restricted(self, to: PartitionSet) -> Records:
-        """Those of ``to``."""
+        """The records of the partitions of ``to``."""
         base, over = self._parts
         if len(base.rows) == 0:
             return Records(base, {key: record for key, record in over.items() if key in to})
@@ -181,7 +187,7 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
 
     @property
     def columns(self) -> Columns:
-        """The arrays behind all others."""
+        """The arrays that hold the records."""
         merged = self._merged
         if merged is None:
             base, over = self._parts
@@ -203,17 +209,17 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
         return found
 
     def index(self, partitions: PartitionSet) -> Numbers:
-        """The positions of those of ``partitions`` that are there, ascending."""
+        """The positions of those of ``partitions`` that have a record, ascending."""
         return self.columns.index(partitions)
 
     def rows_of(self, partitions: PartitionSet) -> int:
-        """How many rows those of ``partitions`` have together that are there."""
+        """The number of rows that the existing partitions of ``partitions`` have together."""
         return int(self.rows[self.index(partitions)].sum())
 
     def find(self, locations: Sequence[str], location: Numbers, day: Numbers) -> Numbers:
-        """Positions of keys given as arrays, -1 where none is there.
+        """The positions of keys given as arrays; -1 where there is no record.
 
-        location: numbers in ``locations``, -1 for the null key, of which the day is 0. day: ordinals.
+        location: numbers in ``locations``, -1 for the null key, whose day is 0. day: ordinals.
         """
         return self.columns.positions(locations, location, day)
 
@@ -228,60 +234,60 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
 
     @property
     def location(self) -> Numbers:
-        """The number of each one's location in ``locations``; -1 of the null key."""
+        """For each record the number of its location in ``locations``; -1 for the null key."""
         return self.columns.location
 
     @property
     def day(self) -> Numbers:
-        """Days as ordinals; 0 of the null key."""
+        """For each record its day as ordinal; 0 for the null key."""
         return self.columns.day
 
     @property
     def rows(self) -> Numbers:
-        """Numbers of rows."""
+        """For each record its number of rows."""
         return self.columns.rows
 
     @property
     def fingerprint(self) -> Texts:
-        """Fingerprints of the content; to be compared by ``record_texts.same``."""
+        """For each record the fingerprint of the content; to be compared by ``record_texts.same``."""
         return self.columns.fingerprint
 
     @property
     def version(self) -> Numbers:
-        """The version that each one's commit became."""
+        """For each record the table version that its commit became."""
         return self.columns.version
 
     @property
     def kind(self) -> Numbers:
-        """The number of each one's kind in ``kinds``."""
+        """For each record the number of its kind in ``kinds``."""
         return self.columns.kind
 
     @property
     def kinds(self) -> Sequence[PartitionRecord]:
         """The first record of each kind.
 
-        Records of one kind are equal in all but rows, fingerprint, commit, digests of answers and the fingerprints in
-        ``inputs`` and ``also``; and the keys consulted are the same, seen from their own.
+        Records of one kind differ in nothing but rows, fingerprint, commit, digests of answers, and the fingerprints in
+        ``inputs`` and ``also``. They depend on the same upstream keys, counted in days from their own.
         """
         return _Kinds(self.columns)
 
     def by_kind(self) -> list[Numbers]:
-        """The positions of each kind, ascending."""
+        """For each kind the positions of its records, ascending."""
         order = np.argsort(self.kind, kind="stable")
         return np.split(order, np.cumsum(np.bincount(self.kind))[:-1]) if len(order) else []
 
     @property
     def stamp(self) -> Numbers:
-        """The number of each one's commit in ``stamps``."""
+        """For each record the number of its commit in ``stamps``."""
         return self.columns.stamp
 
     @property
     def stamps(self) -> Sequence[Stamp]:
-        """The commits that there are records of."""
+        """The commits that the records are of."""
         return self.columns.stamps
 
     def consulted(self, upstream: str) -> Consulted | None:
-        """What was consulted of ``upstream``; None where nothing is recorded of it."""
+        """What the records say of ``upstream``; None where none says anything of it."""
         found = self.columns.consulted(upstream)
         return None if found is None else Consulted(*found)
 

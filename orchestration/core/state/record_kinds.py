@@ -1,10 +1,10 @@
-"""Kinds of records: what thousands of records of partitions have in common, which is kept once.
+"""Kinds of records: what the records of thousands of partitions have in common is kept once.
 
-A record is a kind and what is the partition's own: rows, fingerprints, digests, and the commit that it is of. Which
-upstream partitions were consulted belongs to the kind, as days from a partition's own at its location, or as texts of
-keys where they lie elsewhere; with which fingerprints does not.
+A record is a kind, and what belongs to the partition alone: rows, fingerprints, digests, and its commit. The kind says
+on which upstream partitions the partition depends: as days from its own at its own location, or as texts of keys
+elsewhere. The fingerprints of those upstream partitions are not part of the kind.
 
-Must not know arrays.
+Must not know: arrays.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ from orchestration.core.partitions.keys import PartitionKey
 from orchestration.core.state.partition_record import Answer, Inputs, PartitionRecord, Stamp, TurnedAway, nothing
 
 Which = tuple[int | str, ...]
-"""The keys that a partition consulted: days from its own at its location, then others as text; both sorted."""
+"""The upstream keys on which a partition depends: days from its own at its location, then other keys as text; both
+sorted."""
 OWN: Which = (0,)
-"""Its own key, as most do."""
+"""The partition's own key and no other, as for most partitions."""
 Items = tuple[tuple[str, Any], ...]
 """A mapping as its items, sorted by name."""
 AnswerKind = tuple[str, bool, int | None, str, int | None]
-"""An answer without its digest: asked, forced, hours, question, broken."""
+"""An ``Answer`` without its digest: asked, forced, hours, question, broken."""
 
 
 class Key(NamedTuple):
-    """A key as text; of a day × location also these (day: its ordinal, 0 for other keys)."""
+    """A partition key as text; for a dated key also its parts."""
 
     location: str
     day: int
+    """The day as ordinal; 0 for a key without a day."""
     text: str
 
     def beside(self, days: int) -> str:
-        """The text of the key that many days later at the same location."""
+        """The text of the key at the same location, ``days`` days later."""
         return f"{date.fromordinal(self.day + days).isoformat()}/{self.location}"
 
 
 def key_of(text: str) -> Key:
-    """A text as a key; one of a day × location is known for that, whatever scheme it is of."""
+    """The key that a text stands for. It need not be known of which scheme a dated key is."""
     if text[10:11] == "/":
         try:
             day = date.fromisoformat(text[:10])
@@ -51,30 +53,29 @@ def key_of(text: str) -> Key:
 
 
 class Kind(NamedTuple):
-    """What is the same for many partitions; the names are those of ``PartitionRecord``.
-
-    also: names of earlier contracts. inputs: per upstream, by name, which keys were consulted.
-    """
+    """What many records have in common. The fields are those of ``PartitionRecord``."""
 
     code: str
     contract: str
     checks: Items
     as_of: str
     also: tuple[str, ...]
+    """The digests of earlier contracts."""
     answers: tuple[AnswerKind, ...]
     turned_away: tuple[TurnedAway, ...]
     question: str
     values: Items
     check_versions: Items
     inputs: tuple[tuple[str, Which], ...]
+    """For each upstream asset, by name, which of its keys the partition depends on."""
 
     def consulted(self, upstream: str) -> Which | None:
-        """Which keys of ``upstream`` were consulted; None where none was recorded of it."""
+        """The keys of ``upstream`` on which the partition depends; None where the record says nothing of it."""
         return next((which for name, which in self.inputs if name == upstream), None)
 
 
 class Own(NamedTuple):
-    """The texts of one partition, in the order in which its kind names what they are of."""
+    """The texts of one partition, in the order in which its kind names them."""
 
     also: Sequence[str]
     digests: Sequence[str]

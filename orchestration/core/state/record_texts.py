@@ -1,6 +1,6 @@
-"""Columns of texts as arrays: bytes of a fixed width where that holds them, objects where it does not.
+"""Columns of texts as arrays: as bytes of a fixed width where all texts fit, else as objects.
 
-Must not know what the texts are. Arrays of either kind have no nulls.
+Must not know what the texts are. Neither kind of array has nulls.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 Texts = npt.NDArray[Any]
-"""Of dtype ``S<width>`` (ASCII, without NUL, shorter ones are filled up), or of objects, which are ``str``."""
+"""Of dtype ``S<width>`` (ASCII without NUL, padded), or of objects, which are ``str``."""
 Numbers = npt.NDArray[Any]
 """Whole numbers: positions, counts, ordinals."""
 
 WIDEST = 128
-"""Wider texts are objects: one of them would make all the others as wide."""
+"""Wider texts are kept as objects: one wide text would make all others of its column as wide."""
 
 
 def texts_of(values: Sequence[str]) -> Texts:
-    """The column of ``values``. Raises TypeError for what is no text."""
+    """``values`` as a column. Raises TypeError for a value that is no text."""
     if not set(map(type, values)) <= {str}:
         raise TypeError("a column of texts must have nothing but texts")
     if max(map(len, values), default=0) <= WIDEST and "\0" not in (joined := "".join(values)) and joined.isascii():
@@ -30,7 +30,7 @@ def texts_of(values: Sequence[str]) -> Texts:
 
 
 def texts_in(text: str, each: int) -> Texts:
-    """The column of texts of ``each`` characters that stand end to end."""
+    """A column of texts of ``each`` characters, which stand end to end in ``text``."""
     if each <= WIDEST and text.isascii() and "\0" not in text:
         return alike(np.frombuffer(text.encode("ascii"), dtype=f"S{each}"))
     return _objects([text[at : at + each] for at in range(0, len(text), each)])
@@ -52,14 +52,14 @@ def as_list(texts: Texts) -> list[str]:
 
 
 def same(one: Texts, other: Texts) -> npt.NDArray[np.bool_]:
-    """Where two columns of one length have the same text, whatever kinds of arrays they are."""
+    """At which positions two columns of one length have the same text, whatever kinds of arrays they are."""
     if one.dtype.kind != other.dtype.kind:
         one, other = _as_objects(one), _as_objects(other)
     return np.asarray(one == other, dtype=bool)
 
 
 def joined(columns: Sequence[Texts]) -> Texts:
-    """One column behind the other."""
+    """The columns one after the other, as one column."""
     columns = [column for column in columns if len(column)] or list(columns[:1])
     if len({column.dtype.kind for column in columns}) > 1:
         columns = [_as_objects(column) for column in columns]
@@ -74,14 +74,14 @@ def taken(texts: Texts, at: Numbers) -> Texts:
 
 
 def alike(texts: Texts) -> Texts:
-    """The same column, in next to no memory where one text stands everywhere."""
+    """The same column. It takes almost no memory if all its texts are equal."""
     if len(texts) > 1 and texts.strides != (0,) and texts[0] == texts[-1] and (texts == texts[0]).all():
         return np.broadcast_to(texts[:1].copy(), len(texts))
     return texts
 
 
 def spread(starts: Numbers, counts: Numbers) -> Numbers:
-    """The positions ``start, start + 1, …`` of each, so many as its count says, one after the other."""
+    """For each start and count the positions ``start, start + 1, …``, one group after the other."""
     total = int(counts.sum())
     ends = np.cumsum(counts)
     found: Numbers = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)

@@ -38,7 +38,7 @@ class ScaleChange:
 
     @property
     def rests_on(self) -> Days:
-        """The days that decide."""
+        """The days from which the change was found."""
         return Days.of(self.day - LOOK_BACK * DAY, self.day)
 
 
@@ -67,7 +67,7 @@ def changes(masks: Mapping[str, Any], first: date, anything: int) -> list[ScaleC
 
 
 def _before(of: Any, told: Any, at: int, anything: int) -> int:
-    """What the days before ``at`` followed, as far back as they agree."""
+    """The scales that the days before ``at`` can follow, as a mask; only as far back as these days agree."""
     before = anything
     for day in told[told >= at - LOOK_BACK][::-1]:
         if not before & of[day]:
@@ -77,7 +77,8 @@ def _before(of: Any, told: Any, at: int, anything: int) -> int:
 
 
 def in_words(changed: Iterable[ScaleChange], scale: WatchedScale, asset: str, present: PartitionSet) -> list[str]:
-    """What people are told of changes of an asset: alike ones in a sentence. present: what its table has."""
+    """The changes of an asset's scale in sentences for people. Equal changes share a sentence. present: the partitions
+    of its table."""
     alike: dict[tuple[date, int, int], list[ScaleChange]] = {}
     for one in sorted(changed):
         alike.setdefault((one.day, one.before, one.after), []).append(one)
@@ -85,7 +86,7 @@ def in_words(changed: Iterable[ScaleChange], scale: WatchedScale, asset: str, pr
 
 
 def _sentence(of: list[ScaleChange], scale: WatchedScale, asset: str, present: PartitionSet) -> str:
-    """Of changes on one day. of: at least one."""
+    """The sentence for changes on one day. of: at least one change."""
     first, locations = of[0], [one.location for one in of]
     earlier = present.restrict(locations, Days.of(date.min, first.day - DAY))
     more = len(locations) - NAMED

@@ -1,4 +1,7 @@
-"""Contracts as commits record them, and what of today's contract rows lack that were made under an earlier one.
+"""Shapes: what the contracts of earlier commits demanded, compared with the contract of today.
+
+Example: rows were made under a contract with the columns a and b. Today's contract has a nullable column c besides.
+Then the rows *lack* c, and stay valid otherwise.
 
 Pure.
 """
@@ -14,7 +17,7 @@ from orchestration.core.state.provenance import Shape
 
 
 def shape_of(contract: Contract) -> Shape:
-    """What a contract demands of the columns, and a digest of its key and row rules."""
+    """The shape of a contract: its columns, and a digest of its key and row rules."""
     rest = {"key": contract.key, "rules": [asdict(rule) for rule in contract.rules]}
     return Shape(
         tuple((column.name, column.type, column.nullable) for column in contract.columns),
@@ -24,7 +27,8 @@ def shape_of(contract: Contract) -> Shape:
 
 
 def lacking(contract: Contract, shape: Shape) -> tuple[str, ...] | None:
-    """The columns of ``contract`` that rows of ``shape`` lack, all of them nullable; None where it demands more.
+    """The columns of ``contract`` that rows of ``shape`` lack, if these can all be null; None where the rows would have
+    to be made again, as ``contract`` demands more.
 
     | then          | now                          | result     |
     |---------------|------------------------------|------------|
@@ -48,15 +52,16 @@ def lacking(contract: Contract, shape: Shape) -> tuple[str, ...] | None:
 
 
 def absent(contract: Contract, shape: Shape) -> tuple[str, ...]:
-    """The columns of ``contract`` that rows of ``shape`` do not have, whatever else it demanded: they read as null."""
+    """The columns of ``contract`` that rows of ``shape`` do not have; they are read as null. Other differences do not
+    matter."""
     then = {name for name, _, _ in shape.columns}
     return tuple(column.name for column in contract.columns if column.name not in then)
 
 
 def hashed_columns(shape: Shape, contract: Contract) -> tuple[str, ...] | None:
-    """The columns over which rows of today have a fingerprint that one of ``shape`` can be compared with.
+    """The columns over which today's rows need a fingerprint, so that it can be compared with one of rows of ``shape``.
 
-    In the order of then, without those that no fingerprint holds; None where today's rows have not all of them.
+    They stand in the order of ``shape``. None where today's contract has not all of them.
     """
     now = {column.name: column.type for column in contract.columns}
     if any(now.get(name) != kind for name, kind, _ in shape.columns):
@@ -65,5 +70,5 @@ def hashed_columns(shape: Shape, contract: Contract) -> tuple[str, ...] | None:
 
 
 def hashed(shape: Shape) -> tuple[str, ...]:
-    """The columns that a fingerprint holds: those without a leading underscore."""
+    """The columns that go into a fingerprint: those whose names have no leading underscore."""
     return tuple(name for name, _, _ in shape.columns if not name.startswith("_"))

@@ -1,9 +1,9 @@
-"""Snapshots: the state of a table as JSON, so that it outlives the commits that it was folded from.
+"""Snapshots: the state of a table as JSON. A snapshot outlives the commits that it follows from.
 
-A whole snapshot holds the whole state. A *supplement* holds what changed since a whole snapshot, so that the state has
-its second home after every run, while the costly whole one is written now and then: ``snapshot_due``.
+A *whole* snapshot holds the whole state. A *supplement* holds what changed since a whole snapshot. A supplement is
+written after every run, the costly whole snapshot only now and then: see ``snapshot_due``.
 
-Pure: which files they are, and whether they belong to the table that is there, is the business of ``resources``.
+Pure: ``resources`` names the files, and knows whether a file belongs to the table that is there now.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ from orchestration.core.state.table_state import FileSpan, TableState
 from orchestration.core.state.versions import Equal
 
 FORMAT = 2
-"""1 had the records by commit, in that format of provenance, and nothing of what commits say besides. It is read on."""
+"""The format that is written. Format 1, which is still read, had only records, grouped by commit."""
 COMMITS_APART = 20
+"""A whole snapshot is due after this many commits."""
 CHANGED_SHARE = 0.05
+"""A whole snapshot is due when more than this share of the records changed."""
 
 
 def snapshot_due(
     state: TableState, *, commits_apart: int = COMMITS_APART, changed_share: float = CHANGED_SHARE
 ) -> bool:
-    """Whether a whole snapshot is to be taken: there is none, it lies 20 commits back, or 5 % of the records are newer.
+    """Whether a whole snapshot is due: there is none, or 20 commits were made since, or 5 % of the records changed
+    since.
 
-    False for a table that is not there.
+    False for a table that does not exist.
     """
     if state.version is None or state.snapshot is None:
         return state.version is not None
@@ -43,10 +46,11 @@ def snapshot_due(
 
 
 def to_json(state: TableState, commit: str, since: int | None = None) -> dict[str, Any]:
-    """A snapshot of ``state`` as JSON values; given ``since``: a supplement to the whole snapshot of that version.
+    """A snapshot of ``state`` as JSON values.
 
-    commit: digest of the commit that made the version, to tell the table from another that was once in its place.
-    Of the records of a supplement's base, ``there`` names those left.
+    commit: digest of the commit that made the state's version. It tells the table from an earlier one in the same
+    folder. since: the version of a whole snapshot; then the result is a supplement to that snapshot. In a supplement
+    ``there`` names the records of the whole snapshot that still exist.
     """
     records = state.records if since is None else state.records.since(since)
     past = sorted((dict(items) for items in state.past), key=dumps)
@@ -74,9 +78,10 @@ def to_json(state: TableState, commit: str, since: int | None = None) -> dict[st
 
 
 def from_json(data: Mapping[str, Any], base: TableState | None = None) -> tuple[TableState, str]:
-    """The inverse of ``to_json``: state and digest. base: the whole snapshot that a supplement goes with.
+    """The inverse of ``to_json``: the state, and the digest of the commit. base: the whole snapshot of a supplement.
 
-    Raises ValueError for what is no snapshot of a format up to this one, and for a supplement with another base.
+    Raises ValueError for data that are no snapshot, for a format above ``FORMAT``, and for a supplement to another
+    snapshot.
     """
     try:
         return _from_json(data, base)
@@ -130,7 +135,8 @@ def _span_to_json(span: FileSpan) -> list[str | None] | None:
 
 
 def _files_from_json(spans: Mapping[str, Any], sizes: list[int | None] | None) -> dict[str, FileSpan]:
-    """sizes: in the order of the paths; None in a snapshot of before they were kept."""
+    """The data files by path. sizes: in bytes, in the order of the paths; None in an older snapshot, which has no
+    sizes."""
     known = [None] * len(spans) if sizes is None else sizes
     return {path: _span_from_json(spans[path], size) for path, size in zip(sorted(spans.keys()), known, strict=True)}
 

@@ -1,10 +1,11 @@
-"""The state of a table: the fold of its commits.
+"""The state of a table: what follows from all commits of the table, in their order.
 
-What each partition is, by the last commit of ours that names it and by whatever others committed after it; and what
-these commits said besides: questions, shapes of contracts, versions that count as equal, locations as they once were,
-what columns are made of.
+A state says two things. It holds a record for each partition: the record of the last commit of this project that names
+the partition, unless somebody else changed the partition afterwards. And it holds everything else that commits ever
+said: questions to sources, shapes of contracts, code versions that count as equal, earlier settings of locations, and
+of which columns each column is made.
 
-Pure: where commits are read from is the business of ``resources``.
+Pure: ``resources`` reads the commits.
 """
 
 from __future__ import annotations
@@ -24,17 +25,18 @@ if TYPE_CHECKING:
     from orchestration.core.state.record_columns import Records
 
 TRUNCATED_AT = 32
-"""Delta keeps this many characters of a string in a file's statistics, and may then put a last one behind them."""
+"""Delta keeps at most this many characters of a string in a file's statistics, and may add one more character."""
 
 Lacking = Callable[[str], tuple[str, ...] | None]
-"""Gives the columns that a table has by now and a contract, by its digest, had not; None for another contract."""
+"""Digest of an earlier contract → the columns that the table has today and had not under that contract. None where the
+digest is that of an unrelated contract."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSpan:
-    """The partitions that a data file can hold, by its statistics: days and locations, both ends in; None: any.
+    """The partitions whose rows a data file can hold, by the statistics of the file.
 
-    has_null: it is a file of an unpartitioned table. size: its bytes, by the log; None where that is not known.
+    Both ends are included; None means that there is no bound.
     """
 
     first_day: date | None = None
@@ -42,7 +44,9 @@ class FileSpan:
     first_location: str | None = None
     last_location: str | None = None
     has_null: bool = False
+    """Whether the file belongs to an unpartitioned table."""
     size: int | None = field(default=None, compare=False)
+    """The size of the file in bytes, as Delta's log says; None where the log does not say it."""
 
     def covers(self, key: PartitionKey) -> bool:
         """Whether rows of ``key`` can be in the file."""
@@ -61,15 +65,16 @@ class FileSpan:
         )
 
     def covered(self, partitions: PartitionSet) -> PartitionSet:
-        """Those of ``partitions`` that it covers."""
+        """Those of ``partitions`` whose rows can be in the file."""
         first, last = self.first_day or date.min, self.last_day or date.max
         days = Days.of(first, last) if first <= last else Days.empty()
         return partitions.restrict(filter(self._has, partitions.locations), days)
 
     def spanned(self, locations: Iterable[str]) -> PartitionSet:
-        """The partitions of ``locations``, and of the file's ends where these are whole, that the file can hold.
+        """The partitions of ``locations`` that the file can hold, and those of the locations that the file's statistics
+        name in full.
 
-        Of the dated ones none where the file's days are unknown.
+        Empty for a dated table where the statistics do not say which days the file holds.
         """
         null = PartitionSet(self.has_null)
         if self.first_day is None or self.last_day is None:
@@ -81,63 +86,77 @@ class FileSpan:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a table.
-
-    touched: what the files can hold that it added or removed with a change of data.
-    added, removed: files, by path, whether data changed or not. schema, description: that it gave the table, as Delta
-    writes them (``schemaString``); None where it gave none. protocol, properties: likewise, of features, as JSON.
-    """
+    """One commit of a table, as Delta's log has it."""
 
     version: int
     provenance: Provenance | None
+    """What the commit recorded; None for a commit of somebody else."""
     touched: tuple[FileSpan, ...] = ()
+    """The spans of the files that the commit added or removed with a change of data."""
     added: Mapping[str, FileSpan] = field(default_factory=dict)
+    """The files that the commit added, by path, whether data changed or not."""
     removed: frozenset[str] = frozenset()
+    """The paths of the files that the commit removed, whether data changed or not."""
     schema: str | None = None
+    """The schema that the commit gave the table, as Delta writes it (``schemaString``); None where it gave none."""
     description: str | None = None
+    """The description that the commit gave the table; None where it gave none."""
     protocol: str | None = None
+    """The protocol that the commit gave the table, as JSON; None where it gave none."""
     properties: str | None = None
+    """The table properties that the commit gave, as JSON; None where it gave none."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """What a table is at a version: a record per partition, and the partitions that others changed since.
+    """What a table is at one version: a record for each partition, and the partitions that others changed since.
 
-    records: may be given as any mapping.
-    taken_out: those of ``unrecorded`` whose rows our own commits gave up, as their files were lost, or as nobody has
-    compared them since the table was rebuilt.
-    questions: by id; shapes: by contract digest; equal: versions that were accepted; past: locations as settings once
-    had them, each as its sorted items; columns_of: by code part of a code version, the lineage of its columns, newest
-    last. All that any commit ever said; where two say otherwise, the later one. kinds: of the sources that rows of a
-    fetched asset are from, as commits said since the table had no partition.
-    The other fields help to read the next commits. Two states that differ in nothing else are equal.
-    files: what the table's files can hold, by path. locations: locations that may be in files of others, besides those
-    that the table is known to have. snapshot: version of the last whole snapshot of the state, kept: of the last
-    snapshot or supplement to it; None without one. schema, description: those of the newest commit that gave a schema
-    (``schemaString``); schema None where it is not known, as after a snapshot of format 1, or a gap. protocol,
-    properties: of the table's features, as JSON; None where they are not known. damage: what a look found that no
-    commit says, and what of ``unrecorded`` is so for that alone; None where nothing was found, or nobody looked.
+    Two states are equal if everything is equal but the fields with ``compare=False``, which only help to read the next
+    commits.
     """
 
     version: int | None = None
+    """The version of the table; None where there is no table."""
     records: Records = field(default_factory=lambda: _records({}))
+    """The last record of each partition. Any mapping may be given."""
     unrecorded: PartitionSet = field(default_factory=PartitionSet.empty)
+    """The partitions that somebody else changed after their last record."""
     files: Mapping[str, FileSpan] = field(default_factory=dict, compare=False)
+    """Path of each data file of the table → the partitions whose rows it can hold."""
     locations: frozenset[str] = field(default=frozenset(), compare=False)
+    """Locations that may occur in files of others, besides those that the table is known to have."""
     snapshot: int | None = field(default=None, compare=False)
+    """The version of the last whole snapshot of the state (see ``snapshots``); None without one."""
     kept: int | None = field(default=None, compare=False)
+    """The version of the last snapshot, be it a whole one or a supplement; None without one."""
     questions: Mapping[str, Question] = field(default_factory=dict)
+    """Every question to a source that a commit recorded, by id."""
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    """Every shape of a contract that a commit recorded, by the contract's digest."""
     equal: frozenset[Equal] = frozenset()
+    """The code versions that were accepted as equal (`aqi accept`)."""
     past: frozenset[tuple[tuple[str, Any], ...]] = frozenset()
+    """Locations as settings once had them, each as its sorted items."""
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    """Code part of a code version → the lineage of the columns that this code makes, as JSON; the newest last."""
     kinds: frozenset[str] = frozenset()
+    """The kinds of source (``source.REAL``, ``source.SIMULATED``) from which the rows of a fetched asset come. Counted
+    since the table last had no partition."""
     taken_out: PartitionSet = field(default_factory=PartitionSet.empty)
+    """Those of ``unrecorded`` whose rows a commit of this project gave up: the rows' files were lost, or nobody has
+    compared the rows since the table was rebuilt."""
     schema: str | None = field(default=None, compare=False)
+    """The schema of the table, as Delta writes it (``schemaString``). None where it is not known: after a snapshot of
+    format 1, or after commits that cannot be read any more."""
     description: str | None = field(default=None, compare=False)
+    """The description of the table."""
     protocol: str | None = field(default=None, compare=False)
+    """The protocol of the table, as JSON; None where it is not known."""
     properties: str | None = field(default=None, compare=False)
+    """The properties of the table, as JSON; None where they are not known."""
     damage: Damage | None = field(default=None, compare=False)
+    """What an inspection of the table's folder found that no commit says. None where it found nothing, or where nobody
+    inspected the folder."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", _records(self.records))
@@ -149,20 +168,24 @@ class TableState:
 
     @property
     def damaged(self) -> PartitionSet:
-        """Those of ``unrecorded`` that are so only because their rows are, or may be, lost."""
+        """Those of ``unrecorded`` that are so only because their rows are lost, or may be."""
         return PartitionSet.empty() if self.damage is None else self.damage.partitions
 
     def fingerprint(self, key: PartitionKey) -> str:
-        """The recorded fingerprint; ``absent`` where there is no record, ``unrecorded`` where it holds no more."""
+        """The recorded fingerprint of a partition. ``absent`` where there is no record; ``unrecorded`` where somebody
+        else changed the partition since."""
         if key in self.unrecorded:
             return UNRECORDED
         found = self.records.content(key)
         return ABSENT if found is None else found[1]
 
     def consulted(self, key: PartitionKey, lacking: Lacking | None = None) -> str:
-        """What a reader of the partition records of it: ``fingerprint``, and the columns that it had to do without.
+        """What the record of a dependent partition says of this partition: its fingerprint, and the columns that it
+        lacks.
 
-        lacking: of this table, the columns that a contract had not. ``F``; ``F without level,ts_local``; ``absent``.
+        ``F``; ``F without level,ts_local``; ``absent``.
+
+        lacking: see ``Lacking``; None where no partition of the table lacks a column.
         """
         found = None if self.unrecorded and key in self.unrecorded else self.records.content(key)
         if found is None:
@@ -172,9 +195,11 @@ class TableState:
         return f"{fingerprint} without {','.join(sorted(missing))}" if missing else fingerprint
 
     def holds(self, key: PartitionKey, recorded: str, lacking: Lacking | None = None) -> bool:
-        """Whether what a reader recorded of the partition is right still: the rows, in the columns that it can know.
+        """Whether a dependent partition's record of this partition is still right. recorded: that record, see
+        ``consulted``.
 
-        What it had to do without, the partition must lack still; it may lack other columns besides by now.
+        It is right if the fingerprint is the same, and if the partition still lacks every column that it lacked when it
+        was consulted. It does not matter whether it lacks further columns: those were added to the contract since.
         """
         record = self.trusted(key)
         if record is None:
@@ -185,7 +210,7 @@ class TableState:
         return not without or (lacking is not None and set(without.split(",")) <= set(lacking(record.contract) or ()))
 
     def trusted(self, key: PartitionKey) -> PartitionRecord | None:
-        """The record of ``key``, unless somebody else changed the partition since."""
+        """The record of ``key``; None where there is none, or where somebody else changed the partition since."""
         return None if self.unrecorded and key in self.unrecorded else self.records.get(key)
 
     def after(self, commit: Commit) -> TableState:
@@ -222,17 +247,18 @@ class TableState:
         return replace(state, unrecorded=self.unrecorded | changed, taken_out=taken_out, damage=damage)
 
     def after_gap(self, version: int, with_rows: PartitionSet, files: Mapping[str, FileSpan]) -> TableState:
-        """The state at ``version``, where the commits up to it cannot be read any more.
+        """The state at ``version``, where the commits between this state and ``version`` cannot be read any more.
 
-        with_rows, files: of the table as it is today. Nothing is trusted of what was known, and what has rows is there.
-        Which schema it has is not known.
+        with_rows: the partitions that have rows today. files: the data files of today. Everything with rows becomes
+        unrecorded, as do all partitions that had a record. The schema becomes unknown.
         """
         unrecorded = self.records.partitions | with_rows
         gone: dict[str, Any] = {"schema": None, "description": None, "protocol": None, "properties": None}
         return replace(self, version=version, unrecorded=self.unrecorded | unrecorded, files=files, damage=None, **gone)
 
     def _with_what_was_said(self, said: Provenance) -> TableState:
-        """What was said before stays the same object where the commit adds nothing to it, as nearly all do."""
+        """The state with what a commit says besides its records. Where the commit adds nothing, as nearly all do, the
+        fields stay the same objects."""
         questions = {**self.questions, **said.questions} if said.questions else self.questions
         shapes = {**self.shapes, **said.shapes} if said.shapes else self.shapes
         equal = self.equal.union(said.equal) if said.equal else self.equal
@@ -251,7 +277,7 @@ class TableState:
 
 
 def put_last(known: Mapping[str, str], new: Mapping[str, str]) -> Mapping[str, str]:
-    """Both, ``new`` behind what was known; the same object where nothing is new."""
+    """Both mappings, with the items of ``new`` last. The same object as ``known`` where ``new`` adds nothing."""
     return {**{name: text for name, text in known.items() if name not in new}, **new} if new else known
 
 
@@ -262,7 +288,7 @@ def _records(records: Mapping[PartitionKey, PartitionRecord]) -> Records:
 
 
 def fold(commits: Iterable[Commit], start: TableState | None = None) -> TableState:
-    """The state that follows from ``commits``, in their order, on top of ``start``."""
+    """The state after ``commits``, in their order, beginning with ``start``."""
     state = start or TableState()
     for commit in commits:
         state = state.after(commit)

@@ -1,6 +1,6 @@
-"""Which of the upstream partitions that partitions consulted have another content by now: of many at once, by arrays.
+"""Which upstream partitions changed since other partitions were made from them: for a whole table at once, by arrays.
 
-It says of arrays what ``TableState.holds`` says of one partition. Pure.
+``TableState.holds`` says the same of one partition. Pure.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from orchestration.core.state.table_state import TableState
 
 Flags = npt.NDArray[np.bool_]
 LacksOf = Callable[[str], Iterable[str]]
-"""Gives the columns that a table has by now and a contract, by its digest, had not."""
+"""Digest of an earlier contract → the columns that the table has today and had not under that contract."""
 
-_CHANGED, _DOUBTED = 1, 2
+_CHANGED, _CHANGED_BY_OTHERS = 1, 2
 _WITHOUT = " without "
 _A_LOCATION = 1 << 22
-"""More than there are days: a location's number × this + the day is one number for a key."""
+"""More than there are days. The number of a location × this + the day is one number for a key."""
 
 
 def first_changes(own: Records, upstream: str, state: TableState, lacking: LacksOf) -> Numbers:
-    """A number for each of ``own``: 0 where nothing changed of what it consulted of ``upstream``.
+    """A number for each record of ``own``: 0 where no upstream partition changed on which the partition depends.
 
-    Else partitions of one number have in common which one changed first, from their own on, and whether others did it.
-    state: of the table of ``upstream``. Consulted keys that are neither ``null`` nor at the own location are not seen.
+    Partitions with the same number above 0 have two things in common: which upstream partition changed first, as days
+    from their own, and whether somebody else changed it. state: of the table of ``upstream``. Upstream partitions at
+    other locations are not looked at, the ``null`` key aside.
     """
     numbers = np.zeros(len(own), dtype=np.int64)
     consulted = own.consulted(upstream)
@@ -58,7 +59,10 @@ def first_changes(own: Records, upstream: str, state: TableState, lacking: Lacks
 def _changes(
     locations: Sequence[str], location: Numbers, day: Numbers, recorded: Texts, state: TableState, lacking: LacksOf
 ) -> Numbers:
-    """Of partitions of an upstream table, given as arrays, with what was recorded of each: what became of them."""
+    """What happened to partitions of an upstream table: 0, ``_CHANGED`` or ``_CHANGED_BY_OTHERS`` for each.
+
+    locations, location, day: the partitions as arrays. recorded: what was recorded of each.
+    """
     records = state.records
     there = records.find(locations, location, day)
     holds = np.where(there < 0, recorded == (ABSENT if recorded.dtype.kind == "O" else ABSENT.encode()), False)
@@ -68,12 +72,14 @@ def _changes(
     if len(open_):
         holds[open_] = _hold(taken(recorded, open_), there[open_], records, lacking)
     found = np.where(holds, 0, _CHANGED)
-    found[_inside(state.unrecorded, locations, location, day)] = _DOUBTED
+    found[_inside(state.unrecorded, locations, location, day)] = _CHANGED_BY_OTHERS
     return found
 
 
 def _hold(recorded: Texts, there: Numbers, records: Records, lacking: LacksOf) -> Flags:
-    """Whether rows over other columns than all of today's are still those that were recorded."""
+    """Whether rows are still those that were recorded, where the record is of fewer columns than the table has
+    today.
+    """
     fingerprint, without, missing = _parted(recorded)
     holds = same(fingerprint, taken(records.fingerprint, there))
     also = records.columns.texts.get(ALSO)
@@ -91,7 +97,8 @@ def _hold(recorded: Texts, there: Numbers, records: Records, lacking: LacksOf) -
 
 
 def _parted(recorded: Texts) -> tuple[Texts, Numbers, list[set[str]]]:
-    """Fingerprints; which columns their readers had to do without, by number, -1 for none; and these columns."""
+    """What was recorded, in three parts: fingerprints; the number of each one's set of lacking columns, -1 for none;
+    these sets of columns."""
     numbers: dict[str, int] = {"": -1}
     if recorded.dtype.kind == "O":
         parts = [text.partition(_WITHOUT) for text in as_list(recorded)]

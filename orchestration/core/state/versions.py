@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Equal:
-    """Two versions of the code of ``asset`` that count as equal; location: where alone they do, None: anywhere."""
+    """Two versions of the code of an asset that count as equal: they make the same rows."""
 
     asset: str
     location: str | None
+    """The location for which they count as equal; None for all locations."""
     one: str
     other: str

@@ -7,14 +7,15 @@ import os
 import shlex
 import stat
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from py4j.clientserver import ClientServerConnection
 from py4j.java_gateway import GatewayClient
+from py4j.protocol import Py4JNetworkError
 
-from resources.spark.gateway import SUBMIT_ARGUMENTS, launched, no_interrupt, property_line
+from resources.spark.gateway import SUBMIT_ARGUMENTS, launched, none_of_py4j, property_line
 
 
 def test_what_the_jvm_is_started_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,51 +62,52 @@ def test_a_line_as_java_reads_it(name: str, value: str, line: str) -> None:
     assert property_line(name, value) == line
 
 
-def test_a_ctrl_c_while_the_jvm_works_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """py4j's gateway is asked, and its connection is interrupted."""
+@pytest.mark.parametrize(
+    ("what", "raised"),
+    [(KeyboardInterrupt(), KeyboardInterrupt), (Py4JNetworkError("Answer from Java side is empty"), None)],
+    ids=["interrupted", "the JVM is gone"],
+)
+def test_a_call_that_breaks_off_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], what: BaseException, raised: type[BaseException] | None
+) -> None:
+    """py4j's gateway is asked, and its connection breaks off."""
 
-    class Interrupted:
+    class Broken:
         socket = None
 
         def close(self, *_: object) -> None: ...
 
         def send_command(self, _command: str) -> str:
-            raise KeyboardInterrupt
+            raise what
 
     client = GatewayClient()
-    client._get_connection = Interrupted
+    client._get_connection = Broken
     root, told = logging.getLogger(), logging.StreamHandler(sys.stdout)
     root.addHandler(told)
-    root.addFilter(no_interrupt)
+    root.addFilter(none_of_py4j)
     try:
-        with pytest.raises(KeyboardInterrupt):
-            client.send_command("x")
+        with pytest.raises(raised) if raised else nullcontext():
+            client.send_command("x", retry=False)
         root.error("told")
     finally:
         root.removeHandler(told)
-        root.removeFilter(no_interrupt)
+        root.removeFilter(none_of_py4j)
     assert capsys.readouterr().out == "told\n"
 
 
-def test_a_connection_that_fails_while_it_is_closed_is_no_traceback(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_what_py4j_logs_by_name_stays_with_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As in a command that is ended while its JVM is."""
-    from pyspark import java_gateway
-
-    class Connection(ClientServerConnection):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.is_connected, self.socket, self.stream = True, Broken(), Broken()
-
-        def __del__(self) -> None: ...
-
-    class Broken:
-        def sendall(self, _bytes: bytes) -> None:
-            raise ConnectionResetError
-
-        def close(self) -> None: ...
-
-    monkeypatch.setattr(java_gateway, "launch_gateway", lambda _conf, _pipes: None)
-    launched({}, {})
-    Connection().shutdown_socket(1, 2)
-    assert caplog.messages == []
+    monkeypatch.setattr("pyspark.java_gateway.launch_gateway", lambda *_: "gateway")
+    root, of_py4j = logging.getLogger(), logging.getLogger("py4j")
+    told, before = logging.StreamHandler(sys.stdout), of_py4j.propagate
+    root.addHandler(told)
+    try:
+        of_py4j.propagate = True
+        launched({}, {})
+        logging.getLogger("py4j.java_gateway").error("Error while sending or receiving.")
+    finally:
+        root.removeHandler(told)
+        root.removeFilter(none_of_py4j)
+        of_py4j.propagate = before
+    assert capsys.readouterr().out == ""
