@@ -28,6 +28,7 @@ from resources.machine.package import VERSION
 from resources.machine.proxies import settle
 from resources.machine.secrets import hidden, hide_in
 from resources.machine.shell import begin
+from resources.machine.standard_output import output_failure, watch_standard_output
 
 if TYPE_CHECKING:
     from orchestration.engine.project import Project
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED, TERMINATED = 130, 143
 P = ParamSpec("P")
+NO_OUTPUT = "Make room where it goes, or send it elsewhere; nothing is wrong with the tables."
 _JSON = "orchestration.json"
 """In a context: whether the call has --json, be it otherwise one that cannot be read."""
 
@@ -58,6 +60,8 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
             sys.stderr.close()
             sys.exit(1)
         except Exception as error:
+            if why := output_failure(error):
+                _leave_without_output(why)
             if not _of_storage(error):
                 hide_in(error)
                 raise
@@ -81,6 +85,12 @@ def say_in_json(error: str, remedy: str) -> None:
 
 def _print_error(error: str, remedy: str) -> None:
     emit(lambda: {"error": hidden(error), "remedy": hidden(remedy)}, as_json=True)
+
+
+def _leave_without_output(why: str) -> NoReturn:
+    """End where standard output fails, which is no fault of a table: what was done is done."""
+    click.echo(f"error: standard output cannot be written ({why})\n  {NO_OUTPUT}", err=True)
+    sys.exit(RunError.exit_status)
 
 
 def _say_interrupted() -> None:
@@ -248,11 +258,17 @@ def run(of: Project | None = None) -> None:
 
     atexit.register(leave)  # the first is called last
     begin()  # of another project than this one, whose command this may be the first of
+    watch_standard_output()
     choose_pool()
     settle()
     heed_signals()
     try:
-        main(obj=of)
+        try:
+            main(obj=of)
+        except OSError as error:  # of what click prints itself: help, and calls that cannot be read
+            if not (why := output_failure(error)):
+                raise
+            _leave_without_output(why)
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise

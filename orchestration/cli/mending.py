@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Instead, fetch what lies behind its question: coordinates that moved, a variable that was never asked for.",
 )
+@click.option("--wait", is_flag=True, help="With --refetch: wait for a used-up limit of the source.")
 @click.option("--verify", is_flag=True, help="Read all rows, and compare them with what was recorded of them.")
 @click.option(
     "--rebuild",
@@ -67,6 +68,7 @@ def repair(
     days: str | None,
     locations: str,
     refetch: bool,
+    wait: bool,
     verify: bool,
     anew: bool,
     dry_run: bool,
@@ -87,7 +89,7 @@ def repair(
     them. --rebuild of all means all tables that cannot be read or written as they are.
     """
     check_profile_run(profile_run, output, dry_run=dry_run)
-    check_repair(days, locations, refetch=refetch, verify=verify, anew=anew)
+    check_repair(days, locations, refetch=refetch, wait=wait, verify=verify, anew=anew)
     workspace = open_workspace(profile, no_yarn_check=no_yarn_check, engine=engine)
     keys, in_the_way = in_range(workspace.catalog, workspace.select(selection), days), 0
     check_there(workspace)
@@ -114,11 +116,16 @@ def repair(
     if made.steps and not yes:
         confirm("Go on?")
     title = f"repair {run_name(selection, days, locations=location_names(locations))}"
-    return max(in_the_way, run_request(workspace, request, title, "repair", as_json, profile_run, output))
+    ended = run_request(workspace, request, title, "repair", as_json, profile_run, output, wait=wait)
+    return max(in_the_way, ended)
 
 
-def check_repair(days: str | None, locations: str, *, refetch: bool, verify: bool, anew: bool) -> None:
+def check_repair(days: str | None, locations: str, *, refetch: bool, wait: bool, verify: bool, anew: bool) -> None:
     """Raises UsageError for what does not go together, before any work."""
+    if wait and not refetch:
+        raise UsageError(
+            "--wait is for a source that is asked, and repair asks none", "Leave it out, or add --refetch."
+        )
     if anew and (days is not None or locations or refetch or verify):
         raise UsageError(
             "--rebuild is of whole tables, and compares all of their rows",

@@ -38,7 +38,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     if rows:
         columns = [Column("step", Kind.KEY), *map(Column, ("partitions", "may rewrite", "reads", "why"))]
         print_table(console, columns, rows)
-    elif plan.is_empty and not any(item.lacking for item in plan.left_out):
+    elif plan.is_empty and not any(item.is_blocked for item in plan.left_out):
         console.print("Nothing to do.")
     _print_tables(console, plan)
     _print_left_out(console, plan.left_out)

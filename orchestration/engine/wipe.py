@@ -30,7 +30,7 @@ from resources.storage.journal import Journal
 
 @dataclass(frozen=True, slots=True)
 class Wipe:
-    """What of an asset is removed."""
+    """The partitions of an asset that are removed. rows: as recorded; rows that somebody else added are not counted."""
 
     asset: str
     partitions: PartitionSet
@@ -65,10 +65,10 @@ def _all_of(asset: str, partitions: PartitionSet) -> str:
 
 
 def planned_wipes(workspace: Workspace, request: Selected) -> list[Wipe]:
-    """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing. And
-    what is not there because the last attempt at it failed.
+    """The existing partitions of the request, downstream assets first, so that nothing ever depends on something
+    removed; and those that are missing because the last attempt to make them failed, which is forgotten.
 
-    Raises WarehouseError where one of the tables cannot be written as it is.
+    Raises WarehouseError if one of the tables cannot be written.
     """
     tables = _tables(workspace, request)
     return _wipes(workspace, request, tables)
@@ -95,8 +95,8 @@ def _wipes(workspace: Workspace, request: Selected, tables: Mapping[str, TableSt
 
 
 def run_wipes(workspace: Workspace, request: Selected, listener: RunListener) -> list[Wipe]:
-    """Remove what is there of the requested assets and partitions, under the warehouse's lock. That others of them
-    failed is forgotten."""
+    """Remove the existing partitions of the request, under the lock of the warehouse. That others of them failed is
+    forgotten."""
     run_id, began = new_run_id(), datetime.now(UTC)
     Pending(workspace.warehouse.uri).check(request.assets)
     with locked(workspace, run_id, listener):

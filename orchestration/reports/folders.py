@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestration.core.errors import MachineError
 from orchestration.engine.workspace import Workspace
 from resources.delta.log import PROVENANCE_FOLDER
+from resources.storage.lock import how_to_write
 
 FREE_GIB = 2
 FREE_FILES = 10_000
@@ -28,10 +29,7 @@ def check_warehouse(workspace: Workspace) -> str:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".aqi-doctor-") as probe:
             linked = _links(Path(probe.name))
     except OSError as error:
-        raise MachineError(
-            f"{folder} is not writable ({error.strerror})",
-            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-        ) from error
+        raise MachineError(f"{folder} is not writable ({error.strerror})", how_to_write(folder, error)) from error
     if not linked:
         raise MachineError(
             f"{folder} lies on a file system without hard links, by which commits to a table are made",

@@ -23,7 +23,9 @@ from orchestration.service.slots import free_slots
 from resources.machine.clock import system_clock
 from resources.machine.interrupts import heed_signals
 from resources.machine.secrets import hidden, hide_in_logs
+from resources.prefect.outages import outlive_outages
 from resources.prefect.server import named_api_url
+from resources.prefect.settings import no_word_of_home
 from resources.prefect.slots import Restarted
 
 if TYPE_CHECKING:
@@ -38,9 +40,11 @@ BY = "aqi worker"
 def main(arguments: list[str]) -> None:
     """Run the worker until it is told to stop. What Prefect says in it has no secret."""
     hide_in_logs()
+    no_word_of_home()
     heed_signals()
     pool, name = (arguments[arguments.index(option) + 1] for option in ("--pool", "--name"))
     began = system_clock()
+    outlive_outages()
     _beside_it(lambda: _keep_free(pool, name, began))
     sys.argv = ["prefect", *arguments]
     runpy.run_module("prefect", run_name="__main__")

@@ -105,6 +105,7 @@ class OpenMeteoClient:
         self._host = name + (f":{parts.port}" if parts.port else "")
         self._api_key = (settings.api_key.get_secret_value() if settings.api_key else None) or None
         self._secrets = Secrets(self._api_key, parts.password, user=parts.username)
+        self._has_user = bool(parts.username or parts.password)
         never_log(self._secrets)
         self._injected_clock = injected_clock
         self._calls = (settings.calls_per_day, settings.calls_per_hour, settings.calls_per_minute)
@@ -154,7 +155,7 @@ class OpenMeteoClient:
             while True:
                 passed = self._monotonic() - began
                 before = now()  # a request can wait for minutes until it is its turn
-                asked = Asked(request, self._host, before, self._api_key is not None)
+                asked = Asked(request, self._host, before, self._api_key is not None, self._has_user)
                 made.times += 1
                 outcome = self._attempt(asked, self._bounds(request, passed, heard), cancelled)
                 if isinstance(outcome, Reply):
@@ -165,8 +166,8 @@ class OpenMeteoClient:
                 most = settings.request_deadline_seconds
                 most = most if heard else min(most, settings.unreachable_seconds)
                 left = most - (self._monotonic() - began)
-                wait = self._backoff(made.times) if outcome.wait_seconds is None else outcome.wait_seconds
-                if wait >= left and outcome.wait_seconds is not None:
+                wait = outcome.wait_seconds or self._backoff(made.times)  # 0: nobody is asked twice without a pause
+                if wait >= left and outcome.wait_seconds:
                     raise left_alone(outcome, asked, now(), wait)
                 if wait >= left:
                     break

@@ -11,6 +11,7 @@ reply                                          becomes                          
 429 of a minute, of concurrency, of no name    Trouble (SourceLimited)                   yes, after Retry-After
 a limit of an hour, a day, a month             SourceLimited, with ``until``             no, whatever its status
 a key that is wrong or wanted; 401, 403        SourceKeyRefused                          no
+401 of a user and a password                   SourceKeyRefused                          no
 too much at once; 413, 414                     SourceTooMuch                             no
 a variable that it has not                     SourceVariableRefused                     no
 400 of a day, a location, a domain             SourceRefused                             no
@@ -50,6 +51,7 @@ STREAM_ERROR = b"Unexpected error while streaming data"
 """How the server ends a body of which it cannot read the rest; the status has been sent before."""
 LONGEST_REASON = 300
 KEY_SETTING = "open_meteo.api_key (AQI_OPEN_METEO__API_KEY)"
+ADDRESS_SETTING = "open_meteo.base_url (AQI_OPEN_METEO__BASE_URL)"
 
 _KEY = re.compile(r"\bapi[ _-]key\b|\bapikey\b(?!=)|requires the API \w+|customer-'? prefixed", re.IGNORECASE)
 _TOO_MUCH = re.compile(
@@ -95,12 +97,14 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it is told of. source: the host. at: when it was sent. has_key: whether with a key."""
+    """A request as it is told of. source: the host. at: when it was sent. has_key: whether with a key.
+    has_user: whether with a user or a password in the address."""
 
     request: Request
     source: str
     at: datetime
     has_key: bool = False
+    has_user: bool = False
 
     def __str__(self) -> str:
         return str(self.request)
@@ -129,6 +133,8 @@ def judged(reply: Reply, asked: Asked) -> Trouble | None:
         return Trouble(told, SourceError, wanted_wait(reply.headers))
     if 300 <= status <= 399:
         raise _redirected(reply, asked)
+    if not _KEY.search(shown) and _is_of_a_user(reply, asked):
+        raise _user_refused(told, asked)
     if error := _lasting(status, shown, told, asked):
         raise error
     if status == 400 and said:
@@ -179,6 +185,8 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
         return None
     clock = server_time(reply.headers)
     wait, until = wanted_wait(reply.headers), free_again(period, clock or asked.at)
+    if wait is not None and until is not None:
+        until = max(until, (clock or asked.at) + timedelta(seconds=wait))
     if period == MINUTE or (not period and status == 429):
         if wait is None and period == MINUTE:
             wait = 60.0 - (clock.second if clock else 0)
@@ -235,6 +243,25 @@ def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
     else:
         what = f"{asked.source} wants a key, and open_meteo.api_key is not set: it {told} to {asked}"
         remedy = f"Set {KEY_SETTING}, or ask a host that wants none: open_meteo.base_url."
+    return SourceKeyRefused(what, remedy)
+
+
+def _is_of_a_user(reply: Reply, asked: Asked) -> bool:
+    """Whether it is about a user and a password, not about a key: those of a proxy before the source, say."""
+    wanted = reply.headers.get("WWW-Authenticate", "").strip().lower().startswith(("basic", "digest"))
+    if reply.status == 401:
+        return wanted or (asked.has_user and not asked.has_key)
+    return reply.status == 403 and asked.has_user and not asked.has_key
+
+
+def _user_refused(told: str, asked: Asked) -> SourceKeyRefused:
+    """For a user and password that are not taken, and for such as are wanted."""
+    if asked.has_user:
+        what = f"{asked.source} does not take the user and password of open_meteo.base_url: it {told} to {asked}"
+        remedy = f"Correct them in {ADDRESS_SETTING}; a sign like @ or / in them is written %40, %2F."
+    else:
+        what = f"{asked.source} wants a user and a password, and open_meteo.base_url has none: it {told} to {asked}"
+        remedy = f"Write them before the host in {ADDRESS_SETTING}, or ask another host."
     return SourceKeyRefused(what, remedy)
 
 

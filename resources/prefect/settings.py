@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ OF_QUIET = ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_TO_API_WH
 
 def check_settings() -> None:
     """Raises MachineError that names the variable, before any work. Imports Prefect only where some are set."""
+    no_word_of_home()
     if (url := os.environ.get("PREFECT_API_URL")) and not _is_address(url):
         raise MachineError(
             "PREFECT_API_URL is no address of a server",
@@ -41,6 +43,12 @@ def check_settings() -> None:
             f"Prefect does not take {' and '.join(wrong) or 'its settings'} ({why(error)})",
             f"Correct {'it' if len(wrong) == 1 else 'them'}, or unset {'it' if len(wrong) == 1 else 'them'}.",
         ) from None
+
+
+def no_word_of_home() -> None:
+    """Prefect warns of a PREFECT_HOME that cannot be made, when it is loaded. Only a server of our own keeps something
+    there, and what it lacks is told by ``home``."""
+    warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
 
 
 def why(error: Exception) -> str:

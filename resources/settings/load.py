@@ -33,6 +33,7 @@ from resources.settings.operations import (
     MaintenanceSettings,
     RawSettings,
     ReportSettings,
+    SourcesSettings,
 )
 from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
 from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
@@ -189,6 +190,7 @@ class Settings(Section):
     hourly: HourlySettings = HourlySettings()
     history: HistorySettings = HistorySettings()
     feed: FeedSettings = FeedSettings()
+    sources: SourcesSettings = SourcesSettings()
     essential: dict[str, list[str]] = Field(default_factory=dict)
     deploy: DeploySettings = DeploySettings()
     deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)

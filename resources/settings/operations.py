@@ -32,6 +32,13 @@ class FeedSettings(Section):
     frozen_hours: int = Field(12, ge=0, le=24)
 
 
+class SourcesSettings(Section):
+    """How runs ask sources. limit_wait_minutes: so long `--wait` waits for limits at most, from one answer to the next:
+    a day, after which every daily limit has begun anew, and an hour."""
+
+    limit_wait_minutes: float = Field(1500, gt=0)
+
+
 class ScheduleSettings(Section):
     """When a deployment runs by itself. cron: five fields, in ``timezone``."""
 

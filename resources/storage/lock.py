@@ -11,6 +11,7 @@ before. Whoever looks in that moment looks again before it says a name.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -152,10 +153,21 @@ def _open(folder: Path) -> int:
                 f"{lock} is not writable ({error.strerror})",
                 f"Its owner, or root, gives all who run here rights to it: chmod g+rw {lock}.",
             ) from error
-        raise MachineError(
-            f"the warehouse {folder} is not writable ({error.strerror})",
-            "Set AQI_WAREHOUSE__URI to a folder that this user may write.",
-        ) from error
+        told = f"the warehouse {folder} is not writable ({error.strerror})"
+        raise MachineError(told, how_to_write(folder, error)) from error
+
+
+def how_to_write(folder: Path, error: OSError) -> str:
+    """What to do about a warehouse's folder that cannot be written. One that has something stays where it is: another
+    would begin with nothing, and fetch everything anew."""
+    if error.errno == errno.EROFS:
+        return "Mount its disk for writing; what only reads goes on until then."
+    if folder.is_dir() and (not os.access(folder, os.R_OK) or any(folder.iterdir())):
+        return (
+            f"Give this user rights to write in it (its owner: chmod -R g+rwX {folder}); what only reads goes on until "
+            "then. AQI_WAREHOUSE__URI may name another, which begins with nothing."
+        )
+    return "Set AQI_WAREHOUSE__URI to a folder that this user may write."
 
 
 def _try_lock(fd: int) -> bool:

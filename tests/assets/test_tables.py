@@ -12,10 +12,9 @@ from resources.simulator.faults import Fault
 from resources.simulator.server import Simulator
 from tests.support import oracle
 from tests.support.feed import Feed
-from tests.support.small_lake import DATED, NOW, Lake
+from tests.support.small_lake import DATED, FETCHED, NOW, Lake
 from tests.support.strategies import hours_of, plain_row, random_bronze
 
-FETCHED = " or ".join(DATED)
 """All but the dimensions."""
 
 

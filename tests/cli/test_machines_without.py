@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from resources.machine import standard_output
 from tests.support.aqi_process import AQI
 from tests.support.cli_calls import Aqi
 
@@ -92,17 +94,56 @@ def test_streams_that_are_closed(tmp_path: Path, closed: str) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 
 
-def test_an_output_that_is_full(tmp_path: Path) -> None:
-    full = "exec 1>/dev/full"
-    done = called(tmp_path, str(AQI), "doctor", "--offline", "--json", before=full, HOME=str(tmp_path))
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert "No space left on device" in done.stderr
+FULL = "error: standard output cannot be written (No space left on device)"
+READS = (
+    *("status", "show gold.fact_city_daily", "runs", "checks", "config", "lineage", "freshness", "metrics"),
+    *("plan gold.dim_time", "doctor --offline", "show --help", "--version", "location"),
+)
+"""Commands that read and print, and what click prints by itself."""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full(tmp_path: Path, unbuffered: str) -> None:
+    full = {"before": "exec 1>/dev/full", "HOME": str(tmp_path), "PYTHONUNBUFFERED": unbuffered}
+    done = called(tmp_path, str(AQI), "doctor", "--offline", "--json", **full)
+    first, remedy = done.stderr.splitlines()
+    assert (done.returncode, first) == (1, FULL)
+    assert "Make room where it goes" in remedy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("read", READS)
+def test_whatever_is_printed_where_nothing_can_be(lake: str, tmp_path: Path, read: str) -> None:
+    """Nor where the reader goes after a line: the end is silent then."""
+    where = {"HOME": str(tmp_path), "AQI_WAREHOUSE__URI": lake}
+    for call in (read.split(), [*read.split(), "--json"]):
+        done = called(tmp_path, str(AQI), *call, before="exec 1>/dev/full", **where)
+        wrong_call = "Usage:" in done.stderr
+        assert (done.returncode, done.stderr.startswith(FULL)) in ((1, True), (2, False)), done.stderr
+        assert wrong_call == (done.returncode == 2)
+        assert "Traceback" not in done.stderr
+        cut = called(tmp_path, "sh", "-c", 'aqi=$1; shift; "$aqi" "$@" | head -1', "sh", str(AQI), *call, **where)
+        assert ("Traceback" in cut.stderr, "standard output" in cut.stderr) == (False, False)
+
+
+def test_a_full_disk_of_a_table_is_none_of_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the very error that standard output raised is told as that."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raw = standard_output._Raw(os.open("/dev/full", os.O_WRONLY), "w")
+    monkeypatch.setattr(standard_output, "_RAW", [raw])
+    assert standard_output.output_failure(full) == ""
+    with pytest.raises(OSError, match="No space") as found:
+        raw.write(b"x")
+    assert standard_output.output_failure(full) == ""
+    assert standard_output.output_failure(found.value) == "No space left on device"
 
 
 @pytest.mark.prefect
 def test_variables_that_are_no_text_and_of_telemetry(tmp_path: Path, server: str) -> None:
-    """Of another encoding, at which the embedded engine would panic; propagators that a platform sets everywhere."""
+    """Of another encoding, at which the embedded engine would panic; propagators that a platform sets everywhere; a
+    home of Prefect's that nobody needs where a server is named."""
     strange = {"NAME_OF_MINE": os.fsdecode(b"H\xe0 N\xf4i"), "OTEL_PROPAGATORS": "tracecontext,b3"}
+    strange |= {"PREFECT_HOME": "/proc/nope"}
     done = called(tmp_path, str(AQI), *MAKE, HOME=str(tmp_path), PREFECT_API_URL=server, **strange)
     assert done.returncode == 0, done.stderr
     assert all("There is no warehouse" in line for line in done.stderr.splitlines()), done.stderr

@@ -84,7 +84,7 @@ def test_a_backfill_has_a_step_per_chunk_for_what_is_fetched_and_one_for_the_res
     assert len(daily["partitions"]) == 15 * 3
 
 
-def test_a_backfill_of_a_selection_and_of_places(aqi: Aqi) -> None:
+def test_a_backfill_of_a_selection_and_of_locations(aqi: Aqi) -> None:
     call = ("backfill", *MARCH, "--select", "bronze.*", "--locations", "hanoi", "--dry-run")
     [step] = aqi.json(*call)["steps"]
     assert (len(step["partitions"]), step["partitions"][0]) == (31, "2025-03-01/hanoi")

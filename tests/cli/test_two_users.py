@@ -103,6 +103,7 @@ def test_the_lock_of_a_folder_of_one_user_is_his(shared: Path) -> None:
     with as_user(BORIS), pytest.raises(MachineError) as caught, mine(shared):
         raise AssertionError("entered")
     assert caught.value.message == f"the warehouse {shared} is not writable (Permission denied)"
+    assert caught.value.remedy.startswith(f"Give this user rights to write in it (its owner: chmod -R g+rwX {shared})")
     assert "AQI_WAREHOUSE__URI" in caught.value.remedy
 
 

@@ -14,7 +14,7 @@ from orchestration.core.errors import DeclarationError
 from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.partitions.mappings import Identity, PartitionMapping, RunWindow
 from orchestration.core.partitions.scheme import DailyByLocation, PartitionScheme
-from orchestration.core.planning.plan import LeftOut
+from orchestration.core.planning.plan import LeftOut, Obstacle
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Refresh
 from orchestration.core.runs.decisions import PartitionFacts, judged
@@ -118,7 +118,7 @@ def test_a_request_for_days_is_planned_as_the_periods_that_they_touch() -> None:
     future = PartitionSet.from_keys([PartitionKey(date(2025, 8, 25), "hue")])
     assert [(step.asset, step.partitions) for step in made.steps] == [(FEED, mondays), (CLEAN, mondays)]
     why = "These days lie after today (2025-08-20, UTC)."
-    assert made.left_out == (LeftOut(FEED, future, why), LeftOut(CLEAN, future, why))
+    assert made.left_out == (LeftOut(FEED, future, why, Obstacle.FUTURE), LeftOut(CLEAN, future, why, Obstacle.FUTURE))
 
 
 def test_a_day_that_has_begun_elsewhere_can_be_asked_for() -> None:

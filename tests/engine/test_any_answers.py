@@ -18,9 +18,9 @@ from orchestration.core.runs.outcome import RunSummary
 from tests.support import oracle
 from tests.support.keeping_lake import KeepingLake
 from tests.support.oracle.answers import ESSENTIAL
+from tests.support.small_lake import FETCHED
 from tests.support.story import (
     DAYS,
-    FETCHED,
     FIRST,
     HOUR,
     KINDS,

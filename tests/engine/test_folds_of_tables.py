@@ -18,7 +18,8 @@ from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.wipe import run_wipes
 from orchestration.reports.status import read_status
 from tests.support import oracle
-from tests.support.story import FETCHED, RANGE, Story, mend, spoil, story
+from tests.support.small_lake import FETCHED
+from tests.support.story import RANGE, Story, mend, spoil, story
 
 pytestmark = pytest.mark.engine
 DAY_2 = PartitionKey(date(2025, 3, 4), "hanoi")

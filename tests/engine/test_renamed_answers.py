@@ -24,14 +24,13 @@ from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
 from tests.support.oracle.answers import fold
 from tests.support.provider import Provider, full_rows
-from tests.support.small_lake import DATED
+from tests.support.small_lake import DATED, FETCHED
 
 pytestmark = pytest.mark.engine
 
 OLD, NEW, OTHER = "hanoi", "ha_noi", "danang"
 FIRST, LAST = date(2025, 3, 3), date(2025, 3, 4)
 RANGE = f"{FIRST}..{LAST}"
-FETCHED = "bronze.open_meteo_hourly+"
 NOON = datetime(2025, 3, 6, 12, 10, tzinfo=UTC)
 QUIET = Quiet(Console(stderr=True))
 LOCATIONS = {

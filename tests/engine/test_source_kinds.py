@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,7 +26,7 @@ from orchestration.project import load
 from resources.raw.files import decompressed
 from resources.simulator.server import Simulator
 from tests.support.cli_calls import Aqi
-from tests.support.oracle import BRONZE
+from tests.support.oracle import BRONZE, SILVER
 from tests.support.small_lake import Lake
 
 NOW = datetime(2025, 8, 12, 6, tzinfo=UTC)
@@ -154,6 +155,30 @@ def test_a_table_without_a_record_or_a_partition_takes_the_next_one(
     run_wipes(workspace, workspace.to_wipe([BRONZE], "2025-08-09..2025-08-11"), Silent())
     assert lake(made_up).materialize(DAYS, BRONZE).ok
     assert state(lake(real)).kinds == {SIMULATED}
+
+
+def test_a_wiped_table_takes_no_other_kind_while_days_that_were_made_of_it_are_there(
+    lake: Make, made_up: Simulator, real: Simulator, aqi: Aqi
+) -> None:
+    """Or the days of gold would be made up, and those of bronze real, and nothing would say so."""
+    one = lake(made_up)
+    assert one.materialize("2025-08-09", f"{BRONZE} or {SILVER}").ok
+    workspace = one.workspace
+    run_wipes(workspace, workspace.to_wipe([BRONZE], "2025-08-09"), Silent())
+    env = {"AQI_WAREHOUSE__URI": str(one.folder), "AQI_CLOCK__NOW": NOW.isoformat()}
+    call = ("materialize", BRONZE, "--partitions", NEXT)
+    error, remedy = aqi.refusal(*call, **env, AQI_OPEN_METEO__BASE_URL=real.url)
+    assert error == (
+        f"{SILVER} in {one.folder} were made of made-up values of a simulator, which are not in {BRONZE} any more, "
+        f"and its source sends real answers ({real.url})"
+    )
+    wipe = f"aqi wipe '{BRONZE}+' --partitions 2025-08-09..2025-08-09"
+    assert f"`{wipe}`" in remedy
+    assert one.materialize("2025-08-10", BRONZE).ok  # of the same kind
+    run_wipes(one.workspace, one.workspace.to_wipe([BRONZE], "2025-08-10"), Silent())
+    assert aqi(*shlex.split(wipe)[1:], "--yes", **env).exit_code == 0
+    assert lake(real).materialize(NEXT, BRONZE).ok
+    assert state(one).kinds == {REAL}
 
 
 def test_kept_answers_of_another_kind_are_not_folded(lake: Make, made_up: Simulator, real: Simulator) -> None:

@@ -16,12 +16,10 @@ from orchestration.engine.steps import EngineWorld
 from tests.support import oracle
 from tests.support.clocks import MovingClock
 from tests.support.oracle.answers import ESSENTIAL
-from tests.support.small_lake import DATED
+from tests.support.small_lake import DATED, FETCHED
 from tests.support.two_runs import NOON, SEEN, UNSEEN, TwoRuns, provider_of, sent_to_one, sent_to_the_other
 
 pytestmark = pytest.mark.engine
-
-FETCHED = f"{oracle.BRONZE}+"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.plan import LeftOut, Plan
+from orchestration.core.planning.plan import LeftOut, Obstacle, Plan
 from orchestration.core.runs.journal import RunState
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.run_record import RunRecord
@@ -20,7 +20,7 @@ from resources.machine.state_folder import state_folder
 from resources.storage.journal import Journal
 from tests.support.cli_calls import DAILY, Aqi
 
-LACKING = Plan((), (LeftOut(DAILY, PartitionSet.null(), "it is damaged", lacking=True, damaged=True),))
+LACKING = Plan((), (LeftOut(DAILY, PartitionSet.null(), "it is damaged", Obstacle.DAMAGED),))
 
 
 @pytest.fixture

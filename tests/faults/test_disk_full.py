@@ -12,12 +12,11 @@ import pytest
 from tests.support import oracle
 from tests.support.engines import SharedEmbedded
 from tests.support.feed import Feed
-from tests.support.small_lake import DATED, Lake
+from tests.support.small_lake import DATED, FETCHED, Lake
 from tests.support.strategies import random_bronze
 
 pytestmark = pytest.mark.engine
 
-FETCHED = "bronze.open_meteo_hourly+"
 SIZE = 32 << 20
 
 

@@ -14,10 +14,9 @@ from resources.machine.clock import system_clock
 from resources.simulator.faults import parse_faults
 from resources.simulator.server import Simulator
 from tests.support import oracle
-from tests.support.small_lake import Lake
+from tests.support.small_lake import FETCHED, Lake
 
 FIRST, LAST = "2025-08-08", "2025-09-20"
-FROM_BRONZE = "bronze.open_meteo_hourly+"
 PASSING = (
     "stream_error",
     "stream_error_alone",
@@ -77,11 +76,11 @@ def backfilled(embedded: Any, folder: Path, recorded: Path, faults: str, seed: i
         drip_seconds=0.2,
     ) as api:
         lake = Lake(folder, embedded, api.url, flags={"open_meteo": QUICK})
-        ended = [lake.backfill(FIRST, LAST, "daily", FROM_BRONZE)]
+        ended = [lake.backfill(FIRST, LAST, "daily", FETCHED)]
         if not ended[0].ok:
-            ended.append(lake.backfill(FIRST, LAST, "daily", FROM_BRONZE))
+            ended.append(lake.backfill(FIRST, LAST, "daily", FETCHED))
         assert ended[-1].ok, ended[-1].in_words()
-        assert lake.backfill(FIRST, LAST, "daily", FROM_BRONZE).plan.steps == ()
+        assert lake.backfill(FIRST, LAST, "daily", FETCHED).plan.steps == ()
         counted = api.counted() | {"calls": len(ended)}
     for table, name, count in (
         (oracle.CITY_DAILY, "expected_fact_city_daily.csv", 132),

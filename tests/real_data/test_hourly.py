@@ -12,11 +12,10 @@ import pytest
 
 from resources.simulator.server import Simulator
 from tests.support import oracle
-from tests.support.small_lake import Lake
+from tests.support.small_lake import FETCHED, Lake
 
 pytestmark = pytest.mark.engine
 
-FETCHED = "bronze.open_meteo_hourly+"
 HOUR = timedelta(hours=1)
 EVENING = datetime(2025, 9, 9, 22, 20, tzinfo=UTC)
 """Inside the run of 94 hours of Hà Nội, which goes on over two midnights of UTC."""

@@ -17,6 +17,7 @@ from rich.console import Console
 from orchestration.cli.progress import Quiet
 from orchestration.core.errors import UsageError
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.planning.plan import Obstacle
 from orchestration.core.runs.outcome import RunSummary
 from orchestration.engine.changes.changed import costs
 from orchestration.engine.changes.locations import check_swapped, locations_of
@@ -27,7 +28,7 @@ from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support.kept.added import ADDED, grown, lacks, of_then
 from tests.support.kept.trees import RANGE, Tree, all_of_then, commits, data_files, unpack
-from tests.support.small_lake import Lake
+from tests.support.small_lake import FETCHED, Lake
 
 pytestmark = pytest.mark.engine
 
@@ -128,7 +129,7 @@ def run_as_planned(lake: Lake, *, status: int = 0) -> RunSummary:
     assert [cost.step for cost in told.steps] == list(summary.plan.steps)
     assert told.plan.left_out == summary.plan.left_out
     assert told.plan.tables == summary.plan.tables
-    assert all(not outcome.bad for outcome in summary.outcomes)
+    assert all(not outcome.not_made for outcome in summary.outcomes)
     return summary
 
 
@@ -218,7 +219,7 @@ def test_coordinates_that_move_far_are_another_question(lake: Lake) -> None:
     summary = run_as_planned(lake, status=3)
     assert set(planned(summary)) == {DIM_LOCATION}
     (left,) = summary.plan.left_out
-    assert (left.asset, len(left.partitions), left.lacking) == (BRONZE, 14, False)
+    assert (left.asset, len(left.partitions), left.obstacle) == (BRONZE, 14, Obstacle.REFETCH)
     assert "21.0278" in left.reason and "22.0278" in left.reason and "--refetch" in left.reason
     assert {key: set(found) for key, found in lake.states(all_of_then()).items() if set(found) != {"fresh"}} == {
         BRONZE: {"fresh", "stale"}
@@ -245,8 +246,8 @@ def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_mov
     configured(lake, latitude=22.0278)
     with Simulator(now=lambda: lake.now) as simulator:
         lake.base_url = simulator.url
-        summary = lake.hourly(f"{BRONZE}+")
-    assert all(outcome.bad == PartitionSet.empty() for outcome in summary.outcomes)
+        summary = lake.hourly(FETCHED)
+    assert all(outcome.not_made == PartitionSet.empty() for outcome in summary.outcomes)
     fetched = next(outcome for outcome in summary.outcomes if outcome.step.asset == BRONZE).written
     assert fetched.days_of("hanoi").pieces == ((date(2025, 8, 22), date(2025, 8, 22)),)
     assert fetched.days_of("hcmc").first <= date(2025, 8, 21), "of the others the provider has other values now"

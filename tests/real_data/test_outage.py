@@ -29,10 +29,10 @@ from tests.support.aqi_process import Commands
 from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
 from tests.support.provider import COLUMNS, Provider, full_rows
+from tests.support.small_lake import FETCHED
 
 pytestmark = pytest.mark.engine
 
-FETCHED = "bronze.open_meteo_hourly+"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EVENING = datetime(2025, 9, 9, 22, 20, tzinfo=UTC)
 """Inside the run of 94 hours of Hà Nội, which goes on over two midnights of UTC."""

@@ -15,11 +15,10 @@ from orchestration.core.partitions.keys import PartitionSet, chunks, parse_range
 from resources.machine.clock import system_clock
 from resources.simulator.server import Simulator
 from tests.support import oracle
-from tests.support.small_lake import DATED, Lake
+from tests.support.small_lake import FETCHED, Lake
 
 RANGE = "2025-08-08..2025-09-20"
 LAST_DAY = "2025-09-20"
-FROM_BRONZE = " or ".join(DATED)
 LATER, EARLIER = "2025-09-09..2025-09-20", "2025-08-08..2025-09-08"
 THREE_PIECES = ("2025-08-28..2025-09-09", "2025-08-08..2025-08-27", "2025-09-10..2025-09-20")
 
@@ -32,7 +31,7 @@ def replay(recorded: Path) -> Iterator[Simulator]:
 
 def of_one_range(shared: Any, folder: Path, replay: Simulator) -> dict[str, Any]:
     lake = Lake(folder, shared, replay.url)
-    assert lake.materialize(RANGE, FROM_BRONZE).ok
+    assert lake.materialize(RANGE, FETCHED).ok
     return lake.tables()
 
 
@@ -53,7 +52,7 @@ def test_pieces_out_of_order_equal_one_range(
 ) -> None:
     """The cut lies inside a run of 94 hours in Hà Nội: the fragment on its later side goes, the whole one comes."""
     lake = Lake(tmp_path, embedded, replay.url)
-    summaries = [lake.materialize(days, FROM_BRONZE) for days in pieces]
+    summaries = [lake.materialize(days, FETCHED) for days in pieces]
     assert all(summary.ok for summary in summaries)
     assert lake.tables() == one_range
     last = next(outcome for outcome in summaries[1].outcomes if outcome.step.asset == oracle.EPISODE)
@@ -99,11 +98,11 @@ def test_a_backfill_equals_one_range(
 ) -> None:
     """And again it does nothing."""
     lake = Lake(tmp_path, embedded, replay.url)
-    summary = lake.backfill(*RANGE.split(".."), mode, FROM_BRONZE)
+    summary = lake.backfill(*RANGE.split(".."), mode, FETCHED)
     assert summary.ok
     assert {chunk.state for chunk in summary.chunks} == {"written"}
     assert lake.tables() == one_range
-    assert lake.backfill(*RANGE.split(".."), mode, FROM_BRONZE).plan.steps == ()
+    assert lake.backfill(*RANGE.split(".."), mode, FETCHED).plan.steps == ()
 
 
 @pytest.mark.slow
@@ -124,7 +123,7 @@ def test_chunks_as_runs_of_their_own_equal_one_range(
     lake = Lake(tmp_path, embedded, replay.url)
     seen = set()
     for piece in calls:
-        assert lake.materialize(str(piece), FROM_BRONZE, force=piece in seen).ok
+        assert lake.materialize(str(piece), FETCHED, force=piece in seen).ok
         seen.add(piece)
     assert lake.tables() == one_range
     assert set().union(*lake.states("layer:silver or gold.fact_*", RANGE).values()) == {"fresh"}
@@ -137,7 +136,7 @@ def test_what_episodes_read_does_not_grow_with_history(
     from resources.delta.warehouse import Warehouse
 
     lake = Lake(tmp_path, embedded, replay.url)
-    lake.materialize("2025-08-08..2025-09-19", FROM_BRONZE, ["danang"])
+    lake.materialize("2025-08-08..2025-09-19", FETCHED, ["danang"])
     asked: list[Any] = []
     read = Warehouse.read_arrow
 
@@ -146,7 +145,7 @@ def test_what_episodes_read_does_not_grow_with_history(
         return read(self, key, *arguments, **filters)
 
     monkeypatch.setattr(Warehouse, "read_arrow", counted)
-    summary = lake.materialize("2025-09-20", FROM_BRONZE, ["danang"])
+    summary = lake.materialize("2025-09-20", FETCHED, ["danang"])
     episode = summary.outcomes[-1].step
     # The day after the range is not there, and a run may reach it: whether it does is known when the range is made.
     assert str(PartitionSet.union_of(item.partitions for item in episode.inputs)) == "2025-09-19..2025-09-21 × danang"

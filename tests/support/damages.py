@@ -112,6 +112,14 @@ def drop_a_required_column(table: Path) -> None:
     with_fields(table, drop)
 
 
+def recase_a_column(table: Path) -> None:
+    def shout(fields: list[dict[str, Any]]) -> None:
+        field = next(field for field in fields if field["nullable"])
+        field["name"] = field["name"].upper()
+
+    with_fields(table, shout)
+
+
 def lose_a_commit(table: Path) -> None:
     lost = commit(table)
     commit(table)
@@ -144,6 +152,12 @@ def lose_the_checkpoint(table: Path) -> None:
 def cut_the_snapshot(table: Path) -> None:
     for path in (table / "_aqi").glob("state-*"):
         path.write_bytes(path.read_bytes()[:20])
+
+
+def put_another_in_its_place(table: Path) -> None:
+    """The folder of the episodes, by a slip of ``cp``."""
+    shutil.rmtree(table)
+    shutil.copytree(table.parent / oracle.EPISODE.partition(".")[2], table)
 
 
 def leave_files(table: Path) -> None:
@@ -189,6 +203,7 @@ OTHERS = [
     Damage(feed_changes, oracle.FACT_HOURLY, "only Spark can write it", rebuilt=True, readable=True),
     Damage(retype_a_column, oracle.CITY_DAILY, "contract integer", rebuilt=True),
     Damage(drop_a_required_column, oracle.CITY_DAILY, "is gone", rebuilt=True, readable=True),
+    Damage(recase_a_column, oracle.CITY_DAILY, "is called", rebuilt=True),
     Damage(lose_the_first_commit, oracle.EPISODE, "of its log is gone", rebuilt=True),
     Damage(cut_a_commit, oracle.EPISODE, "of the table's log is damaged", rebuilt=True),
     Damage(lose_the_log, oracle.CITY_DAILY, "its log is gone", rebuilt=True),

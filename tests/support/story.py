@@ -19,13 +19,12 @@ from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
 from tests.support.oracle.answers import TOLERANCE, Folded, fold
 from tests.support.provider import COLUMNS, Provider, full_rows
-from tests.support.small_lake import DATED
+from tests.support.small_lake import DATED, FETCHED
 
 LOCATIONS = ("hanoi", "danang")
 FIRST, DAYS = date(2025, 3, 3), 3
 LAST = FIRST + timedelta(days=DAYS - 1)
 RANGE = f"{FIRST}..{LAST}"
-FETCHED = "bronze.open_meteo_hourly+"
 NOON = datetime(2025, 3, 5, 12, 10, tzinfo=UTC)
 """Of the last day."""
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -109,13 +109,19 @@ class TableDifference:
     def by_others(self, followed: bool) -> bool:
         """Whether somebody else changed the table, rather than the author the contract. followed: whether the last rows
         were made under this very contract; then the table did agree with it."""
-        ours = (self.removed, self.renamed, self.refused)
-        return followed and not any(ours) and bool(self.retyped or self.tightened or self.added_required)
+        theirs = (self.retyped, self.tightened, self.added_required, self.recased)
+        return followed and not self.removed and not self.refused and any(theirs)
+
+    @property
+    def recased(self) -> tuple[tuple[str, str], ...]:
+        """Pairs as of ``renamed`` where no commit of ours has ever recorded the table's name."""
+        return tuple(pair for pair in self.renamed if pair[0] not in self.removed)
 
     @property
     def of_others(self) -> str:
         """The changes by others, in words."""
         said = self._columns()
+        said += [f"{name} is called {other}" for other, name in self.recased]
         if self.added_required:
             said.append(f"{_names(self.added_required)} is gone")
         if self.foreign_required:

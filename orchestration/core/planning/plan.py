@@ -108,19 +108,29 @@ class Step:
         }
 
 
+class Obstacle(Enum):
+    """What keeps a plan from making partitions that were asked for."""
+
+    FUTURE = "their days lie after today"
+    REFETCH = "only a new fetch could make them (`aqi repair --refetch`, or `aqi materialize --force`)"
+    BLOCKED = "an upstream partition is missing, or their table cannot be written as it is"
+    DAMAGED = "their own table, or one that they need, is damaged"
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Partitions of a selected asset that the plan does not make, with the reason as a sentence."""
+    """Partitions of a selected asset that the plan does not make."""
 
     asset: str
     partitions: PartitionSet
     reason: str
-    lacking: bool = False
-    """Whether something that the partitions need is missing. False: there is nothing to be made yet."""
-    refetch: bool = False
-    """Whether only a new fetch could make them, which needs a request of its own (``aqi repair --refetch``)."""
-    damaged: bool = False
-    """Whether their own table, or one that they need, is damaged or in trouble."""
+    """Why, as a sentence, with what to do about it."""
+    obstacle: Obstacle
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether something has to be made or mended first. A run that leaves such partitions out has failed."""
+        return self.obstacle in (Obstacle.BLOCKED, Obstacle.DAMAGED)
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": self.partitions.keys(), "reason": self.reason}

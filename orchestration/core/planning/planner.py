@@ -19,7 +19,7 @@ from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.mappings import ALL_DAY, FlaggedHours, PartitionMapping, RunWindow, nothing_flagged
 from orchestration.core.partitions.scheme import PartitionScheme
-from orchestration.core.planning.plan import Input, LeftOut, Plan, Step, TableChange
+from orchestration.core.planning.plan import Input, LeftOut, Obstacle, Plan, Step, TableChange
 from orchestration.core.planning.request import (
     ApplyChanges,
     Chunk,
@@ -131,7 +131,7 @@ class _Planning:
         self.asked.clear()
 
     def mended(self) -> list[TableChange]:
-        """By table that a step writes: the lost files that have to be taken out of the table's log."""
+        """A change for each table whose log names lost files, if a step writes there: these leave the log first."""
         found, repairs = [], isinstance(self.request, Repair)
         for key in self.catalog.keys:
             damage = self._table(key).damage if key in self.request.assets and key not in self.blocked else None
@@ -162,7 +162,7 @@ class _Planning:
         asked, future = self._asked(asset, partitions)
         if future:
             today = day_of(self.current.now)
-            self.left_out.append(LeftOut(asset.key, future, f"These days lie after today ({today}, UTC)."))
+            self._leave_out(asset, future, f"These days lie after today ({today}, UTC).", Obstacle.FUTURE)
         own = self._present(asset.key)
         asked = self.request.scope(asked, self._table(asset.key))
         from_raw = isinstance(self.request, Refold) and asset.hours is not None
@@ -191,8 +191,8 @@ class _Planning:
         if not needed and not rewrite:
             return
         if asset.key in self.blocked:
-            told, damaged = self.blocked[asset.key], self._table(asset.key).damage is not None
-            self.left_out.append(LeftOut(asset.key, needed | rewrite, told, lacking=True, damaged=damaged))
+            obstacle = Obstacle.BLOCKED if self._table(asset.key).damage is None else Obstacle.DAMAGED
+            self._leave_out(asset, needed | rewrite, self.blocked[asset.key], obstacle)
             return
         inputs = tuple(item for mapping in asset.upstream for item in self._inputs(mapping, needed | rewrite))
         base_version = self._table(asset.key).version
@@ -230,10 +230,12 @@ class _Planning:
         return self.asked[at]
 
     def _from_kept(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
-        """The partitions that a repair makes from kept raw answers instead of asking the source."""
+        """The partitions that a repair makes from kept raw answers instead of asking the source: those that lost rows
+        in any case, also where an earlier repair has told the log of that and then failed."""
         if not isinstance(self.request, Repair) or asset.hours is None:
             return NOTHING
-        return needed & (self._table(asset.key).damaged | self.request.kept.get(asset.key, NOTHING))
+        table = self._table(asset.key)
+        return needed & (table.damaged | table.taken_out | self.request.kept.get(asset.key, NOTHING))
 
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """The partitions to be made among those that are not fresh. Those that only the source could give are left out,
@@ -245,12 +247,13 @@ class _Planning:
         if not self.request.mends and asset.key not in self.blocked:
             for why, partitions in stale.items():
                 if why.state is State.DAMAGED:
-                    told = f"{asset.key} is damaged there: {why.in_short}"
-                    self.left_out.append(LeftOut(asset.key, partitions, told, lacking=True, damaged=True))
+                    self._leave_out(
+                        asset, partitions, f"{asset.key} is damaged there: {why.in_short}", Obstacle.DAMAGED
+                    )
             stale = {why: of for why, of in stale.items() if why.state is not State.DAMAGED}
         for why, partitions in stale.items():
             if why.way is Way.REFETCH:
-                self.left_out.append(LeftOut(asset.key, partitions, _outdated(asset.key, why.in_short), refetch=True))
+                self._leave_out(asset, partitions, _outdated(asset.key, why.in_short), Obstacle.REFETCH)
         match self.request:
             case ApplyChanges():  # what would be fetched whatever code and configuration are
                 kept = [of for why, of in stale.items() if asset.source is None or why.way is Way.REWRITE]
@@ -264,25 +267,26 @@ class _Planning:
         """Those of ``needed`` that can be made; the others are left out, with the reason."""
         for mapping in asset.upstream:
             makeable = mapping.makeable(needed, self._available(mapping.of))
-            lacking = needed - makeable
-            if lacking:
-                unrecorded = lacking & mapping.makeable(lacking, self._present(mapping.of))
+            missing = needed - makeable
+            if missing:
+                unrecorded = missing & mapping.makeable(missing, self._present(mapping.of))
                 sound = self._present(mapping.of) - self._table(mapping.of).damaged
                 damaged = unrecorded - mapping.makeable(unrecorded, sound)
                 given_up = self._table(mapping.of).taken_out - self.made.get(mapping.of, NOTHING)
                 unmended = unrecorded - damaged - mapping.makeable(unrecorded, self._present(mapping.of) - given_up)
                 selected = mapping.of in self.request.assets
-                for partitions, why in (
-                    (damaged, self._damaged(asset.key, mapping.of)),
-                    (unrecorded - damaged - unmended, _unrecorded(asset.key, mapping.of)),
-                    (unmended, _unmended(asset.key, mapping.of)),
-                    (lacking - unrecorded, _lacks(asset.key, mapping.of, selected=selected)),
-                ):
-                    if partitions:
-                        of_damage = partitions is damaged
-                        self.left_out.append(LeftOut(asset.key, partitions, why, lacking=True, damaged=of_damage))
+                changed_by_others = unrecorded - damaged - unmended
+                self._leave_out(asset, damaged, self._damaged(asset.key, mapping.of), Obstacle.DAMAGED)
+                self._leave_out(asset, changed_by_others, _unrecorded(asset.key, mapping.of), Obstacle.BLOCKED)
+                self._leave_out(asset, unmended, _unmended(asset.key, mapping.of), Obstacle.BLOCKED)
+                lacks = _lacks(asset.key, mapping.of, selected=selected)
+                self._leave_out(asset, missing - unrecorded, lacks, Obstacle.BLOCKED)
                 needed = makeable
         return needed
+
+    def _leave_out(self, asset: Asset, partitions: PartitionSet, reason: str, obstacle: Obstacle) -> None:
+        if partitions:
+            self.left_out.append(LeftOut(asset.key, partitions, reason, obstacle))
 
     def _damaged(self, asset: str, upstream: str) -> str:
         damage = self._table(upstream).damage

@@ -123,7 +123,7 @@ def causes_of(plan: Plan, outcomes: Iterable[StepOutcome]) -> Causes:
     for outcome, problem in sorted(own, key=lambda one: bool(one[1].after)):  # what was not tried after its cause
         found.add(outcome, problem)
     for item in plan.left_out:
-        if item.lacking and item.partitions:
+        if item.is_blocked and item.partitions:
             found.add_cause(LEFT_OUT, item.asset, item.partitions, item.reason, item.reason)
     return found.with_skipped()
 
@@ -217,7 +217,7 @@ class _Found:
             )
             if not kinds:
                 continue
-            in_part = bool(outcome.good)
+            in_part = bool(outcome.succeeded)
             if len(kinds) > 1:
                 several[outcome.step.asset] += 1
                 partly |= in_part

@@ -79,7 +79,7 @@ class StepOutcome:
     """Partition key → how many of its hours have values, for instance ``0 of 24 hours``."""
 
     @property
-    def good(self) -> PartitionSet:
+    def succeeded(self) -> PartitionSet:
         """The partitions from which others may be made."""
         return self.written | self.unchanged
 
@@ -92,7 +92,7 @@ class StepOutcome:
         return self._with(Outcome.SKIPPED)
 
     @property
-    def bad(self) -> PartitionSet:
+    def not_made(self) -> PartitionSet:
         """The partitions that failed or were skipped."""
         return self.failed | self.skipped
 
@@ -184,7 +184,7 @@ def _chunk_outcome(
     ]
     errors = [f"{asset} {problem.partitions & chunk.partitions}: {problem.message}" for asset, problem in problems]
     failed = [problem for _, problem in problems if problem.outcome is Outcome.FAILED]
-    errors += [item.reason for item in plan.left_out if item.lacking and item.partitions & chunk.partitions]
+    errors += [item.reason for item in plan.left_out if item.is_blocked and item.partitions & chunk.partitions]
     made: dict[str, PartitionSet] = {}
     for outcome in concerned:
         if written := outcome.written & chunk.partitions:
@@ -222,9 +222,9 @@ class RunSummary:
     @property
     def ok(self) -> bool:
         """Whether everything that was asked for, and can be made, is right now."""
-        if any(item.lacking for item in self.plan.left_out):
+        if any(item.is_blocked for item in self.plan.left_out):
             return False
-        return not any(outcome.bad for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
+        return not any(outcome.not_made for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
 
     @property
     def exit_status(self) -> int:

@@ -296,3 +296,22 @@ def test_what_a_change_of_type_does(before: str, after: str, does: str) -> None:
 )
 def test_the_name_of_a_type(kind: Any, name: str) -> None:
     assert type_name(kind) == name
+
+
+@pytest.mark.parametrize(
+    ("there", "recorded", "theirs"),
+    [
+        ("NOTE:string?", "note", True),
+        ("NOTE:string?", "NOTE", False),  # rows of ours had that name: the contract has another since
+        ("NOTE:string? gone:double?", "note gone", False),
+    ],
+)
+def test_a_name_in_other_letters_is_the_work_of_others_where_no_row_of_ours_had_it(
+    there: str, recorded: str, theirs: bool
+) -> None:
+    found = compare(
+        "silver.hourly", contract(f"{ID} note:string?"), fields(f"{ID} {there}"), "Hours.", frozenset(recorded.split())
+    )
+    assert found.by_others(followed=True) is theirs
+    assert not found.by_others(followed=False)
+    assert not theirs or found.of_others == "note is called NOTE"

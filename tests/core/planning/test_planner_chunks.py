@@ -9,7 +9,7 @@ from orchestration.core.partitions.mappings import (
     ALL_DAY,
     LAST_HOUR,
 )
-from orchestration.core.planning.plan import Input, LeftOut, Manner
+from orchestration.core.planning.plan import Input, LeftOut, Manner, Obstacle
 from tests.support.planned_lake import (
     ALL,
     BEFORE,
@@ -106,13 +106,15 @@ def test_force_in_chunks() -> None:
 def test_days_of_chunks_after_today_are_left_out_once() -> None:
     made = in_chunks([FEED], chunks_of([19, 20], [21, 22], [23]))
     assert [of.id for of in made.steps] == ["bronze.feed#c1"]
-    assert made.left_out == (LeftOut(FEED, august(21, 22, 23), "These days lie after today (2025-08-20, UTC)."),)
+    assert made.left_out == (
+        LeftOut(FEED, august(21, 22, 23), "These days lie after today (2025-08-20, UTC).", Obstacle.FUTURE),
+    )
 
 
 def test_what_lacks_its_upstream_in_several_batches_is_left_out_once() -> None:
     made = in_chunks([CLEAN], chunks_of([1], [2], [3]), {FEED: there(august(2))}, batch=1)
     assert [(of.id, of.partitions) for of in made.steps] == [("silver.clean#c2..c2", august(2))]
-    assert made.left_out == (LeftOut(CLEAN, august(1, 3), lacks(CLEAN, FEED), lacking=True),)
+    assert made.left_out == (LeftOut(CLEAN, august(1, 3), lacks(CLEAN, FEED), Obstacle.BLOCKED),)
 
 
 @pytest.mark.parametrize(

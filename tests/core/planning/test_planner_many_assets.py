@@ -11,7 +11,7 @@ from orchestration.core.declarations.catalog import Catalog
 from orchestration.core.partitions.keys import Days, PartitionSet, chunks
 from orchestration.core.partitions.mappings import Identity
 from orchestration.core.partitions.scheme import DailyByLocation
-from orchestration.core.planning.plan import LeftOut, Plan
+from orchestration.core.planning.plan import LeftOut, Obstacle, Plan
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Chunk, Refresh, Request
 from orchestration.core.state.freshness import Current
@@ -67,4 +67,4 @@ def test_days_to_come_are_left_out_of_each() -> None:
     future = PartitionSet.of(Days.of(date(2025, 12, 31)), LOCATIONS)
     assert [step.partitions for step in made.steps] == [begun] * NUMBER
     why = "These days lie after today (2025-12-30, UTC)."
-    assert made.left_out == tuple(LeftOut(f"gold.a{number}", future, why) for number in range(NUMBER))
+    assert made.left_out == tuple(LeftOut(f"gold.a{number}", future, why, Obstacle.FUTURE) for number in range(NUMBER))

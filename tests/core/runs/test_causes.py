@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from orchestration.core.partitions.keys import Days, PartitionSet
-from orchestration.core.planning.plan import Input, LeftOut, Plan, Step
+from orchestration.core.planning.plan import Input, LeftOut, Obstacle, Plan, Step
 from orchestration.core.runs.causes import GROUPS_TOLD, TABLES_NAMED, alike_once, causes_of, shape
 from orchestration.core.runs.decisions import skipped
 from orchestration.core.runs.outcome import Outcome, Problem, StepOutcome, in_words
@@ -49,7 +49,7 @@ def ran(plan: Plan, failing: dict[str, Sequence[Problem]]) -> list[StepOutcome]:
         problems = list(failing.get(step.id, failing.get(step.asset, ())))
         problems = [replace(one, partitions=own) for one in problems if (own := one.partitions & step.partitions)]
         for upstream in dict.fromkeys(item.asset for item in step.inputs):
-            bad = PartitionSet.union_of(outcome.bad for outcome in outcomes if outcome.step.asset == upstream)
+            bad = PartitionSet.union_of(outcome.not_made for outcome in outcomes if outcome.step.asset == upstream)
             if bad & step.partitions:
                 message = f"upstream {upstream} failed: {bad}"
                 because = bad & step.partitions
@@ -174,8 +174,8 @@ def test_what_never_ran_is_no_consequence_and_told_once() -> None:
 
 
 def test_what_the_plan_lacks_is_told_for_every_table() -> None:
-    left = [LeftOut(gold, YEAR, "it needs more", lacking=True) for gold in GOLD[:2]]
-    plan = Plan((), (*left, LeftOut(GOLD[2], YEAR, "later")))
+    left = [LeftOut(gold, YEAR, "it needs more", Obstacle.BLOCKED) for gold in GOLD[:2]]
+    plan = Plan((), (*left, LeftOut(GOLD[2], YEAR, "later", Obstacle.FUTURE)))
     assert in_words(plan, ()).splitlines() == [
         f"{gold} 2025 × 50 locations: p000 … p049 left out: it needs more" for gold in GOLD[:2]
     ]

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import pytest
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.planning.plan import LeftOut, Plan, Step
+from orchestration.core.planning.plan import LeftOut, Obstacle, Plan, Step
 from orchestration.core.planning.request import Chunk, Refresh
 from orchestration.core.runs.outcome import (
     ChunkOutcome,
@@ -171,8 +171,8 @@ def test_a_chunk_that_lacks_something_fails_with_the_reason_and_days_to_come_are
     found = became(
         [outcome(step(CLEAN, august(4)), august(4))],
         [
-            LeftOut(CLEAN, august(2, 3), "silver.clean needs bronze.feed.", lacking=True),
-            LeftOut(CLEAN, august(5), "These days lie after today."),
+            LeftOut(CLEAN, august(2, 3), "silver.clean needs bronze.feed.", Obstacle.BLOCKED),
+            LeftOut(CLEAN, august(5), "These days lie after today.", Obstacle.FUTURE),
         ],
     )
     assert [(chunk.state, chunk.rows, chunk.error) for chunk in found] == [
@@ -185,7 +185,7 @@ def test_a_chunk_that_lacks_something_fails_with_the_reason_and_days_to_come_are
 def test_what_went_wrong_is_told_before_what_was_lacking_from_the_start() -> None:
     found = became(
         [outcome(step(FEED, august(1), C1.name), failed=august(1), message="HTTP 500")],
-        [LeftOut(CLEAN, august(1), "lacking", lacking=True)],
+        [LeftOut(CLEAN, august(1), "lacking", Obstacle.BLOCKED)],
     )
     assert found[0].error == "bronze.feed 2025-08-01 × hue: HTTP 500"
 
@@ -235,8 +235,8 @@ def test_what_failed_in_words_names_every_table() -> None:
     problems = tuple(Problem(Outcome.FAILED, at(location, 1), f"error {location[1:]}") for location in locations)
     both = StepOutcome(step(CLEAN, at("p000", 1) | at("p001", 1)))
     same = tuple(Problem(Outcome.SKIPPED, at(location, 1), "upstream failed") for location in locations[:2])
-    left_out = LeftOut(DAILY, august(1), "it needs more", lacking=True)
-    plan = Plan((feed, both.step), (left_out, LeftOut(LOCATIONS, NULL, "later")))
+    left_out = LeftOut(DAILY, august(1), "it needs more", Obstacle.BLOCKED)
+    plan = Plan((feed, both.step), (left_out, LeftOut(LOCATIONS, NULL, "later", Obstacle.FUTURE)))
     told = in_words(plan, [StepOutcome(feed, problems=problems), replace(both, problems=same)]).splitlines()
     assert len(told) == 21
     assert told[:3] == [

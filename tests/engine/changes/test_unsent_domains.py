@@ -25,11 +25,11 @@ from tests.support.clocks import MovingClock
 from tests.support.keeping_lake import KeepingLake
 from tests.support.kept.trees import commits, unpack
 from tests.support.provider import Provider, full_rows
-from tests.support.small_lake import Lake
+from tests.support.small_lake import FETCHED, Lake
 
 pytestmark = pytest.mark.engine
 
-BRONZE, FETCHED = oracle.BRONZE, "bronze.open_meteo_hourly+"
+BRONZE = oracle.BRONZE
 NOBODY = "http://127.0.0.1:9"
 THEN = datetime(2025, 3, 5, 12, 10, tzinfo=UTC)
 DAYS = "2025-03-03..2025-03-05"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -231,6 +232,63 @@ def test_a_limit_without_an_end_is_looked_at_every_minute(told: list[str]) -> No
         asked = source(server.url, askings=waiting(told, clock), kind=Vague)
         assert outcomes(asked) == dict.fromkeys(KEYS, 35)
     assert clock.waited == 3 * 61
+
+
+class Endless(Limited):
+    """A limit that is told to last a minute, and never ends."""
+
+    seconds = 59.0
+    times = 10_000
+    left = 1
+
+
+def test_a_limit_that_does_not_end_is_asked_about_less_and_less_and_given_up(told: list[str]) -> None:
+    clock = SleepingClock()
+    askings = Askings(wait=True, tell=told.append, sleep=clock.sleep, most_seconds=25 * 3600)
+    with simulator() as server:
+        asked = source(server.url, askings=askings, kind=Endless)
+        outcomes(asked)
+        assert not server.requests_served
+    (limited,) = (error for error in set(errors(asked)) if isinstance(error, SourceLimited))
+    assert re.search(r"waited 1[34]\d\d min for it, \d\d times in a row, and longer than", limited.message), limited
+    assert "sources.limit_wait_minutes (1500)" in limited.message
+    assert "The same command goes on after 2025-08-0" in limited.remedy
+    assert "aqi doctor" in limited.remedy
+    assert clock.waited <= 25 * 3600
+    assert len(told) < 40, "a day of it, and not one request a minute"
+
+
+def test_a_limit_that_lasts_longer_than_a_run_may_wait_is_told_at_once(told: list[str]) -> None:
+    clock = SleepingClock()
+    with simulator() as server:
+        asked = source(
+            server.url,
+            askings=Askings(wait=True, tell=told.append, sleep=clock.sleep, most_seconds=60),
+            kind=Limited,
+        )
+        outcomes(asked)
+    (limited,) = (error for error in set(errors(asked)) if isinstance(error, SourceLimited))
+    assert "it lasts until 2025-08-09T10:31:31Z, and longer than sources.limit_wait_minutes (1)" in limited.message
+    assert not told
+    assert not clock.slept
+
+
+def test_an_answer_begins_the_waiting_anew(told: list[str]) -> None:
+    class Slow(Limited):
+        """Each request waits a minute and a half once."""
+
+        def fetch(self, request: Any, now: Any, cancelled: Any, attempts: int | None = None) -> Reply:
+            if attempts is None:
+                self.times = 1
+            return super().fetch(request, now, cancelled, attempts)
+
+    clock = SleepingClock()
+    with simulator() as server:
+        askings = Askings(wait=True, tell=told.append, sleep=clock.sleep, most_seconds=100)
+        asked = source(server.url, MONTH, max_days=5, askings=askings, kind=Slow)
+        outcomes(asked)
+    assert asked.errors(STEP) == {}
+    assert clock.waited == 6 * 91
 
 
 def test_what_no_waiting_mends_is_not_waited_for(told: list[str]) -> None:

@@ -15,10 +15,11 @@ from tests.conftest import SHARED, in_shared
 from tests.support import oracle
 from tests.support.field_server import FieldServer
 from tests.support.keeping_lake import KeepingLake
+from tests.support.small_lake import FETCHED
 
 pytestmark = pytest.mark.engine
 
-BRONZE, FETCHED, DAY = oracle.BRONZE, "bronze.open_meteo_hourly+", "2025-09-01"
+BRONZE, DAY = oracle.BRONZE, "2025-09-01"
 GOOD, UNDEFINED = "00_good_day.json", "10_unit_undefined_and_nulls.json"
 LEFT_OUT, REFUSED = "07_a_variable_was_not_asked_for.json", "400:10_variable_refused_400.json"
 NO_DOMAIN = "400:04_no_data_for_this_domain_400.json"
@@ -78,6 +79,22 @@ def test_an_optional_one_is_null_and_told_of(
         lake.base_url = api.url
         assert lake.materialize(DAY, BRONZE, force=True).ok
     assert [row["co2"] for row in lake.rows(BRONZE)] == [430.0] * 24
+
+
+def test_one_that_was_refused_and_came_all_the_same_is_taken_and_told_of(
+    lake: KeepingLake, serve: Callable[..., FieldServer]
+) -> None:
+    with serve(REFUSED, GOOD) as api:
+        lake.base_url = api.url
+        summary = lake.materialize(DAY, FETCHED)
+        assert len(api.asked) == 2
+    why = "carbon_dioxide was refused before, and came all the same"
+    assert bronze(summary).notes == (f"co2 has values in {DAY} × hanoi: {why}",)
+    rows = lake.rows(BRONZE)
+    assert [row["co2"] for row in rows] == [430.0] * 24
+    workspace = lake.workspace
+    assert lake.run(workspace.requested(workspace.select(FETCHED), DAY, from_raw=True)).ok
+    assert lake.rows(BRONZE) == rows
 
 
 @pytest.mark.parametrize("kind", ["undefined", "left out", "refused"])

@@ -19,7 +19,7 @@ from orchestration.core.errors import (
     SourceVariableRefused,
 )
 from resources.open_meteo.limits import free_again, used_up
-from tests.support.api_answers import NOW, ONE_DAY, TWO_CITIES, bad, document, good, now
+from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, TWO_CITIES, bad, document, good, now
 from tests.support.clocks import SleepingClock
 from tests.support.scripted_api import CannedApi, Reply
 
@@ -179,6 +179,43 @@ def test_a_limit_says_until_when(client: Any, status: int, said: str, until: dat
         assert caught.value.until == until
 
 
+@pytest.mark.parametrize("said", [MINUTELY, HOURLY, DAILY])
+@pytest.mark.parametrize("asked", ["200000", "Wed, 15 Oct 2025 18:04:02 GMT"])
+def test_a_limit_lasts_as_long_as_the_source_asks_to_be_left_alone(client: Any, said: str, asked: str) -> None:
+    """By its own clock, also where its words name an end that is earlier. A date that has passed says nothing."""
+    for headers in ({"Date": DATE}, {"Date": DATE, "Retry_After": "Mon, 13 Oct 2025 09:00:00 GMT"}):
+        with CannedApi(bad(429, said, **headers)) as server, pytest.raises(SourceLimited) as caught:
+            client(server.url, attempts=1).fetch(ONE_DAY, now)
+        assert caught.value.until == free_again(used_up(said) or "", NOW + timedelta(seconds=20))
+    with CannedApi(bad(429, said, Date=DATE, Retry_After=asked)) as server, pytest.raises(SourceLimited) as caught:
+        client(server.url, attempts=1).fetch(ONE_DAY, now)
+    assert caught.value.until == datetime(2025, 10, 15, 18, 4, 2, tzinfo=UTC)
+    assert caught.value.wait_seconds == 200_000
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "headers", "message"),
+    [
+        ("anna:secret@", 401, {}, "does not take the user and password of open_meteo.base_url"),
+        ("anna:secret@", 403, {}, "does not take the user and password of open_meteo.base_url"),
+        ("anna:secret@", 401, {"WWW_Authenticate": "Basic realm=x"}, "does not take the user and password"),
+        ("", 401, {"WWW_Authenticate": 'Basic realm="proxy"'}, "wants a user and a password"),
+        ("", 401, {"WWW_Authenticate": "Bearer"}, "wants a key"),
+        ("", 401, {}, "wants a key"),
+    ],
+)
+def test_a_user_and_a_password_are_no_key(
+    client: Any, user: str, status: int, headers: dict[str, str], message: str
+) -> None:
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    with CannedApi((status, headers, b"<html>")) as server, pytest.raises(SourceKeyRefused, match=message) as caught:
+        client(server.url.replace("//", f"//{user}")).fetch(ONE_DAY, now)
+    assert len(server.asked) == 1
+    assert ("open_meteo.api_key" in str(caught.value)) is (message == "wants a key")
+    assert "secret" not in str(caught.value)
+    assert "open_meteo.base_url" in caught.value.remedy
+
+
 def test_a_pause_beyond_the_deadline_is_a_limit(client: Any, clock: SleepingClock) -> None:
     for seconds in ("700", "Mon, 13 Oct 2025 10:42:22 GMT"):
         with CannedApi(bad(503, "busy", Retry_After=seconds, Date=DATE)) as server:
@@ -192,7 +229,7 @@ def test_a_pause_beyond_the_deadline_is_a_limit(client: Any, clock: SleepingCloc
 @pytest.mark.parametrize(
     ("said", "period"),
     [
-        ("Minutely API request limit exceeded. Please try again in one minute.", "minute"),
+        (MINUTELY, "minute"),
         (HOURLY, "hour"),
         (DAILY, "day"),
         ("The monthly quota of this key is used up", "month"),

@@ -17,7 +17,8 @@ from tests.support.oracle import CONCENTRATIONS
 
 SECTIONS = (
     "alerts, clock, deploy, deployments, embedded, engine, essential, feed, history, hourly, locations, maintenance, "
-    "open_meteo, openlineage, pollutants, profile, raw, report, rules, spark, warehouse, yarn"
+    "open_meteo, openlineage, pollutants, profile, raw, report, rules, sources, spark, warehouse, "
+    "yarn"
 )
 
 

@@ -276,3 +276,19 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert caught.value.message == f"the warehouse {folder} is not writable (Not a directory)"
     assert caught.value.remedy == "Set AQI_WAREHOUSE__URI to a folder that this user may write."
     assert caught.value.exit_status == 2
+
+
+def test_a_warehouse_on_a_disk_that_turned_read_only_is_not_to_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who did as told would begin an empty one elsewhere."""
+
+    def refuse(*_args: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (tmp_path / "gold").mkdir()
+    monkeypatch.setattr("resources.storage.lock.os.open", refuse)
+    with pytest.raises(MachineError) as caught, mine(tmp_path):
+        raise AssertionError("entered")
+    assert caught.value.message == f"the warehouse {tmp_path} is not writable (Read-only file system)"
+    assert caught.value.remedy == "Mount its disk for writing; what only reads goes on until then."
