@@ -73,14 +73,19 @@ class Sources:
         return free_slots(self._settings, self._api_url, "aqi watch")
 
     def missing(self) -> Sequence[Lacking]:
-        """What is wanted and not there, of each table, and what makes it."""
+        """What is wanted and not there, of tables that lack the same together, and what makes it."""
         workspace = self._workspace
         if not self._settings.since:
             return ()
         found = workspace.holes(workspace.catalog.keys)
-        return [
-            Lacking(key, of.missing, tuple(workspace.fill_commands(of.missing, [key]))) for key, of in found.items()
-        ]
+        alike: list[tuple[PartitionSet, list[str]]] = []
+        for key, of in found.items():
+            same = next((keys for missing, keys in alike if missing == of.missing), None)
+            if same is None:
+                alike.append((of.missing, [key]))
+            else:
+                same.append(key)
+        return [Lacking(tuple(keys), some, tuple(workspace.fill_commands(some, keys))) for some, keys in alike]
 
     def broken(self) -> Sequence[Broken]:
         """The tables that are damaged, and those of which a repair is not done."""
