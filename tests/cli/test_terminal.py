@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import socket
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from rich.console import Console
 
 from orchestration.cli.printing import print_summary
-from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome
@@ -94,12 +95,30 @@ def test_what_became_of_a_run(aqi: Aqi, journaled: str) -> None:
     assert text.startswith("Run 20250819T050000-aaaaaa failed\n")
     for told in ("* last:2", "began 2025-08-19T05:00:00Z, ended 2025-08-19T05:00:00Z after 12.5 s", "process 1 on far"):
         assert told in text
-    assert f"failed gold.dim_time null; {EPISODE} null: the source is [down]. Wait." in text, "a reason is told once"
+    assert f"failed gold.dim_time; {EPISODE}: the source is [down]. Wait." in text, "a reason is told once"
     log = aqi.folder / "state" / "aqi" / "logs" / "20250819T050000-aaaaaa-embedded.log"
     assert [line for line in text.splitlines() if "log" in line] == [f"log: {log}"], "that is not empty"
     told = aqi.json("runs", "20250819T05")
     assert (told["state"], told["killed"], told["logs"], told["profile"]) == ("failed", False, [str(log)], None)
     assert [one["asset"] for one in told["problems"]] == ["gold.dim_time", EPISODE]
+
+
+def test_a_run_that_was_broken_off_says_what_is_not_made_and_what_makes_it(aqi: Aqi, journaled: str) -> None:
+    """Its reasons name a table once, with all partitions that they are about."""
+    days = Days.of(date(2025, 8, 18), date(2025, 8, 19))
+    hanoi, hcmc = PartitionSet.of(days, ["hanoi"]), PartitionSet.of(days, ["hcmc"])
+    problems = tuple(Problem(Outcome.FAILED, part, "the source is down") for part in (hanoi, hcmc))
+    attempts = {EPISODE: Attempt(problems=problems, planned=hanoi | hcmc)}
+    began = "2025-08-19T08:00:00Z"
+    state = RunState.INTERRUPTED
+    Journal(journaled).write(RunEntry("20250819T080000-dddddd", "all", began, began, state, attempts=attempts))
+    text = aqi.text("runs", "last")
+    assert f"failed {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc: the source is down\n" in text
+    command = f"aqi backfill --start-date 2025-08-18 --end-date 2025-08-19 --select +{EPISODE} --locations hanoi,hcmc"
+    lines = [f"  {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc", f"Go on: {command}"]
+    assert "\n".join(["Not made to this moment:", *lines]) in text
+    told = aqi.json("runs", "last")
+    assert (told["unmade"], told["go_on"]) == ({EPISODE: "2025-08-18..2025-08-19 × hanoi, hcmc"}, [command])
 
 
 def test_a_run_that_was_killed_is_told_from_one_that_goes_on(aqi: Aqi, journaled: str) -> None:
