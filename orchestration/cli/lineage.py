@@ -170,8 +170,8 @@ def _print(text: str, *, styled: bool) -> None:
 
 
 def _in_parts(line: Text, width: int) -> Iterator[Text]:
-    """A line in parts that fit, cut at spaces; between two facts if that is far enough. The lines of a tree go on beside
-    them."""
+    """A line in parts that fit, cut at spaces; between two facts if that is far enough. The lines of a tree go on
+    beside them."""
     from rich.text import Text
 
     first = len(line) - len(line.plain.lstrip("│├└─ "))
