@@ -142,7 +142,7 @@ FIGURES = Figures(
     Daily(
         "gold.fact_city_daily",
         value="aqi_daily_max",
-        title="highest hourly US AQI of the day",
+        title="highest hourly US AQI of the UTC day",
         because=("dominant_pollutant_daily", "dominant pollutant"),
         categories=(
             Category("Good", "G", 0, "#00e400", "hours_in_cat_good"),

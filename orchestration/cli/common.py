@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from orchestration.cli.unquoted import Quoting, hinted
 from orchestration.core.errors import LakehouseError, RunError, SelectionError, UsageError, in_a_line
 from orchestration.core.planning.parameters import Materialize
 from resources.machine.interrupts import Terminated, heed_signals
+from resources.machine.leaving import INTERRUPTED, leaving
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from orchestration.engine.project import Project
     from orchestration.engine.workspace import Workspace
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
 P = ParamSpec("P")
 NO_OUTPUT = "Make room where it goes, or send it elsewhere; nothing is wrong with the tables."
 _JSON = "orchestration.json"
@@ -241,38 +240,21 @@ def main() -> None:
 def run(of: Project | None = None) -> None:
     """The entry point of the installed command: runs `main`, and then ends the process itself.
 
+
     of: the project of the command; None: the one of this repository.
-
-    Arrow's threads may release a Python file while the interpreter shuts down, and then abort the process although its
-    work is done (apache/arrow#34314). So the process ends itself when its threads have ended and all exit functions
-    have been called that were registered since this began.
     """
-    status = 1  # of a process that ends by an exception
-
-    def leave() -> None:
-        logging.shutdown()
-        with suppress(OSError, ValueError):  # a reader that went away, a stream that was closed
-            sys.stdout.flush()
-        with suppress(OSError, ValueError):
-            sys.stderr.flush()
-        os._exit(status)
-
-    atexit.register(leave)  # the first is called last
-    begin()  # of another project than this one, whose command this may be the first of
-    watch_standard_output()
-    choose_pool()
-    settle()
-    heed_signals()
-    try:
+    with leaving():
+        begin()  # of another project than this one, whose command this may be the first of
+        watch_standard_output()
+        choose_pool()
+        settle()
+        heed_signals()
         try:
             main(obj=of)
         except OSError as error:  # of what click prints itself: help, and calls that cannot be read
             if not (why := output_failure(error)):
                 raise
             _leave_without_output(why)
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        raise
 
 
 def _status_of(error: KeyboardInterrupt) -> int:

@@ -170,10 +170,13 @@ def _print(text: str, *, styled: bool) -> None:
 
 
 def _in_parts(line: Text, width: int) -> Iterator[Text]:
-    """A line in parts that fit, cut at spaces; if possible between two facts."""
+    """A line in parts that fit, cut at spaces; between two facts if that is far enough. The lines of a tree go on
+    beside them."""
     from rich.text import Text
 
     first = len(line) - len(line.plain.lstrip("│├└─ "))
+    bars = line.plain[:first].translate(str.maketrans("├└─", "│  "))
+    indent = bars + " " * (max(CONTINUED, first + 3) - first)
     while line.cell_len > width:
         at = line.plain.rfind("  ", first + 1, width + 1)
         if at < width // 3:
@@ -184,5 +187,5 @@ def _in_parts(line: Text, width: int) -> Iterator[Text]:
         part.rstrip()
         yield part
         room = len(rest.plain) - len(rest.plain.lstrip())
-        line, first = Text.assemble(" " * CONTINUED, rest[room:]), CONTINUED
+        line, first = Text.assemble((indent, "dim"), rest[room:]), len(indent)
     yield line

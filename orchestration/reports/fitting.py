@@ -177,10 +177,15 @@ def _all_below(cells: Sequence[tuple[Column, Text]], width: int) -> list[Text]:
 
 
 def _below(name: str, cell: Text, width: int) -> list[Text]:
-    """The lines of a cell that stands below its row."""
+    """The lines of a cell that stands below its row: beside its name, or below that where a word needs the room."""
     if not cell.plain:
         return []
-    parts = _wrapped(cell, max(1, width - INDENT - len(name) - GAP))
+    room = max(1, width - INDENT - len(name) - GAP)
+    if max(map(len, cell.plain.split()), default=0) > room:
+        indent = " " * (INDENT + GAP)
+        below = _wrapped(cell, max(1, width - len(indent)))
+        return [Text.assemble(" " * INDENT, (name, "dim")), *(Text.assemble(indent, part) for part in below)]
+    parts = _wrapped(cell, room)
     indent = " " * (INDENT + len(name) + GAP)
     first = Text.assemble(" " * INDENT, (name, "dim"), " " * GAP, parts[0])
     return [first, *(Text.assemble(indent, part) for part in parts[1:])]

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestration.core.calendar import HOURS_A_DAY, iso
+from orchestration.core.calendar import iso
+from orchestration.core.counted import hours_in_words
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.table_state import TableState
@@ -116,7 +117,7 @@ def _until(lag: Lag) -> str:
 def _lag(lag: Lag) -> str:
     if lag.lag_hours is None:
         return ""
-    return f"{lag.lag_hours:.1f} h" if lag.lag_hours < 100 else f"{lag.lag_hours / HOURS_A_DAY:.0f} days"
+    return hours_in_words(lag.lag_hours)
 
 
 def _hours(lag: Lag) -> float:

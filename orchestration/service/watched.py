@@ -73,14 +73,20 @@ class Sources:
         return free_slots(self._settings, self._api_url, "aqi watch")
 
     def missing(self) -> Sequence[Lacking]:
-        """For each table the wanted partitions that do not exist, with the commands that make them."""
+        """The wanted partitions that do not exist, of tables that lack the same together, with the commands that make
+        them."""
         workspace = self._workspace
         if not self._settings.since:
             return ()
         found = workspace.holes(workspace.catalog.keys)
-        return [
-            Lacking(key, of.missing, tuple(workspace.fill_commands(of.missing, [key]))) for key, of in found.items()
-        ]
+        alike: list[tuple[PartitionSet, list[str]]] = []
+        for key, of in found.items():
+            same = next((keys for missing, keys in alike if missing == of.missing), None)
+            if same is None:
+                alike.append((of.missing, [key]))
+            else:
+                same.append(key)
+        return [Lacking(tuple(keys), some, tuple(workspace.fill_commands(some, keys))) for some, keys in alike]
 
     def broken(self) -> Sequence[Broken]:
         """The damaged tables, and those whose repair is not done."""

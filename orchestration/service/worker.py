@@ -22,6 +22,7 @@ from orchestration.project import load
 from orchestration.service.slots import free_slots
 from resources.machine.clock import system_clock
 from resources.machine.interrupts import heed_signals
+from resources.machine.leaving import leaving
 from resources.machine.secrets import hidden, hide_in_logs
 from resources.prefect.outages import outlive_outages
 from resources.prefect.server import named_api_url
@@ -131,4 +132,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with leaving():
+        main(sys.argv[1:])
