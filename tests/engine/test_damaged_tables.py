@@ -36,6 +36,7 @@ from tests.support.damages import (
     lose_a_commit,
     lose_the_log,
     put_another_in_its_place,
+    recase_a_column,
 )
 from tests.support.feed import Feed
 from tests.support.small_lake import ALL, DATED, Lake
@@ -398,6 +399,20 @@ def test_the_table_of_another_asset_in_its_place(made: Made, lake: Lake) -> None
     assert lake.materialize(RANGE).ok
     assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
     assert lake.tables() == made[1]
+
+
+@pytest.mark.parametrize("damage", [recase_a_column, put_another_in_its_place])
+def test_no_migration_makes_nulls_of_what_others_called_otherwise(
+    made: Made, lake: Lake, damage: Callable[[Path], object]
+) -> None:
+    table = lake.folder.joinpath(*oracle.CITY_DAILY.split("."))
+    damage(table)
+    before = sorted(path.name for path in table.rglob("*"))
+    for how in ("--dry-run", "--yes"):
+        done = aqi(lake, "migrate", oracle.CITY_DAILY, how)
+        assert done.exit_code == 1
+        assert f"aqi repair {oracle.CITY_DAILY} --rebuild" in " ".join(done.stderr.split())
+    assert sorted(path.name for path in table.rglob("*")) == before
 
 
 def test_metrics_go_on_without_the_history_of_steps(lake: Lake) -> None:
