@@ -33,9 +33,7 @@ from tests.support.damages import (
     OTHERS,
     Damage,
     data_files,
-    lose_a_commit,
     lose_the_log,
-    put_another_in_its_place,
 )
 from tests.support.feed import Feed
 from tests.support.small_lake import ALL, DATED, Lake
@@ -305,17 +303,6 @@ def test_nothing_is_asked_of_a_source_for_what_kept_answers_give(lake: Lake) -> 
     assert plan.steps_of(oracle.BRONZE)[0].fetched == plan.steps_of(oracle.BRONZE)[0].partitions
 
 
-def test_rows_that_are_there_need_no_kept_answers(made: Made, lake: Lake) -> None:
-    """A table that is rebuilt is compared, and where it holds what was recorded nothing is made of answers."""
-    shutil.rmtree(lake.folder / "_aqi" / "raw")
-    lose_a_commit(lake.folder.joinpath(*oracle.BRONZE.split(".")))
-    (rebuilt,) = rebuild(lake.workspace, [oracle.BRONZE], QUIET)
-    assert rebuilt.rows
-    assert lake.repair(oracle.BRONZE).ok
-    assert set(lake.states(days=RANGE)[oracle.BRONZE]) == {"fresh"}
-    assert lake.tables() == made[1]
-
-
 def test_no_row_of_the_old_table_is_believed(made: Made, lake: Lake) -> None:
     """Somebody wrote over a file, and then the table had to be rebuilt: what differs from its record is made anew."""
     other_rows(data_files(Path(lake.uri(oracle.CITY_DAILY)))[0])
@@ -379,24 +366,6 @@ def test_what_a_look_cannot_see_has_a_remedy_that_mends_it(made: Made, lake: Lak
     assert any(f"`aqi repair {oracle.FACT_HOURLY} --verify`" in problem for problem in problems), problems
     _, mended = verified(lake, oracle.FACT_HOURLY)
     assert mended.ok
-    assert lake.tables() == made[1]
-
-
-def test_the_table_of_another_asset_in_its_place(made: Made, lake: Lake) -> None:
-    """By a slip of ``mv`` or ``cp``: it is told as that, nothing else waits for it, and none of its rows is taken."""
-    put_another_in_its_place(lake.folder / "gold" / oracle.CITY_DAILY.partition(".")[2])
-    what = f"the folder of {oracle.CITY_DAILY} holds the table of {oracle.EPISODE}. Move it back"
-    assert what in aqi(lake, "status", oracle.CITY_DAILY).stderr.replace("\n", " ")
-    assert aqi(lake, "plan", ALL, "--partitions", RANGE).exit_code == 0
-    states = lake.states(days=RANGE)
-    assert {key for key, found in states.items() if set(found) != {"fresh"}} == {oracle.CITY_DAILY}
-    forced = lake.materialize(RANGE, oracle.EPISODE, force=True)
-    assert forced.ok
-    (rebuilt,) = rebuild(lake.workspace, to_rebuild(lake.workspace, list(DATED), sound=False), QUIET)
-    assert (rebuilt.asset, rebuilt.rows) == (oracle.CITY_DAILY, 0)
-    assert "aqi materialize" in rebuilt.in_words()
-    assert lake.materialize(RANGE).ok
-    assert all(set(found) == {"fresh"} for found in lake.states(days=RANGE).values())
     assert lake.tables() == made[1]
 
 

@@ -27,7 +27,7 @@ from orchestration.core.state.shapes import hashed, shape_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.accept import materialize_call
 from orchestration.engine.changes.by_code import by_code
-from orchestration.engine.changes.tables import differences, troubles
+from orchestration.engine.changes.tables import differences, troubles, with_changes_of_others
 from orchestration.engine.engines.engine import MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
 from orchestration.engine.fetching import stored_columns
@@ -107,6 +107,10 @@ def _planned(
     found = differences(workspace, [key], {key: state}).get(key)
     if found is None:
         raise UsageError(f"{key} has no table yet", "There is nothing to migrate: materialize it.")
+    damage = with_changes_of_others(workspace, {key: state})[key].damage
+    if damage is not None and damage.trouble is not None and (damage.trouble.moved or found.recased):
+        # a migration would make nulls of values that are in the files under another name
+        raise WarehouseError(f"{key}: {damage.trouble.what}", damage.trouble.remedy)
     if found.refused or found.foreign_required:
         raise UsageError(found.in_words().removesuffix(found.remedy).strip(), found.remedy)
     if state.unrecorded:
