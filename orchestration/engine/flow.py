@@ -178,7 +178,7 @@ def submit_tasks(work: Work, name: str) -> None:
                     kind, why = shape(explain(error), "", names), explain(error)
                     first = told_first.setdefault(kind, (step_id, number))
                     if first != (step_id, number):
-                        alike = f"{why} (as of {_fetch_name(source.groups_of(first[0])[first[1]])})"
+                        alike = f"{why} (the same cause as {_fetch_name(source.groups_of(first[0])[first[1]])})"
                     elif kind not in failed:
                         failed[kind] = why if len(group) == 1 else f"{item}: {why}"
                         listener.fetched(item, why)
@@ -205,7 +205,7 @@ def submit_tasks(work: Work, name: str) -> None:
             if step in firsts:
                 return Failed(message=message)
             as_of = ", ".join(sorted(map(step_name, firsts)))
-            return Cancelled(message=f"{message} (as of {as_of})", name=SAME_CAUSE)
+            return Cancelled(message=f"{message} (the same cause as {as_of})", name=SAME_CAUSE)
         if state is StepState.COMPLETED:
             return Completed(message=message)
         return Cancelled(message=message, name=str(state))

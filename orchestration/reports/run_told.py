@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from orchestration.core.errors import UsageError
+from orchestration.core.errors import LakehouseError, UsageError, in_a_line
 from orchestration.core.json_value import JsonValue
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.causes import shape
@@ -24,6 +25,7 @@ from orchestration.core.runs.names import at_partitions
 from orchestration.core.runs.outcome import Outcome
 from orchestration.core.runs.profile import Profile
 from orchestration.engine.exclusive import log_folder
+from orchestration.engine.unmade import still_unmade
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.run_profile import LAST, known_profiles, print_profile, run_as_json
@@ -55,7 +57,8 @@ class _Reason:
 class RunTold:
     """One run. entry: of the journal. steps: of the history. profile: None where there is none.
 
-    logs: files on this machine. notes: what could not be read. ended: False where its process is gone without a word.
+    logs: files on this machine. notes: what could not be read. killed: its process is gone without a word.
+    unmade: what it set out to make and nobody has made since, by asset. go_on: the commands that make it.
     """
 
     entry: RunEntry
@@ -64,6 +67,8 @@ class RunTold:
     logs: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     killed: bool = False
+    unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
+    go_on: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         entry = self.entry
@@ -85,6 +90,8 @@ class RunTold:
                 for asset, attempt in entry.attempts.items()
                 for problem in attempt.problems
             ],
+            "unmade": {asset: str(partitions) for asset, partitions in self.unmade.items()},
+            "go_on": list(self.go_on),
             "logs": [str(path) for path in self.logs],
             "profile": None if self.profile is None else self.profile.to_json(),
         }
@@ -101,7 +108,22 @@ def read_run(workspace: Workspace, name: str) -> RunTold:
             profile = RunProfiles(workspace.warehouse.uri).read(entry.run_id)
         except (OSError, ValueError) as error:
             notes = (*notes, f"the profile of {entry.run_id} cannot be read ({error})")
-    return RunTold(entry, steps, profile, logs_of(entry.run_id), notes, _was_killed(entry))
+    killed, unmade, go_on = _was_killed(entry), dict[str, PartitionSet](), list[str]()
+    if killed or entry.state in (RunState.FAILED, RunState.INTERRUPTED):
+        try:
+            unmade, go_on = _unmade(workspace, entry)
+        except (OSError, LakehouseError) as error:
+            notes = (*notes, f"what is not made of it cannot be told ({in_a_line(error)})")
+    return RunTold(entry, steps, profile, logs_of(entry.run_id), notes, killed, unmade, tuple(go_on))
+
+
+def _unmade(workspace: Workspace, entry: RunEntry) -> tuple[dict[str, PartitionSet], list[str]]:
+    """What a run set out to make and nobody has made since, by asset, and the commands that make it."""
+    left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
+    since = datetime.fromisoformat(entry.ended_at or entry.started_at)
+    unmade = still_unmade(workspace, {asset: rest for asset, rest in left.items() if rest}, since)
+    days = PartitionSet.union_of(unmade.values()).without_null()
+    return unmade, workspace.fill_commands(days, list(unmade)) if days else []
 
 
 def _named(name: str, known: Sequence[str]) -> str:
@@ -118,8 +140,6 @@ def _named(name: str, known: Sequence[str]) -> str:
 
 def _steps(workspace: Workspace, entry: RunEntry) -> tuple[tuple[StepRow, ...], tuple[str, ...]]:
     """The steps of a run, and why there are none where they cannot be read."""
-    from datetime import datetime
-
     history = StepHistory(workspace.warehouse.uri)
     try:
         rows = history.rows(since=datetime.fromisoformat(entry.started_at))
@@ -163,6 +183,7 @@ def print_run(console: Console, told: RunTold) -> None:
             console.print(f"  {name:8}  {escape(value)}", highlight=False, soft_wrap=True)
     _print_steps(console, told)
     _print_reasons(console, told)
+    _print_unmade(console, told)
     console.print()
     for path in told.logs:
         console.print(f"log: {escape(str(path))}", highlight=False, soft_wrap=True)
@@ -195,6 +216,15 @@ def _print_steps(console: Console, told: RunTold) -> None:
     if rows:
         console.print()
         print_table(console, columns, rows)
+
+
+def _print_unmade(console: Console, told: RunTold) -> None:
+    if told.unmade:
+        console.print("\nNot made to this moment:")
+    for asset, partitions in told.unmade.items():
+        console.print(f"  {escape(at_partitions(asset, partitions))}", highlight=False, soft_wrap=True)
+    for command in told.go_on:
+        console.print(f"Go on: {escape(command)}", highlight=False, soft_wrap=True)
 
 
 def _print_reasons(console: Console, told: RunTold) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from dataclasses import dataclass
 from json import JSONDecodeError
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ ON_CLOUD = "/flows/count"
 """What Prefect Cloud, whose version nobody has to know, answers to who has a key."""
 ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
 GIVE_A_KEY = "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own)."
+_RUN_WITHOUT = re.compile("[,;] or [^,;]* to run without[.]")
 _CERTIFICATE, _NO_TLS = "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER"
 
 
@@ -61,6 +63,11 @@ def what_is_wrong(url: str) -> Wrong | None:
     except (requests.RequestException, ValueError):
         return _by_prefect(url)
     return _of_version(found) if _is_version(found) else _by_prefect(url)
+
+
+def where_one_is_needed(remedy: str) -> str:
+    """What to do about a server, for what cannot be done without one: as deploying, and what workers do."""
+    return _RUN_WITHOUT.sub(", or name another in PREFECT_API_URL.", remedy)
 
 
 def is_cloud(url: str) -> bool:

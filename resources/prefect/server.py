@@ -18,7 +18,7 @@ from types import TracebackType
 
 import requests
 
-from orchestration.core.errors import RunError, UsageError
+from orchestration.core.errors import MachineError, RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.machine.certificates import OF_PREFECT, check_certificates
 from resources.machine.ports import free_ports
@@ -35,7 +35,7 @@ from resources.prefect.home import (
     set_in_environment,
     settings_as_before,
 )
-from resources.prefect.reach import check_reachable
+from resources.prefect.reach import check_reachable, where_one_is_needed
 from resources.prefect.settings import check_settings
 
 READY_SECONDS = 90
@@ -137,7 +137,10 @@ def check_api() -> None:
 def api_to_work_with() -> str:
     """The API that Prefect's own settings name. Raises UsageError where there is none, or none to work with."""
     url = named_api_url()
-    check_reachable(url)
+    try:
+        check_reachable(url)
+    except MachineError as error:
+        raise MachineError(error.message, where_one_is_needed(error.remedy)) from error
     return url
 
 

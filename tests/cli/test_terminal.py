@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.cli.printing import print_summary
-from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome
@@ -139,6 +139,24 @@ def test_one_cause_of_several_locations_is_one_line(aqi: Aqi) -> None:
     assert reasons == [f"failed {BRONZE} {where}: {told}", f"skipped {EPISODE} {where}: {because.message}"]
     assert aqi.text("status", BRONZE).splitlines()[1:] == [f"{BRONZE}  failed  {where}      4  missing; {told}"]
     assert len(aqi.json("status", BRONZE)) == 4
+
+
+def test_a_run_that_was_broken_off_says_what_is_not_made_and_what_makes_it(aqi: Aqi, journaled: str) -> None:
+    """Its reasons name a table once, with all partitions that they are about."""
+    days = Days.of(date(2025, 8, 18), date(2025, 8, 19))
+    hanoi, hcmc = PartitionSet.of(days, ["hanoi"]), PartitionSet.of(days, ["hcmc"])
+    problems = tuple(Problem(Outcome.FAILED, part, "the source is down") for part in (hanoi, hcmc))
+    attempts = {EPISODE: Attempt(problems=problems, planned=hanoi | hcmc)}
+    began = "2025-08-19T08:00:00Z"
+    state = RunState.INTERRUPTED
+    Journal(journaled).write(RunEntry("20250819T080000-dddddd", "all", began, began, state, attempts=attempts))
+    text = aqi.text("runs", "last")
+    assert f"failed {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc: the source is down\n" in text
+    command = f"aqi backfill --start-date 2025-08-18 --end-date 2025-08-19 --select +{EPISODE} --locations hanoi,hcmc"
+    lines = [f"  {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc", f"Go on: {command}"]
+    assert "\n".join(["Not made to this moment:", *lines]) in text
+    told = aqi.json("runs", "last")
+    assert (told["unmade"], told["go_on"]) == ({EPISODE: "2025-08-18..2025-08-19 × hanoi, hcmc"}, [command])
 
 
 def test_a_run_that_was_killed_is_told_from_one_that_goes_on(aqi: Aqi, journaled: str) -> None:

@@ -131,9 +131,10 @@ def test_a_watch_that_cannot_tell_keeps_the_incident(folder: Path, monkeypatch: 
 def test_a_watch_sees_what_is_wanted(folder: Path) -> None:
     flags = settings(folder) | {"history": {"since": {"hanoi": "2025-08-09"}}}
     sources = Sources(load(environment={}, flags=flags), "http://127.0.0.1:9/api", print)
-    found = {one.asset: one for one in sources.missing()}
+    found = {asset: one for one in sources.missing() for asset in one.assets}
     assert found[CLEAN].partitions == days(9, 9) | days(15, 19)
     assert found[CLEAN].fill == (
-        f"aqi backfill --start-date 2025-08-09 --end-date 2025-08-19 --select +{CLEAN} --locations hanoi",
+        "aqi backfill --start-date 2025-08-09 --end-date 2025-08-19 "
+        "--select '+silver.air_quality_hourly_quarantine or +gold.fact_episode' --locations hanoi",
     )
     assert not Sources(load(environment={}, flags=settings(folder)), "http://127.0.0.1:9/api", print).missing()

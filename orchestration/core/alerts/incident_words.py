@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -24,6 +24,8 @@ LOCATIONS = 20
 TITLE_LENGTH = 200
 COMMANDS = 3
 """At most this many commands are shown."""
+MISSING = "missing:"
+"""How the keys of these incidents begin. The rest of a key is the first of the incident's first tables."""
 DAYS_OF: Mapping[str, Callable[[Hull], Mapping[str, Any]]] = {
     "materialize": lambda hull: {"partitions": hull.range},
     "backfill": lambda hull: {"start_date": hull.first.isoformat(), "end_date": hull.last.isoformat()},
@@ -82,13 +84,13 @@ class Incomplete(Protocol):
 
 
 class ChangedScale(Protocol):
-    """Recent changes of a scale of an asset. told: the name of the scale. first: the first day with a change.
+    """Recent changes of a scale of an asset. title: the name of the scale. first: the first day with a change.
     sentences: what is to be said of all changes."""
 
     @property
     def asset(self) -> str: ...
     @property
-    def told(self) -> str: ...
+    def title(self) -> str: ...
     @property
     def first(self) -> date: ...
     @property
@@ -124,12 +126,20 @@ class EndedRun:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """The partitions of an asset that are wanted, whose periods are over, and that do not exist."""
+    """The wanted partitions that all of these assets alike do not have. fill: the commands that make them."""
 
-    asset: str
+    assets: tuple[str, ...]
     partitions: PartitionSet
     fill: tuple[str, ...] = ()
-    """The commands that make them."""
+
+    def of_each(self, key_of: Mapping[str, str]) -> Mapping[str, Lacking]:
+        """By incident. key_of: of assets that are in one; the others join that of the first of them, or begin one."""
+        known = [key_of[asset] for asset in self.assets if asset in key_of]
+        begins = known[0] if known else f"{MISSING}{self.assets[0]}"
+        of: dict[str, list[str]] = {}
+        for asset in self.assets:
+            of.setdefault(key_of.get(asset, begins), []).append(asset)
+        return {key: replace(self, assets=tuple(assets)) for key, assets in of.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +206,7 @@ def commands_to_make(run: EndedRun, unmade: Mapping[str, PartitionSet]) -> list[
     if not unmade or flow not in DAYS_OF:
         return [command_to_run(run.deployment, run.parameters)]
     selects = "select" if flow == "backfill" else "selection"
-    everything = run.parameters.get(selects) == "*" or len(unmade) > LOCATIONS
+    everything = run.parameters.get(selects, "*") == "*" or len(unmade) > LOCATIONS
     known = {**run.parameters, selects: "*" if everything else " or ".join(unmade)}
     if "hourly" in known:
         known["hourly"] = False
@@ -229,18 +239,44 @@ def about_made(run_or_deployment: str) -> str:
     return f"All partitions are there that runs of {run_or_deployment} had not made.\nLook: aqi status"
 
 
-def about_missing(lacking: Lacking, _new: Container[str] = ()) -> str:
-    """The text about wanted partitions of an asset that do not exist. The second argument, new locations, does not
-    change it."""
-    more = len(lacking.fill) - COMMANDS
+def days_are_missing(assets: Sequence[str]) -> str:
+    """The title of an incident that begins; assets: at least one."""
+    return f"days of {_tables(assets)} that are wanted are missing"
+
+
+def days_are_there(assets: Sequence[str]) -> str:
+    """The title of an incident that ends."""
+    return f"{_tables(assets)} {'has' if len(assets) == 1 else 'have'} all days that are wanted"
+
+
+def look_at(assets: Sequence[str]) -> str:
+    """``Look: aqi status 'gold.a or gold.b'``."""
+    return f"Look: aqi status {shlex.quote(' or '.join(assets))}"
+
+
+def about_missing(lacking: Sequence[Lacking], _new: Container[str] = ()) -> str:
+    """What of some assets is wanted and not there; the same at new locations, as sets name all."""
+    fill = list(dict.fromkeys(command for one in lacking for command in one.fill))
+    more = len(fill) - COMMANDS
     return "\n".join(
         [
-            f"{lacking.partitions} ({len(lacking.partitions)} in all): wanted (history.since), and in no table.",
-            f"Look: aqi status {lacking.asset}",
-            *(f"Go on: {command}" for command in lacking.fill[:COMMANDS]),
+            *(f"{_wanted(one)}: wanted (history.since), and in no table." for one in lacking),
+            look_at([asset for one in lacking for asset in one.assets]),
+            *(f"Go on: {command}" for command in fill[:COMMANDS]),
             *([f"and {more} commands more, for other locations: see aqi status"] if more > 0 else []),
         ]
     )
+
+
+def _wanted(one: Lacking) -> str:
+    count = len(one.partitions)
+    if len(one.assets) == 1:
+        return f"{one.partitions} ({count} in all)"
+    return f"{one.partitions} ({count} in each of {', '.join(one.assets)})"
+
+
+def _tables(assets: Sequence[str]) -> str:
+    return assets[0] if len(assets) == 1 else f"{len(assets)} tables"
 
 
 def about_broken(broken: Broken, _new: Container[str] = ()) -> str:

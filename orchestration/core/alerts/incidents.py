@@ -18,6 +18,7 @@ from functools import partial
 
 from orchestration.core.alerts.deliveries import KEPT, delivered, queued, refused, to_send
 from orchestration.core.alerts.incident_words import (
+    MISSING,
     Broken,
     ChangedScale,
     EndedRun,
@@ -37,8 +38,11 @@ from orchestration.core.alerts.incident_words import (
     about_scale,
     about_unseen,
     day_and_time,
+    days_are_missing,
+    days_are_there,
+    look_at,
 )
-from orchestration.core.alerts.late_tables import PREFIX, about_lags, by_reason, is_up_to_date, lies_behind, look_at
+from orchestration.core.alerts.late_tables import PREFIX, about_lags, by_reason, is_up_to_date, lies_behind
 from orchestration.core.alerts.watch_state import OVERLAP, Event, Incident, Kind, Message, WatchState, end_of
 from orchestration.core.partitions.keys import PartitionSet
 
@@ -254,14 +258,23 @@ class _Fold:
                 self._close(key, title, about_complete(asset, gone))
 
     def missing(self, found: Sequence[Lacking]) -> None:
-        """Incidents of wanted partitions. One ends when all of its partitions exist, whoever made them."""
-        lacking = {one.asset: one for one in sorted(found, key=lambda one: one.asset) if one.partitions}
-        for asset, one in lacking.items():
-            title, locations = f"days of {asset} that are wanted are missing", one.partitions.locations
-            self._open_at_locations(f"missing:{asset}", Kind.MISSING, title, locations, partial(about_missing, one))
-        for key, asset in self._open_keys("missing:"):
-            if asset not in lacking:
-                self._close(key, f"{asset} has all days that are wanted", f"Look: aqi status {asset}")
+        """Incidents of wanted partitions. Tables that lack the same share one. It ends when all exist, whoever made
+        them."""
+        known = {key: self._incidents[key].assets or (asset,) for key, asset in self._open_keys(MISSING)}
+        key_of = {asset: key for key, assets in known.items() for asset in assets}
+        lacking: dict[str, list[Lacking]] = {}
+        for group in sorted((one for one in found if one.partitions), key=lambda one: one.assets):
+            for key, one in group.of_each(key_of).items():
+                lacking.setdefault(key, []).append(one)
+        for key, of in lacking.items():
+            now = [asset for one in of for asset in one.assets]
+            locations = list(dict.fromkeys(location for one in of for location in one.partitions.locations))
+            assets = tuple(dict.fromkeys([*known.get(key, ()), *now]))
+            about = partial(about_missing, of)
+            self._open_at_locations(key, Kind.MISSING, days_are_missing(now), locations, about, assets)
+        for key, tables in known.items():
+            if key not in lacking:
+                self._close(key, days_are_there(tables), look_at(tables))
 
     def broken(self, found: Sequence[Broken]) -> None:
         """Incidents of damaged tables. One ends when its table is mended, whoever mended it."""
@@ -275,7 +288,7 @@ class _Fold:
     def scales(self, found: Sequence[ChangedScale]) -> None:
         changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}
         for asset, one in changed.items():
-            title = f"{one.told} changed on {one.first} in {asset}"
+            title = f"{one.title} changed on {one.first} in {asset}"
             self._open_at_locations(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
         for key, asset in self._open_keys("scale:"):
             if asset not in changed:

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from orchestration.core.alerts.incident_words import COMMANDS, LOCATIONS, Lag, day_and_time
+from orchestration.core.alerts.incident_words import COMMANDS, LOCATIONS, Lag, day_and_time, look_at
 from orchestration.core.calendar import HOURS_A_DAY, day_of
 from orchestration.core.counted import hours_in_words
 from orchestration.core.partitions.hulls import hulls
@@ -65,11 +65,6 @@ def lies_behind(tables: Sequence[str]) -> str:
 def is_up_to_date(tables: Sequence[str]) -> str:
     """The title of an incident that ends."""
     return f"{_and(tables)} {'is' if len(tables) == 1 else 'are'} up to date again"
-
-
-def look_at(tables: Sequence[str]) -> str:
-    """``Look: aqi status 'gold.a or gold.b'``."""
-    return f"Look: aqi status {shlex.quote(' or '.join(tables))}"
 
 
 def about_lags(missed: Sequence[Lag], catch_up: str, new: Container[str] = (), catch_up_days: float = math.inf) -> str:

@@ -5,6 +5,7 @@ A name does not contain the time of the run: lists show it beside the name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from orchestration.core.partitions.keys import PartitionSet
@@ -14,6 +15,9 @@ from orchestration.core.planning.plan import Step
 ALL, HOURLY = "all tables", "hourly"
 LOCATIONS_NAMED = 3
 """At most this many locations are named; of more only the number is."""
+TABLES_NAMED = 3
+"""At most this many tables that a selection lists are named; of more only the number is."""
+_LIST = re.compile(r"[\w.]+( or [\w.]+)+")
 _SEPARATOR = " · "
 
 
@@ -25,6 +29,7 @@ def run_name(selection: str, *which: str | None, locations: Iterable[str] = ()) 
     ``gold.dim_date``, no days                      ``gold.dim_date``
     ``*``, ``hourly``, at hue                       ``all tables · hourly · hue``
     ``+x``, ``2025-01-01..2025-03-31``, ``weekly``  ``+x · 2025-01-01..2025-03-31 · weekly``
+    ``a or b or c or d``, ``2025-08``               ``4 tables · 2025-08``
     ==============================================  =======================================================
 
     which: days, and in which way, in this order; empty ones are left out. locations: empty for all locations.
@@ -32,6 +37,8 @@ def run_name(selection: str, *which: str | None, locations: Iterable[str] = ()) 
     named = sorted({name.strip() for name in locations} - {""})
     where = ", ".join(named) if len(named) <= LOCATIONS_NAMED else f"{len(named)} locations"
     what = ALL if selection.strip() == "*" else " ".join(selection.split())
+    if _LIST.fullmatch(what) and (tables := what.count(" or ") + 1) > TABLES_NAMED:
+        what = f"{tables} tables"
     return _SEPARATOR.join(filter(None, [what, *which, where]))
 
 

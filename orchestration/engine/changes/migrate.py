@@ -178,8 +178,10 @@ def _check_drop(
     lost = f"{asset.key}: its contract has no {name} any more, and {number} values of it would be lost"
     if asset.source is not None:
         raise UsageError(lost, f"What was fetched is a record: leave {name} in the contract, nullable.")
-    named = f"`--rename {name}=NEW` keeps them ({', '.join(sorted(new))} is new); " if new else ""
-    raise UsageError(lost, f"{named}`--drop {name}` gives them up.")
+    call, one = f"aqi migrate {asset.key}", next(iter(new)) if len(new) == 1 else "NEW"
+    which = "" if len(new) == 1 else f", where NEW is one of {', '.join(sorted(new))}"
+    keeps = f"`{call} --rename {name}={one}` keeps them{which}; " if new else ""
+    raise UsageError(lost, f"{keeps}`{call} --drop {name}` gives them up.")
 
 
 def _check_casts(

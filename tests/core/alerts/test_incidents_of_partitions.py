@@ -16,7 +16,7 @@ from orchestration.core.alerts.watch_state import Incident, Kind, WatchState
 from orchestration.core.partitions.keys import Days, PartitionSet
 from tests.support.ended_runs import CRASHED, DAILY, FAILED, HOURLY, NOW, completed, crashed, failed, fold, server
 
-CLEAN, GOLD = "silver.clean", "gold.days"
+RAW, CLEAN, GOLD = "bronze.raw", "silver.clean", "gold.days"
 MADE = ("recovered", f"what {HOURLY} did not make is there")
 KEY = f"run:{HOURLY}"
 
@@ -188,6 +188,15 @@ def test_its_command_makes_them(
     assert "last:" not in "".join(commands)
 
 
+def test_a_backfill_of_all_tables_that_names_none_is_gone_on_with_for_all_of_them() -> None:
+    """Whose name is short, and says what it makes."""
+    run = failed(
+        1, deployment="backfill/aqi-backfill", parameters={"start_date": "2025-08-01", "end_date": "2025-08-09"}
+    )
+    (command,) = commands_to_make(run, {RAW: august(3), CLEAN: august(1, 9), GOLD: august(1, 9)})
+    assert "--param 'select=*'" in command
+
+
 def test_the_text_names_what_of_earlier_runs_is_not_made_either() -> None:
     tables = Tables(clean=august(1) | august(20))
     state, _ = fold(
@@ -202,7 +211,7 @@ def test_the_text_names_what_of_earlier_runs_is_not_made_either() -> None:
 
 
 def missing(partitions: PartitionSet, *fill: str) -> Observation:
-    return Observation(NOW, missing=(Lacking(CLEAN, partitions, fill),))
+    return Observation(NOW, missing=(Lacking((CLEAN,), partitions, fill),))
 
 
 def test_what_is_wanted_and_missing_is_an_incident_until_it_is_there() -> None:
@@ -222,6 +231,38 @@ def test_what_is_wanted_and_missing_is_an_incident_until_it_is_there() -> None:
     assert events(fold(missing(PartitionSet.empty()), state=state)[1]) == [
         ("recovered", f"{CLEAN} has all days that are wanted")
     ]
+
+
+def test_tables_that_lack_the_same_days_are_one_incident() -> None:
+    """Each of them is told of while it lacks some, and the end once."""
+    both, fill = Lacking((RAW, CLEAN), august(1, 9)), ("aqi backfill …",)
+    first = Observation(NOW, missing=(replace(both, fill=fill), Lacking((GOLD,), august(3))))
+    one_is_there = Observation(NOW, missing=(Lacking((CLEAN,), august(1, 9), fill),))
+    state, messages = fold(first)
+    assert events(messages) == [
+        ("began", "days of 2 tables that are wanted are missing"),
+        ("began", f"days of {GOLD} that are wanted are missing"),
+    ]
+    assert messages[0].text.splitlines() == [
+        f"2025-08-01..2025-08-09 × hue (9 in each of {RAW}, {CLEAN}): wanted (history.since), and in no table.",
+        f"Look: aqi status '{RAW} or {CLEAN}'",
+        "Go on: aqi backfill …",
+    ]
+    state, messages = fold(one_is_there, state=state)
+    assert events(messages) == [("recovered", f"{GOLD} has all days that are wanted")]
+    assert events(fold(Observation(NOW, missing=()), state=state)[1]) == [
+        ("recovered", "2 tables have all days that are wanted")
+    ]
+
+
+def test_incidents_of_single_tables_of_an_earlier_watch_end_by_themselves() -> None:
+    """None of them is told to be over while its table lacks days."""
+    alone = Observation(NOW, missing=(Lacking((RAW,), august(1)), Lacking((CLEAN,), august(2))))
+    state, _ = fold(alone)
+    together = Observation(NOW, missing=(Lacking((RAW, CLEAN, GOLD), august(1)),))
+    state, messages = fold(together, state=state)
+    assert events(messages) == [("changed", "days of 2 tables that are wanted are missing, more tables than before")]
+    assert len(fold(Observation(NOW, missing=()), state=state)[1]) == 2
 
 
 # --- what lies behind -----------------------------------------------------------------------------

@@ -27,6 +27,8 @@ from orchestration.core.runs.names import fetch_name, run_name, step_name
         ("*", ("last:7",), ("a", "b", "c", "d"), "all tables · last:7 · 4 locations"),
         ("*", ("last:7",), ("hue", " hue", ""), "all tables · last:7 · hue"),
         ("a or\n  b", (), (), "a or b"),
+        ("a.x or b.x or c.x or d.x", ("2025-08",), (), "4 tables · 2025-08"),
+        ("a.x or b.x or c.x or +d.x", ("2025-08",), (), "a.x or b.x or c.x or +d.x · 2025-08"),
     ],
 )
 def test_what_a_run_is_called(

@@ -122,7 +122,9 @@ def test_one_cause_of_all_locations_is_one_failed_fetch(
         ("FAILED", "Failed"),
     ]
     (first,) = (name for name, state in fetches.items() if state[0] == "FAILED")
-    assert all(told.endswith(f"(as of {first})") for kind, _, told in fetches.values() if kind == "CANCELLED")
+    assert all(
+        told.endswith(f"(the same cause as {first})") for kind, _, told in fetches.values() if kind == "CANCELLED"
+    )
     assert found.of("FAILED") == {first, oracle.BRONZE}
     assert {found.tasks[key][:2] for key in (CLEAN, HOURLY, DAILY)} == {("CANCELLED", "Skipped")}
     assert found.tasks[DAILY][2] == f"6 skipped ({DAYS} × danang, hanoi, hcmc): {oracle.BRONZE} failed"
