@@ -127,7 +127,8 @@ def _write_down(
 ) -> None:
     """Tell the journal, which knows of attempts that failed."""
     wiped = {wipe.asset: wipe.partitions | wipe.failed for wipe in wipes}
-    keys = "*" if wiped.keys() == set(workspace.catalog.keys) else " or ".join(wiped)
+    dated = {asset.key for asset in workspace.catalog if asset.partitions is not None}
+    keys = "*" if dated <= wiped.keys() else " or ".join(wiped)
     days = PartitionSet.union_of(wiped.values()).days
     which = "..".join(dict.fromkeys([days.first.isoformat(), days.last.isoformat()])) if days else ""
     ended, process = datetime.now(UTC), (os.getpid(), socket.gethostname())

@@ -154,7 +154,7 @@ class Watch:
         seen = self._observe(before)
         after, messages = after_observation(before, seen)
         for message in messages:
-            self._say(f"nobody is told: {subject(message)}")
+            self._say(f"no channel is configured (alerts), so nobody is told: {subject(message)}")
         return WatchResult(tuple(after.incidents.values()), seen.unseen)
 
     def _observe(self, state: WatchState) -> Observation:

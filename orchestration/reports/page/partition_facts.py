@@ -116,7 +116,8 @@ def _told(
     kinds: Sequence[Kind],
     number_of: Mapping[str, int],
 ) -> list[list[Any]]:
-    """Everything that is not fresh or has marks: worst first, then by number of partitions."""
+    """Everything that is not fresh or has marks: worst first; of equals, causes first, in the order of the graph; of one
+    asset by number of partitions."""
     found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
     for at, asset in enumerate(assets):
         for one in counted[asset.key]:
@@ -129,5 +130,5 @@ def _told(
             where = number_of[dated.locations[0]] if dated else None
             count = len(one.partitions)
             line = [at, one.kind, count, *ends, where, len(dated.locations)]
-            found.append(((rank, -count, at, one.kind), line))
+            found.append(((rank, at, -count, one.kind), line))
     return [line for _, line in sorted(found, key=lambda item: item[0])]

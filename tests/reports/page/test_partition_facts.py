@@ -72,6 +72,8 @@ def test_the_page_says_of_each_partition_what_its_group_says(
         assert counts == {kind: (count, count) for kind, count in Counter(told.values()).items()}
     ranks = [WORST_FIRST.index(facts["kinds"][kind][0]) for _, kind, *_ in facts["told"]]
     assert ranks == sorted(ranks)
+    order = [(rank, asset, -count) for rank, (asset, _, count, *_) in zip(ranks, facts["told"], strict=True)]
+    assert order == sorted(order), "what is upstream before what follows from it"
     lacking = [kind for of in (daily, floods) for kind in of.values() if kind[0] is not State.FRESH or kind[2]]
     assert sum(count for _, _, count, *_ in facts["told"]) == len(lacking)
     assert facts["since"] is None

@@ -79,7 +79,10 @@ def test_one_look_without_channels_remembers_nothing(place: Place, aqi: Call) ->
     for _ in range(2):
         result = aqi("--once", **nobody)
         assert result.exit_code == 1
-        assert f"nobody is told: [aqi {place.environment}] {place.deployment} failed" in result.stderr
+        assert (
+            f"no channel is configured (alerts), so nobody is told: [aqi {place.environment}] {place.deployment} failed"
+            in result.stderr
+        )
         assert f"{place.deployment} failed (since" in result.stdout
     assert not place.state_file.parent.exists()
     aqi("--once")

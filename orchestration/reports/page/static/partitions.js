@@ -180,9 +180,9 @@ export function draw(root, facts, app) {
       const days = from === null ? "" : from === to ? from : `${from} … ${to}`;
       const location = where === null ? "" : several === 1 ? facts.locations[where][1] : `${several} locations`;
       const path = from === null ? [one.key] : [one.key, to, facts.locations[where][0]];
-      return [said(kind), app.link(one.key, "partitions", ...path), count(partitions), days, location, why(kind)];
+      return [said(kind), app.link(one.key, "partitions", ...path), why(kind), count(partitions), days, location];
     });
-    const heads = ["state", "asset", ["partitions", "number"], ["days", "short"], ["where", "short"], ["why", "words"]];
+    const heads = ["state", "asset", ["why", "words"], ["partitions", "number"], ["days", "short"], ["where", "short"]];
     const list = el("div");
     const some = (most) => {
       const left = lines.length - most;
