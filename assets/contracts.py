@@ -28,7 +28,7 @@ Of = Sequence[str] | None
 
 
 def _said(of: Of, unit: str = "") -> dict[str, Any]:
-    """The metadata of a column."""
+    """The metadata of a column: its unit, and ``of``, the columns from which it is made."""
     return {"unit": unit} if of is None else {"unit": unit, "from": [*of]}
 
 
@@ -68,9 +68,9 @@ AT_PEAK = ("dominant_pollutant", "aqi", "ts_utc")
 
 
 class _HourlyValues:
-    """Makes the fields that bronze, silver and the hourly fact share; with ``limits`` also their row rules.
+    """Makes the columns that bronze, silver and the hourly fact have in common. With ``limits`` also their row rules.
 
-    made_of: what a column is made of, where that is not the one of its name.
+    made_of: column → the column from which it is made, where that one has another name.
     """
 
     def __init__(self, limits: Mapping[str, Bounds] | None = None, made_of: Mapping[str, str] | None = None) -> None:
@@ -81,7 +81,8 @@ class _HourlyValues:
         return self._made_of.get(column, column)
 
     def field(self, variable: Variable) -> Any:
-        """The column of a variable. Its rules: an index is not negative; a measured value neither, and plausible."""
+        """The column of a variable, with its rules: an index is not negative; a measured value is not negative, and
+        plausible."""
         rules: dict[str, Any] = {}
         if self.limits is not None:
             rules["ge"] = 0
@@ -124,7 +125,8 @@ class _HourlyValues:
 
 
 def models(limits: Mapping[str, Bounds]) -> dict[str, Any]:
-    """A pandera model per contract name: every class of this module, and the one whose row rules are ``limits``."""
+    """A pandera model for each contract name: every class of this module, and the one whose row rules follow from
+    ``limits``."""
     return models_among([*globals().values(), _clean(limits)])
 
 
@@ -140,7 +142,7 @@ class OpenMeteoHourly(_HourlyValues(made_of=SENT).model()):
 
 
 def _clean(limits: Mapping[str, Bounds]) -> Any:
-    """The contract of silver, with the row rules for ``limits``."""
+    """The contract of silver, with the row rules that follow from ``limits``."""
 
     class AirQualityHourlyClean(_HourlyValues(limits).model()):
         """Hours that break no row rule."""

@@ -1,4 +1,4 @@
-"""What the gold tables say, in a few sentences. Days and times are those of the location's own clock."""
+"""Insights: a few sentences about the contents of the gold tables. Days and times are in the location's local time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The local clock of locations: how far it is ahead of UTC at an instant, by the rules of its time zone.
 
-The rules are those of the time zone database that this process has, for either engine: Spark and the embedded engine
-bring databases of their own, which are of other ages and do not know the same zones.
+The rules come from the time zone database of this process, for both engines. Spark and the embedded engine have
+databases of their own, of different versions.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ FIRST, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
 that is known to hold later."""
 
 Offsets = tuple[tuple[int, int], ...]
-"""From which instant on (seconds since 1970, UTC) a clock is ahead of UTC by how many seconds, in order."""
+"""(instant in seconds since 1970 UTC, seconds ahead of UTC from then on), in the order of time."""
 
 
 @lru_cache(maxsize=1024)
 def offsets(timezone: str) -> Offsets:
-    """The offsets of a zone from FIRST on. timezone: an IANA name.
+    """The offsets of a time zone from FIRST on. timezone: an IANA name.
 
     | timezone         | offsets                                                                        |
     |------------------|--------------------------------------------------------------------------------|
@@ -52,9 +52,9 @@ def offsets(timezone: str) -> Offsets:
 
 
 def seconds_ahead(location: Column, instant: Column, timezones: Mapping[str, str]) -> Column:
-    """By how many seconds the clock of a location is ahead of UTC; null where its zone, or the rule, is not known.
+    """How many seconds the clock of a location is ahead of UTC; null where its time zone or its rule is not known.
 
-    location: its key. instant: seconds since 1970, UTC. timezones: IANA names, by key of the location.
+    location: its key. instant: seconds since 1970 UTC. timezones: key of a location → IANA name.
     """
     alike: dict[Offsets, list[str]] = {}
     for key, timezone in timezones.items():
@@ -65,7 +65,7 @@ def seconds_ahead(location: Column, instant: Column, timezones: Mapping[str, str
 
 
 def _at(instant: Column, of: Sequence[tuple[int, int]]) -> Column:
-    """The offset at an instant; the latest come first."""
+    """The offset at an instant. of: the latest offset first."""
     (_, first), *later = of
     if not later:
         return F.lit(first).cast("bigint")
@@ -76,7 +76,7 @@ def _at(instant: Column, of: Sequence[tuple[int, int]]) -> Column:
 
 
 def iso_offset(ahead: Column) -> Column:
-    """Seconds as ``+07:00``; null for null. No zone has had parts of a minute since 2013."""
+    """Seconds as ``+07:00``; null for null. Since 2013 all time zones have whole minutes."""
     minutes = F.floor(F.abs(ahead) / 60)
     return F.concat(
         F.when(ahead < 0, F.lit("-")).otherwise(F.lit("+")),
@@ -87,7 +87,8 @@ def iso_offset(ahead: Column) -> Column:
 def local_columns(location: str, instant: str, timezones: Mapping[str, str]) -> dict[str, Column]:
     """``ts_local``, ``date_local`` and ``hour_local`` of the hour that begins at the column ``instant``.
 
-    location: the column with the key of the location. timezones: IANA names by key; null where it is not there.
+    location: the column with the key of the location. timezones: key → IANA name. The columns are null for an unknown
+    location.
     """
     seconds = F.unix_timestamp(instant)
     ahead = seconds_ahead(F.col(location), seconds, timezones)

@@ -1,6 +1,6 @@
-"""What configuration says about air quality: declared, bounded and validated here, and given to assets as it is.
+"""The parameters of air quality: declared and bounded here, and given to assets as they are configured.
 
-Fields of the settings (``pollutants``, ``rules``) are of these classes, so that a value is written once; the bounds are
+The settings (``pollutants``, ``rules``) have fields of these classes, so each value is written once. The bounds are
 checked when the configuration is read (``orchestration.project``).
 """
 
@@ -22,7 +22,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _iso(day: object) -> object:
-    """A day of YAML, or its text, as text; an instant is one at midnight without a zone."""
+    """A day of YAML, or a text, as text. An instant counts as a day only at midnight and without a zone."""
     try:
         read = datetime.fromisoformat(day) if isinstance(day, str) and _DAY.match(day) else day
     except ValueError:
@@ -40,12 +40,13 @@ IsoDay = Annotated[str, BeforeValidator(_iso)]
 
 @dataclass(frozen=True)
 class Pollutant:
-    """A measured quantity. ``aqi_timespan``: the averaging time of its US AQI, or None where it has none."""
+    """A measured quantity."""
 
     code: str
     display_name: str
     unit_default: str
     aqi_timespan: str | None = None
+    """The averaging time of its US AQI; None where it has none."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class EpisodeRule:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The days that ``gold.dim_date`` covers, both ends in, as ISO dates."""
+    """The days in ``gold.dim_date``, both ends included, as ISO dates."""
 
     first: IsoDay = "2022-01-01"
     last: IsoDay = "2030-12-31"
@@ -75,7 +76,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What is still plausible of a concentration, in its unit; None for no bound."""
+    """The plausible values of a concentration, in its unit; None for no bound."""
 
     low: float | None = None
     high: float | None = None
@@ -83,11 +84,12 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Rules:
-    """The section ``rules`` of the configuration. limits: by concentration."""
+    """The section ``rules`` of the configuration."""
 
     episode: EpisodeRule = EpisodeRule()
     calendar: Calendar = Calendar()
     limits: Mapping[str, Bounds] = field(default_factory=dict)
+    """Concentration → its plausible values."""
 
     def __post_init__(self) -> None:
         for column in self.limits:
@@ -101,7 +103,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Parameters:
-    """All parameters that an asset may ask for by name (its keyword-only arguments)."""
+    """All parameters that an asset may take by name (as keyword-only arguments)."""
 
     locations: tuple[Location, ...]
     pollutants: tuple[Pollutant, ...]

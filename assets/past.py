@@ -1,12 +1,13 @@
-"""What is known of rows that commit d35dc26 made, whose records said less: versions of scheme 1, and no questions.
+"""What is known about rows that commit d35dc26 made. Its records said less: code versions of scheme 1, and no
+questions.
 
-Those versions hang on names and time zones of locations too: these are looked up in ``gold.dim_location``, its rows of
-today and those that commits carry that replaced them. Where a source was asked is what a version was made of, or else
-what the rows say.
+Versions of scheme 1 depend on names and time zones of locations too. These are looked up in ``gold.dim_location``: in
+its present rows, and in those that commits carry because they replaced them. Where a source was asked for, the version
+shows, or else the rows.
 
-And of all rows that were fetched before ``domains`` was sent: whatever their column ``model_domain`` says, the domain
-was the provider's choice. So they are as good as today's where that is asked for; the column changes when their
-partition is next written.
+It also knows about rows from before ``domains`` was sent to the provider. Whatever their column ``model_domain`` says,
+the provider chose the domain. So such rows are as good as today's if the provider's choice is asked for; the column
+changes when the partition is next written.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from orchestration.core.state.provenance import PartitionRecord, Question
 from orchestration.core.state.table_state import TableState
 
 NEVER_SENT = ("cams_global", "cams_europe")
-"""What ``open_meteo.model_domain`` was before it was sent: the first unless it was configured; then likely the other.
-"""
+"""Values of ``open_meteo.model_domain`` from before it was sent: the first was the default, the second its likely
+replacement."""
 VARIABLES_OF_SCHEME_1 = (
     "aerosol_optical_depth",
     "carbon_dioxide",
@@ -49,11 +50,11 @@ VARIABLES_OF_SCHEME_1 = (
     "us_aqi_sulphur_dioxide",
     "uv_index",
 )
-"""What commit d35dc26 asked Open-Meteo for, always all of it."""
+"""The variables for which commit d35dc26 asked Open-Meteo, always all of them."""
 
 
 class Codes(Protocol):
-    """The code versions of now, as the engine makes them."""
+    """Today's code versions, from the engine."""
 
     def with_locations(self, locations: tuple[Location, ...]) -> Codes: ...
 
@@ -66,18 +67,18 @@ class Codes(Protocol):
 
 @dataclass(frozen=True)
 class _Explained:
-    """What a version of scheme 1 was made of. location: None where it hangs on no single one."""
+    """From what a version of scheme 1 was made. location: None where it depends on no single location."""
 
     version: str
     location: Location | None
 
 
 class BeforeRecords:
-    """Answers what records of d35dc26 do not say.
+    """Answers what records of commit d35dc26 do not say.
 
-    assets, contracts: of today, by key. codes: versions of today. locations_of: what a location is and was.
-    locations_in: the rows of a table of locations; none for any other asset. rows: a function that reads columns of an
-    asset's table at a version, as an Arrow table.
+    assets, contracts: today's, by key. codes: today's code versions. locations_of: all known forms of a location.
+    locations_in: the rows of a table of locations; empty for any other asset. rows: reads columns of an asset's table
+    at a version, as an Arrow table.
     """
 
     def __init__(
@@ -108,14 +109,14 @@ class BeforeRecords:
     # engine.changes.past.Past -------------------------------------------------------------------------------------
 
     def explained(self, asset: Asset, location: str | None, version: str) -> str | None:
-        """``1:<settings>`` for a version of scheme 1 of which it is known what it was made of."""
+        """``1:<settings part>`` for a version of scheme 1 whose settings are known; else None."""
         found = self._explained(asset, location, version)
         return None if found is None else found.version
 
     def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
-        """What the source was asked for: what the version was made of, or else what the rows say.
+        """What the source was asked for: by the code version, or else by the rows.
 
-        Raises WarehouseError where only the rows could say it, and they cannot be read.
+        Raises WarehouseError where only the rows could say it and they cannot be read.
         """
         at = (asset.key, key.location, record.code)
         if at in self._asked:
@@ -132,8 +133,8 @@ class BeforeRecords:
         return self._question(asset, latitude, longitude)
 
     def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> Iterator[tuple[str, str]]:
-        """Today's version, and what it was when the column said a domain that was never sent. Where one is sent now,
-        all of that lies behind its question."""
+        """Today's version, paired with what it was while the column named a domain that was never sent. Empty where a
+        domain is sent now: then all those rows answer another question."""
         if not self.retold(asset):
             return
         now = self._codes.of(asset, location)
@@ -143,7 +144,7 @@ class BeforeRecords:
             yield from ((version, now) for version in self._versions_by_rows(asset, location, own))
 
     def parameters_then(self, asset: Asset, own: TableState) -> list[Parameters]:
-        """Today's with any domain that rows can say."""
+        """Today's parameters, with each domain that rows can name."""
         if "model_domain" not in asset.parameters:
             return []
         domains = {AUTO, *NEVER_SENT, *(question.domain for question in own.questions.values())}
@@ -151,12 +152,13 @@ class BeforeRecords:
         return [replace(self._parameters, model_domain=domain) for domain in sorted(domains)]
 
     def retold(self, asset: Asset) -> tuple[str, ...]:
-        """The domain, where none is sent."""
+        """The column of the domain, where no domain is sent."""
         is_told = "model_domain" in asset.parameters and self._parameters.model_domain == AUTO
         return ("model_domain",) if is_told else ()
 
     def contract(self, asset: str) -> Contract | None:
-        """Of the columns and key of then, with the row rules that today's contract has for these columns."""
+        """The contract of that time: its columns and key, with those row rules of today's contract that are about these
+        columns."""
         then = self.scheme1.shape(asset)
         if then is None:
             return None
@@ -177,7 +179,7 @@ class BeforeRecords:
         return Question(str(asset.source), AUTO, VARIABLES_OF_SCHEME_1, latitude, longitude)
 
     def _said_by_rows(self, asset: Asset, own: TableState) -> dict[PartitionKey, tuple[float, float, str]]:
-        """What rows of a fetched asset say that was asked: read once, and only if nothing else tells."""
+        """What was asked, by the rows of a fetched asset. The rows are read once, and only if nothing else says it."""
         if asset.key not in self._rows_say:
             try:
                 self._rows_say[asset.key] = self._read_rows(asset, own)
@@ -214,7 +216,7 @@ class BeforeRecords:
         return self._known[at].get(version)
 
     def _versions(self, asset: Asset, location: str | None, *, by_location: bool) -> Iterator[tuple[str, _Explained]]:
-        """The versions of scheme 1 that an asset can have been made by, with what they were made of."""
+        """The versions of scheme 1 that can have made an asset's rows, with their settings."""
         lists: list[tuple[Location, ...]]
         if by_location:
             lists = [(one,) for one in self._locations_of(str(location))]
@@ -235,7 +237,7 @@ class BeforeRecords:
                     yield version, _Explained(f"{SCHEME_1}:{settings}", asked)
 
     def _versions_by_rows(self, asset: Asset, location: str | None, own: TableState) -> Iterator[str]:
-        """The versions of scheme 1 at the coordinates of today, with any domain that rows say."""
+        """The versions of scheme 1 at today's coordinates, with each domain that the rows name."""
         try:
             said = {domain for _, _, domain in self._said_by_rows(asset, own).values()}
         except WarehouseError:  # told of their questions
@@ -250,7 +252,7 @@ class BeforeRecords:
                     yield version
 
     def _codes_of(self, domain: str) -> Codes:
-        """The versions of today for another domain."""
+        """Today's code versions for another domain."""
         if domain not in self._codes_for:
             self._codes_for[domain] = self._codes.with_parameters(replace(self._parameters, model_domain=domain))
         return self._codes_for[domain]

@@ -1,4 +1,4 @@
-"""Row rules, compiled: one array column that names every rule a row breaks. Built-in functions only."""
+"""Row rules as expressions: one array column with the name of every rule that a row breaks. Built-in functions only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Code versions of scheme 1, as commit d35dc26 made them: what old warehouses name, for any settings.
+"""Code versions of scheme 1, as commit d35dc26 computed them, for any settings. Old warehouses have them in their
+records.
 
-``assets/scheme1.json`` keeps what that commit digested of each asset: the text of its code, its mappings as text, which
-fields its parameters had; and what its contract demanded of the columns.
+``assets/scheme1.json`` keeps what that commit put into the digest for each asset: the text of its code, its mappings as
+text, and the fields that its parameters had; and what its contract demanded of the columns.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ Columns = tuple[tuple[str, str, bool], ...]
 
 @dataclass(frozen=True)
 class Scheme1:
-    """What is kept, by asset key. rule_fields: what a row rule had."""
+    """The content of ``scheme1.json``."""
 
     assets: Mapping[str, Mapping[str, Any]]
+    """Asset key → what is kept of the asset."""
     rule_fields: tuple[str, ...]
+    """The fields that a row rule had."""
 
     @classmethod
     def load(cls, path: Path = KEPT) -> Scheme1:
-        """Raises OSError or ValueError where the file is not there or not what it was."""
+        """Read the file. Raises OSError or ValueError where it is missing or has changed."""
         kept = json.loads(path.read_text(encoding="utf-8"))
         return cls(kept["assets"], tuple(kept["rule_fields"]))
 
@@ -44,9 +47,10 @@ class Scheme1:
         location: str | None,
         locations: Sequence[Location] | None = None,
     ) -> str | None:
-        """16 hexadecimal digits for the partitions of an asset at ``location``; None for an asset of later times.
+        """16 hexadecimal digits: the version of an asset's partitions at ``location``; None for an asset that was added
+        later.
 
-        locations: other ones than those of ``parameters``.
+        locations: replaces those of ``parameters``.
         """
         kept = self.assets.get(asset_key)
         if kept is None:
@@ -68,19 +72,20 @@ class Scheme1:
         return _digest("\n".join(lines))
 
     def shape(self, asset_key: str) -> tuple[Columns, tuple[str, ...]] | None:
-        """The columns (name, type, nullable) and the key that the contract demanded; None for a later asset."""
+        """The columns (name, type, nullable) and the key of the contract of that time; None for an asset that was added
+        later."""
         kept = self.assets.get(asset_key)
         if kept is None:
             return None
         return tuple((name, kind, nullable) for name, kind, nullable in kept["columns"]), tuple(kept["key"])
 
     def parameters(self, asset_key: str) -> frozenset[str]:
-        """The parameters that the code of an asset read then; none for an asset of later times."""
+        """The parameters that the asset's code read then; empty for an asset that was added later."""
         kept = self.assets.get(asset_key)
         return frozenset() if kept is None else frozenset(kept["parameters"])
 
     def contract(self, asset_key: str, rules: Iterable[RowRule]) -> str | None:
-        """The digest of the contract of then. rules: of the contract as it is now."""
+        """The digest of the contract of that time. rules: of today's contract."""
         shape = self.shape(asset_key)
         if shape is None:
             return None
@@ -93,13 +98,13 @@ class Scheme1:
         return _digest(json.dumps(demands, sort_keys=True))
 
     def _rules_of_then(self, asset_key: str, rules: Iterable[RowRule]) -> list[RowRule]:
-        """Those of ``rules`` that are about columns of then."""
+        """Those of ``rules`` that are about columns of that time."""
         columns = {name for name, _, _ in self.assets[asset_key]["columns"]}
         return [rule for rule in rules if rule.column in columns and (rule.other is None or rule.other in columns)]
 
 
 def _plain(value: Any, fields: Sequence[str] | None) -> Any:
-    """A parameter as it was written: of a dataclass, the fields that it had."""
+    """A parameter as it was written into the digest: for a dataclass, the fields that it had."""
     if fields is None:
         return value
     if isinstance(value, tuple | list):

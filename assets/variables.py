@@ -1,8 +1,8 @@
-"""The variables of bronze: what the provider calls them, the columns that they become, and what these mean.
+"""The variables of bronze: their names at the provider, the columns that they become, and what these mean.
 
-To add one, write a line here, in its order: its column is in bronze, silver and the hourly fact, in their contracts and
-in what is asked for. Beside it only the tests' oracle says it, which is written apart (``oracle/names.py``), and
-``config/pollutants.yml``, if people are to read of it in ``gold.dim_pollutant``.
+To add a variable, write a line here. Its column is then in bronze, silver and the hourly fact, in their contracts, and
+in the requests. Besides, add it to the tests' oracle, which is written independently (``oracle/names.py``), and to
+``config/pollutants.yml`` if it should be in ``gold.dim_pollutant``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ US_AQI = "US AQI"
 
 
 class Variable(NamedTuple):
-    """name: in the provider's API. unit: of the column."""
+    """A variable. name: in the provider's API. unit: of the column."""
 
     name: str
     column: str

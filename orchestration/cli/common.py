@@ -129,7 +129,10 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 def confirm(question: str) -> None:
     """Ask. Raises UsageError where nobody can answer; ends with 1 where the answer is no."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", "Add --yes, or --dry-run to see what would be done.")
+        raise UsageError(
+            "this has to be confirmed, and there is no terminal to ask on",
+            "Add --yes, or --dry-run to see what would be done.",
+        )
     if not click.confirm(question, err=True):
         raise RunError("nothing was done")
 

@@ -52,8 +52,10 @@ def run_demo(
     console.print(
         f"{len(workspace.catalog)} tables in {workspace.warehouse.uri} (made-up values of the bundled simulator):"
     )
-    columns = [Column("table", Kind.KEY), Column("rows", Kind.NUMBER), Column("version", Kind.NUMBER)]
-    print_table(console, columns, [(made.asset, str(made.rows), str(made.version)) for made in tables(workspace)])
+    found = tables(workspace)
+    if set(found) - {Made(one.step.asset, one.rows, one.version) for one in summary.outcomes}:  # not all said above
+        columns = [Column("table", Kind.KEY), Column("rows", Kind.NUMBER), Column("version", Kind.NUMBER)]
+        print_table(console, columns, [(made.asset, str(made.rows), str(made.version)) for made in found])
     for line in insights(workspace):
         console.print(f"• {line}", highlight=False)
     console.print()

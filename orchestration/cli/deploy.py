@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
-from orchestration.cli.common import command, json_option, main, profile_option, served_project
+from orchestration.cli.common import command, console_for_people, json_option, main, profile_option, served_project
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
+from orchestration.reports.fitting import Column, Kind, print_table
 from resources.prefect.quiet import quiet_prefect
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestration.core.deployments.changes import Change
 
 
 @main.command()
@@ -31,7 +40,7 @@ def deploy(
     if prune and not everything:
         raise UsageError("--prune is for all: what is not named is not looked at", "Add --all, or leave --prune away.")
     quiet_prefect()
-    from orchestration.core.deployments.changes import Change, Create
+    from orchestration.core.deployments.changes import Create
     from orchestration.core.deployments.reconcile import Undeclared, reconcile, reconcile_automation, reconcile_pools
     from orchestration.service.deployments import (
         declared_deployments,
@@ -58,11 +67,20 @@ def deploy(
             automation = heartbeat_automation(settings)
             changes += reconcile_automation(automation, server.automations(automation.name))
         if not as_json:
-            click.echo("\n".join(map(str, changes)) or "nothing to do")
+            print_changes(console_for_people(), changes)
         for change in changes if not dry_run else ():
             server.make(change)
         if as_json:  # once they are made: where one fails, the error is all that there is
             emit(lambda: [change.to_json() for change in changes], as_json, lambda: None)
         if not as_json and any(isinstance(one, Create) and one.declared.properties.limit for one in changes):
-            click.echo(f"Leases of slots are {server.leases()}.", err=True)
+            click.echo(f"note: slots of deployments that may not overlap are {server.leases()}.", err=True)
     return 0
+
+
+def print_changes(console: Console, changes: Sequence[Change]) -> None:
+    """A line per change: its kind, what is changed, and how."""
+    columns = [Column("change", Kind.KEY), Column("of", Kind.KEY), Column("schedule", Kind.KEY), Column("how")]
+    if changes:
+        print_table(console, columns, [change.cells for change in changes])
+    else:
+        console.print("Nothing to do.")

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from orchestration.core.errors import UsageError
 from orchestration.core.partitions.days import parse_day
 from orchestration.core.planning.parameters import Parameter, parameters_of
 
@@ -52,8 +53,11 @@ def click_parameter(one: Parameter) -> Callable[[F], F]:
 
 
 def read(one: Parameter, said: object) -> object:
-    """The value of a parameter from what click read. Raises PartitionRangeError for a day that is none."""
+    """The value of a parameter from what click read. Raises PartitionRangeError for a day that is none, and UsageError
+    for one that is not there."""
     if one.kind is date:
+        if said is None:
+            raise UsageError(f"{option_name(one.name)} is missing", "Add a day, for instance 2025-08-08.")
         return parse_day(str(said), option_name(one.name))
     if one.kind == tuple[str, ...]:
         return tuple(name.strip() for name in str(said).split(",") if name.strip())

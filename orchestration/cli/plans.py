@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     "--if",
     "changes",
     metavar="ASSET[.COLUMN]",
-    help="What would become stale if this changed, in --partitions and --locations (default: all that is there).",
+    help="What would become stale if this changed, in --partitions and --locations (default: all that is there). Also "
+    "SOURCE.VARIABLE.",
 )
 @profile_option
 @json_option

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
+from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
 from orchestration.core.runs.names import at_partitions
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.run_told import logs_of
-
-if TYPE_CHECKING:
-    pass
 
 CAUSES = 20
 """So many causes of failures are shown; the summary as JSON has every problem of every step."""
@@ -32,17 +30,23 @@ def print_plan(console: Console, plan: Plan) -> None:
     """The steps in their order, with what they read and why."""
     rows = []
     for step in plan.steps:
-        reads = [
+        reads = Counter(
             f"{item.asset} (step)" if item.step else f"{item.asset} (version {item.version})" for item in step.inputs
-        ]
-        rows.append([step.asset, str(step.partitions), str(step.may_rewrite or ""), "\n".join(reads), step.reason])
+        )
+        told = [what if times == 1 else f"{what[:-1]}s: {times})" for what, times in reads.items()]
+        rows.append([step.asset, _all_or(step.partitions), str(step.may_rewrite or ""), "\n".join(told), step.reason])
     if rows:
         columns = [Column("step", Kind.KEY), *map(Column, ("partitions", "may rewrite", "reads", "why"))]
         print_table(console, columns, rows)
-    elif plan.is_empty:
+    elif plan.is_empty and not any(item.is_blocked for item in plan.left_out):
         console.print("Nothing to do.")
     _print_tables(console, plan)
     _print_left_out(console, plan.left_out)
+
+
+def _all_or(partitions: PartitionSet) -> str:
+    """Partitions as they are shown; nothing for a table that has no days."""
+    return "" if partitions == PartitionSet.null() else str(partitions)
 
 
 def _print_tables(console: Console, plan: Plan) -> None:
@@ -52,7 +56,8 @@ def _print_tables(console: Console, plan: Plan) -> None:
 
 def _print_left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
     for item in left_out:
-        console.print(f"[yellow]left out[/yellow] {item.asset} {item.partitions}: {escape(item.reason)}")
+        why = item.reason.removeprefix(f"{item.asset}: ")
+        console.print(f"[yellow]left out[/yellow] {item.asset} {item.partitions}: {escape(why)}", soft_wrap=True)
 
 
 def print_summary(console: Console, summary: RunSummary) -> None:

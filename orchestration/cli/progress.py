@@ -77,7 +77,7 @@ class Quiet:
         step = outcome.step
         with self._lock:
             chunk_done = pace.done(outcome)
-            if any(problem.after for problem in outcome.problems) and not outcome.good:
+            if any(problem.after for problem in outcome.problems) and not outcome.succeeded:
                 self._untried.add(step.chunk)  # the summary says how many there were, and why
             after = 0 < pace.chunks == pace.chunks_done and not step.chunk
             told = step.chunk not in self._untried if chunk_done else after

@@ -109,15 +109,15 @@ def materialize(
 def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
     """Print the plan for what sources send now; 1 where one does not answer."""
     from orchestration.core.planning.request import Hourly
-    from orchestration.engine.observation import look
+    from orchestration.engine.observation import observe_sources
 
     if isinstance(request, Hourly) and request.beyond:
         click.echo(gap_in_words(request.beyond, request.fill), err=True)
-    looked = look(workspace, request)
-    status = show_plan(workspace, request, as_json, workspace.current(None if looked is None else looked.sent))
-    for line in [] if looked is None else looked.problems:
+    observed = observe_sources(workspace, request)
+    status = show_plan(workspace, request, as_json, workspace.current(None if observed is None else observed.sent))
+    for line in [] if observed is None else observed.problems:
         click.echo(line, err=True)
-    return status if looked is None or not looked.problems else 1
+    return status if observed is None or not observed.problems else 1
 
 
 @main.command()

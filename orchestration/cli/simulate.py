@@ -49,10 +49,11 @@ def serve(
     recorder = None if record is None else _recorder(settings, record, bool(replay or wrong.faults))
     if newest_wins and replay is None:
         raise UsageError("--newest-wins goes with --replay", "Name the folder of the recorded answers.")
+    recorded = None if replay is None else _recordings(replay, newest_wins)
     server = Simulator(
         now=settings.now,
         port=port,
-        replay=None if replay is None else _recordings(replay, newest_wins),
+        replay=recorded,
         faults=parse_faults(
             wrong.faults, {at.key: (at.latitude, at.longitude) for at in settings.configured_locations}
         ),
@@ -69,6 +70,8 @@ def serve(
             what = f"Requests to {server.url} are passed on to {recorder.address}; its answers are kept in {record}"
             click.echo(f"{what} (Ctrl-C ends it)", err=True)
         click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
+        if recorded is not None:
+            click.echo(f"it has answers about {recorded.days} (UTC)", err=True)
         if as_json:
             said = {"url": server.url, "replay": _said(replay), "record": _said(record)}
             emit_line(said | asdict(wrong))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,12 @@ from orchestration.cli.common import (
 )
 from orchestration.cli.emit import emit
 from orchestration.core.errors import UsageError
+from orchestration.reports.fitting import Column, Kind, print_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestration.service.maintenance import MaintenanceSummary
 
 
 @main.command()
@@ -120,5 +127,14 @@ def maintenance(selection: str, dry_run: bool, profile: str | None, as_json: boo
     check_there(workspace)
     listener = Quiet(console_for_people(to_stderr=True))
     summary = run_maintenance(workspace, listener, keys, dry_run=dry_run)
-    emit(summary.to_json, as_json, lambda: click.echo(summary.in_words()))
+    emit(summary.to_json, as_json, lambda: print_maintenance(console_for_people(), summary))
     return summary.exit_status
+
+
+def print_maintenance(console: Console, summary: MaintenanceSummary) -> None:
+    """A line per table where something was done or failed, what is no table's, and one for the whole."""
+    rows = [[table.table, table.done] for table in summary.tables if table.done]
+    if rows:
+        print_table(console, [Column("table", Kind.KEY), Column("done")], rows)
+    for line in [*summary.beside, *([] if rows or summary.beside else ["Nothing to do."]), summary.at_last]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

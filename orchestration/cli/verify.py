@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,11 @@ from orchestration.cli.common import (
 from orchestration.cli.emit import emit
 from orchestration.cli.progress import Quiet
 from orchestration.core.planning.ranges import in_range
+from orchestration.reports.fitting import Column, Kind, print_table
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from orchestration.engine.verify import Verified
 
 OTHER = {"embedded": "spark", "spark": "embedded"}
@@ -72,12 +75,10 @@ def verify(
     found: list[Verified] = []
     listener = Quiet(console_for_people(to_stderr=True))
     with closing(run(workspace, keys, request.partitions, listener)) as verified:
-        for one in verified:
+        for number, one in enumerate(verified, 1):
             found.append(one)
-            if not as_json:
-                click.echo(_line(one))
-                sys.stdout.flush()
-    emit(lambda: [one.to_json() for one in found], as_json)
+            click.echo(f"compared  {one.asset} ({number} of {len(keys)})", err=True)
+    emit(lambda: [one.to_json() for one in found], as_json, lambda: print_verified(console_for_people(), found))
     different = sum(len(one.different) for one in found)
     equal, left_out = (sum(map(len, parts)) for parts in ([o.equal for o in found], [o.left_out for o in found]))
     said = f"{equal} partitions are equal on {workspace.settings.engine}, {different} are different"
@@ -85,7 +86,14 @@ def verify(
     return 1 if different else 0
 
 
-def _line(one: Verified) -> str:
-    parts = [f"{len(one.equal)} equal", f"{len(one.different)} different"]
-    parts += [f"{len(one.left_out)} left out ({next(iter(one.left_out.values()))})"] if one.left_out else []
-    return f"{one.asset:38} {', '.join(parts)}" + (f"\n  {one.why}" if one.why else "")
+def print_verified(console: Console, found: Sequence[Verified]) -> None:
+    """A line per asset: how many partitions are equal, different and left out, and why the first of these is."""
+    columns = [Column("asset", Kind.KEY), *(Column(name, Kind.NUMBER) for name in ("equal", "different", "left out"))]
+    rows = [
+        [one.asset, *(str(len(part)) for part in (one.equal, one.different, one.left_out)), _why(one)] for one in found
+    ]
+    print_table(console, [*columns, Column("why")], rows)
+
+
+def _why(one: Verified) -> str:
+    return "; ".join(filter(None, [one.why, next(iter(one.left_out.values()), "")]))

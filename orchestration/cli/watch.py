@@ -60,9 +60,9 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
     api_url = named_api_url()
     made = make_watch(settings, channels, api_url, lambda line: click.echo(line, err=True))
     if once:
-        found = made.look()
-        _show(found.incidents, as_json, good=found.good)
-        return 0 if found.good else 1
+        found = made.observe()
+        _show(found.incidents, as_json, healthy=found.is_healthy)
+        return 0 if found.is_healthy else 1
     told = ", ".join(channels)
     click.echo(f"looks every {settings.alerts.every_seconds:g} s, tells {told} (Ctrl-C ends it)", err=True)
     try:
@@ -71,7 +71,7 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
         return 0
 
 
-def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None:
+def _show(incidents: tuple[Incident, ...], as_json: bool, *, healthy: bool) -> None:
     from orchestration.core.alerts.incident_words import day_and_time
     from orchestration.core.calendar import iso
 
@@ -83,7 +83,7 @@ def _show(incidents: tuple[Incident, ...], as_json: bool, *, good: bool) -> None
         for item in incidents:
             click.echo(f"{item.title} (since {day_and_time(item.since)})")
             click.echo("".join(f"  {line}\n" for line in item.text.splitlines()), nl=False)
-        if good:
+        if healthy:
             click.echo("Nothing is wrong.")
 
     emit(values, as_json, print_them)

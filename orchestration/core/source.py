@@ -49,6 +49,9 @@ class Answer:
     ``rows``."""
     kind: str = REAL
     """``REAL`` or ``SIMULATED``, as the answer itself says."""
+    unasked: Mapping[str, str] = field(default_factory=dict)
+    """The columns that the source was not asked for and sent all the same → the reason, for people. Their values are in
+    ``rows``."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -227,6 +230,15 @@ class Checkable(Protocol):
 
     def check_way(self) -> None:
         """Raises UsageError where this machine cannot reach the source. Sends nothing."""
+        ...
+
+
+@runtime_checkable
+class Translating(Protocol):
+    """A source whose recorded questions do not say in today's words what was asked."""
+
+    def domain_of(self, question: Question) -> str:
+        """The domain that was asked for, for people."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a command or a deployment is asked for, as a request to the planner."""
+"""The request to the planner that follows from the parameters of a command or a deployment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestration.engine.workspace import Workspace
 
 
 def request_of(workspace: Workspace, asked: Materialize | Backfill, *, from_raw: bool = False) -> Request:
-    """The request for ``asked``. Raises UsageError for what selection, range and locations cannot mean."""
+    """The request for ``asked``. Raises UsageError where selection, range or locations make no sense."""
     if isinstance(asked, Backfill):
         return backfill_request(
             workspace,

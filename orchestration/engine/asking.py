@@ -1,6 +1,6 @@
-"""How the sources of a run are asked: one request at a time, so that what one meets is known before the next is sent.
+"""How a run asks its sources: one request of a source at a time, so that its result is known before the next is sent.
 
-``core.runs.breaker`` says what follows from it. Where the run waits for limits, it is here that it does.
+``core.runs.breaker`` decides what follows from a result. Waiting for limits is done here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from orchestration.core.source import Answer, Checkable, FetchRequest, Reply, So
 from resources.machine.clock import Clock
 
 AT_A_TIME = 0.25
-"""Seconds of a wait between two looks at whether the run was cancelled."""
+"""While the run waits, it checks this often (in seconds) whether it was cancelled."""
 A_MOMENT = 1.0
-"""Seconds after the end of a limit: clocks that count it tick by the second."""
+"""The run waits this many seconds longer than a limit lasts, since clocks of limits tick by the second."""
 UNTOLD_SECONDS = 60.0
-"""How long to wait for a limit of which is not known how long it lasts: those of a minute are told so."""
+"""How long to wait for a limit where the source does not say how long it lasts."""
 AS_TOLD = 3
-"""So many waits in a row are as long as the source says. Each one after that is at least twice as long as before, up to
-``LONGEST_SECONDS``: a limit that is still there when it should be over, is asked about less and less."""
+"""This many waits in a row are as long as the source says. Each further one is at least twice as long as the one
+before, up to ``LONGEST_SECONDS``: a limit that does not end is checked less and less often."""
 LONGEST_SECONDS = 3600.0
 FOREVER = float("inf")
 
@@ -38,10 +38,10 @@ Brought = dict[str, Answer | SourceError]
 
 
 class Asking:
-    """How one source is asked in a run, by several threads.
+    """How one source is asked during a run, by several threads.
 
-    wait: wait for its limits, ``most_seconds`` at most from one answer to the next. tell: is told of that. sleep: for
-    tests.
+    wait: whether to wait for limits. most_seconds: the longest time from one answer to the next. tell: is told about
+    waiting. sleep: replaced by tests.
     """
 
     def __init__(
@@ -53,14 +53,15 @@ class Asking:
         self.breaker = Breaker()
 
     def of(self, locations: Collection[str]) -> None:
-        """The run asks it for these locations too."""
+        """Announce that the run will ask the source for these locations too."""
         with self._turn:
             self.breaker = self.breaker.of(locations)
 
     def ask(
         self, source: Source[Any], request: FetchRequest, now: Clock, cancelled: Callable[[], bool], keep: Keep
     ) -> Brought:
-        """An answer, or why there is none, for each location of a request of the run. keep: gets every reply."""
+        """Send one request of the run. Gives for each of its locations the answer, or the error. keep: called with
+        every reply."""
         locations = {location.key: location for location in request.locations}
 
         def send(keys: tuple[str, ...], attempts: int | None) -> tuple[dict[str, Answer], int]:
@@ -79,7 +80,7 @@ class Asking:
 
     @staticmethod
     def _parts(source: Source[Any], request: FetchRequest, keys: tuple[str, ...]) -> Sequence[Any]:
-        """The request for some of its locations."""
+        """The request, for only some of its locations."""
         locations = [location for location in request.locations if location.key in keys]
         if len(locations) == len(request.locations):
             return [request]
@@ -95,7 +96,7 @@ class Asking:
         cancelled: Callable[[], bool],
         attempts: int | None,
     ) -> Reply:
-        """The reply to a request; where the run waits for limits, after that."""
+        """The reply to a request, after waiting for limits where the run waits."""
         while True:
             try:
                 more = () if attempts is None or not _takes_attempts(source) else (attempts,)
@@ -112,8 +113,8 @@ class Asking:
                 raise SourceError(f"{request} could not be fetched ({in_a_line(error)})") from error
 
     def _waited(self, error: SourceLimited, now: Clock, cancelled: Callable[[], bool], in_vain: bool) -> bool:
-        """Wait until a limit ends; whether there is an end to be waited for. in_vain: nothing was sent since the last
-        wait. Raises FetchCancelled, and SourceLimited where that is longer than a run may wait."""
+        """Wait until a limit ends. Gives whether anything can be waited for. in_vain: whether nothing was sent since
+        the last wait. Raises FetchCancelled; and SourceLimited where the limit lasts longer than the run may wait."""
         seconds = error.wait_seconds
         if seconds is None and error.until is not None:
             seconds = (error.until - now()).total_seconds()
@@ -141,7 +142,7 @@ class Asking:
         return True
 
     def _too_long(self, error: SourceLimited, until: datetime) -> SourceLimited:
-        """For a limit that is waited for no longer."""
+        """The error for a limit that lasts longer than the run may wait."""
         setting = f"sources.limit_wait_minutes ({self._most_seconds / 60:g})"
         if self._waits:
             told = f"waited {self._waited_seconds / 60:.0f} min for it, {self._waits} times in a row"
@@ -157,7 +158,7 @@ class Asking:
 
     @contextmanager
     def _taken(self, request: FetchRequest, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """The source's turn: nobody else asks it meanwhile. Raises FetchCancelled."""
+        """While this is entered, no other thread asks the source. Raises FetchCancelled."""
         while not self._turn.acquire(timeout=AT_A_TIME):
             if cancelled():
                 raise FetchCancelled(f"the fetch of {request} was cancelled")
@@ -168,7 +169,9 @@ class Asking:
 
 
 def check_sources(sources: Mapping[str, Source[Any]], names: Iterable[str]) -> None:
-    """Raises UsageError where this machine has no way to one of them. Nothing is sent."""
+    """Raises UsageError if one of these sources cannot be reached from this machine as it is set up. Nothing is
+    sent.
+    """
     for name in sorted(set(names)):
         source: object = sources[name]
         if isinstance(source, Checkable):
@@ -176,16 +179,17 @@ def check_sources(sources: Mapping[str, Source[Any]], names: Iterable[str]) -> N
 
 
 def _takes_attempts(source: Source[Any]) -> bool:
-    """A project's source may be of before requests were given a number of them; it is then asked as it is set to."""
+    """Whether the source's ``fetch`` takes a number of attempts. Sources of a project may be older than this
+    argument.
+    """
     parameters = signature(source.fetch).parameters
     return "attempts" in parameters or any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
 
 
 class Askings:
-    """How the sources of a run are asked, each by its name: for the whole of it, whatever asks.
+    """How the sources of a run are asked: one ``Asking`` for each source, shared by everything in the run.
 
-    wait: wait for limits instead of failing, ``most_seconds`` at most from one answer to the next. tell: is told of
-    that, a sentence each. sleep: for tests.
+    The arguments are those of ``Asking``.
     """
 
     def __init__(

@@ -23,10 +23,10 @@ def backfill_request(
     *,
     restart: bool = False,
 ) -> Refresh | Restart:
-    """What `aqi backfill` asks for. restart: make everything anew, fresh or not, but what a restart of the same days
-    has made that was broken off.
+    """The request of `aqi backfill`. restart: make everything again, except what an earlier, broken-off restart of the
+    same days has made.
 
-    Raises PartitionRangeError where they do not make a range.
+    Raises PartitionRangeError where the two days are not a range.
     """
     days = f"{start}..{end}"
     in_range(workspace.catalog, keys, days, f"A backfill is of days: aqi materialize {shlex.quote(' or '.join(keys))}")
@@ -36,7 +36,8 @@ def backfill_request(
 
 
 def in_chunks(partitions: PartitionSet, mode: ChunkMode) -> tuple[Chunk, ...]:
-    """``partitions`` by chunks of days, named 2025-08 (monthly), 2025-08-08..2025-08-14 (weekly) or 2025-08-08."""
+    """``partitions`` in chunks of days. Their names: 2025-08 (monthly), 2025-08-08..2025-08-14 (weekly), 2025-08-08
+    (daily)."""
     return tuple(Chunk(_name(days, mode), partitions.restrict(days=days)) for days in chunks(partitions.days, mode))
 
 

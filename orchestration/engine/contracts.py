@@ -1,7 +1,7 @@
-"""The contracts of all assets in their plain form, kept on disk so that no command waits for pandera.
+"""The contracts of all assets as plain values, cached on disk, so that most commands need not import pandera.
 
-The kept form belongs to one text of the modules beside which they are declared, to what reads them, and to one set of
-values that they are made for; any other is made anew.
+The cache is valid for one text of the modules with the contracts, one text of the code that reads them, and one set of
+configured values. Otherwise the contracts are made again.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ from resources.machine.state_folder import home_folder
 
 @dataclass(frozen=True)
 class DeclaredContracts:
-    """Where a project's contracts are declared.
-
-    file: that declares them. models: imports it; gives pandera models by name, for ``values``. values: the
-    configuration that the models depend on (JSON values, dataclasses among them).
-    """
+    """Where a project declares its contracts."""
 
     file: Path
+    """The file that declares them."""
     models: Callable[[Any], Mapping[str, Any]]
+    """Imports the file; takes ``values`` and gives the pandera models by name."""
     values: Any = None
+    """The configuration on which the models depend (JSON values, and dataclasses of them)."""
 
     def load(self, catalog: Catalog) -> dict[str, Contract]:
         """The contract of every asset, by asset key.
@@ -54,7 +53,7 @@ class DeclaredContracts:
         return contracts
 
     def make(self) -> dict[str, Contract]:
-        """The contracts by name, made from the pandera models; imports pandera."""
+        """The contracts by name, made from the pandera models. Imports pandera."""
         from orchestration.engine.pandera_contracts import contract_of
 
         with importing(f"{self.file.parent.name}.{self.file.stem}", self.file.parent):

@@ -14,9 +14,10 @@ from orchestration.core.source import Source
 def essential_columns(
     configured: Mapping[str, Sequence[str]], assets: Iterable[Asset], sources: Mapping[str, Source[Any]]
 ) -> dict[str, tuple[str, ...]]:
-    """By asset key, the columns that settings name in place of the declared ones.
+    """Asset key → the essential columns that the settings name instead of the declared ones.
 
-    Raises ConfigurationError for an asset whose rows are not hours, a column that its source does not bring, and none.
+    Raises ConfigurationError for an asset that does not keep hours, for a column that its source does not send, and for
+    an empty list.
     """
     hourly = {asset.key: asset for asset in assets if asset.hours is not None and asset.source is not None}
     found = {}
@@ -45,7 +46,7 @@ def _declared(asset: Asset) -> tuple[str, ...]:
 
 
 def _values(asset: Asset, source: Source[Any]) -> list[str]:
-    """The columns of a source's rows that can lack a value: those that do not say which row it is."""
+    """The columns of a source that can have no value: all but those that identify the row."""
     key = {*(asset.partition_columns or ()), *(() if asset.hours is None else (asset.hours.instant,))}
     return [name for name, _ in source.columns if name not in key]
 

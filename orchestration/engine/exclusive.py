@@ -1,4 +1,4 @@
-"""What every run of ours holds while it changes a warehouse: a name, and on a local warehouse the lock."""
+"""What a run holds while it changes a warehouse: its own id, and on a local warehouse the lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from resources.storage.lock import WarehouseLock
 
 
 class RunListener(Listener, Protocol):
-    """Is told what happens in a run."""
+    """Is told about the progress of a run."""
 
     def waiting(self, holder: str) -> None: ...
 
@@ -36,21 +36,22 @@ class RunListener(Listener, Protocol):
 
 
 def log_folder() -> Path:
-    """Where the output of JVMs and of our own Prefect server goes."""
+    """The folder for the output of JVMs and of this project's own Prefect server."""
     return state_folder() / "logs"
 
 
 def new_run_id() -> str:
-    """A short unique name of a run, sortable by time."""
+    """A short unique id of a run. Ids sort by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
 @contextlib.contextmanager
 def locked(workspace: Workspace, run_id: str, listener: RunListener) -> Iterator[list[int]]:
-    """The lock of a local warehouse; gives the open files that the driver JVM must inherit.
+    """Holds the lock of a local warehouse. Gives the open files that a driver JVM must inherit, so that the lock lasts
+    as long as the JVM.
 
-    A warehouse on HDFS has none: what a dead run left on YARN is ended, and Delta refuses one of two commits that
-    would change the same.
+    A warehouse on HDFS has no lock. There, applications of dead runs are ended on YARN, and Delta refuses the later one
+    of two conflicting commits.
     """
     folder = workspace.warehouse.folder
     if folder is None:

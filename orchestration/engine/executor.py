@@ -26,7 +26,7 @@ from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.fetching import Fetching, Wanted
 from orchestration.engine.flow import MATERIALIZE, Work, run_flow, submit_tasks
-from orchestration.engine.observation import Look, look
+from orchestration.engine.observation import SourceObservation, observe_sources
 from orchestration.engine.profiling import Spans
 from orchestration.engine.restart import RestartRecord
 from orchestration.engine.run_context import RunContext
@@ -56,11 +56,11 @@ def materialize(
     make_engine: MakeEngine | None = None,
     wait: bool = False,
 ) -> RunSummary:
-    """Materialize what ``request`` asks for. Failures in steps are in the summary; all others raise LakehouseError.
+    """Materialize what ``request`` asks for. The summary has failures of steps; anything else raises LakehouseError.
 
-    Where there is nothing to do, neither the lock is taken nor an engine looked for. title: names the flow run.
-    flow_run_id: of the flow run that this is called in, whose tasks its steps become; empty: they get one of their own.
-    wait: for the limits of sources instead of failing, as long as the settings allow; the warehouse is kept meanwhile.
+    If there is nothing to do, no lock is taken and no engine is started. title: the name of the flow run. flow_run_id:
+    the flow run in which this is called, and whose tasks the steps become; empty for a flow run of their own. wait:
+    whether to wait for limits of sources, as long as the settings allow. The lock is held meanwhile.
     """
     settings, spans = workspace.settings, Spans()
     askings = Askings(wait, listener.warned, most_seconds=settings.sources.limit_wait_minutes * 60)
@@ -80,11 +80,11 @@ def materialize(
             kinds.check_all(workspace.catalog, request.assets, workspace.sources)
         if isinstance(request, Hourly) and request.beyond:
             listener.warned(gap_in_words(request.beyond, request.fill))
-        looked = look(workspace, request, run_id, spans, askings)
-        current = workspace.current(None if looked is None else looked.sent)
+        observed = observe_sources(workspace, request, run_id, spans, askings)
+        current = workspace.current(None if observed is None else observed.sent)
         plan, states = workspace.plan(request, current)
-        if looked is not None:
-            looked.keep_moments(workspace, plan, run_id)
+        if observed is not None:
+            observed.keep_moments(workspace, plan, run_id)
         if plan.steps and make_engine is None:
             check_engine(workspace, plan.steps)
         check_sources(workspace.sources, (one.source for one in _wanted(workspace, plan).values()))
@@ -110,9 +110,9 @@ def materialize(
         with spans.span(Phase.PLAN), _written_down(record_of):
             Pending(workspace.warehouse.uri).check(request.assets)
             before, (plan, states) = states, workspace.plan(request, current)
-            if looked is not None and looked.is_outdated(before, states):  # another run was faster: do not undo it
-                looked = look(workspace, request, run_id, spans, askings)
-                current = workspace.current(None if looked is None else looked.sent)
+            if observed is not None and observed.is_outdated(before, states):  # another run was faster: do not undo it
+                observed = observe_sources(workspace, request, run_id, spans, askings)
+                current = workspace.current(None if observed is None else observed.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
             if told := told_if_new(workspace):
@@ -147,14 +147,16 @@ def materialize(
             ending.callback(spans.timed(Phase.STOP, engine.stop))
             ending.callback(spans.timed(Phase.STOP, session.settle))
             ending.enter_context(first_on_interrupt(engine.cancel))  # it may wait, and all below for it
-            if looked is None or looked.brought:
+            if observed is None or observed.brought:
                 listener.starting(f"{ENGINE_TITLES[engine.name]} and Prefect")
                 session.begin()
             if not flow_run_id:
                 served = prefect_api(log_folder() / f"{run_id}-prefect.log")
                 ending.enter_context(spans.around(Phase.SERVER, served))
             with spans.span(Phase.PLAN):
-                runner, source = prepare(workspace, plan, states, run_id, session.get, current, looked, spans, askings)
+                runner, source = prepare(
+                    workspace, plan, states, run_id, session.get, current, observed, spans, askings
+                )
             record.runner = runner
             if events is not None:
                 events.runner = runner
@@ -176,6 +178,7 @@ def materialize(
                 lag_hours=record.lag_hours,
                 spans=spans,
                 cancel=cancel,
+                warned=listener.warned,
             )
             try:
                 with first_on_interrupt(cancel), spans.span(Phase.PREFECT):
@@ -200,7 +203,7 @@ def materialize(
 
 @contextlib.contextmanager
 def _written_down(record_of: Callable[[Plan], RunRecord]) -> Iterator[None]:
-    """Where tables are in the way of a plan, the journal says that a run was refused."""
+    """Writes a refused run into the journal, if tables prevent a plan."""
     try:
         yield
     except WarehouseError:
@@ -209,7 +212,7 @@ def _written_down(record_of: Callable[[Plan], RunRecord]) -> Iterator[None]:
 
 
 def _outcomes(plan: Plan, runner: StepRunner) -> tuple[StepOutcome, ...]:
-    """What became of every step of the plan, also of one that never ran."""
+    """The outcome of every step of the plan, also of steps that never ran."""
     return tuple(
         runner.outcomes.get(step.id) or StepOutcome(step, problems=(_never_ran(step.all_partitions),))
         for step in plan.steps
@@ -254,14 +257,14 @@ def prepare(
     run_id: str,
     engine: Callable[[], Engine],
     current: Current | None = None,
-    looked: Look | None = None,
+    observed: SourceObservation | None = None,
     spans: Spans | None = None,
     askings: Askings | None = None,
 ) -> tuple[StepRunner, Fetching | None]:
-    """What runs a plan's steps, and what fetches for them (None where nothing is fetched).
+    """The runner of a plan's steps, and what fetches for them (None where nothing is fetched).
 
-    current, looked: with which the plan was made, if sources were asked before. spans: measure it. askings: how sources
-    are asked in this run; None: as ``looked`` asked them.
+    current, observed: of the observation of the sources, if the plan was made after one. spans: measures. askings: how
+    sources are asked in this run; None: as in ``observed``.
     """
     spans = spans or Spans()
     settings, current = workspace.settings, current or workspace.current()
@@ -286,7 +289,7 @@ def prepare(
         spans=spans,
     )
     fetched = _wanted(workspace, plan)
-    asked = None if looked is None else looked.source
+    asked = None if observed is None else observed.source
     source = None
     if fetched:
         source = Fetching(
@@ -305,7 +308,7 @@ def prepare(
 
 
 def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
-    """What is to be fetched, by step."""
+    """Step id → what has to be fetched for it."""
     return {
         step.id: Wanted(
             str(workspace.catalog[step.asset].source), step.fetched, step.asset, step.manner is Manner.FORCED
@@ -316,7 +319,7 @@ def _wanted(workspace: Workspace, plan: Plan) -> dict[str, Wanted]:
 
 
 def run_in_order(plan: Plan, runner: StepRunner, source: Fetching | None) -> tuple[StepOutcome, ...]:
-    """Fetch and run all steps one after the other, without Prefect: for tests and warm-ups."""
+    """Run all fetches and steps one after the other, without Prefect: for tests and warm-ups."""
     outcomes = []
     for step in plan.steps:
         if source is not None:

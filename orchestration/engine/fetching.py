@@ -1,8 +1,7 @@
-"""Fetching for assets that have a source: requests for many locations at once, an answer or an error per location.
+"""Fetching for assets that have a source. A request is for many locations; each location gets its own answer or error.
 
-A request is sent when the first of its locations is asked for; ``asking`` knows how. What is brought belongs to one
-step of the plan, and is forgotten when that is done: fetching runs ahead of writing, but only by so much as the flow
-lets it.
+A request is sent when the first of its locations is needed; ``asking`` sends it. Answers belong to one step of the plan
+and are dropped when the step is done. Fetching runs ahead of writing, as far as the flow allows.
 """
 
 from __future__ import annotations
@@ -39,31 +38,36 @@ if TYPE_CHECKING:
 
 FETCHES_AT_ONCE = 4
 SHOWN_ONE_BY_ONE = 120
-"""So many fetches are a task run of Prefect's each, which costs more than the fetch; more are one for every request."""
+"""Up to this many fetches are shown as one Prefect task run each. As a task run costs more than the fetch, more fetches
+share one task run for each request."""
 
 
 def stored_columns(source: Source[Any]) -> tuple[tuple[str, str], ...]:
-    """Columns and Spark types of what a fetched asset's function is given, from the source or from its own table."""
+    """The columns that the function of a fetched asset is given, with their Spark types."""
     return (*source.columns, (INGESTED_AT, "timestamp"))
 
 
 Keep = Callable[[RawAnswer], object]
-"""Keeps a reply before anything is made of it. Raises OSError."""
+"""Stores a reply before it is used. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a step wants fetched. source: the name of the one that has it. asset: for which; forced: by ``--force``."""
+    """What has to be fetched for a step."""
 
     source: str
+    """The name of the source."""
     partitions: PartitionSet
     asset: str = ""
+    """The key of the asset."""
     forced: bool = False
+    """Whether ``--force`` was given."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchTask:
-    """One location of one request: what a fetch task of the flow brings. step: id of the step that it is for."""
+    """One location of one request: the unit that a fetch task of the flow fetches. step: id of the step for which it
+    is."""
 
     request: int
     location: str
@@ -79,10 +83,10 @@ class FetchTask:
 
 
 class SharedFetch:
-    """A request whose locations are asked for one by one, by several threads; sent once.
+    """A request whose locations are needed by several threads, and that is sent once.
 
-    wanted: what it is for. asking: how its source is asked. keep: gets every reply, before its answers are given to
-    anybody. measured: what it takes.
+    wanted: for what it is. asking: how its source is asked. keep: called with every reply before its answers are used.
+    measured: measures it.
     """
 
     def __init__(
@@ -119,11 +123,11 @@ class SharedFetch:
         return found
 
     def asked_at(self, location: str) -> datetime:
-        """The moment at which a location that was answered was asked for."""
+        """When the request was sent whose answer a location got."""
         return self._asked[location]
 
     def forget(self) -> None:
-        """Let go of the answers."""
+        """Drop the answers."""
         self._answers = {}
 
     def _ask(self) -> dict[str, Answer | SourceError]:
@@ -138,12 +142,12 @@ class SharedFetch:
 
 
 class Fetching:
-    """What is fetched in a run: tasks that bring what steps want, and the answers that they brought.
+    """Everything that a run fetches: the fetch tasks of the steps, and the answers.
 
-    sources: by name. wanted: by the id of the step that it is for, in the steps' order. locations: the configured ones.
-    earlier: what was asked for already is not asked for again. keep: gets every reply; None: they are not kept.
-    run_id: of the run that asks. spans: measure what that takes. askings: how sources are asked all over the run; None:
-    as ``earlier`` asked them. meet: is told of which kinds answers for an asset are, and raises SourceOfOtherKind.
+    sources: by name. wanted: step id → what has to be fetched, in the order of the steps. locations: the configured
+    ones. earlier: what was fetched already is not fetched again. keep: stores every reply; None: replies are not
+    stored. spans: measures. askings: how sources are asked in the whole run; None: as in ``earlier``. meet: called with
+    an asset and the kinds of its answers; raises SourceOfOtherKind.
     """
 
     def __init__(
@@ -192,7 +196,7 @@ class Fetching:
         self._tasks_of = {step: tuple(task for task in tasks if task.step == step) for step in self._wanted}
 
     def fetch(self, task: FetchTask) -> int:
-        """Bring the rows of one task; gives their number. Raises SourceError, and remembers it."""
+        """Fetch the rows of one task. Gives their number. Raises SourceError, and remembers it."""
         try:
             answer = self._fetches[task.request].answer(task.location)
         except SourceError as error:
@@ -205,7 +209,7 @@ class Fetching:
         return int(answer.rows.num_rows)
 
     def fetch_all(self) -> None:
-        """Bring everything, some requests at a time; what goes wrong is in ``errors``."""
+        """Fetch everything, several requests at once. ``errors`` has what went wrong."""
 
         def bring(task: FetchTask) -> None:
             with contextlib.suppress(SourceError):  # remembered
@@ -221,17 +225,17 @@ class Fetching:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def cancel(self) -> None:
-        """Ask for nothing more."""
+        """Send no further request."""
         self._cancel.set()
 
     def tasks_of(self, step: str) -> tuple[FetchTask, ...]:
-        """The tasks that bring what a step wants."""
+        """The fetch tasks of a step."""
         return self._tasks_of.get(step, ())
 
     def groups_of(self, step: str) -> tuple[tuple[FetchTask, ...], ...]:
-        """The tasks for a step as they are shown to people: each by itself, or, where they are many, by request.
+        """The fetch tasks of a step as they are shown to people: one by one, or by request where there are many.
 
-        One location's failure is that location's alone either way.
+        Either way the failure of one location is that location's alone.
         """
         tasks = self.tasks_of(step)
         if len(self.tasks) <= SHOWN_ONE_BY_ONE:
@@ -239,19 +243,17 @@ class Fetching:
         return tuple(tuple(group) for _, group in groupby(tasks, key=lambda task: task.request))
 
     def errors(self, step: str) -> dict[FetchTask, SourceError]:
-        """What went wrong for a step, by task."""
+        """The errors of a step's fetch tasks."""
         return {task: self._errors[task] for task in self.tasks_of(step) if task in self._errors}
 
     def fetched(self, step: str) -> PartitionSet:
-        """The partitions that were brought for a step, those without a single row included."""
+        """The partitions that were fetched for a step, those without rows included."""
         brought = PartitionSet.union_of(task.partitions for task in self._brought(step))
         return brought & self._partitions_of(step)
 
     def table(self, step: str, partitions: PartitionSet | None = None) -> pa.Table | None:
-        """The rows of ``partitions`` that were brought for a step, with ``_ingested_at``; None where nothing was.
-
-        partitions: None for all that were brought.
-        """
+        """The fetched rows of ``partitions`` (None: all) for a step, with ``_ingested_at``; None where nothing was
+        fetched."""
         import pyarrow as pa
 
         brought = self._brought(step)
@@ -264,29 +266,34 @@ class Fetching:
         return rows.append_column(INGESTED_AT, pa.repeat(stamp, rows.num_rows))
 
     def sourced(self, step: str) -> dict[PartitionKey, Sourced]:
-        """What was sent for each partition that was brought for a step."""
+        """For each partition fetched for a step, what the source sent."""
         found = {}
         for task, answer in self._brought(step).items():
             fetch = self._fetches[task.request]
             asked = iso(fetch.asked_at(answer.location))
             for day, digest in answer.digests.items():
                 whole = not fetch.source.more_may_come(day)
-                found[PartitionKey(day, answer.location)] = Sourced(digest, asked, whole=whole, lacking=answer.lacking)
+                found[PartitionKey(day, answer.location)] = Sourced(
+                    digest, asked, whole=whole, lacking=answer.lacking, unasked=answer.unasked
+                )
         return found
 
     def sent(self, step: str) -> dict[PartitionKey, str]:
-        """The digest of what is sent for each partition that a step wanted, or that there was no answer."""
+        """For each partition that a step wants, the digest of what the source sends; ``NOT_ANSWERED`` where it did not
+        answer."""
         brought = self.sourced(step)
         return {key: brought[key].digest if key in brought else NOT_ANSWERED for key in self._partitions_of(step)}
 
     def forget(self, step: str) -> None:
-        """Let go of the answers for a step that is done."""
+        """Drop the answers for a step that is done."""
         for task in self._brought(step):
             self._fetches[task.request].forget()
             del self._answers[task]
 
     def _kept(self, wanted: Wanted, request: FetchRequest, reply: Reply) -> None:
-        """Keep a reply, before it is used; one of a kind that its table does not take is neither."""
+        """Store a reply before it is used. A reply of a kind that the table does not take is neither stored nor
+        used.
+        """
         self._meet(wanted.asset, {answer.kind for answer in reply.answers})
         if self._keep is None:
             return
@@ -313,7 +320,7 @@ class Fetching:
         return self._wanted[step].partitions if step in self._wanted else PartitionSet.empty()
 
     def _tasks_with(self, what: Wanted) -> list[FetchTask]:
-        """The tasks that ask a source for some of what is wanted of it."""
+        """The fetch tasks that get what is wanted."""
         asked = (task for task in self.tasks if self._fetches[task.request].name == what.source)
         return [task for task in asked if task.partitions & what.partitions]
 

@@ -1,7 +1,9 @@
-"""The one aggregation of a step: rows, content fingerprint and violations per partition, in a single Spark job.
+"""The one aggregation of a step: rows, fingerprint of the content, and violations of checks for each partition, in a
+single job.
 
-The fingerprint is the sum of a 64-bit hash per row, so it does not depend on the order of rows; every column enters
-with a mark for null, so a value cannot move between columns unseen; columns that begin with ``_`` stay out.
+The fingerprint is the sum of a 64-bit hash of each row, so it does not depend on the order of rows. Every column enters
+the hash with a mark for null, so that a value cannot move to another column unnoticed. Columns that begin with ``_``
+are left out.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ def aggregate(
     parameters: Parameters,
     earlier: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[PartitionKey, PartitionFacts]:
-    """The facts of every partition that ``frame`` has rows of. One Spark job.
+    """The facts of every partition of which ``frame`` has rows. One job of the engine.
 
-    earlier: columns of earlier contracts, by the digests of these; over each there is a fingerprint too.
+    earlier: digest of an earlier contract → its columns; for each of them a further fingerprint is computed.
     """
     from pyspark.sql import functions as F
 
@@ -65,7 +67,9 @@ def aggregate(
 
 
 def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[PartitionKey, tuple[int, int]]:
-    """Rows, and the sum of their hashes over ``columns``, of every partition of a dated asset. One Spark job."""
+    """For every partition of a dated asset, the number of rows and the sum of their hashes over ``columns``. One
+    job.
+    """
     from pyspark.sql import functions as F
 
     assert asset.partition_columns is not None
@@ -81,9 +85,9 @@ def contents(frame: DataFrame, asset: Asset, columns: Sequence[str]) -> dict[Par
 
 
 def row_hash(columns: Sequence[str], doubles: Collection[str] = ()) -> Column:
-    """A 64-bit hash of a row's columns in which nulls count as values.
+    """A 64-bit hash of a row's columns, in which nulls count as values.
 
-    doubles: those of them that can be NaN, of which there are many in bits; Spark takes them for one, Sail does not.
+    doubles: the columns that can hold NaN. NaN has many bit patterns; Spark treats them as one, Sail does not.
     """
     from pyspark.sql import functions as F
 
@@ -101,7 +105,7 @@ def _doubles(frame: DataFrame) -> frozenset[str]:
 
 
 def _counted(contract: Contract) -> tuple[str, ...]:
-    """The columns of which it is recorded how many values they have: those that may be null."""
+    """The columns whose values are counted for the record: those that may be null."""
     return tuple(column.name for column in contract.columns if column.nullable)
 
 

@@ -1,4 +1,4 @@
-"""Which hours of a table are flagged, read from the table itself, a block of days at a time and only where asked."""
+"""The flagged hours of a table, read from the table in blocks of days, and only for days that are needed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BLOCK_DAYS = 16
 
 
 class TableFlags:
-    """The flagged hours of ``asset``'s table at ``version``: hours whose ``window.column`` is at least ``at_least``.
+    """The flagged hours of a table: those whose ``window.column`` is at least ``at_least``.
 
-    What is read grows with the days that are asked for, not with the history of the table. state: of the table; of what
-    is damaged any hour may be flagged.
+    It reads only as many days as are asked for, however long the history is. state: of the table. In a damaged
+    partition every hour counts as flagged.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class TableFlags:
 def flags_of_tables(
     warehouse: Warehouse, assets: dict[str, Asset], parameters: Parameters, window: RunWindow, state: TableState
 ) -> FlaggedHours:
-    """The flagged hours behind ``window`` in its upstream table as ``state`` has it."""
+    """The flagged hours of the upstream table of ``window``, with the state ``state``."""
     if state.version is None or not state.present:
         return nothing_flagged
     if state.damage is not None and state.damage.trouble is not None and not state.damage.trouble.readable:

@@ -1,10 +1,10 @@
-"""A plan as a Prefect flow: a task per fetch and per step, named by asset and partitions.
+"""A plan as a Prefect flow: one task for each fetch and each step, named by asset and partitions.
 
-The tasks report their own failures; what depends on a failed one still runs for the partitions whose inputs are good,
-because the step itself leaves the others out. The flow's state says whether everything came out.
+A failed task reports its failure. Steps that depend on it still run: a step makes the partitions whose inputs are there
+and leaves out the others. The state of the flow run says whether everything was made.
 
-Tasks have no tags: for one with tags Prefect asks its server for concurrency limits, for one task after the other, and
-fails the task where the server is away.
+Tasks have no tags. For a task with tags, Prefect asks its server about concurrency limits, one task after the other,
+and fails the task if the server is away.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from orchestration.engine.slots import Slots
 from orchestration.engine.steps import StepRunner, explain
 from resources.machine.interrupts import first_on_interrupt
 from resources.machine.secrets import telling_no_secret
-from resources.prefect.client import open_api
+from resources.prefect.client import open_api, what_failed
 
 CHUNKS_AHEAD, PARTITIONS_AHEAD = 4, 8_000
-"""So many chunks are fetched before they are written, or fewer, where they have so many partitions together: rows that
-were fetched are in memory until then."""
+"""At most this many chunks are fetched before they are written, and fewer if they have more partitions together:
+fetched rows are in memory until they are written."""
 PARTITIONS_A_SLOT = 2_000
-"""A step with more takes more than one of the slots for steps: what is known of partitions is in memory while it runs.
-"""
+"""A step with more partitions takes several of the slots for steps: the records of its partitions are in memory while
+it runs."""
 WAITING_THREADS = 24
-"""A task takes a thread from when it is submitted, also while it waits for others."""
+"""A task takes a thread as soon as it is submitted, also while it waits for others."""
 HISTORY_SECONDS = 30
 NOT_ASKED, SAME_CAUSE = str(StepState.NOT_ASKED), "SameCause"
-"""Names of the states of what was not tried any more, and of a fetch, or a chunk of a table, that failed as another one
-before it, which alone is shown as failed. What depends on them runs, as after one that failed."""
+"""Names of task states: what was not tried any more; and a fetch, or chunk, that failed for the same reason as an
+earlier one. Only that earlier one is shown as failed. Dependants run as after a failed task."""
 MATERIALIZE, BACKFILL = "materialize", "backfill"
 """Names of flows."""
 STEPS_ARTIFACT, CHUNKS_ARTIFACT = "run-steps", "backfill-chunks"
@@ -58,7 +58,7 @@ STEPS_ARTIFACT, CHUNKS_ARTIFACT = "run-steps", "backfill-chunks"
 
 
 class Listener(Protocol):
-    """Is told what happens, from several threads."""
+    """Is told about fetches and steps, from several threads."""
 
     def fetched(self, task: FetchTask, error: str | None) -> None: ...
 
@@ -69,12 +69,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """What a flow does: the steps of a plan. Outcomes are left on ``runner``.
-
-    chunks: what became of the chunks of a backfill; lag_hours: how far assets lie behind, by key. Both are asked when
-    all steps are done, and kept as artifacts. spans: measure it. cancel: ends what steps wait for, as
-    Prefect's own handler of SIGTERM, which a flow has, waits for them first.
-    """
+    """What a flow does: the steps of a plan. ``runner`` has the outcomes."""
 
     plan: Plan
     runner: StepRunner
@@ -82,19 +77,25 @@ class Work:
     listener: Listener
     parallel_steps: int
     chunks: Callable[[], Sequence[ChunkOutcome]] = tuple
+    """Gives the outcomes of a backfill's chunks. Called when all steps are done; the result is kept as an artifact."""
     lag_hours: Callable[[Sequence[StepOutcome]], Mapping[str, float | None]] = lambda _outcomes: {}
+    """Gives the lags of assets, by key. Called when all steps are done; the result is kept as an artifact."""
     spans: Spans = field(default_factory=Spans)
     cancel: Callable[[], None] = lambda: None
+    """Ends everything for which steps wait. It is called first on SIGTERM, since Prefect's own handler waits for the
+    tasks."""
+    warned: Callable[[str], None] = lambda _message: None
+    """Is given what went wrong beside the steps, a sentence."""
 
     @property
     def tasks(self) -> int:
-        """How many task runs it makes."""
+        """The number of task runs that the flow makes."""
         fetches = 0 if self.source is None else sum(len(self.source.groups_of(step.id)) for step in self.plan.steps)
         return len(self.plan.steps) + fetches
 
 
 def task_threads(parallel_steps: int) -> Any:
-    """The task runner of a flow that does such work."""
+    """The task runner for such a flow."""
     from prefect.task_runners import ThreadPoolTaskRunner
 
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(
@@ -104,7 +105,10 @@ def task_threads(parallel_steps: int) -> Any:
 
 
 def run_flow(work: Work, *, name: str, flow_name: str) -> str:
-    """Do ``work`` as a flow of its own. Gives the id of its flow run, when Prefect's history of it is whole."""
+    """Run ``work`` as a flow of its own. Gives the id of the flow run, once Prefect's history of it is complete.
+
+    Where all steps are done, a server that cannot be told so is a warning.
+    """
     from prefect import flow
     from prefect.client.schemas.objects import State
     from prefect.runtime import flow_run
@@ -129,17 +133,23 @@ def run_flow(work: Work, *, name: str, flow_name: str) -> str:
             return Failed(message=bad or "steps did not run")
         return Completed(message=done_in_words(outcomes))
 
-    state = materialization(return_state=True)
-    if ids:
-        with work.spans.span(Phase.HISTORY):
-            wait_for_history(ids[0], work.tasks)
+    try:
+        state = materialization(return_state=True)
+        if ids:
+            with work.spans.span(Phase.HISTORY):
+                wait_for_history(ids[0], work.tasks)
+    except Exception as error:
+        if not (wrong := what_failed(error)) or len(work.runner.outcomes) < len(work.plan.steps):
+            raise
+        work.warned(f"Prefect's server {wrong}: it does not know how this run ended. What was made is made.")
+        return ids[0] if ids else ""
     if not work.runner.outcomes and work.plan.steps:  # no step says why
         raise RunError(f"the run ended before its first step: {state.message or state.name}", "See its log.")
     return ids[0] if ids else ""
 
 
 def submit_tasks(work: Work, name: str) -> None:
-    """Do ``work`` as tasks of the flow run that this is called in, and wait for them."""
+    """Run ``work`` as tasks of the current flow run, and wait for them."""
     from prefect import get_run_logger, task
     from prefect.artifacts import create_table_artifact
     from prefect.cache_policies import NO_CACHE
@@ -188,7 +198,7 @@ def submit_tasks(work: Work, name: str) -> None:
             listener.step_started(step)
             outcome = runner.run(step)
             listener.step_done(outcome)
-        others = tuple(runner.outcomes.values()) if outcome.bad else ()
+        others = tuple(runner.outcomes.values()) if outcome.not_made else ()
         state, message = state_of(outcome), step_in_words(outcome, others)
         if state is StepState.FAILED:
             firsts = {failed_first.setdefault(kind, step) for kind in kinds_of_failure(outcome)}
@@ -243,7 +253,9 @@ def submit_tasks(work: Work, name: str) -> None:
 
 @contextlib.contextmanager
 def _cancelled_first(source: Fetching | None) -> Iterator[None]:
-    """A signal ends the fetches before their threads are waited for: one of them may wait for a limit, for hours."""
+    """Cancels the fetches on a signal, before their threads are waited for: one of them may wait for a limit for
+    hours.
+    """
     try:
         yield
     except BaseException:
@@ -258,7 +270,7 @@ def ahead_of(sizes: Sequence[int]) -> int:
 
 
 def wait_for_history(flow_run_id: str, tasks: int) -> bool:
-    """Wait until Prefect's history has all ``tasks`` task runs of a flow run, ended; False if it never has them."""
+    """Wait until Prefect's history has all ``tasks`` task runs of a flow run, ended. False if it never gets them."""
     from prefect.client.schemas.objects import TERMINAL_STATES
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker

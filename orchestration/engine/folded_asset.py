@@ -1,4 +1,5 @@
-"""What a fold of one fetched asset goes by: its rules, its essential columns, its questions, what is recorded of it."""
+"""One fetched asset that keeps hours, with everything that folding its answers needs: rules, columns, questions,
+records."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Questions(Protocol):
-    """What sources are asked, and were asked."""
+    """What sources are asked today, and what they were asked earlier."""
 
     def question(self, asset: Asset, location: str | None) -> Question | None: ...
 
@@ -34,8 +35,8 @@ class Questions(Protocol):
 class FoldedAsset:
     """A fetched asset that keeps hours, and its table.
 
-    own: the state of the table. columns: of the rows, as the source has them. contracts: by asset key. latest: what was
-    asked for later has not come (ISO 8601, UTC).
+    own: the state of the table. columns: of the rows, named as in the source. contracts: by asset key. latest: answers
+    that were asked for after this moment (ISO 8601, UTC) are not believed.
     """
 
     def __init__(
@@ -64,14 +65,14 @@ class FoldedAsset:
         return HourlyTable(rows, self.location, self._instant, self._values, self._rules)
 
     def together(self, tables: Sequence[pa.Table]) -> pa.Table:
-        """Rows one after the other, in the source's columns and types, in one chunk."""
+        """The rows of all tables, one after the other, in the columns and types of the source, as one chunk."""
         import pyarrow as pa
 
         parts = [one.select(self._schema.names).cast(self._schema) for one in tables if one.num_rows]
         return pa.concat_tables(parts).combine_chunks() if parts else self._schema.empty_table()
 
     def standing(self, key: PartitionKey, hours: Hours) -> Folded | None:
-        """What is recorded of a partition, with the question that it answered; None where nothing is."""
+        """The recorded state of a partition, with the question that it answers; None where there is no record."""
         record = self.own.trusted(key)
         if record is None:
             return None
@@ -82,7 +83,7 @@ class FoldedAsset:
         return replace(found, question=record.question or ("" if then is None else then.id))
 
     def arrived(self, key: PartitionKey, came: Sourced, hours: Hours) -> Arrived:
-        """An answer that was fetched. hours: of its rows."""
+        """A fetched answer, as the fold takes it. hours: what its rows have."""
         question = came.question or self._questions.question(self.asset, key.location)
         if question is not None:
             self.asked[question.id] = question
@@ -90,11 +91,11 @@ class FoldedAsset:
         return Arrived(came.asked, came.digest, hours, begun(key, came.asked), came.forced, asked)
 
     def meet(self, kinds: Iterable[str]) -> None:
-        """Kept answers are of these kinds of source. Raises SourceOfOtherKind where the table takes none such."""
+        """Check the kinds of source of kept answers. Raises SourceOfOtherKind where the table does not take them."""
         self._questions.meet(self.asset.key, kinds)
 
     def is_elsewhere(self, then: str, now: str) -> bool:
-        """Whether rows of the question with the id ``then`` are of another question than ``now``."""
+        """Whether rows that answer the question with the id ``then`` do not answer the question ``now``."""
         if then == now:
             return False
         one, other = self._question(then), self._question(now)
@@ -108,6 +109,6 @@ class FoldedAsset:
 
 
 def begun(key: PartitionKey, asked: str) -> int:
-    """The hours of a partition that had begun when it was asked for."""
+    """The hours of a partition, as a mask, that had begun when it was asked for."""
     assert key.day is not None, "fetched assets have days"
     return begun_by(midnight(key.day), instant_of(asked))

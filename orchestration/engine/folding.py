@@ -1,7 +1,8 @@
-"""Folds answers into the rows of fetched assets: new ones into those of the table, or kept ones from the start.
+"""Folding for fetched assets that keep hours: new answers are folded into the stored rows, or kept answers from the
+start.
 
-What becomes of each hour ``core.runs.fold`` decides. A partition is folded anew from the kept answers (``refolding``)
-where an answer lands late, where somebody else changed its rows, and where that is asked for (``--from-raw``).
+``core.runs.fold`` decides hour by hour which row stays. A partition is folded from its kept answers (``refolding``) if
+an answer arrives late, if somebody else changed its rows, or on request (``--from-raw``).
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of partitions after a fold, in the source's columns, and what each rests on.
-
-    frozen: of partitions, the hours of a feed that stands still; frozen_over: those of runs that go over midnight too.
-    """
+    """The rows of partitions after a fold, in the columns of the source."""
 
     table: pa.Table
     folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
+    """For each partition, from which answers its rows are."""
     frozen: Mapping[PartitionKey, int] = field(default_factory=dict)
+    """For each partition, the hours in which the source's values stand still, as a mask."""
     frozen_over: Mapping[PartitionKey, int] = field(default_factory=dict)
+    """The same, with stretches that cross midnight."""
 
 
 class Folding:
-    """Folds for the fetched assets of a warehouse that keep hours.
+    """Folds answers for all fetched assets of a warehouse that keep hours.
 
-    contracts: by asset key. frozen_hours: from so many equal hours on a feed stands still.
+    contracts: by asset key. frozen_hours: values that are equal for this many hours count as standing still.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class Folding:
     ) -> Rows:
         """The rows of ``targets``, in ``columns``.
 
-        fetched: what was fetched of them; sourced: what that was. anew: those that are folded from kept answers alone.
-        Raises WarehouseError where stored rows, or kept answers that are needed, cannot be read.
+        fetched: the fetched rows. sourced: what the source sent for each partition. anew: the partitions that are
+        folded from kept answers alone. Raises WarehouseError where stored rows, or needed kept answers, cannot be read.
         """
         of = self._of(asset, own, columns)
         stored = PartitionSet.from_keys(
@@ -115,7 +116,8 @@ class Folding:
     def lacking(
         self, asset: Asset, partitions: PartitionSet, own: TableState, *, repair: bool = False
     ) -> tuple[tuple[PartitionSet, Exception], ...]:
-        """Those of ``partitions`` that cannot be folded from kept answers, because some are gone; with the hours."""
+        """Those of ``partitions`` that cannot be folded from kept answers because some of these are gone; with an error
+        that says how many hours are concerned."""
         return lacking(self._raw, asset, partitions, own, repair=repair)
 
     def _of(self, asset: Asset, own: TableState, columns: Sequence[str]) -> FoldedAsset:
@@ -125,9 +127,9 @@ class Folding:
         return FoldedAsset(asset, own, columns, source, essential, self._contracts, self._questions, latest)
 
     def _stored(self, asset: Asset, partitions: PartitionSet, own: TableState, columns: Sequence[str]) -> pa.Table:
-        """The rows of ``partitions`` in the table; null in those of ``columns`` that it has not.
+        """The stored rows of ``partitions``; null in those of ``columns`` that the table does not have.
 
-        Read by runs of days, so that no file of a day between them is needed.
+        They are read by runs of consecutive days, so that no file of a day between them is needed.
         """
         import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""What a step reads, and what its asset's function makes of it, in the columns of contracts."""
+"""The frames of a step: what it reads, and what its asset's function makes of it, in the columns of the contracts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Frames:
-    """Rows of tables as frames of an engine. engine: gives it, waits until it is ready."""
+    """Rows of tables as frames of an engine. engine: gives the engine; waits until it is ready."""
 
     def __init__(
         self, assets: Mapping[str, Asset], contracts: Mapping[str, Contract], engine: Callable[[], Engine]
@@ -30,15 +30,15 @@ class Frames:
         self._engine = engine
 
     def stored(self, asset: Asset, partitions: PartitionSet, own: TableState) -> DataFrame:
-        """The rows of ``partitions`` in an asset's table as ``own`` has it."""
+        """The rows of ``partitions`` in an asset's table, with the state ``own``."""
         assert own.version is not None, "there are stored rows"
         return self._engine().table(asset, own.version, partitions)
 
     def as_fetched(self, asset: Asset, partitions: PartitionSet, own: TableState, columns: Sequence[str]) -> DataFrame:
         """The rows of a fetched asset's own table, in the columns that its source sends.
 
-        Raises CheckFailed where the table has not all of these: what its function would make without them is not what
-        was fetched.
+        Raises CheckFailed if the table does not have all of these: without them its function would not make what was
+        fetched.
         """
         rows = self.stored(asset, partitions, own)
         lacking = [name for name in columns if name not in rows.columns]
@@ -51,7 +51,7 @@ class Frames:
         return rows.select(*columns)
 
     def read(self, reading: Reading[KeptRows]) -> DataFrame:
-        """What is read of an upstream table: what this run wrote comes from what the engine kept."""
+        """What a step reads of an upstream table. Rows that this run made come from what the engine kept."""
         upstream = self._assets[reading.of]
         frames = [
             rows.frame()
@@ -69,7 +69,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Rows of a table, which need not be kept."""
+    """Rows that are in a table, so that nothing has to be kept."""
 
     rows: DataFrame
 
@@ -81,9 +81,9 @@ class StoredRows:
 
 
 def conform(frame: DataFrame, asset: Asset, contract: Contract, *, missing_is_null: bool = False) -> DataFrame:
-    """The columns of the contract, in its order. Raises CheckFailed where one is missing or of another type.
+    """The columns of the contract, in its order. Raises CheckFailed for a column that is missing or has another type.
 
-    missing_is_null: of rows that are stored, a nullable column that is younger than they are is null.
+    missing_is_null: for stored rows: a nullable column that was added later is null.
     """
     from pyspark.sql import functions as F
 

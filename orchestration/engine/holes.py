@@ -1,4 +1,4 @@
-"""Holes of the tables in a warehouse: what of them people look at, and a request for all that is wanted."""
+"""The holes of the tables in a warehouse, and a request for everything that is wanted."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def read_holes(
     tables: Mapping[str, TableState] | None = None,
     locations: Sequence[str] = (),
 ) -> dict[str, Holes]:
-    """The holes of those of ``keys`` that have days, by key. tables: their states, where these were read already.
+    """The holes of the dated assets among ``keys``, by key. tables: their states, if they were read already.
 
-    locations: only of these; none: of all that are configured.
+    locations: only these; empty for all configured ones.
     """
     return {key: _at(found, locations) for key, found in workspace.holes(keys, tables).items()}
 
@@ -33,19 +33,20 @@ def _at(found: Holes, locations: Sequence[str]) -> Holes:
 
 
 def all_missing(found: Mapping[str, Holes]) -> PartitionSet:
-    """What is wanted and not there in any of the tables."""
+    """Everything that is wanted and does not exist in one of the tables."""
     return PartitionSet.union_of(of.missing for of in found.values())
 
 
 def all_gaps(found: Mapping[str, Holes]) -> PartitionSet:
-    """What is not there between days that are, in any of the tables, and nobody said that it is wanted."""
+    """Everything that lies in a gap of one of the tables and is not wanted."""
     return PartitionSet.union_of(of.gaps for of in found.values()) - all_missing(found)
 
 
 def wanted_request(workspace: Workspace, keys: Sequence[str], locations: Sequence[str] = ()) -> Refresh | None:
-    """All that is wanted of ``keys``, today with it; None where nothing is declared, or nothing that has days selected.
+    """The request for everything that is wanted of ``keys``, today included; None if nothing is declared, or no dated
+    asset is selected.
 
-    locations: only these; none: all where something is declared.
+    locations: only these; empty for all locations with a declaration.
     """
     workspace.check_locations(locations)
     names = locations or list(workspace.settings.since)

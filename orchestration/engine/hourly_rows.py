@@ -1,6 +1,6 @@
-"""Rows of a fetched asset by partition and hour: which hours they are, as masks, and some of them by masks.
+"""The rows of a fetched asset by partition and hour: the hours as masks, and rows selected by masks.
 
-Arrow and numpy, without an engine: what ``core.runs.fold`` decides of hours is done here to rows.
+In Arrow and numpy, without an engine: what ``core.runs.fold`` decides about hours is carried out on rows here.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True)
 class HourlyTable:
-    """rows: with a column of locations, and one with the first instant of the hour. columns: whose values count.
-
-    rules: which rows are not worth keeping.
-    """
+    """Hourly rows of several partitions."""
 
     rows: pa.Table
     location: str
+    """The column with the location."""
     instant: str
+    """The column with the first instant of the hour."""
     columns: Sequence[str]
+    """The columns whose values are counted."""
     rules: Sequence[RowRule]
+    """The row rules; a row that breaks one may be replaced."""
 
     @cached_property
     def _coded(self) -> tuple[Any, Any, list[str]]:
-        """Of each row the number of its location, and its hour since 1970; and the locations by number."""
+        """For each row the number of its location and its hour since 1970; and the locations by number."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -51,7 +52,7 @@ class HourlyTable:
 
     @cached_property
     def _places(self) -> tuple[Any, list[PartitionKey], Any]:
-        """Of each row the number of its partition, and its hour; and the partitions by number."""
+        """For each row the number of its partition and the hour of the day; and the partitions by number."""
         codes, hours, names = self._coded
         days = np.floor_divide(hours, HOURS)
         first = int(days.min()) if len(days) else 0
@@ -65,11 +66,11 @@ class HourlyTable:
 
     @property
     def partitions(self) -> PartitionSet:
-        """Those that have rows."""
+        """The partitions that have rows."""
         return PartitionSet.from_keys(self._places[1])
 
     def hours(self) -> dict[PartitionKey, Hours]:
-        """What the rows of each partition have."""
+        """For each partition, what its rows have."""
         _, keys, _ = self._places
         there = self._masks(np.ones(self.rows.num_rows, dtype=bool))
         values = {name: self._masks(_present(self.rows[name])) for name in self.columns}
@@ -80,7 +81,7 @@ class HourlyTable:
         }
 
     def only(self, masks: Mapping[PartitionKey, int]) -> pa.Table:
-        """The rows of these hours of these partitions."""
+        """The rows of the given hours (as masks) of the given partitions."""
         import pyarrow as pa
 
         numbers, keys, hours = self._places
@@ -92,7 +93,7 @@ class HourlyTable:
         return self.rows.filter(pa.array((wanted[numbers] >> hours) & 1 == 1))
 
     def _masks(self, marked: Any) -> list[int]:
-        """Of each partition the hours whose rows are marked."""
+        """For each partition the hours of its marked rows, as a mask."""
         numbers, keys, hours = self._places
         bits = np.where(marked, np.left_shift(np.int64(1), hours), 0)
         found = np.zeros(len(keys), dtype=np.int64)
@@ -100,7 +101,7 @@ class HourlyTable:
         return [int(one) for one in found]
 
     def _breaks(self) -> Any:
-        """Which rows break a row rule, of those rules that are about the source's columns."""
+        """The rows that break a row rule about columns of the source."""
         broken = np.zeros(self.rows.num_rows, dtype=bool)
         for rule in self.rules:
             if rule.column in self.columns:
@@ -108,10 +109,11 @@ class HourlyTable:
         return broken
 
     def frozen(self, at_least: int, *, over_midnight: bool = False) -> dict[PartitionKey, int]:
-        """Of each partition the hours, as a mask, that stand in a run of so many in which no column changes.
+        """For each partition the hours, as a mask, that belong to a stretch of at least ``at_least`` hours without any
+        change.
 
-        Hours without any value are none. Runs end with the day, unless they may go on ``over_midnight``: then they
-        depend on which days are together here.
+        Hours without values do not count. A stretch ends with the day, unless ``over_midnight``: then the result
+        depends on which days are in the table together.
         """
         if self.rows.num_rows < at_least or at_least < 1:
             return {}
@@ -153,7 +155,7 @@ def _present(column: Any) -> Any:
 
 
 def as_numbers(column: Any) -> tuple[Any, Any]:
-    """A column as numbers where it has them (text as codes), and where it has a value."""
+    """A column as numbers (texts as codes), and the rows in which it has a value."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -164,7 +166,7 @@ def as_numbers(column: Any) -> tuple[Any, Any]:
 
 
 def _breaks(rule: RowRule, column: Any) -> Any:
-    """Where a column breaks a rule; null breaks none but ``null``."""
+    """The rows in which a column breaks a rule. Null breaks only a rule of the kind ``null``."""
     values, present = as_numbers(column)
     match rule.kind:
         case "null":
@@ -196,7 +198,7 @@ def schema_of(source: Source[Any]) -> pa.Schema:
 
 
 def stamped(rows: pa.Table, asked: datetime) -> pa.Table:
-    """Rows with the moment at which they were taken in."""
+    """The rows, with the moment at which they were fetched."""
     import pyarrow as pa
 
     return rows.append_column(INGESTED_AT, pa.repeat(pa.scalar(asked, pa.timestamp("us", tz="UTC")), rows.num_rows))

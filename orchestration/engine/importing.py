@@ -1,4 +1,4 @@
-"""Modules in which a project declares something are imported: what is wrong in them is told by file and line."""
+"""Imports modules in which a project declares something; an error in them is reported with file and line."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from orchestration.core.errors import DeclarationError, LakehouseError, in_a_lin
 
 @contextmanager
 def importing(what: str, folder: Path) -> Iterator[None]:
-    """Around an import of ``what``, which lies in ``folder``.
+    """Around an import of ``what`` in ``folder``.
 
-    Raises DeclarationError in place of an error that comes from there and is not one of ours, with file and line.
+    An error that comes from that folder, and is not one of this project's own, becomes a DeclarationError with file and
+    line.
     """
     try:
         yield

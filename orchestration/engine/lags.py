@@ -1,4 +1,4 @@
-"""Lags of the tables in the warehouse, and what lacks values, read from their logs."""
+"""Reads the lags of tables, and their incomplete partitions, from the tables' logs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from resources.delta.log import DeltaLog
 from resources.delta.warehouse import Warehouse
 
 LOOKED_THROUGH = 200
-"""So many commits of ours back is looked for what a table once recorded: eight days of hourly runs."""
+"""At most this many earlier commits are searched for a record: eight days of hourly runs."""
 
 
 def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, TableState] | None = None) -> list[Lag]:
-    """The lags of those of ``keys`` that have days, at every configured location.
+    """The lags of the dated assets among ``keys``, at every configured location.
 
-    tables: states that are known already; what is missing of the assets and of all that is upstream of them is read.
+    tables: states that are known already; further ones, also of upstream assets, are read.
     """
     known = dict(tables or {})
     dated = [key for key in keys if workspace.catalog[key].partitions is not None]
@@ -46,7 +46,7 @@ def read_lags(workspace: Workspace, keys: Sequence[str], tables: Mapping[str, Ta
 
 
 class EarlierRecords:
-    """What commits recorded up to ``tables``, newest first; read only as far back as somebody asks."""
+    """The records of earlier commits, the newest first. Only as many commits are read as are needed."""
 
     def __init__(self, warehouse: Warehouse, tables: Mapping[str, TableState]) -> None:
         self._warehouse, self._tables = warehouse, tables
@@ -54,7 +54,7 @@ class EarlierRecords:
         self._found: dict[tuple[str, PartitionKey, str], PartitionRecord] = {}
 
     def __call__(self, asset: str, key: PartitionKey, fingerprint: str) -> PartitionRecord | None:
-        """The newest record of a partition with that content; None where none of the last commits has one."""
+        """The newest record of a partition with that fingerprint; None where none of the last commits has one."""
         wanted = asset, key, fingerprint
         if asset not in self._unread:
             self._unread[asset] = islice(self._newest_first(asset), LOOKED_THROUGH)
@@ -77,7 +77,7 @@ class EarlierRecords:
 
 
 def read_incomplete(workspace: Workspace, keys: Sequence[str]) -> list[Incomplete]:
-    """The partitions that lack values of those of ``keys`` whose rows are hours, at the configured locations."""
+    """The partitions of ``keys`` that lack values, at the configured locations."""
     fetched = [asset for asset in workspace.project.fetched if asset.key in keys and asset.hours is not None]
     if not fetched:
         return []

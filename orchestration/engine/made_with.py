@@ -1,6 +1,6 @@
-"""What a run's rows are made with, for the record: it explains, and decides nothing.
+"""With what the rows of a run are made: engine, versions, settings. It explains, and decides nothing.
 
-Not in tables: what is fresh does not hang on it.
+It is not stored in tables, since freshness does not depend on it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PACKAGES = {"embedded": "pysail", "spark": "pyspark"}
 
 
 def made_with(settings: Settings) -> dict[str, str]:
-    """Engine, versions and the settings that decide values; the names of variables that the shell said in vain."""
+    """Engine, versions, and the settings that decide values; and the names of shell variables that were ignored."""
     spark = SPARK_VALUE_SETTINGS if settings.engine == "spark" else {}
     package = PACKAGES[settings.engine]
     try:

@@ -1,4 +1,4 @@
-"""Writes a new asset into the sources of its project: its function, its contract and its test, all or none."""
+"""Writes a new asset into the project's sources: function, contract and test. Either all files are written or none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from resources.settings.load import Settings
 
 @dataclass(frozen=True)
 class NewSources:
-    """What becomes of files. texts: their new text by path, in the order in which they are written."""
+    """The files of a new asset. texts: file → its new text, in the order of writing."""
 
     new: NewAsset
     root: Path
@@ -38,24 +38,24 @@ class NewSources:
 
     @property
     def module(self) -> str:
-        """Where the function goes, from the root."""
+        """The file of the function, relative to the project's folder."""
         return self._said(list(self.texts)[2])
 
     @property
     def contracts(self) -> str:
-        """Where the contract goes, from the root."""
+        """The file of the contract, relative to the project's folder."""
         return self._said(list(self.texts)[1])
 
     @property
     def test(self) -> str:
-        """Where the test goes, from the root."""
+        """The file of the test, relative to the project's folder."""
         return self._said(next(iter(self.texts)))
 
     def _said(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()
 
     def write(self) -> None:
-        """Write all files. Raises UsageError where one cannot be written; none is changed then."""
+        """Write all files. Raises UsageError where one cannot be written; then none is changed."""
         before = {file: file.read_bytes() for file in self.texts if file.exists()}
         parts = {file: file.with_name(f".{file.name}.{uuid.uuid4().hex}.part") for file in self.texts}
         done: list[Path] = []
@@ -93,7 +93,9 @@ def new_sources(
     cut: Cut | None = None,
     description: str = "",
 ) -> NewSources:
-    """The files of an asset that is to be. Raises UsageError where it cannot be declared, or there are no sources."""
+    """The files of a new asset. Raises UsageError where it cannot be declared, or where the sources are not
+    writable.
+    """
     declared = project.contracts(settings)
     new = new_asset(project.catalog, declared.load(project.catalog), key, upstream, cut, description)
     package = importlib.import_module(project.package)
@@ -123,7 +125,7 @@ def new_sources(
 
 
 def _sources(file: str | None) -> tuple[Path, Path]:
-    """The folder of a package, and the one above it. Raises UsageError where these are not to be written in."""
+    """The folder of a package, and its parent. Raises UsageError where they are not to be written to."""
     folder = Path(file or "").resolve().parent
     installed = "site-packages" in folder.parts or "dist-packages" in folder.parts
     if not file or not folder.is_dir() or installed:
@@ -141,7 +143,7 @@ def _sources(file: str | None) -> tuple[Path, Path]:
 
 
 def _module(project: Project, new: NewAsset, folder: Path) -> Path:
-    """The module of the assets that are most like it: of its layer, cut or not as it is."""
+    """The module of the most similar assets: of the same layer, and partitioned or not in the same way."""
 
     def alike(asset: object) -> tuple[bool, bool]:
         layer, scheme = getattr(asset, "layer", ""), getattr(asset, "partitions", None)
@@ -154,7 +156,7 @@ def _module(project: Project, new: NewAsset, folder: Path) -> Path:
 
 
 def _scheme(new: NewAsset, module: Path, package: str) -> tuple[str, dict[str, list[str]]]:
-    """How the module writes the partitions: a name that it has for them, or a call; and what it imports for that."""
+    """How the module writes the partitions: the name of a constant, or a call; and the imports for it."""
     if new.scheme is None:
         return "", {}
     there = vars(sys.modules[f"{package}.{module.stem}"])
@@ -168,7 +170,7 @@ def _scheme(new: NewAsset, module: Path, package: str) -> tuple[str, dict[str, l
 
 
 def _check_free(new: NewAsset, module: Path, contracts: Path, test: Path, root: Path) -> None:
-    """Raises UsageError where a name that it needs is taken."""
+    """Raises UsageError where a name that the new asset needs is taken."""
     for name, file in ((new.name, module), (new.contract, contracts)):
         if name in names_in(file.read_text(encoding="utf-8")):
             raise UsageError(f"{file.relative_to(root)} has another {name} already", "Take another name.")

@@ -1,4 +1,4 @@
-"""Asking sources what they send now, before a run decides what is stale."""
+"""Observes sources: asks them what they send now, before a run decides what is stale."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from orchestration.engine.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Look:
-    """What sources sent when they were asked about the partitions of a request.
-
-    assets: that were asked for. sent: digests by source and partition. brought: whether anything came.
-    """
+class SourceObservation:
+    """An observation: what sources sent for the partitions of a request."""
 
     assets: tuple[str, ...]
+    """The assets of the request."""
     source: Fetching
+    """What was fetched."""
     sent: Mapping[str, Mapping[PartitionKey, str]]
+    """Source → partition → digest of what the source sends now."""
 
     @property
     def brought(self) -> bool:
+        """Whether any source answered."""
         return any(digest != NOT_ANSWERED for digests in self.sent.values() for digest in digests.values())
 
     @property
     def problems(self) -> list[str]:
-        """What could not be asked, a line each."""
+        """A line for each request that failed."""
         errors = [item for asset in self.assets for item in self.source.errors(asset).items()]
         told = [f"{task}: {explain(error)}" for task, error in errors if not isinstance(error, SourceNotAsked)]
         if not_asked := [(task, error) for task, error in errors if isinstance(error, SourceNotAsked)]:
@@ -46,7 +47,7 @@ class Look:
         return told
 
     def keep_moments(self, workspace: Workspace, plan: Plan, run_id: str) -> None:
-        """Keep when sources were asked for what they had nothing new of: what no step of ``plan`` makes."""
+        """Record when sources were asked in vain: for partitions that no step of ``plan`` makes."""
         for asset in self.assets:
             steps = PartitionSet.union_of(step.all_partitions for step in plan.steps_of(asset))
             left = {item.partitions for item in plan.left_out if item.asset == asset}
@@ -57,22 +58,22 @@ class Look:
                     workspace.moments.keep(asset, run_id, asked)
 
     def is_outdated(self, before: Mapping[str, TableState], now: Mapping[str, TableState]) -> bool:
-        """Whether another run has made something of these assets since the states ``before`` were read."""
+        """Whether another run has made partitions of these assets since the states ``before`` were read."""
         states = ((before.get(asset, TableState()), now.get(asset, TableState())) for asset in self.assets)
         return any(one.version != other.version for one, other in states)
 
 
-def look(
+def observe_sources(
     workspace: Workspace,
     request: Request,
     run_id: str = "",
     spans: Spans | None = None,
     askings: Askings | None = None,
-) -> Look | None:
-    """Ask the sources of a request what they send now; None where it compares nothing, or has no fetched asset.
+) -> SourceObservation | None:
+    """Ask the sources of a request what they send now. None if the request does not compare, or has no fetched asset.
 
-    run_id: of the run that goes on with it, and keeps the answers; empty where none does. spans: measure it. askings:
-    how sources are asked in that run.
+    run_id: the run that will use and store the answers; empty where none will. spans: measures. askings: how sources
+    are asked in that run.
     """
     if not isinstance(request, Hourly) or not request.compare:
         return None
@@ -100,4 +101,4 @@ def look(
         source.fetch_all()
         for asset in fetched:
             sent.setdefault(str(asset.source), {}).update(source.sent(asset.key))
-    return Look(tuple(wanted), source, sent)
+    return SourceObservation(tuple(wanted), source, sent)

@@ -1,12 +1,12 @@
-"""From pandera's models, in which contracts are declared, to their plain form. Importing this imports pandera's types.
+"""Converts pandera models, in which contracts are declared, to plain ``Contract`` values. Imports pandera.
 
-A model says what its row rules need beside the checks of its columns in ``Config.metadata``:
+In ``Config.metadata``, a model says what its row rules need beside the checks of single columns:
 
-    key            columns that must not be null in a row that is kept
-    on_the_hour    the instant that a check of the model of this name is about
-    on_its_day     the instant and the day of such a check
+    key            columns that must not be null in a valid row
+    on_the_hour    the column with the instant, for the check with the name ``on_the_hour``
+    on_its_day     the columns with the instant and the day, for the check ``on_its_day``
 
-The metadata of a column may say its ``unit``, and in ``from`` what it is made of: see ``Column.made_of``.
+The metadata of a column may have its ``unit``, and in ``from`` its origins: see ``Column.made_of``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RULE_ORDER = ("key", "negative", "not_finite", "implausible")
 
 
 def contract_of(name: str, model: Any) -> Contract:
-    """The plain form of a pandera model. Raises DeclarationError for a check that has no compiled form."""
+    """A pandera model as a ``Contract``. Raises DeclarationError for a check that cannot be compiled to a row rule."""
     schema = model.to_schema()
     columns, rules = [], []
     if not (model.__doc__ or "").strip():

@@ -1,6 +1,7 @@
-"""Measures where the time of a run goes: spans, kept in memory, some microseconds each, so every run is measured.
+"""Measures for what the time of a run is used: spans, kept in memory. A span costs microseconds, so every run is
+measured.
 
-``core.runs.profile`` says what follows from them.
+``core.runs.profile`` evaluates them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 class Spans:
-    """What a run spends its time on, from now on. The thread that makes this is the run's main thread.
+    """The spans of a run, from now on. The thread that creates this object is the run's main thread.
 
     Safe to call from several threads. seconds: a clock that never goes back.
     """
@@ -37,12 +38,14 @@ class Spans:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the run began."""
         return self._seconds() - self._began
 
     @contextlib.contextmanager
     def span(self, phase: Phase, step: str = "") -> Iterator[None]:
-        """Within it this thread is in a phase, of a step, or else of the step that it is in already."""
+        """While this is entered, the thread is in ``phase``: of ``step``, or else of the step in which it is
+        already.
+        """
         number, going = self._thread()
         going.append((phase, self.seconds, step or (going[-1][2] if going else "")))
         try:
@@ -53,7 +56,7 @@ class Spans:
 
     @contextlib.contextmanager
     def around(self, phase: Phase, within: AbstractContextManager[T]) -> Iterator[T]:
-        """``within``, whose beginning and end are in a phase; not what is done in between."""
+        """``within``, with its entering and leaving measured as ``phase``, but not what happens in between."""
         with contextlib.ExitStack() as ending:
             with self.span(phase):
                 entered = contextlib.ExitStack()
@@ -67,7 +70,7 @@ class Spans:
             yield value
 
     def timed(self, phase: Phase, function: Callable[[], T]) -> Callable[[], T]:
-        """A function whose calls are in a phase."""
+        """``function``, with its calls measured as ``phase``."""
 
         def call() -> T:
             with self.span(phase):
@@ -76,7 +79,7 @@ class Spans:
         return call
 
     def profile(self, run_id: str, title: str, plan: Plan, seconds: float | None = None) -> Profile:
-        """What was measured up to now; what goes on still, goes on until now. seconds: of the run, None: until now."""
+        """What was measured until now. Open spans end now. seconds: the time of the run; None: until now."""
         now = self.seconds
         with self._lock:
             going = [(number, began) for number, spans in self._open.items() for began in list(spans)]

@@ -1,7 +1,7 @@
-"""What a project hands to the engine: its assets, parameters, contracts, sources, and the settings that they need.
+"""A project: what it hands to the engine. Assets, parameters, contracts, sources, and the settings that they need.
 
-The engine imports no project. A composition root (``orchestration.project``) makes one ``Project`` and opens workspaces
-with it; a second project makes another.
+The engine imports no project. The composition root (``orchestration.project``) builds a ``Project`` and opens
+workspaces with it; a second project would build another.
 """
 
 from __future__ import annotations
@@ -28,53 +28,60 @@ from resources.settings.load import Settings, load
 
 @dataclass(frozen=True, slots=True)
 class LocationTable:
-    """The asset that lists the configured locations, a row each. columns: of it, by field of ``Location``."""
+    """The asset whose table lists the configured locations, one row each."""
 
     asset: str
     columns: Mapping[str, str] = field(default_factory=dict)
+    """Field of ``Location`` → column of the table, where the two have different names."""
 
     def column(self, name: str) -> str:
         return self.columns.get(name, name)
 
     def location(self, row: Mapping[str, Any]) -> Location:
-        """The location of a row. Raises KeyError where the table has not these columns."""
+        """The location of a row. Raises KeyError where the table does not have these columns."""
         names = ("key", "name", "latitude", "longitude", "timezone")
         return Location(**{name: row[self.column(name)] for name in names})
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project; names of its sources are checked when it is made.
+    """A project. The names of its sources are checked when it is created.
 
-    title: one line, for people. catalog: its assets. package: the Python package whose code makes rows.
-    settings: the model of its configuration. folder: with its YAML files; files: those that every profile begins with.
-    sources: what makes a source of the settings, by the name that assets call it.
-    contracts: of settings. parameters: of settings and the contracts by asset key.
-    locations: the asset that lists the locations, if there is one. same_rows: a file that says which code parts make
-    the same rows. past: of a workspace, what is known of rows that were made before commits recorded it.
-    simulated: stands in for the sources, on this machine, by a clock: gives the flags that make settings ask it.
-    insights: sentences about what the tables say, from a function that reads an asset's rows.
-    figures: what of its tables people come for, for a page of the report.
-    scales: which of its sources may change, by the key of the asset whose rows show it.
-    Raises DeclarationError for an asset whose source is unknown, and for figures and scales of an asset that is.
+    Raises DeclarationError for an asset with an unknown source, and for figures or scales of an unknown asset.
     """
 
     title: str
+    """One line, for people."""
     catalog: Catalog
+    """Its assets."""
     package: str
+    """The Python package with the code that makes rows."""
     settings: type[Settings]
+    """The model of its configuration."""
     folder: Path
+    """The folder with its YAML files."""
     files: tuple[str, ...]
+    """The files with which every profile begins."""
     sources: Mapping[str, Callable[[Any], Source[Any]]]
+    """Name of a source → a function that makes it from the settings."""
     contracts: Callable[[Any], DeclaredContracts]
+    """Gives the contracts, from the settings."""
     parameters: Callable[[Any, Mapping[str, Contract]], Any]
+    """Gives the parameters, from the settings and the contracts by asset key."""
     locations: LocationTable | None = None
+    """The asset that lists the locations; None without one."""
     same_rows: Path | None = None
+    """The file that says which code parts make the same rows."""
     past: Callable[[Any], Past] | None = None
+    """Gives what is known about rows from before commits recorded everything, from a workspace."""
     simulated: Callable[[Clock], AbstractContextManager[Mapping[str, Any]]] | None = None
+    """A simulator in place of the sources. Takes the clock; gives the flags with which settings use it."""
     insights: Callable[[Callable[[str], list[dict[str, Any]]]], list[str]] | None = None
+    """Makes sentences about the contents of the tables, from a function that reads an asset's rows."""
     figures: Figures | None = None
+    """The figures of the report."""
     scales: Mapping[str, WatchedScale] = field(default_factory=dict)
+    """Asset key → the scale of its source that is watched."""
 
     def __post_init__(self) -> None:
         for asset in self.catalog:

@@ -1,7 +1,7 @@
-"""Folds partitions anew from the answers that are kept, in the order in which they were asked for.
+"""Folds partitions again from kept answers, in the order in which these were asked for.
 
-Two passes: first what each answer has, as masks; then the rows of those answers alone that own hours in the end. So
-what is in memory are the masks, and the rows that come out.
+It takes two passes. The first reads what each answer has, as masks, and decides. The second reads the rows of only
+those answers from which rows remain. So memory holds the masks and the resulting rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Refolded:
-    """Rows that came out, and what each partition rests on."""
+    """The resulting rows, and for each partition from which answers they are."""
 
     table: pa.Table
     folded: Mapping[PartitionKey, Folded] = field(default_factory=dict)
@@ -37,7 +37,8 @@ class Refolded:
 
 @dataclass(frozen=True)
 class _Reply:
-    """What a kept answer, or the one at hand (file: None), has of partitions. questions: ids, by location."""
+    """What one answer has for some partitions. file: None for an answer that was just fetched. questions: location →
+    id."""
 
     file: RawFile | None
     asked: str
@@ -48,7 +49,7 @@ class _Reply:
 
 
 class Refolding:
-    """Folds anew. arrived: the answers at hand, also where they are kept; new: their rows."""
+    """Folds again. arrived: the answers that were just fetched, even if they are stored already. new: their rows."""
 
     def __init__(
         self, of: FoldedAsset, raw: RawAnswers, arrived: Mapping[PartitionKey, Arrived], new: HourlyTable | None
@@ -56,10 +57,10 @@ class Refolding:
         self._of, self._raw, self._arrived, self._new = of, raw, arrived, new
 
     def late(self, before: Mapping[PartitionKey, Folded | None]) -> set[PartitionKey]:
-        """The partitions whose answer at hand was asked for earlier than another that is known of it.
+        """The partitions whose fetched answer was asked for earlier than another known answer.
 
-        before: what is recorded. Another is one that is recorded or kept, also one that had nothing new; a moment that
-        has not come is not believed, and what is asked for after such a one is later than all that there is.
+        before: the recorded states. Known answers are those that are recorded, kept, or were in vain. Moments in the
+        future are not believed.
         """
         latest = self._of.latest
         there = {key: state.last_asked for key, state in before.items() if state is not None}
@@ -72,11 +73,11 @@ class Refolding:
         return found - last
 
     def rows(self, asked: Sequence[PartitionKey], needed: Sequence[PartitionKey]) -> Refolded:
-        """Partitions folded from kept answers, and those at hand.
+        """Partitions folded from kept answers and those that were just fetched.
 
-        asked: from all of them, up to the last one that is recorded: what was asked for later was kept and never used,
-        by a run that was killed, or that only looked. needed: from those that were asked for since the first one that
-        is recorded, or at hand; where one of these is gone, they are left out.
+        asked: are folded from all answers up to the last recorded one. Later answers were stored by runs that were
+        killed before they used them, or that only observed. needed: are folded from the answers since the first
+        recorded one; a partition for which one of these is gone is left out.
         """
         if not asked and not needed:
             return Refolded(self._of.together([]))
@@ -108,7 +109,7 @@ class Refolding:
         return Refolded(self._of.together(tables), folded)
 
     def _fold(self, key: PartitionKey, replies: Mapping[int, _Reply]) -> tuple[Folded | None, dict[int, int]]:
-        """A partition after all replies, and the hours that each of them owns in the end."""
+        """A partition after all replies; and for each reply the hours whose rows are from it in the end."""
         of, state, owners = self._of, None, dict[int, int]()
         for number, reply in replies.items():
             one = Arrived(
@@ -127,26 +128,27 @@ class Refolding:
         return state, owners
 
     def _since(self, key: PartitionKey) -> str:
-        """When the first answer was asked for that counts in a partition that is there."""
+        """When the first answer was asked for that matters for an existing partition."""
         moments = [] if key not in self._arrived else [self._arrived[key].asked]
         record = self._of.own.records.get(key)
         moments += [asked for asked, _ in _told(record) if asked]
         return min(moments, default="")
 
     def _until(self, key: PartitionKey) -> str:
-        """When the last answer was asked for that is recorded of a partition; later than all where none is."""
+        """When the last recorded answer of a partition was asked for; later than everything where none is recorded."""
         told = [asked for asked, _ in _told(self._of.own.trusted(key)) if asked]
         return max((self._moment(key, asked) for asked in told), default=LAST)
 
     def _moment(self, key: PartitionKey, asked: str) -> str:
-        """When an answer was asked for by the clocks of those that were folded in after it, which are recorded."""
+        """When an answer was asked for, by the clocks of the recorded answers after it."""
         record = self._of.own.trusted(key)
         owners: list[str] = [] if record is None else [one.asked for one in record.answers]
         later: list[str] = owners[owners.index(asked) + 1 :] if asked in owners else []
         return min([asked, *later])
 
     def _order(self, key: PartitionKey, reply: _Reply) -> tuple[str, bool, int]:
-        """Of two in the same second, who is at hand came last, and who is recorded after who is not any more."""
+        """Sorts answers by time. Within the same second, a fetched answer comes last, and a recorded one after an
+        unrecorded one."""
         moment, own = self._moment(key, reply.asked), (reply.asked, reply.digests[key])
         told, arrived = _told(self._of.own.trusted(key)), self._arrived.get(key)
         location = told.index(own) if own in told else -1
@@ -155,7 +157,7 @@ class Refolding:
         return moment, moment == reply.asked, location  # whose clock was ahead came before
 
     def _are_all_there(self, key: PartitionKey, replies: Iterable[_Reply]) -> bool:
-        """Whether everything that is recorded of a partition is among kept answers."""
+        """Whether all recorded answers of a partition are kept."""
         record = self._of.own.trusted(key)
         kept = {(reply.asked, reply.digests[key]) for reply in replies}
         if record is not None and record.rows and not record.answers:
@@ -163,7 +165,7 @@ class Refolding:
         return kept.issuperset(_told(record))
 
     def _at_hand(self, wanted: PartitionSet, kept: Sequence[_Reply]) -> list[_Reply]:
-        """The answers at hand, as far as they are not among those that are kept: one for every moment."""
+        """The fetched answers that are not kept: one for each moment."""
         known = {(reply.asked, key, digest) for reply in kept for key, digest in reply.digests.items()}
         left = {
             key: one
@@ -180,14 +182,14 @@ class Refolding:
         return found
 
     def _rows_of(self, reply: _Reply, masks: Mapping[PartitionKey, int]) -> pa.Table:
-        """The rows of a reply in the hours that it owns."""
+        """The rows of a reply in the hours that remain from it."""
         if reply.file is None:
             assert self._new is not None, "it is at hand"
             return self._new.only(masks)
         return self._reply(reply.file, PartitionSet.from_keys(masks))[1].only(masks)
 
     def _reply(self, file: RawFile, wanted: PartitionSet) -> tuple[_Reply, HourlyTable]:
-        """What a kept answer says of ``wanted``, and its rows of them."""
+        """What a kept answer has for ``wanted``, and its rows for it."""
         of, raw = self._of, self._raw.read(file)
         asked, then = file.asked_at, {now: key for key, now in file.names.items()}
         sent = under_names_of_today(of.source.read(raw.request, raw.body, asked), file.names, of.location)
@@ -210,10 +212,11 @@ class Refolding:
 def lacking(
     raw: RawAnswers, asset: Asset, partitions: PartitionSet, own: TableState, *, repair: bool = False
 ) -> tuple[tuple[PartitionSet, Exception], ...]:
-    """Those of ``partitions`` that cannot be folded from kept answers, because some are gone; with the hours.
+    """Those of ``partitions`` that cannot be folded from kept answers because some of these are gone; with an error
+    that says how many hours are concerned.
 
-    Where no record says which hours an answer owned, one that is gone may have owned all that had begun.
-    repair: that is what they are folded for, which has another remedy.
+    If no record says which hours are from a lost answer, all hours that had begun may be. repair: whether this is for a
+    repair, whose remedy is another one.
     """
     gone_in: dict[int, list[PartitionKey]] = {}
     kept: dict[PartitionKey, set[str]] = {}
@@ -253,7 +256,7 @@ def _gone(asset: str, partitions: PartitionSet, hours: int, repair: bool) -> War
 
 
 def _told(record: PartitionRecord | None) -> list[tuple[str, str]]:
-    """Moment and digest of every answer that is recorded."""
+    """When each recorded answer was asked for, and its digest."""
     if record is None:
         return []
     told = [(one.asked, one.digest) for one in record.answers]

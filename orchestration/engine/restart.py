@@ -1,4 +1,4 @@
-"""A backfill that makes everything anew, and goes on where it was when it is called again after it was broken off."""
+"""A restart: a backfill that makes everything again. If it is broken off, the same command goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from resources.storage.restarts import Begun, Restarts
 
 
 def restarted(workspace: Workspace, request: Refresh) -> Restart:
-    """``request`` as a restart: all of it anew, but what a restart of the same that was broken off has made.
+    """The request as a restart: everything again, except what a broken-off restart of the same partitions has made.
 
-    That is what it wrote down, and what the tables say to be recorded since: it may have been killed in between.
+    That is what its record says, and what the tables have recorded since: it may have been killed between the two.
     """
     done: dict[str, PartitionSet] = {}
     if (found := Restarts(workspace.warehouse.uri).read(_name(request))) is not None:
@@ -36,7 +36,7 @@ def restarted(workspace: Workspace, request: Refresh) -> Restart:
 
 
 class RestartRecord:
-    """A ``Listener`` that keeps what a restart has made, step by step. warn: told what could not be written."""
+    """A ``Listener`` that records what a restart has made, step by step. warn: called if that could not be stored."""
 
     def __init__(self, workspace: Workspace, request: Request, run_id: str, warn: Callable[[str], None]) -> None:
         self._restarts, self._name, self._warn = Restarts(workspace.warehouse.uri), _name(request), warn
@@ -47,7 +47,7 @@ class RestartRecord:
 
     @property
     def told(self) -> str:
-        """What people are told when it goes on; empty where it begins."""
+        """What people are told when a restart goes on; empty where it begins."""
         if not self._goes_on:
             return ""
         count = sum(len(of) for of in self._begun.done.values())
@@ -60,7 +60,7 @@ class RestartRecord:
         self._write(self._begun)
 
     def end(self, *, ok: bool) -> None:
-        """ok: all of it is made; else the next call goes on."""
+        """Ends the record. ok: whether everything is made; otherwise the next call goes on."""
         if ok:
             self._try(lambda: self._restarts.remove(self._name))
 
@@ -70,7 +70,7 @@ class RestartRecord:
 
     def step_done(self, outcome: StepOutcome) -> None:
         """Called by the threads of steps."""
-        asset, good = outcome.step.asset, outcome.good
+        asset, good = outcome.step.asset, outcome.succeeded
         if good:
             with self._lock:
                 done = self._begun.done.get(asset, PartitionSet.empty()) | good
@@ -88,6 +88,6 @@ class RestartRecord:
 
 
 def _name(request: Request) -> str:
-    """The same for the same assets and partitions, however they are cut into chunks."""
+    """A name that is equal for equal assets and partitions, however these are cut into chunks."""
     said = json.dumps([sorted(request.assets), request.partitions.to_json()])
     return hashlib.sha256(said.encode()).hexdigest()[:16]

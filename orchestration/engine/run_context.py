@@ -24,13 +24,7 @@ from resources.raw.moments import Moments
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all steps of a run share.
-
-    engine: gives it, waits until it is ready. tables: the states on which the plan was made; current: the code,
-    contracts and moment of the run. history: of the warehouse. arguments: what an asset's function gets by keyword.
-    sources: by name. folding: folds what they send into the tables. moments: when they were asked in vain.
-    spans: measure what the steps spend their time on.
-    """
+    """What all steps of a run share."""
 
     run_id: str
     plan: Plan
@@ -39,11 +33,20 @@ class RunContext:
     parameters: Parameters
     warehouse: Warehouse
     tables: Mapping[str, TableState]
+    """The states of tables on which the plan was made."""
     current: Current
+    """Code versions, contracts and clock of the run."""
     engine: Callable[[], Engine]
+    """Gives the engine; waits until it is ready."""
     history: WarehouseHistory
+    """What the warehouse records besides records."""
     arguments: Callable[[Asset], dict[str, Any]]
+    """Gives the keyword arguments of an asset's function."""
     sources: Mapping[str, Source[Any]]
+    """By name."""
     folding: Folding
+    """Folds fetched answers into the stored rows."""
     moments: Moments
+    """When sources were asked in vain."""
     spans: Spans = field(default_factory=Spans)
+    """Measures the steps."""

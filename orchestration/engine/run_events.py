@@ -1,7 +1,7 @@
-"""What a run tells in OpenLineage's form while it goes on: of itself, and of each of its steps.
+"""Sends OpenLineage events of a run and of its steps while the run goes on.
 
-What an event says is decided in ``core.openlineage``; it is sent beside the run (``resources.openlineage``). Nothing
-that goes wrong here fails a run: it is warned of, once.
+``core.openlineage`` decides what an event says; ``resources.openlineage`` sends it beside the run. Nothing that goes
+wrong here fails a run; a warning is given once.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from resources.machine.package import package_version
 from resources.openlineage.sender import Sender, Sent
 
 ENGINES = {"embedded": ("Sail", "pysail"), "spark": ("Spark", "pyspark")}
-"""What engines are called, and the packages that they are."""
+"""Engine → its name for people, and its Python package."""
 
 Columns = Callable[[str, TableState], ColumnLineage | None]
-"""What the columns of an asset are made from by its code of now, as its table's state has it; None for not known."""
+"""(asset key, state of its table) → the column lineage of its present code; None where it is not known."""
 
 
 def _version(package: str) -> str:
@@ -68,7 +68,7 @@ class Sending(Protocol):
 
 
 class Listeners:
-    """Several listeners, told in turn."""
+    """Several listeners as one."""
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
@@ -87,10 +87,11 @@ class Listeners:
 
 
 class RunEvents:
-    """A ``Listener`` that tells of a run; ``begin`` before its first step, ``end`` when it is over, however it ended.
+    """A ``Listener`` that sends events. Call ``begin`` before the first step, and ``end`` when the run is over, however
+    it ended.
 
-    job: the name of its flow. warn: told what was lost. spans: measure what it waits for at the end.
-    columns: lineage of columns; None: as it is recorded. now: the machine's clock.
+    job: the name of the flow. warn: called if events were lost. spans: measures the waiting at the end. columns: None:
+    the recorded column lineage. now: the machine's clock.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class RunEvents:
     def of(
         cls, workspace: Workspace, run_id: str, title: str, job: str, warn: Callable[[str], None], spans: Spans
     ) -> RunEvents | None:
-        """What tells of a run where the settings want it told; None where they want nothing told."""
+        """The sender of events for a run; None where the settings do not ask for events."""
         settings = workspace.settings.openlineage
         return None if settings.way == "off" else cls(workspace, run_id, title, job, Sender(settings), warn, spans)
 
@@ -147,18 +148,18 @@ class RunEvents:
                 self._carefully(lambda: self._step(EventType.START, step))
 
     def broken_off(self) -> None:
-        """The run is about to end its steps: what fails from now on was aborted, and is told as such at the end."""
+        """The run is about to end its steps: failures from now on are reported as ABORT."""
         with self._lock:
             self._broken_off = True
 
     def step_done(self, outcome: StepOutcome) -> None:
         with self._lock:
-            if self._open and not (self._broken_off and outcome.bad):
+            if self._open and not (self._broken_off and outcome.not_made):
                 self._outcomes[outcome.step.id] = outcome
                 self._carefully(lambda: self._step(ended_as(outcome), outcome.step, outcome))
 
     def end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """The run is over; waits for events that are still to be sent, no longer than settings allow."""
+        """The run is over. Waits for unsent events, at most as long as the settings allow."""
         with self._lock:
             self._open = False
         with self._spans.span(Phase.END):
@@ -234,7 +235,7 @@ class RunEvents:
         return self._table(asset, version, partitions, ended=outcome is not None, lineage=lineage)
 
     def _lineage(self, asset: Asset, read: Collection[Dataset]) -> ToldColumns | None:
-        """Where its columns come from; of its source and of its own table only where it reads them now."""
+        """The column lineage of an asset; origins that the step does not read are left out."""
         state = None if self.runner is None else self.runner.tables.get(asset.key)
         lineage = None if state is None else self._columns(asset.key, state)
         if lineage is None:
@@ -279,6 +280,6 @@ class RunEvents:
 
 
 def _recorded(workspace: Workspace, key: str, state: TableState) -> ColumnLineage | None:
-    """Of the code of now alone: that is what the run's step made its rows with."""
+    """The recorded column lineage of an asset's present code."""
     found = recorded_columns(workspace, {key: state})
     return None if key in found.of_older_code else found.lineages.get(key)

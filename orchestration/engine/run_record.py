@@ -1,4 +1,4 @@
-"""What is kept of a run besides its commits: its entry in the journal, the second home of provenance, its steps."""
+"""What is kept of a run besides its commits: its entry in the journal, snapshots of states, its steps, its profile."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from resources.storage.run_profiles import RunProfiles
 
 
 class RunRecord:
-    """Written when a run begins, and when it ends, however it ends. warn: told what could not be written.
+    """Writes the record of a run when it begins and when it ends, however it ends. warn: called if something could not
+    be written.
 
-    unwritten: why the journal does not know of the run, a sentence; empty where it does.
-
-    flow_run_id: of the run of a deployment that it belongs to. runner: of the run, once there is one.
-    spans: what the run is measured by; None: from now on.
+    unwritten: why the journal has no entry of the run, a sentence; empty where it has one. flow_run_id: of the flow run
+    of its deployment. runner: the runner of the steps, once there is one. spans: measures the run; None: measures from
+    now on.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class RunRecord:
         self._refused = False
 
     def refuse(self) -> None:
-        """Write down a run of which nothing could be made."""
+        """Record a run of which nothing could be made."""
         self._refused = True
         self.begin()
         self.end(None, None, None)
@@ -84,7 +84,7 @@ class RunRecord:
                 self._keep_parameters()
 
     def _keep_parameters(self) -> None:
-        """Keep the values of parameters, so that a later change of one can be named with both."""
+        """Store the values of parameters, so that a later change can be shown with both values."""
         values = self._workspace.code.all_settings(self._workspace.catalog)
         try:
             ParameterValues(self._workspace.warehouse.uri).keep(values)
@@ -92,13 +92,13 @@ class RunRecord:
             self._warn(f"the values of parameters could not be kept ({in_a_line(error)})")
 
     def end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Write down what became of the run, however it ended."""
+        """Record the outcome of the run, however it ended."""
         with self._spans.span(Phase.END):
             self._end(interrupted=kind is not None and not issubclass(kind, Exception))
             self._keep_profile()
 
     def _end(self, *, interrupted: bool) -> None:
-        """interrupted: by Ctrl-C, or by a worker that ends the run."""
+        """interrupted: whether the run was ended by Ctrl-C or by its worker."""
         failpoints.reach("before-journal")
         outcomes = {} if self.runner is None else dict(self.runner.outcomes)
         attempts = {}
@@ -111,9 +111,9 @@ class RunRecord:
                 if item.asset == asset and item.obstacle is Obstacle.DAMAGED
             )
             attempts[asset] = replace(
-                attempt, good=PartitionSet.union_of(outcome.good for outcome in done), problems=problems
+                attempt, good=PartitionSet.union_of(outcome.succeeded for outcome in done), problems=problems
             )
-        bad = any(outcome.bad for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
+        bad = any(outcome.not_made for outcome in outcomes.values()) or len(outcomes) < len(self._plan.steps)
         bad = bad or self._refused or any(item.obstacle is Obstacle.DAMAGED for item in self._plan.left_out)
         written = self._write(
             replace(
@@ -124,7 +124,7 @@ class RunRecord:
                 attempts=attempts,
             )
         )
-        self._keep_states(outcome for outcome in outcomes.values() if outcome.good)
+        self._keep_states(outcome for outcome in outcomes.values() if outcome.succeeded)
         if written or self._workspace.warehouse.is_local:  # where HDFS takes nothing, its client would panic
             self._keep_history(list(outcomes.values()))
 
@@ -154,7 +154,7 @@ class RunRecord:
         StepHistory(self._workspace.warehouse.uri).append(rows, self._warn)
 
     def lag_hours(self, outcomes: Iterable[StepOutcome]) -> dict[str, float | None]:
-        """How far the assets of ``outcomes`` lie behind now, by key; None where that cannot be told."""
+        """The lags of the assets of ``outcomes``, by key; None where a lag is not known."""
         assert self.runner is not None, "there are outcomes"
         keys = sorted({outcome.step.asset for outcome in outcomes})
         found: list[Lag] = []
@@ -189,7 +189,7 @@ class RunRecord:
 
 
 def write_down(workspace: Workspace, entry: RunEntry) -> str:
-    """Write an entry into the journal; where that cannot be, keep it aside, and say so."""
+    """Write an entry into the journal. If that is not possible, it is stored elsewhere; gives a sentence about that."""
     journal = Journal(workspace.warehouse.uri)
     try:
         journal.write(entry)

@@ -1,6 +1,6 @@
-"""Whether a source's scale changed, read from the rows of its table: of what a run wrote, and of the newest days.
+"""Finds changes of a source's scale in the rows of its table: in what a run wrote, and in the newest days.
 
-Nothing is recorded of it: so it is known of old tables as well, whatever wrote them, in whatever chunks.
+Nothing about scales is recorded. So changes are found in old tables too, whoever wrote them, in whatever chunks.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 NEWEST_DAYS = 14
-"""A change is wrong now while its day is among so many newest ones."""
+"""A change is reported as an incident while its day is among this many newest days."""
 ROWS_AT_ONCE = 1_000_000
 """So many rows are read at once."""
 DAYS_BESIDE = 2
-"""What a day follows is told with so many days on either side at hand."""
+"""To find out which scale a day follows, this many days before and after it are read too."""
 EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedScale:
-    """Changes of a scale of an asset, among its newest days. told: the scale; sentences: what people are told."""
+    """Changes of a scale of an asset among its newest days. told: the name of the scale. first: the first such day.
+    sentences: for people."""
 
     asset: str
     told: str
@@ -54,7 +55,9 @@ def told_of_run(
     before: Mapping[str, TableState],
     after: Mapping[str, TableState],
 ) -> tuple[StepOutcome, ...]:
-    """``outcomes``, with notes of the changes that were not in the tables before. before, after: states of tables."""
+    """``outcomes``, with notes on changes that the tables did not have before the run. before, after: states of
+    tables.
+    """
     for key, scale in workspace.project.scales.items():
         written = PartitionSet.union_of(outcome.written for outcome in outcomes if outcome.step.asset == key)
         if not written:
@@ -75,7 +78,7 @@ def told_of_run(
 def _new(
     warehouse: Warehouse, asset: Asset, scale: WatchedScale, written: PartitionSet, was: TableState, now: TableState
 ) -> list[ScaleChange]:
-    """The changes that rest on what was written, and were not there before."""
+    """The changes that depend on written partitions and were not there before."""
     found = [
         one
         for one in scale_changes(warehouse, asset, now, scale, _around(written.days))
@@ -89,7 +92,7 @@ def _new(
 
 
 def read_changed_scales(workspace: Workspace) -> list[ChangedScale]:
-    """The changes among the newest days of each table whose scale is watched, at the configured locations."""
+    """The changes among the newest days of each table with a watched scale, at the configured locations."""
     found = []
     scales = workspace.project.scales
     states = workspace.states(tuple(scales)) if scales else {}
@@ -112,9 +115,9 @@ def read_changed_scales(workspace: Workspace) -> list[ChangedScale]:
 def scale_changes(
     warehouse: Warehouse, asset: Asset, state: TableState, scale: WatchedScale, days: Days
 ) -> list[ScaleChange]:
-    """The changes of ``scale`` on ``days``, as ``state`` has the table, by day.
+    """The changes of ``scale`` on ``days``, by day. state: of the table.
 
-    Raises WarehouseError where it is unreadable.
+    Raises WarehouseError where the table cannot be read.
     """
     if state.version is None or not _is_readable(state):
         return []
@@ -136,19 +139,20 @@ def _is_readable(state: TableState) -> bool:
 
 
 def _around(days: Days) -> Days:
-    """``days``, and those whose changes rest on them."""
+    """``days``, and the days whose changes depend on them."""
     return Days.union_of(Days.of(first, last + LOOK_BACK * DAY) for first, last in days.pieces)
 
 
 def _with_those_before(days: Days) -> Days:
-    """``days``, and those on which their changes rest; what these follow depends on the days beside them."""
+    """``days``, and the days on which their changes depend. To know which scale these follow, the days beside them are
+    needed."""
     return Days.union_of(Days.of(first - LOOK_BACK * DAY, last) for first, last in days.pieces)
 
 
 def _followed(
     warehouse: Warehouse, asset: Asset, state: TableState, scale: WatchedScale, first: date, last: date
 ) -> dict[str, Any]:
-    """By location the scales that the days ``first``..``last`` may follow."""
+    """Location → the scales that each of the days ``first``..``last`` can follow, as masks."""
     length = (last - first).days + 1
     found: dict[str, Any] = {}
     for begin, end in _blocks(first, last, len(state.present.locations)):
@@ -190,7 +194,7 @@ def _rows(
 def _by_hour(
     rows: pa.Table, asset: Asset, scale: WatchedScale, first: date, days: int
 ) -> tuple[Sequence[str], dict[str, Any]]:
-    """The locations of rows, and their numbers by column, arrays (locations, hours) from ``first`` on."""
+    """The locations of the rows; and column → array (locations, hours) of numbers, from ``first`` on."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

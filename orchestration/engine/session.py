@@ -1,4 +1,4 @@
-"""The one engine of a run: started when it is wanted, stopped with the run."""
+"""The session of a run: its one engine, started when it is needed and stopped at the end of the run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from resources.spark.queue_wait import QueueWait
 
 
 class Session:
-    """The engine of a run: started when it is told to, or when it is wanted. spans: measure that, and who waits."""
+    """The engine of a run. spans: measures its start, and who waits for it."""
 
     def __init__(self, engine: Engine, pool: ThreadPoolExecutor, spans: Spans) -> None:
         self._engine = engine
@@ -52,14 +52,14 @@ class Session:
         self._started: Future[None] | None = None
 
     def begin(self) -> Future[None]:
-        """Start it, if nobody has."""
+        """Start the engine, unless it was started already."""
         with self._lock:
             if self._started is None:
                 self._started = self._pool.submit(self._spans.timed(Phase.SESSION, self._engine.start))
             return self._started
 
     def get(self) -> Engine:
-        """Wait until it is ready."""
+        """The engine, once it is ready."""
         started = self.begin()
         if not started.done():
             with self._spans.span(Phase.SESSION):
@@ -68,7 +68,7 @@ class Session:
         return self._engine
 
     def settle(self) -> None:
-        """Wait for an engine that is still starting: only what has started can be stopped."""
+        """Wait for an engine that is still starting, since only a started engine can be stopped."""
         if self._started is not None:
             with contextlib.suppress(Exception):
                 self._started.result()
@@ -83,7 +83,7 @@ def engine_session(
     listener: RunListener,
     make_engine: MakeEngine | None = None,
 ) -> Iterator[Engine]:
-    """An engine for what is no materialization: started at the beginning of the block, stopped at its end.
+    """An engine for work that is no materialization, started at the beginning of the block and stopped at its end.
 
     rows_expected, inherited: see ``MakeEngine``. Raises MachineError before anything is started.
     """
@@ -115,9 +115,9 @@ ENGINE_TITLES = {"spark": "Spark", "embedded": "the embedded engine"}
 
 
 def check_engine(workspace: Workspace, steps: Sequence[Step] = ()) -> None:
-    """Raises UsageError where this machine, the cluster or the memory of the settings cannot give what is needed.
+    """Raises UsageError if the machine, the cluster or the configured memory is not enough.
 
-    steps: that are to be run; some may be for Spark alone.
+    steps: the steps to be run; some assets may need Spark.
     """
     settings = workspace.settings
     check_memory(settings, max((len(step.all_partitions.locations) for step in steps), default=0))
@@ -136,7 +136,7 @@ def check_engine(workspace: Workspace, steps: Sequence[Step] = ()) -> None:
 
 
 def check_memory(settings: Settings, locations: int) -> None:
-    """Raises ConfigurationError where a day of so many locations, which is the smallest batch, has no room."""
+    """Raises ConfigurationError if the memory is not enough for one day of this many locations, the smallest batch."""
     key, memory, most = _room(settings)
     rows = locations * ROWS_A_PARTITION
     if rows > most:
@@ -148,7 +148,7 @@ def check_memory(settings: Settings, locations: int) -> None:
 
 
 def _room(settings: Settings) -> tuple[str, str, int]:
-    """The setting that bounds what is made at once, its value, and the rows that it has room for."""
+    """The setting that limits how much is made at once, its value, and for how many rows it is enough."""
     if settings.engine == "embedded":
         return "embedded.memory", settings.embedded.memory, settings.embedded.memory_bytes // BYTES_A_ROW
     driver, executor = settings.spark.driver_memory, settings.yarn.executor_memory
@@ -158,7 +158,7 @@ def _room(settings: Settings) -> tuple[str, str, int]:
 
 
 def own_engine(settings: Settings, listener: RunListener) -> MakeEngine:
-    """Makes the engine that the settings name."""
+    """Gives a function that makes the engine named in the settings."""
 
     def spark(warehouse: Warehouse, run_id: str, rows_expected: int, inherited: list[int]) -> Engine:
         queue = None

@@ -1,4 +1,4 @@
-"""Room for a few pieces of work at once, of which large ones take more."""
+"""Slots: how many pieces of work may run at once, where large ones take several slots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 
 class Slots:
-    """``number`` of them. Who came first is served first, so that a large piece is not passed over for ever.
+    """A number of slots. They are given in the order of asking, so that a large piece of work is not passed over for
+    ever.
 
     Safe to call from several threads.
     """
@@ -21,7 +22,7 @@ class Slots:
 
     @contextlib.contextmanager
     def taken(self, wanted: int = 1) -> Iterator[None]:
-        """Waits for ``wanted`` of them, or for all where there are not so many, and has them within the block."""
+        """Wait for ``wanted`` slots (for all where there are fewer), and hold them within the block."""
         wanted, me = min(wanted, self._number), object()
         with self._changed:
             self._queue.append(me)

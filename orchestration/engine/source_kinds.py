@@ -1,10 +1,9 @@
-"""What kind of source the rows of a fetched table come from, and that no other kind gets into it.
+"""Kinds of source: keeps made-up rows of a simulator out of tables with real rows, and the other way round.
 
-A table says it in its commits, from the answers that its rows were made of: real ones, or made-up ones of a simulator.
-Not by an address: recorded answers that are served again are real wherever they are served. A table without a record
-takes the kind that comes next. So does one whose partitions were all removed, once those that were made of them are
-removed too: days of tables downstream stay of the kind of their source. ``warehouse.mixed_sources`` lets several lie in
-one table.
+The commits of a fetched table say from which kind of source its rows are. The answers themselves say it, not an
+address: recorded real answers are real wherever they are served. A table without such a record takes any kind. So does
+a table whose partitions were all removed, once those that were made from them are removed too: days of tables
+downstream stay of the kind of their source. With ``warehouse.mixed_sources`` a table may have several kinds.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ ANYTHING: frozenset[str] = frozenset()
 
 
 class SourceKinds:
-    """The kinds of source of a warehouse's tables, and those that a run meets. For several threads.
+    """The kinds of source of a warehouse's tables, and those that a run meets. Safe to call from several threads.
 
-    state_of: of a table, by asset key. downstream_of: the assets that are made from one, over any number of steps.
-    uri: of the warehouse, as it is shown. mixed: whether kinds may be mixed.
+    state_of: gives the state of a table, by asset key. downstream_of: the assets that are made from one, over any
+    number of steps. uri: of the warehouse, for people. mixed: whether kinds may be mixed.
     """
 
     def __init__(
@@ -48,12 +47,12 @@ class SourceKinds:
         self._met: dict[str, frozenset[str]] = {}
 
     def begin(self, states: Mapping[str, TableState]) -> None:
-        """A run begins, with tables in these states: what earlier ones met is no more of interest."""
+        """A run begins, with tables in these states. What earlier runs met does not matter any more."""
         with self._lock:
             self._there, self._met = {key: self._of(key, state) for key, state in states.items()}, {}
 
     def of(self, asset: str) -> frozenset[str]:
-        """The kinds that the rows of a table, or what was made of them, are of; none where it takes any."""
+        """The kinds of the rows of a table, or of what was made from them; empty for a table that takes any kind."""
         if asset not in self._there:
             self._there[asset] = self._of(asset, self._state_of(asset))
         return self._there[asset]
@@ -62,14 +61,14 @@ class SourceKinds:
         return kinds_of(state) or (state.kinds if state.kinds and self._left(asset) else ANYTHING)
 
     def _left(self, asset: str) -> dict[str, PartitionSet]:
-        """What is there of the tables that are made from this one, by asset, where the table itself has nothing."""
+        """If a table is empty: the partitions of downstream tables that were made from it, by asset; else empty."""
         if self._state_of(asset).present:
             return {}
         states = {key: self._state_of(key).present.without_null() for key in self._downstream_of(asset)}
         return {key: present for key, present in states.items() if present}
 
     def meet(self, asset: str, kinds: Iterable[str]) -> None:
-        """Answers for a table are of these kinds. Raises SourceOfOtherKind where it takes none such."""
+        """Answers of these kinds arrived for a table. Raises SourceOfOtherKind if the table does not take them."""
         with self._lock:
             met = self._met.get(asset, ANYTHING) | frozenset(kinds)
             others = met - (self.of(asset) or frozenset(sorted(met)[:1]))
@@ -79,15 +78,16 @@ class SourceKinds:
             self._met[asset] = met
 
     def to_say(self, asset: Asset, state: TableState) -> tuple[str, ...]:
-        """What a commit to a table in a state has to say. Raises SourceOfOtherKind where another run was quicker."""
+        """The kinds that a commit to a table has to record. Raises SourceOfOtherKind if another run has recorded
+        another kind meanwhile."""
         met, there = self._met.get(asset.key, ANYTHING), kinds_of(state)
         if there and met - there and not self._mixed:
             raise SourceOfOtherKind(self._told(asset.key, there, met - there), REMEDY)
         return () if met <= there else tuple(sorted(met | there))
 
     def check_all(self, catalog: Catalog, keys: Iterable[str], sources: Mapping[str, object]) -> None:
-        """Raises UsageError where the source of one of these assets says that it is of another kind than its table; of
-        what says nothing, answers tell. Nothing is fetched."""
+        """Raises UsageError if the source of one of these assets says that its kind is not that of the table. A source
+        that does not say its kind is checked by its answers. Nothing is fetched."""
         for asset in (catalog[key] for key in sorted(keys)):
             source = None if asset.source is None else sources[asset.source]
             if self._mixed or not isinstance(source, Kinded) or not (there := self.of(asset.key)):
@@ -113,7 +113,7 @@ class SourceKinds:
 
 
 def kinds_of(state: TableState) -> frozenset[str]:
-    """The kinds that the rows of a table in a state are of; none where it has none, or no record of them."""
+    """The kinds of the rows of a table with this state; empty where it has no rows, or no record of their kind."""
     return state.kinds if state.kinds and state.present else ANYTHING
 
 

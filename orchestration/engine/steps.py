@@ -1,6 +1,6 @@
-"""Runs the steps of a plan on an engine: ``core.runs.step`` says in which order, this does it.
+"""Runs the steps of a plan on an engine. ``core.runs.step`` decides the order of a step; this module carries it out.
 
-Knows nothing of Prefect: ``executor`` calls ``StepRunner.run`` from its tasks, several at once.
+Knows nothing of Prefect: ``executor`` calls ``StepRunner.run`` from Prefect's tasks, several at once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 ROWS_A_PARTITION = 24
-"""So many rows of a dated partition an engine is set up for: those of hours."""
+"""An engine is set up for this many rows for each dated partition: hourly rows."""
 
 
 class StepRunner:
@@ -112,9 +112,9 @@ class StepRunner:
 
 
 class EngineWorld:
-    """See ``core.runs.step_world.StepWorld``, which this is for a warehouse, an engine and a source.
+    """A ``StepWorld`` (``core.runs.step_world``) with a warehouse, an engine and sources.
 
-    Every frame that it makes is evaluated once, and kept by the engine until it is let go of.
+    Every frame is evaluated once. The engine keeps its rows until they are let go.
     """
 
     def __init__(self, context: RunContext, source: Fetching | None) -> None:
@@ -181,7 +181,7 @@ class EngineWorld:
         return Fetched(self._source.fetched(step.id) | kept, sourced, (*errors, *lacking))
 
     def keep_moments(self, step: Step, outcome: StepOutcome) -> None:
-        """Keep when the source was asked for what it had nothing new of: no commit says so."""
+        """Record when the source was asked in vain, since no commit says so."""
         asked = {key: at for key, at in self.asked.pop(step.id, {}).items() if key in outcome.unchanged}
         if asked:
             with contextlib.suppress(OSError):  # losing it costs a question, never a state
@@ -227,7 +227,9 @@ class EngineWorld:
                 raise
 
     def _to_judge(self, asset: Asset, targets: PartitionSet, own: TableState) -> str:
-        """The code part, if what is recorded of its columns is not as declared: then the plan is read once more."""
+        """The code part, if the recorded column lineage differs from the declared one: then the plan is read once
+        more.
+        """
         if not own.columns_of or not self._context.current.is_configured(next(iter(targets)).location):
             return ""
         part = code_part_of(self._context.current, asset, targets)
@@ -245,14 +247,14 @@ class EngineWorld:
         return replace(made, columns_of={code_part: told.lineage.text}, differences=told.differences, notes=notes)
 
     def _batches(self, partitions: PartitionSet, *, whole_locations: bool = False) -> list[PartitionSet]:
-        """In parts that the engine has the memory for."""
+        """The partitions in batches for which the engine has enough memory."""
         at_once = max(1, self._context.engine().rows_at_once // ROWS_A_PARTITION)
         return in_batches(partitions, at_once, whole_locations=whole_locations)
 
     def _distinct(
         self, asset: Asset, others: PartitionSet, more: dict[PartitionKey, PartitionFacts]
     ) -> dict[PartitionKey, PartitionFacts]:
-        """``more``, the facts of a batch. Raises CheckFailed where it made rows of partitions that ``others`` make."""
+        """``more``, the facts of a batch. Raises CheckFailed if the batch made rows of partitions of ``others``."""
         if others and (stray := [key for key in more if key in others]):
             raise CheckFailed(
                 f"{asset.key}: the transformation made rows of partitions that it was not asked for: {min(stray)}",
@@ -270,9 +272,9 @@ class EngineWorld:
         hours: Rows | None = None,
         columns: ColumnsOfStep | None = None,
     ) -> DataFrame:
-        """The frame of ``targets``, in the contract's columns and types, not evaluated yet.
+        """The unevaluated frame of ``targets``, in the columns and types of the contract.
 
-        hours: of a fetched asset that keeps hours, the rows after the fold. columns: is given the frame, to read it.
+        hours: for a fetched asset that keeps hours, its rows after the fold. columns: gets the frame, to read its plan.
         """
         frames: Sequence[DataFrame]
         with self._spans.span(Phase.READ):
@@ -335,7 +337,7 @@ class EngineWorld:
             self._source.forget(step.id)
 
     def _folded(self, step: Step, asset: Asset, targets: PartitionSet, own: TableState) -> Rows | None:
-        """Of a fetched asset that keeps hours, what was fetched of ``targets`` folded into what is stored."""
+        """For a fetched asset that keeps hours: the fetched rows of ``targets``, folded into the stored ones."""
         rest = targets - step.stored
         if asset.hours is None or not rest:
             return None
@@ -351,7 +353,7 @@ class EngineWorld:
     def _sources_rows(
         self, step: Step, asset: Asset, targets: PartitionSet, own: TableState, hours: Rows | None
     ) -> DataFrame:
-        """What the function of a fetched asset is given: rows that were fetched, and rows as they are stored."""
+        """The rows that the function of a fetched asset is given: fetched ones and stored ones."""
         stored, columns = targets & step.stored, self._source_columns(asset)
         frames = [self._frames.as_fetched(asset, stored, own, columns)] if stored else []
         if hours is not None:
@@ -361,14 +363,14 @@ class EngineWorld:
         return frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
 
     def _fetched_rows(self, step: Step, targets: PartitionSet) -> DataFrame:
-        """What was fetched of ``targets``. Filtered here and not by Spark, which would compile code for every chunk."""
+        """The fetched rows of ``targets``. They are filtered here, as Spark would compile code for every chunk."""
         assert self._source is not None
         table = self._source.table(step.id, targets)
         assert table is not None, "targets were fetched"
         return self._context.engine().rows(table)
 
     def _source_columns(self, asset: Asset) -> list[str]:
-        """The columns of what the function of a fetched asset is given."""
+        """The columns of the rows that the function of a fetched asset is given."""
         assert asset.source is not None
         return [name for name, _ in stored_columns(self._context.sources[asset.source])]
 
@@ -385,7 +387,7 @@ class EngineWorld:
 
 
 def explain(error: BaseException) -> str:
-    """What went wrong and what to do about it, in a line without secrets; of Spark also that its JVM is gone."""
+    """What went wrong and what to do about it, in one line without secrets. For Spark also that its JVM is gone."""
     if isinstance(error, LakehouseError):
         return hidden(with_remedy(in_a_line(error), error.remedy))
     if isinstance(error, ConnectionError) or type(error).__name__ == "Py4JNetworkError":

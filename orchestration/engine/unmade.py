@@ -1,4 +1,4 @@
-"""What of partitions that a run was to make is not made yet, by whatever run or command; and what is to be mended."""
+"""Partitions that a run was to make and that nobody has made since; and damaged tables that still have to be mended."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from resources.storage.journal import Journal
 def still_unmade(
     workspace: Workspace, unmade: Mapping[str, PartitionSet], since: datetime, *, forced: bool = False
 ) -> dict[str, PartitionSet]:
-    """What of ``unmade`` (by asset) nobody has made since then, nor is it right now.
+    """Those of ``unmade`` (by asset) that are not right and that nobody has made since.
 
-    Made is what was recorded later, what a later run found right, and of what is fetched also what was asked for later
-    and brought nothing new. forced: what is fresh was to be made too, so that it is says nothing. Assets and locations
-    that are no longer configured are nobody's business.
+    A partition counts as made if it was recorded later, if a later run found it right, or if its source was asked later
+    in vain. forced: fresh partitions were to be made too, so being fresh does not count. Assets and locations that are
+    no longer configured are left out.
     """
     current, after = workspace.current(), iso(since)
     known = {key: of for key, of in unmade.items() if key in workspace.assets}
@@ -48,7 +48,7 @@ def still_unmade(
 
 
 def recorded_since(own: TableState, partitions: PartitionSet, after: str) -> PartitionSet:
-    """Those of ``partitions`` whose record of today was made later than ``after`` (ISO 8601, UTC)."""
+    """Those of ``partitions`` whose present record is later than ``after`` (ISO 8601, UTC)."""
     there = (partitions & own.records.partitions) - own.unrecorded
     if not there:
         return there
@@ -59,7 +59,7 @@ def recorded_since(own: TableState, partitions: PartitionSet, after: str) -> Par
 
 
 def broken_tables(workspace: Workspace) -> list[Broken]:
-    """The tables that are damaged, and those of which a repair was broken off, or failed."""
+    """The damaged tables, and those whose repair was broken off or failed."""
     found = []
     for key, state in workspace.states(workspace.catalog.keys).items():
         if (damage := state.damage) is not None:
@@ -76,7 +76,7 @@ def _asked_since(moments: Mapping[PartitionKey, str], partitions: PartitionSet, 
 
 
 def _good_since(workspace: Workspace, after: str) -> dict[str, PartitionSet]:
-    """What runs found right, or made, that began later."""
+    """The partitions that later runs made or found right."""
     good: dict[str, PartitionSet] = {}
     for entry in Journal(workspace.warehouse.uri).entries():
         if entry.started_at > after:

@@ -1,7 +1,8 @@
-"""Partitions made anew on an engine, from what their tables were made of, and compared with what is recorded.
+"""Verifies partitions (`aqi verify`): makes them again on an engine, from their present inputs, and compares them with
+the records.
 
-Nothing is written, and no lock is taken: tables are read at pinned versions. What is not fresh is left out: it would be
-made of something else by now.
+Nothing is written and no lock is taken: tables are read at fixed versions. Partitions that are not fresh are left out,
+since their inputs have changed.
 """
 
 from __future__ import annotations
@@ -29,14 +30,19 @@ from resources.delta.warehouse import condition
 
 @dataclass(frozen=True)
 class Verified:
-    """What became of one asset. left_out: reasons by partition. why: of the first partition that is different."""
+    """The result for one asset."""
 
     asset: str
     engine: str
+    """The engine on which the rows were made again."""
     equal: PartitionSet
+    """The partitions that came out as recorded."""
     different: PartitionSet
+    """The partitions that came out otherwise."""
     left_out: Mapping[PartitionKey, str]
+    """The partitions that were not compared → why."""
     why: str = ""
+    """The first row that differs; empty where none does."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -56,9 +62,10 @@ def verify(
     listener: RunListener,
     make_engine: MakeEngine | None = None,
 ) -> Generator[Verified, None, None]:
-    """Make ``partitions`` of the assets ``keys`` on the engine of the settings, and compare: an asset after the other.
+    """Make ``partitions`` of the assets ``keys`` again on the engine of the settings, and compare. One asset after the
+    other.
 
-    Raises RunError where no partition can be compared.
+    Raises RunError if no partition can be compared.
     """
     tables, current, run_id = workspace.states(keys), workspace.current(), new_run_id()
     work = [_work(workspace.catalog[key], partitions, tables, current) for key in keys]
@@ -77,7 +84,7 @@ def verify(
 def _work(
     asset: Asset, partitions: PartitionSet, tables: Mapping[str, TableState], current: Current
 ) -> tuple[Step, dict[PartitionKey, str]]:
-    """The step that makes what can be compared, and what cannot, with why."""
+    """The step that makes the comparable partitions again; and the other partitions with the reason."""
     own, judge = tables.get(asset.key, TableState()), Judge(asset, tables, current)
     judged = {key: judge(key) for key in asset.asked_by(partitions)}
     left_out = {key: f"{one.state}: {one.reason}" for key, one in judged.items() if not one.fresh}
@@ -118,7 +125,7 @@ def _verified(
 def _difference(
     workspace: Workspace, engine: Engine, asset: Asset, own: TableState, rows: KeptRows, key: PartitionKey
 ) -> str:
-    """The first row of a partition that comes out otherwise, and its columns."""
+    """The first row of a partition that differs, with its columns."""
     assert own.version is not None, "there are records"
     only, contract = PartitionSet.from_keys([key]), workspace.contracts[asset.key]
     there = engine.table(asset, own.version, only)

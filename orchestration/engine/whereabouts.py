@@ -1,7 +1,7 @@
-"""Where the warehouse of a command is, and that there is one: a location that is mistyped is no empty warehouse.
+"""Where the warehouse of a command is, and whether it exists: a mistyped warehouse is not an empty one.
 
-What reads, mends or removes is refused where there is none. What makes tables makes them where it is told to, and says
-where that is.
+Commands that read, mend or remove are refused if there is no warehouse. Commands that make tables create it, and say
+where.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from resources.machine.addresses import without_secrets
 
 
 def shown(workspace: Workspace) -> str:
-    """The whole path, or URI, of the warehouse."""
+    """The full path, or URI, of the warehouse."""
     uri = workspace.warehouse.uri
     return uri if workspace.warehouse.is_local else without_secrets(uri)
 
 
 def check_there(workspace: Workspace) -> None:
-    """Raises UsageError where there is no warehouse: with its whole path, and how that came about."""
+    """Raises UsageError if there is no warehouse, with its full path and with the origin of that setting."""
     if not _is_there(workspace):
         what = what_is_there(workspace.warehouse.uri)
         raise UsageError(f"there is no warehouse at {shown(workspace)}: {what}", _remedy(workspace))
 
 
 def told_if_new(workspace: Workspace) -> str:
-    """What to say where the tables of a run would be the first ones there; else empty."""
+    """A sentence if a run would create the warehouse; else empty."""
     return "" if _is_there(workspace) else f"There is no warehouse at {shown(workspace)} yet: a run makes it there."
 
 

@@ -3,44 +3,72 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import os
+import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.counted import counted
 from orchestration.core.errors import WarehouseError
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.request import Selected
+from orchestration.core.runs.journal import RunEntry, RunState, last_failed
+from orchestration.core.runs.names import run_name
 from orchestration.core.runs.records import provenance_of
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.changes.tables import tell_lost, troubles
 from orchestration.engine.exclusive import RunListener, locked, new_run_id
+from orchestration.engine.run_record import write_down
 from orchestration.engine.workspace import Workspace
 from resources.delta.pending import Pending
 from resources.machine.package import package_version
+from resources.storage.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
 class Wipe:
-    """The partitions of an asset that are removed. rows: as recorded; not of what somebody else changed."""
+    """The partitions of an asset that are removed. rows: as recorded; rows that somebody else added are not counted."""
 
     asset: str
     partitions: PartitionSet
+    """The partitions that are there."""
     rows: int
+    """As recorded; not of what somebody else changed."""
+    failed: PartitionSet
+    """The partitions, there or not, at which the last attempt failed: this is forgotten."""
 
     def in_words(self) -> str:
-        told = self.partitions.in_full()  # it is asked for: nothing may be hidden behind two ends of a list
-        return f"remove {self.asset} {told} ({len(self.partitions)} partitions, {self.rows:,} rows)"
+        """A line for what is there, and one for what is not; all partitions are named, as they are asked for."""
+        lines = []
+        if self.partitions:
+            told = f"{counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
+            lines.append(f"remove {_all_of(self.asset, self.partitions)} ({told})")
+        if lacking := self.failed - self.partitions:
+            told = counted(len(lacking), "partition")
+            lines.append(f"forget {_all_of(self.asset, lacking)} ({told} that could not be made)")
+        return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        return {"asset": self.asset, "partitions": self.partitions.keys(), "rows": self.rows}
+        return {
+            "asset": self.asset,
+            "partitions": self.partitions.keys(),
+            "rows": self.rows,
+            "failed": self.failed.keys(),
+        }
+
+
+def _all_of(asset: str, partitions: PartitionSet) -> str:
+    return asset if partitions == PartitionSet.null() else f"{asset} {partitions.in_full()}"
 
 
 def planned_wipes(workspace: Workspace, request: Selected) -> list[Wipe]:
-    """What is there of the requested assets and partitions: downstream first, so that nothing stands on nothing.
+    """The existing partitions of the request, downstream assets first, so that nothing ever depends on something
+    removed; and those that are missing because the last attempt to make them failed, which is forgotten.
 
-    Raises WarehouseError where one of the tables cannot be written as it is.
+    Raises WarehouseError if one of the tables cannot be written.
     """
     tables = _tables(workspace, request)
     return _wipes(workspace, request, tables)
@@ -55,23 +83,29 @@ def _tables(workspace: Workspace, request: Selected) -> dict[str, TableState]:
 
 
 def _wipes(workspace: Workspace, request: Selected, tables: Mapping[str, TableState]) -> list[Wipe]:
-    wipes = []
+    wipes, entries = [], Journal(workspace.warehouse.uri).entries()
     for key in reversed(workspace.catalog.keys):
-        if key in request.assets and key in tables:
-            there = workspace.catalog[key].asked_by(request.partitions) & tables[key].present
-            wipes += [Wipe(key, there, tables[key].records.rows_of(there))] if there else []
+        if key not in request.assets:
+            continue
+        asked, state = workspace.catalog[key].asked_by(request.partitions), tables.get(key, TableState())
+        there = asked & state.present
+        failed = asked & last_failed(entries, key)
+        wipes += [Wipe(key, there, state.records.rows_of(there), failed)] if there or failed else []
     return wipes
 
 
 def run_wipes(workspace: Workspace, request: Selected, listener: RunListener) -> list[Wipe]:
-    """Remove what is there of the requested assets and partitions, under the warehouse's lock."""
-    run_id = new_run_id()
+    """Remove the existing partitions of the request, under the lock of the warehouse. That others of them failed is
+    forgotten."""
+    run_id, began = new_run_id(), datetime.now(UTC)
     Pending(workspace.warehouse.uri).check(request.assets)
     with locked(workspace, run_id, listener):
         Pending(workspace.warehouse.uri).check(request.assets)
         tables = _tables(workspace, request)
         wipes = _wipes(workspace, request, tables)
         for wipe in wipes:
+            if not wipe.partitions:
+                continue
             asset, state = workspace.catalog[wipe.asset], tables[wipe.asset]
             lost = () if state.damage is None else state.damage.lost
             if paths := [one.path for one in lost if one.span.covered(wipe.partitions)]:  # nobody could look there
@@ -83,4 +117,21 @@ def run_wipes(workspace: Workspace, request: Selected, listener: RunListener) ->
             workspace.warehouse.wipe(asset, wipe.partitions, provenance)
             with contextlib.suppress(OSError):  # the log says it too; the next run writes it down
                 workspace.warehouse.keep_state(asset, workspace.warehouse.state(asset))
+        if any(wipe.failed for wipe in wipes):
+            _write_down(workspace, run_id, wipes, began, listener)
     return wipes
+
+
+def _write_down(
+    workspace: Workspace, run_id: str, wipes: Sequence[Wipe], began: datetime, listener: RunListener
+) -> None:
+    """Tell the journal, which knows of attempts that failed."""
+    wiped = {wipe.asset: wipe.partitions | wipe.failed for wipe in wipes}
+    keys = "*" if wiped.keys() == set(workspace.catalog.keys) else " or ".join(wiped)
+    days = PartitionSet.union_of(wiped.values()).days
+    which = "..".join(dict.fromkeys([days.first.isoformat(), days.last.isoformat()])) if days else ""
+    ended, process = datetime.now(UTC), (os.getpid(), socket.gethostname())
+    title, seconds = f"wipe {run_name(keys, which)}", (ended - began).total_seconds()
+    entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, wiped=wiped)
+    if told := write_down(workspace, entry):
+        listener.warned(told)

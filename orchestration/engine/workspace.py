@@ -24,7 +24,7 @@ from orchestration.core.planning.ranges import in_range
 from orchestration.core.planning.request import ApplyChanges, Hourly, Refetch, Repair, Request, Selected, making
 from orchestration.core.selection.parser import parse
 from orchestration.core.source import Source
-from orchestration.core.state.damage import LostFile, Trouble, look_further
+from orchestration.core.state.damage import LostFile, Trouble, with_more_damage
 from orchestration.core.state.equivalence import SCHEME_2
 from orchestration.core.state.freshness import Current
 from orchestration.core.state.holes import Holes, Wanted, holes
@@ -81,23 +81,24 @@ class Workspace:
 
     @cached_property
     def sources(self) -> dict[str, Source[Any]]:
-        """The sources of the catalog's assets, by name: one each, so that its limits hold for all that it is asked."""
+        """The sources of the catalog's assets, by name. There is one object for each, so that its limits hold for all
+        requests."""
         names = sorted({str(asset.source) for asset in self.project.fetched})
         return {name: self.project.sources[name](self.settings) for name in names}
 
     @cached_property
     def essential(self) -> dict[str, tuple[str, ...]]:
-        """By asset, the essential columns that settings name in place of the declared ones."""
+        """Asset key → the essential columns that settings name instead of the declared ones."""
         return essential_columns(self.settings.essential, self.catalog, self.sources if self.settings.essential else {})
 
     @cached_property
     def raw(self) -> RawAnswers:
-        """The answers of sources, as they are kept."""
+        """The kept raw answers of sources."""
         return RawAnswers(self.warehouse.uri)
 
     @cached_property
     def moments(self) -> Moments:
-        """When sources were asked and had nothing new."""
+        """When sources were asked in vain."""
         return Moments(self.warehouse.uri)
 
     def folding(self, current: Current) -> Folding:
@@ -117,7 +118,7 @@ class Workspace:
 
     @cached_property
     def first_day(self) -> date:
-        """The first day that any source has."""
+        """The first day for which any source can be asked."""
         return min((source.first_day for source in self.sources.values()), default=date.min)
 
     @cached_property
@@ -127,7 +128,7 @@ class Workspace:
 
     @cached_property
     def history(self) -> WarehouseHistory:
-        """What is known of rows that other code, contracts or settings made."""
+        """What is known about rows that other code, contracts or settings made."""
         make = self.project.past
         return WarehouseHistory(
             self.project,
@@ -141,7 +142,7 @@ class Workspace:
         )
 
     def current(self, sent: Mapping[str, Mapping[PartitionKey, str]] | None = None) -> Current:
-        """The code, contracts and moment that freshness is judged by. sent: what sources send now."""
+        """Code, contracts and clock by which freshness is judged. sent: what sources send now."""
         digests = {key: contract.digest for key, contract in self.contracts.items()}
         return Current(
             self.code.of,
@@ -183,7 +184,7 @@ class Workspace:
 
     @property
     def a_week(self) -> Days:
-        """The seven days that ended last, and today: as an example of a RANGE that means the same tomorrow."""
+        """The last seven ended days, and today: an example of a RANGE that means the same tomorrow."""
         return self.days("last:7")
 
     def days(self, text: str) -> Days:
@@ -205,8 +206,8 @@ class Workspace:
         force: bool = False,
         from_raw: bool = False,
     ) -> Request:
-        """What is asked for. Raises UsageError where dated assets are selected and no range is given, and where nothing
-        that is selected can be folded from kept answers."""
+        """The request of a command. Raises UsageError if a dated asset is selected without a range, or if ``from_raw``
+        is given and no selected asset keeps answers."""
         if from_raw and not any(self.catalog[key].hours for key in keys):
             kept = ", ".join(asset.key for asset in self.project.fetched if asset.hours) or "there is none"
             raise UsageError("nothing that is selected is folded from kept answers", f"Select one that is: {kept}.")
@@ -223,9 +224,9 @@ class Workspace:
     def repair(
         self, keys: Sequence[str], days: str | None, locations: Sequence[str] = (), *, refetch: bool = False
     ) -> Repair | Refetch:
-        """The repair of what is unrecorded of ``keys``; without a range: of all of it.
+        """The request that repairs the unrecorded partitions of ``keys``, in a range or (None) everywhere.
 
-        refetch: instead, the fetching of what lies behind its question.
+        refetch: instead, fetch partitions that answer another question than today's.
         """
         keys = in_range(self.catalog, keys, days)
         tables = self.states(keys)
@@ -243,7 +244,8 @@ class Workspace:
         *,
         everything: bool,
     ) -> PartitionSet:
-        """What a repair is about; without a range: what is unrecorded, or ``everything`` that is there."""
+        """The partitions that a repair is about. Without a range: the unrecorded ones, or with ``everything`` all
+        existing ones."""
         there = {key: tables[key] for key in keys if key in tables}
         self.check_locations(locations, PartitionSet.union_of(one.present for one in there.values()).locations)
         if days is not None:
@@ -254,7 +256,7 @@ class Workspace:
     def _kept(
         self, keys: Sequence[str], partitions: PartitionSet, tables: Mapping[str, TableState]
     ) -> dict[str, PartitionSet]:
-        """What of unrecorded ``partitions`` can be folded from answers that are kept, by fetched asset."""
+        """Fetched asset → those of the unrecorded ``partitions`` that can be folded from kept answers."""
         from orchestration.engine.refolding import lacking
 
         found = {}
@@ -267,7 +269,7 @@ class Workspace:
         return found
 
     def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Selected:
-        """What is to be removed; of named locations without a range everything, configured or not."""
+        """The request of `aqi wipe`. Named locations without a range: all their days, configured or not."""
         keys = in_range(self.catalog, keys, days)
         if not locations:
             return self.requested(keys, days)
@@ -276,19 +278,19 @@ class Workspace:
         self.check_locations(locations, present.locations)
         there = present.restrict(locations=locations)
         if days is not None:
-            there = there.restrict(days=self.days(days))
+            there = there.restrict(days=self.days(days)) | self.partitions(days).restrict(locations=locations)
         dated = [key for key in keys if self.catalog[key].partitions is not None]
         return Selected(frozenset(dated), there)
 
     def changed(self, keys: Sequence[str]) -> ApplyChanges:
-        """What changes of code, contracts and configuration make of everything that is there of ``keys``."""
+        """The request for all existing partitions that a change of code, contracts or configuration concerns."""
         tables = self.states(keys)
         there = PartitionSet.union_of(tables[key].present for key in keys if key in tables)
         there = there.restrict(locations=[location.key for location in self.settings.locations])
         return ApplyChanges(frozenset(keys), there)
 
     def hourly(self, keys: Sequence[str], locations: Sequence[str] = ()) -> Hourly:
-        """What an hourly run of ``keys`` asks for."""
+        """The request of an hourly run of ``keys``."""
         self.check_locations(locations)
         tables = self.counted_states(keys)
         window = hourly_window(
@@ -306,7 +308,7 @@ class Workspace:
 
     @property
     def wanted(self) -> Wanted:
-        """What history there should be by the settings, and what the sources say of themselves."""
+        """Which history the settings want, and what the sources say about themselves."""
         return Wanted(
             self.settings.now(),
             self.settings.since,
@@ -321,8 +323,7 @@ class Workspace:
         return {key: found[key] for key in keys if key in found}
 
     def fill_commands(self, partitions: PartitionSet, keys: Sequence[str] = ()) -> list[str]:
-        """What makes ``partitions`` of the assets ``keys`` (none: of all) and what these need, as far as it is not
-        fresh."""
+        """The commands that make ``partitions`` of the assets ``keys`` (none: of all), and what these need."""
         dated = {asset.key for asset in self.catalog if asset.partitions is not None}
         needed = self.catalog.dag.upstream_of_any(keys)
         ends = [f"+{key}" if self.catalog[key].upstream else key for key in keys if key in dated - needed]
@@ -334,17 +335,17 @@ class Workspace:
         needed = set(keys) | {upstream for key in keys for upstream in self.catalog[key].upstream_keys}
         assets = [asset for asset in self.catalog if asset.key in needed]
         found = with_changes_of_others(self, self.warehouse.states(assets, self._known))
-        self._known.update({key: look_further(state, *self.compared.get(key, ())) for key, state in found.items()})
+        self._known.update({key: with_more_damage(state, *self.compared.get(key, ())) for key, state in found.items()})
         return {asset.key: self._known[asset.key] for asset in assets if asset.key in self._known}
 
     def counted_states(self, keys: Sequence[str]) -> dict[str, TableState]:
-        """``states``, with counts: for whoever looks at them, see ``with_counts``."""
+        """``states``, with ``with_counts``."""
         return self.with_counts(self.states(keys))
 
     def with_counts(self, states: Mapping[str, TableState]) -> dict[str, TableState]:
-        """States of tables with counts of values also in records that were made without.
+        """The states, with counts of values added to records that have none.
 
-        Not for plans and steps, which compare records with those of the tables.
+        Only for reports: plans and steps compare records with those of the tables.
         """
         current, counted = self.current(), dict(states)
         for asset in self.project.fetched:
@@ -359,22 +360,22 @@ class Workspace:
 
     @cached_property
     def compared(self) -> dict[str, tuple[tuple[LostFile, ...], PartitionSet, Trouble | None]]:
-        """What a comparison of rows with their records has found, by asset: files, partitions that differ, trouble."""
+        """Asset → what a comparison of rows with records has found: lost files, partitions that differ, trouble."""
         return {}
 
     @cached_property
     def _known(self) -> dict[str, TableState]:
-        """The states that were read before: what has been committed since is read on top of them."""
+        """The states that were read already. Later commits are read on top of them."""
         return {}
 
     def forget(self, key: str) -> None:
-        """What was known of a table is of another one by now."""
+        """Forget the state of a table: another table has replaced it."""
         self._known.pop(key, None)
 
     def plan(self, request: Request, current: Current | None = None) -> tuple[Plan, dict[str, TableState]]:
-        """The plan for ``request`` over the warehouse as it is now, and the states that it rests on.
+        """The plan for ``request`` over the present warehouse, and the states from which it was made.
 
-        current: None for what holds without asking a source.
+        current: None for the present one, without asking sources.
         """
         states = self.states(tuple(request.assets))
         changes, blocked = table_changes(self, request.assets, states, tell=isinstance(request, ApplyChanges))

@@ -19,8 +19,10 @@ from rich.markup import escape
 from orchestration.core.errors import LakehouseError, UsageError, in_a_line
 from orchestration.core.json_value import JsonValue
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import RunEntry, RunState
 from orchestration.core.runs.names import at_partitions
+from orchestration.core.runs.outcome import Outcome
 from orchestration.core.runs.profile import Profile
 from orchestration.engine.exclusive import log_folder
 from orchestration.engine.unmade import still_unmade
@@ -40,6 +42,15 @@ STYLE_OF_RUN = {
 KILLED = "did not end: it was killed, or its machine went down"
 REASONS = 20
 """So many reasons are shown; as JSON there are all."""
+
+
+@dataclass
+class _Reason:
+    """Why partitions of one or several assets were not made, while it is put together."""
+
+    first: str = ""
+    messages: set[str] = field(default_factory=set)
+    where: dict[str, PartitionSet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,7 +182,7 @@ def print_run(console: Console, told: RunTold) -> None:
         if value:
             console.print(f"  {name:8}  {escape(value)}", highlight=False, soft_wrap=True)
     _print_steps(console, told)
-    _print_reasons(console, entry)
+    _print_reasons(console, told)
     _print_unmade(console, told)
     console.print()
     for path in told.logs:
@@ -200,7 +211,8 @@ def _print_steps(console: Console, told: RunTold) -> None:
     ]
     if not rows:
         columns = [Column("asset", Kind.KEY), Column("set out to make")]
-        rows = [[asset, str(attempt.planned)] for asset, attempt in told.entry.attempts.items()]
+        planned = {asset: attempt.planned for asset, attempt in told.entry.attempts.items()}
+        rows = [[asset, "" if of == PartitionSet.null() else str(of)] for asset, of in planned.items()]
     if rows:
         console.print()
         print_table(console, columns, rows)
@@ -215,17 +227,26 @@ def _print_unmade(console: Console, told: RunTold) -> None:
         console.print(f"Go on: {escape(command)}", highlight=False, soft_wrap=True)
 
 
-def _print_reasons(console: Console, entry: RunEntry) -> None:
-    """Each message once, with the assets and partitions that it is of."""
-    found: dict[tuple[str, str], dict[str, PartitionSet]] = {}
-    for asset, attempt in entry.attempts.items():
-        for problem in attempt.problems:
-            where = found.setdefault((str(problem.outcome), problem.message), {})
-            where[asset] = where.get(asset, PartitionSet.empty()) | problem.partitions
+def _print_reasons(console: Console, told: RunTold) -> None:
+    """Messages that differ in nothing but days and locations once, with the assets and partitions that they are of;
+    what failed first, then in the order of the steps."""
+    found: dict[tuple[str, str], _Reason] = {}
+    order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in told.steps))}
+    attempts = sorted(told.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))
+    problems = [(asset, problem) for asset, attempt in attempts for problem in attempt.problems]
+    names = {name for _, problem in problems for name in problem.partitions.locations}
+    for asset, problem in sorted(problems, key=lambda of: of[1].outcome is not Outcome.FAILED):
+        key = str(problem.outcome), shape(problem.message, "", names)
+        reason = found.setdefault(key, _Reason())
+        reason.messages.add(problem.message)
+        reason.where[asset] = reason.where.get(asset, PartitionSet.empty()) | problem.partitions
+        reason.first = reason.first or problem.message
     if found:
         console.print()
-    for (outcome, message), of in list(found.items())[:REASONS]:
-        told = escape("; ".join(at_partitions(asset, partitions) for asset, partitions in of.items()))
-        console.print(f"[red]{outcome}[/red] {told}: {escape(message)}", highlight=False, soft_wrap=True)
+    for (outcome, _), reason in list(found.items())[:REASONS]:
+        where = "; ".join(at_partitions(asset, partitions) for asset, partitions in reason.where.items())
+        more = f" (and {len(reason.messages) - 1} more like it)" if len(reason.messages) > 1 else ""
+        text = f"[red]{outcome}[/red] {where}: {escape(reason.first)}{more}"
+        console.print(text, highlight=False, soft_wrap=True)
     if len(found) > REASONS:
         console.print(f"and {len(found) - REASONS} more reasons (--json has all)")

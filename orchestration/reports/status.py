@@ -19,6 +19,7 @@ from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.planning.ranges import in_range
+from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
@@ -345,21 +346,27 @@ def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> t
 
 def print_status(console: Console, found: Statuses) -> None:
     """A line per asset, state and reason, with the partitions that it holds for and their rows."""
-    lines: dict[tuple[str, State, str], list[StatusGroup]] = {}
+    lines: dict[tuple[str, State, str], list[tuple[StatusGroup, str]]] = {}
+    names = {name for group in found.groups for name in group.partitions.locations}
     for group in found.groups:
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
-        lines.setdefault((group.asset, group.state, why), []).append(group)
+        # Of one source that is away there is a message for each location and range that was asked for.
+        kind = shape(why, "", names) if group.state is State.FAILED else why
+        lines.setdefault((group.asset, group.state, kind), []).append((group, why))
     columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY), Column("partitions")]
     columns += [Column("count", Kind.NUMBER), Column("rows", Kind.NUMBER), Column("why")]
     table = []
-    for (asset, state, why), groups in lines.items():
-        partitions = PartitionSet.union_of(group.partitions for group in groups)
-        rows = [group.rows for group in groups if group.rows is not None]
+    for (asset, state, _), groups in lines.items():
+        why, *more = dict.fromkeys(why for _, why in groups)
+        why += f" (and {len(more)} more like it)" if more else ""
+        partitions = PartitionSet.union_of(group.partitions for group, _ in groups)
+        rows = [group.rows for group, _ in groups if group.rows is not None]
         style = STYLES[state]
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
         told = f"[{style}]{state}[/{style}]"
-        table.append([asset, told, escape(str(partitions)), str(len(partitions)), shown, words])
+        where = "" if partitions == PartitionSet.null() else escape(str(partitions))
+        table.append([asset, told, where, str(len(partitions)), shown, words])
     if found.groups:
         print_table(console, columns, table, markup=True, group=True)
     else:

@@ -41,6 +41,8 @@ from orchestration.engine.workspace import Workspace  # noqa: E402
 from orchestration.project import load, open_workspace  # noqa: E402
 from orchestration.service.flow_parameters import flow_signature, parse_parameters  # noqa: E402
 from resources.machine.secrets import hidden, telling_no_secret  # noqa: E402
+from resources.prefect.away import wait_for_server  # noqa: E402
+from resources.prefect.server import configured_api_url  # noqa: E402
 
 WORKER_FOLDER = "AQI_WORKER_FOLDER"
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +79,10 @@ def _flow(name: str) -> Flow[..., State[Any]]:
     """The flow of that name, with the parameters that are declared for it."""
 
     def run(**given: object) -> State[Any]:
-        return _run(name, given)
+        state = _run(name, given)
+        if url := configured_api_url():
+            wait_for_server(url, get_run_logger().warning)  # or the run would stay as one that goes on
+        return state
 
     run.__name__, run.__doc__ = name, f"`aqi {name}`."
     run.__signature__ = flow_signature(name)  # type: ignore[attr-defined]  # which Prefect asks for

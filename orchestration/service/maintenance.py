@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from orchestration.core.calendar import DAY, day_of, iso
+from orchestration.core.counted import counted
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import LakehouseError, WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
@@ -67,6 +68,11 @@ class TableUpkeep:
 
     def in_words(self) -> str:
         """One line; empty where there was nothing to do."""
+        return f"{self.table}: {self.done}" if self.done else ""
+
+    @property
+    def done(self) -> str:
+        """What was done, and what failed; empty where there was nothing to do."""
         done = [f"{self.joined} small files put together into {self.into}"] if self.joined else []
         done += [f"{self.vacuumed} data files deleted"] if self.vacuumed else []
         done += ["its state kept"] if self.kept else []
@@ -80,7 +86,7 @@ class TableUpkeep:
         done += [f"broken: {_shown(self.broken)}"] if self.broken else []
         done += [f"{self.missing} partitions have rows whose raw answer is not there"] if self.missing else []
         done += [f"FAILED: {self.error}"] if self.error else []
-        return f"{self.table}: {', '.join(done)}" if done else ""
+        return ", ".join(done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +109,23 @@ class MaintenanceSummary:
 
     def in_words(self) -> str:
         """A line per table where something was done or failed, and one for the whole."""
-        lines = [line for table in self.tables if (line := table.in_words())]
-        lines += [f"{self.logs} logs of runs removed"] if self.logs else []
-        lines += [f"FAILED: {error}" for error in self.errors]
+        lines = [line for table in self.tables if (line := table.in_words())] + self.beside
+        return "\n".join([*(lines or ["nothing to do"]), self.at_last])
+
+    @property
+    def beside(self) -> list[str]:
+        """A line for what was done, or failed, that is no table's."""
+        return [
+            *([f"{counted(self.logs, 'log')} of runs removed"] if self.logs else []),
+            *(f"FAILED: {error}" for error in self.errors),
+        ]
+
+    @property
+    def at_last(self) -> str:
+        """The last line: how much was gone through, and what failed."""
         failed = len(self.errors) + sum(bool(table.error) for table in self.tables)
-        end = f"{len(self.tables)} tables, {self.seconds:.1f} s" + (f", {failed} failed" if failed else "")
-        return "\n".join([*(lines or ["nothing to do"]), f"{end} (dry run: nothing was done)" if self.dry_run else end])
+        end = f"{counted(len(self.tables), 'table')}, {self.seconds:.1f} s" + (f", {failed} failed" if failed else "")
+        return f"{end} (dry run: nothing was done)" if self.dry_run else end
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -23,8 +23,8 @@ from orchestration.core.alerts.incidents import (
     ServerView,
     StillUnmade,
     Unseen,
+    after_observation,
     delivered,
-    look,
     queued,
     refused,
     to_send,
@@ -46,7 +46,7 @@ from resources.spark.on_yarn import resolve_warehouse
 from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
 
-__all__ = ["Look", "Sources", "Watch", "a_test", "make_watch", "state_file"]
+__all__ = ["Sources", "Watch", "WatchResult", "a_test", "make_watch", "state_file"]
 
 SENDING_SECONDS = 30.0
 """A channel holds a look up no longer."""
@@ -60,7 +60,7 @@ ReadBroken = Callable[[], Sequence[Broken]]
 
 
 @dataclass(frozen=True)
-class Look:
+class WatchResult:
     """What a look came to. unseen: sources that did not answer; untold: channels that did not take everything."""
 
     incidents: tuple[Incident, ...]
@@ -68,7 +68,7 @@ class Look:
     untold: tuple[str, ...] = ()
 
     @property
-    def good(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether everything was seen, nothing is wrong, and everything was told."""
         return not (self.incidents or self.unseen or self.untold)
 
@@ -121,22 +121,22 @@ class Watch:
         self._told_of_none = False
 
     def forever(self) -> NoReturn:
-        """Look every ``alerts.every_seconds``, whatever happens."""
+        """WatchResult every ``alerts.every_seconds``, whatever happens."""
         while True:
             try:
-                self.look()
+                self.observe()
             except Exception as error:  # told here, tried again at the next look  # noqa: BLE001
                 self._say(f"this look failed ({in_a_line(error)})")
             time.sleep(self._settings.alerts.every_seconds)
 
-    def look(self) -> Look:
-        """Look once, and tell."""
+    def observe(self) -> WatchResult:
+        """WatchResult once, and tell."""
         if not self._channels:
-            return self._look_only()
+            return self._observe_only()
         with self._locked():
             before = self._load()
             seen = self._observe(before)
-            after, messages = look(before, seen)
+            after, messages = after_observation(before, seen)
             environment = self._settings.deploy.environment
             state = queued(before, after, messages, self._channels, environment)
             self._save(state)
@@ -144,15 +144,15 @@ class Watch:
             for name in self._channels:
                 state, everything = self._deliver(state, name)
                 untold += [] if everything else [name]
-        return Look(tuple(after.incidents.values()), seen.unseen, tuple(untold))
+        return WatchResult(tuple(after.incidents.values()), seen.unseen, tuple(untold))
 
-    def _look_only(self) -> Look:
+    def _observe_only(self) -> WatchResult:
         before = self._load()
         seen = self._observe(before)
-        after, messages = look(before, seen)
+        after, messages = after_observation(before, seen)
         for message in messages:
             self._say(f"nobody is told: {subject(message)}")
-        return Look(tuple(after.incidents.values()), seen.unseen)
+        return WatchResult(tuple(after.incidents.values()), seen.unseen)
 
     def _observe(self, state: WatchState) -> Observation:
         now, unseen = self._clock(), []

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from orchestration.core.errors import WarehouseError, in_a_line
-from orchestration.core.state.damage import LostFile, Trouble, as_folded, look_at
+from orchestration.core.state.damage import LostFile, Trouble, as_folded, with_damage
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
 from resources.delta.log import MOST, DeltaLog
@@ -47,14 +47,14 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
         state = log.snapshots.newest(MOST) or state
     known = bool(state.records)
     if why := log_fault(log.uri) or ("" if error is None else in_a_line(error)):
-        return look_at(state, (), _trouble(key, log.uri, why, recorded=known))
+        return with_damage(state, (), _trouble(key, log.uri, why, recorded=known))
     try:
         state = _whole(log.uri, state)
     except WarehouseError as unread:
-        return look_at(state, (), _trouble(key, log.uri, in_a_line(unread)))
+        return with_damage(state, (), _trouble(key, log.uri, in_a_line(unread)))
     assert state.protocol is not None and state.properties is not None and state.schema is not None, "it is whole"
     features = Features.of_log(state.protocol, state.properties, state.schema)
-    return look_at(state, lost_files(log.uri, state.files), trouble_of(key, features, spark=spark))
+    return with_damage(state, lost_files(log.uri, state.files), trouble_of(key, features, spark=spark))
 
 
 def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError) -> TableState:
@@ -66,7 +66,7 @@ def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError
         remedy = f"If its DataNodes do not come back (`hdfs fsck {urlsplit(log.uri).path}`), {remedy}"
     known, refused = start or log.last_known(), isinstance(error, PermissionError)
     what = f"the table of {key} cannot be read ({in_a_line(error)})"
-    return look_at(
+    return with_damage(
         as_folded(known or TableState()), (), Trouble(what, remedy, recorded=known is not None, refused=refused)
     )
 
@@ -115,7 +115,7 @@ def linked(key: str, uri: str, state: TableState) -> TableState:
         return state
     what = f"the folder of {key} is a link to {folder.readlink()}, where nothing is"
     remedy = f"Bring that back (a disk that is not mounted?), or remove the link {folder} and make the table anew."
-    return look_at(state, (), Trouble(what, remedy, recorded=False))
+    return with_damage(state, (), Trouble(what, remedy, recorded=False))
 
 
 def can_be_listed(uri: str) -> bool:

@@ -46,7 +46,7 @@ class LocationAnswer:
     digests: per requested UTC day, also one without rows, 32 hex digits that depend on the hours and values
     of its rows and on nothing else: not on how numbers were written, nor on the request. Nulls count.
     lacking: the variables that it does not have at all, and why; they are nulls in ``table``. made_up: whether it says
-    that its values are.
+    that its values are. unasked: variables that were not asked for, as it had refused them by name, and that it sent.
     """
 
     location_key: str
@@ -56,6 +56,7 @@ class LocationAnswer:
     digests: Mapping[date, str]
     lacking: Mapping[str, str] = field(default_factory=dict)
     made_up: bool = False
+    unasked: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,12 @@ def _read_location(document: Any, location: Location, request: Request, last_hou
     table = _table(location.key, request.variables, hours, values, present)
     lacking = {name: one.lacking for name, one in columns.items() if one.lacking}
     told, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
-    return LocationAnswer(location.key, request.first, request.last, table, *told, made_up)
+    unasked = {
+        name: f"{name} was refused before, and came all the same"
+        for name, one in columns.items()
+        if name in request.refused and not one.lacking
+    }
+    return LocationAnswer(location.key, request.first, request.last, table, *told, made_up, unasked)
 
 
 def _member(document: Any, name: str, kind: type) -> Any:

@@ -166,7 +166,7 @@ class OpenMeteoClient:
                 most = settings.request_deadline_seconds
                 most = most if heard else min(most, settings.unreachable_seconds)
                 left = most - (self._monotonic() - began)
-                wait = outcome.wait_seconds or self._backoff(made.times)  # at once (0) asks nobody twice
+                wait = outcome.wait_seconds or self._backoff(made.times)  # 0: nobody is asked twice without a pause
                 if wait >= left and outcome.wait_seconds:
                     raise left_alone(outcome, asked, now(), wait)
                 if wait >= left:

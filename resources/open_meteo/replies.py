@@ -188,7 +188,7 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     if wait is not None and until is not None:
         until = max(until, (clock or asked.at) + timedelta(seconds=wait))
     if period == MINUTE or (not period and status == 429):
-        if not wait and period == MINUTE:
+        if wait is None and period == MINUTE:
             wait = 60.0 - (clock.second if clock else 0)
         return Trouble(told, SourceLimited, wait, until, calls=_cost(status))
     if period not in _GO_ON:

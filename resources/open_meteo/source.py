@@ -161,15 +161,16 @@ class OpenMeteo:
                 answer.location_key,
                 self._rows(answer.table),
                 answer.digests,
-                self._lacking(answer),
+                self._by_column(answer.lacking),
                 SIMULATED if answer.made_up else REAL,
+                self._by_column(answer.unasked),
             )
             for answer in answers
         ]
 
-    def _lacking(self, answer: LocationAnswer) -> dict[str, str]:
-        """By column of the rows, why there is nothing of it."""
-        return {self._variables[name]: why for name, why in answer.lacking.items() if name in self._variables}
+    def _by_column(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What is told of variables, by column of the rows."""
+        return {self._variables[name]: why for name, why in told.items() if name in self._variables}
 
     def _rows(self, table: pa.Table) -> pa.Table:
         """A table of the API's variables as rows of the source."""
@@ -188,6 +189,9 @@ class OpenMeteo:
     def more_may_come(self, day: date) -> bool:
         """Hour by hour, until the day is over."""
         return True
+
+    def domain_of(self, question: Question) -> str:
+        return domain_asked(question.domain)
 
     def question(self, location: Location) -> Question:
         return _question(domain_in_records(self._settings.model_domain), self._variables, location)

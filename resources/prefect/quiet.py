@@ -9,6 +9,7 @@ from resources.machine.secrets import hide_in_logs
 from resources.prefect.settings import no_word_of_home
 
 TASK_RUNS, FLOW_RUNS, ENGINE = "prefect.task_runs", "prefect.flow_runs", "prefect.engine"
+SERVICES = "prefect._internal.concurrency"
 _OUTCOMES = {("prefect.exceptions", "FailedRun"), ("prefect.exceptions", "CancelledRun")}
 _ERRORS = ("Finished in state Failed(", "Finished in state Crashed(")
 
@@ -36,6 +37,13 @@ class _NoStackOfAnOutcome(logging.Filter):
         return kind is None or (kind.__module__, kind.__name__) not in _OUTCOMES
 
 
+class _NoLostEvents(logging.Filter):
+    """Of each event that a server that is away does not get, Prefect's log has all of it: kilobytes."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "failed to process item" not in str(record.msg)
+
+
 def quiet_prefect() -> None:
     """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported.
 
@@ -43,10 +51,12 @@ def quiet_prefect() -> None:
     """
     hide_in_logs()
     no_word_of_home()
-    for name, only in ((TASK_RUNS, _OneLineATask), (FLOW_RUNS, _NoStackOfAnOutcome), (ENGINE, _NoStackOfAnOutcome)):
+    of_outcomes = ((TASK_RUNS, _OneLineATask), (FLOW_RUNS, _NoStackOfAnOutcome), (ENGINE, _NoStackOfAnOutcome))
+    for name, only in (*of_outcomes, (SERVICES, _NoLostEvents)):
         logger = logging.getLogger(name)
         if not any(isinstance(one, only) for one in logger.filters):
             logger.addFilter(only())
+    logging.raiseExceptions = False  # of each line that a server that is away does not get, two more on the terminal
     os.environ.setdefault("DO_NOT_TRACK", "1")  # nor does it tell its makers, or advertise on a terminal
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Libraries that log through the root logger give it a handler for everything, if it has none.

@@ -114,7 +114,7 @@ def _ended(run: Item, names: Mapping[str, str], unmade: Unmade) -> EndedRun:
         message=run["state"]["message"] or "",
         link=_link(run),
         parameters=parameters,
-        unmade=unmade(run["id"], flow, parameters, began) if result.bad else (),
+        unmade=unmade(run["id"], flow, parameters, began) if result.is_failure else (),
     )
 
 

@@ -79,6 +79,11 @@ class Joined:
         """Whether values are made up; None where those of some locations are."""
         return all_or_none(recording.series.made_up for recording in self.recordings)
 
+    @property
+    def days(self) -> Days:
+        """The UTC days that answers are about, at any location."""
+        return Days.union_of(recording.days for recording in self.recordings)
+
     def answer(
         self, location: AskedLocation, variables: Sequence[str], clock: datetime
     ) -> tuple[AirSeries, tuple[float, float]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestration.core.errors import UsageError
+from orchestration.core.partitions.days import Days
 from resources.open_meteo.variables import UNITS
 from resources.raw.answers import RawAnswers
 from resources.raw.renames import FOLDER
@@ -45,6 +46,11 @@ class Recorded(Protocol):
     @property
     def made_up(self) -> bool | None:
         """Whether its values are made up; None where some are."""
+        ...
+
+    @property
+    def days(self) -> Days:
+        """The UTC days that answers are about, at any location."""
         ...
 
     def answer(

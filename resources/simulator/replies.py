@@ -54,6 +54,11 @@ class Replies:
             for day in Days.of(said.location.first, said.location.last):
                 of_location.setdefault(day, []).append(said)
 
+    @property
+    def days(self) -> Days:
+        """The UTC days that answers are about, at any location."""
+        return Days.from_dates(day for of_location in self._told.values() for day in of_location)
+
     def answer(
         self, location: AskedLocation, variables: Sequence[str], clock: datetime
     ) -> tuple[AirSeries, tuple[float, float]]:

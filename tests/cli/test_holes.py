@@ -66,7 +66,7 @@ def test_what_another_table_has_is_missing_as_ever(aqi: Aqi, tmp_path: Path) -> 
     assert (items["2025-08-11/hanoi"]["state"], items["2025-08-11/hanoi"]["marks"]) == ("missing", [])
 
 
-def test_a_place_that_is_no_longer_configured_has_no_holes(aqi: Aqi, tmp_path: Path) -> None:
+def test_a_location_that_is_no_longer_configured_has_no_holes(aqi: Aqi, tmp_path: Path) -> None:
     lake = with_days(tmp_path / "lake", {"hue": ["2025-08-01", "2025-08-09"], "hanoi": ["2025-08-19..2025-08-20"]})
     items = found(aqi, lake, BRONZE)
     assert not [item for item in items if "hole" in item["marks"]]
@@ -103,7 +103,7 @@ def test_holes_before_what_is_wanted_are_told_as_that(aqi: Aqi, outage: str, tmp
     assert "2025-07-01..2025-07-09 × hanoi (9 partitions). They lie before what is wanted" in both
 
 
-def test_a_place_that_was_never_made_lacks_all_of_it(aqi: Aqi, outage: str) -> None:
+def test_a_location_that_was_never_made_lacks_all_of_it(aqi: Aqi, outage: str) -> None:
     items = found(aqi, outage, BRONZE, AQI_HISTORY__SINCE="2025-08-01")
     lacking = [one for one in (item["partition"] for item in items) if one.endswith("danang")]
     assert lacking == [f"2025-08-{day:02}/danang" for day in range(1, 20)], "today goes on"

@@ -141,6 +141,21 @@ def test_as_json_with_every_fact(ask: Ask, made: Audited) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("recorded", "asked"), [("cams_global", "auto"), ("domains=cams_europe", "cams_europe"), ("auto", "auto")]
+)
+def test_a_domain_is_told_as_it_was_asked_for(aqi: Aqi, ask: Ask, copied: Audited, recorded: str, asked: str) -> None:
+    """Records of before a domain was sent have the name of one that was not."""
+    question = replace(ASKED, domain=recorded)
+    bronze = replace(copied.made(BRONZE, DAY, {}), answers=(Answer(ago(1), "d1"),), question=question.id)
+    copied.put(BRONZE, {DAY: bronze}, {question.id: question})
+    call = (BRONZE, "--partitions", "2025-08-18", "--locations", "hanoi")
+    assert f"at 21.0278, 105.8342, {asked}\n" in aqi.text("lineage", *call, AQI_WAREHOUSE__URI=str(copied.folder))
+    (sent,) = ask(copied, *call)["hops"][-1]["partitions"]
+    assert (sent["question"]["id"], sent["question"]["domain"]) == (question.id, asked)
+    assert sent["answers"][0]["question"]["domain"] == asked
+
+
 def test_a_run_of_days_is_told_as_one_and_in_json_day_by_day(aqi: Aqi, ask: Ask, made: Audited) -> None:
     call = (EPISODE, "--partitions", "2025-08-18", "--locations", "hanoi")
     text = aqi.text("lineage", *call, AQI_WAREHOUSE__URI=str(made.folder))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+from datetime import date
 
+from rich.console import Console
+
+from orchestration.cli.printing import print_plan
+from orchestration.core.partitions.keys import PartitionKey, PartitionSet
+from orchestration.core.planning.plan import Input, LeftOut, Plan, Step
 from tests.support.cli_calls import DAILY, EPISODE, Aqi, tree
+
+AUGUST = PartitionSet.from_keys([PartitionKey(date(2025, 8, 8), "hanoi")])
 
 
 def test_a_plan_in_a_process_of_its_own(aqi: Aqi, lake: str) -> None:
@@ -53,5 +62,34 @@ def test_a_dry_run_is_the_plan_and_leaves_nothing_behind(aqi: Aqi) -> None:
 
 def test_a_plan_for_people(aqi: Aqi, lake: str) -> None:
     text = aqi.text("plan", EPISODE, "--partitions", "last:1", "--locations", "hanoi", AQI_WAREHOUSE__URI=lake)
-    assert text.startswith("Nothing to do.\nleft out gold.fact_episode 2025-08-19..2025-08-20 × hanoi: ")
+    assert text.startswith("left out gold.fact_episode 2025-08-19..2025-08-20 × hanoi: ")
     assert f"'+{EPISODE}'" in text
+
+
+def step(name: str, inputs: tuple[Input, ...] = (), partitions: PartitionSet | None = None) -> Step:
+    return Step(name, name.split("#")[0], partitions or AUGUST, PartitionSet.empty(), inputs, None, "3 missing")
+
+
+def printed(plan: Plan) -> str:
+    text = io.StringIO()
+    print_plan(Console(file=text, width=200), plan)
+    return text.getvalue()
+
+
+def test_equal_inputs_of_a_step_are_told_once() -> None:
+    """A backfill in six chunks: what is made of them reads six steps of one table."""
+    read = tuple(Input("bronze.open_meteo_hourly", None, f"bronze#{number}", AUGUST) for number in range(6))
+    text = printed(Plan((step("gold.dim_time", partitions=PartitionSet.null()), step(DAILY, read)), ()))
+    assert "bronze.open_meteo_hourly (steps: 6)" in text
+    assert text.count("bronze") == 1
+    assert "null" not in text, "a table that has no days"
+
+
+def test_where_all_is_left_out_something_is_to_be_done() -> None:
+    """The name of the table stands once, and the lines of a reason are not broken."""
+    reason = f"{DAILY}: pm25: table double, contract integer. " + "Say it. " * 40
+    lacking = LeftOut(DAILY, AUGUST, reason, lacking=True)
+    text = printed(Plan((), (lacking,)))
+    assert text == f"left out {DAILY} 2025-08-08 × hanoi: {reason.removeprefix(f'{DAILY}: ')}\n"
+    later = LeftOut(DAILY, AUGUST, "2025-08-21 is in the future")
+    assert printed(Plan((), (later,))).startswith("Nothing to do.\nleft out ")

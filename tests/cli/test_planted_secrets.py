@@ -50,6 +50,8 @@ class Repeating(_Api):
         asked = path.rpartition("&")[2]
         told = f"{asked} {unquote(asked)} {json.dumps(unquote(asked))} Basic {BASIC} {USER}:{PASSWORD} {path}"
         status, document = self._simulator.answer(urlsplit(path).query)
+        for one in document if isinstance(document, list) else [document]:
+            one.pop("simulated", None)  # this server does not say so when it is asked for its kind
         if way == "redirect":
             return 303, {"Location": f"http://{USER}:{quote(PASSWORD, safe='')}@customer-x.example{path}"}, b""
         if way == "sentence":
@@ -142,8 +144,8 @@ NOBODY = f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:9"
 CALLS = {
     "accept": f"{BRONZE}",
     "backfill": "--start-date 2025-08-01 --end-date 2025-08-02 --dry-run",
-    "checks": "",
-    "config": "",
+    "checks": "gold.fact_city_daily --json",
+    "config": "--json",
     "demo": "--warehouse /dev/null/x",
     "doctor": "--json",
     "freshness": "",
@@ -158,13 +160,19 @@ CALLS = {
     "repair": "--dry-run",
     "report": "-o report.html",
     "runs": "--json",
-    "show": "gold.dim_time",
+    "show": "gold.dim_time --format csv",
     "simulate": "--fault no-such-fault",
     "status": "--json",
     "verify": f"{BRONZE} --partitions 2025-08-18",
     "wipe": f"{BRONZE} --partitions 2025-08-18 --dry-run",
 }
 """A call of every command that says what it found, did or would do; those that a server has to do with are below."""
+MORE_CALLS = (
+    *("config", "checks", "doctor", "metrics --json", "status", "show gold.fact_city_daily --columns", "runs"),
+    *(f"lineage --format {name} -o lineage.{name}" for name in ("html", "json", "mermaid", "text")),
+    "new asset gold.made_up --upstream gold.fact_city_daily --dry-run --json",
+)
+"""Other manners of the same."""
 OF_A_SERVER = {"deploy": "--all", "watch": "--once", "materialize": f"{BRONZE} --partitions 2025-08-18"}
 
 
@@ -177,10 +185,10 @@ def test_every_command(aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in (environment() | source(NOBODY) | {"AQI_WAREHOUSE__URI": lake}).items():
         monkeypatch.setenv(name, value)
     told = {}
-    for command, arguments in CALLS.items():
-        done = aqi(command, *arguments.split())
+    for command, *arguments in [(name, *of.split()) for name, of in CALLS.items()] + [*map(str.split, MORE_CALLS)]:
+        done = aqi(command, *arguments)
         assert done.exit_code in (0, 1, 2) and not isinstance(done.exception, Exception), (command, done.exception)
-        assert done.output, command
+        assert done.output or "-o" in arguments, command
         told |= {command: found} if (found := told_in(done.stdout, done.stderr)) else {}
     assert told == {}
     assert written_in(aqi.folder) == []
@@ -210,6 +218,14 @@ def test_a_server_that_does_not_answer(aqi: Aqi, command: str) -> None:
     assert written_in(aqi.folder) == []
 
 
+WRITTEN = {"home": ("*.db", "state/aqi/logs/*.log"), "warehouse": ("_aqi/runs/*.json", "_aqi/parameters/*.json")}
+"""What runs leave, among all else that is looked through."""
+
+
+def journal(warehouse: Path) -> list[Path]:
+    return sorted((warehouse / "_aqi" / "runs").glob("*.json"))
+
+
 @pytest.mark.slow
 def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
     """Answers are kept, errors are told, Prefect keeps a history of both."""
@@ -233,10 +249,12 @@ def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
         texts = [text for done in (made, *failed) for text in (done.stdout, done.stderr)]
         where = {"AQI_WAREHOUSE__URI": str(tmp_path / "warehouse"), "XDG_STATE_HOME": str(run.home / "state")}
         calls = ["runs", "runs --json", "status --json", "metrics", f"show {BRONZE} --raw --partitions 2025-08-18"]
-        calls.append("report -o report.html")
+        calls += ["report -o report.html", "lineage --json", "checks --json", "config", "config --json"]
+        calls += [f"runs {path.stem}{how}" for path in journal(tmp_path / "warehouse") for how in ("", " --json")]
+        assert len(calls) >= 10 + 2 * len(failed)
         for args in map(str.split, calls):
-            done = aqi(*args, **env(api), **where)
-            assert done.exit_code == 0, done.stderr
+            done = aqi(*args, **env(api), **loud, **where)
+            assert done.exit_code == 0, (args, done.stderr)
             texts += [done.stdout, done.stderr]
     assert "***" in failed[0].stdout + failed[0].stderr
     assert told_in(*texts) == []
@@ -245,8 +263,10 @@ def test_runs_with_every_log_at_its_loudest(aqi: Aqi, tmp_path: Path) -> None:
     kept = list((tmp_path / "warehouse").rglob("*.zst"))
     assert kept
     assert b"asked_with" in decompressed(kept[0].read_bytes())
-    assert list((tmp_path / "home").rglob("*.db"))
-    assert written_in(tmp_path) == []
+    for home in (run.home, tmp_path / "warehouse"):
+        assert all(list(home.rglob(name)) for name in WRITTEN[home.name])
+    assert (aqi.folder / "report.html").stat().st_size
+    assert written_in(tmp_path, aqi.folder) == []
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_a_wrong_range(aqi: Aqi, command: str, days: str, place: str, remedy: st
 
 @pytest.mark.parametrize("command", ["materialize", "plan", "status", "show"])
 @pytest.mark.parametrize("asset", [DAILY, "gold.dim_date"])
-def test_an_unknown_place(aqi: Aqi, command: str, asset: str) -> None:
+def test_an_unknown_location(aqi: Aqi, command: str, asset: str) -> None:
     ranged = ("--partitions", "last:1") if asset == DAILY else ()
     for days in {ranged, ()} if command in ("status", "show") else {ranged}:
         told = aqi.refusal(command, asset, *days, "--locations", "hcmc, hanio")

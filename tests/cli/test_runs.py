@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from orchestration.cli.progress import Live, Quiet
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.planning.plan import Input, Plan, Step
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import ChunkOutcome, Outcome, Problem, RunSummary, StepOutcome
 from resources.delta.log import DeltaLog
+from resources.storage.journal import Journal
 from tests.support.cli_calls import DAILY, EPISODE, QUARANTINE, Aqi, tree
 
 MARCH = ("--start-date", "2025-03-01", "--end-date", "2025-03-31")
@@ -52,6 +55,12 @@ def test_a_backfill_of_no_range(aqi: Aqi, call: tuple[str, str], place: str, rem
     assert remedy in what_to_do
 
 
+def test_a_backfill_without_a_day_is_told_which_one_is_missing(aqi: Aqi) -> None:
+    what_to_do = "Add a day, for instance 2025-08-08."
+    assert aqi.refusal("backfill") == ("--start-date is missing", what_to_do)
+    assert aqi.refusal("backfill", "--start-date", "2025-08-08") == ("--end-date is missing", what_to_do)
+
+
 @pytest.mark.parametrize(
     ("mode", "names"),
     [
@@ -75,7 +84,7 @@ def test_a_backfill_has_a_step_per_chunk_for_what_is_fetched_and_one_for_the_res
     assert len(daily["partitions"]) == 15 * 3
 
 
-def test_a_backfill_of_a_selection_and_of_places(aqi: Aqi) -> None:
+def test_a_backfill_of_a_selection_and_of_locations(aqi: Aqi) -> None:
     call = ("backfill", *MARCH, "--select", "bronze.*", "--locations", "hanoi", "--dry-run")
     [step] = aqi.json(*call)["steps"]
     assert (len(step["partitions"]), step["partitions"][0]) == (31, "2025-03-01/hanoi")
@@ -119,7 +128,7 @@ def test_a_wipe_asks_first(aqi: Aqi, copied: str) -> None:
     before = tree(Path(copied))
     refused = aqi(*call, AQI_WAREHOUSE__URI=copied)
     assert (refused.exit_code, tree(Path(copied))) == (2, before)
-    assert "nobody is there to be asked" in refused.stderr
+    assert "this has to be confirmed, and there is no terminal to ask on" in refused.stderr
     dry = aqi.text(*call, "--dry-run", AQI_WAREHOUSE__URI=copied)
     assert f"remove {EPISODE} 2025-08-18 × danang, hanoi (2 partitions, 3 rows)" in dry
     assert tree(Path(copied)) == before
@@ -139,6 +148,34 @@ def test_a_wipe_leaves_the_rest(aqi: Aqi, copied: str) -> None:
     left = aqi.json("show", EPISODE, AQI_WAREHOUSE__URI=copied)
     assert {row["location_key"] for row in left} == {"hanoi"}
     assert len(left) == 2
+
+
+def test_a_wipe_forgets_what_could_not_be_made(aqi: Aqi, copied: str) -> None:
+    """Days that were asked for by mistake, and that no source has, are not *failed* for ever."""
+    at = {"AQI_WAREHOUSE__URI": copied}
+    tried = PartitionSet.of(Days.of(date(2025, 8, 1), date(2025, 8, 18)), ["hanoi", "hcmc"])
+    problem = Problem(Outcome.FAILED, tried, "the source has no such days")
+    when = "2025-08-20T05:00:00Z"
+    attempts = {key: Attempt(problems=(problem,), planned=tried) for key in (EPISODE, QUARANTINE)}
+    run = RunEntry("20250820T050000-aaaaaa", "x", when, when, RunState.FAILED, 1, "far", 1, attempts)
+    Journal(copied).write(run)
+
+    def failed(asset: str) -> list[str]:
+        return [one["partition"] for one in aqi.json("status", asset, **at) if one["state"] == "failed"]
+
+    assert len(failed(EPISODE)) == 36, "one of them is there, and stale"
+    call = ("wipe", EPISODE, "--partitions", "2025-08-02..2025-08-20")
+    dry = aqi.text(*call, "--locations", "hcmc", "--dry-run", **at)
+    forget = f"forget {EPISODE} 2025-08-02..2025-08-18 × hcmc (17 partitions that could not be made)"
+    assert dry.splitlines() == [forget]
+    assert len(failed(EPISODE)) == 36
+    aqi.text(*call, "--yes", **at)
+    assert failed(EPISODE) == ["2025-08-01/hanoi", "2025-08-01/hcmc"], "nor what was there"
+    assert len(failed(QUARANTINE)) == 36, "another table"
+    assert aqi.json("runs", "last", **at)["title"] == f"wipe {EPISODE} · 2025-08-02..2025-08-19"
+    later = replace(run, run_id="30250820T050000-aaaaaa", started_at="2025-08-20T05:30:00Z")
+    Journal(copied).write(later)
+    assert len(failed(EPISODE)) == 36, "a later attempt counts"
 
 
 def test_a_wipe_of_a_partition_without_rows_is_a_commit_without_files(aqi: Aqi, copied: str) -> None:

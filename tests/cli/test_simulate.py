@@ -235,8 +235,9 @@ def test_what_was_recorded_is_replayed_by_its_moments(aqi: Aqi) -> None:
         ("2025-08-21T05:59:59Z", values[0]),
         ("2025-08-21T06:00:00Z", values[1]),
     ):
-        with served("--replay", "kept", AQI_CLOCK__NOW=clock) as (url, _):
+        with served("--replay", "kept", AQI_CLOCK__NOW=clock) as (url, said):
             reply = answer(url)
+        assert said[2] == "it has answers about 2025-08-19 (UTC)"
         if wanted is None:
             assert (reply.status_code, reply.json()["reason"]) == (400, "No data is available for this location")
         else:

@@ -53,7 +53,7 @@ def test_status_of_a_range(aqi: Aqi, lake: str) -> None:
 def test_status_for_people(aqi: Aqi, lake: str) -> None:
     text = aqi.text("status", f"{DAILY} or gold.dim_time", AQI_WAREHOUSE__URI=lake)
     assert [line.split() for line in text.splitlines()[1:]] == [
-        ["gold.dim_time", "fresh", "null", "1", "24"],
+        ["gold.dim_time", "fresh", "1", "24"],
         [DAILY, "unrecorded", "2025-08-18", "×", "hanoi", "1", "1", "changed", "by", "somebody", "else"],
     ]
     (aqi.folder / "warehouse" / "_aqi").mkdir(parents=True)

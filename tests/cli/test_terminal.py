@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.cli.printing import print_summary
-from orchestration.core.partitions.keys import Days, PartitionSet
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
 from orchestration.core.planning.plan import Plan, Step
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem, RunSummary, StepOutcome
@@ -20,6 +20,7 @@ from resources.storage.journal import Journal
 from tests.support.cli_calls import EPISODE, Aqi
 from tests.support.terminal import Seen, on_a_terminal
 
+BRONZE = "bronze.open_meteo_hourly"
 ALL = set(PROJECT.catalog.keys)
 
 
@@ -121,12 +122,42 @@ def test_a_run_that_was_broken_off_says_what_is_not_made_and_what_makes_it(aqi: 
     assert (told["unmade"], told["go_on"]) == ({EPISODE: "2025-08-18..2025-08-19 × hanoi, hcmc"}, [command])
 
 
+def test_one_cause_of_several_locations_is_one_line(aqi: Aqi) -> None:
+    """As of a source that is away: a message for each location and range; causes before what followed from them."""
+    uri = aqi.folder / "warehouse"
+    (uri / "gold").mkdir(parents=True)
+
+    def at(day: int, location: str) -> PartitionSet:
+        return PartitionSet.from_keys([PartitionKey(date(2025, 8, day), location)])
+
+    asked = [(18, "hanoi"), (18, "hcmc"), (19, "hanoi"), (19, "hcmc")]
+    refused = [
+        Problem(Outcome.FAILED, at(day, where), f"the source refused {where} on 2025-08-{day}") for day, where in asked
+    ]
+    all_of_them = PartitionSet.union_of(one.partitions for one in refused)
+    because = Problem(Outcome.SKIPPED, all_of_them, "upstream bronze.open_meteo_hourly failed: 2025-08-18..2025-08-19")
+    attempts = {
+        "gold.fact_episode": Attempt(problems=(because,), planned=all_of_them),
+        BRONZE: Attempt(problems=tuple(refused), planned=all_of_them),
+    }
+    when = "2025-08-19T05:00:00Z"
+    Journal(str(uri)).write(
+        RunEntry("20250819T050000-aaaaaa", "* last:2", when, when, RunState.FAILED, 1, "far", 1, attempts)
+    )
+    where = "2025-08-18..2025-08-19 × hanoi, hcmc"
+    told = "the source refused hanoi on 2025-08-18 (and 3 more like it)"
+    reasons = [line for line in aqi.text("runs", "last").splitlines() if line.startswith(("failed", "skipped"))]
+    assert reasons == [f"failed {BRONZE} {where}: {told}", f"skipped {EPISODE} {where}: {because.message}"]
+    assert aqi.text("status", BRONZE).splitlines()[1:] == [f"{BRONZE}  failed  {where}      4  missing; {told}"]
+    assert len(aqi.json("status", BRONZE)) == 4
+
+
 def test_a_run_that_was_killed_is_told_from_one_that_goes_on(aqi: Aqi, journaled: str) -> None:
     assert journaled
     assert aqi.json("runs", "20250819T06")["killed"] is True
     text = aqi.text("runs", "20250819T06")
     assert text.startswith("Run 20250819T060000-bbbbbb did not end: it was killed, or its machine went down\n")
-    assert "gold.dim_time  null" in text, "what it set out to make"
+    assert "asset\ngold.dim_time\n" in text, "what it set out to make"
     assert "No log of it is in " in text
     assert aqi.json("runs", "last")["killed"] is False
     assert "No log of it is on this machine; the run was on far." in aqi.text("runs", "last")

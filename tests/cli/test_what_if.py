@@ -25,7 +25,7 @@ from tests.support.cli_calls import AT, Aqi, arrow_schema, record
 
 ROWS: Mapping[str, int] = {BRONZE: 24, SILVER: 24, QUARANTINE: 0, HOURS: 24, DAYS: 1, EPISODES: 2}
 """Of each partition: 2025-08-16..2025-08-19 at hanoi and hcmc, episodes one day less."""
-PLACES = ("hanoi", "hcmc")
+LOCATIONS = ("hanoi", "hcmc")
 
 
 def sources(edges: Iterable[tuple[str, str, str]]) -> Sources:
@@ -47,7 +47,7 @@ def commit(workspace: Workspace, key: str, columns_of: Mapping[str, ColumnLineag
     from deltalake import CommitProperties, write_deltalake
 
     days = Days.of(date(2025, 8, 16), date(2025, 8, 18 if key == EPISODES else 19))
-    records = {one: record(workspace, key, one, ROWS[key]) for one in PartitionSet.of(days, PLACES)}
+    records = {one: record(workspace, key, one, ROWS[key]) for one in PartitionSet.of(days, LOCATIONS)}
     told = {part: json.dumps(one.to_json()) for part, one in columns_of.items()}
     metadata = {"userMetadata": dumps(Provenance("run-1", key, AT, records, columns_of=told).to_json())}
     write_deltalake(
@@ -165,6 +165,21 @@ def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("of_source", "of_asset"),
+    [
+        ("open_meteo.carbon_dioxide", f"{BRONZE}.co2"),
+        ("open_meteo.us_aqi", f"{BRONZE}.aqi"),
+        ("open_meteo.time", f"{BRONZE}.ts_utc"),
+        ("open_meteo", BRONZE),
+    ],
+)
+def test_a_variable_of_the_source_is_the_column_that_it_becomes(
+    said: Callable[..., Any], of_source: str, of_asset: str
+) -> None:
+    assert said(of_source) == said(of_asset)
+
+
+@pytest.mark.parametrize(
     ("call", "place", "remedy"),
     [
         ("gold.fact_city_dayly", "the asset 'gold.fact_city_dayly' is unknown", f"Did you mean {DAYS}?"),
@@ -177,6 +192,9 @@ def test_nothing_there_and_nothing_made_from_it(aqi: Aqi, lake: str) -> None:
         (f"{EPISODES}.peak_aqy", f"{EPISODES} has no column 'peak_aqy'", f"Did you mean {EPISODES}.peak_aqi?"),
         (f"{EPISODES}.", f"{EPISODES} has no column ''", "Its columns are episode_id, "),
         (f"{EPISODES}.peak_aqi.x", f"{EPISODES} has no column 'peak_aqi.x'", f"Did you mean {EPISODES}.peak_aqi?"),
+        ("open_meteo.pm2_6", "the source open_meteo has no variable 'pm2_6'", "Did you mean open_meteo.pm2_5?"),
+        ("open_meteo.", "the source open_meteo has no variable ''", "Its variables are location_key, time, "),
+        ("open_meto.pm2_5", "the asset 'open_meto.pm2_5' is unknown", "Known are "),
         (f"{EPISODES} --force", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
         (f"{EPISODES} --changed", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),
         (f"{EPISODES} gold.*", "--if names what changes itself", "Leave out SELECTION, --force and --changed."),

@@ -290,11 +290,11 @@ silvers = st.dictionaries(days, st.tuples(fingerprints, instants), max_size=7).m
 def test_the_newest_days_say_as_much_as_all(
     fetched: dict[PartitionKey, PartitionRecord],
     made: dict[PartitionKey, PartitionRecord],
-    doubted: frozenset[PartitionKey],
+    unrecorded: frozenset[PartitionKey],
     now: datetime,
 ) -> None:
     """The latest of all partitions one by one; never more than has happened; more time means no less is covered."""
-    tables = {oracle.BRONZE: table(fetched, *doubted), oracle.SILVER: table(made)}
+    tables = {oracle.BRONZE: table(fetched, *unrecorded), oracle.SILVER: table(made)}
     for asset in (oracle.BRONZE, oracle.SILVER):
         (whole,) = lags(CATALOG, [asset], tables, [HUE], now)
         singly = []

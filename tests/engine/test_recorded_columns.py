@@ -134,7 +134,7 @@ def test_a_plan_that_cannot_be_read_fails_no_step_and_is_told_once(lake: Lake, m
     with monkeypatch.context() as broken:
         broken.setattr(of_steps, "lineage_of_frame", lambda *_: 1 / 0)
         outcome = only(run(lake))
-    assert not outcome.bad
+    assert not outcome.not_made
     assert outcome.notes == (
         "what its columns are made of could not be read from its plan: ZeroDivisionError: division by zero",
     )

@@ -194,8 +194,8 @@ def test_a_source_that_fails_is_told_as_the_summary_has_it(lake: RiverLake, rive
     steps = by_step(receiver, summary)
     for outcome in summary.outcomes:
         start, end = steps[outcome.step.id]
-        assert (start["eventType"], end["eventType"]) == ("START", "FAIL" if outcome.bad else "COMPLETE")
-        assert ("errorMessage" in end["run"]["facets"]) is bool(outcome.bad)
+        assert (start["eventType"], end["eventType"]) == ("START", "FAIL" if outcome.not_made else "COMPLETE")
+        assert ("errorMessage" in end["run"]["facets"]) is bool(outcome.not_made)
     last = receiver.events[-1]
     assert (last["eventType"], last["job"]["name"]) == ("FAIL", "materialize")
     assert "bronze.gauge_readings" in last["run"]["facets"]["errorMessage"]["message"]

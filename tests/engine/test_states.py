@@ -110,10 +110,10 @@ def test_rows_deleted_by_hand(others: Lake, tables: dict[str, Any]) -> None:
     """Unrecorded are the partitions that the touched files can hold; repair adopts those that did not change."""
     lake = others
     delete(lake, oracle.CITY_DAILY, "date_utc = '2025-03-02' AND location_key = 'hanoi'")
-    doubted = unrecorded(lake)
-    assert list(doubted) == [oracle.CITY_DAILY]
-    assert "2025-03-02/hanoi" in doubted[oracle.CITY_DAILY]
-    assert "2025-03-01/hanoi" not in doubted[oracle.CITY_DAILY], "it lies in a file that nobody touched"
+    found = unrecorded(lake)
+    assert list(found) == [oracle.CITY_DAILY]
+    assert "2025-03-02/hanoi" in found[oracle.CITY_DAILY]
+    assert "2025-03-01/hanoi" not in found[oracle.CITY_DAILY], "it lies in a file that nobody touched"
     summary = lake.repair()
     assert summary.ok
     assert {outcome.step.asset: outcome.written.keys() for outcome in summary.outcomes} == {

@@ -107,8 +107,8 @@ def test_other_content_is_counted_anew(lake: Path) -> None:
 def test_what_somebody_else_changed_is_not_counted(lake: Path) -> None:
     workspace = opened(lake)
     asset, state = workspace.catalog[oracle.BRONZE], workspace.states([oracle.BRONZE])[oracle.BRONZE]
-    doubted = TableState(state.version, state.records, PartitionSet.from_keys(state.records))
-    assert value_counts.ValueCounts(workspace.warehouse).counted(asset, doubted, ESSENTIAL) is doubted
+    unrecorded = TableState(state.version, state.records, PartitionSet.from_keys(state.records))
+    assert value_counts.ValueCounts(workspace.warehouse).counted(asset, unrecorded, ESSENTIAL) is unrecorded
 
 
 @given(st.sets(st.integers(0, 400), min_size=1), st.integers(1, 9))

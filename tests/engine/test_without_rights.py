@@ -74,6 +74,44 @@ def test_verify_goes_on_behind_files_that_may_not_be_read(
     assert kept not in told
     assert "Give this user rights" in bronze.in_words
     assert (bronze.whole, silver.whole, daily.whole) == (False, False, True)
-    assert "have the rows that were recorded" in daily.in_words
+    assert "are those that were recorded" in daily.in_words
     assert workspace.repair(keys, None).partitions.locations == (), "nothing is damaged because of it"
     assert lake.versions() == before
+
+
+def test_nothing_is_read_of_a_table_of_which_nothing_can_be(
+    made: Made, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dated or not; and where an engine fails at one table, the next ones are compared."""
+    from fsspec.implementations.local import LocalFileSystem
+    from pyspark.errors import PySparkException
+
+    from orchestration.engine.changes.compare import compare_rows
+    from orchestration.engine.steps import StepRunner
+
+    keys = [oracle.BRONZE, "gold.dim_location", "gold.dim_time", oracle.CITY_DAILY]
+    refused = {file.name for key in keys[:2] for file in data_files(lake.folder.joinpath(*key.split(".")))}
+    opens, facts, read = LocalFileSystem.open, StepRunner.facts, list[str]()
+
+    def open_most(system: Any, path: str, *args: Any, **named: Any) -> Any:
+        if path.rpartition("/")[2] in refused:
+            raise PermissionError(13, "Permission denied", path)
+        return opens(system, path, *args, **named)
+
+    def reads(runner: StepRunner, asset: Any, *args: Any) -> Any:
+        read.append(asset.key)
+        if asset.key == keys[2]:
+            raise PySparkException("Permission denied (os error 13)")
+        return facts(runner, asset, *args)
+
+    monkeypatch.setattr(LocalFileSystem, "open", open_most)
+    monkeypatch.setattr(StepRunner, "facts", reads)
+    workspace = lake.workspace
+    there = workspace.repaired(keys, workspace.states(keys), None, (), everything=True)
+    *others, time, daily = compare_rows(workspace, keys, there, QUIET, lake.shared.make)
+    assert "gold.dim_location" not in read, "it has one partition, and no rows of it can be had"
+    assert "0 partitions have the rows" in others[1].in_words
+    assert not any(one.whole for one in others)
+    assert "gold.dim_time: its rows could not be compared: " in time.in_words
+    assert "Permission denied" in time.in_words
+    assert daily.whole

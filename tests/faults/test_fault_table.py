@@ -155,7 +155,7 @@ def holds(row: Row, scope: str, way: Way, embedded: Any, folder: Path) -> None:
         assert not row.once or served == 1
         for key, rows in after.items():  # nothing half-filled: a partition is as it was, or as it is without faults
             mine = [outcome for outcome in summary.outcomes if outcome.step.asset == key]
-            good = PartitionSet.union_of(outcome.good for outcome in mine)
+            good = PartitionSet.union_of(outcome.succeeded for outcome in mine)
             bad = PartitionSet.union_of(outcome.step.all_partitions for outcome in mine) - good
             assert of(rows, good) == of(way.tables[key], good), key
             assert of(rows, bad) == of(way.before[key], bad), key

@@ -45,7 +45,7 @@ def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
     for key in DATED[1:]:
         assert set(found[key].skipped.keys()) == lost, key
         assert not found[key].failed
-        assert {str(item) for item in found[key].good} == {
+        assert {str(item) for item in found[key].succeeded} == {
             f"2025-03-0{day}/{location}" for day in (1, 2, 3) for location in LOCATIONS
         }
     assert {row["date_utc"] for row in lake.rows(oracle.FACT_HOURLY)} <= {date(2025, 3, day) for day in (1, 2, 3)}
@@ -68,7 +68,7 @@ def test_one_bad_location_fails_alone(embedded: Any, tmp_path: Path, rows: list[
     assert "No data is available for this location" in found[oracle.BRONZE].problems[0].message
     for key in DATED[1:]:
         assert found[key].skipped.locations == ("hcmc",), key
-        assert found[key].good.locations == ("danang", "hanoi"), key
+        assert found[key].succeeded.locations == ("danang", "hanoi"), key
     assert {row["location_key"] for row in lake.rows(oracle.CITY_DAILY)} == {"danang", "hanoi"}
 
 
@@ -85,10 +85,10 @@ def test_a_failure_beside_a_run_over_midnight_concerns_the_episodes_that_reach_i
         lake = Lake(tmp_path, embedded, feed.server.url, flags=flags)
         summary = lake.materialize("2025-03-01..2025-03-04", FETCHED, ["hanoi"])
     episode = outcomes(summary)[oracle.EPISODE]
-    assert episode.good == PartitionSet.from_keys(
+    assert episode.succeeded == PartitionSet.from_keys(
         [key for key in episode.step.partitions if str(key) == "2025-03-01/hanoi"]
     )
-    assert outcomes(summary)[oracle.CITY_DAILY].good.keys() == ["2025-03-01/hanoi", "2025-03-02/hanoi"]
+    assert outcomes(summary)[oracle.CITY_DAILY].succeeded.keys() == ["2025-03-01/hanoi", "2025-03-02/hanoi"]
 
 
 @pytest.mark.parametrize(("fault", "said"), [("html", "HTML"), ("error", "500"), ("nonsense", "another shape")])

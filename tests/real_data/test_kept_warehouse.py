@@ -129,7 +129,7 @@ def run_as_planned(lake: Lake, *, status: int = 0) -> RunSummary:
     assert [cost.step for cost in told.steps] == list(summary.plan.steps)
     assert told.plan.left_out == summary.plan.left_out
     assert told.plan.tables == summary.plan.tables
-    assert all(not outcome.bad for outcome in summary.outcomes)
+    assert all(not outcome.not_made for outcome in summary.outcomes)
     return summary
 
 
@@ -247,7 +247,7 @@ def test_an_hourly_run_does_not_ask_anew_about_ended_days_of_a_location_that_mov
     with Simulator(now=lambda: lake.now) as simulator:
         lake.base_url = simulator.url
         summary = lake.hourly(FETCHED)
-    assert all(outcome.bad == PartitionSet.empty() for outcome in summary.outcomes)
+    assert all(outcome.not_made == PartitionSet.empty() for outcome in summary.outcomes)
     fetched = next(outcome for outcome in summary.outcomes if outcome.step.asset == BRONZE).written
     assert fetched.days_of("hanoi").pieces == ((date(2025, 8, 22), date(2025, 8, 22)),)
     assert fetched.days_of("hcmc").first <= date(2025, 8, 21), "of the others the provider has other values now"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import sqlglot
 from deltalake import DeltaTable
 
 from orchestration.project import load, open_workspace
-from tests.support.cli_calls import DAILY, write
+from tests.support.cli_calls import DAILY, EPISODE, write
 from tests.support.setup_script import ROOT
 
 PAGE = (ROOT / "docs" / "READING.md").read_text(encoding="utf-8")
@@ -49,8 +49,9 @@ def run(name: str, warehouse: str, **given: Any) -> dict[str, Any]:
 
 
 def test_each_is_five_lines_at_the_most() -> None:
-    assert set(EXAMPLES) == {"duckdb", "polars", "pandas", "spark", "trino", "version"}
-    assert all(len([line for line in text.splitlines() if line]) <= 5 for text in EXAMPLES.values())
+    assert set(EXAMPLES) == {"duckdb", "polars", "pandas", "spark", "trino", "version", "tables"}
+    readers = [text for name, text in EXAMPLES.items() if name != "tables"]
+    assert all(len([line for line in text.splitlines() if line]) <= 5 for text in readers)
 
 
 def test_duckdb(warehouse: str) -> None:
@@ -88,6 +89,89 @@ def test_trino(warehouse: str) -> None:
     asked = query.sql("duckdb").replace("delta.gold.fact_city_daily", "days")
     assert duckdb.sql(asked).fetchall() == WORST
     assert days.num_rows == 5
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    """The answers to the page's questions, of hours at hanoi (UTC+7), by name.
+
+    From 17:00 of 2025-08-17 on, UTC. The index of an hour is its number, on the 18th ten times that. Of the 19th, which
+    goes on, hours 0 to 9 came; 3 is without an index, 5 and 6 are in quarantine.
+    """
+    uri = str(tmp_path_factory.mktemp("questions") / "warehouse")
+    workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": uri}}))
+    plain = {"integer": 1, "long": 1, "double": 1.0, "string": "x", "boolean": False, "array<string>": ["negative"]}
+
+    def row(asset: str, day: int, **said: Any) -> dict[str, Any]:
+        at = datetime(2025, 8, day, tzinfo=UTC)
+        usual = plain | {"date": at.date(), "timestamp": at}
+        whole = {one.name: usual[one.type] for one in workspace.contracts[asset].columns}
+        return whole | {"location_key": "hanoi"} | said
+
+    def hour(asset: str, day: int, number: int) -> dict[str, Any]:
+        at = datetime(2025, 8, day, number, tzinfo=UTC)
+        local = at + timedelta(hours=7)
+        there = {"ts_local": f"{local:%Y-%m-%dT%H}:00:00+07:00", "date_local": local.date(), "hour_local": local.hour}
+        names = {one.name for one in workspace.contracts[asset].columns}
+        index = None if (day, number) == (19, 3) else number * (10 if day == 18 else 1)
+        said = {"ts_utc": at, "date_utc": at.date(), "aqi": index, **there}
+        return row(asset, day, **{name: value for name, value in said.items() if name in names})
+
+    sent = [(17, number) for number in range(17, 24)] + [(18, number) for number in range(24)]
+    sent += [(19, number) for number in range(10)]
+    broken = [(19, 5), (19, 6)]
+    clean = [one for one in sent if one not in broken]
+    keys = "bronze.open_meteo_hourly", "silver.air_quality_hourly_quarantine", "gold.fact_air_quality_hourly"
+    for key, hours in zip(keys, (sent, broken, clean), strict=True):
+        write(workspace, key, [hour(key, *one) for one in hours], **{"2025-08-18/hanoi": 24})
+    days = [(18, 24, 230, True), (19, 7, 9, False)]
+    found = [
+        row(DAILY, day, date_utc=date(2025, 8, day), hours_measured=hours, aqi_daily_max=worst, has_last_hour=last)
+        for day, hours, worst, last in days
+    ]
+    write(workspace, DAILY, found, **{"2025-08-18/hanoi": 1})
+    episodes = [row(EPISODE, day, start_date_utc=date(2025, 8, day), is_open=day == 19) for day in (18, 19)]
+    write(workspace, EPISODE, episodes, **{"2025-08-18/hanoi": 1})
+    names = ["night", "morning", "afternoon", "evening"]
+    shifts = [row("gold.dim_time", 18, hour=number, work_shift=names[number // 6]) for number in range(24)]
+    write(
+        workspace, "gold.dim_time", [{k: v for k, v in one.items() if k != "location_key"} for one in shifts], null=24
+    )
+    run("tables", uri)
+    questions = re.findall(r"^```sql question (\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    return {name: duckdb.sql(text).fetchall() for name, text in questions}
+
+
+def test_the_worst_hour_is_in_local_time(asked: dict[str, list[tuple[Any, ...]]]) -> None:
+    assert asked["worst_hour"] == [("hanoi", 230, "2025-08-19T06:00:00+07:00")]
+
+
+def test_a_local_day_is_another_than_the_utc_day_and_counts_where_it_is_whole(
+    asked: dict[str, list[tuple[Any, ...]]],
+) -> None:
+    """The local 18th ends at 17:00 UTC: the worst hour of the UTC day is in the local 19th, of which hours lack."""
+    assert asked["local_days"] == [("hanoi", date(2025, 8, 18), 160, 230)]
+
+
+def test_which_episodes_may_go_on(asked: dict[str, list[tuple[Any, ...]]]) -> None:
+    assert [(location, start.date()) for location, start, *_ in asked["open_episodes"]] == [
+        ("hanoi", date(2025, 8, 19))
+    ]
+
+
+def test_hours_that_a_day_lacks_are_accounted_for(asked: dict[str, list[tuple[Any, ...]]]) -> None:
+    assert asked["incomplete_days"] == [("hanoi", date(2025, 8, 19), False, 7, 1, 2, 14)]
+
+
+def test_shifts_are_of_the_local_clock(asked: dict[str, list[tuple[Any, ...]]]) -> None:
+    """Hours above 150 are 16:00 to 23:00 UTC of the 18th: 23:00, then 00:00 to 06:00 local time."""
+    assert [(shift, unhealthy) for _, shift, unhealthy, _ in asked["shifts"]] == [
+        ("night", 6),
+        ("morning", 1),
+        ("afternoon", 0),
+        ("evening", 1),
+    ]
+    assert sum(measured for *_, measured in asked["shifts"]) == 38
 
 
 def test_an_earlier_version(warehouse: str) -> None:

@@ -249,16 +249,16 @@ def test_the_command(aqi: Aqi, tables: Tables) -> None:
     at = {"AQI_WAREHOUSE__URI": str(tables.folder)}
     text = aqi.text("maintenance", EPISODE, "--dry-run", **at)
     assert (
-        text.splitlines()[0]
-        == f"{EPISODE}: 11 small files put together into 2, its state kept, a checkpoint of its log"
+        text.splitlines()[1]
+        == f"{EPISODE}  11 small files put together into 2, its state kept, a checkpoint of its log"
     )
     assert text.splitlines()[-1].endswith("(dry run: nothing was done)")
     done = aqi.json("maintenance", **at)
     assert (done["state"], done["dry_run"], done["logs"], done["errors"]) == ("completed", False, 0, [])
     (table,) = done["tables"]
     assert (table["table"], table["joined"], table["into"], table["error"]) == (EPISODE, 11, 2, "")
-    assert aqi.text("maintenance", EPISODE, **at).splitlines()[0] == f"{EPISODE}: its state kept"
-    assert aqi.text("maintenance", EPISODE, **at).splitlines()[0] == "nothing to do"
+    assert aqi.text("maintenance", EPISODE, **at).splitlines()[1] == f"{EPISODE}  its state kept"
+    assert aqi.text("maintenance", EPISODE, **at).splitlines()[0] == "Nothing to do."
 
 
 def test_it_waits_for_the_lock(aqi: Aqi, tables: Tables) -> None:

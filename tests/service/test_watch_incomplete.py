@@ -47,15 +47,15 @@ def watch(folder: Path, channel: Taken, now: datetime = NOW) -> Watch:
 def test_days_with_holes_are_told_once_and_when_they_are_given_up(lake: Path) -> None:
     channel = Taken()
     for _ in range(2):
-        [incident] = watch(lake, channel).look().incidents
+        [incident] = watch(lake, channel).observe().incidents
         assert incident.kind is Kind.INCOMPLETE
         assert incident.partitions == ("2025-08-21/hanoi", "2025-08-22/hanoi")
     later = datetime(2025, 9, 21, 6, tzinfo=UTC)  # the 21st of August is 31 days old, the 22nd 30
-    assert len(watch(lake, channel, later).look().incidents) == 1
+    assert len(watch(lake, channel, later).observe().incidents) == 1
     assert [message.event for message in channel.messages] == ["began"]
     assert "2025-08-22/hanoi: 0 of 24 hours" in channel.messages[0].text
     for _ in range(2):
-        assert watch(lake, channel, datetime(2025, 9, 22, 6, tzinfo=UTC)).look().incidents == ()
+        assert watch(lake, channel, datetime(2025, 9, 22, 6, tzinfo=UTC)).observe().incidents == ()
     _, ended = channel.messages
     assert (ended.event, ended.kind) == ("recovered", "incomplete")
     assert "2025-08-21/hanoi: 0 of 24 hours (aqi 0, pm25 23)\n2025-08-22/hanoi: 0 of 24 hours\n" in ended.text
@@ -63,5 +63,5 @@ def test_days_with_holes_are_told_once_and_when_they_are_given_up(lake: Path) ->
 
 def test_what_was_given_up_before_anybody_looked_is_no_incident(lake: Path) -> None:
     channel = Taken()
-    assert watch(lake, channel, datetime(2026, 1, 1, tzinfo=UTC)).look().good
+    assert watch(lake, channel, datetime(2026, 1, 1, tzinfo=UTC)).observe().is_healthy
     assert channel.messages == []

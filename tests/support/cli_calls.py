@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from orchestration.cli.app import main
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.keys import NULL_KEY, PartitionKey
 from orchestration.core.state.provenance import PartitionRecord, Provenance, dumps
 from orchestration.engine.workspace import Workspace
 from tests.support.aqi_process import AQI
@@ -98,10 +98,18 @@ def arrow_schema(contract: Contract) -> Any:
 
 
 def record(workspace: Workspace, key: str, partition: PartitionKey, rows: int) -> PartitionRecord:
-    """Of today's code and contract (gold.dim_date: of an earlier code), made from upstream rows that are gone."""
+    """Of today's code and contract (gold.dim_date: of an earlier code), made from rows that are gone.
+
+    Dimensions, which a table that somebody adds may read, are recorded as they are now: mostly absent.
+    """
     asset, current = workspace.catalog[key], workspace.current()
     code = "earlier" if key == "gold.dim_date" else current.code(asset, partition.location)
-    inputs = {upstream: {str(partition): "f"} for upstream in asset.upstream_keys}
+    inputs: dict[str, dict[str, str]] = {}
+    for upstream in map(workspace.catalog.__getitem__, asset.upstream_keys):
+        if upstream.partitions is None:
+            inputs[upstream.key] = {"null": workspace.warehouse.state(upstream).fingerprint(NULL_KEY)}
+        else:
+            inputs[upstream.key] = {str(partition): "f"}
     return PartitionRecord(rows, "f", inputs, code, current.contracts[key])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from orchestration.core.alerts.incident_words import EndedRun, LateRun, Result
-from orchestration.core.alerts.incidents import Observation, ServerView, look
+from orchestration.core.alerts.incidents import Observation, ServerView, after_observation
 from orchestration.core.alerts.watch_state import Message, WatchState
 
 NOW = datetime(2025, 8, 20, 6, tzinfo=UTC)
@@ -40,7 +40,7 @@ def told(*looks: Observation) -> list[tuple[str, str]]:
 def fold(*looks: Observation, state: WatchState | None = None) -> tuple[WatchState, list[Message]]:
     state, messages = state or WatchState.begin(NOW), list[Message]()
     for seen in looks:
-        state, new = look(WatchState.from_json(json.loads(json.dumps(state.to_json()))), seen)
+        state, new = after_observation(WatchState.from_json(json.loads(json.dumps(state.to_json()))), seen)
         messages += new
     return state, messages
 

@@ -66,11 +66,11 @@ def record(
     )
 
 
-def state(*keys: PartitionKey, doubted: PartitionSet = NOTHING, **fingerprints: str) -> TableState:
+def state(*keys: PartitionKey, unrecorded: PartitionSet = NOTHING, **fingerprints: str) -> TableState:
     """A table of somebody's: ``keys`` with the fingerprint ``f``, further days of August by number (``d7="g"``)."""
     held = dict.fromkeys(keys, "f")
     held |= {PartitionKey(date(2025, 8, int(day[1:])), "hue"): text for day, text in fingerprints.items()}
-    return TableState(3, {key: PartitionRecord(24, text, {}, "", "") for key, text in held.items()}, doubted)
+    return TableState(3, {key: PartitionRecord(24, text, {}, "", "") for key, text in held.items()}, unrecorded)
 
 
 def judged(

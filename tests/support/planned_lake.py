@@ -73,10 +73,10 @@ def august(*numbers: int) -> PartitionSet:
     return at("hue", *numbers)
 
 
-def there(partitions: PartitionSet, version: int = 7, doubted: PartitionSet = NOTHING) -> TableState:
+def there(partitions: PartitionSet, version: int = 7, unrecorded: PartitionSet = NOTHING) -> TableState:
     """A table with records of ``partitions``; what they were made from is filled in by ``settled``."""
     record = PartitionRecord(1, "f", {}, "code", "contract")
-    return TableState(version, dict.fromkeys(partitions, record), doubted)
+    return TableState(version, dict.fromkeys(partitions, record), unrecorded)
 
 
 def everything(partitions: PartitionSet, keys: Iterable[str] = ALL) -> dict[str, TableState]:
@@ -162,7 +162,7 @@ def lost(asset: str, upstream: str) -> str:
     return f"{asset} needs {upstream}, which is missing there and left out of this plan itself."
 
 
-def doubts(asset: str, upstream: str) -> str:
+def changed_by_others(asset: str, upstream: str) -> str:
     return (
         f"{asset} needs {upstream}, which somebody else changed there: "
         f"`aqi repair {upstream}` compares and mends it, or select it too, for instance with '+{asset}'."

@@ -72,10 +72,10 @@ def flags(masks: Mapping[int, int]) -> FlaggedHours:
     return lambda location, day: by_key.get(PartitionKey(day, location), 0)
 
 
-def state(partitions: PartitionSet, fingerprint: str = "f", doubted: PartitionSet = NOTHING) -> TableState:
+def state(partitions: PartitionSet, fingerprint: str = "f", unrecorded: PartitionSet = NOTHING) -> TableState:
     """A table with records of ``partitions``."""
     record = PartitionRecord(24, fingerprint, {}, "", "")
-    return TableState(7, dict.fromkeys(partitions, record), doubted)
+    return TableState(7, dict.fromkeys(partitions, record), unrecorded)
 
 
 def step_of(

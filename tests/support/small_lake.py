@@ -16,7 +16,7 @@ from orchestration.engine.backfill import backfill_request
 from orchestration.engine.changes.tables import change_tables
 from orchestration.engine.engines.engine import Engine
 from orchestration.engine.executor import prepare, run_in_order
-from orchestration.engine.observation import look
+from orchestration.engine.observation import observe_sources
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from orchestration.reports.rows import read_rows
@@ -95,14 +95,14 @@ class Lake:
     def run(self, request: Request) -> RunSummary:
         """One run, without Prefect and the lock."""
         workspace = self.workspace
-        looked = look(workspace, request)
-        current = workspace.current(None if looked is None else looked.sent)
+        observed = observe_sources(workspace, request)
+        current = workspace.current(None if observed is None else observed.sent)
         plan, tables = workspace.plan(request, current)
         run_id = f"run-{datetime.now(UTC).timestamp()}"
         change_tables(workspace, plan, tables, run_id)
         tables = workspace.states(tuple(request.assets))
         engine = self.shared.engine(workspace.warehouse)
-        runner, source = prepare(workspace, plan, tables, run_id, lambda: self._wanted(engine), current, looked)
+        runner, source = prepare(workspace, plan, tables, run_id, lambda: self._wanted(engine), current, observed)
         outcomes = run_in_order(plan, runner, source)
         return RunSummary(run_id, plan, outcomes, 0.0, chunks=chunk_outcomes(request, plan, outcomes, runner.tables))
 

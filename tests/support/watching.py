@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.core.state.lags import Lag
 from orchestration.project import load
 from orchestration.service.deployments import environment_tags
-from orchestration.service.watch import Look, ReadLags, Sources, Watch, state_file
+from orchestration.service.watch import ReadLags, Sources, Watch, WatchResult, state_file
 from resources.alert_channels import channels_of
 from resources.settings.load import Settings
 from tests.service.prefect.conftest import PrefectServer
@@ -139,8 +139,8 @@ class Place:
     def state_file(self) -> Path:
         return state_file(self.settings, self.server.api_url)
 
-    def look(self) -> Look:
-        return self.watch().look()
+    def observe(self) -> WatchResult:
+        return self.watch().observe()
 
     def arrived(self) -> list[str]:
         """Subjects of what arrived since this was asked, which is the same at every channel."""

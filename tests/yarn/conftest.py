@@ -22,6 +22,15 @@ DAYS = "2025-08-08..2025-08-21"
 FEW = "2025-08-12..2025-08-13"
 
 
+def on_yarn(uri: str) -> dict[str, dict[str, Any]]:
+    """The settings of deployments whose runs are on the cluster. uri: of their warehouse."""
+    return {
+        "warehouse": {"uri": uri},
+        "spark": {"master": "yarn"},
+        "yarn": {"check": True, "executors": 1, "executor_memory": "1g"},
+    }
+
+
 @pytest.fixture(scope="package")
 def cluster(on_spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster; its clients find it by the environment, which is as it was when the last of these tests is done.

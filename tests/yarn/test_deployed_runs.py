@@ -14,7 +14,7 @@ from tests.service.prefect.conftest import operator, prefect_server  # noqa: F40
 from tests.support.cluster_calls import manager
 from tests.support.deploy_operator import MakeOperator
 from tests.support.prefect_site import GONE_SECONDS, Site, wait_until
-from tests.yarn.conftest import FEW, NOW
+from tests.yarn.conftest import FEW, NOW, on_yarn
 
 pytestmark = [
     pytest.mark.spark,
@@ -34,12 +34,7 @@ def test_a_run_that_is_ended_leaves_no_application_and_is_made_good(
     how: str,
 ) -> None:
     uri = f"{cluster.default_fs}/warehouses/deployed-{how}"
-    settings = {
-        "warehouse": {"uri": uri},
-        "spark": {"master": "yarn"},
-        "yarn": {"check": True, "executors": 1, "executor_memory": "1g"},
-    }
-    with Site(operator(f"yarn-{how}"), recorded, NOW, **settings) as one:
+    with Site(operator(f"yarn-{how}"), recorded, NOW, **on_yarn(uri)) as one:
         done = one.operator.process("everything")
         assert done.returncode == 0, done.stderr
         one.start_worker()
@@ -48,8 +43,7 @@ def test_a_run_that_is_ended_leaves_no_application_and_is_made_good(
         (application,) = applications(uri)
         processes = one.processes()
         if how == "cancelled":
-            state = {"type": "CANCELLING", "name": "Cancelling"}
-            one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": state})
+            one.cancel(run)
         else:
             one.run_process().kill()
         assert one.ended(run, GONE_SECONDS)[0] == {"cancelled": "CANCELLED", "killed": "CRASHED"}[how]

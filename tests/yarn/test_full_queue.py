@@ -18,7 +18,7 @@ from tests.service.prefect.conftest import operator, prefect_server  # noqa: F40
 from tests.support.cluster_calls import YarnCommands, manager, wait_until
 from tests.support.deploy_operator import MakeOperator
 from tests.support.prefect_site import Site
-from tests.yarn.conftest import FEW, NOW
+from tests.yarn.conftest import FEW, NOW, on_yarn
 
 pytestmark = [
     pytest.mark.spark,
@@ -137,16 +137,11 @@ def test_a_deployed_run_that_waits_is_ended(
 ) -> None:
     """With its application, and its slot is free for the next run."""
     uri = f"{cluster.default_fs}/warehouses/waits-{how}"
-    settings = {
-        "warehouse": {"uri": uri},
-        "spark": {"master": "yarn"},
-        "yarn": {"check": True, "executors": 1, "executor_memory": "1g"},
-    }
 
     def applications() -> list[Application]:
         return manager().applications(warehouse_tag(uri))
 
-    with Site(operator(f"queue-{how}"), recorded, NOW, **settings) as one:
+    with Site(operator(f"queue-{how}"), recorded, NOW, **on_yarn(uri)) as one:
         done = one.operator.process("everything")
         assert done.returncode == 0, done.stderr
         one.start_worker()
@@ -157,8 +152,7 @@ def test_a_deployed_run_that_waits_is_ended(
         assert one.state(run)[0] == "RUNNING"
         processes = one.processes()
         if how == "cancelled":
-            state = {"type": "CANCELLING", "name": "Cancelling"}
-            one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": state})
+            one.cancel(run)
         else:
             one.run_process().terminate()
         began = time.monotonic()

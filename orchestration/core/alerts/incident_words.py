@@ -43,7 +43,7 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
     @property
-    def bad(self) -> bool:
+    def is_failure(self) -> bool:
         """Whether somebody should be told."""
         return self in (Result.FAILED, Result.CRASHED)
 

@@ -54,8 +54,8 @@ __all__ = [
     "ServerView",
     "StillUnmade",
     "Unseen",
+    "after_observation",
     "delivered",
-    "look",
     "queued",
     "refused",
     "to_send",
@@ -121,7 +121,7 @@ class Observation:
     """The scales that changed recently."""
 
 
-def look(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
+def after_observation(state: WatchState, seen: Observation) -> tuple[WatchState, tuple[Message, ...]]:
     """The state of the watch after an observation, and the messages because of it."""
     fold = _Fold(state, seen)
     fold.made()
@@ -173,7 +173,7 @@ class _Fold:
             return
         self._newest, self._ends[end] = max(self._newest, run.ended_at), run.ended_at
         key, name = f"run:{run.deployment}", run.deployment
-        if run.result.bad:
+        if run.result.is_failure:
             kind, before = Kind(run.result.value), self._incidents.get(key)
             unmade = _together({} if before is None else before.unmade, run.unmade)
             self._open(key, kind, f"{name} {kind}", about_run(run, unmade), run.ended_at)

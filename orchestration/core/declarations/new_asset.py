@@ -1,4 +1,4 @@
-"""Plans a new asset (`aqi new asset`): its upstream assets, its partitions, and the smallest contract that fits.
+"""Plans a new asset: its upstream assets, its partitions, and the smallest contract that fits.
 
 The new asset has the columns of the key of its *base*, with a row for each row of the base. The base is the first
 upstream asset with the same partitions. The author writes everything further. ``source_text`` writes function, contract

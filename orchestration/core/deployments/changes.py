@@ -72,11 +72,16 @@ class _Change:
     def name(self) -> str:
         return self.said().name
 
-    def __str__(self) -> str:
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Its line in a table: the kind of change, what is changed, of it which schedule, and how."""
         said = self.said()
-        what = f"{said.name} {said.slug or '(without a slug)'}" if said.of_schedule else said.name
-        more = "; ".join([*map(str, said.differences), *([said.note] if said.note else [])])
-        return f"{self.kind} {what}{': ' if more else ''}{more}"
+        schedule = (said.slug or "(without a slug)") if said.of_schedule else ""
+        return str(self.kind), said.name, schedule, "; ".join(filter(None, [*map(str, said.differences), said.note]))
+
+    def __str__(self) -> str:
+        kind, name, schedule, how = self.cells
+        return " ".join(filter(None, [kind, name, schedule])) + (f": {how}" if how else "")
 
     def to_json(self) -> dict[str, Any]:
         said = self.said()
@@ -150,7 +155,7 @@ class AddSchedule(_Change):
     schedule: Schedule
 
     def said(self) -> Said:
-        return Said(self.of.title, note=str(self.schedule), slug=self.slug, of_schedule=True)
+        return _of_schedule(self.of, self.slug, note=str(self.schedule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ class ChangeSchedule(_Change):
     differences: tuple[Difference, ...]
 
     def said(self) -> Said:
-        return Said(self.of.title, self.differences, slug=self.there.slug, of_schedule=True)
+        return _of_schedule(self.of, self.there.slug, self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,29 +184,34 @@ class RemoveSchedule(_Change):
     there: FoundSchedule
 
     def said(self) -> Said:
-        return Said(self.of.title, note=str(self.there.schedule), slug=self.there.slug, of_schedule=True)
+        return _of_schedule(self.of, self.there.slug, note=str(self.there.schedule))
 
 
 @dataclass(frozen=True, slots=True)
-class Retire(_Change):
+class _Undeclared(_Change):
+    """What happens to a deployment that is no longer declared."""
+
+    note: ClassVar[str]
+    there: Found
+
+    def said(self) -> Said:
+        return Said(self.there.title, note=self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Retire(_Undeclared):
     """A deployment that is no longer declared is deleted."""
 
     kind = Kind.RETIRE
-    there: Found
-
-    def said(self) -> Said:
-        return Said(self.there.title, note="no longer declared")
+    note = "no longer declared"
 
 
 @dataclass(frozen=True, slots=True)
-class Leave(_Change):
+class Leave(_Undeclared):
     """A deployment that is no longer declared stays, and is reported."""
 
     kind = Kind.LEAVE
-    there: Found
-
-    def said(self) -> Said:
-        return Said(self.there.title, note="no longer declared, --all --prune retires it")
+    note = "no longer declared, --all --prune retires it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +256,8 @@ Change: TypeAlias = (
 
 def _shown(value: Any) -> str:
     return "nothing" if value is None else repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _of_schedule(of: Found, slug: str | None, differences: tuple[Difference, ...] = (), note: str = "") -> Said:
+    """What people are told about a change of a schedule of the deployment ``of``."""
+    return Said(of.title, differences, note, slug, of_schedule=True)

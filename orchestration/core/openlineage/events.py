@@ -158,7 +158,7 @@ def ended_as(outcome: StepOutcome) -> EventType:
     """COMPLETE if everything that was asked for is right now. As in the run's summary, a skipped step counts as
     failed.
     """
-    return EventType.FAIL if outcome.bad else EventType.COMPLETE
+    return EventType.FAIL if outcome.not_made else EventType.COMPLETE
 
 
 def _event(

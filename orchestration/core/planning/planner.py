@@ -230,10 +230,12 @@ class _Planning:
         return self.asked[at]
 
     def _from_kept(self, asset: Asset, needed: PartitionSet) -> PartitionSet:
-        """The partitions that a repair makes from kept raw answers instead of asking the source."""
+        """The partitions that a repair makes from kept raw answers instead of asking the source: those that lost rows
+        in any case, also where an earlier repair has told the log of that and then failed."""
         if not isinstance(self.request, Repair) or asset.hours is None:
             return NOTHING
-        return needed & (self._table(asset.key).damaged | self.request.kept.get(asset.key, NOTHING))
+        table = self._table(asset.key)
+        return needed & (table.damaged | table.taken_out | self.request.kept.get(asset.key, NOTHING))
 
     def _needed(self, asset: Asset, stale: Mapping[Judgement, PartitionSet]) -> PartitionSet:
         """The partitions to be made among those that are not fresh. Those that only the source could give are left out,

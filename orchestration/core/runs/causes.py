@@ -217,7 +217,7 @@ class _Found:
             )
             if not kinds:
                 continue
-            in_part = bool(outcome.good)
+            in_part = bool(outcome.succeeded)
             if len(kinds) > 1:
                 several[outcome.step.asset] += 1
                 partly |= in_part

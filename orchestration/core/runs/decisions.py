@@ -70,6 +70,8 @@ class Sourced:
     """Whether the source will never have more for the partition, even though its period is not over."""
     lacking: Mapping[str, str] = field(default_factory=nothing)
     """The columns of which the source has no value at all → why."""
+    unasked: Mapping[str, str] = field(default_factory=nothing)
+    """The columns that the source was not asked for and sent all the same → why it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def skipped(
     left = step.all_partitions
     for mapping in asset.upstream:
         upstream = (outcomes[other.id] for other in plan.steps_of(mapping.of) if other.id in outcomes)
-        bad = PartitionSet.union_of(outcome.bad for outcome in upstream)
+        bad = PartitionSet.union_of(outcome.not_made for outcome in upstream)
         concerned = mapping.affected_by(bad, left, flagged(mapping)) if bad else PartitionSet.empty()
         if concerned:
             why = f"upstream {mapping.of} failed" + ("" if bad == PartitionSet.null() else f": {bad}")

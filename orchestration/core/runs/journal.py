@@ -88,6 +88,8 @@ class RunEntry:
     """Id of the flow run on the Prefect server, for a run of a deployment."""
     rebuilt: tuple[str, ...] = ()
     """Assets whose table was rebuilt since. What the run did to such an asset was done to a table that is gone."""
+    wiped: Mapping[str, PartitionSet] = field(default_factory=dict)
+    """Asset key → partitions that were wiped. Attempts at them by earlier runs do not count any more."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """The engine, and everything that decides which values it computes, for people."""
 
@@ -105,6 +107,11 @@ class RunEntry:
             "flow_run_id": self.flow_run_id,
             "attempts": {asset: attempt.to_json() for asset, attempt in self.attempts.items()},
             **({"rebuilt": list(self.rebuilt)} if self.rebuilt else {}),
+            **(
+                {"wiped": {asset: partitions.to_json() for asset, partitions in self.wiped.items()}}
+                if self.wiped
+                else {}
+            ),
             **({"made_with": dict(self.made_with)} if self.made_with else {}),
         }
 
@@ -126,6 +133,7 @@ class RunEntry:
                 flow_run_id=data.get("flow_run_id", ""),
                 attempts={asset: Attempt.from_json(attempt) for asset, attempt in data["attempts"].items()},
                 rebuilt=tuple(data.get("rebuilt", ())),
+                wiped={asset: PartitionSet.from_json(one) for asset, one in data.get("wiped", {}).items()},
                 made_with=dict(data.get("made_with", {})),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -160,7 +168,8 @@ def last_attempts(
     """The last attempt at each of ``partitions``, as disjoint sets. Partitions without any attempt are in no set.
 
     entries: newest first. A run attempted a partition if its entry has it among ``good`` or in a problem, or if the run
-    set out to make it and was broken off. Attempts from before the table was rebuilt do not count.
+    set out to make it and was broken off. Attempts from before the table was rebuilt, or the partition was wiped, do
+    not count.
     """
     found: list[tuple[PartitionSet, LastAttempt]] = []
     left = partitions
@@ -173,6 +182,7 @@ def last_attempts(
                 left = left - here
         if asset in entry.rebuilt:
             break
+        left = left - entry.wiped.get(asset, PartitionSet.empty())
     return found
 
 

@@ -27,7 +27,9 @@ def notes_of(
 ) -> list[str]:
     """The notes on ``partitions`` of a fetched asset. state: of its table after the step. sourced: from where the rows
     come."""
-    lacking = _lacking({key: sourced[key].lacking for key in partitions if key in sourced})
+    sent = {key: sourced[key] for key in partitions if key in sourced}
+    lacking = _of_columns("is null", {key: one.lacking for key, one in sent.items()})
+    lacking += _of_columns("has values", {key: one.unasked for key, one in sent.items()})
     if asset.hours is None or not made.folded:
         return lacking
     return [
@@ -39,13 +41,13 @@ def notes_of(
     ]
 
 
-def _lacking(found: Mapping[PartitionKey, Mapping[str, str]]) -> list[str]:
-    """Columns of which an answer has no value at all. Columns with the same reason share a sentence."""
+def _of_columns(what: str, found: Mapping[PartitionKey, Mapping[str, str]]) -> list[str]:
+    """Sentences about columns of an answer. Columns with the same reason share a sentence."""
     groups: dict[tuple[str, str], list[PartitionKey]] = {}
     for key, columns in found.items():
         for column, why in columns.items():
             groups.setdefault((column, why), []).append(key)
-    return [f"{column} is null in {PartitionSet.from_keys(of)}: {why}" for (column, why), of in groups.items()]
+    return [f"{column} {what} in {PartitionSet.from_keys(of)}: {why}" for (column, why), of in groups.items()]
 
 
 def _turned_away(partitions: PartitionSet, made: Made[Any]) -> list[str]:

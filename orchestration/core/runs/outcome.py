@@ -79,7 +79,7 @@ class StepOutcome:
     """Partition key → how many of its hours have values, for instance ``0 of 24 hours``."""
 
     @property
-    def good(self) -> PartitionSet:
+    def succeeded(self) -> PartitionSet:
         """The partitions from which others may be made."""
         return self.written | self.unchanged
 
@@ -92,7 +92,7 @@ class StepOutcome:
         return self._with(Outcome.SKIPPED)
 
     @property
-    def bad(self) -> PartitionSet:
+    def not_made(self) -> PartitionSet:
         """The partitions that failed or were skipped."""
         return self.failed | self.skipped
 
@@ -224,7 +224,7 @@ class RunSummary:
         """Whether everything that was asked for, and can be made, is right now."""
         if any(item.is_blocked for item in self.plan.left_out):
             return False
-        return not any(outcome.bad for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
+        return not any(outcome.not_made for outcome in self.outcomes) and len(self.outcomes) == len(self.plan.steps)
 
     @property
     def exit_status(self) -> int:

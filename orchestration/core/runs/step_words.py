@@ -38,7 +38,7 @@ def state_of(outcome: StepOutcome) -> StepState:
     if failed:
         return StepState.NOT_ASKED
     if outcome.skipped:
-        return StepState.PARTLY_SKIPPED if outcome.good else StepState.SKIPPED
+        return StepState.PARTLY_SKIPPED if outcome.succeeded else StepState.SKIPPED
     return StepState.COMPLETED
 
 

@@ -95,7 +95,7 @@ class Damage:
         return replace(self, partitions=self.partitions - partitions)
 
 
-def look_at(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None = None) -> TableState:
+def with_damage(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None = None) -> TableState:
     """``state`` with the damage that an inspection found; ``state`` itself where it found none.
 
     Damaged partitions count as unrecorded until they are mended.
@@ -110,7 +110,7 @@ def look_at(state: TableState, lost: Iterable[LostFile], trouble: Trouble | None
     return replace(state, unrecorded=state.unrecorded | damaged, damage=Damage(damaged, lost, trouble))
 
 
-def look_further(
+def with_more_damage(
     state: TableState,
     lost: Iterable[LostFile] = (),
     differing: PartitionSet = NOTHING,
@@ -122,7 +122,7 @@ def look_further(
     with commits that were not needed to make the state.
     """
     if trouble is not None and (state.damage is None or state.damage.trouble is None):
-        return look_at(as_folded(state), () if state.damage is None else state.damage.lost, trouble)
+        return with_damage(as_folded(state), () if state.damage is None else state.damage.lost, trouble)
     folded, before = as_folded(state), state.damage or Damage()
     differing = (differing & state.records.partitions) - folded.unrecorded
     known = {one.path for one in before.lost}

@@ -1,8 +1,8 @@
 """Which code versions make the same rows. A version that makes the same rows as today's leaves a partition fresh.
 
 A code version of scheme 2 is the text ``2:<code part>:<settings part>``. The code part is a digest of the code, the
-settings part one of the parameter values that the code reads. Two things make versions equal. A *line* in
-``assets/same_rows.yml`` equates code parts; tests prove it, and it holds for all settings. And `aqi accept` equates two
+settings part one of the parameter values that the code reads. Two things make versions equal. A *line* in the project's
+file of equal code parts equates code parts; tests prove it, and it holds for all settings. And `aqi accept` equates two
 whole versions of one asset in one warehouse, at one location or everywhere.
 
 A version of scheme 1 is 16 hexadecimal digits. It is first translated to ``1:<settings part>``, where it is known from
@@ -37,7 +37,7 @@ SettingsWithout = Callable[[str, str | None, Collection[str]], str]
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A line of ``assets/same_rows.yml`` that says that code has grown."""
+    """A line that says that code has grown."""
 
     earlier: frozenset[str]
     """The earlier code parts. They make the same rows as ``grown``, without the columns that were added."""
@@ -49,7 +49,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of ``assets/same_rows.yml`` for one asset."""
+    """The lines of the project's file of equal code parts for one asset."""
 
     same: tuple[frozenset[str], ...] = ()
     """Groups of code parts; all code parts of a group make the same rows."""

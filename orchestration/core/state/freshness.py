@@ -62,7 +62,7 @@ NO_LONGER_CONFIGURED = "no longer configured"
 
 NOT_MENDED = "its repair is not done (rows that were lost, or are not compared yet)"
 """Begins the reason of a partition whose lost rows were taken out of the table, and that nobody has made again."""
-CHANGED, DOUBTED = "changed", "was changed by somebody else"
+CHANGED, CHANGED_BY_OTHERS = "changed", "was changed by somebody else"
 """What happened to an upstream partition: its content changed, or somebody else than this project changed it."""
 INCOMPLETE, GIVEN_UP = "incomplete", "given up"
 """How the marks of partitions begin that have fewer values than hours."""
@@ -285,7 +285,7 @@ class Judge:
             for text, fingerprint in consulted.items():
                 one = _parse(text)
                 if state.unrecorded and one in state.unrecorded:
-                    yield moved_upstream(upstream, text, DOUBTED)
+                    yield moved_upstream(upstream, text, CHANGED_BY_OTHERS)
                 elif not state.holds(one, fingerprint, self.lacking[upstream]):
                     yield moved_upstream(upstream, text, CHANGED)
 
@@ -362,7 +362,7 @@ def _told(asset: Asset, tables: Tables) -> Iterator[tuple[str, TableState]]:
 
 def moved_upstream(upstream: str, text: str, why: str) -> Judgement:
     """The judgement of a partition that depends on the partition ``text`` of ``upstream``, where that one is, or may
-    be, another now. why: ``CHANGED`` or ``DOUBTED``."""
+    be, another now. why: ``CHANGED`` or ``CHANGED_BY_OTHERS``."""
     where = upstream if text == "null" else f"{upstream} {text}"
     return Judgement(State.STALE, f"upstream {where} {why}", f"{upstream} {why}")
 

@@ -22,7 +22,15 @@ from orchestration.core.calendar import day_of
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.completeness import Completeness, not_yet
-from orchestration.core.state.freshness import CHANGED, DOUBTED, Current, Judge, Judgement, Tables, moved_upstream
+from orchestration.core.state.freshness import (
+    CHANGED,
+    CHANGED_BY_OTHERS,
+    Current,
+    Judge,
+    Judgement,
+    Tables,
+    moved_upstream,
+)
 from orchestration.core.state.record_kinds import Kind
 from orchestration.core.state.record_texts import Numbers
 from orchestration.core.state.upstream_changes import first_changes
@@ -131,7 +139,7 @@ class _Group(NamedTuple):
     """The reason names the upstream partition that lies this many days after the partition itself. None where the
     reason names none."""
     why: str = ""
-    """``CHANGED`` or ``DOUBTED``."""
+    """``CHANGED`` or ``CHANGED_BY_OTHERS``."""
 
     def of(self, partitions: PartitionSet, *, recorded: bool = True) -> Alike:
         """The group as the value that ``judged`` returns."""
@@ -178,7 +186,7 @@ class _Groups:
         record = self._judge.own.records[key]
         for upstream, _ in self._judge.upstream:
             for text in record.inputs.get(upstream, {}):
-                for why in (CHANGED, DOUBTED):
+                for why in (CHANGED, CHANGED_BY_OTHERS):
                     if moved_upstream(upstream, text, why).reason == judgement.reason:
                         one = PartitionKey.parse(text)
                         if one.day is not None and one.location == key.location:

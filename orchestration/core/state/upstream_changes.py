@@ -21,7 +21,7 @@ Flags = npt.NDArray[np.bool_]
 LacksOf = Callable[[str], Iterable[str]]
 """Digest of an earlier contract → the columns that the table has today and had not under that contract."""
 
-_CHANGED, _DOUBTED = 1, 2
+_CHANGED, _CHANGED_BY_OTHERS = 1, 2
 _WITHOUT = " without "
 _A_LOCATION = 1 << 22
 """More than there are days. The number of a location × this + the day is one number for a key."""
@@ -59,7 +59,7 @@ def first_changes(own: Records, upstream: str, state: TableState, lacking: Lacks
 def _changes(
     locations: Sequence[str], location: Numbers, day: Numbers, recorded: Texts, state: TableState, lacking: LacksOf
 ) -> Numbers:
-    """What happened to partitions of an upstream table: 0, ``_CHANGED`` or ``_DOUBTED`` for each.
+    """What happened to partitions of an upstream table: 0, ``_CHANGED`` or ``_CHANGED_BY_OTHERS`` for each.
 
     locations, location, day: the partitions as arrays. recorded: what was recorded of each.
     """
@@ -72,7 +72,7 @@ def _changes(
     if len(open_):
         holds[open_] = _hold(taken(recorded, open_), there[open_], records, lacking)
     found = np.where(holds, 0, _CHANGED)
-    found[_inside(state.unrecorded, locations, location, day)] = _DOUBTED
+    found[_inside(state.unrecorded, locations, location, day)] = _CHANGED_BY_OTHERS
     return found
 
 

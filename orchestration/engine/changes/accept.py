@@ -1,7 +1,8 @@
-"""``aqi accept``: what an earlier version made is what today's would make, proven on a sample, recorded in one commit.
+"""``aqi accept``: says that an earlier code version makes the same rows as today's, proves it on a sample, and records
+it in one commit.
 
-The sample is made anew from what it was made from (a fetched asset: from its own stored rows), and its fingerprints are
-compared with the recorded ones, over the columns that the record was made of.
+The sample is made again (for a fetched asset: from its stored rows). Its fingerprints are compared with the recorded
+ones, over the columns that the recorded rows had.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ SAMPLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What is to be accepted of an asset: pairs of versions, and the partitions that prove it.
-
-    behind: all partitions whose version is not today's. sample: those of them that are made anew.
-    """
+    """What is to be accepted for an asset."""
 
     asset: str
     equal: tuple[Equal, ...]
+    """Pairs of code versions that are to count as equal."""
     behind: PartitionSet
+    """All partitions with another code version than today's."""
     sample: PartitionSet
+    """Those of ``behind`` that are made again to prove it."""
 
     def in_words(self) -> str:
         return (
@@ -68,20 +69,22 @@ class Acceptance:
 
 
 def materialize_call(asset: Asset) -> str:
-    """What people type to make an asset."""
+    """The command that makes an asset."""
     return f"aqi materialize {asset.key}{' --partitions RANGE' if asset.partitions is not None else ''}"
 
 
 def planned_acceptance(workspace: Workspace, key: str, sample: int = SAMPLE) -> Acceptance:
-    """What `aqi accept` would prove. Raises UsageError where there is nothing to accept, or nothing to prove it by."""
+    """What `aqi accept` would prove. Raises UsageError if there is nothing to accept, or nothing that could prove
+    it.
+    """
     Pending(workspace.warehouse.uri).check(frozenset([key]))
     return acceptance(workspace.catalog[key], workspace.states((key,)), workspace.current(), sample)
 
 
 def acceptance(asset: Asset, tables: Mapping[str, TableState], current: Current, sample: int) -> Acceptance:
-    """What is to be accepted of ``asset``, and the ``sample`` that proves it: as evenly as may be of every version.
+    """What is to be accepted for ``asset``, with a sample of ``sample`` partitions, spread evenly over the versions.
 
-    tables: of the asset and of what is upstream of it. Raises UsageError as ``planned_acceptance``.
+    tables: the states of the asset's table and of those upstream. Raises UsageError as ``planned_acceptance`` does.
     """
     key, own = asset.key, tables.get(asset.key, TableState())
     records, by_location = own.records, asset.partitions is not None and "locations" in asset.parameters
@@ -121,7 +124,7 @@ def acceptance(asset: Asset, tables: Mapping[str, TableState], current: Current,
 
 @dataclass(frozen=True, slots=True)
 class _AsIfAccepted:
-    """``freshness.History`` by which the code of every partition is as good as today's."""
+    """A ``freshness.History`` in which every code version counts as equal to today's."""
 
     history: History
 
@@ -141,26 +144,26 @@ class _AsIfAccepted:
 def _fresh_if_accepted(
     asset: Asset, tables: Mapping[str, TableState], current: Current, partitions: PartitionSet
 ) -> PartitionSet:
-    """Those of ``partitions`` that have no other reason to be stale than their code."""
+    """Those of ``partitions`` that are stale for no other reason than their code version."""
     assert current.history is not None
     todays = Judge(asset, tables, replace(current, history=_AsIfAccepted(current.history)))
     return PartitionSet.union_of(alike.partitions for alike in judged(todays, partitions) if alike.judgement.fresh)
 
 
 def _with_and_without_rows(records: Records, at: Numbers) -> tuple[list[int], list[int]]:
-    """Positions of those that have rows, and of those that have none; each by day, then by location."""
+    """The positions of records with rows, and of those without; each by day, then by location."""
     ordered = at[np.lexsort((records.location[at], records.day[at]))]
     return ordered[records.rows[ordered] > 0].tolist(), ordered[records.rows[ordered] == 0].tolist()
 
 
 def _sample(full: Sequence[int], empty: Sequence[int], number: int) -> list[int]:
-    """So many of both: half of them with rows, half without, as far as there are such."""
+    """``number`` positions: half of them with rows and half without, as far as there are enough."""
     of_empty = min(len(empty), max(number // 2, number - len(full)))
     return _spread(full, number - of_empty) + _spread(empty, of_empty)
 
 
 def _spread(keys: Sequence[int], number: int) -> list[int]:
-    """So many of ``keys``, from the first to the last, evenly."""
+    """``number`` of ``keys``, evenly spread from the first to the last."""
     if number >= len(keys):
         return list(keys)
     if number < 1:
@@ -175,7 +178,7 @@ def accept(
 ) -> Acceptance:
     """Prove it, and record it in one commit without files.
 
-    Raises UsageError as ``planned_acceptance``, and CheckFailed naming the first row that comes out otherwise.
+    Raises UsageError as ``planned_acceptance`` does, and CheckFailed that names the first row that differs.
     """
     run_id, asset = new_run_id(), workspace.catalog[key]
     planned_acceptance(workspace, key, sample)
@@ -196,7 +199,7 @@ def accept(
 def prove(
     workspace: Workspace, found: Acceptance, tables: Mapping[str, TableState], run_id: str, engine: Engine
 ) -> None:
-    """Make the sample anew and compare. Raises CheckFailed naming the first row that comes out otherwise."""
+    """Make the sample again and compare. Raises CheckFailed that names the first row that differs."""
     asset, own = workspace.catalog[found.asset], tables[found.asset]
     version = own.version
     assert version is not None, "there are records"

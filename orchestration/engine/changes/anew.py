@@ -1,4 +1,4 @@
-"""Rows that were made anew beside those that are recorded: which partitions come out otherwise."""
+"""Compares rows that were made again with the records: finds the partitions that differ."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def otherwise(
     facts: Mapping[PartitionKey, PartitionFacts],
     partitions: Iterable[PartitionKey],
 ) -> list[PartitionKey]:
-    """Those of ``partitions``, all recorded, that ``rows`` with these ``facts`` have otherwise.
+    """Those of ``partitions``, all with records, for which ``rows`` with these ``facts`` differ from the record.
 
-    Of what another version made, columns aside that say something else of the same rows today (``Past.retold``).
+    For records of another code version, columns that have another meaning today (``Past.retold``) are left out.
     """
     found = [key for key in partitions if not comes_out_as(own.records[key], facts.get(key, PartitionFacts()))]
     retold, current = workspace.history.retold(asset), workspace.current()

@@ -1,5 +1,5 @@
-"""The recorded partitions of a table by the code version that made them and by location, and sums over them: from
-columns, as there may be a million of them."""
+"""Groups the recorded partitions of a table by code version and location, using columns: there may be a million of
+them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from orchestration.core.state.record_texts import Numbers
 
 
 def by_code(records: Records, partitions: PartitionSet | None = None) -> dict[tuple[str | None, str], Numbers]:
-    """(location, code version) → positions in ``records``, ascending; in the order of the first of each.
+    """(location, code version) → ascending positions in ``records``; ordered by the first position.
 
-    partitions: only what is recorded of these. The location of the null key is None.
+    partitions: only records of these. The location of the null key is None.
     """
     at = np.arange(len(records.rows)) if partitions is None else records.index(partitions)
     codes: dict[str, int] = {}
@@ -34,5 +34,5 @@ def by_code(records: Records, partitions: PartitionSet | None = None) -> dict[tu
 
 
 def of_location(records: Records, location: str) -> PartitionSet:
-    """What is recorded of a location."""
+    """The recorded partitions of a location."""
     return records.partitions.without_null().restrict(locations=[location])

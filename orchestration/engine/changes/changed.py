@@ -1,7 +1,7 @@
-"""``aqi plan --changed``: what the changes at hand cost, before they are merged or run.
+"""``aqi plan --changed``: what a change of code, contracts or configuration costs, before it is merged or run.
 
-The plan of a run over everything that is there, with what it leaves and why; beside it how many rows and partitions
-that is, how long it may take by the history of steps, and who waits for it.
+It shows the plan of a run over everything that exists, with what it leaves out; the number of rows and partitions; the
+time that earlier steps took; and the deployments and targets that are concerned.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestration.core.counted import counted
 from orchestration.core.errors import UsageError
 from orchestration.core.planning.plan import Obstacle, Plan, Step
 from orchestration.core.state.freshness import Current
@@ -21,25 +22,26 @@ from orchestration.engine.workspace import Workspace
 from resources.delta.step_history import StepHistory, StepRow
 
 LOOKED_AT = 2000
-"""So many steps back is looked for how long an asset takes."""
+"""At most this many earlier steps are read to estimate times."""
 REFETCH_STATUS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """What a step of the plan costs at the most. way: rewrite (stored rows), or remake. seconds: None if never done.
-
-    rows: as recorded now.
-    """
+    """What a step of the plan costs at most."""
 
     step: Step
     way: str
+    """``rewrite`` (of stored rows), or ``remake``."""
     rows: int
+    """The recorded rows of its partitions."""
     seconds: float | None
+    """None if no such step ever ran."""
 
     def in_words(self) -> str:
         takes = "" if self.seconds is None else f", about {_duration(self.seconds)}"
-        return f"{self.step.asset}: {self.way} {len(self.step.all_partitions)} partitions, {self.rows:,} rows{takes}"
+        partitions = counted(len(self.step.all_partitions), "partition")
+        return f"{self.step.asset}: {self.way} {partitions}, {counted(self.rows, 'row')}{takes}"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,7 +54,7 @@ class StepCost:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Partitions that an earlier version made, which is declared or accepted to make the same rows."""
+    """The number of partitions of an earlier code version that counts as equal to today's."""
 
     asset: str
     partitions: int
@@ -63,19 +65,19 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """refetch: whether something can only be brought up to date by fetching it again.
-
-    deployments, targets: those that have one of the assets of the plan. unread: why nobody can tell what is in a table,
-    and what mends it, by its asset.
-    """
+    """The costs of the changes at hand."""
 
     plan: Plan
     steps: tuple[StepCost, ...]
     accepted: tuple[Accepted, ...]
     deployments: tuple[str, ...]
+    """The deployments that make one of the assets of the plan."""
     targets: Mapping[str, float]
+    """Asset key → the lag in hours that it declares as fine."""
     refetch: bool
+    """Whether something can only be brought up to date by fetching it again."""
     unread: Mapping[str, str] = field(default_factory=dict)
+    """Asset key → why its table cannot be read, and what mends it."""
 
     @property
     def minutes(self) -> float | None:
@@ -84,8 +86,8 @@ class Costs:
 
     @property
     def exit_status(self) -> int:
-        """1 where a run would be refused, or leave something out that is lacking, or where that cannot be told; 3 where
-        only a fetch would do."""
+        """1 if a run would be refused, if it would leave something out that is blocked, or if that cannot be told; 3 if
+        something needs a fetch; else 0."""
         if self.unread or any(item.is_blocked for item in self.plan.left_out):
             return 1
         return REFETCH_STATUS if self.refetch else 0
@@ -109,15 +111,15 @@ class Costs:
         """Lines for people, below the plan."""
         lines = [cost.in_words() for cost in self.steps]
         lines += [
-            f"{item.asset}: {item.partitions} partitions of earlier versions count as equal" for item in self.accepted
+            f"{item.asset}: {counted(item.partitions, 'partition')} of earlier versions count as equal"
+            for item in self.accepted
         ]
         if self.steps:
             whole = (
                 "it was never done, so nobody knows how long" if self.minutes is None else _duration(self.minutes * 60)
             )
-            lines.append(
-                f"In all {sum(len(cost.step.all_partitions) for cost in self.steps)} partitions at the most: {whole}."
-            )
+            partitions = counted(sum(len(cost.step.all_partitions) for cost in self.steps), "partition")
+            lines.append(f"In all {partitions} at the most: {whole}.")
         if self.deployments:
             lines.append(f"Deployments that make these tables: {', '.join(self.deployments)}.")
         if self.targets:
@@ -125,14 +127,14 @@ class Costs:
             lines.append(f"Freshness targets that wait: {', '.join(told)}.")
         lines += [f"{key} cannot be read: {why}" for key, why in self.unread.items()]
         if any(item.is_blocked for item in self.plan.left_out):
-            lines.append("A run is refused as it is, or leaves out what something needs: see what is left out.")
+            lines.append("A run would be refused, or would lack what is left out: mend that first.")
         if self.refetch:
             lines.append("Something can only be brought up to date by fetching it again: see what is left out.")
         return "\n".join(lines)
 
 
 def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
-    """What the changes at hand cost for everything that is there of ``keys``. Needs no JVM.
+    """The costs for everything that exists of ``keys``. Needs no JVM.
 
     Raises UsageError where a run would be refused because two locations have each other's coordinates.
     """
@@ -169,7 +171,8 @@ def _cost(step: Step, tables: Mapping[str, TableState], history: Mapping[str, li
 
 
 def seconds(history: Iterable[StepRow], partitions: int) -> float | None:
-    """How long a step over so many partitions may take: never less than the shortest, else by the partition."""
+    """How long a step with this many partitions may take: at least as long as the shortest earlier one, else by
+    partition."""
     done = [(row.seconds, row.partitions_written + row.partitions_unchanged) for row in history]
     made = [(took, number) for took, number in done if number]
     if not made:

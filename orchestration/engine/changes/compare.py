@@ -1,10 +1,11 @@
-"""`aqi repair --verify`: all rows of tables are read, and compared with what was recorded, whatever the log says."""
+"""`aqi repair --verify`: reads all rows of tables and compares them with the records, whatever the log says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from orchestration.core.counted import counted
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.errors import LakehouseError
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
@@ -17,13 +18,13 @@ from orchestration.engine.engines.engine import Engine, MakeEngine
 from orchestration.engine.exclusive import RunListener, new_run_id
 from orchestration.engine.executor import prepare
 from orchestration.engine.session import engine_session
-from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner
+from orchestration.engine.steps import ROWS_A_PARTITION, StepRunner, explain
 from orchestration.engine.workspace import Workspace
 from resources.delta.look import log_trouble, unreadable_files
 
 
 class Compared(NamedTuple):
-    """What a comparison of a table found, in words. whole: whether all of its rows could be compared."""
+    """The result for one table, in words. whole: whether all of its rows could be compared."""
 
     in_words: str
     whole: bool = True
@@ -36,10 +37,13 @@ def compare_rows(
     listener: RunListener,
     make_engine: MakeEngine | None = None,
 ) -> Iterator[Compared]:
-    """Compare ``partitions`` of the tables of ``keys``, one after the other, whatever is in the way of one of them.
+    """Compare ``partitions`` of the tables of ``keys``, one table after the other. A table that cannot be read does not
+    stop the others.
 
-    What differs is in ``workspace.compared`` then.
+    Afterwards ``workspace.compared`` has the partitions that differ.
     """
+    from pyspark.errors import PySparkException
+
     tables = workspace.states(keys)
     sound = [key for key in keys if key in tables and not _in_trouble(tables[key])]
     wanted = {key: workspace.catalog[key].asked_by(partitions) for key in sound}
@@ -53,8 +57,8 @@ def compare_rows(
         for key in sound:
             try:
                 yield _compared(workspace, runner, engine, workspace.catalog[key], wanted[key], tables[key])
-            except LakehouseError as error:
-                yield Compared(f"{key}: its rows could not be compared: {error}", whole=False)
+            except (LakehouseError, PySparkException) as error:
+                yield Compared(f"{key}: its rows could not be compared: {explain(error)}", whole=False)
 
 
 def _in_trouble(state: TableState) -> bool:
@@ -76,14 +80,14 @@ def _compared(
     facts: dict[PartitionKey, PartitionFacts] = {}
     assert own.version is not None, "it is there"
     with engine.working(asset.key):
-        for part in in_batches(there, max(1, engine.rows_at_once // ROWS_A_PARTITION)):
+        for part in in_batches(there, max(1, engine.rows_at_once // ROWS_A_PARTITION)) if there else ():
             only = None if asset.partition_columns is None else part
             facts |= runner.facts(asset, engine.table(asset, own.version, only), {asset.key: own})
     differing = PartitionSet.from_keys(
         key for key in there if not comes_out_as(own.records[key], facts.get(key, PartitionFacts()))
     )
     workspace.compared[asset.key] = broken, differing, None
-    told = f"{asset.key}: {len(there) - len(differing)} partitions have the rows that were recorded"
+    told = f"{asset.key}: the rows of {counted(len(there) - len(differing), 'partition')} are those that were recorded"
     if differing:
         told += f"; {len(differing)} have others: {differing}"
     told += "".join(f"; {one.in_words}" for one in (*known, *broken, *refused))

@@ -1,4 +1,4 @@
-"""Where rows that were made anew are not those of a table: the first row and its columns, in words."""
+"""The first row in which two versions of the same rows differ, in words."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Rows = Mapping[tuple[Any, ...], Mapping[str, Any]]
 
 
 def first_difference(then: DataFrame, now: DataFrame, key: Sequence[str], columns: Sequence[str]) -> str:
-    """The first row, in the order of ``key``, that is not the same in two small frames; compares ``columns``."""
+    """The first row, in the order of ``key``, that differs between two small frames. Only ``columns`` are compared."""
     names = list(dict.fromkeys([*key, *columns]))
     return in_words(_by_key(then.select(*names).collect(), key), _by_key(now.select(*names).collect(), key), key)
 
 
 def in_words(then: Rows, now: Rows, key: Sequence[str]) -> str:
-    """As ``first_difference``, for rows by their key."""
+    """As ``first_difference``, for rows given by their key."""
     for at in sorted({*then, *now}, key=repr):
         named = ", ".join(f"{name}={value}" for name, value in zip(key, at, strict=True))
         if at not in now:

@@ -1,8 +1,8 @@
-"""What is known of rows that other code, contracts or settings made: whether today's would make the same.
+"""What is known about rows that other code, contracts or settings made: whether today's would make the same rows.
 
-It brings together what a warehouse records, the lines of the project's file of equal code parts, and what the project
-knows of its past. Locations that are configured no more are looked up in the table of locations: its rows of today, and
-those that commits carry that replaced them.
+The knowledge comes from three sources: what the warehouse records, the lines of the project's file of equal code parts
+(``Project.same_rows``), and what the project knows about its past. Locations that are no longer configured are looked
+up in the table of locations: in its present rows, and in those that commits carry because they replaced them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 
 def read_lines(path: Path) -> dict[str, Lines]:
-    """Per asset, which code parts make the same rows, and which grew. Raises DeclarationError naming the place."""
+    """Asset → which code parts make the same rows, and which grew. Raises DeclarationError that names the line's
+    asset.
+    """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return {str(asset): _lines(entries) for asset, entries in data.items()}
@@ -70,9 +72,9 @@ def _texts(items: Any) -> frozenset[str]:
 
 
 class WarehouseHistory:
-    """See ``freshness.History``, which this is for a warehouse.
+    """The ``freshness.History`` of a warehouse.
 
-    contracts: by asset key. past: what the project knows of old records, made when it is first asked.
+    contracts: by asset key. past: makes what the project knows about old records; called when it is first needed.
     """
 
     def __init__(
@@ -118,7 +120,7 @@ class WarehouseHistory:
     # freshness.History --------------------------------------------------------------------------------------------
 
     def same(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> bool:
-        """Whether what ``recorded`` made is what today's code and settings would make."""
+        """Whether the code version ``recorded`` makes the same rows as today's code and settings."""
         now = self._codes.of(asset, location)
         if asset.source is None:
             return self._equivalences.same(asset.key, location, recorded, now, own.equal)
@@ -145,7 +147,8 @@ class WarehouseHistory:
         )
 
     def lacking(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...] | None:
-        """The columns that rows of the contract ``recorded`` lack; None where it was another."""
+        """The columns that rows made under the contract ``recorded`` lack; None where it differs in more than added
+        columns."""
         contract = self._contracts[asset]
         if recorded == contract.digest:
             return ()
@@ -153,12 +156,14 @@ class WarehouseHistory:
         return None if shape is None else lacking(contract, shape)
 
     def absent(self, asset: str, recorded: str, own: TableState) -> tuple[str, ...]:
-        """The columns that rows of the contract ``recorded`` do not have, whatever else it demanded."""
+        """The columns that rows made under the contract ``recorded`` do not have, whatever else differs."""
         shape = self.shapes(asset, own).get(recorded)
         return () if shape is None else absent(self._contracts[asset], shape)
 
     def outdated(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> str:
-        """Why the source would be asked for something else today; empty where it would not, or nobody knows."""
+        """Why the source would be asked another question today; empty where it would not, or where that is not
+        known.
+        """
         today = self._question_today(asset, key.location)
         if today is None or (record.question and record.question == today[1]):
             return ""
@@ -179,15 +184,15 @@ class WarehouseHistory:
     # Versions -----------------------------------------------------------------------------------------------------
 
     def explained_as(self, asset: Asset, location: str | None, version: str) -> str | None:
-        """``1:<settings>`` for a version of scheme 1 of which it is known what it was made of."""
+        """``1:<settings part>`` for a code version of scheme 1 whose settings are known; else None."""
         return self._past.explained(asset, location, version)
 
     def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
-        """Parameters other than today's by which rows that are there may have been made, but for their locations."""
+        """Other parameters than today's by which existing rows may have been made; with today's locations."""
         return self._past.parameters_then(asset, own)
 
     def retold(self, asset: Asset) -> tuple[str, ...]:
-        """The columns that say something else today of rows that count as equal."""
+        """The columns whose values have another meaning today, in rows that count as equal."""
         return self._past.retold(asset)
 
     def _explain(self, asset: str, location: str | None, version: str) -> str | None:
@@ -216,7 +221,9 @@ class WarehouseHistory:
         return self._todays_questions[at]
 
     def question_of(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
-        """What the source was asked for when a partition was fetched; of format 1 what the project knows of it."""
+        """What the source was asked for when a partition was fetched. For records of format 1: what the project
+        knows.
+        """
         if record.question:
             return own.questions.get(record.question)
         return self._past.question(asset, key, record, own)
@@ -243,13 +250,13 @@ class WarehouseHistory:
         return table is not None and table.asset == asset.key
 
     def locations_of(self, key: str) -> list[Location]:
-        """What a location is and was: configured, in the table of locations, and before that."""
+        """All known forms of a location: as configured, as in the table of locations, and earlier ones."""
         found = [self._locations[key]] if key in self._locations else []
         return found + [location for location in self.past_locations if location.key == key and location not in found]
 
     @cached_property
     def past_locations(self) -> tuple[Location, ...]:
-        """The locations of the table of locations, as its rows have them and once had them."""
+        """The locations in the table of locations: its present rows and its earlier ones."""
         found: dict[Location, None] = {}
         for asset in self._catalog:
             if self.is_of_locations(asset):
@@ -258,7 +265,7 @@ class WarehouseHistory:
         return tuple(found)
 
     def locations_in(self, asset: Asset) -> tuple[Location, ...]:
-        """The rows of the table of locations, in their order; read once. None of any other asset."""
+        """The rows of the table of locations, in their order; read once. Empty for any other asset."""
         table = self._project.locations
         if table is None or not self.is_of_locations(asset):
             return ()
@@ -273,18 +280,16 @@ class WarehouseHistory:
         return self._locations_in[asset.key]
 
     def kinds(self, asset: Asset, own: TableState) -> tuple[str, ...]:
-        """What a commit has to say of the kinds of source that its rows are from. Raises SourceOfOtherKind."""
+        """The kinds of source that a commit has to record. Raises SourceOfOtherKind."""
         return self.source_kinds.to_say(asset, own)
 
     def meet(self, asset: str, kinds: Iterable[str]) -> None:
-        """Answers for a table are of these kinds. Raises SourceOfOtherKind where it takes none such."""
+        """Answers of these kinds arrived for a table. Raises SourceOfOtherKind if the table does not take them."""
         self.source_kinds.meet(asset, kinds)
 
     def past(self, asset: Asset, *, wiped: bool = False) -> tuple[Mapping[str, Any], ...]:
-        """What a commit that replaces the rows of ``asset`` has to carry, so that they are not forgotten.
-
-        wiped: no row of today comes in their place.
-        """
+        """The rows of the table of locations that a commit has to carry because it replaces them. wiped: whether no new
+        rows replace them."""
         if not self.is_of_locations(asset):
             return ()
         now = set() if wiped else set(self._configured)
@@ -292,21 +297,22 @@ class WarehouseHistory:
         return tuple(asdict(location) for location in self.past_locations if location not in now | kept)
 
     def _state(self, asset: Asset) -> TableState:
-        """As far as it can be read."""
+        """The state of a table, as far as it can be read."""
         return self._warehouse.states([asset]).get(asset.key, TableState())
 
     # Contracts ----------------------------------------------------------------------------------------------------
 
     def shapes(self, asset: str, own: TableState) -> dict[str, Shape]:
-        """The shapes that rows of an asset can have, by digest of the contract: recorded, and that of the past."""
+        """The shapes of all contracts under which rows of an asset were made, by digest: the recorded ones, and that of
+        the past."""
         return {**self._shape_of_past(asset), **own.shapes, self._contracts[asset].digest: self._shape(asset)}
 
     def earlier_shapes(self, asset: str, own: TableState) -> list[Shape]:
-        """The shapes that rows were recorded in, that of the past first if it is not known that there are none."""
+        """The shapes that were recorded. That of the past comes first, unless it is known that no rows have it."""
         return [*self._shape_of_past(asset).values(), *own.shapes.values()]
 
     def earlier(self, asset: str, own: TableState) -> dict[str, tuple[str, ...]]:
-        """The columns over which rows need a fingerprint beside that of today's contract, by the digest of then."""
+        """Digest of an earlier contract → the columns over which rows need a further fingerprint."""
         contract = self._contracts[asset]
         today = hashed_columns(self._shape(asset), contract)
         found = {digest: hashed_columns(shape, contract) for digest, shape in self.shapes(asset, own).items()}
@@ -325,7 +331,8 @@ class WarehouseHistory:
 
 
 def location_of(values: Mapping[str, Any]) -> Location:
-    """A location as a commit kept it: what it did not have yet is empty, what none has any more is passed over."""
+    """A location as a commit recorded it. Fields that were introduced later are empty; fields that no longer exist are
+    left out."""
     empty: dict[str, Any] = {"name": "", "latitude": 0.0, "longitude": 0.0, "timezone": ""}
     known = {field.name for field in fields(Location)}
     return Location(**{**empty, **{name: value for name, value in values.items() if name in known}})

@@ -1,4 +1,6 @@
-"""Locations in tables beside those that are configured: gone ones, and two that have each other's coordinates."""
+"""Locations that the tables have: those that are no longer configured, and pairs that have swapped their
+coordinates.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,19 @@ from resources.delta.pending import Pending
 
 @dataclass(frozen=True, slots=True)
 class TableLocations:
-    """gone: partitions of each location that is no longer configured. table: the asset that lists locations.
-
-    without_row: by asset, *configured* locations that have partitions there and no row in ``table``. Those that are
-    gone have none, and are meant to: their facts are kept.
-    """
+    """What the tables say about locations."""
 
     table: str
+    """The asset that lists the locations."""
     gone: Mapping[str, int] = field(default_factory=dict)
+    """Location that is no longer configured → its number of partitions."""
     without_row: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Asset → *configured* locations that have partitions there and no row in ``table``. Locations that are no longer
+    configured have no row on purpose; their facts are kept."""
 
 
 def locations_of(workspace: Workspace, states: Mapping[str, TableState] | None = None) -> TableLocations:
-    """What the tables say of locations. Needs no JVM."""
+    """What the tables say about locations. Needs no JVM."""
     states = workspace.states(workspace.catalog.keys) if states is None else states
     configured = {location.key for location in workspace.settings.locations}
     table = next((asset for asset in workspace.catalog if workspace.history.is_of_locations(asset)), None)
@@ -50,15 +52,15 @@ def locations_of(workspace: Workspace, states: Mapping[str, TableState] | None =
 
 
 def check_ready(workspace: Workspace, request: Request) -> None:
-    """Raises UsageError where a run is refused before any work: a change of its tables is under way, or two locations
-    have each other's coordinates."""
+    """Raises UsageError if a run cannot start: a change of its tables is under way, or two locations have swapped
+    coordinates."""
     Pending(workspace.warehouse.uri).check(request.assets)
     if not isinstance(request, Refetch):
         check_swapped(workspace, workspace.states(tuple(request.assets)))
 
 
 def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None = None) -> None:
-    """Raises UsageError where two locations were asked for at each other's coordinates: most likely a slip."""
+    """Raises UsageError if two locations were asked for at each other's coordinates, which is most likely a mistake."""
     states = workspace.states(workspace.catalog.keys) if states is None else states
     for asset in workspace.catalog:
         state = states.get(asset.key)
@@ -84,7 +86,7 @@ def check_swapped(workspace: Workspace, states: Mapping[str, TableState] | None 
 def swapped(
     then: Mapping[str, Question], now: Mapping[str, Question], is_elsewhere: Callable[[Question, Question], bool]
 ) -> tuple[str, str] | None:
-    """Two locations, each of which is now where the other was."""
+    """Two locations that have swapped their coordinates between ``then`` and ``now``; None where there are none."""
     for one in sorted(then):
         for other in sorted(then):
             crossed = not is_elsewhere(then[one], now[other]) and not is_elsewhere(then[other], now[one])

@@ -1,8 +1,8 @@
-"""``aqi migrate ASSET``: what takes more than a commit of metadata to bring a table to its contract.
+"""``aqi migrate ASSET``: brings a table to its contract where a commit of metadata is not enough.
 
-Columns that the contract renames, retypes, tightens or has no more: the rows are written again in one commit, and the
-records of all partitions go with them, so that nothing upstream is asked for and nothing downstream becomes stale that
-does not read what changed. Values are never lost unasked, those of a fetched table not at all.
+If the contract renames, retypes, tightens or removes columns, all rows are written again in one commit, together with
+the records of all partitions. So nothing upstream is read again, and downstream only what reads a changed column
+becomes stale. Values are never lost unless that is asked for, and those of a fetched table never.
 """
 
 from __future__ import annotations
@@ -48,16 +48,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What a migration does to a table. renames: old name → new name. drops: columns whose values go.
-
-    casts: (column by its new name, type of before, type to be).
-    """
+    """What a migration does to a table."""
 
     asset: str
     difference: TableDifference
+    """How the table differs from its contract."""
     renames: Mapping[str, str] = field(default_factory=dict)
+    """Old name → new name."""
     drops: tuple[str, ...] = ()
+    """The columns that are removed with their values."""
     casts: tuple[tuple[str, str, str], ...] = ()
+    """(new name of the column, old type, new type)."""
 
     @property
     def is_empty(self) -> bool:
@@ -89,7 +90,7 @@ class Migration:
 def planned_migration(
     workspace: Workspace, key: str, renames: Mapping[str, str] | None = None, drops: Collection[str] = ()
 ) -> Migration:
-    """What `aqi migrate` would do. Raises UsageError, naming table, column and remedy, for what would lose values."""
+    """What `aqi migrate` would do. Raises UsageError, naming table, column and remedy, where values would be lost."""
     Pending(workspace.warehouse.uri).check(frozenset([key]))
     asset = workspace.catalog[key]
     trouble = troubles(workspace.warehouse.states([asset])).get(key)  # what others did to its columns is told below
@@ -168,7 +169,7 @@ def _lacking(found: TableDifference) -> set[str]:
 def _check_drop(
     workspace: Workspace, asset: Asset, state: TableState, name: str, new: Collection[str], *, asked: bool
 ) -> None:
-    """Raises UsageError where values would be lost that nobody gave up."""
+    """Raises UsageError where values would be lost without being asked for."""
     assert state.version is not None
     values = workspace.warehouse.read_arrow(asset.key, state.version, columns=[name]).column(name)
     number = len(values) - values.null_count
@@ -190,7 +191,7 @@ def _check_casts(
     casts: Collection[tuple[str, str, str]],
     renames: Mapping[str, str],
 ) -> None:
-    """Raises UsageError where a value would not survive another type, there and back."""
+    """Raises UsageError where a value would not be the same after conversion to the new type and back."""
     import pyarrow.compute as pc
 
     assert state.version is not None
@@ -219,7 +220,7 @@ def _lossy(asset: Asset, name: str, before: str, after: str, lost: int) -> Usage
 
 
 def behind_its_code(workspace: Workspace, key: str) -> int:
-    """How many partitions were made by a version that does not count as today's."""
+    """The number of partitions whose code version does not count as equal to today's."""
     asset, current = workspace.catalog[key], workspace.current()
     own = workspace.warehouse.state(asset)
     return sum(
@@ -230,7 +231,7 @@ def behind_its_code(workspace: Workspace, key: str) -> int:
 
 
 def _filling(asset: Asset) -> str:
-    """What people type to fill a column: stored rows of a fetched table go through its function by themselves."""
+    """The command that fills a new column. Stored rows of a fetched table go through its function without a command."""
     return materialize_call(asset) + ("" if asset.source is not None else " --force")
 
 
@@ -245,11 +246,11 @@ def _check_no_nulls(workspace: Workspace, asset: Asset, state: TableState, name:
 
 
 def _check_source(workspace: Workspace, asset: Asset, touched: Collection[str], nullable: Collection[str]) -> None:
-    """Raises UsageError where what a source sends would have another name or type, or none: rows that are stored could
+    """Raises UsageError where what a source sends would have another name or type, or be gone: then stored rows could
     not go through the function of a fetched table again.
 
-    nullable: columns of the table that may be null, as everything measured may: it was sent, though perhaps nobody asks
-    for it any more.
+    nullable: columns of the table that may be null, as all measured ones: they were sent by the source, though perhaps
+    nobody asks for them any more.
     """
     if asset.source is None:
         return
@@ -270,7 +271,8 @@ def run_migration(
     drops: Collection[str] = (),
     make_engine: MakeEngine | None = None,
 ) -> Migration:
-    """Migrate a table in one commit. Raises UsageError as ``planned_migration``, and for values that a type loses."""
+    """Migrate a table in one commit. Raises UsageError as ``planned_migration`` does, and where a type would lose
+    values."""
     run_id, asset, warehouse = new_run_id(), workspace.catalog[key], workspace.warehouse
     planned_migration(workspace, key, renames, drops)
     with locked(workspace, run_id, listener) as inherited:
@@ -315,7 +317,7 @@ def run_migration(
 
 
 def _with_all(frame: DataFrame, contract: Contract) -> DataFrame:
-    """With null in the columns of the contract that the rows do not have."""
+    """The rows, with null in columns of the contract that they do not have."""
     from pyspark.sql import functions as F
 
     lacking = [column for column in contract.columns if column.name not in frame.columns]
@@ -323,7 +325,7 @@ def _with_all(frame: DataFrame, contract: Contract) -> DataFrame:
 
 
 def _cast(frame: DataFrame, asset: Asset, casts: Collection[tuple[str, str, str]]) -> DataFrame:
-    """With the columns in their new types. Raises UsageError where a value would not survive it."""
+    """The rows, with the columns in their new types. Raises UsageError where a value would change."""
     from pyspark.sql import functions as F
 
     if not casts:
@@ -338,9 +340,9 @@ def _cast(frame: DataFrame, asset: Asset, casts: Collection[tuple[str, str, str]
 def _shapes(
     workspace: Workspace, asset: Asset, state: TableState, found: Migration
 ) -> tuple[dict[str, Shape], dict[str, str]]:
-    """What rows that lack columns of today demand once they are migrated; and, by the digest of each recorded contract,
-    the digest of the one that it becomes. Rows of a contract that differed in more than columns keep theirs, and stay
-    stale."""
+    """Two results: the shapes that rows which lack columns of today have after the migration; and, for each recorded
+    contract's digest, the digest of the one that it becomes. Rows of a contract that differs in more than columns keep
+    it, and stay stale."""
     contract = workspace.contracts[asset.key]
     shapes, contracts = {contract.digest: shape_of(contract)}, {}
     for digest, shape in workspace.history.shapes(asset.key, state).items():
@@ -359,7 +361,7 @@ def _record(
     facts: Mapping[PartitionKey, PartitionFacts],
     contracts: Mapping[str, str],
 ) -> PartitionRecord:
-    """The record of a partition after the migration: what readers saw of it before still holds."""
+    """The record of a partition after the migration. What dependants recorded about the partition still holds."""
     fact = facts.get(key, PartitionFacts())
     if fact.rows != record.rows:
         raise WarehouseError(

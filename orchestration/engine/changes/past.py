@@ -1,4 +1,4 @@
-"""What a project may know of rows that were made before their records said enough."""
+"""What a project may know about rows that were made before their records said enough."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orchestration.core.state.table_state import TableState
 
 
 class Past(Protocol):
-    """Answers what old records do not say. A project that has no past has none."""
+    """Answers questions that old records do not answer."""
 
     def explained(self, asset: Asset, location: str | None, version: str) -> str | None:
-        """``1:<settings>`` for a code version of scheme 1 of which it is known what it was made of."""
+        """``1:<settings part>`` for a code version of scheme 1 whose settings are known; else None."""
         ...
 
     def question(self, asset: Asset, key: PartitionKey, record: PartitionRecord, own: TableState) -> Question | None:
@@ -24,22 +24,23 @@ class Past(Protocol):
         ...
 
     def alike(self, asset: Asset, location: str | None, recorded: str, own: TableState) -> Iterable[tuple[str, str]]:
-        """Pairs of code versions that count as one for what was fetched, by which ``recorded`` may be today's.
+        """Pairs of code versions of a fetched asset that made the same rows; through them ``recorded`` may equal
+        today's.
 
         own: the state of the asset's table.
         """
         ...
 
     def parameters_then(self, asset: Asset, own: TableState) -> Sequence[Any]:
-        """Parameters other than today's by which rows that are there may have been made, but for their locations."""
+        """Other parameters than today's by which existing rows may have been made; with today's locations."""
         ...
 
     def retold(self, asset: Asset) -> tuple[str, ...]:
-        """The columns that say something else today of rows whose versions are ``alike``."""
+        """The columns whose values have another meaning today, in rows whose code versions are ``alike``."""
         ...
 
     def contract(self, asset: str) -> Contract | None:
-        """The contract under which rows lie whose table does not say it."""
+        """The contract under which rows were made whose table does not say it."""
         ...
 
 

@@ -1,8 +1,8 @@
-"""`aqi repair --rebuild`: a table made anew with a fresh log; the old folder is kept aside under a name that says when.
+"""`aqi repair --rebuild`: makes a table again with a new log. The old folder is kept under a name with the time.
 
-What its data files hold goes into the new table, and what was recorded of it; but none of it is trusted before a repair
-has compared the two, and made anew what differs. So it does not matter how broken the old table was, or how much of it
-could be read.
+The rows of the old data files go into the new table, and so do the records. But nothing is trusted before a repair has
+compared rows and records, and has made again what differs. So it does not matter how broken the old table is, or how
+much of it can be read.
 """
 
 from __future__ import annotations
@@ -34,18 +34,19 @@ from resources.machine.package import package_version
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A table that was made anew.
-
-    kept: where the old one lies. rows: of it, that were taken over. left_out: its files that were not, with why.
-    unread: its log could not be read to its end. fetched: it is made from a source, whose answers are kept.
-    """
+    """A rebuilt table."""
 
     asset: str
     kept: str
+    """Where the old folder is."""
     rows: int
+    """The number of rows that were taken over."""
     left_out: tuple[str, ...] = ()
+    """The old files that could not be taken over, with why."""
     unread: bool = False
+    """Whether the old log could not be read to its end."""
     fetched: bool = False
+    """Whether the table is fetched from a source, whose answers are kept."""
 
     def in_words(self) -> str:
         told = f"{self.asset}: a new table with {self.rows:,} rows of the old one, which is kept at {self.kept}"
@@ -58,15 +59,15 @@ class Rebuilt:
 
 
 def command(key: str) -> str:
-    """The command that rebuilds a table, and goes on with what was broken off."""
+    """The command that rebuilds a table, and that goes on with a rebuild that was broken off."""
     return f"aqi repair {key} --rebuild"
 
 
 def to_rebuild(workspace: Workspace, keys: Sequence[str], *, sound: bool) -> list[str]:
-    """Those of ``keys`` whose tables are in trouble, or the rebuilding of which was broken off; not what this user may
-    only not read.
+    """Those of ``keys`` whose tables are in trouble, or whose rebuild was broken off. Tables that this user merely may
+    not read are left out.
 
-    sound: also those that have a table with which nothing is wrong.
+    sound: whether to rebuild also tables with which nothing is wrong.
     """
     pending = Pending(workspace.warehouse.uri).read()
     begun = set() if pending is None else {key for key in keys if pending.command == command(key)}
@@ -94,7 +95,7 @@ def rebuild(workspace: Workspace, keys: Sequence[str], listener: RunListener) ->
 def _write_down(
     workspace: Workspace, run_id: str, rebuilt: tuple[str, ...], began: datetime, listener: RunListener
 ) -> None:
-    """Tell the journal: what it knows of these tables is of others."""
+    """Tell the journal that what it knows about these tables is about the old ones."""
     ended, title = datetime.now(UTC), f"repair {' or '.join(rebuilt)} --rebuild"
     process, seconds = (os.getpid(), socket.gethostname()), (ended - began).total_seconds()
     entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, rebuilt=rebuilt)
@@ -147,14 +148,14 @@ def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:
 
 
 def _rebuilt(workspace: Workspace, key: str, details: Mapping[str, Any]) -> Rebuilt:
-    """details: as pending changes have them; one of before said nothing of the log."""
+    """details: of the pending change. Those of older versions say nothing about ``unread``."""
     fetched = workspace.catalog[key].source is not None
     rows, left_out, unread = int(details["rows"]), tuple(details["left_out"]), bool(details.get("unread"))
     return Rebuilt(key, details["kept"], rows, left_out, unread, fetched)
 
 
 def _is_unread(workspace: Workspace, key: str, state: TableState) -> bool:
-    """Whether there are, or may have been, versions of a table that its state does not know."""
+    """Whether the table has, or may have, versions that its state does not include."""
     try:
         newest = workspace.warehouse.newest(workspace.catalog[key])
     except LakehouseError:
@@ -163,7 +164,7 @@ def _is_unread(workspace: Workspace, key: str, state: TableState) -> bool:
 
 
 def _said(key: str, state: TableState, run_id: str, at: str) -> Provenance:
-    """All that the old table's commits said; what was there is there, and none of it is trusted."""
+    """Everything that the old table's commits said. All partitions exist, and none is trusted."""
     return Provenance(
         run_id,
         key,

@@ -1,7 +1,7 @@
-"""``aqi materialize SELECTION --record-columns``: what columns are made of is recorded where all is fresh, too.
+"""``aqi materialize SELECTION --record-columns``: records the column lineage of assets whose partitions are all fresh.
 
-Steps record it with the rows that they make, once for each code version. Here the functions are called with frames
-without rows, and what their plans say goes into commits without files: nothing is fetched, and no row is made.
+Steps record the lineage together with rows, once for each code version. Here the functions are called with empty
+frames, and the lineage in their plans is recorded in commits without files. Nothing is fetched and no row is made.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from resources.machine.package import package_version
 
 What = Literal["recorded", "known", "no table", "failed", "to be recorded"]
 _READ_ANEW = ("to be recorded", "failed")
-"""What could not be read of a plan, or was read otherwise than declared, a later version may read."""
+"""A later version may be able to read what could not be read of a plan, or was read otherwise than declared."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetColumns:
-    """What becomes of an asset. why: where it failed."""
+    """The result for one asset. why: why it failed."""
 
     asset: str
     what: What
@@ -54,7 +54,7 @@ class AssetColumns:
 
 
 def planned_columns(workspace: Workspace, keys: Sequence[str]) -> tuple[AssetColumns, ...]:
-    """What is known of the columns of assets, and of which it is to be recorded, in the order of ``keys``."""
+    """For each of ``keys`` whether its column lineage is recorded, or would be."""
     return _planned(workspace, keys, workspace.states(tuple(keys)))
 
 
@@ -76,8 +76,8 @@ def _planned(workspace: Workspace, keys: Sequence[str], states: Mapping[str, Tab
 def record_columns(
     workspace: Workspace, keys: Sequence[str], listener: RunListener, make_engine: MakeEngine | None = None
 ) -> tuple[AssetColumns, ...]:
-    """Record what is lacking; what is not as declared fails, and is not recorded. Where nothing is lacking, neither the
-    lock is taken nor an engine started."""
+    """Record the lineage that is not recorded yet. Lineage that differs from the declared one fails and is not
+    recorded. If nothing has to be recorded, no lock is taken and no engine is started."""
     planned = planned_columns(workspace, keys)
     if not any(one.what in _READ_ANEW for one in planned):
         return planned

@@ -17,6 +17,7 @@ from functools import cache, partial
 from typing import Any
 
 from orchestration.core.calendar import iso
+from orchestration.core.counted import counted
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import UsageError, WarehouseError
@@ -55,7 +56,7 @@ class TableRename:
     rows: int
 
     def in_words(self) -> str:
-        return f"rename in {self.asset}: {len(self.partitions)} partitions, {self.rows:,} rows"
+        return f"rename in {self.asset}: {counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "partitions": len(self.partitions), "rows": self.rows}
@@ -63,13 +64,15 @@ class TableRename:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """still_named: where the configuration names the old key. resumed: whether it was begun before."""
+    """A rename: what it does to each table."""
 
     old: str
     new: str
     tables: tuple[TableRename, ...]
     still_named: tuple[str, ...]
+    """Where the configuration still names the old key."""
     resumed: bool = False
+    """Whether the rename was begun earlier."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,13 +98,13 @@ def _states(workspace: Workspace) -> dict[str, TableState]:
 
 
 def _has_locations(workspace: Workspace, asset: Asset) -> bool:
-    """Whether rows of an asset are of locations: of a dated one, and of the table of locations. Any other that names
-    them is made anew from these."""
+    """Whether rows of an asset belong to locations: those of a dated asset and of the table of locations. Any other
+    asset that names locations is made again from these."""
     return asset.partitions is not None or workspace.history.is_of_locations(asset)
 
 
 def location_column(workspace: Workspace, asset: Asset) -> str:
-    """The column of an asset that has locations which says of which one a row is."""
+    """For an asset with locations: the column that says to which one a row belongs."""
     if asset.partitions is not None:
         return asset.partitions.columns.location
     assert workspace.project.locations is not None
@@ -165,7 +168,7 @@ def _planned(workspace: Workspace, old: str, new: str, tables: Mapping[str, Tabl
 
 
 def _remedy_of_taken(workspace: Workspace, old: str, new: str, taken: PartitionSet) -> str:
-    """Whether the partitions of the new key are of the same location, only who configured it knows."""
+    """What to do where partitions of the new key exist. Only people know whether they are of the same location."""
     configured = {location.key for location in workspace.settings.locations}
     if new in configured and old not in configured:
         days = taken.days
@@ -196,7 +199,7 @@ def still_named(workspace: Workspace, key: str) -> tuple[str, ...]:
 def run_rename(
     workspace: Workspace, old: str, new: str, listener: RunListener, make_engine: MakeEngine | None = None
 ) -> Rename:
-    """Rename, or go on with it. Raises UsageError as ``planned_rename``."""
+    """Rename a location, or go on with a rename. Raises UsageError as ``planned_rename`` does."""
     run_id, pending = new_run_id(), Pending(workspace.warehouse.uri)
     with locked(workspace, run_id, listener) as inherited:
         tables = _states(workspace)
@@ -233,7 +236,7 @@ def run_rename(
 
 
 def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
-    """Raises WarehouseError where a run that had begun before has committed the old key again: only without a lock."""
+    """Raises WarehouseError if an earlier run has committed the old key again: possible only without a lock."""
     for key, state in _states(workspace).items():
         if of_location(state.records, old):
             raise WarehouseError(
@@ -243,11 +246,9 @@ def _check_done(workspace: Workspace, old: str, found: Rename) -> None:
 
 
 def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[str, TableState]) -> None:
-    """What was kept of the old key is of the new one from now on. before: states before the rename.
-
-    Not where nothing was renamed, as in a second call; nor of a table that had the new key, of another location then.
-    Also of one that was lost: its answers can bring it back.
-    """
+    """The kept answers of the old key belong to the new one from now on, also those of a table that was lost. before:
+    the states before the rename. Not if nothing was renamed; nor for a table in which the new key was another location
+    then."""
     if any(of_location(state.records, renamed.old) for state in before.values()):
         for asset in workspace.project.fetched:
             if not of_location(before.get(asset.key, TableState()).records, renamed.new):
@@ -255,7 +256,7 @@ def _tell_kept_answers(workspace: Workspace, renamed: Renamed, before: Mapping[s
 
 
 def _location(workspace: Workspace, key: str) -> dict[str, Any] | None:
-    """What is known of a location, before its row in the dimension has another key."""
+    """What is known about a location, before its row in the dimension gets another key."""
     locations = workspace.history.locations_of(key)
     if not locations:
         return None
@@ -263,7 +264,7 @@ def _location(workspace: Workspace, key: str) -> dict[str, Any] | None:
 
 
 class _Renaming:
-    """before: states of all tables before the rename; now: as they are, those of renamed tables included."""
+    """Renames table after table. before, now: the states of all tables before the rename, and at present."""
 
     def __init__(
         self,
@@ -280,7 +281,7 @@ class _Renaming:
         self._code = cache(self._code_under_the_new_key)
 
     def table(self, engine: Engine, asset: Asset) -> None:
-        """One commit: rows and records of the old key become those of the new one."""
+        """One commit: rows and records of the old key become those of the new key."""
         from pyspark.sql import functions as F
 
         workspace, warehouse = self._workspace, self._workspace.warehouse
@@ -335,7 +336,7 @@ class _Renaming:
     def _check_doubted(
         self, engine: Engine, asset: Asset, state: TableState, contract: Contract, earlier: Mapping[str, Any]
     ) -> None:
-        """Raises WarehouseError where somebody else has changed rows of the old key since the rename began."""
+        """Raises WarehouseError if somebody else has changed rows of the old key since the rename began."""
         unrecorded = state.unrecorded.restrict(locations=[self._old]).without_null()
         if not unrecorded or state.version is None:
             return
@@ -353,7 +354,7 @@ class _Renaming:
     def _record(
         self, asset: Asset, key: PartitionKey, record: PartitionRecord, facts: Mapping[PartitionKey, PartitionFacts]
     ) -> PartitionRecord:
-        """The record of a partition under its new key: the same facts, of the rows as they are now."""
+        """The record of a partition under its new key: the same facts, about the present rows."""
         fact = facts.get(self._renaming.key(key), PartitionFacts())
         if fact.rows != record.rows:
             raise WarehouseError(
@@ -369,7 +370,7 @@ class _Renaming:
         return self._renaming.record(record, fact, code=code, question=question)
 
     def _code_under_the_new_key(self, key: str, location: str | None, code: str) -> str:
-        """The version that made the rows, as it would be under the new key; what lies behind stays behind."""
+        """The code version that made the rows, under the new key. A version that is behind stays behind."""
         asset = self._workspace.catalog[key]
         if "locations" not in asset.parameters:
             return code
@@ -387,7 +388,8 @@ class _Renaming:
         return code
 
     def _lists(self, asset: Asset) -> list[tuple[Location, ...]]:
-        """The locations that a table of them can have been made of: configured, under the old key, its own rows."""
+        """All lists of locations from which a table of locations can have been made: configured, under the old key, its
+        own rows."""
         configured = self._workspace.parameters.locations
         back = tuple(replace(at, key=self._old) if at.key == self._new else at for at in configured)
         return [configured, back, self._workspace.history.locations_in(asset)]

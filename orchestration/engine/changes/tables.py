@@ -1,4 +1,6 @@
-"""Tables against the contracts of their assets: what grows by one commit, and what takes more."""
+"""Compares tables with the contracts of their assets: which differences one commit of metadata removes, and which
+not.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.declarations.contract_changes import TableDifference, compare
 from orchestration.core.errors import CommitConflict, UsageError
 from orchestration.core.planning.plan import Plan, TableChange
-from orchestration.core.state.damage import Trouble, as_folded, damaged_by, look_at
+from orchestration.core.state.damage import Trouble, as_folded, damaged_by, with_damage
 from orchestration.core.state.provenance import Provenance, dumps
 from orchestration.core.state.shapes import shape_of
 from orchestration.core.state.table_state import TableState
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Contracted(Protocol):
-    """Tables and what they have to be: a workspace."""
+    """Tables and their contracts: a workspace."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -44,9 +46,9 @@ class Contracted(Protocol):
 def differences(
     workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState]
 ) -> dict[str, TableDifference]:
-    """How the tables of ``keys`` differ from their contracts, by key; those that are not there are left out.
+    """How the tables of ``keys`` differ from their contracts, by key. Assets without a table are left out.
 
-    states: of the tables, which tell their columns without opening them, unless they are very old.
+    states: of the tables. They know the columns without opening the tables, unless the tables are very old.
     """
     found = {}
     for key in sorted(keys):
@@ -66,10 +68,10 @@ def differences(
 def table_changes(
     workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState], *, tell: bool = False
 ) -> tuple[tuple[TableChange, ...], dict[str, str]]:
-    """What a plan does to tables before its steps; and which cannot be written, with why.
+    """Two results: the changes that a plan makes to tables before its steps; and the tables that cannot be written,
+    with why.
 
-    Raises UsageError for a contract that its table does not follow without `aqi migrate`, unless this is only to
-    ``tell`` what changes would cost.
+    Raises UsageError for a table that needs `aqi migrate`; but not with ``tell``, for a preview of costs.
     """
     changes: list[TableChange] = []
     blocked: dict[str, str] = {}
@@ -88,13 +90,13 @@ def table_changes(
 
 
 def troubles(states: Mapping[str, TableState]) -> dict[str, Trouble]:
-    """The tables that cannot be read or written as they are, with why; by key."""
+    """The tables that cannot be read or written, with why; by key."""
     damages = ((key, state.damage) for key, state in states.items())
     return {key: damage.trouble for key, damage in damages if damage is not None and damage.trouble is not None}
 
 
 def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableState]) -> dict[str, TableState]:
-    """States of tables, with trouble where others changed a table's columns so that nothing can be written to it."""
+    """The states, with trouble for tables in which somebody else changed columns so that nothing can be written."""
     found = dict(states)
     sound = [key for key, state in states.items() if state.damage is None or state.damage.trouble is None]
     owners = {contract.digest: key for key, contract in workspace.contracts.items()}
@@ -104,7 +106,7 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
         if difference.blocks and contract.digest not in state.shapes and owner != key:
             what = f"the folder of {key} holds the table of {owner}"
             remedy = f"Move it back, if it was moved; else `aqi repair {key} --rebuild` makes the table of {key} anew."
-            found[key] = look_at(as_folded(state), (), Trouble(what, remedy, moved=True))
+            found[key] = with_damage(as_folded(state), (), Trouble(what, remedy, moved=True))
             continue
         followed = _newest_contract(state) == contract.digest or (not state.records and bool(state.files))
         if difference.foreign_required or difference.by_others(followed):
@@ -112,24 +114,25 @@ def with_changes_of_others(workspace: Contracted, states: Mapping[str, TableStat
             what = f"others changed the columns of {key}: {difference.of_others}"
             trouble = Trouble(what, remedy, readable=not difference.retyped and not difference.recased)
             lost = () if state.damage is None else state.damage.lost
-            found[key] = look_at(as_folded(state), lost, trouble)
+            found[key] = with_damage(as_folded(state), lost, trouble)
     return found
 
 
 def _newest_contract(state: TableState) -> str:
-    """The digest of the contract by which the newest of the records was made; empty where there is none."""
+    """The digest of the contract of the newest record; empty without records."""
     records = state.records
     return records.record(int(records.version.argmax())).contract if len(records) else ""
 
 
 def foreign_columns(workspace: Contracted, keys: Iterable[str], states: Mapping[str, TableState]) -> list[str]:
-    """What people are told of columns that others added, a line a table."""
+    """A line for each table to which somebody else added columns."""
     found = differences(workspace, set(keys) - troubles(states).keys(), states)
     return [difference.in_words() for difference in found.values() if difference.foreign]
 
 
 def change_tables(workspace: Contracted, plan: Plan, states: Mapping[str, TableState], run_id: str) -> None:
-    """One commit without new files per table of ``plan.tables``. Raises CommitConflict, WarehouseError."""
+    """Make the changes ``plan.tables``: one commit without new files for each table. Raises CommitConflict,
+    WarehouseError."""
     for change in plan.tables:
         if change.lost:
             tell_lost(workspace, change.asset, states[change.asset], run_id, change.lost)
@@ -150,9 +153,9 @@ def change_tables(workspace: Contracted, plan: Plan, states: Mapping[str, TableS
 def tell_lost(
     workspace: Contracted, key: str, state: TableState, run_id: str, paths: Collection[str] | None = None
 ) -> None:
-    """Take lost files out of a table's log: what they may have held is unrecorded from then on.
+    """Take lost files out of a table's log. The partitions that they may have held are unrecorded from then on.
 
-    state: with what a look has found. paths: some of the lost files; None: all. Raises as ``Warehouse.tell_lost``.
+    state: with its damage. paths: some of the lost files; None: all. Raises as ``Warehouse.tell_lost`` does.
     """
     lost = [one for one in (() if state.damage is None else state.damage.lost) if paths is None or one.path in paths]
     at, partitions = iso(datetime.now(UTC)), damaged_by(as_folded(state), lost)

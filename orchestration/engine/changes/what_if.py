@@ -1,7 +1,8 @@
-"""``aqi plan --if``: what would become stale if an asset's rows changed, or one of its columns.
+"""``aqi plan --if``: what would become stale if the rows of an asset, or one of its columns, changed.
 
-What is reached, by mappings and by recorded columns, says ``core/planning/what_if.py``; beside it how much that is, and
-who waits for it. Nothing is read but the tables' logs, and hours that are flagged where a mapping asks for them.
+``core/planning/what_if.py`` finds the partitions by mappings and recorded column lineage. This module adds how many
+rows they have, and which deployments and targets are concerned. Only the logs of tables are read, and flagged hours
+where a mapping needs them.
 """
 
 from __future__ import annotations
@@ -23,21 +24,24 @@ from orchestration.engine.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """partitions, rows: of ``asset`` that would change. of_older_code: reached assets of whose columns only that is
-    recorded what earlier code made.
-
-    deployments: those that make what would be stale. targets: freshness targets, in hours, of assets whose newest
-    partition at a location would be stale.
-    """
+    """What would become stale if an asset changed."""
 
     asset: str
+    """The asset that would change."""
     column: str | None
+    """The only column that would change; None: any."""
     partitions: PartitionSet
+    """The partitions of ``asset`` that would change."""
     rows: int
+    """The recorded rows of these partitions."""
     reached: tuple[Reached, ...]
+    """The partitions downstream that would become stale, by asset."""
     of_older_code: tuple[str, ...]
+    """Reached assets for which only the column lineage of earlier code is recorded."""
     deployments: tuple[str, ...]
+    """The deployments that make what would be stale."""
     targets: Mapping[str, float]
+    """Asset → its largest fine lag in hours, if its newest partition at a location would be stale."""
 
     def to_json(self) -> dict[str, Any]:
         """The form of ``aqi plan --if … --json``."""
@@ -55,10 +59,12 @@ class WhatIf:
 
 
 def what_if(workspace: Workspace, text: str, days: str | None = None, locations: Sequence[str] = ()) -> WhatIf:
-    """What would become stale if ``text``, an asset's key or ``layer.name.column``, changed. Needs no JVM.
+    """What would become stale if ``text``, the key of an asset or ``layer.name.column``, changed. Needs no JVM.
 
-    days: a RANGE; None: all that is there. locations: none named: all. Of both what has a record.
-    Raises UsageError for an asset or a column that is unknown, and days or locations of an unpartitioned asset.
+    A source, or ``source.variable``, stands for the asset that is fetched from it, or for the column of that variable.
+
+    days: a RANGE; None: all days. locations: empty for all. Only recorded partitions count. Raises UsageError for an
+    unknown asset or column, and for days or locations of an unpartitioned asset.
     """
     key, column = _start(workspace, text)
     downstream = workspace.catalog.dag.downstream(key)
@@ -88,6 +94,8 @@ def what_if(workspace: Workspace, text: str, days: str | None = None, locations:
 
 def _start(workspace: Workspace, text: str) -> tuple[str, str | None]:
     """The asset and the column that ``text`` names."""
+    if (of_source := _of_a_source(workspace, text)) is not None:
+        return of_source
     layer, _, rest = text.partition(".")
     name, dot, column = rest.partition(".")
     key = f"{layer}.{name}"
@@ -111,10 +119,34 @@ def _start(workspace: Workspace, text: str) -> tuple[str, str | None]:
     return key, column
 
 
+def _of_a_source(workspace: Workspace, text: str) -> tuple[str, str | None] | None:
+    """The asset, and the column, of a source and a variable that ``text`` names as the source does; None where what
+    stands before the first dot is no source, or an asset is called so."""
+    name, dot, variable = text.partition(".")
+    assets = [asset.key for asset in workspace.catalog if asset.source == name]
+    if not assets or text in workspace.catalog:
+        return None
+    if len(assets) > 1:
+        remedy = f"Name one of them, with its column: {', '.join(f'--if {key}.COLUMN' for key in assets)}."
+        raise UsageError(f"several assets are fetched from {name}", remedy)
+    (key,) = assets
+    if not dot:
+        return key, None
+    called = workspace.sources[name].called
+    columns = {called.get(column, column): column for column, _ in workspace.sources[name].columns}
+    if variable not in columns:
+        near = get_close_matches(variable, columns, n=1)
+        raise UsageError(
+            f"the source {name} has no variable {variable!r}",
+            f"Did you mean {name}.{near[0]}?" if near else f"Its variables are {', '.join(columns)}.",
+        )
+    return key, columns[variable]
+
+
 def _changed(
     workspace: Workspace, key: str, own: TableState, days: str | None, locations: Sequence[str]
 ) -> PartitionSet:
-    """The partitions of an asset that are asked about and have a record."""
+    """The recorded partitions of the asset that the question is about."""
     there = own.records.partitions
     asset = workspace.catalog[key]
     in_range(workspace.catalog, [key], days)

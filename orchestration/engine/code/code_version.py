@@ -1,8 +1,8 @@
-"""Code versions: what makes an asset's rows, as ``2:<code>:<settings>``.
+"""Code versions: a digest of everything that makes an asset's rows, ``2:<code part>:<settings part>``.
 
-The code is the asset's function with all that it reaches in the project's package, in a form in which names of
-variables, comments and annotations do not count (``reached``). The settings are the mappings, and of the parameters the
-values that this code reads: a function is given nothing else of them (``arguments``).
+The code part is a digest of the asset's function and of all code of the project that it uses. Names of variables,
+comments and annotations do not count (``reached``). The settings part is a digest of the mappings and of those
+parameter values that the code reads. A function is given no other values (``arguments``).
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from orchestration.engine.code.reached import Form, form_of
 SCHEME = "2"
 
 WORDS: Mapping[type, str] = {Identity: "same", AllPartitions: "all", RunWindow: "run"}
-"""What mappings are called in versions, whatever their classes are called: a word that is changed makes all tables of
-that mapping stale. Any other mapping goes by the name of its class."""
+"""The names of mappings in code versions. Another name here would make all tables of that mapping stale. A mapping that
+is not listed goes by the name of its class."""
 
 Used = Mapping[str, frozenset[str] | None]
 
 
 class CodeVersions:
-    """The code version of every partition, for given parameters. package: whose code counts.
+    """The code versions of all partitions, for some parameters. package: the package whose code counts.
 
-    A partition of a location depends on that location's own configuration only: adding one changes no other's version.
+    The version of a partition depends on the configuration of its own location only: a new location changes no other
+    version.
     """
 
     def __init__(self, parameters: Parameters, package: str) -> None:
@@ -45,12 +46,12 @@ class CodeVersions:
         self._code = _Code(package)
 
     def with_locations(self, locations: tuple[Location, ...]) -> CodeVersions:
-        """The versions for the same parameters with other locations; what is known of the code is shared."""
+        """The versions for the same parameters with other locations. What is known about the code is shared."""
         other: Parameters = replace(self._parameters, locations=locations)
         return self.with_parameters(other)
 
     def with_parameters(self, parameters: Parameters) -> CodeVersions:
-        """The versions for other parameters; what is known of the code is shared."""
+        """The versions for other parameters. What is known about the code is shared."""
         other = CodeVersions(parameters, self._package)
         other._code = self._code
         return other
@@ -65,7 +66,7 @@ class CodeVersions:
         return found[1]
 
     def code_part(self, asset: Asset) -> str:
-        """16 hexadecimal digits of the code; the same for any values of the parameters."""
+        """16 hexadecimal digits: a digest of the code, whatever the values of the parameters are."""
         return _digest(self.form(asset).text)
 
     def form(self, asset: Asset) -> Form:
@@ -73,11 +74,13 @@ class CodeVersions:
         return self._code.of(asset, self._parameters)
 
     def settings_part(self, asset: Asset, location: str | None, without: Collection[str] = ()) -> str:
-        """16 hexadecimal digits of ``settings``. without: parameters passed over, as if the code did not read them."""
+        """16 hexadecimal digits: a digest of ``settings``. without: parameters that are left out, as if the code did
+        not read them."""
         return _digest(self._settings_text(asset, location, without))
 
     def settings(self, asset: Asset, location: str | None) -> Mapping[str, JsonValue]:
-        """The mappings, and the values that the code reads, at ``location``: ``mappings`` and ``parameters``."""
+        """The mappings and the values that the code reads, at ``location``, under the keys ``mappings`` and
+        ``parameters``."""
         found: Mapping[str, JsonValue] = json.loads(self._settings_text(asset, location))
         return found
 
@@ -96,7 +99,7 @@ class CodeVersions:
         return json.dumps(settings, default=_plain, sort_keys=True)
 
     def all_settings(self, assets: Iterable[Asset]) -> dict[str, Mapping[str, JsonValue]]:
-        """The settings of all assets at all configured locations, by the settings part that stands for them."""
+        """Settings part → settings, for all assets at all configured locations."""
         found: dict[str, Mapping[str, JsonValue]] = {}
         for asset in assets:
             for location in {_counted(asset, location.key) for location in self._parameters.locations} or {None}:
@@ -106,7 +109,7 @@ class CodeVersions:
         return found
 
     def _mapping(self, mapping: PartitionMapping) -> list[Any]:
-        """What a mapping says. A field that has its default is left out: a new one makes no table stale."""
+        """What a mapping says. Fields with their default are left out, so that a new field makes no table stale."""
         described: Any = mapping
         said = {field: getattr(mapping, field.name) for field in fields(described)}
         state = {field.name: value for field, value in said.items() if value != field.default}
@@ -114,22 +117,22 @@ class CodeVersions:
         return [WORDS.get(type(mapping), type(mapping).__name__), mapping.of, state, value]
 
     def used(self, asset: Asset) -> Used:
-        """By parameter, the attributes that the code reads of it (of each, where it is a tuple); None: all of it."""
+        """Parameter → the attributes that the code reads of it (for a tuple: of each item); None: all of them."""
         return _used(self.form(asset), asset, self._parameters)
 
     def arguments(self, asset: Asset, parameters: Parameters | None = None) -> dict[str, Any]:
-        """The keyword arguments to call the asset's function with: what its version counts of them, and no more."""
+        """The keyword arguments for the asset's function: exactly what its version counts."""
         given = parameters or self._parameters
         used = _used(self._code.of(asset, given), asset, given)
         return {name: narrowed(getattr(given, name), used[name]) for name in asset.parameters}
 
     def check_version(self, check: Check) -> str:
-        """8 hexadecimal digits of what a check counts, and of whether it is blocking."""
+        """8 hexadecimal digits: a digest of what a check counts, and of whether it blocks."""
         return self._code.of_check(check)
 
 
 class _Code:
-    """Canonical forms, each made once."""
+    """Canonical forms of code; each is made once."""
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -138,7 +141,7 @@ class _Code:
         self._reading = threading.RLock()
 
     def of(self, asset: Asset, parameters: Parameters) -> Form:
-        """Of the asset's function; and of the classes of parameters whose methods it may call."""
+        """The form of the asset's function, and of the classes of parameters whose methods it may call."""
         kinds = {name: _kinds(getattr(parameters, name)) for name in asset.parameters}
         key = (asset.function, tuple(sorted((name, *map(id, found)) for name, found in kinds.items())))
         with self._reading:
@@ -172,7 +175,7 @@ class _Code:
 
 
 def _counted(asset: Asset, location: str | None) -> str | None:
-    """The location on which the version depends."""
+    """The location on which the version depends; None where it depends on none."""
     return location if "locations" in asset.parameters and asset.partitions is not None else None
 
 
@@ -188,7 +191,7 @@ def _used_of(form: Form, value: Any) -> frozenset[str] | None:
 
 
 def _kinds(value: Any) -> tuple[type, ...]:
-    """The class of a dataclass, or those in a tuple of them; none for any other value."""
+    """The class of a dataclass, or the classes in a tuple of dataclasses; empty for any other value."""
     items = value if type(value) is tuple else (value,)
     if not all(is_dataclass(item) and not isinstance(item, type) for item in items):
         return ()
@@ -196,7 +199,7 @@ def _kinds(value: Any) -> tuple[type, ...]:
 
 
 def _counts(value: Any, used: frozenset[str] | None) -> Any:
-    """What of a value is in a version."""
+    """The part of a value that a version counts."""
     if used is None:
         return value
     if type(value) is tuple:

@@ -1,4 +1,6 @@
-"""What the names in a piece of code mean: looked up as Python would, in the closure, the module, and Python itself."""
+"""The meaning of names in a piece of code: looked up as Python does it, in the closure, the module, and the
+builtins.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _MISSING = object()
 
 
 class Values(Protocol):
-    """What says of values how they are written."""
+    """Writes values as text."""
 
     seen: Seen
 
@@ -39,7 +41,7 @@ class Values(Protocol):
 
 
 class Names:
-    """The names of a piece of code: of its closure, its module, and Python."""
+    """The names of a piece of code."""
 
     def __init__(self, values: Values, scope: Mapping[str, Any], closure: Mapping[str, Any]) -> None:
         self._values, self._scope, self.closure = values, scope, closure
@@ -48,7 +50,9 @@ class Names:
         self.module(module)
 
     def module(self, name: str) -> ModuleType | None:
-        """A module of ours, by its name in an import; None for any other, which is not imported for this."""
+        """A module of the project, by its name in an import; None for any other module, which is not imported for
+        this.
+        """
         try:
             full = importlib.util.resolve_name(name, str(self._scope.get("__package__") or ""))
             return importlib.import_module(full) if self._values.is_ours(full) else None
@@ -83,7 +87,7 @@ class Names:
         return text, used
 
     def _find(self, base: str | Imported) -> tuple[Mapping[str, Any] | None, str, Any]:
-        """The module's names in which ``base`` was found, by what name, and the value."""
+        """The names of the module in which ``base`` was found, its name there, and its value."""
         if isinstance(base, Imported):
             module = self.module(base.module)
             if module is None:
@@ -100,7 +104,8 @@ class Names:
         return None, base, getattr(builtins, base, _MISSING)
 
     def _external(self, module: ModuleType, attributes: Sequence[str], used: int) -> tuple[str, int]:
-        """A name in somebody else's module: by the public name of what it is, a plain constant by its value."""
+        """A name in a module of another package: the public name of its value, or the value itself for a plain
+        constant."""
         found: Any = module
         while used < len(attributes) and isinstance(found, ModuleType):
             module, found = found, getattr(found, attributes[used], _MISSING)

@@ -1,7 +1,8 @@
-"""What makes a function's rows: its code and all that it reaches in our packages, as one canonical text.
+"""Everything that makes the rows of a function, as one canonical text: its code and all code of the project that it
+uses.
 
-Names are followed as Python would follow them, to the values that they have now. Functions, classes and containers of
-ours are numbered in the order in which they are met and defined once; what is not ours goes by its public name.
+Names are followed to their present values, as Python does. Functions, classes and containers of the project are
+numbered in the order in which they are met, and defined once. Anything of other packages goes by its public name.
 """
 
 from __future__ import annotations
@@ -40,16 +41,18 @@ _OF_NAMED_TUPLES = ("_make", "_replace", "_asdict", "_fields", "_field_defaults"
 
 @dataclass(frozen=True)
 class Form:
-    """text: equal for code of equal meaning. attributes: names of attributes that the code reads of values.
-    whole: it can read attributes that it does not name."""
+    """The canonical form of code."""
 
     text: str
+    """Equal for code of equal meaning."""
     attributes: frozenset[str]
+    """The names of attributes that the code reads of values."""
     whole: bool
+    """Whether the code can read attributes without naming them."""
 
 
 def form_of(roots: Sequence[Any], package: str) -> Form:
-    """The canonical form of functions, classes or other values, with what they reach in ``package``."""
+    """The canonical form of functions, classes or other values, with everything of ``package`` that they use."""
     fixed: frozenset[str] = frozenset()
     exact = False
     while True:  # what is passed by name, or can see names, is known at the end; then once more
@@ -63,6 +66,8 @@ def form_of(roots: Sequence[Any], package: str) -> Form:
 
 
 class _Reach:
+    """Collects everything that is reached, as text."""
+
     def __init__(self, package: str, fixed: frozenset[str], exact: bool) -> None:
         self.seen = Seen()
         self._roots = {package, ENGINE}
@@ -134,7 +139,8 @@ class _Reach:
         return self._reference(value)
 
     def public(self, value: Any) -> str:
-        """The name of what is not ours; empty where it has none. A function that a decorator made bears our name."""
+        """The public name of a value of another package; empty where it has none. A function that a decorator of
+        another package made has our name."""
         name = public_name(value)
         return "" if self.is_ours(name) else name
 
@@ -149,7 +155,9 @@ class _Reach:
         return f"#{self._numbers[key]}"
 
     def is_lasting(self, value: Any, above: frozenset[int] = frozenset()) -> bool:
-        """Whether the text of ``value`` says all of it, at any depth: else it matters how it was made."""
+        """Whether the text of ``value`` says everything about it, at any depth. Otherwise it matters how it was
+        made.
+        """
         if id(value) in above:
             return True
         kind, within = type(value), above | {id(value)}
@@ -210,7 +218,7 @@ class _Reach:
         return f"<{','.join(f'{name}={self.value(item)}' for name, item in state.items())}>"
 
     def _state(self, value: Any) -> dict[str, Any] | None:
-        """All that an object holds; None where that cannot be known."""
+        """Everything that an object holds; None where that is not known."""
         kind = type(value)
         if is_dataclass(value):
             state = {field.name: getattr(value, field.name) for field in fields(value) if hasattr(value, field.name)}
@@ -242,7 +250,7 @@ class _Reach:
         return text + "".join(f",{name}={self.value(value)}" for name, value in extra.items())
 
     def _byte_code(self, code: CodeType, names: Names) -> str:
-        """Of a function whose source is not to be had: made at run time, or changed since it was imported."""
+        """The text of a function without source: one that was made at run time, or changed since it was imported."""
         reached = [names.reach(name, (), False)[0] for name in (*code.co_names, *code.co_freevars)]
         constants = [
             self._byte_code(one, names) if isinstance(one, CodeType) else self.value(one) for one in code.co_consts
@@ -292,7 +300,7 @@ class _Reach:
         return f"module({','.join(parts)})"
 
     def binding(self, scope: Mapping[str, Any], name: str) -> str:
-        """The statements that make the value of ``name`` in the module whose names are ``scope``."""
+        """The statements that bind ``name`` in the module with the names ``scope``."""
         path = scope.get("__file__")
         statements = self.source(path, dict(scope)).statements.get(name, []) if path else []
         return self.numbered(("binding", path, name), lambda: self._binding(scope, name, statements))
@@ -329,7 +337,8 @@ def _slots(kind: type) -> Sequence[str]:
 
 
 def _order_in_set(value: Any) -> str:
-    """Sets have no order: that of their texts, of functions and classes by their names."""
+    """A key to sort the members of a set, which has no order of its own: their texts; for functions and classes their
+    names."""
     name = getattr(value, "__qualname__", None)
     if name is not None:
         return f"{getattr(value, '__module__', '')}.{name}"

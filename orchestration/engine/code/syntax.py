@@ -1,4 +1,4 @@
-"""The syntax trees of modules, and where in them the code of a function or class stands."""
+"""The syntax trees of modules, and where the code of a function or class stands in them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _PARSING = threading.Lock()
 
 @dataclass(slots=True)
 class Source:
-    """One module.
-
-    functions: by name and first line, decorators included, with the class around it. lambdas: by line. classes: by
-    qualified name. statements: by the name that they bind in the module.
-    """
+    """The syntax tree of one module, with an index."""
 
     tree: ast.Module
     functions: dict[tuple[str, int], tuple[Function, str]] = field(default_factory=dict)
+    """(name, first line with decorators) → the definition, and the enclosing class."""
     lambdas: dict[int, list[tuple[ast.Lambda, str]]] = field(default_factory=dict)
+    """Line → the lambdas on it, each with the enclosing class."""
     classes: dict[str, list[ast.ClassDef]] = field(default_factory=dict)
+    """Qualified name → the definitions."""
     statements: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    """Name → the statements that bind it in the module."""
 
     def function(self, code: CodeType) -> tuple[Function | ast.Lambda, str] | None:
-        """The definition that ``code`` was made of and the class around it; None where that cannot be told."""
+        """The definition of which ``code`` was made, and the enclosing class; None where that is not certain."""
         if code.co_name == "<lambda>":
             found = [one for one in self.lambdas.get(code.co_firstlineno, ()) if _may_be(one[0], code)]
             if not _locations(code):  # Python 3.12.1 notes none where a constant is returned
@@ -48,7 +48,7 @@ class Source:
 
 
 def source_of_file(path: str, scope: dict[str, Any] | None = None) -> Source:
-    """The parsed text of a module's file; empty where there is none. scope: of the module, with its loader."""
+    """The syntax tree of a module's file; empty where there is no file. scope: of the module, which has its loader."""
     linecache.checkcache(path)
     return _parsed("".join(linecache.getlines(path, scope)))
 
@@ -83,7 +83,7 @@ def _index(source: Source, node: ast.AST, prefix: str, enclosing: str) -> None:
 
 
 def _may_be(node: Function | ast.Lambda, code: CodeType) -> bool:
-    """Whether the arguments are those of ``code``: where a file has changed since it was imported, they may not be."""
+    """Whether a definition has the arguments of ``code``. It may not, if the file has changed since it was imported."""
     arguments = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return len(arguments) == len(names) and all(
@@ -105,7 +105,7 @@ def _size(extent: Extent) -> tuple[int, int]:
 
 
 def _locations(code: CodeType) -> list[Extent]:
-    """Where the instructions of ``code`` come from; the beginning of a function, which comes from nowhere, left out."""
+    """The extents in the source from which the instructions of ``code`` come."""
     return [
         ((line, column), (last_line, last_column))
         for line, last_line, column, last_column in code.co_positions()

@@ -1,7 +1,7 @@
-"""The engine ``embedded``: Sail in a process of its own, driven by the PySpark of assets; deltalake commits.
+"""The engine ``embedded``: Sail, in a process of its own, runs the PySpark functions of assets. deltalake commits.
 
-Rows that are evaluated lie in Parquet files in a scratch folder, so what is in memory does not grow with them. The
-process reads and computes; commits are made here, under the warehouse's lock.
+Evaluated rows are kept in Parquet files in a scratch folder, so memory does not grow with them. The Sail process reads
+and computes. This process commits, under the lock of the warehouse.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 BYTES_A_ROW = 8192
-"""Of the engine's memory, for a row of a batch: a wide one is 200 bytes, in some copies, of several steps at once."""
+"""Memory of the engine for one row of a batch. A wide row has 200 bytes, in several copies, in several steps at
+once.
+"""
 MOST_PIECES = 256
-"""So many pieces of partitions are a condition; more are joined."""
+"""Up to this many intervals of partitions are written as a condition; more are joined as a table."""
 
 
 class EmbeddedEngine:
@@ -95,7 +97,7 @@ class EmbeddedEngine:
 
     @contextlib.contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """What is read into scratch for a piece of work goes with it."""
+        """Scratch files that are read for a piece of work are removed with it."""
         outer, mine = getattr(self._work, "folders", None), list[Path]()
         self._work.folders = mine
         try:
@@ -219,7 +221,7 @@ class EmbeddedEngine:
         return self._process.session().read.schema(columns).parquet(*files)
 
     def _of(self, rows: DataFrame, asset: Asset, partitions: PartitionSet) -> DataFrame:
-        """Those of ``partitions``."""
+        """The rows of ``partitions``."""
         columns = asset.partition_columns
         if columns is None or len(partitions.pieces()) <= MOST_PIECES:
             return rows.where(condition(columns, partitions))
@@ -230,7 +232,7 @@ class EmbeddedEngine:
         return rows.join(self.rows(table), list(columns), "left_semi")
 
     def _folder(self, *, passing: bool = False) -> Path:
-        """A name for a folder of rows; one that is ``passing`` goes with the piece of work that this is called in."""
+        """The name of a new folder for rows. passing: it is removed at the end of the current piece of work."""
         folder = self._process.scratch / uuid.uuid4().hex
         if passing:
             assert self._work.folders is not None, "within a piece of work"
@@ -239,7 +241,8 @@ class EmbeddedEngine:
 
 
 def _bare(schema: StructType) -> StructType:
-    """Without the comments of columns, which Sail keeps in one place of a plan and loses in another, and then fails."""
+    """The schema without comments of columns: Sail keeps them in one part of a plan, loses them in another, and then
+    fails."""
     from pyspark.sql.types import StructField, StructType
 
     return StructType([StructField(of.name, of.dataType, of.nullable) for of in schema.fields])

@@ -1,7 +1,7 @@
-"""What makes rows: an engine that runs the PySpark of assets, reads tables at pinned versions, and commits.
+"""An engine makes rows: it runs the PySpark functions of assets, reads tables at fixed versions, and commits.
 
-Two implementations, ``embedded`` (no JVM; one machine) and ``spark`` (a local JVM, or YARN). Plans, records, code
-versions, Prefect's tasks and commands do not know which. Promise: no warehouse can tell either.
+There are two: ``embedded`` (no JVM, one machine) and ``spark`` (a local JVM, or YARN). Plans, records, code versions,
+Prefect tasks and commands do not know which one is used. Promise: no warehouse can tell which one made it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 
 class KeptRows(Protocol):
-    """Rows that were evaluated, kept in memory or on disk until they are let go of."""
+    """Evaluated rows, kept in memory or on disk until they are let go."""
 
     def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
-        """As a frame of the session that there is now. partitions: rows of others need not be in it; None: all are."""
+        """The rows as a frame of the present session. partitions: rows of other partitions may be left out; None: all
+        rows."""
         ...
 
     def let_go(self) -> None:
@@ -36,9 +37,9 @@ class KeptRows(Protocol):
 
 
 class Engine(Protocol):
-    """One engine for one run. What makes rows is called within ``working``; what commits them need not be.
+    """One engine for one run. Making rows happens within ``working``; committing need not.
 
-    Safe to call from several threads. Any error may be raised by any of them.
+    Safe to call from several threads. Every method may raise any error.
     """
 
     @property
@@ -48,17 +49,17 @@ class Engine(Protocol):
 
     @property
     def application_id(self) -> str:
-        """What a cluster, or this machine, calls the application; empty before it has started."""
+        """The id of the application on the cluster, or on this machine; empty before the start."""
         ...
 
     @property
     def refused(self) -> Refused | None:
-        """Why a cluster had no room for it; None as long as it has."""
+        """Why a cluster had no room for the engine; None as long as it has room."""
         ...
 
     @property
     def rows_at_once(self) -> int:
-        """So many rows it evaluates at once in the memory that it may have."""
+        """How many rows the engine can evaluate at once in its memory."""
         ...
 
     def start(self) -> None:
@@ -66,25 +67,25 @@ class Engine(Protocol):
         ...
 
     def cancel(self) -> None:
-        """End what is going on."""
+        """End everything that is going on."""
         ...
 
     def stop(self) -> None:
-        """End it, and wait until nothing of it is left."""
+        """End the engine, and wait until nothing of it is left."""
         ...
 
     def working(self, what: str) -> AbstractContextManager[None]:
-        """Within it this thread works on ``what``, by which the engine and its errors name it."""
+        """While this is entered, the thread works on ``what``; the engine and its errors use this name."""
         ...
 
     # Rows
 
     def table(self, asset: Asset, version: int, partitions: PartitionSet | None = None) -> DataFrame:
-        """The rows of an asset's table at a version: of ``partitions``; None: all."""
+        """The rows of ``partitions`` (None: all) of an asset's table, at a version."""
         ...
 
     def rows(self, table: pa.Table) -> DataFrame:
-        """An Arrow table as a frame, to be evaluated in the same piece of work."""
+        """An Arrow table as a frame that has to be evaluated within the same piece of work."""
         ...
 
     def union(self, frames: Sequence[DataFrame]) -> DataFrame:
@@ -92,22 +93,23 @@ class Engine(Protocol):
         ...
 
     def evaluate(self, frame: DataFrame) -> KeptRows:
-        """Evaluate a frame once, or when it is first read, and keep its rows."""
+        """Evaluate a frame once, at the latest when it is first read, and keep its rows."""
         ...
 
     def together(self, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> KeptRows:
-        """Rows that were evaluated in parts, at least one, of the same columns, as one; each with its partitions."""
+        """Rows that were evaluated in several parts, with the partitions of each part, as one. All parts have the same
+        columns."""
         ...
 
     def call(self, asset: Asset, frames: Sequence[DataFrame], arguments: Mapping[str, Any]) -> DataFrame:
-        """What an asset's function makes of frames, to be evaluated in the same piece of work; None where that is
-        nothing."""
+        """The result of an asset's function, as a frame that has to be evaluated within the same piece of work. None
+        where the function returns nothing."""
         ...
 
     # Tables
 
     def create(self, asset: Asset, contract: Contract) -> None:
-        """Create an asset's table, unless it is there by now."""
+        """Create an asset's table, unless it exists by now."""
         ...
 
     def replace(
@@ -120,22 +122,22 @@ class Engine(Protocol):
         provenance: Provenance,
         base: TableState,
     ) -> None:
-        """One commit: the rows of ``partitions`` become ``rows``, and ``provenance`` goes with them.
+        """One commit that replaces the rows of ``partitions`` by ``rows``, with ``provenance``.
 
-        only: the partitions that are taken of ``rows``; None: all of them. number: so many rows they are. base: the
-        state of the table on which this was decided.
+        only: the partitions that are taken from ``rows``; None: all. number: the number of their rows. base: the state
+        of the table on which the change was decided.
         """
         ...
 
     def rewrite(
         self, frame: DataFrame, asset: Asset, contract: Contract, number: int, commit_metadata: str, base_version: int
     ) -> None:
-        """One commit: all rows of a table become those of ``frame``, its schema that of ``contract``.
+        """One commit that replaces all rows of a table by ``frame``, and its schema by that of ``contract``.
 
-        frame: the contract's columns, and, last, those that others added.
+        frame: the contract's columns, and after them those that somebody else added.
         """
         ...
 
 
 MakeEngine = Callable[[Warehouse, str, int, list[int]], Engine]
-"""(warehouse, run id, rows expected of the largest step, open files to inherit) → engine."""
+"""(warehouse, run id, expected rows of the largest step, open files to inherit) → engine."""

@@ -1,6 +1,7 @@
-"""Rows that were evaluated, in Parquet files: what is in memory does not grow with them, and a dead engine keeps them.
+"""Evaluated rows in Parquet files: memory does not grow with them, and they outlive a dead engine.
 
-Both engines write them so. On a local warehouse, whose lock keeps others out, deltalake commits them in this process.
+Both engines write them. On a local warehouse, whose lock keeps other runs out, this process commits them with
+deltalake.
 """
 
 from __future__ import annotations
@@ -24,17 +25,16 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """Rows in the Parquet files of a folder. paths: what an engine reads to have them, on a local warehouse its files.
-
-    partitions: that they can be of; None where nobody knows.
-    """
+    """Rows in the Parquet files of one folder."""
 
     folder: str
     paths: tuple[str, ...]
+    """What an engine reads to get the rows; on a local warehouse, the files."""
     partitions: PartitionSet | None = None
+    """The partitions of which there can be rows; None where that is not known."""
 
     def may_have(self, wanted: PartitionSet | None) -> bool:
-        """Whether it can have rows of what is wanted (None: anything)."""
+        """Whether it can have rows of ``wanted`` (None: of anything)."""
         return wanted is None or self.partitions is None or bool(self.partitions & wanted)
 
 
@@ -43,7 +43,7 @@ Read = Callable[["StructType", Sequence[str]], "DataFrame"]
 
 
 class ParquetRows:
-    """See ``engine.KeptRows``. remove: removes a folder, and never fails."""
+    """The ``KeptRows`` of both engines. remove: removes a folder; never fails."""
 
     def __init__(self, parts: Sequence[Part], schema: StructType, read: Read, remove: Callable[[str], None]) -> None:
         self.parts, self.schema = tuple(parts), schema
@@ -51,11 +51,11 @@ class ParquetRows:
 
     @property
     def files(self) -> list[Path]:
-        """Those of a local warehouse, as they were written."""
+        """The files, on a local warehouse."""
         return self.files_of(None)
 
     def files_of(self, partitions: PartitionSet | None) -> list[Path]:
-        """Those of them that can have rows of ``partitions`` (None: all)."""
+        """The files that can have rows of ``partitions`` (None: all files)."""
         return [Path(path) for part in self.parts if part.may_have(partitions) for path in part.paths]
 
     def frame(self, partitions: PartitionSet | None = None) -> DataFrame:
@@ -68,7 +68,7 @@ class ParquetRows:
 
     @classmethod
     def together(cls, parts: Sequence[tuple[PartitionSet, KeptRows]]) -> ParquetRows:
-        """Rows that were evaluated in parts, as one; each with its partitions."""
+        """Rows that were evaluated in several parts, with the partitions of each part, as one."""
         rows = [one for _, one in parts if isinstance(one, ParquetRows)]
         first = rows[0]
         made = [part._replace(partitions=of) for (of, _), one in zip(parts, rows, strict=True) for part in one.parts]
@@ -76,7 +76,7 @@ class ParquetRows:
 
 
 class LocalCommits:
-    """Commits of such rows to the tables of a local warehouse."""
+    """Commits such rows to tables of a local warehouse."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse

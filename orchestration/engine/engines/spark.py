@@ -1,4 +1,4 @@
-"""The engine ``spark``: a driver JVM on this machine, or an application on YARN and Delta's own commits."""
+"""The engine ``spark``: a driver JVM on this machine, or an application on YARN."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 PATTERNS = frozenset("*?{}")
-"""Signs that Spark takes for patterns in a path, and that a folder's name may hold."""
+"""Characters that Spark takes for patterns in a path, and that the name of a folder may have."""
 AS_IT_IS = "__globPaths__"
-"""Spark's own option: whether it does so."""
+"""Spark's own option that says whether paths are patterns."""
 
 
 class SparkProvider(Protocol):
-    """Gives a Spark session for a run; tests give one that is shared."""
+    """Gives the Spark session of a run. Tests give a shared one."""
 
     def start(self) -> SparkSession: ...
 
@@ -51,7 +51,7 @@ class SparkProvider(Protocol):
     def stop(self) -> None: ...
 
     def explained(self, error: Exception) -> LakehouseError | None:
-        """What to tell instead of ``error``, where that only says what came of something else."""
+        """The real cause, where ``error`` is only a consequence of it; else None."""
 
 
 ROWS_AT_ONCE = (1 << 30) // 4096
@@ -59,20 +59,19 @@ ROWS_AT_ONCE = (1 << 30) // 4096
 
 
 def rows_at_once(heap_bytes: int) -> int:
-    """So many rows a heap can bear at once: 4 KiB for each.
+    """How many rows a heap can bear at once: 4 KiB for each.
 
-    A wide one is 200 bytes, and not much more than what two tasks have in their hands is in memory; the sets of keys of
-    the aggregation, and Arrow's batches on their way in, are.
+    A wide row has 200 bytes, and only the rows of two tasks are in memory at a time. The memory is needed for the key
+    sets of the aggregation and for incoming Arrow batches.
     """
     return heap_bytes // 4096
 
 
 class SparkEngine:
-    """See ``engine.Engine``.
+    """The Spark implementation of ``engine.Engine``.
 
-    What is evaluated lies in Parquet files in scratch, beside the warehouse, and not in Spark's memory. A local
-    warehouse is committed to by deltalake, as that of the engine ``embedded``, but for tables whose features only Delta
-    itself knows.
+    Evaluated rows are kept in Parquet files beside the warehouse, not in Spark's memory. On a local warehouse deltalake
+    commits, as for the embedded engine; tables with features that only Delta itself supports are committed by Delta.
     """
 
     name = "spark"
@@ -112,9 +111,9 @@ class SparkEngine:
 
     @contextlib.contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """Gives this thread's jobs a name, and a fair share beside those of other steps.
+        """Names the jobs of this thread, and gives them a fair share beside those of other steps.
 
-        Where Spark has no memory left in it, or ends, RunError says so.
+        Raises RunError if Spark runs out of memory, or ends.
         """
         os.environ.pop(CONNECT_MODE, None)  # or an asset's functions would make expressions of Connect
         try:
@@ -194,8 +193,8 @@ class SparkEngine:
         rewrite(self._session, uri, laid_out(frame, asset, number), contract, commit_metadata, base_version)
 
     def _files(self, asset: Asset, version: int, partitions: PartitionSet | None) -> DataFrame | None:
-        """The files of a table of a local warehouse that can have rows of ``partitions``; None where Delta's own reader
-        is needed for it."""
+        """The rows of the files that can have rows of ``partitions``, on a local warehouse; None if Delta's own reader
+        is needed."""
         if self._warehouse.folder is None:
             return None
         from deltalake.exceptions import DeltaError

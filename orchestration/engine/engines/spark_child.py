@@ -1,10 +1,10 @@
-"""A Spark session of its own process, for assets that only Spark makes in a run of the embedded engine.
+"""A Spark session in a process of its own, for assets that only Spark can make, in a run of the embedded engine.
 
     python -m orchestration.engine.engines.spark_child
 
-Takes pickled messages on standard input: first the session's configuration and its log, then, until the input ends, an
-asset (module and name), Parquet folders to read, parameters, and a folder to write. Answers each with what went wrong,
-or None. Knows no tables: what it reads was evaluated before, and what it writes is committed by who asked.
+It reads pickled messages on standard input. The first one has the configuration of the session and its log file. Every
+further one has an asset (module and name), Parquet folders to read, parameters, and a folder to write. It answers each
+with an error, or None. It knows no tables: the caller has evaluated the inputs, and commits the output.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ END_SECONDS = 30
 
 @dataclass(frozen=True)
 class Work:
-    """An asset's function to call. module, name: where the asset is declared."""
+    """A call of an asset's function. module, name: where the asset is declared."""
 
     module: str
     name: str
@@ -38,7 +38,7 @@ class Work:
 
 
 class SparkChild:
-    """The process, started when it is wanted first; answers one question after the other."""
+    """The process. It is started when it is first needed, and answers one message after the other."""
 
     def __init__(self, conf: Mapping[str, str], log: Path) -> None:
         self._conf, self._log = dict(conf), log
@@ -47,7 +47,7 @@ class SparkChild:
         self._killed = False
 
     def make(self, asset: Asset, inputs: Sequence[Path], arguments: Mapping[str, Any], output: Path) -> None:
-        """Write what the asset's function makes of ``inputs`` into the folder ``output``.
+        """Write the result of the asset's function for ``inputs`` into the folder ``output``.
 
         Raises RunError with what went wrong.
         """
@@ -82,7 +82,7 @@ class SparkChild:
         process.stdout.close()
 
     def kill(self) -> None:
-        """End it at once, and start none any more; its JVM follows."""
+        """End the process at once, and start no further one. Its JVM ends after it."""
         self._killed = True
         if self._process is not None:
             self._process.kill()

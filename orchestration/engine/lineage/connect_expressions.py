@@ -1,6 +1,7 @@
-"""Expressions of Spark Connect's plans, in which names are not resolved yet, as those of ``core.lineage``.
+"""Converts expressions of Spark Connect plans, in which names are not resolved, to expressions of
+``core.lineage.plan``.
 
-Works on the messages of the protocol as they are; imports nothing of it. Source: ``expressions.proto`` of Spark 4.2.
+Reads the messages of the protocol without importing it. Source: ``expressions.proto`` of Spark 4.2.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _GENERATED = {
     "posexplode": ("pos", "col"),
     "posexplode_outer": ("pos", "col"),
 }
-"""How the columns of generators are called that are given no names."""
+"""The names of a generator's columns where the plan gives none."""
 
 
 def expression_of(said: Any, scope: Scope) -> Expression:
-    """What a message says, where ``scope`` tells what names mean."""
+    """The expression of a message. scope: resolves names."""
     kind, one = _said(said)
     match kind:
         case "unresolved_attribute":
@@ -60,7 +61,7 @@ def expression_of(said: Any, scope: Scope) -> Expression:
 
 
 def _said(said: Any) -> tuple[str, Any]:
-    """Which kind of expression a message is, and what it says as one."""
+    """The kind of an expression's message, and the message of that kind."""
     kind = str(said.WhichOneof("expr_type"))
     return kind, getattr(said, kind, None)
 
@@ -70,7 +71,7 @@ def _all(several: Iterable[Any], scope: Scope) -> tuple[Expression, ...]:
 
 
 def _arguments(call: Any, scope: Scope) -> tuple[Expression, ...]:
-    """Of a function. A star means all columns; to count, that they are there."""
+    """The arguments of a function. A star stands for all columns."""
     found: list[Expression] = []
     for one in call.arguments:
         if one.WhichOneof("expr_type") != "unresolved_star":
@@ -81,7 +82,7 @@ def _arguments(call: Any, scope: Scope) -> tuple[Expression, ...]:
 
 
 def columns_of(said: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:
-    """The columns that an expression of a selection makes: names and what they are made of."""
+    """The columns that an expression of a selection makes, with their names."""
     kind = said.WhichOneof("expr_type")
     if kind == "unresolved_star":
         yield from _star(said.unresolved_star, scope)
@@ -96,7 +97,7 @@ def columns_of(said: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:
 
 
 def _star(star: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:
-    """All columns, or those of one relation by its alias; fields of a column are not known here."""
+    """All columns, or those of one relation by its alias. Fields of a column are not known here."""
     whose = star.unparsed_target.removesuffix(".*").strip("`").lower() if star.HasField("unparsed_target") else ""
     plan = star.plan_id if star.HasField("plan_id") else None
     found = [one for one in scope.columns if not whose or one.qualifier.lower() == whose]
@@ -107,7 +108,7 @@ def _star(star: Any, scope: Scope) -> Iterator[tuple[str, Expression]]:
 
 
 def _name(said: Any) -> str:
-    """How a column is called that is given no name, as far as that is simple."""
+    """The name of a column where the plan gives none, for simple expressions."""
     kind, one = _said(said)
     match kind:
         case "unresolved_attribute":

@@ -1,8 +1,8 @@
-"""The plan of a frame of Spark Connect, in which nothing is resolved yet, as a plan of ``core.lineage``.
+"""Converts the plan of a Spark Connect frame, in which nothing is resolved, to a plan of ``core.lineage.plan``.
 
-Columns that are passed on keep their attribute, as Spark's keep the id of their expression. Where a relation's columns
-do not follow from the plan (what it reads, what it does not say), the engine is asked for its schema.
-Works on the messages of the protocol as they are; imports nothing of it. Source: ``relations.proto`` of Spark 4.2.
+A column that is passed on keeps its attribute. Where the columns of a relation do not follow from the plan, the engine
+is asked for its schema. Reads the messages of the protocol without importing it. Source: ``relations.proto`` of Spark
+4.2.
 """
 
 from __future__ import annotations
@@ -44,21 +44,22 @@ Schema = Sequence[tuple[str, str]]
 _PASSED_ON = frozenset(
     {*("limit", "offset", "tail", "sample", "repartition", "repartition_by_expression", "hint"), "collect_metrics"}
 )
-"""Relations that take a number of rows, or put them elsewhere."""
+"""Relations that only limit or move rows."""
 _WIDER = (("tinyint", "smallint", "int", "bigint", "double"), ("float", "double"), ("date", "timestamp"))
-"""Types of which the later one is what a union of both has. Source: Spark's ANSI coercion."""
+"""Of two types of a union, the later one is the type of the result. Source: Spark's ANSI coercion."""
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _FITS: Mapping[str, tuple[str, ...]] = {
     "boolean": ("boolean",),
     "string": ("string",),
     **dict.fromkeys(("byte", "short", "integer", "long", "float", "double"), _NUMBERS),
 }
-"""Value that is put in for nulls → the types of the columns in which it is."""
+"""Type of a value that replaces nulls → types of the columns in which it does."""
 _LEFT_ALONE = frozenset({"JOIN_TYPE_LEFT_SEMI", "JOIN_TYPE_LEFT_ANTI"})
 
 
 class ConnectPlan:
-    """inputs: by number, where the rows of marked frames come from. schema: asks for that of a relation."""
+    """Converts a plan. inputs: for each marked frame, the origins of its rows. schema: asks the engine for the schema
+    of a relation."""
 
     def __init__(self, inputs: Sequence[tuple[Origin, ...]], schema: Callable[[Any], Schema]) -> None:
         self._inputs, self._schema = inputs, schema
@@ -98,7 +99,7 @@ class ConnectPlan:
     # --- relations ----------------------------------------------------------------------------------------------
 
     def _made(self, kind: str, one: Any, said: Any, below: Sequence[Scope]) -> Scope | None:
-        """The relation, or None for one that nobody here can read."""
+        """The relation; None for one that cannot be read."""
         if kind in _PASSED_ON:
             return Scope(below[0].relation, below[0].columns, hidden=below[0].hidden)
         match kind:
@@ -158,7 +159,7 @@ class ConnectPlan:
         return Scope(Project(child.relation, named), seen, hidden=hidden)
 
     def _named(self, child: Scope, columns: Iterable[tuple[str, Expression]]) -> tuple[Named, ...]:
-        """Columns that are made; one that is passed on by its name, for the first time, keeps its attribute."""
+        """Computed columns. One that is passed on by its name, for the first time, keeps its attribute."""
         passed_on = {seen.attribute: seen.name for seen in child.columns}
         named = []
         for name, made in columns:
@@ -208,7 +209,8 @@ class ConnectPlan:
         return Scope(Union((left.relation, right.relation), outputs), _seen(outputs))
 
     def _aligned(self, one: Any, below: Sequence[Scope]) -> list[Scope]:
-        """Both sides with the same columns: of the first one, and where some may be missing of the second one too."""
+        """Both sides with the same columns: those of the first one; where some may be missing, also those of the second
+        one."""
         if not one.by_name:
             return list(below)
         names = [seen.name for seen in below[0].columns]
@@ -224,7 +226,7 @@ class ConnectPlan:
         return sides
 
     def _types(self, said: Any, side: Scope, *, by_name: bool) -> list[str | None]:
-        """The types that the columns of a side have, None where it lacks one."""
+        """The types of the columns of a side; None where it lacks the column."""
         own = self._schema(said)
         if not by_name:
             return [kind for _, kind in own]
@@ -232,7 +234,7 @@ class ConnectPlan:
         return [kinds.get(seen.name.lower()) for seen in side.columns]
 
     def _cast(self, side: Scope, own: Sequence[str | None], other: Sequence[str | None]) -> Scope:
-        """A side of a union, cast where the other one has wider types."""
+        """A side of a union, cast where the other side has wider types."""
         how = [_widened(mine, theirs) for mine, theirs in zip(own, other, strict=True)]
         if all(cast is False for cast in how):
             return side
@@ -246,7 +248,7 @@ class ConnectPlan:
 
 
 def _widened(own: str | None, other: str | None) -> bool | None:
-    """Whether a column of a union is cast to the type of the other side; None where that is not known here."""
+    """Whether a column of a union is cast to the type of the other side; None where that is not known."""
     if own == other or own is None or other in (None, "void"):
         return False
     if own == "void":
@@ -258,7 +260,7 @@ def _widened(own: str | None, other: str | None) -> bool | None:
 
 
 def _inputs_of(one: Any) -> list[Any]:
-    """The relations that a relation is made from."""
+    """The relations from which a relation is made."""
     fields = ("input", "left", "right", "left_input", "right_input")
     known = [name for name in fields if name in one.DESCRIPTOR.fields_by_name]
     return [getattr(one, name) for name in known if one.HasField(name)]
@@ -277,7 +279,7 @@ def _aliased(alias: Any, scope: Scope) -> list[tuple[str, Expression]]:
 
 
 def _replaced(scope: Scope, made: Sequence[tuple[str, Expression]]) -> list[tuple[str, Expression]]:
-    """All columns, with those that are made in the places of their namesakes, or at the end."""
+    """All columns. Computed ones replace those of the same name, or come last."""
     new = {name.lower(): (name, expression) for name, expression in made}
     kept = [new.pop(name.lower(), (name, own)) for name, own in _all(scope)]
     return [*kept, *new.values()]
@@ -300,7 +302,7 @@ def _kept(one: Any, scope: Scope) -> list[tuple[str, Expression]]:
 
 
 def _filled(one: Any, scope: Scope, types: Schema) -> list[tuple[str, Expression]]:
-    """All columns, with something else for nulls in those that are named, or are of a type that it fits."""
+    """All columns, with another value in place of null in the named ones, or in those whose type fits it."""
     named = {name.lower() for name in one.cols}
     fits = None if len(one.values) > 1 else _FITS.get(one.values[0].WhichOneof("literal_type"), ())
     made = []
@@ -313,7 +315,7 @@ def _filled(one: Any, scope: Scope, types: Schema) -> list[tuple[str, Expression
 
 
 def _key(pair: tuple[Expression, Expression], how: str) -> Expression:
-    """What becomes of the keys of both sides of a join by names."""
+    """The key column of a join by names, from the keys of both sides."""
     if how == "JOIN_TYPE_FULL_OUTER":
         return called("coalesce", pair)
     return pair[how == "JOIN_TYPE_RIGHT_OUTER"]
@@ -332,7 +334,7 @@ def _distinct(scope: Scope, names: Sequence[str] | None) -> Scope:
 
 
 def _seeing(scope: Scope, said: Sequence[Any], make: Callable[[Relation, list[Expression]], Relation]) -> Scope:
-    """A filter or an order, which sees columns that were dropped right below it."""
+    """A filter or an order: it can use columns that were dropped right below it."""
     found = [expression_of(each, scope) for each in said]
     wider = scope.with_hidden() if any(_is_lost(each) for each in found) else None
     if wider is None:

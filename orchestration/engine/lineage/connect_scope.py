@@ -1,6 +1,6 @@
-"""What names mean at a location of a plan that nobody has resolved yet: as Spark resolves them, or not at all.
+"""Resolves names in an unresolved plan of Spark Connect, by the rules of Spark's analyzer.
 
-Source: the rules of Spark's analyzer for names with the id of a plan (columns of a certain frame) and without one.
+There are names with the id of a plan (columns of a certain frame), and names without.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PART = re.compile(r"`((?:[^`]|``)+)`|([^.`]+)")
 
 
 class Seen(NamedTuple):
-    """A column by its name. qualifier: the alias of the relation that it is of, if it has one."""
+    """A column under its name. qualifier: the alias of its relation, if it has one."""
 
     attribute: int
     name: str
@@ -24,7 +24,7 @@ class Seen(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """Columns of a relation below, which has an id of its own."""
+    """The columns of a relation below that has an id."""
 
     id: int
     depth: int
@@ -33,27 +33,26 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A relation, and what names mean above it. plans: itself and those below.
-
-    hidden: columns that it has dropped, which filters and orders can still see.
-    """
+    """A relation, and the names that can be used above it."""
 
     relation: Relation
     columns: tuple[Seen, ...]
     plans: tuple[_Plan, ...] = ()
+    """The plans with ids: its own and those below."""
     hidden: tuple[Seen, ...] = ()
+    """Columns that it has dropped and that filters and orders right above can still use."""
 
     def of_plan(self, number: int, below: Iterable[Scope]) -> Scope:
-        """The same, known by the id of its plan, with the plans of what it is made from."""
+        """The same scope with the id of its plan, and with the plans below."""
         deeper = (plan._replace(depth=plan.depth + 1) for scope in below for plan in scope.plans)
         return replace(self, plans=(_Plan(number, 0, self.columns), *deeper))
 
     def beside(self, other: Scope, relation: Relation) -> Scope:
-        """With the columns of another one after its own."""
+        """The scope with the columns of ``other`` after its own."""
         return Scope(relation, self.columns + other.columns, self.plans + other.plans)
 
     def resolved(self, identifier: str, plan: int | None = None) -> Expression:
-        """What a name stands for. plan: the id of the plan whose column it is."""
+        """The expression that a name stands for. plan: the id of the plan whose column it is."""
         parts = parts_of(identifier)
         found = self._of_plan(parts, plan) if plan is not None else _matching(parts, self.columns)
         numbers = {one.attribute for one, _ in found}
@@ -75,7 +74,7 @@ class Scope:
         return [one for depth, one in found if depth == nearest]
 
     def with_hidden(self) -> Scope | None:
-        """With what was dropped; None where nothing was."""
+        """The scope with its dropped columns; None where none were dropped."""
         if not self.hidden or not isinstance(self.relation, Project):
             return None
         more = tuple(Named(one.attribute, one.name, Column(one.attribute)) for one in self.hidden)
@@ -89,7 +88,7 @@ def parts_of(identifier: str) -> list[str]:
 
 
 def _matching(parts: Sequence[str], columns: Iterable[Seen]) -> list[tuple[Seen, bool]]:
-    """The columns that a name can mean, and whether it means a field of them."""
+    """The columns that a name can mean; and for each whether the name means a field of it."""
     lower = [part.lower() for part in parts]
     columns = tuple(columns)
     if len(lower) > 1:

@@ -1,4 +1,4 @@
-"""Tables, sources and functions as OpenLineage is told of them: what they are called, and where they are."""
+"""Tables, sources and functions for OpenLineage: their names, and where they are."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from orchestration.engine.workspace import Workspace
 from resources.machine.checkout import checkout_of
 
 UNDECLARED = "undeclared"
-"""The namespace of what a plan reads and nobody declared: a file that a function opens by itself."""
+"""The namespace of anything that a plan reads and nobody declared, for instance a file that a function opens."""
 
 
 def dataset_of(workspace: Workspace, of: str) -> Dataset:
-    """What a table or a source is called, by asset key or by the name of the source."""
+    """The dataset of a table or a source. of: asset key, or name of the source."""
     if of in workspace.assets:
         return dataset_at(workspace.warehouse.table_uri(of))
     if of in workspace.sources:
@@ -26,14 +26,14 @@ def dataset_of(workspace: Workspace, of: str) -> Dataset:
 
 
 def source_facts(workspace: Workspace, name: str) -> TableFacts:
-    """What a source sends, by its own names of columns."""
+    """What OpenLineage is told about a source, with the source's own names of columns."""
     source = workspace.sources[name]
     columns = tuple(Column(source.called.get(own, own), kind, True, "", "") for own, kind in source.columns)
     return TableFacts(dataset_of(workspace, name), Contract(name, "", columns, ()), stored=False)
 
 
 def code_of(workspace: Workspace, asset: Asset) -> SourceCode | None:
-    """Where the asset's function stands, if it is part of a git checkout."""
+    """Where the asset's function stands, if it is in a git checkout; else None."""
     code = getattr(inspect.unwrap(asset.function), "__code__", None)
     file = None if code is None else Path(code.co_filename)
     checkout = None if file is None else checkout_of(file)

@@ -1,4 +1,4 @@
-"""Whether an asset is made of what it declares, by its lineage: of a step as it goes on, or as it was recorded."""
+"""Compares the declarations of an asset with its column lineage, from a step or as recorded."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from orchestration.core.lineage.compare import Difference, all_differences
 def compared(
     asset: Asset, contracts: Mapping[str, Contract], lineage: ColumnLineage, run: Collection[str] | None = None
 ) -> tuple[Difference, ...]:
-    """Where an asset's declarations, its lineage, and what a run read do not agree."""
+    """Where declarations, column lineage, and what a run read differ."""
     columns = declared_columns(asset, contracts[asset.key])
     return all_differences(asset.key, tables_of(asset), columns, lineage, run)

@@ -1,7 +1,7 @@
-"""The frames that a function is given, marked so that its plan tells where they end and its own work begins.
+"""Marks the frames that a function is given, so that in its plan it shows where its own work begins.
 
-A mark is an alias over a selection of the columns: both engines keep it in their logical plans, through self-joins too,
-and neither makes other rows of it.
+A mark is an alias over a selection of the columns. Both engines keep it in their plans, also through self-joins, and it
+changes no rows.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _MARK = "__input_"
 
 
 def marked(frame: DataFrame, number: int, columns: Sequence[str]) -> DataFrame:
-    """A frame as the input of this number. columns: all that it has."""
+    """The frame, marked with a number. columns: all its columns."""
     return frame.select(*columns).alias(f"{_MARK}{number}")
 
 
 def input_of(alias: str) -> int | None:
-    """The number of the input that is marked with an alias; None for an alias of the function's own."""
+    """The number of a mark's alias; None for an alias of the function's own."""
     number = alias.removeprefix(_MARK)
     return int(number) if number != alias and number.isdecimal() else None

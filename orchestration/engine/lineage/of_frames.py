@@ -1,7 +1,7 @@
-"""Column lineage of frames: what an asset's function made of the frames that it was given, by the plan that it built.
+"""Column lineage of frames, from the query plan that an asset's function built.
 
-The frames given have to be marked (``marks``). On Spark with a JVM the analyzed plan is read, of a Connect session
-(the embedded engine) the plan as it was sent; nothing is evaluated.
+The frames that the function is given have to be marked (``marks``). On Spark with a JVM the analyzed plan is read; in a
+Connect session (the embedded engine) the plan as it was sent. Nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ ELSEWHERE = "made in another process"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What an argument of a function is. columns: all of its frame's, in their order. origins: where its rows are
-    from."""
+    """An argument of a function."""
 
     columns: tuple[str, ...]
+    """All columns of its frame, in their order."""
     origins: tuple[Origin, ...]
+    """From where its rows come."""
 
 
 def given_to(asset: Asset, contracts: Mapping[str, Contract], source: Source[Any] | None) -> tuple[Given, ...]:
-    """What the function of an asset is given, argument by argument. source: the asset's, where it has one.
+    """The arguments of an asset's function. source: of a fetched asset.
 
-    A fetched asset's rows are its source's, by the source's own names; where it keeps hours also those that its own
-    table has of them. Without: what is stored is what its source sent, and goes through the function as that.
+    The rows of a fetched asset come from its source, under the source's names; if it keeps hours, also from its own
+    table. If it does not, stored rows count as rows of the source.
     """
     if source is None:
         return tuple(_of_table(of, contracts[of]) for of in asset.upstream_keys)
@@ -63,9 +64,10 @@ def lineage_of_asset(
     arguments: Mapping[str, Any],
     source: Source[Any] | None,
 ) -> ColumnLineage:
-    """Column lineage of an asset, from what its function makes of frames without rows. arguments: by keyword.
+    """The column lineage of an asset, found by calling its function with empty frames. arguments: its keyword
+    arguments.
 
-    To be called within the engine's ``working``. Raises what the function raises, and CheckFailed as ``conform`` does.
+    Call it within the engine's ``working``. Raises what the function raises, and CheckFailed as ``conform`` does.
     """
     contract = contracts[asset.key]
     if asset.engine is not None and asset.engine != engine.name:  # made by a child, which hands back files
@@ -77,23 +79,23 @@ def lineage_of_asset(
 
 
 def not_known(why: str, contract: Contract) -> ColumnLineage:
-    """The lineage of a table of whose plan nothing can be read."""
+    """The column lineage of a table whose plan cannot be read."""
     outputs = tuple(Output(number, name) for number, name in enumerate(contract.column_names))
     return column_lineage(Opaque(why, (), outputs))
 
 
 def all_marked(frames: Sequence[DataFrame], given: Sequence[Given]) -> list[DataFrame]:
-    """The frames that a function is given, as inputs; rows and columns are the same."""
+    """The frames with their marks."""
     return [marked(frame, at, one.columns) for at, (frame, one) in enumerate(zip(frames, given, strict=True))]
 
 
 def lineage_of_frame(frame: DataFrame, given: Sequence[Given]) -> ColumnLineage:
-    """Column lineage of a frame that was made of marked ones. given: these, by their numbers."""
+    """The column lineage of a frame that was made from marked frames. given: these, by their numbers."""
     return column_lineage(plan_of(frame, [one.origins for one in given]))
 
 
 def plan_of(frame: DataFrame, inputs: Sequence[tuple[Origin, ...]]) -> Relation:
-    """The plan of a frame of either kind of session. inputs: by number, where rows of marked frames come from."""
+    """The plan of a frame, from either kind of session. inputs: for each marked frame the origins of its rows."""
     made: Any = frame
     if not hasattr(made, "_jdf"):
         return _connect_plan(made, inputs)
@@ -121,7 +123,7 @@ def _connect_plan(frame: Any, inputs: Sequence[tuple[Origin, ...]]) -> Relation:
 
 
 def _read_by(analyzed: Any) -> list[str]:
-    """Of an analyzed plan's leaves that read something which is no input: what, as far as they tell."""
+    """For the leaves of an analyzed plan that are not inputs: what they read, as far as they tell."""
     leaves, names = analyzed.collectLeaves(), []
     for number in range(leaves.size()):
         leaf = leaves.apply(number)

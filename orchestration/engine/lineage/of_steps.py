@@ -1,7 +1,8 @@
-"""What a step tells of the columns that it makes: once for each code version, of the plan of rows that it makes anyway.
+"""The column lineage that a step records: once for each code version, read from the plan of the rows that it makes
+anyway.
 
-The frames that the function is given are marked, and the plan is read while its rows are evaluated. Whatever goes wrong
-in that is told, and fails no step; what is made otherwise than declared is for the step to judge.
+The frames are marked, and the plan is read while the rows are evaluated. If reading fails, that is noted and fails no
+step. Whether lineage that differs from the declared one fails the step, the step decides.
 """
 
 from __future__ import annotations
@@ -29,26 +30,28 @@ UNREADABLE = "a plan that cannot be read"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """lineage: as far as it could be read. note: what went wrong in that; empty where nothing did."""
+    """What was found."""
 
     lineage: ColumnLineage
+    """As far as it could be read."""
     differences: tuple[Difference, ...]
     note: str = ""
+    """What went wrong; empty where nothing did."""
 
 
 def is_as_declared(asset: Asset, contracts: Mapping[str, Contract], text: str) -> bool:
-    """Whether what was recorded of an asset's columns is what is declared now; so is what nobody can read.
+    """Whether recorded lineage agrees with today's declarations; lineage that cannot be read agrees.
 
-    Contracts say what columns are made of, and may say otherwise while the code is as it was.
+    Contracts say from what columns are made, and can change although the code did not.
     """
     lineage = lineage_in(text)
     return lineage is None or not compared(asset, contracts, lineage)
 
 
 class ColumnsOfStep:
-    """Of a step of ``asset``, on the engine of that name: of the first frame that it makes. source: the asset's.
+    """Reads the lineage from the first frame that a step of ``asset`` makes. source: of a fetched asset.
 
-    To be called in this order: ``marked``, ``read``; again and again, if need be; ``told``.
+    Call ``marked`` and then ``read``, as often as needed, and at last ``told``.
     """
 
     def __init__(
@@ -68,11 +71,11 @@ class ColumnsOfStep:
         return self._lineage is not None or self._reading is not None
 
     def marked(self, frames: Sequence[DataFrame]) -> Sequence[DataFrame]:
-        """What the function is to be given for ``frames``: the same rows."""
+        """The frames to give to the function: the same rows, marked."""
         return frames if self._is_known else all_marked(frames, self._given)
 
     def read(self, frame: DataFrame, run: Collection[str] | None) -> None:
-        """Read the plan of what the function made, in the columns of the contract. run: the tables that were read for
+        """Read the plan of the function's result, in the columns of the contract. run: the tables that were read for
         it; None for a fetched asset."""
         self._run = run
         if not self._is_known:
@@ -87,7 +90,7 @@ class ColumnsOfStep:
             self._lineage = not_known(f"{UNREADABLE} ({type(error).__name__})", self._contracts[self._asset.key])
 
     def told(self) -> Told:
-        """What was found, and where it is not as declared."""
+        """The lineage, and where it differs from the declarations."""
         if self._reading is not None:
             self._reading.join()
         assert self._lineage is not None, "a frame was read"

@@ -1,4 +1,4 @@
-"""What tables' logs say of where columns come from: recorded by the steps that made the rows, once per code version."""
+"""Reads recorded column lineage from the logs of tables."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from orchestration.engine.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class RecordedColumns:
-    """lineages: by asset key, of the code as it is now, else of the newest that is recorded. of_older_code: the assets
-    where it is that. lacking: those of which nothing is recorded that can be read."""
+    """The recorded column lineage of several assets."""
 
     lineages: Mapping[str, ColumnLineage]
+    """Asset key → the lineage of its present code, or else the newest recorded one."""
     of_older_code: frozenset[str] = frozenset()
+    """The assets for which it is not that of the present code."""
     lacking: tuple[str, ...] = ()
+    """The assets for which no readable lineage is recorded."""
 
 
 def recorded_columns(workspace: Workspace, states: Mapping[str, TableState]) -> RecordedColumns:
@@ -39,7 +41,7 @@ def recorded_columns(workspace: Workspace, states: Mapping[str, TableState]) -> 
 
 
 def lineage_in(text: str) -> ColumnLineage | None:
-    """What a commit recorded; None for what a newer version wrote, or nobody can read."""
+    """The recorded lineage in a text; None for a text that cannot be read, for instance of a newer version."""
     try:
         return ColumnLineage.from_json(json.loads(text))
     except (ValueError, LookupError, TypeError, AttributeError):

@@ -1,8 +1,9 @@
-"""Spark's analyzed plan, as its ``toJSON`` writes it, as a plan of ``core.lineage``. JSON values in; needs no JVM.
+"""Converts Spark's analyzed plan, as its ``toJSON`` writes it, to a plan of ``core.lineage.plan``. Takes JSON values;
+needs no JVM.
 
-A tree is a list of its nodes, each before its children; a field names a child by its number among them, and holds a
-tree of its own where that is none of the children. Attributes are known by the ids of their expressions.
-Source: ``TreeNode.toJSON`` of Spark 4.2.
+A tree is a list of nodes, each before its children. A field that means a child has the child's number; a field with
+another tree holds that tree. Attributes are identified by the ids of their expressions. Source: ``TreeNode.toJSON`` of
+Spark 4.2.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _PASSED_ON = frozenset(
         *("RebalancePartitions", "ResolvedHint", "UnresolvedHint", "CollectMetrics", "View"),
     }
 )
-"""Relations that take a number of rows, or put them elsewhere."""
+"""Relations that only limit or move rows."""
 _READS = frozenset({"LogicalRelation", "DataSourceV2Relation", "DataSourceV2ScanRelation", "HiveTableRelation"})
 _CHOICES = {
     "CaseWhen": "when",
@@ -53,7 +54,7 @@ _CHOICES = {
     "Coalesce": "coalesce",
     "NaNvl": "nanvl",
 }
-"""Expression → the function that is the same."""
+"""Expression → the function with the same meaning."""
 _RANKS = frozenset({"RowNumber", "Rank", "DenseRank", "PercentRank", "CumeDist", "NTile"})
 _UNREADABLE = frozenset(
     {
@@ -87,8 +88,8 @@ def _tree(nodes: Sequence[Mapping[str, Any]]) -> _Node:
 
 
 class SparkPlan:
-    """inputs: by number, where the rows of marked frames come from. read: names of what is read by the plan itself, in
-    the order of its leaves that read."""
+    """Converts a plan. inputs: for each marked frame, the origins of its rows. read: names of what the plan reads by
+    itself, in the order of the reading leaves."""
 
     def __init__(self, inputs: Sequence[tuple[Origin, ...]], read: Sequence[str] = ()) -> None:
         self._inputs = inputs
@@ -96,7 +97,7 @@ class SparkPlan:
         self._common: list[Expression] = []
 
     def relation(self, plan: Sequence[Mapping[str, Any]]) -> Relation:
-        """What ``toJSON`` of a plan says."""
+        """The relation of a plan's JSON."""
         return self._relation(_tree(plan))
 
     # --- relations ----------------------------------------------------------------------------------------------
@@ -203,8 +204,8 @@ class SparkPlan:
         return called(_CHOICES[node.kind], arguments) if node.kind in _CHOICES else Made(arguments)
 
     def _with(self, node: _Node) -> Expression:
-        """An expression of which a part stands several times. ``toJSON`` has no ids of such parts; but functions
-        that are written so have one each, and do not refer to that of another one around them."""
+        """An expression of which a part occurs several times. ``toJSON`` has no ids for such parts; but each function
+        that is written so has one of its own, and does not refer to one around it."""
         made, *commons = node.children
         if len(commons) != 1:
             return Unknown(node.kind)

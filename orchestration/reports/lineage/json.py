@@ -199,7 +199,7 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
     return told | {
         "source": hop.asset.source,
         "as_of": record.as_of or None,
-        "question": _question(made.question),
+        "question": _question(found, made.question),
         "answers": [_answer(found, hop, made, answer) for answer in made.answers],
         "turned_away": [
             {"asked": one.asked, "digest": one.digest, "hours": _hours(one.hours), "variables": list(one.variables)}
@@ -215,18 +215,18 @@ def _answer(found: Audited, hop: AuditHop, made: Made, answer: Answer) -> dict[s
         "digest": answer.digest,
         "forced": answer.forced,
         "hours": None if answer.hours is None else _hours(answer.hours),
-        "question": _question(hop.question_of(made, answer)),
+        "question": _question(found, hop.question_of(made, answer)),
         "kept": {"path": kept.path, "sha256": kept.digest, "run_id": kept.run_id} if kept.path else None,
     }
 
 
-def _question(question: Question | None) -> dict[str, Any] | None:
+def _question(found: Audited, question: Question | None) -> dict[str, Any] | None:
     if question is None:
         return None
     return {
         "id": question.id,
         "source": question.source,
-        "domain": question.domain,
+        "domain": found.domain_of(question),
         "variables": list(question.variables),
         "latitude": question.latitude,
         "longitude": question.longitude,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.alerts.incident_words import EndedRun, Result
-from orchestration.core.alerts.incidents import delivered, look, queued
+from orchestration.core.alerts.incidents import after_observation, delivered, queued
 from orchestration.core.alerts.watch_state import Event, Kind, Message, WatchState
 from tests.support.ended_runs import ALL, NOW, fold, histories, server, told
 
@@ -36,7 +36,7 @@ def test_what_is_open_follows_from_the_last_run_in_whatever_order_they_are_seen(
     }
     expected = {}
     for one in history:
-        if one.result.bad:
+        if one.result.is_failure:
             expected[f"run:{one.deployment}"] = (Kind(one.result.value), one.ended_at)
         elif one.result is Result.COMPLETED:
             expected.pop(f"run:{one.deployment}", None)
@@ -73,7 +73,7 @@ def test_a_channel_that_is_down_gets_everything_later_once_and_in_order(
     state, all_messages, taken = WatchState.begin(NOW), list[Message](), list[Message]()
     for one, answers in zip([*history, *[None] * 12], [*up, *[True] * 12], strict=False):
         before = WatchState.from_json(json.loads(json.dumps(state.to_json())))
-        after, messages = look(before, server(one) if one else server())
+        after, messages = after_observation(before, server(one) if one else server())
         state = queued(before, after, messages, ["mail"])
         all_messages += messages
         while answers and state.undelivered["mail"]:

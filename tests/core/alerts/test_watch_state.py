@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.core.alerts.incident_words import EndedRun
-from orchestration.core.alerts.incidents import KEPT, Observation, delivered, look, queued, refused, to_send
+from orchestration.core.alerts.incidents import (
+    KEPT,
+    Observation,
+    after_observation,
+    delivered,
+    queued,
+    refused,
+    to_send,
+)
 from orchestration.core.alerts.watch_state import REFUSALS, Event, Message, WatchState
 from tests.support.ended_runs import (
     ALL,
@@ -31,9 +39,9 @@ quick = settings(max_examples=60, deadline=None)
 
 
 def test_a_new_channel_is_told_what_is_wrong_already_and_a_known_one_loses_nothing() -> None:
-    before, messages = look(WatchState.begin(NOW), server(failed(1)))
+    before, messages = after_observation(WatchState.begin(NOW), server(failed(1)))
     before = queued(WatchState.begin(NOW), before, messages, ["mail"])
-    after, new = look(before, server(crashed(2, deployment=DAILY)))
+    after, new = after_observation(before, server(crashed(2, deployment=DAILY)))
     state = queued(before, after, new, ["hook"], "prod")
     titles = {name: [message.title for message in of] for name, of in state.undelivered.items()}
     both = [f"{HOURLY} failed", f"{DAILY} crashed"]
@@ -42,7 +50,7 @@ def test_a_new_channel_is_told_what_is_wrong_already_and_a_known_one_loses_nothi
 
 
 def one_look(state: WatchState, seen: Observation, *channels: str) -> WatchState:
-    after, messages = look(state, seen)
+    after, messages = after_observation(state, seen)
     return queued(state, after, messages, channels)
 
 
@@ -124,6 +132,6 @@ def test_what_is_no_state(data: Any) -> None:
 @quick
 @given(histories)
 def test_a_state_as_json(history: list[EndedRun]) -> None:
-    after, messages = look(WatchState.begin(NOW), server(*history))
+    after, messages = after_observation(WatchState.begin(NOW), server(*history))
     state = queued(WatchState.begin(NOW), after, messages, ["mail"])
     assert WatchState.from_json(json.loads(json.dumps(state.to_json()))) == state

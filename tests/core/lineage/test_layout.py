@@ -12,15 +12,15 @@ from orchestration.core.lineage.layout import Point, crossings, layout
 
 SMALL = {
     "feed": [],
-    "place": [],
+    "sites": [],
     "clean": ["feed"],
     "bad": ["feed"],
-    "hours": ["clean", "place"],
+    "hours": ["clean", "sites"],
     "days": ["hours"],
     "alone": [],
     "sums": ["days", "feed"],
 }
-GROUPS = [["feed"], ["clean", "bad"], ["place", "hours", "days", "alone", "sums"]]
+GROUPS = [["feed"], ["clean", "bad"], ["sites", "hours", "days", "alone", "sums"]]
 
 
 def a_graph(seed: int, many: int = 60) -> tuple[dict[str, list[str]], list[list[str]]]:
@@ -40,7 +40,7 @@ def a_graph(seed: int, many: int = 60) -> tuple[dict[str, list[str]], list[list[
 def test_columns_follow_groups_and_the_longest_way() -> None:
     made = layout(SMALL, GROUPS)
     assert {name: place.x for name, place in made.places.items()} == {
-        "feed": 0, "clean": 1, "bad": 1, "place": 2, "alone": 2, "hours": 3, "days": 4, "sums": 5,
+        "feed": 0, "clean": 1, "bad": 1, "sites": 2, "alone": 2, "hours": 3, "days": 4, "sums": 5,
     }  # fmt: skip
     assert made.bands == ((0, 0), (1, 1), (2, 5))
     assert made.columns == 6
@@ -53,7 +53,7 @@ def test_an_edge_over_several_columns_has_a_place_in_each() -> None:
 
 def test_what_is_joined_to_nothing_stands_below_where_there_is_room() -> None:
     places = layout(SMALL, GROUPS).places
-    assert places["alone"].y > places["place"].y
+    assert places["alone"].y > places["sites"].y
     alone = layout(
         SMALL | {"one": [], "two": [], "three": []}, [*GROUPS[:2], [*GROUPS[2], "one", "two", "three"]]
     ).places

@@ -68,10 +68,10 @@ def test_so_many_times_a_day_that_stays_empty_is_asked_for() -> None:
 def window(
     records: dict[PartitionKey, PartitionRecord],
     moments: dict[PartitionKey, str] | None = None,
-    doubted: Iterable[PartitionKey] = (),
+    unrecorded: Iterable[PartitionKey] = (),
     **more: Any,
 ) -> HourlyWindow:
-    tables = {FEED: TableState(5, records, PartitionSet.from_keys(doubted))}
+    tables = {FEED: TableState(5, records, PartitionSet.from_keys(unrecorded))}
     asked_in_vain = {FEED: moments or {}}
     return hourly_window(
         [HOURLY], [HUE], tables, now(**more), revisable_days=2, catch_up_days=14, moments=asked_in_vain.__getitem__
@@ -127,7 +127,7 @@ def test_farther_back_than_gaps_and_no_farther_than_the_setting() -> None:
 def test_not_offered_and_not_ours_are_not_asked_for() -> None:
     records = {at(12): hours(0), at(13): hours(24)}
     assert at(12) not in window(records, values_from={"api": date(2025, 9, 1)}).partitions
-    found = window({at(12): hours(0), at(13): hours(24)}, doubted=[at(12)])
+    found = window({at(12): hours(0), at(13): hours(24)}, unrecorded=[at(12)])
     assert at(12) in found.partitions  # a gap: somebody else changed it
     assert at(12) not in found.revisable
 

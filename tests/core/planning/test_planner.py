@@ -150,9 +150,9 @@ def reason_of(state: TableState, *asked: int) -> str:
     [
         (TableState(), "3 missing"),
         (there(august(3)), "2 missing"),
-        (there(august(3, 4), doubted=august(5)), "1 changed by somebody else"),
-        (there(august(3, 4), doubted=august(4)), "1 changed by somebody else, 1 missing"),
-        (there(NOTHING, doubted=august(5)), "2 missing, 1 changed by somebody else"),
+        (there(august(3, 4), unrecorded=august(5)), "1 changed by somebody else"),
+        (there(august(3, 4), unrecorded=august(4)), "1 changed by somebody else, 1 missing"),
+        (there(NOTHING, unrecorded=august(5)), "2 missing, 1 changed by somebody else"),
     ],
 )
 def test_the_reason_of_a_step_counts_what_is_missing_or_doubted(state: TableState, reason: str) -> None:

@@ -45,8 +45,10 @@ keys = st.builds(
     st.sampled_from(["hanoi", "hue"]),
 )
 key_sets = st.sets(keys).map(PartitionSet.from_keys)
-dated_states = st.builds(lambda held, doubted, version: there(held, version, doubted), key_sets, key_sets, st.just(4))
-null_states = st.sampled_from([there(NULL), there(NULL, doubted=NULL), there(NOTHING)])
+dated_states = st.builds(
+    lambda held, unrecorded, version: there(held, version, unrecorded), key_sets, key_sets, st.just(4)
+)
+null_states = st.sampled_from([there(NULL), there(NULL, unrecorded=NULL), there(NOTHING)])
 states = st.fixed_dictionaries(
     {}, optional={key: null_states if key == LOCATIONS else dated_states for key in WITH_SUMMARY.keys}
 )
@@ -132,7 +134,7 @@ def test_every_plan(
 
 
 def check_inputs(of: Step, mapping: PartitionMapping, tables: Tables, made: PartitionSet, whole: Plan) -> None:
-    """A step reads each upstream partition once, from the steps that make it, else from the table; none is doubted."""
+    """A step reads each upstream partition once, from the steps that make it, else the table; none is unrecorded."""
     state = tables.get(mapping.of, TableState())
     inputs = [item for item in of.inputs if item.asset == mapping.of]
     for one, other in pairwise(inputs):

@@ -11,7 +11,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import Obstacle, Plan, TableChange
 from orchestration.core.planning.planner import make_plan
 from orchestration.core.planning.request import Refresh, Remake, Repair
-from orchestration.core.state.damage import LostFile, Trouble, look_at
+from orchestration.core.state.damage import LostFile, Trouble, with_damage
 from orchestration.core.state.table_state import FileSpan, TableState
 from tests.support.planned_lake import (
     ALL,
@@ -37,7 +37,7 @@ def damaged(tables: Mapping[str, TableState], key: str, days: PartitionSet) -> d
     """The same tables; a file of these days of one of them is gone."""
     span = FileSpan(days.days.first, days.days.last, "hue", "hue")
     state = replace(tables[key], files={"a": span})
-    return {**tables, key: look_at(state, [LostFile("a", span, "is gone")])}
+    return {**tables, key: with_damage(state, [LostFile("a", span, "is gone")])}
 
 
 def whole() -> dict[str, TableState]:
@@ -98,7 +98,7 @@ def test_a_lost_file_of_which_nothing_is_there_goes_out_of_the_log_by_repair_alo
     tables = whole()
     span = FileSpan(august(9).days.first, august(9).days.last, "hue", "hue")
     state = replace(tables[CLEAN], files={"a": span})
-    tables[CLEAN] = look_at(state, [LostFile("a", span, "is gone")])
+    tables[CLEAN] = with_damage(state, [LostFile("a", span, "is gone")])
     assert tables[CLEAN].damaged == NOTHING
     assert planned(tables).is_empty
     assert [change.lost for change in planned(tables, Repair).tables] == [("a",)]
@@ -106,7 +106,7 @@ def test_a_lost_file_of_which_nothing_is_there_goes_out_of_the_log_by_repair_alo
 
 def test_a_table_in_trouble_is_left_out_and_the_rest_is_made() -> None:
     tables = whole()
-    tables[DAILY] = look_at(tables[DAILY], (), TROUBLE)
+    tables[DAILY] = with_damage(tables[DAILY], (), TROUBLE)
     request = Remake(ALL - {LOCATIONS}, DAYS)
     plan = make_plan(LAKE, request, tables, CURRENT, blocked={DAILY: TROUBLE.in_words})
     assert set(made(plan)) == {FEED, CLEAN, HOURS, RUNS}

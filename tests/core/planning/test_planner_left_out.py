@@ -14,7 +14,7 @@ from tests.support.planned_lake import (
     RUNS,
     august,
     changed,
-    doubts,
+    changed_by_others,
     everything,
     lacks,
     lost,
@@ -65,23 +65,23 @@ def test_of_two_missing_upstreams_each_partition_names_one() -> None:
 
 def test_partitions_that_somebody_else_changed_cannot_be_built_upon() -> None:
     """Neither those that were ours before (3) nor those that were not (4); what is missing (5) says so."""
-    tables = settled({FEED: there(august(3, 6), doubted=august(3, 4)), CLEAN: there(august(3))})
+    tables = settled({FEED: there(august(3, 6), unrecorded=august(3, 4)), CLEAN: there(august(3))})
     made = plan([CLEAN], august(3, 4, 5, 6), tables)
     assert step(made, CLEAN).partitions == august(6)
     assert made.left_out == (
-        LeftOut(CLEAN, august(3, 4), doubts(CLEAN, FEED), Obstacle.BLOCKED),
+        LeftOut(CLEAN, august(3, 4), changed_by_others(CLEAN, FEED), Obstacle.BLOCKED),
         LeftOut(CLEAN, august(5), lacks(CLEAN, FEED), Obstacle.BLOCKED),
     )
 
 
 def test_an_unpartitioned_table_that_somebody_else_changed_cannot_be_built_upon() -> None:
-    tables = settled({CLEAN: there(august(3)), LOCATIONS: there(NULL, doubted=NULL)})
+    tables = settled({CLEAN: there(august(3)), LOCATIONS: there(NULL, unrecorded=NULL)})
     made = plan([HOURS], august(3), tables)
-    assert made == Plan((), (LeftOut(HOURS, august(3), doubts(HOURS, LOCATIONS), Obstacle.BLOCKED),))
+    assert made == Plan((), (LeftOut(HOURS, august(3), changed_by_others(HOURS, LOCATIONS), Obstacle.BLOCKED),))
 
 
 def test_partitions_that_somebody_else_changed_are_made_anew_in_the_plan_and_built_upon() -> None:
-    made = plan([FEED, CLEAN], august(3), settled({FEED: there(august(3), doubted=august(3))}))
+    made = plan([FEED, CLEAN], august(3), settled({FEED: there(august(3), unrecorded=august(3))}))
     assert step(made, FEED).reason == "1 changed by somebody else"
     assert step(made, CLEAN).inputs == (Input(FEED, None, FEED, august(3)),)
     assert made.left_out == ()
@@ -89,7 +89,7 @@ def test_partitions_that_somebody_else_changed_are_made_anew_in_the_plan_and_bui
 
 def test_what_somebody_else_changed_is_not_rewritten_from() -> None:
     """LOCATIONS is made anew; of the days that read it, day 4 has an upstream that cannot be trusted."""
-    tables = settled(everything(august(3, 4)) | {CLEAN: there(august(3, 4), doubted=august(4))})
+    tables = settled(everything(august(3, 4)) | {CLEAN: there(august(3, 4), unrecorded=august(4))})
     made = plan([LOCATIONS, HOURS], NOTHING, changed(tables, LOCATIONS, code="another"))
     assert step(made, HOURS).may_rewrite == august(3)
     assert made.left_out == ()

@@ -32,7 +32,7 @@ from tests.support.planned_lake import (
     at,
     august,
     changed,
-    doubts,
+    changed_by_others,
     everything,
     lacks,
     locations_anew,
@@ -187,7 +187,7 @@ def test_what_is_forced_needs_its_upstream_too() -> None:
 
 def test_repair_is_for_what_somebody_else_changed_alone() -> None:
     """Missing, stale and fresh partitions are left as they are, and what is downstream too."""
-    tables = settled(everything(august(3, 4, 5, 6)) | {CLEAN: there(august(3, 4, 5), doubted=august(4))})
+    tables = settled(everything(august(3, 4, 5, 6)) | {CLEAN: there(august(3, 4, 5), unrecorded=august(4))})
     tables = changed(tables, FEED, august(5))
     made = plan(ALL, august(3, 4, 5, 6), tables, repair=True)
     assert [(of.asset, of.partitions, of.may_rewrite) for of in made.steps] == [(CLEAN, august(4), NOTHING)]
@@ -197,23 +197,23 @@ def test_repair_is_for_what_somebody_else_changed_alone() -> None:
 
 
 def test_repair_keeps_to_what_is_asked_for() -> None:
-    tables = settled(everything(august(3, 4)) | {CLEAN: there(august(3, 4), doubted=august(3, 4))})
+    tables = settled(everything(august(3, 4)) | {CLEAN: there(august(3, 4), unrecorded=august(3, 4))})
     assert step(plan([CLEAN], august(4), tables, repair=True), CLEAN).partitions == august(4)
     assert plan([CLEAN], august(5), tables, repair=True) == Plan((), ())
     assert plan([FEED], august(4), tables, repair=True) == Plan((), ())
 
 
 def test_repair_of_an_unpartitioned_table() -> None:
-    tables = settled(everything(august(3)) | {LOCATIONS: there(NULL, doubted=NULL)})
+    tables = settled(everything(august(3)) | {LOCATIONS: there(NULL, unrecorded=NULL)})
     made = plan(ALL, august(3), tables, repair=True)
     assert [(of.asset, of.partitions) for of in made.steps] == [(LOCATIONS, NULL)]
 
 
 def test_repair_goes_from_upstream_to_downstream() -> None:
-    """Both are doubted: the one is mended first and then built upon."""
-    both = {CLEAN: there(august(3), doubted=august(3)), HOURS: there(august(3), doubted=august(3))}
+    """Both are unrecorded: the first is mended first and then built upon."""
+    both = {CLEAN: there(august(3), unrecorded=august(3)), HOURS: there(august(3), unrecorded=august(3))}
     tables = settled(everything(august(3)) | both)
     made = plan([CLEAN, HOURS], august(3), tables, repair=True)
     assert [(of.asset, of.upstream_steps) for of in made.steps] == [(CLEAN, ()), (HOURS, (CLEAN,))]
     alone = plan([HOURS], august(3), tables, repair=True)
-    assert alone == Plan((), (LeftOut(HOURS, august(3), doubts(HOURS, CLEAN), Obstacle.BLOCKED),))
+    assert alone == Plan((), (LeftOut(HOURS, august(3), changed_by_others(HOURS, CLEAN), Obstacle.BLOCKED),))

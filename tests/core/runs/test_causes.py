@@ -49,7 +49,7 @@ def ran(plan: Plan, failing: dict[str, Sequence[Problem]]) -> list[StepOutcome]:
         problems = list(failing.get(step.id, failing.get(step.asset, ())))
         problems = [replace(one, partitions=own) for one in problems if (own := one.partitions & step.partitions)]
         for upstream in dict.fromkeys(item.asset for item in step.inputs):
-            bad = PartitionSet.union_of(outcome.bad for outcome in outcomes if outcome.step.asset == upstream)
+            bad = PartitionSet.union_of(outcome.not_made for outcome in outcomes if outcome.step.asset == upstream)
             if bad & step.partitions:
                 message = f"upstream {upstream} failed: {bad}"
                 because = bad & step.partitions

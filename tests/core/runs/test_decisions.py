@@ -54,7 +54,7 @@ COMMITTED = {"run_id": "run-1", "at": "2025-08-09T00:00:00Z", "version": 3}
 
 
 @pytest.mark.parametrize(
-    ("before", "doubted", "now", "news", "written", "replaced", "rows"),
+    ("before", "unrecorded", "now", "news", "written", "replaced", "rows"),
     [
         # Never made: recorded in any case; rows have to be written only where there are any.
         (None, False, ONE, True, True, True, 24),
@@ -84,7 +84,7 @@ COMMITTED = {"run_id": "run-1", "at": "2025-08-09T00:00:00Z", "version": 3}
 )
 def test_what_a_commit_has_to_change(
     before: PartitionRecord | None,
-    doubted: bool,
+    unrecorded: bool,
     now: PartitionRecord,
     news: bool,
     written: bool,
@@ -92,7 +92,7 @@ def test_what_a_commit_has_to_change(
     rows: int,
 ) -> None:
     one = august(3)
-    table = TableState(3, {} if before is None else {key(3): before}, one if doubted else NOTHING)
+    table = TableState(3, {} if before is None else {key(3): before}, one if unrecorded else NOTHING)
     assert change_of({key(3): now}, table) == Change(
         {key(3): now} if news else {}, one if written else NOTHING, one if replaced else NOTHING, rows
     )
@@ -119,7 +119,7 @@ def test_what_was_committed_needs_no_second_commit() -> None:
 
 
 def test_rows_that_are_still_what_was_recorded_last_are_adopted() -> None:
-    """3 is as recorded, 4 has another row, 5 other values, 6 was never recorded, 7 is recorded and not in doubt."""
+    """3 is as recorded, 4 has another row, 5 other values, 6 was never recorded, 7 is recorded and unchanged."""
     table = TableState(5, {key(day): ONE for day in (3, 4, 5, 7)}, august(3, 4, 5, 6))
     facts = {
         key(3): PartitionFacts(24, "f"),

@@ -50,7 +50,7 @@ def test_the_order_of_a_step() -> None:
         "make", "before-write", "lock", "create", "state", "commit", "after-commit", "state", "unlock",
         "forget", "between-chunks",
     ]  # fmt: skip
-    assert (outcome.written, outcome.rows, outcome.version, outcome.bad) == (august(1, 2, 3), 3, 1, NOTHING)
+    assert (outcome.written, outcome.rows, outcome.version, outcome.not_made) == (august(1, 2, 3), 3, 1, NOTHING)
     said = world.commits[CLEAN][1].provenance
     assert said is not None and (said.run_id, said.by, said.at) == ("ours", "1.0", "2025-08-20T11:00:00Z")
 
@@ -96,7 +96,7 @@ def test_what_is_only_recorded_is_looked_at_once_more_after_what_is_replaced() -
     world.record(FEED, {key(1): [8]})  # of which the same rows follow
     world.comes_unseen = [lambda: world.record(CLEAN, {key(1): [99]})]
     outcome = run(world, replace(CLEANED, partitions=august(1, 2)))
-    assert (outcome.written, outcome.bad, world.comes_unseen) == (august(1, 2), NOTHING, [])
+    assert (outcome.written, outcome.not_made, world.comes_unseen) == (august(1, 2), NOTHING, [])
     recorded = {one: record.fingerprint for one, record in world.now(CLEAN).records.items()}
     assert recorded == {one: str(rows) for one, rows in world.rows[CLEAN].items()} == {key(1): "[1]", key(2): "[2]"}
 
@@ -115,7 +115,7 @@ def test_another_run_comes_first_and_what_is_to_be_replaced_is_decided_anew() ->
     world = with_feed(1, 2, alone=False)
     world.comes_between = [lambda: world.record(CLEAN, {key(1): [1]})]
     outcome = run(world, replace(CLEANED, partitions=august(1, 2)))
-    assert (outcome.written, outcome.unchanged, outcome.bad) == (august(2), august(1), NOTHING)
+    assert (outcome.written, outcome.unchanged, outcome.not_made) == (august(2), august(1), NOTHING)
     assert [commit.provenance and commit.provenance.run_id for commit in world.commits[CLEAN]] == [
         None, "other", "ours", "ours",
     ]  # fmt: skip
@@ -227,7 +227,7 @@ def test_an_older_answer_is_not_put_over_a_newer_one() -> None:
 
     world.comes_between = [other_run]
     outcome = run(world, step)
-    assert (outcome.written, outcome.bad) == (NOTHING, NOTHING)
+    assert (outcome.written, outcome.not_made) == (NOTHING, NOTHING)
     assert (world.rows[FEED][key(1)], world.now(FEED).records[key(1)].inputs["api"]) == (
         [99],
         {"2025-08-01/hue": "new"},
@@ -252,7 +252,7 @@ def test_what_could_not_be_adopted_because_another_run_came_first_is_made() -> N
     world.touch(CLEAN, key(1), [1])
     world.comes_between = [lambda: world.touch(CLEAN, key(1), [7])]
     outcome = run(world, replace(CLEANED, partitions=august(1), manner=Manner.COMPARED))
-    assert (outcome.written, outcome.bad) == (august(1), NOTHING)
+    assert (outcome.written, outcome.not_made) == (august(1), NOTHING)
     assert world.rows[CLEAN][key(1)] == [1]
 
 
@@ -263,7 +263,7 @@ def test_what_another_run_does_beside_it_does_not_hinder_adopting() -> None:
     world.touch(CLEAN, key(1), [1])
     world.comes_between = [lambda: world.touch(CLEAN, key(2), [2])]
     outcome = run(world, replace(CLEANED, partitions=august(1), manner=Manner.COMPARED))
-    assert (outcome.written, outcome.unchanged, outcome.bad) == (NOTHING, august(1), NOTHING)
+    assert (outcome.written, outcome.unchanged, outcome.not_made) == (NOTHING, august(1), NOTHING)
 
 
 FED = step_of(feed, august(1, 2))

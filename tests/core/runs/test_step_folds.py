@@ -94,7 +94,7 @@ def world_with(*hours: int) -> Shared:
 def another(world: Shared, brings: Mapping[PartitionKey, list[int]], run_id: str = "b") -> Callable[[], None]:
     def runs() -> None:
         days = PartitionSet.from_keys(brings)
-        assert not run(Shared(brings, world), run_id, replace(STEP, partitions=days)).bad
+        assert not run(Shared(brings, world), run_id, replace(STEP, partitions=days)).not_made
 
     return runs
 
@@ -103,7 +103,7 @@ def test_a_commit_that_is_seen_is_folded_into() -> None:
     world = world_with(1)
     world.comes_between = [another(world, {key(1): [7]})]
     outcome = run(world, "a")
-    assert (outcome.written, outcome.bad) == (august(1, 2), august())
+    assert (outcome.written, outcome.not_made) == (august(1, 2), august())
     assert world.rows[FEED] == {key(1): [1, 6, 7], key(2): [1, 6]}
     assert world.on == [(1, august(1, 2)), (3, august(1))]
 
@@ -113,7 +113,7 @@ def test_a_commit_that_is_not_seen_is_what_the_answer_is_folded_into_afterwards(
     world = world_with(1)
     world.comes_unseen = [another(world, {key(1): [7]})]
     outcome = run(world, "a")
-    assert (outcome.written, outcome.bad) == (august(1, 2), august())
+    assert (outcome.written, outcome.not_made) == (august(1, 2), august())
     assert world.rows[FEED] == {key(1): [1, 6, 7], key(2): [1, 6]}
     assert world.on == [(1, august(1, 2)), (2, august(1))]
 
@@ -123,7 +123,7 @@ def test_one_is_run_over_and_runs_over_in_turn() -> None:
     world = world_with(1)
     world.comes_unseen = [another(world, {key(1): [7]}), another(world, {key(2): [8]}, "c")]
     outcome = run(world, "a")
-    assert not outcome.bad
+    assert not outcome.not_made
     assert world.rows[FEED] == {key(1): [1, 6, 7], key(2): [1, 6, 8]}
 
 
@@ -140,7 +140,7 @@ def test_what_is_run_over_is_made_good_where_a_third_run_takes_another_partition
 
     world.reached = takes  # type: ignore[method-assign]
     outcome = run(world, "a")
-    assert not outcome.bad
+    assert not outcome.not_made
     assert world.rows[FEED] == {key(1): [1, 6, 7], key(2): [1, 6, 8]}
 
 
@@ -172,7 +172,7 @@ def test_what_is_folded_from_kept_answers_is_so_again_where_another_run_came_fir
         return make(of, *arguments)
 
     world.make = makes  # type: ignore[assignment,method-assign]
-    assert not run(world, "a", step).bad
+    assert not run(world, "a", step).not_made
     assert made == [august(1), august(1)]
 
 

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.state.damage import Damage, LostFile, Trouble, as_folded, damaged_by, look_at, look_further
+from orchestration.core.state.damage import (
+    Damage,
+    LostFile,
+    Trouble,
+    as_folded,
+    damaged_by,
+    with_damage,
+    with_more_damage,
+)
 from orchestration.core.state.freshness import NOT_MENDED, Judge, State, judge
 from orchestration.core.state.judged import judged as in_groups
 from orchestration.core.state.provenance import PartitionRecord, Provenance
@@ -43,7 +51,7 @@ def lost(path: str, why: str = "is gone") -> LostFile:
 def test_what_is_damaged(files: tuple[str, ...], damaged: PartitionSet) -> None:
     found = [lost(path) for path in files]
     assert damaged_by(THERE, found) == damaged
-    looked = look_at(THERE, found)
+    looked = with_damage(THERE, found)
     assert (looked.damaged, looked.unrecorded) == (damaged, keys(9) | damaged)
     assert as_folded(looked) == THERE
     assert as_folded(looked).damage is None
@@ -56,14 +64,14 @@ def test_of_a_file_of_which_nothing_is_known_everything_is_damaged() -> None:
 
 
 def test_a_table_in_trouble_is_damaged_as_a_whole_unless_it_can_be_read() -> None:
-    assert look_at(THERE, (), TROUBLE).damaged == keys(1, 2, 3)
-    readable = look_at(THERE, (), replace(TROUBLE, readable=True))
+    assert with_damage(THERE, (), TROUBLE).damaged == keys(1, 2, 3)
+    readable = with_damage(THERE, (), replace(TROUBLE, readable=True))
     assert readable.damaged == NOTHING
     assert readable.damage == Damage(trouble=replace(TROUBLE, readable=True))
 
 
 def test_commits_after_a_look_leave_of_the_damage_what_they_do_not_touch() -> None:
-    looked = look_at(THERE, [lost("a"), lost("b")])
+    looked = with_damage(THERE, [lost("a"), lost("b")])
     made = Provenance("run", "t", AT, {key(1): WITH_ROWS})
     assert looked.after(Commit(8, made)).damaged == keys(3)
     assert looked.after(Commit(8, made)).unrecorded == keys(3, 9)
@@ -104,7 +112,7 @@ def test_what_a_broken_off_repair_left_is_told_as_that_and_not_as_the_work_of_ot
 
 def test_no_snapshot_keeps_what_a_look_found() -> None:
     """And one of before sizes were kept is read on."""
-    looked = look_at(THERE, [lost("a")])
+    looked = with_damage(THERE, [lost("a")])
     data = to_json(looked, "digest")
     read, _ = from_json(data)
     assert read == THERE
@@ -115,31 +123,31 @@ def test_no_snapshot_keeps_what_a_look_found() -> None:
 
 
 def test_what_a_comparison_found_is_damaged_too() -> None:
-    looked = look_further(THERE, [lost("a", "cannot be read")], keys(2, 3, 9))
+    looked = with_more_damage(THERE, [lost("a", "cannot be read")], keys(2, 3, 9))
     assert looked.damaged == keys(1, 2, 3)
     assert as_folded(looked) == THERE
-    assert look_further(THERE, [LostFile("of another table", FileSpan(), "is gone")], NOTHING) is THERE
+    assert with_more_damage(THERE, [LostFile("of another table", FileSpan(), "is gone")], NOTHING) is THERE
 
 
 def test_a_damaged_partition_and_what_was_made_from_it() -> None:
     """It names the file and the command; what was made from it before is right still; what was not, is told why."""
     span = FileSpan(DAY.day, DAY.day, DAY.location, DAY.location)
     own = TableState(5, {DAY: record(clean, FROM_FEED)}, files={"a": span})
-    damaged = look_at(own, [LostFile("a", span, "is gone")])
+    damaged = with_damage(own, [LostFile("a", span, "is gone")])
     found = judge(clean, DAY, {CLEAN: damaged, FEED: state(DAY)}, CURRENT)
     assert found.state is State.DAMAGED
     assert found.reason == f"the data file a is gone. `aqi repair {CLEAN}` mends it."
     assert not found.fresh
     upstream = state(DAY)
-    gone = look_at(replace(upstream, files={"a": span}), [LostFile("a", span, "is gone")])
+    gone = with_damage(replace(upstream, files={"a": span}), [LostFile("a", span, "is gone")])
     assert gone.damaged == PartitionSet.from_keys([DAY])
     assert judge(clean, DAY, {CLEAN: own, FEED: gone}, CURRENT).fresh
-    moved = look_at(replace(state(d8="g"), files={"a": span}), [LostFile("a", span, "is gone")])
+    moved = with_damage(replace(state(d8="g"), files={"a": span}), [LostFile("a", span, "is gone")])
     assert judge(clean, DAY, {CLEAN: own, FEED: moved}, CURRENT).state is State.STALE
 
 
 def test_many_damaged_partitions_are_one_group_and_each_names_its_file() -> None:
-    looked = look_at(THERE, [lost("a"), lost("b", "is cut off (1 of 20 bytes)")])
+    looked = with_damage(THERE, [lost("a"), lost("b", "is cut off (1 of 20 bytes)")])
     (group,) = in_groups(Judge(clean, {CLEAN: looked, FEED: TableState()}, CURRENT), keys(1, 3))
     assert group.judgement.state is State.DAMAGED
     assert "and 1 more" in group.judgement.in_short

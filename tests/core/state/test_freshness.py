@@ -75,8 +75,8 @@ def test_an_unpartitioned_asset() -> None:
     good = record(locations, key=NULL_KEY)
     assert judged(locations, good, key=NULL_KEY) == FRESH
     assert judged(locations, replace(good, code="another"), key=NULL_KEY).state is State.STALE
-    doubted = {LOCATIONS: TableState(5, {NULL_KEY: good}, NULL)}
-    assert judge(locations, NULL_KEY, doubted, CURRENT).state is State.UNRECORDED
+    unrecorded = {LOCATIONS: TableState(5, {NULL_KEY: good}, NULL)}
+    assert judge(locations, NULL_KEY, unrecorded, CURRENT).state is State.UNRECORDED
 
 
 def test_unpartitioned_assets_that_read_each_other() -> None:

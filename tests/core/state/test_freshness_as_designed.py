@@ -34,9 +34,9 @@ key_sets = st.sets(days).map(PartitionSet.from_keys)
 as_ofs = st.one_of(st.just(""), instants(date(2025, 8, 8)).map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ")))
 
 
-def naive(own: PartitionRecord | None, doubted: bool, tables: Mapping[str, TableState], now: datetime) -> State:
+def naive(own: PartitionRecord | None, unrecorded: bool, tables: Mapping[str, TableState], now: datetime) -> State:
     """The words of DESIGN, promise 7, one by one, for HOURS on DAY."""
-    if doubted:
+    if unrecorded:
         return State.UNRECORDED
     if own is None:
         return State.MISSING
@@ -76,7 +76,7 @@ def naive(own: PartitionRecord | None, doubted: bool, tables: Mapping[str, Table
         contract=st.sampled_from([CURRENT.contracts[HOURS]] * 4 + ["old"]),
         as_of=as_ofs,
     ),
-    doubted=st.sampled_from([False] * 5 + [True]),
+    unrecorded=st.sampled_from([False] * 5 + [True]),
     clean_held=held,
     clean_doubted=key_sets,
     locations_now=st.sampled_from([None, "f", "g"]),
@@ -84,14 +84,14 @@ def naive(own: PartitionRecord | None, doubted: bool, tables: Mapping[str, Table
 )
 def test_judge_says_what_the_design_says(
     own: PartitionRecord | None,
-    doubted: bool,
+    unrecorded: bool,
     clean_held: dict[PartitionKey, str],
     clean_doubted: PartitionSet,
     locations_now: str | None,
     now: datetime,
 ) -> None:
     tables = {
-        HOURS: TableState(1, {} if own is None else {DAY: own}, PartitionSet.from_keys([DAY] if doubted else [])),
+        HOURS: TableState(1, {} if own is None else {DAY: own}, PartitionSet.from_keys([DAY] if unrecorded else [])),
         CLEAN: TableState(
             2, {key: PartitionRecord(1, text, {}, "", "") for key, text in clean_held.items()}, clean_doubted
         ),
@@ -100,7 +100,7 @@ def test_judge_says_what_the_design_says(
         tables[LOCATIONS] = TableState(3, {NULL_KEY: PartitionRecord(1, locations_now, {}, "", "")})
     current = replace(CURRENT, now=now)
     found = judge(hours, DAY, tables, current)
-    assert found.state is naive(own, doubted, {key: tables[key] for key in (CLEAN, LOCATIONS) if key in tables}, now)
+    assert found.state is naive(own, unrecorded, {key: tables[key] for key in (CLEAN, LOCATIONS) if key in tables}, now)
     assert found.fresh == (found.state is State.FRESH) == (found.reason == "")
     one = PartitionSet.from_keys([DAY])
     assert not_fresh(hours, one, tables, current) == ({} if found.fresh else {found: one})

@@ -82,11 +82,11 @@ def test_absent_and_empty_are_values(recorded: str, now: dict[str, TableState], 
 @pytest.mark.parametrize("recorded", ["f", ABSENT, UNRECORDED])
 def test_upstream_that_somebody_else_changed_is_never_what_it_was(recorded: str) -> None:
     """Also where the same was said when the partition was made: nobody knows what was read."""
-    feed_now = state(DAY, doubted=PartitionSet.from_keys([DAY]))
+    feed_now = state(DAY, unrecorded=PartitionSet.from_keys([DAY]))
     assert judged(clean, record(clean, {FEED: {str(DAY): recorded}}), {FEED: feed_now}) == stale(
         f"upstream {FEED} 2025-08-08/hue was changed by somebody else", f"{FEED} was changed by somebody else"
     )
-    others = state(DAY, doubted=PartitionSet.from_keys([BEFORE]))
+    others = state(DAY, unrecorded=PartitionSet.from_keys([BEFORE]))
     assert judged(clean, record(clean, FROM_FEED), {FEED: others}) == FRESH
 
 
@@ -94,8 +94,8 @@ def test_an_unpartitioned_upstream_asset() -> None:
     own = record(hours, {CLEAN: {str(DAY): "f"}, LOCATIONS: {"null": "f"}})
     changed = {CLEAN: state(DAY), LOCATIONS: TableState(4, {NULL_KEY: PartitionRecord(3, "g", {}, "", "")})}
     assert judged(hours, own, changed) == stale(f"upstream {LOCATIONS} changed", f"{LOCATIONS} changed")
-    doubted = {CLEAN: state(DAY), LOCATIONS: state(NULL_KEY, doubted=NULL)}
-    assert judged(hours, own, doubted) == stale(
+    unrecorded = {CLEAN: state(DAY), LOCATIONS: state(NULL_KEY, unrecorded=NULL)}
+    assert judged(hours, own, unrecorded) == stale(
         f"upstream {LOCATIONS} was changed by somebody else", f"{LOCATIONS} was changed by somebody else"
     )
 

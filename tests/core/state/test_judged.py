@@ -154,8 +154,8 @@ def states(draw: st.DrawFn, of: Asset) -> TableState:
         held[key] = moved(replace(usual, **{part: getattr(other, part)}) if varied else usual, key)
     for key in draw(st.sets(st.sampled_from(keys), max_size=6)):
         del held[key]
-    doubted = draw(st.sets(st.sampled_from(keys), max_size=6)) if draw(st.booleans()) else set()
-    return TableState(3, held, PartitionSet.from_keys(doubted))
+    unrecorded = draw(st.sets(st.sampled_from(keys), max_size=6)) if draw(st.booleans()) else set()
+    return TableState(3, held, PartitionSet.from_keys(unrecorded))
 
 
 @st.composite

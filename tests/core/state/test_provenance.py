@@ -219,5 +219,5 @@ def test_what_a_reader_recorded_holds_for_the_rows_and_the_columns_that_it_could
         "old without o3": False,
     }.items():
         assert before.holds(key(1), recorded, lacking) is holds
-    doubted = fold([theirs(2, span(1, 1, "hue"))], state)
-    assert [doubted.holds(key(1), recorded) for recorded in ("new", "old", UNRECORDED)] == [False, False, True]
+    unrecorded = fold([theirs(2, span(1, 1, "hue"))], state)
+    assert [unrecorded.holds(key(1), recorded) for recorded in ("new", "old", UNRECORDED)] == [False, False, True]

@@ -83,12 +83,12 @@ def test_a_whole_snapshot_says_all(state: TableState) -> None:
 @quick
 @given(states, st.dictionaries(some_keys, records, max_size=4), some_sets, some_sets)
 def test_a_supplement_says_what_its_base_does_not(
-    base: TableState, news: dict[PartitionKey, PartitionRecord], wiped: PartitionSet, doubted: PartitionSet
+    base: TableState, news: dict[PartitionKey, PartitionRecord], wiped: PartitionSet, unrecorded: PartitionSet
 ) -> None:
     assert base.version is not None
     left = {at: record for at, record in base.records.items() if at not in wiped}
     later = {at: replace(record, version=base.version + 1) for at, record in news.items()}
-    state = TableState(base.version + 2, {**left, **later}, doubted, files={"new": FileSpan()})
+    state = TableState(base.version + 2, {**left, **later}, unrecorded, files={"new": FileSpan()})
     read = through_json(state, base.version, base)
     assert (read, read.files, read.snapshot, read.kept) == (state, state.files, base.version, state.version)
     told = through_json(replace(state, records=later)).records

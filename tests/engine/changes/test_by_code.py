@@ -76,8 +76,8 @@ def tables(draw: st.DrawFn, of: Asset) -> dict[str, TableState]:
 
     keys = KEYS if of.partitions is not None else [NULL_KEY]
     held = {key: made(key) for key in draw(st.lists(st.sampled_from(keys), unique=True))}
-    doubted = PartitionSet.from_keys(draw(st.sets(st.sampled_from(keys), max_size=2)))
-    return {of.key: TableState(3, held, doubted)} | ({} if of is ASSETS[2] else {FEED: state(*KEYS)})
+    unrecorded = PartitionSet.from_keys(draw(st.sets(st.sampled_from(keys), max_size=2)))
+    return {of.key: TableState(3, held, unrecorded)} | ({} if of is ASSETS[2] else {FEED: state(*KEYS)})
 
 
 def one_by_one(of: Asset, told: Mapping[str, TableState], current: Current) -> dict[object, list[PartitionKey]]:

@@ -31,7 +31,7 @@ def test_distance(one: Question, other: Question, degrees: float) -> None:
     assert distance(one, other) == pytest.approx(degrees) == distance(other, one)
 
 
-def test_what_has_no_place_lies_nowhere_apart() -> None:
+def test_what_has_no_location_lies_nowhere_apart() -> None:
     assert distance(Question("x", "", (), None, None), at(1, 2)) == 0
 
 

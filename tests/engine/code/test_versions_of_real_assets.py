@@ -39,7 +39,7 @@ def test_adding_a_location_changes_no_other_location_of_bronze() -> None:
     assert after.of(LOCATIONS, None) != before.of(LOCATIONS, None)
 
 
-def test_moving_a_location_changes_that_place_of_bronze_alone() -> None:
+def test_moving_a_location_changes_that_location_of_bronze_alone() -> None:
     hanoi, *others = PARAMETERS.locations
     before = versions_of(PARAMETERS)
     after = versions_of(replace(PARAMETERS, locations=(replace(hanoi, latitude=21.1), *others)))

@@ -70,10 +70,10 @@ def test_spark_makes_its_rows_and_its_failure_is_its_own(with_spark: WithSpark, 
                 workspace, project=replace(workspace.project, catalog=catalog)
             )
             summary = lake.materialize(days, "+gold.fact_city_daily", ["hanoi"])
-            bad = {outcome.step.asset for outcome in summary.outcomes if outcome.bad}
+            bad = {outcome.step.asset for outcome in summary.outcomes if outcome.not_made}
             assert bad == (set() if ok else {oracle.CITY_DAILY})
             if not ok:
-                (outcome,) = (one for one in summary.outcomes if one.bad)
+                (outcome,) = (one for one in summary.outcomes if one.not_made)
                 assert "made to fail" in outcome.problems[0].message
     assert lake.canonical(oracle.CITY_DAILY) == plain.canonical(oracle.CITY_DAILY)
 

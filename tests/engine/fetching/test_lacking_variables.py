@@ -81,6 +81,22 @@ def test_an_optional_one_is_null_and_told_of(
     assert [row["co2"] for row in lake.rows(BRONZE)] == [430.0] * 24
 
 
+def test_one_that_was_refused_and_came_all_the_same_is_taken_and_told_of(
+    lake: KeepingLake, serve: Callable[..., FieldServer]
+) -> None:
+    with serve(REFUSED, GOOD) as api:
+        lake.base_url = api.url
+        summary = lake.materialize(DAY, FETCHED)
+        assert len(api.asked) == 2
+    why = "carbon_dioxide was refused before, and came all the same"
+    assert bronze(summary).notes == (f"co2 has values in {DAY} × hanoi: {why}",)
+    rows = lake.rows(BRONZE)
+    assert [row["co2"] for row in rows] == [430.0] * 24
+    workspace = lake.workspace
+    assert lake.run(workspace.requested(workspace.select(FETCHED), DAY, from_raw=True)).ok
+    assert lake.rows(BRONZE) == rows
+
+
 @pytest.mark.parametrize("kind", ["undefined", "left out", "refused"])
 def test_an_essential_one_fails_the_day(
     lake: KeepingLake, serve: Callable[..., FieldServer], tmp_path: Path, kind: str

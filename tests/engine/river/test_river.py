@@ -143,7 +143,7 @@ def test_a_gauge_that_fails_fails_alone(lake: RiverLake, rivers: Rivers) -> None
     found = {outcome.step.asset: outcome for outcome in summary.outcomes}
     assert found[READINGS].failed.keys() == [f"{BEFORE}/birch"]
     assert "no data of birch" in found[READINGS].problems[0].message
-    assert not found[RAINFALL].bad
+    assert not found[RAINFALL].not_made
     for key in (LEVELS, REFUSED, DAILY, FLOODS):
         assert (found[key].skipped.keys(), found[key].failed.keys()) == ([f"{BEFORE}/birch"], []), key
     rivers.service.broken = set()
@@ -156,7 +156,7 @@ def test_a_source_that_is_away_leaves_what_the_other_brings(lake: RiverLake, tmp
     summary = lake.materialize(f"{BEFORE}", locations=["alder"])
     assert summary.exit_status == 1
     found = {outcome.step.asset: outcome for outcome in summary.outcomes}
-    assert {key for key, outcome in found.items() if not outcome.bad} == {READINGS, LEVELS, REFUSED, FLOODS}
+    assert {key for key, outcome in found.items() if not outcome.not_made} == {READINGS, LEVELS, REFUSED, FLOODS}
     assert "the folder of rain" in found[RAINFALL].problems[0].message
     lake.base_url = "http://127.0.0.1:9"
     (problem,) = lake.materialize(f"{BEFORE}", READINGS, ["willow"]).outcomes[0].problems

@@ -161,7 +161,7 @@ def test_the_schema(table: Table) -> None:
         (stats("2025-08-04", "2025-08-04"), keys(4)),  # a partition that nobody had recorded
         (stats("2025-08-02", "2025-08-02", "hanoi", "hcmc"), keys(2, location="hanoi") | keys(2, location="hcmc")),
         (stats("2025-08-02T00:00:00.000Z", "2025-08-02T23:00:00.000Z"), keys(2)),
-        (stats("2025-08-02", "2025-08-02", "hue", "v" * 32), keys(2)),  # cut off: the name of no place
+        (stats("2025-08-02", "2025-08-02", "hue", "v" * 32), keys(2)),  # cut off: the name of no location
         (None, keys(1, 2, 3)),  # no statistics: any partition
         ("", keys(1, 2, 3)),
         ('{"numRecords": 24}', keys(1, 2, 3)),

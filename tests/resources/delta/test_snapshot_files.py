@@ -294,13 +294,13 @@ def test_a_snapshot_of_a_version_that_did_not_understand_the_commits_is_passed_o
     table.ours(1, *range(1, 31))
     state = table.log.state()
     digest = hashlib.sha256(table.commit_file(1).read_bytes()).hexdigest()
-    doubted = FORMAT_1 | {
+    unrecorded = FORMAT_1 | {
         "version": 1,
         "commit": digest,
         "records": [],
         "unrecorded": [["hue", "2025-08-01", "2025-08-30"]],
     }
-    packed = gzip.compress(dumps(doubted).encode())
+    packed = gzip.compress(dumps(unrecorded).encode())
     table.file(whole(1)).write_bytes(packed)
     assert table.log.state() == state
     table.file("format-2").unlink()  # a warehouse that no version since then has written

@@ -227,6 +227,14 @@ def test_an_answer_may_be_without_an_optional_variable(content: Any, request_: R
     assert (nulls.lacking, read(document(), OPTIONAL)[0].lacking) == ({}, {})
 
 
+def test_a_variable_that_was_refused_and_came_all_the_same_is_told() -> None:
+    refused = replace(OPTIONAL, refused=frozenset({"dust"}))
+    (answer,), (asked,) = read(document(), refused), read(document(), OPTIONAL)
+    assert answer.unasked == {"dust": "dust was refused before, and came all the same"}
+    assert (answer.lacking, asked.unasked) == ({}, {})
+    assert (answer.table, answer.digests) == (asked.table, asked.digests), "kept, it is read again like any other"
+
+
 @pytest.mark.parametrize("name", VARIABLES)
 def test_an_answer_without_any_other_is_none(name: str) -> None:
     with pytest.raises(SourceNonsense, match=f"instead of a list '{name}'"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resources.prefect.quiet import ENGINE, FLOW_RUNS, TASK_RUNS, quiet_prefect
+from resources.prefect.quiet import ENGINE, FLOW_RUNS, SERVICES, TASK_RUNS, quiet_prefect
 
 
 class Kept(logging.Handler):
@@ -23,7 +23,7 @@ class Kept(logging.Handler):
 def kept() -> Iterator[Kept]:
     """What arrives of the loggers of tasks, flows and Prefect's engine."""
     quiet_prefect()
-    handler, loggers = Kept(), [logging.getLogger(name) for name in (TASK_RUNS, FLOW_RUNS, ENGINE)]
+    handler, loggers = Kept(), [logging.getLogger(name) for name in (TASK_RUNS, FLOW_RUNS, ENGINE, SERVICES)]
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
@@ -56,6 +56,13 @@ def test_an_outcome_has_no_stack_and_a_fault_has_one(kept: Kept) -> None:
             except Exception:
                 logging.getLogger(name).exception("%s ended with %s", name, type(error).__name__)
     assert [text for _, text in kept.lines] == [f"{name} ended with KeyError" for name in (FLOW_RUNS, ENGINE)]
+
+
+def test_an_event_that_does_not_arrive_is_not_printed(kept: Kept) -> None:
+    services = logging.getLogger(SERVICES)
+    services.error("Service %r failed to process item %r", "EventsWorker", {"an": "event"})
+    services.error("something else")
+    assert kept.lines == [(logging.ERROR, "something else")]
 
 
 def test_it_is_said_once_however_often_it_is_asked_for() -> None:

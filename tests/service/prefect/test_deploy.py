@@ -6,6 +6,7 @@ Called in this process where only the server's answer matters, else in a process
 from __future__ import annotations
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -55,7 +56,7 @@ def test_deployed_twice_the_server_has_what_is_declared(operator: MakeOperator) 
     assert "working_dir" in pool["base_job_template"]["variables"]["properties"]
 
     assert one.deploy("--all", "--prune") == []
-    assert one.process("--all").stdout == "nothing to do\n"
+    assert one.process("--all").stdout == "Nothing to do.\n"
     assert one.found().keys() == found.keys()
     assert [item["updated"] for item in one.found().values()] == [item["updated"] for item in found.values()]
 
@@ -86,13 +87,15 @@ def test_what_an_operator_did_stays(operator: MakeOperator) -> None:
     told = one.lines("--all", "--dry-run")
     words = "'Today, the days that the provider still revises, and what a gap left missing.'"
     assert one.lines("--all") == told
-    assert told == [
-        "change schedule maintenance/aqi-maintenance-kept weekly: cron '30 3 * * 0' → '0 4 * * 0'",
-        "add schedule maintenance/aqi-maintenance-kept extra: 0 5 * * 3 UTC",
-        "create materialize/aqi-golden-kept",
-        f"update materialize/aqi-hourly-kept: description {words} → 'Other words.'",
-        "change schedule materialize/aqi-hourly-kept hourly: cron '0 * * * *' → '30 * * * *'",
-        "leave materialize/aqi-gold-kept: no longer declared, --all --prune retires it",
+    unwrapped = re.sub("\n {20,}", " ", "\n".join(told)).splitlines()
+    assert [re.split(" {2,}", line) for line in unwrapped] == [
+        ["change", "of", "schedule", "how"],
+        ["change schedule", "maintenance/aqi-maintenance-kept", "weekly", "cron '30 3 * * 0' → '0 4 * * 0'"],
+        ["add schedule", "maintenance/aqi-maintenance-kept", "extra", "0 5 * * 3 UTC"],
+        ["create", "materialize/aqi-golden-kept"],
+        ["update", "materialize/aqi-hourly-kept", f"description {words} → 'Other words.'"],
+        ["change schedule", "materialize/aqi-hourly-kept", "hourly", "cron '0 * * * *' → '30 * * * *'"],
+        ["leave", "materialize/aqi-gold-kept", "no longer declared, --all --prune retires it"],
     ]
     assert one.deploy("--all") == [("leave", "materialize/aqi-gold-kept")]
     assert one.one("hourly")["paused"]

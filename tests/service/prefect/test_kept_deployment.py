@@ -128,7 +128,7 @@ def test_what_is_fresh_is_left_alone(site: Site, name: str, parameters: dict[str
 
 
 def test_a_day_is_made(site: Site) -> None:
-    """On the embedded engine, from a recorded answer: the kept rows stay, those of a day of one place come to them."""
+    """On the embedded engine, from a recorded answer: the kept rows stay, those of a day of one location are added."""
     before, asked = site.tables(), site.api.requests_served.total()
     run = site.start_run("everything", partitions=NEXT_DAY, locations=["danang"])
     assert site.ended(run) == ("COMPLETED", "6 partitions of 6 tables written")

@@ -99,7 +99,7 @@ def test_a_location_that_fails_is_one_failed_fetch_and_its_table(
         assert (kind, name) == ("CANCELLED", "PartlySkipped")
         assert told.startswith(f"2 skipped ({DAYS} × hanoi): {oracle.BRONZE} failed; 4 written ({DAYS} × danang, hcmc)")
     assert found.tasks[TIME][2] == "written, 24 rows"
-    assert found.summary.outcomes[0].good, "and what could be made was made"
+    assert found.summary.outcomes[0].succeeded, "and what could be made was made"
 
     assert found.steps[DAILY]["why"] == f"{oracle.BRONZE} failed"
     assert "HTTP 500" in found.steps[oracle.BRONZE]["why"]

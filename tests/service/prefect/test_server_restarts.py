@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
 from resources.machine.processes import end_with_parent
 from resources.prefect import leases
+from resources.simulator.server import Simulator
 from resources.storage.lock import WarehouseLock
 from tests.service.prefect.conftest import PrefectServer
-from tests.support.aqi_process import AQI
+from tests.support.aqi_process import AQI, Commands
 from tests.support.deploy_operator import MakeOperator, Operator
 from tests.support.prefect_site import wait_until
+from tests.support.scripted_api import Reply, _Api
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -70,12 +75,12 @@ class Deployed:
         return int(limit["active_slots"])
 
     @contextmanager
-    def process(self, run: str) -> Iterator[subprocess.Popen[bytes]]:
+    def process(self, run: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
         env = {**self.server.env, "PREFECT__FLOW_RUN_ID": run, "XDG_STATE_HOME": str(self.operator.folder)}
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", RUN],
-                env={**env, "AQI_PROFILE": str(self.operator.profile)},
+                env={**env, "AQI_PROFILE": str(self.operator.profile), **more},
                 stdout=log,
                 stderr=log,
                 preexec_fn=end_with_parent,
@@ -150,6 +155,75 @@ def test_a_run_goes_on_through_a_restart_and_one_that_never_began_loses_its_slot
     assert other.state(lost)["type"] == "CRASHED"
     assert "aqi watch freed its slot" in other.state(lost)["message"]
     assert other.taken == 0
+
+
+IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "0"}
+"""Prefect's own attempts to reach its server last a minute; so they end at once, as after a longer absence."""
+
+
+@pytest.mark.slow
+def test_a_deployed_run_whose_server_is_away_at_its_end_tells_it_when_it_is_back(
+    deployed: Deployed, prefect_server: PrefectServer
+) -> None:
+    run = deployed.run()
+    with ExitStack() as ends:
+        holder = ends.enter_context(ExitStack())
+        holder.enter_context(held(deployed.warehouse))
+        process = ends.enter_context(deployed.process(run, **IMPATIENT))
+        wait_until(lambda: any("in use by" in line for line in deployed.logged(run)), 90, deployed.log.read_text)
+        prefect_server.stop()
+        holder.close()
+        try:
+            wait_until(lambda: "is away; the work is done" in deployed.log.read_text(), 90, deployed.log.read_text)
+            assert process.poll() is None
+        finally:
+            prefect_server.start()
+        assert process.wait(90) == 0, deployed.log.read_text()
+    assert deployed.state(run)["type"] == "COMPLETED", deployed.state(run)
+    assert deployed.taken == 0
+
+
+class Gated(_Api):
+    """The simulator's answers, once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.gate = threading.Event(), threading.Event()
+
+    def reply(self, path: str) -> Reply:
+        self.asked.set()
+        self.gate.wait(120)
+        with Simulator(now=lambda: datetime(2025, 8, 20, 6, tzinfo=UTC)) as simulator:
+            status, document = simulator.answer(urlsplit(path).query)
+        document.pop("simulated")  # it does not say so when it is asked for its kind
+        return status, {}, json.dumps(document).encode()
+
+
+@pytest.mark.slow
+def test_a_command_whose_server_is_away_at_its_end_has_done_its_work(
+    prefect_server: PrefectServer, tmp_path: Path
+) -> None:
+    """It says so, and its exit status is that of the work; the server shows a run that goes on."""
+    with Gated() as api:
+        clock = {"AQI_CLOCK__NOW": "2025-08-20T06:00:00Z", "AQI_OPEN_METEO__READ_TIMEOUT_SECONDS": "120"}
+        aqi = Commands(tmp_path, tmp_path / "lake", api.url, {**clock, **IMPATIENT})
+        aqi.environment["PREFECT_API_URL"] = prefect_server.api_url
+        call = ("materialize", "bronze.open_meteo_hourly", "--partitions", "2025-08-18", "--locations", "hanoi")
+        run = subprocess.Popen(
+            [AQI, *call, "--json"], env=aqi.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert api.asked.wait(120)
+            prefect_server.stop()
+            api.gate.set()
+            out, err = run.communicate(timeout=120)
+        finally:
+            run.kill()
+            prefect_server.start()
+    assert run.returncode == 0, err
+    assert [step["state"] for step in json.loads(out)["steps"]] == ["written"]
+    assert "Prefect's server does not answer: it does not know how this run ended. What was made is made." in err
+    assert "prefect" not in err  # nothing of Prefect's own
 
 
 @pytest.mark.slow

@@ -30,18 +30,18 @@ def test_other_days_end_nothing(place: Place) -> None:
     entry = RunEntry("20250820T060000-abcdef", "* last:1", "", state=RunState.FAILED, attempts=attempts)
     Journal(str(place.warehouse)).write(replace(entry, flow_run_id=str(run.id)))
     place.bring(run, states().Failed(message="no answer"))
-    assert not place.look().good
+    assert not place.observe().is_healthy
     assert place.arrived() == [f"{place.deployment} failed"]
     place.run(states().Completed(), partitions="last:1")
     place.run(states().Completed(), partitions="last:1")
-    [incident] = place.look().incidents
+    [incident] = place.observe().incidents
     assert place.arrived() == []
     assert incident.unmade == {BRONZE: lost, CLEAN: lost}
     assert "last:" not in incident.text
     assert f"--param partitions={failed_day} " in incident.text
     workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": str(place.warehouse)}}))
     for key in (BRONZE, CLEAN):  # by hand: no run of the deployment
-        assert not place.look().good
+        assert not place.observe().is_healthy
         write(workspace, key, [], **{f"{failed_day}/hanoi": 0})
-    assert place.look().good
+    assert place.observe().is_healthy
     assert place.arrived() == [f"what {place.deployment} did not make is there"]

@@ -22,8 +22,8 @@ NOW = datetime(2025, 9, 10, 10, 30, tzinfo=UTC)
 WINDOW = "2025-09-08..2025-09-10"
 MINUTELY = {"schedules": {"hourly": {"cron": "* * * * *", "timezone": "UTC"}}}
 DATED = len([asset for asset in CATALOG if asset.partitions is not None])
-TASKS = len(CATALOG) + 3  # a step each, and a fetch for each of three places
-MADE = 3 * 3 * DATED + len(CATALOG) - DATED  # three days of three places, and what has no days
+TASKS = len(CATALOG) + 3  # a step each, and a fetch for each of three locations
+MADE = 3 * 3 * DATED + len(CATALOG) - DATED  # three days of three locations, and what has no days
 WRITTEN = f"{MADE} partitions of {len(CATALOG)} tables written"
 
 
@@ -138,7 +138,7 @@ def end(one: Site, run: str, how: str) -> list[psutil.Process]:
     """End a run; gives the processes that there were."""
     processes = one.processes()
     if how == "cancelled":
-        one.server.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+        one.cancel(run)
         wait_until(lambda: one.state(run)[0] == "CANCELLED", GONE_SECONDS, lambda: one.state(run))
     else:
         one.run_process().kill()

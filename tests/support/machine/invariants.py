@@ -16,7 +16,7 @@ from tests.support.machine.deployed import FEED, LAKE, LOCATIONS, Code, keys_of
 from tests.support.machine.rows import shown, transform
 from tests.support.machine.run import Run
 from tests.support.machine.shadow import has_moved, is_fresh
-from tests.support.machine.storage import DOUBTED, Making, Snapshot
+from tests.support.machine.storage import UNRECORDED, Making, Snapshot
 from tests.support.machine.world import World, hours_begun
 
 
@@ -34,7 +34,7 @@ def covers(run: Run) -> None:
     left_out = {(item.asset, key) for item in run.plan.left_out for key in item.partitions}
     for asset in request.assets:
         for key in asked_of(asset, request, run.current.now):
-            if isinstance(request, Repair) and key not in tables[asset].doubted:
+            if isinstance(request, Repair) and key not in tables[asset].unrecorded:
                 continue
             if isinstance(request, Refetch | ApplyChanges):
                 continue
@@ -43,7 +43,7 @@ def covers(run: Run) -> None:
     for item in run.plan.left_out:
         for key in item.partitions if item.is_blocked else ():
             upstream = [(of, NULL_KEY if of == LOCATIONS else key) for of in LAKE[item.asset].upstream_keys]
-            sound = [cell in planned or tables[cell[0]].seen(cell[1]) not in (None, DOUBTED) for cell in upstream]
+            sound = [cell in planned or tables[cell[0]].seen(cell[1]) not in (None, UNRECORDED) for cell in upstream]
             assert not all(sound), f"{item.asset} {key} is left out and lacks nothing"
 
 
@@ -51,10 +51,10 @@ def checked(asset: str, states: Mapping[str, TableState], tables: Snapshot, worl
     """What is fresh of a table, by the core and by the shadow alike; asserts that the table is what the core says."""
     table, state = tables[asset], states.get(asset, TableState())
     judge = Judge(LAKE[asset], states, world.current())
-    assert set(state.unrecorded) == table.doubted, f"{asset}: other partitions are doubted"
+    assert set(state.unrecorded) == table.unrecorded, f"{asset}: other partitions are unrecorded"
     assert state.records.keys() == table.makings.keys(), f"{asset}: other partitions are recorded"
     for key, rows in table.rows.items():
-        assert key in table.makings or key in table.doubted, f"{asset} {key} has rows that nobody recorded: {rows}"
+        assert key in table.makings or key in table.unrecorded, f"{asset} {key} has rows that nobody recorded: {rows}"
     code = world.code
     upstream = {
         at: {key: shown(at, rows, code.extras(at)) for key, rows in tables[at].rows.items()}
@@ -66,7 +66,7 @@ def checked(asset: str, states: Mapping[str, TableState], tables: Snapshot, worl
     fresh = set()
     for key in keys_of(asset):
         making = table.makings.get(key)
-        if key in state.records and key not in table.doubted:
+        if key in state.records and key not in table.unrecorded:
             recorded, rows = state.records[key], table.rows.get(key, ())
             assert rows == table.makings[key].rows, f"{asset} {key} has other rows than were made"
             assert recorded.rows == len(rows), f"{asset} {key} has another number of rows than is recorded"
@@ -80,7 +80,7 @@ def checked(asset: str, states: Mapping[str, TableState], tables: Snapshot, worl
             assert then == anew, f"{asset} {key} is stale and called fresh"
         by_shadow = is_fresh(asset, key, tables, code, world.now)
         assert judgement.fresh == by_shadow, f"{asset} {key}: {judgement}, and the shadow says otherwise"
-        if making and key not in table.doubted:
+        if making and key not in table.unrecorded:
             assert judgement.marks == marks_of(asset, key, making, code), f"{asset} {key}: {judgement.marks}"
             if judgement.state is State.STALE:
                 assert judgement.way is way_of(asset, key, making, world), f"{asset} {key}: {judgement}"

@@ -81,7 +81,7 @@ class Lakehouse(RunRules):
     ) -> None:
         """What was only rewritten is adopted."""
         self.others_commit(asset, at, other, what, 1)
-        if any(version.doubted for version in self.storage.snapshot().values()):
+        if any(version.unrecorded for version in self.storage.snapshot().values()):
             self.repair(frozenset({asset}), PartitionSet.of(Days.of(DATES[0], DATES[-1]), TOWNS), order)
 
     @precondition(lambda self: not self.renaming)

@@ -113,7 +113,7 @@ class Machine(RuleBasedStateMachine):
         return {
             key
             for key, making in table.makings.items()
-            if code.is_configured(key.location) and key not in table.doubted
+            if code.is_configured(key.location) and key not in table.unrecorded
             if making.begun == hours_begun(key, self.world.now) and has_moved(key, making, code)
         }
 
@@ -171,7 +171,7 @@ class Machine(RuleBasedStateMachine):
         self._land()
         before = fresh_cells(self.storage.snapshot(), self.world.code, self.world.now)
         run = self._run(request, order, batch=batch).to_the_end()
-        assert not any(outcome.bad for outcome in run.outcomes.values())
+        assert not any(outcome.not_made for outcome in run.outcomes.values())
         tables = self.storage.snapshot()
         left_out = {(item.asset, key) for item in run.plan.left_out for key in item.partitions}
         for asset in request.assets:
@@ -181,8 +181,10 @@ class Machine(RuleBasedStateMachine):
                     continue
                 if not self.world.code.is_configured(key.location):
                     continue
-                doubted = any(one in tables[at].doubted for at, one in depends_on(asset, key, tables, self.world.code))
-                assert doubted or (asset, key) not in before, f"{asset} {key} was fresh, and is not any more"
-                assert key not in asked or doubted or (asset, key) in left_out, (
+                unrecorded = any(
+                    one in tables[at].unrecorded for at, one in depends_on(asset, key, tables, self.world.code)
+                )
+                assert unrecorded or (asset, key) not in before, f"{asset} {key} was fresh, and is not any more"
+                assert key not in asked or unrecorded or (asset, key) in left_out, (
                     f"{asset} {key} is not fresh after a run"
                 )

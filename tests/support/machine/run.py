@@ -149,7 +149,7 @@ class Run:
         """A step; afterwards every partition of it is accounted for, and what was to fail did."""
         self._bad[step.id] = set()
         outcome = self._steps.run(step)
-        good, bad, failed = outcome.good, outcome.bad, outcome.failed
+        good, bad, failed = outcome.succeeded, outcome.not_made, outcome.failed
         assert not good & bad, f"{step.id}: {good & bad} came out, and did not"
         assert good | bad == step.all_partitions, f"{step.id}: nothing is said of {step.all_partitions - good - bad}"
         for key in self._bad[step.id]:
@@ -220,7 +220,7 @@ class Run:
         if self.storage.commit(proposal):
             cells = {(asset.key, key) for key in said.records}
             (self._adopted if frame.adopted else self._landed).update(cells)
-            for key in change.replaced - PartitionSet.from_keys(over.doubted):
+            for key in change.replaced - PartitionSet.from_keys(over.unrecorded):
                 then, now = over.makings.get(key, makings[key]), makings[key]
                 later = then.raw == now.raw or then.asked <= now.asked
                 assert later, f"{asset.key} {key}: an older answer is put over a newer one"
@@ -363,7 +363,7 @@ class Run:
                 degrees = self.code.locations[str(key.location)]
                 sent, asked, table = raw.get(key, ()), self._answers[step.id].asked, tables[asset.key]
                 begun = hours_begun(key, asked)
-                if key in table.makings and key not in table.doubted and table.makings[key].raw == sent:
+                if key in table.makings and key not in table.unrecorded and table.makings[key].raw == sent:
                     asked = table.makings[key].asked  # the answer that was there first stays
                 makings[key] = replace(making, begun=begun, raw=sent, degrees=degrees, asked=asked)
         return makings
@@ -381,7 +381,7 @@ class Run:
         table = tables[step.asset]
         for key in needed - step.stored:
             making = table.makings.get(key)
-            if making is None or key in table.doubted or key in step.forced:
+            if making is None or key in table.unrecorded or key in step.forced:
                 continue
             moved = isinstance(self.request, Refetch) and has_moved(key, making, self.code)
             assert moved or making.begun != hours_begun(key, self.current.now), f"{key} is recorded, and fetched again"

@@ -249,7 +249,7 @@ class RunRules(Machine):
                 running = running[1:]
 
     @precondition(
-        lambda self: not self.renaming and any(version.doubted for version in self.storage.snapshot().values())
+        lambda self: not self.renaming and any(version.unrecorded for version in self.storage.snapshot().values())
     )
     @rule(selected=often_all, asked=ranges(), order=seeds)
     def repair(self, selected: frozenset[str], asked: PartitionSet, order: int) -> None:

@@ -55,7 +55,7 @@ def is_fresh(asset: str, key: PartitionKey, tables: Snapshot, code: Code, now: d
     have by the code that made it."""
     table = tables[asset]
     making = table.makings.get(key)
-    if making is None or key in table.doubted:
+    if making is None or key in table.unrecorded:
         return False
     if code.is_configured(key.location):
         if not counts_as(asset, key.location, making.code, code, table.accepted):

@@ -20,7 +20,7 @@ from tests.support.machine.rows import shown
 Cell = tuple[str, PartitionKey]
 """A partition of an asset."""
 
-DOUBTED = "doubted"
+UNRECORDED = "unrecorded"
 """In the shadow: a partition that somebody else changed. One that was never made is None there."""
 
 
@@ -77,7 +77,7 @@ Accepted = tuple[str | None, Made, Made]
 
 @dataclass(frozen=True)
 class Version:
-    """A table at one version: the commit that made it, its rows, and the shadow: makings and doubted partitions.
+    """A table at one version: the commit that made it, its rows, and the shadow: makings and unrecorded partitions.
 
     touched: the partitions that the commit names, or that somebody else's commit may have changed. accepted: by this
     commit and those before.
@@ -86,14 +86,14 @@ class Version:
     commit: Commit
     rows: Content = field(default_factory=dict)
     makings: Mapping[PartitionKey, Making] = field(default_factory=dict)
-    doubted: frozenset[PartitionKey] = frozenset()
+    unrecorded: frozenset[PartitionKey] = frozenset()
     touched: frozenset[PartitionKey] = frozenset()
     accepted: frozenset[Accepted] = frozenset()
 
     def seen(self, key: PartitionKey, extras: int = 0) -> Seen:
         """What a reader sees that reads so many added columns, or as many as the rows have."""
-        if key in self.doubted:
-            return DOUBTED
+        if key in self.unrecorded:
+            return UNRECORDED
         if key not in self.makings:
             return None
         making = self.makings[key]
@@ -186,7 +186,7 @@ class Storage:
                 commit=Commit(version, Provenance.from_json(said.to_json(), version)),
                 rows={key: content for key, content in rows.items() if content},
                 makings={**before.makings, **proposal.makings},
-                doubted=before.doubted - said.records.keys(),
+                unrecorded=before.unrecorded - said.records.keys(),
                 touched=frozenset(said.records),
             )
         )
@@ -212,7 +212,7 @@ class Storage:
                 Commit(version, Provenance.from_json(said.to_json(), version)),
                 kept | {key: content for key, content in rows.items() if content},
                 {**left, **makings},
-                before.doubted - gone - makings.keys(),
+                before.unrecorded - gone - makings.keys(),
                 gone | makings.keys(),
                 before.accepted.union(accepted),
             )
@@ -227,7 +227,7 @@ class Storage:
                 before,
                 commit=Commit(len(self.tables[asset]), None, spans),
                 rows={key: content for key, content in rows.items() if content},
-                doubted=before.doubted | touched,
+                unrecorded=before.unrecorded | touched,
                 touched=touched,
             )
         )

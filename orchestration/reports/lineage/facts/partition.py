@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestration.core.errors import UsageError, WarehouseError, in_a_line
 from orchestration.core.lineage.audit import Audit, AuditHop, audited
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
+from orchestration.core.source import Translating
 
 if TYPE_CHECKING:
     from orchestration.core.source import Answer as Sent
-    from orchestration.core.state.partition_record import Answer
+    from orchestration.core.state.partition_record import Answer, Question
     from orchestration.engine.workspace import Workspace
     from resources.raw.files import RawFile
 
@@ -33,11 +34,16 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """An audit, and by asset, partition, moment and digest where the answers lie. notes: what is broken."""
+    """An audit, and by asset, partition, moment and digest where the answers lie. notes: what is broken. domains: by id
+    of a question, what was asked for where its record says it in other words."""
 
     audit: Audit
     kept: Mapping[tuple[str, PartitionKey, str, str], KeptAnswer]
     notes: tuple[str, ...] = ()
+    domains: Mapping[str, str] = field(default_factory=dict)
+
+    def domain_of(self, question: Question) -> str:
+        return self.domains.get(question.id, question.domain)
 
     def kept_as(self, asset: str, partition: PartitionKey, answer: Answer) -> KeptAnswer:
         return self.kept.get((asset, partition, answer.asked, answer.digest), KeptAnswer())
@@ -62,7 +68,14 @@ def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, loca
         raise _nothing_recorded(workspace, asset.key, partition)
     looked = [_look(workspace, hop) for hop in audit.hops if hop.asset.source is not None]
     kept = {at: answer for found, _ in looked for at, answer in found.items()}
-    return Audited(audit, kept, tuple(note for _, notes in looked for note in notes))
+    questions = {id_: one for hop in audit.hops for id_, one in hop.questions.items()}
+    questions |= {made.question.id: made.question for hop in audit.hops for made in hop.made if made.question}
+    domains = {id_: _domain_of(workspace.sources.get(one.source), one) for id_, one in questions.items()}
+    return Audited(audit, kept, tuple(note for _, notes in looked for note in notes), domains)
+
+
+def _domain_of(source: object, question: Question) -> str:
+    return source.domain_of(question) if isinstance(source, Translating) else question.domain
 
 
 def _nothing_recorded(workspace: Workspace, key: str, partition: PartitionKey) -> UsageError:

@@ -137,7 +137,7 @@ def _answers(found: Audited, hop: AuditHop, made: Sequence[Made]) -> Iterator[st
         )
         yield f"  {_lies(kept, asked)}"
         questions = dict.fromkeys(hop.question_of(one, answer) for one, answer in several)
-        yield from (f"  asked for {_question(one)}" for one in questions if one is not None)
+        yield from (f"  asked for {_question(found, one)}" for one in questions if one is not None)
     if len(ordered) > SHOWN + 1:
         rest = ordered[SHOWN:]
         gone = sum(not kept.path for (_, _, kept), _ in rest)
@@ -174,6 +174,6 @@ def _lies(kept: KeptAnswer, asked: str) -> str:
     return styled("it is gone" if asked else "it was made before answers were kept", "yellow")
 
 
-def _question(question: Question) -> str:
+def _question(found: Audited, question: Question) -> str:
     at = "" if question.latitude is None else f" at {question.latitude}, {question.longitude}"
-    return f"{len(question.variables)} variables{at}, {question.domain}"
+    return f"{len(question.variables)} variables{at}, {found.domain_of(question)}"

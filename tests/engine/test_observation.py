@@ -13,7 +13,7 @@ import pytest
 from orchestration.core.state.freshness import NOT_ANSWERED
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.executor import prepare
-from orchestration.engine.observation import look
+from orchestration.engine.observation import observe_sources
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from resources.simulator.server import Simulator
@@ -45,10 +45,10 @@ def test_the_revisable_days_are_asked_for(tmp_path: Path, api: Simulator) -> Non
     here = workspace(tmp_path, api.url)
     request = here.hourly(here.select("*"))
     gap = here.partitions("2025-08-10..2025-08-12")  # is fetched by the run, if it is not there: nothing to compare
-    looked = look(here, replace(request, partitions=request.partitions | gap))
-    assert looked is not None and looked.brought and not looked.problems
-    assert looked.assets == (oracle.BRONZE,)
-    (sent,) = looked.sent.values()
+    observed = observe_sources(here, replace(request, partitions=request.partitions | gap))
+    assert observed is not None and observed.brought and not observed.problems
+    assert observed.assets == (oracle.BRONZE,)
+    (sent,) = observed.sent.values()
     assert set(sent) == set(request.compare) == set(here.partitions("2025-08-18..2025-08-20"))
     assert NOT_ANSWERED not in sent.values()
     assert api.requests_served.total() == 1
@@ -57,27 +57,27 @@ def test_the_revisable_days_are_asked_for(tmp_path: Path, api: Simulator) -> Non
 def test_a_provider_that_is_away(tmp_path: Path, api: Simulator) -> None:
     here = workspace(tmp_path, api.url)
     api.stop()
-    looked = look(here, here.hourly(here.select("*")))
-    assert looked is not None and not looked.brought
-    assert len(looked.problems) == 3 and all("2025-08-18..2025-08-20: " in line for line in looked.problems)
+    observed = observe_sources(here, here.hourly(here.select("*")))
+    assert observed is not None and not observed.brought
+    assert len(observed.problems) == 3 and all("2025-08-18..2025-08-20: " in line for line in observed.problems)
 
 
 def test_nothing_is_asked_where_nothing_is_compared_or_fetched(tmp_path: Path, api: Simulator) -> None:
     here = workspace(tmp_path, api.url)
-    assert look(here, here.requested(here.select("*"), "2025-08-18")) is None
-    assert look(here, here.hourly(here.select("layer:gold"))) is None
+    assert observe_sources(here, here.requested(here.select("*"), "2025-08-18")) is None
+    assert observe_sources(here, here.hourly(here.select("layer:gold"))) is None
     assert api.requests_served.total() == 0
 
 
 def test_a_look_is_outdated_where_another_run_came_first(tmp_path: Path, api: Simulator) -> None:
     here = workspace(tmp_path, api.url)
-    looked = look(here, here.hourly(here.select("*")))
-    assert looked is not None
+    observed = observe_sources(here, here.hourly(here.select("*")))
+    assert observed is not None
     before = {oracle.BRONZE: TableState(3), oracle.SILVER: TableState(3)}
-    assert not looked.is_outdated(before, before)
-    assert not looked.is_outdated(before, before | {oracle.SILVER: TableState(4)})
-    assert looked.is_outdated(before, before | {oracle.BRONZE: TableState(4)})
-    assert looked.is_outdated({}, before)
+    assert not observed.is_outdated(before, before)
+    assert not observed.is_outdated(before, before | {oracle.SILVER: TableState(4)})
+    assert observed.is_outdated(before, before | {oracle.BRONZE: TableState(4)})
+    assert observed.is_outdated({}, before)
 
 
 def test_what_was_never_brought_fails_by_name(tmp_path: Path, api: Simulator) -> None:
