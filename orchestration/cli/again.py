@@ -1,6 +1,6 @@
-"""How to go on after a failure: the same command, or where it would mean other days tomorrow, one that does not.
+"""How to go on after a failure: with the same command, or with one that means the same days tomorrow.
 
-A command that is about days says so before it begins (``remember``); whoever tells people how to go on asks here.
+A command about days registers these commands before it begins (``remember``). Messages about going on use them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEY = "orchestration.again"
 
 
 def remember(commands: Sequence[str]) -> None:
-    """The commands that do what this one does, whenever they are called; none where that is this very one."""
+    """Register the commands that do the same whenever they are called; empty where that is this very command."""
     click.get_current_context().meta[_KEY] = tuple(commands)
 
 
@@ -32,7 +32,7 @@ def how_to_go_on() -> str:
 
 
 def how_to_mend() -> str:
-    """The same, for the end of a failed run."""
+    """The same as ``how_to_go_on``, for the end of a failed run."""
     commands = _remembered()
     if not commands:
         return "Mend the cause and call the same command again: what is right already is left alone."
@@ -45,9 +45,10 @@ def with_days(days: object) -> list[str]:
 
 
 def of_partitions(partitions: PartitionSet, configured: Sequence[str]) -> list[str]:
-    """This command, of ``partitions`` instead of the days that it chooses itself; one for each reach of locations.
+    """This command for ``partitions`` in place of the days that it chooses itself; one command for each hull of
+    locations.
 
-    configured: all locations, which need not be named.
+    configured: all locations; a command for all of them names none.
     """
     return [
         _call(
@@ -84,6 +85,6 @@ def _call(instead: Mapping[str, object]) -> str:
 
 
 def _was_written(context: click.Context, parameter: click.Parameter) -> bool:
-    """Whether the call says an argument, be it what holds without saying it."""
+    """Whether an argument was given, even if it has its default value."""
     source = context.get_parameter_source(str(parameter.name))
     return isinstance(parameter, click.Argument) and source is ParameterSource.COMMANDLINE

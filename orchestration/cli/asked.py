@@ -1,4 +1,4 @@
-"""Commands that are asked for the same as a flow: their options are its parameters."""
+"""Commands with the parameters of a flow: their options are made from the flow's declared parameters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ D = TypeVar("D")
 
 
 def asked_as(declared: type[D]) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
-    """Make a function a command, as ``command`` does, with an option for every parameter that ``declared`` has.
+    """Turns a function into a command, as ``command`` does, with an option for every parameter of ``declared``.
 
-    The function gets a ``declared`` as its first argument, with what was said; options of its own follow by name.
+    The function gets a ``declared`` with the given values as its first argument. Further options follow by name.
     """
     parameters, make = parameters_of(declared), _maker(declared)
 

@@ -1,4 +1,4 @@
-"""`aqi materialize --record-columns`: what it may be said with, and what it prints."""
+"""`aqi materialize --record-columns`: its allowed options, and its output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ record_columns_option = click.option(
 
 
 def check_alone(given: Mapping[str, object]) -> None:
-    """Raises UsageError where more is said that is about partitions. given: values, by the name of their option."""
+    """Raises UsageError if an option about partitions is given besides. given: name of an option → its value."""
     if told := [name for name, value in given.items() if value]:
         raise UsageError(
             f"--record-columns makes no partition, and {told[0]} is about partitions",
@@ -32,7 +32,7 @@ def check_alone(given: Mapping[str, object]) -> None:
 
 
 def record(workspace: Workspace, selection: str, *, dry_run: bool, as_json: bool) -> int:
-    """Do it, or say what would be done. Gives the exit status: 1 where an asset failed."""
+    """Record the column lineage, or say what would be recorded. Gives the exit status: 1 if an asset failed."""
     from orchestration.cli.progress import Quiet
     from orchestration.engine.changes.record_columns import planned_columns, record_columns
 

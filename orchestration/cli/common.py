@@ -1,10 +1,8 @@
-"""What all commands share: the group `aqi`, options, errors as messages and exit statuses, consoles."""
+"""What all commands share: the group `aqi`, options, errors as messages with exit statuses, and consoles."""
 
 from __future__ import annotations
 
-import atexit
 import itertools
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from orchestration.cli.unquoted import Quoting, hinted
 from orchestration.core.errors import LakehouseError, RunError, SelectionError, UsageError, in_a_line
 from orchestration.core.planning.parameters import Materialize
 from resources.machine.interrupts import Terminated, heed_signals
+from resources.machine.leaving import INTERRUPTED, leaving
 from resources.machine.memory import choose_pool
 from resources.machine.package import VERSION
 from resources.machine.proxies import settle
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
     from orchestration.engine.project import Project
     from orchestration.engine.workspace import Workspace
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
 P = ParamSpec("P")
 NO_OUTPUT = "Make room where it goes, or send it elsewhere; nothing is wrong with the tables."
 _JSON = "orchestration.json"
-"""In a context: whether the call has --json, be it otherwise one that cannot be read."""
+"""In a context: whether the call has --json, even if the call cannot be read otherwise."""
 
 
 def command(function: Callable[P, int | None]) -> Callable[P, None]:
-    """Turns errors into messages on standard error and everything into an exit status."""
+    """Turns a function into a command: errors become messages on standard error, and every end an exit status."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -88,7 +87,7 @@ def _print_error(error: str, remedy: str) -> None:
 
 
 def _leave_without_output(why: str) -> NoReturn:
-    """End where standard output fails, which is no fault of a table: what was done is done."""
+    """End because standard output cannot be written. The work is done; no table is concerned."""
     click.echo(f"error: standard output cannot be written ({why})\n  {NO_OUTPUT}", err=True)
     sys.exit(RunError.exit_status)
 
@@ -99,7 +98,7 @@ def _say_interrupted() -> None:
 
 
 def _of_storage(error: BaseException) -> bool:
-    """Whether a disk, a file system or a table is to blame, and not this program."""
+    """Whether a disk, a file system or a table causes the error, rather than this program."""
     library = type(error).__module__.partition(".")[0]
     return isinstance(error, OSError) or library in ("deltalake", "_internal", "pyarrow")
 
@@ -117,7 +116,7 @@ locations_option = option_of(Materialize, "locations")
 
 
 def or_printed(context: click.Context, parameter: click.Parameter, output: Path | None) -> Path | None:
-    """A callback of options that name a file: none for ``-``, as everywhere what goes to standard output."""
+    """A callback of options with the name of a file: None for ``-``, which means standard output."""
     return None if output is None or str(output) == "-" else output
 
 
@@ -127,7 +126,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def confirm(question: str) -> None:
-    """Ask. Raises UsageError where nobody can answer; ends with 1 where the answer is no."""
+    """Ask the user. Raises UsageError if nobody can answer; ends with status 1 if the answer is no."""
     if not sys.stdin.isatty():
         raise UsageError(
             "this has to be confirmed, and there is no terminal to ask on",
@@ -145,9 +144,9 @@ def console_for_people(*, to_stderr: bool = False) -> Console:
 
 
 def project() -> Project:
-    """The project that this command is of: the one that it was called with, or else the one of this repository.
+    """The project of this command: the one with which it was called, or that of this repository.
 
-    Raises DeclarationError where its assets are declared wrongly.
+    Raises DeclarationError if its assets are declared wrongly.
     """
     given: Project | None = click.get_current_context().find_root().obj
     if given is not None:
@@ -164,9 +163,9 @@ def _of_this_repository() -> Project:
 
 
 def served_project() -> Project:
-    """The project that deployments, workers and watches are of: that of this repository.
+    """The project of deployments, workers and watches: that of this repository.
 
-    Raises UsageError where the command was called with another one.
+    Raises UsageError if the command was called with another one.
     """
     if project() is not (ours := _of_this_repository()):
         raise UsageError(
@@ -191,7 +190,8 @@ def open_workspace(profile: str | None, *, no_yarn_check: bool = False, engine: 
 
 
 def check_there(workspace: Workspace) -> None:
-    """Raises UsageError where there is no warehouse: for commands that make none, once the call itself is right."""
+    """Raises UsageError if there is no warehouse. For commands that create none; called after the call itself is
+    checked."""
     from orchestration.engine.whereabouts import check_there as check
 
     check(workspace)
@@ -202,7 +202,7 @@ def location_names(locations: str) -> list[str]:
 
 
 class OfAProject(click.Group):
-    """The command, which says of itself what its project is, and in JSON too what is wrong with a call for it."""
+    """The group `aqi`. Its help says which project it is for. With --json, a wrong call is reported as JSON too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_JSON] = "--json" in itertools.takewhile(lambda word: word != "--", args)
@@ -238,40 +238,23 @@ def main() -> None:
 
 
 def run(of: Project | None = None) -> None:
-    """What the installed command calls: `main`, and then an end that no library can spoil.
+    """The entry point of the installed command: runs `main`, and then ends the process itself.
 
-    of: the project that the command is of; None: the one of this repository.
 
-    Arrow's threads may let go of a file of Python's while the interpreter is taken down, and then abort the process
-    whose work is done (apache/arrow#34314). So the process ends by itself when its threads have ended and all exit
-    functions have been called that were registered after this began, as those of the libraries of commands are.
+    of: the project of the command; None: the one of this repository.
     """
-    status = 1  # of a process that ends by an exception
-
-    def leave() -> None:
-        logging.shutdown()
-        with suppress(OSError, ValueError):  # a reader that went away, a stream that was closed
-            sys.stdout.flush()
-        with suppress(OSError, ValueError):
-            sys.stderr.flush()
-        os._exit(status)
-
-    atexit.register(leave)  # the first is called last
-    begin()  # of another project than this one, whose command this may be the first of
-    watch_standard_output()
-    choose_pool()
-    settle()
-    heed_signals()
-    try:
+    with leaving():
+        begin()  # of another project than this one, whose command this may be the first of
+        watch_standard_output()
+        choose_pool()
+        settle()
+        heed_signals()
         try:
             main(obj=of)
         except OSError as error:  # of what click prints itself: help, and calls that cannot be read
             if not (why := output_failure(error)):
                 raise
             _leave_without_output(why)
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        raise
 
 
 def _status_of(error: KeyboardInterrupt) -> int:
@@ -279,8 +262,8 @@ def _status_of(error: KeyboardInterrupt) -> int:
 
 
 def leave_interrupted(error: KeyboardInterrupt) -> NoReturn:
-    """End this process after an interrupted run. Spark and the server of the run are stopped by now; Prefect's own
-    exit would wait for that server until its requests give up."""
+    """End this process after an interrupted run. Spark and the run's server are stopped by now; Prefect's own exit
+    would wait for that server until its requests give up."""
     _say_interrupted()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -45,7 +45,7 @@ def config(section: str | None, profile: str | None, as_json: bool) -> int:
 
 
 def read_settings(profile: str | None) -> list[Shown]:
-    """Every setting of a profile. Raises ConfigurationError where they are wrong."""
+    """Every setting of a profile. Raises ConfigurationError if the settings are wrong."""
     from resources.settings.layers import values_of
     from resources.settings.shown import DEFAULT, Shown, shown
 
@@ -75,8 +75,8 @@ def _of_section(settings: list[Shown], section: str | None) -> list[Shown]:
 
 
 def as_yaml(settings: Sequence[Shown], width: int) -> Iterator[str]:
-    """Settings as the YAML of a profile that says the same; after each, or before it where the line is too long for
-    ``width``, a comment says who says it."""
+    """The settings as the YAML of an equal profile. A comment says from where each one comes: after it, or before it if
+    the line is longer than ``width``."""
     before: tuple[str, ...] = ()
     for one in settings:
         within = one.path[:-1]
@@ -103,7 +103,8 @@ def _scalar(value: JsonValue) -> str:
 
 
 def _origin(origin: str) -> str:
-    """A file of the project from its folder on, one below the current folder from there on; a variable by its name."""
+    """Where a setting comes from: a file of the project from its folder on, a file below the current folder from there
+    on, or the name of a variable."""
     if found := IN_THE_ENVIRONMENT.fullmatch(origin):
         return found[1]
     path = Path(origin)

@@ -1,4 +1,4 @@
-"""`aqi demo`: the whole pipeline on the bundled simulator, and a report of what came out."""
+"""`aqi demo`: runs the whole pipeline on the bundled simulator, and prints a report."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from orchestration.reports.rows import read_rows
 def run_demo(
     project: Project, console: Console | None, errors: Console, profile: str | None, days: int, folder: Path
 ) -> int:
-    """Materialize every asset for the last ``days`` days from what stands in for the sources; gives the exit status.
+    """Materialize every asset for the last ``days`` days from the simulator. Gives the exit status.
 
-    console: of what came out; None: it is printed as JSON, ``{"warehouse", "summary", "tables", "insights"}``.
-    Raises UsageError where nothing does.
+    console: for the output; None: JSON is printed, ``{"warehouse", "summary", "tables", "insights"}``. Raises
+    UsageError if the project has no simulator.
     """
     if project.simulated is None:
         raise UsageError("this project has nothing that stands in for its sources", "Call `aqi materialize` instead.")
@@ -68,7 +68,7 @@ def run_demo(
 
 
 class Made(NamedTuple):
-    """A table that is there. version: None where there is none."""
+    """An existing table. version: None where there is no table."""
 
     asset: str
     rows: int
@@ -84,6 +84,6 @@ def tables(workspace: Workspace) -> list[Made]:
 
 
 def insights(workspace: Workspace) -> list[str]:
-    """A few sentences about what the gold tables say, where the project has some."""
+    """A few sentences about the gold tables, if the project has some."""
     said = workspace.project.insights
     return [] if said is None else said(lambda key: read_rows(workspace, key).to_pylist())

@@ -20,10 +20,10 @@ def emit(
     *,
     to: TextIO | None = None,
 ) -> None:
-    """Print facts on standard output: the JSON of ``value``, or what ``printer`` prints. Only one of the two is called.
+    """Print facts on standard output: as JSON (``value``), or for people (``printer``). Only one of the two is called.
 
-    value: gives the facts; an iterator is written as a list while it gives its items. printer: prints them for people;
-    None where people were told already. to: where the JSON goes; None: standard output.
+    value: gives the facts; an iterator is written as a list, item by item. printer: prints for people; None where
+    people were told already. to: where JSON goes; None: standard output.
     """
     if as_json:
         facts = value()
@@ -35,6 +35,8 @@ def emit(
 
 
 def emit_line(value: Mapping[str, JsonValue]) -> None:
-    """Print facts as JSON in one line of standard output, at once: for who reads lines while the command goes on."""
+    """Print facts at once, as JSON in one line of standard output: for programs that read lines while the command
+    runs.
+    """
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`aqi lineage`: what is made from what, down to columns, and from what exactly one partition was made."""
+"""`aqi lineage`: what is made from what, for assets and columns; and from what exactly one partition was made."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 ABOUT = "— "
-"""Stands before what an asset is in words."""
+"""Stands before the description of an asset."""
 CONTINUED = 6
-"""So far in goes on what does not fit into a line."""
+"""The indent of a line's continuation."""
 LEAST_ROOM = 20
-"""So many characters of it are worth being shown."""
+"""A description is shown if at least this many characters of it have room."""
 
 
 @main.command()
@@ -98,7 +98,7 @@ def lineage(
 
 
 def _wanted(*, columns: bool, days: str | None, locations: str) -> str | None:
-    """What else than assets is asked for."""
+    """Which question is asked besides that about assets; None for no other."""
     if columns and (days is not None or locations):
         raise UsageError("--columns is about code, --partitions and --locations about rows", "Ask for one of the two.")
     if locations and days is None:
@@ -145,8 +145,9 @@ def _query(workspace: Workspace, selection: str) -> ColumnQuery | None:
 
 
 def _print(text: str, *, styled: bool) -> None:
-    """On a terminal styled text keeps its styles, and what an asset is called in words is cut to the room that is left;
-    facts never are."""
+    """Print styled text with its styles on a terminal. Descriptions are cut to the room that is left, facts never
+    are.
+    """
     from orchestration.cli.common import console_for_people
     from orchestration.reports.lineage.words.ink import plain
 
@@ -169,10 +170,13 @@ def _print(text: str, *, styled: bool) -> None:
 
 
 def _in_parts(line: Text, width: int) -> Iterator[Text]:
-    """A line in parts that fit, cut at spaces, and between facts, where two of them stand, if that is far enough."""
+    """A line in parts that fit, cut at spaces; between two facts if that is far enough. The lines of a tree go on
+    beside them."""
     from rich.text import Text
 
     first = len(line) - len(line.plain.lstrip("│├└─ "))
+    bars = line.plain[:first].translate(str.maketrans("├└─", "│  "))
+    indent = bars + " " * (max(CONTINUED, first + 3) - first)
     while line.cell_len > width:
         at = line.plain.rfind("  ", first + 1, width + 1)
         if at < width // 3:
@@ -183,5 +187,5 @@ def _in_parts(line: Text, width: int) -> Iterator[Text]:
         part.rstrip()
         yield part
         room = len(rest.plain) - len(rest.plain.lstrip())
-        line, first = Text.assemble(" " * CONTINUED, rest[room:]), CONTINUED
+        line, first = Text.assemble((indent, "dim"), rest[room:]), len(indent)
     yield line

@@ -121,7 +121,7 @@ def repair(
 
 
 def check_repair(days: str | None, locations: str, *, refetch: bool, wait: bool, verify: bool, anew: bool) -> None:
-    """Raises UsageError for what does not go together, before any work."""
+    """Raises UsageError for options that cannot be combined, before any work."""
     if wait and not refetch:
         raise UsageError(
             "--wait is for a source that is asked, and repair asks none", "Leave it out, or add --refetch."
@@ -136,7 +136,7 @@ def check_repair(days: str | None, locations: str, *, refetch: bool, wait: bool,
 
 
 def print_troubles(workspace: Workspace, keys: Sequence[str]) -> bool:
-    """Tell of tables of ``keys`` that no repair of partitions mends; whether there are any."""
+    """Report the tables of ``keys`` that no repair of partitions mends. Gives whether there are any."""
     found = troubles_of(workspace, keys)
     for trouble in found.values():
         click.echo(trouble.in_words, err=True)
@@ -144,7 +144,7 @@ def print_troubles(workspace: Workspace, keys: Sequence[str]) -> bool:
 
 
 def troubles_of(workspace: Workspace, keys: Sequence[str]) -> dict[str, Trouble]:
-    """Why tables of ``keys`` cannot be read or written as they are."""
+    """Asset → why its table cannot be read or written."""
     from orchestration.engine.changes.tables import troubles
 
     return {key: trouble for key, trouble in troubles(workspace.states(keys)).items() if key in keys}
@@ -153,7 +153,7 @@ def troubles_of(workspace: Workspace, keys: Sequence[str]) -> dict[str, Trouble]
 def rebuild_tables(
     workspace: Workspace, keys: Sequence[str], *, everything: bool, dry_run: bool, yes: bool
 ) -> tuple[str, ...]:
-    """Rebuild the tables of ``keys``; of ``everything`` only those that are in trouble. Gives which."""
+    """Rebuild the tables of ``keys``; with ``everything`` only those in trouble. Gives the rebuilt ones."""
     from orchestration.cli.progress import Quiet
     from orchestration.engine.changes.rebuild import rebuild, to_rebuild
 
@@ -172,7 +172,7 @@ def rebuild_tables(
 
 
 def verify_tables(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> bool:
-    """Compare the rows of tables with what was recorded of them; what differs is damaged from then on.
+    """Compare the rows of tables with their records. Partitions that differ count as damaged from then on.
 
     Gives whether all rows of all tables could be compared.
     """

@@ -1,4 +1,4 @@
-"""How far a run has come, and how long the rest will take. Must not know: how that is shown."""
+"""The pace of a run: how far it has come, and how long the rest will take. Must not know: how that is shown."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from orchestration.core.runs.outcome import StepOutcome
 
 STEP_WEIGHT = 1.0
 PARTITION_WEIGHT = 0.001
-"""A step's own cost, and that of a partition in it: measured, a commit costs as much as a thousand of them."""
+"""The weight of a step, and of each of its partitions. By measurement, a commit costs as much as a thousand
+partitions.
+"""
 MINUTES_FROM = 90
-"""From so many seconds on minutes are told."""
+"""From this many seconds on, minutes are shown."""
 
 
 class Pace:
-    """How far a plan has come, in partitions, tables and chunks, and how long the rest takes if it goes on like this.
+    """How far a plan has come, in partitions, tables and chunks, and how long the rest takes at this pace.
 
-    The chunks of a backfill are fetched and written side by side: what is left of them takes as long for each as those
-    that are done. What is made after them, and all steps of a plan without chunks, wait for each other: they take as
-    long as the longest way through them, by what a step took so far.
+    Chunks of a backfill are fetched and written side by side: each remaining chunk counts as long as the finished ones
+    took. Steps after the chunks, and all steps of a plan without chunks, wait for each other: the longest chain of them
+    counts, at the pace of earlier steps.
     """
 
     def __init__(self, plan: Plan, now: Callable[[], float] = time.monotonic) -> None:
@@ -40,13 +42,13 @@ class Pace:
         self.chunks, self.chunks_done = len(self._chunk_steps), 0
 
     def began(self, step: Step) -> None:
-        """A step begins; the first one starts the clock."""
+        """A step begins. The first one starts the clock."""
         with self._lock:
             self._started[step.id] = now = self._now()
             self._began = now if self._began is None else self._began
 
     def done(self, outcome: StepOutcome) -> bool:
-        """A step is done; says whether its chunk is done with it."""
+        """A step is done. Gives whether its chunk is done with it."""
         step, weight = outcome.step, self._weight[outcome.step.id]
         with self._lock:
             self._left.pop(step.id, None)
@@ -66,13 +68,13 @@ class Pace:
 
     @property
     def tables_left(self) -> int:
-        """How many tables are not done that are made from others: after the chunks, where there are some."""
+        """The number of unfinished tables that are made from others; in a backfill, those after the chunks."""
         with self._lock:
             return len({step.asset for step in self._left.values() if not step.chunk and step.upstream_steps})
 
     @property
     def seconds_left(self) -> float | None:
-        """None before anything is done from which it follows."""
+        """Seconds until the end; None before anything is done from which it could follow."""
         with self._lock:
             if self._began is None or not (self._took or self._chunk_done):
                 return None
@@ -84,7 +86,7 @@ class Pace:
             return left + self._longest(now)
 
     def _longest(self, now: float) -> float:
-        """Seconds of the longest way through the steps that are left and no chunk's."""
+        """Seconds of the longest chain of remaining steps that belong to no chunk."""
         seconds, weight = self._took.get(False) or self._took.get(True) or (0.0, 0.0)
         unit = seconds / weight if weight else 0.0
         ends: dict[str, float] = {}
@@ -99,7 +101,7 @@ class Pace:
 
     @property
     def left_in_words(self) -> str:
-        """``about 2 min left``; empty where nobody knows, and where nothing is left."""
+        """``about 2 min left``; empty where it is not known, and at the end."""
         left = self.seconds_left
         if left is None or not self._left:
             return ""

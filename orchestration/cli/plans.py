@@ -116,7 +116,7 @@ def _show_what_if(workspace: Workspace, changes: str, days: str | None, location
 
 
 def show_plan(workspace: Workspace, request: Request, as_json: bool, current: Current | None = None) -> int:
-    """Print the plan for a request. current: None for what holds without asking a source."""
+    """Print the plan for a request. current: None for the present one, without asking sources."""
     from orchestration.cli.printing import print_plan
     from orchestration.engine.changes.locations import check_ready
     from orchestration.engine.whereabouts import told_if_new

@@ -1,4 +1,4 @@
-"""How plans, summaries, statuses and rows look on a terminal and as text."""
+"""How plans, summaries, states and rows are printed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.run_told import logs_of
 
 CAUSES = 20
-"""So many causes of failures are shown; the summary as JSON has every problem of every step."""
+"""At most this many causes of failures are printed; the JSON summary has every problem of every step."""
 NOTES = 12
-"""So many notes of a step are shown; the summary as JSON has all."""
+"""At most this many notes of a step are printed; the JSON summary has all."""
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """The steps in their order, with what they read and why."""
+    """Print the steps in their order, with what they read and why."""
     rows = []
     for step in plan.steps:
         reads = Counter(
@@ -45,7 +45,7 @@ def print_plan(console: Console, plan: Plan) -> None:
 
 
 def _all_or(partitions: PartitionSet) -> str:
-    """Partitions as they are shown; nothing for a table that has no days."""
+    """Partitions as they are printed; empty for an unpartitioned table."""
     return "" if partitions == PartitionSet.null() else str(partitions)
 
 
@@ -61,7 +61,7 @@ def _print_left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
 
 
 def print_summary(console: Console, summary: RunSummary) -> None:
-    """What became of each step, every failure with its reason, and how to go on."""
+    """Print the outcome of each step, every failure with its reason, and how to go on."""
     columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY)]
     names = ("written", "unchanged", "failed", "skipped", "rows", "version", "seconds")
     columns += [Column(name, Kind.NUMBER) for name in names]
@@ -105,7 +105,7 @@ def print_summary(console: Console, summary: RunSummary) -> None:
 
 
 def where_to_look(run_id: str) -> list[str]:
-    """What else there is to be known of a run that failed: the command that tells it again, and its log files."""
+    """Lines for a failed run: the command that shows it again, and its log files."""
     return [*(f"log: {path}" for path in logs_of(run_id)), f"aqi runs {run_id} tells this again."]
 
 

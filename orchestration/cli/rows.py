@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 10_000
 """So many rows are Python's values at a time."""
+MOST_DIGITS = 9
+"""A number that is longer is rounded where people read it."""
 _AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -74,8 +76,14 @@ def _are_ids(column: pa.ChunkedArray) -> bool:
 
 def _cells(rows: pa.Table) -> list[list[str]]:
     """By column, its name and its cells."""
-    values = [[str(_cell(value)) for value in rows[name].to_pylist()] for name in rows.column_names]
+    values = [[_for_people(value) for value in rows[name].to_pylist()] for name in rows.column_names]
     return [[name, *of] for name, of in zip(rows.column_names, values, strict=True)]
+
+
+def _for_people(value: object) -> str:
+    """A cell as it is read: of a number with many digits the first six, as ``16.6667``."""
+    text = str(_cell(value))
+    return f"{value:.6g}" if isinstance(value, float) and len(text) > MOST_DIGITS and abs(value) < 1e6 else text
 
 
 def _csv_lines(rows: Sequence[Sequence[JsonValue]]) -> str:

@@ -41,7 +41,7 @@ ROWS = 20
 @partitions_option
 @click.option("--last", metavar="N", type=click.IntRange(min=1), help="Only the N days up to the newest of the table.")
 @locations_option
-@click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
+@click.option("--columns", metavar="A,B", multiple=True, help="Only these columns, in this order.")
 @click.option("--raw", is_flag=True, help="Instead of rows: what its source sent about these partitions, and when.")
 @click.option(
     "--limit",
@@ -65,7 +65,7 @@ def show(
     days: str | None,
     last: int | None,
     locations: str,
-    columns: str | None,
+    columns: tuple[str, ...],
     raw: bool,
     limit: int | None,
     form: str,
@@ -96,7 +96,7 @@ def show(
         if raw
         else _rows(workspace, keys[0], days, last, locations, most)
     )
-    named = None if columns is None else _named(columns, found.rows.column_names)
+    named = _named(",".join(columns), found.rows.column_names) if columns else None
     rows = found.rows if named is None else found.rows.select(named)
 
     def print_them() -> None:
@@ -177,5 +177,6 @@ def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
     for line in as_lines(rows, fit):
         click.echo(line)
     if left := [name for name in names if name not in fit and rows[name].null_count < rows.num_rows]:
-        told = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:\n"
-        click.echo(told + fill(", ".join(left), console.width, initial_indent="  ", subsequent_indent="  "), err=True)
+        told = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:"
+        click.echo(fill(told, console.width, break_on_hyphens=False), err=True)
+        click.echo(fill(", ".join(left), console.width, initial_indent="  ", subsequent_indent="  "), err=True)

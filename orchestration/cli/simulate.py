@@ -63,6 +63,8 @@ def serve(
         pass_on=recorder,
     )
     try:
+        if recorded is not None:
+            click.echo(f"There are recorded answers about {recorded.days} (UTC).", err=True)
         if recorder is None:
             click.echo(f"Open-Meteo's API is simulated at {server.url} (Ctrl-C ends it)", err=True)
         else:
@@ -70,8 +72,6 @@ def serve(
             what = f"Requests to {server.url} are passed on to {recorder.address}; its answers are kept in {record}"
             click.echo(f"{what} (Ctrl-C ends it)", err=True)
         click.echo(f"use it: export AQI_OPEN_METEO__BASE_URL={server.url}", err=True)
-        if recorded is not None:
-            click.echo(f"it has answers about {recorded.days} (UTC)", err=True)
         if as_json:
             said = {"url": server.url, "replay": _said(replay), "record": _said(record)}
             emit_line(said | asdict(wrong))

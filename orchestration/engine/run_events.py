@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.lineage.columns import ColumnLineage
-from orchestration.core.openlineage.columns import ToldColumns, told_columns
+from orchestration.core.openlineage.columns import ReportedColumns, reported_columns
 from orchestration.core.openlineage.events import (
     EventType,
     Period,
@@ -234,7 +234,7 @@ class RunEvents:
         lineage = self._lineage(asset, {table.dataset for table in reads})
         return self._table(asset, version, partitions, ended=outcome is not None, lineage=lineage)
 
-    def _lineage(self, asset: Asset, read: Collection[Dataset]) -> ToldColumns | None:
+    def _lineage(self, asset: Asset, read: Collection[Dataset]) -> ReportedColumns | None:
         """The column lineage of an asset; origins that the step does not read are left out."""
         state = None if self.runner is None else self.runner.tables.get(asset.key)
         lineage = None if state is None else self._columns(asset.key, state)
@@ -245,7 +245,7 @@ class RunEvents:
             dataset = dataset_of(self._workspace, of)
             return dataset if dataset in read or of not in (asset.key, asset.source) else None
 
-        return told_columns(lineage, named)
+        return reported_columns(lineage, named)
 
     def _table(
         self,
@@ -254,7 +254,7 @@ class RunEvents:
         partitions: PartitionSet,
         *,
         ended: bool = False,
-        lineage: ToldColumns | None = None,
+        lineage: ReportedColumns | None = None,
     ) -> TableFacts:
         state = None if self.runner is None or not ended else self.runner.tables.get(asset.key)
         return TableFacts(

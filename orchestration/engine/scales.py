@@ -39,11 +39,11 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class ChangedScale:
-    """Changes of a scale of an asset among its newest days. told: the name of the scale. first: the first such day.
+    """Changes of a scale of an asset among its newest days. title: the name of the scale. first: the first such day.
     sentences: for people."""
 
     asset: str
-    told: str
+    title: str
     first: date
     locations: tuple[str, ...]
     sentences: tuple[str, ...]
@@ -67,7 +67,7 @@ def told_of_run(
             found = _new(workspace.warehouse, asset, scale, written, was, now)
             notes = in_words(found, scale, key, now.present)
         except (LakehouseError, OSError) as error:
-            notes = [f"whether {scale.told} changed could not be told ({in_a_line(error)})"]
+            notes = [f"whether {scale.title} changed could not be told ({in_a_line(error)})"]
         if notes:
             last = max(at for at, of in enumerate(outcomes) if of.step.asset == key and of.written)
             told = replace(outcomes[last], notes=(*outcomes[last].notes, *notes))
@@ -108,7 +108,7 @@ def read_changed_scales(workspace: Workspace) -> list[ChangedScale]:
         if of:
             locations = tuple(sorted({one.location for one in of}))
             told = tuple(in_words(of, scale, key, present))
-            found.append(ChangedScale(key, scale.told, min(one.day for one in of), locations, told))
+            found.append(ChangedScale(key, scale.title, min(one.day for one in of), locations, told))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What this machine lacks, and how to get it."""
+"""`aqi doctor`: what this machine lacks, and how to get it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,10 @@ GONE_SHOWN = 5
 
 
 def examine(of: Callable[[], Project], profile: str | None, offline: bool = False) -> list[Finding]:
-    """Look at Python, the engines, configuration, declarations, warehouse, cluster, Prefect and the sources; never
-    raises LakehouseError. of: gives the project, or raises DeclarationError. offline: ask no source.
+    """Examine Python, engines, configuration, declarations, warehouse, cluster, Prefect and sources. Never raises
+    LakehouseError.
+
+    of: gives the project, or raises DeclarationError. offline: whether to ask no source.
     """
     findings = [look_at("Python", _python), *examine_shell()]
     try:
@@ -83,10 +85,10 @@ def examine(of: Callable[[], Project], profile: str | None, offline: bool = Fals
 
 
 def examine_engines(engine: str) -> list[Finding]:
-    """Look at what each engine needs; never raises LakehouseError.
+    """Examine what each engine needs. Never raises LakehouseError.
 
-    engine: the one that the settings name; what only another one needs is no fault where it is not there. Empty: not
-    known, so that nothing is.
+    engine: the configured engine; what only another engine needs is no fault if it is missing. Empty if it is not
+    known; then nothing is a fault.
     """
     embedded, spark = engine == "embedded", engine == "spark"
     return [
@@ -97,7 +99,7 @@ def examine_engines(engine: str) -> list[Finding]:
 
 
 def examine_cluster(settings: Settings) -> list[Finding]:
-    """Look at what a session on YARN needs, from this machine to the archive on HDFS; never raises LakehouseError."""
+    """Examine what a session on YARN needs, from this machine to the archive on HDFS. Never raises LakehouseError."""
     findings = [
         look_at("master", lambda: _master(settings)),
         look_at("Hadoop configuration", lambda: str(HadoopConf.load().folder)),
@@ -118,7 +120,7 @@ def examine_cluster(settings: Settings) -> list[Finding]:
 
 
 def examine_tables(workspace: Workspace) -> list[Finding]:
-    """Look at the tables beside their contracts and the configuration; never raises LakehouseError."""
+    """Examine the tables, their contracts, and the configuration. Never raises LakehouseError."""
     return [
         look_at("tables", lambda: _tables(workspace)),
         *_damaged(workspace),
@@ -127,7 +129,7 @@ def examine_tables(workspace: Workspace) -> list[Finding]:
 
 
 def _damaged(workspace: Workspace) -> list[Finding]:
-    """A fault for each table of which files are lost, or that cannot be read or written as it is."""
+    """A fault for each table that has lost files, or that cannot be read or written."""
     try:
         states = workspace.states(workspace.catalog.keys)
     except LakehouseError:
@@ -143,7 +145,7 @@ def _damaged(workspace: Workspace) -> list[Finding]:
 
 
 def _tables(workspace: Workspace) -> str:
-    """Raises UsageError where a table cannot be written as it is, or a change of tables was broken off."""
+    """Raises UsageError if a table cannot be written, or if a change of tables was broken off."""
     keys = workspace.catalog.keys
     Pending(workspace.warehouse.uri).check(frozenset(keys))
     states = workspace.states(keys)
@@ -159,7 +161,9 @@ def _tables(workspace: Workspace) -> str:
 
 
 def _locations(workspace: Workspace) -> str:
-    """Raises UsageError where facts have no row in the table of locations, or two locations changed locations."""
+    """Raises UsageError if facts have no row in the table of locations, or if two locations have swapped
+    coordinates.
+    """
     check_swapped(workspace)
     found = locations_of(workspace)
     if found.without_row and Pending(workspace.warehouse.uri).read() is None:
@@ -199,7 +203,7 @@ def _hdfs(conf: HadoopConf) -> str:
 
 
 def _writable(uri: str) -> str:
-    """Write and remove a file in the folder, or in the nearest one above it that is there; it also tells the time."""
+    """Write and remove a file in the folder, or in its nearest existing parent. This also compares the clocks."""
     files, path = open_files(uri)
     try:
         location = path
@@ -228,7 +232,7 @@ def _archive(settings: Settings) -> str:
 
 
 def _look_for(what: str, look: Callable[[], str], needed: bool, without: str) -> Finding:
-    """``without``: what is found where it is not there, or not as it must be, and nobody needs it."""
+    """Examine something that is needed only sometimes. without: what is reported where it is missing and not needed."""
     finding = look_at(what, look)
     return finding if needed or finding.ok else Finding(what, True, without)
 
@@ -238,7 +242,7 @@ def _python() -> str:
 
 
 def _embedded() -> str:
-    """Raises MachineError where pysail is not there, cannot be loaded, or is not the one that is locked."""
+    """Raises MachineError if pysail is missing, cannot be loaded, or has another version than the locked one."""
     found, locked = check_installed(), _locked("pysail")
     if locked and found != locked:
         raise MachineError(f"pysail {found}, but {locked} is the one that was tested", "Run `make setup`.")
@@ -253,7 +257,7 @@ def _embedded() -> str:
 
 
 def _locked(package: str) -> str:
-    """The version in requirements.lock; empty where that is not there, as on a node of a cluster."""
+    """The version in requirements.lock; empty where that file is missing, as on a node of a cluster."""
     if not LOCK.is_file():
         return ""
     found = re.search(rf"^{re.escape(package)}==(\S+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -261,7 +265,7 @@ def _locked(package: str) -> str:
 
 
 def _memory(settings: Settings) -> str:
-    """Raises UsageError where the machine has less than the embedded engine may take."""
+    """Raises UsageError if the machine has less memory than the embedded engine may take."""
     total, wanted = virtual_memory().total, settings.embedded.memory_bytes
     text = f"{settings.embedded.memory} for the embedded engine, of {total / 2**30:.1f} GiB"
     if wanted > total:
@@ -270,7 +274,7 @@ def _memory(settings: Settings) -> str:
 
 
 def _scratch(workspace: Workspace) -> str:
-    """Raises MachineError where there is no room for what does not fit into memory."""
+    """Raises MachineError if there is no room on disk for rows that do not fit into memory."""
     warehouse = workspace.warehouse.folder
     assert warehouse is not None, "it is a folder"
     folder = warehouse / SCRATCH

@@ -1,4 +1,4 @@
-"""What `aqi doctor` finds: a line each, with what to do where it is a fault."""
+"""The findings of `aqi doctor`: one line each, with the remedy for a fault."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from resources.machine.secrets import hidden
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. remedy: what to do where it is not ok."""
+    """One finding."""
 
     what: str
+    """What was examined."""
     ok: bool
+    """Whether it is as it should be."""
     found: str
     remedy: str = ""
+    """What to do if it is not."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -28,7 +31,8 @@ class Finding:
 
 
 def look_at(what: str, look: Callable[[], str]) -> Finding:
-    """What ``look`` found, or what it raised: LakehouseError or OSError. Without what is secret."""
+    """The finding about ``what``: what ``look`` returns, or the LakehouseError or OSError that it raises. Without
+    secrets."""
     try:
         return Finding(what, True, hidden(look()))
     except LakehouseError as error:

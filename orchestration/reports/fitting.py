@@ -1,7 +1,7 @@
-"""Tables that fit a terminal: keys and numbers are never shortened or broken, empty columns go.
+"""Tables that fit a terminal: keys and numbers are never shortened or broken, and empty columns are left out.
 
-What does not fit beside the others stands below its row, with its name before it. Where a single key is wider than the
-terminal, its line is as wide as it is.
+A column that does not fit beside the others is printed below its row, with its name. If a single key is wider than the
+terminal, its line is too.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from rich.text import Text
 GAP = 2
 INDENT = 4
 WIDEST_WORD = 40
-"""A word of a text that is longer, as an address, is broken where there is no room for it; keys are shorter."""
+"""A longer word of a text, for instance an address, is broken where there is no room. Keys are shorter."""
 
 
 class Kind(Enum):
-    """What a column holds, which says what may be done with it."""
+    """What a column holds. It decides how the column is fitted."""
 
     KEY = auto()
+    """Never broken."""
     NUMBER = auto()
+    """Never broken; aligned to the right."""
     TEXT = auto()
+    """Continues in further lines, broken at spaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. KEY: never broken; NUMBER: never broken, to the right; TEXT: goes on in further lines, at spaces."""
+    """A column of a printed table."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -46,10 +49,10 @@ def print_table(
     markup: bool = False,
     group: bool = False,
 ) -> None:
-    """Print a table no wider than the console, where that can be.
+    """Print a table that is no wider than the console, if possible.
 
-    markup: texts in cells are Rich's markup. group: where it is too wide, the first column stands in lines of its own,
-    once for all rows that have it in common.
+    markup: whether texts in cells are Rich markup. group: if the table is too wide, equal values of the first column
+    are printed once, in lines of their own.
     """
     for line in fitted(columns, rows, console.width, markup=markup, group=group):
         console.print(line, soft_wrap=True, highlight=False)
@@ -93,7 +96,8 @@ def _as_text(cell: Cell, *, markup: bool) -> Text:
 def _placed(
     columns: Sequence[Column], table: Sequence[Sequence[Text]], there: Sequence[int], width: int
 ) -> tuple[list[int], list[int]]:
-    """Which columns stand beside one another, and which below; texts go first, the last of them before the others."""
+    """The columns that are printed side by side, and those that are printed below. Texts are moved below first, the
+    last one before others."""
     beside = list(there)
     below: list[int] = []
     while len(beside) > 1 and _together(columns, table, beside) > width:
@@ -104,12 +108,12 @@ def _placed(
 
 
 def _together(columns: Sequence[Column], table: Sequence[Sequence[Text]], some: Sequence[int]) -> int:
-    """The least width of some columns beside one another."""
+    """The smallest width of some columns side by side."""
     return sum(_least(columns, table, at) + GAP for at in some) - GAP
 
 
 def _least(columns: Sequence[Column], table: Sequence[Sequence[Text]], at: int) -> int:
-    """The least width of a column."""
+    """The smallest width of a column."""
     if columns[at].kind is not Kind.TEXT:
         return _most(columns, table, at)
     words = [word for row in table for word in row[at].plain.split()]
@@ -117,13 +121,13 @@ def _least(columns: Sequence[Column], table: Sequence[Sequence[Text]], at: int) 
 
 
 def _most(columns: Sequence[Column], table: Sequence[Sequence[Text]], at: int) -> int:
-    """The width of a column where nothing in it is broken."""
+    """The width of a column in which nothing is broken."""
     lines = [line for row in table for line in row[at].split("\n")]
     return max(len(columns[at].name), max((line.cell_len for line in lines), default=0))
 
 
 def _widths(columns: Sequence[Column], table: Sequence[Sequence[Text]], beside: Sequence[int], width: int) -> list[int]:
-    """The widths of the columns that stand beside one another; texts share what is left."""
+    """The widths of the columns side by side. Texts share the rest."""
     widths = [_least(columns, table, at) for at in beside]
     left = width - sum(widths) - GAP * (len(widths) - 1)
     wanted = [_most(columns, table, at) - widths[number] for number, at in enumerate(beside)]
@@ -158,7 +162,7 @@ def _row(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _all_below(cells: Sequence[tuple[Column, Text]], width: int) -> list[Text]:
-    """The lines of the cells that stand below their row: numbers and keys together, then a text each."""
+    """The lines of the cells below their row: first numbers and keys together, then one text after the other."""
     short = [
         Text.assemble((f"{of.name} ", "dim"), cell) for of, cell in cells if of.kind is not Kind.TEXT and cell.plain
     ]
@@ -173,10 +177,15 @@ def _all_below(cells: Sequence[tuple[Column, Text]], width: int) -> list[Text]:
 
 
 def _below(name: str, cell: Text, width: int) -> list[Text]:
-    """The lines of a cell that stands below its row."""
+    """The lines of a cell that stands below its row: beside its name, or below that where a word needs the room."""
     if not cell.plain:
         return []
-    parts = _wrapped(cell, max(1, width - INDENT - len(name) - GAP))
+    room = max(1, width - INDENT - len(name) - GAP)
+    if max(map(len, cell.plain.split()), default=0) > room:
+        indent = " " * (INDENT + GAP)
+        below = _wrapped(cell, max(1, width - len(indent)))
+        return [Text.assemble(" " * INDENT, (name, "dim")), *(Text.assemble(indent, part) for part in below)]
+    parts = _wrapped(cell, room)
     indent = " " * (INDENT + len(name) + GAP)
     first = Text.assemble(" " * INDENT, (name, "dim"), " " * GAP, parts[0])
     return [first, *(Text.assemble(indent, part) for part in parts[1:])]
@@ -191,7 +200,7 @@ def _wrapped(cell: Text, width: int | None) -> list[Text]:
 
 
 def _broken(line: Text, width: int) -> list[Text]:
-    """A line in parts of at most ``width`` cells: cut at the last space that is in reach, else where it must be."""
+    """A line in parts of at most ``width`` cells, cut at the last space within reach, else anywhere."""
     parts: list[Text] = []
     while line.cell_len > width:
         reach = next(at for at in range(len(line), 0, -1) if line[:at].cell_len <= width or at == 1)
@@ -205,8 +214,8 @@ def _broken(line: Text, width: int) -> list[Text]:
 
 
 def columns_that_fit(columns: Sequence[tuple[str, int]], width: int, needed: int) -> set[str]:
-    """The names of the columns for which there is room beside one another. columns: names and widths, the most wanted
-    first; the first ``needed`` of them are there in any case."""
+    """The names of the columns that have room side by side. columns: (name, width), the most wanted first. The first
+    ``needed`` of them are always included."""
     chosen = {name for name, _ in columns[:needed]}
     taken = sum(of + GAP for _, of in columns[:needed])
     for name, of in columns[needed:]:

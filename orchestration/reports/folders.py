@@ -1,4 +1,4 @@
-"""Whether runs can write in the folders of a warehouse on this machine, and why not. Nothing is left of attempts."""
+"""Checks that runs can write in the folders of a warehouse on this machine. No trace of the attempts is left."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from resources.storage.lock import how_to_write
 
 FREE_GIB = 2
 FREE_FILES = 10_000
-"""A table has a few files a commit."""
+"""Each commit of a table needs a few files."""
 SHOWN = 5
-"""So many folders are named."""
+"""At most this many folders are named."""
 
 
 def check_warehouse(workspace: Workspace) -> str:
-    """Look at the folder itself. Raises MachineError where it is refused, full, or takes no commits."""
+    """Check the folder of the warehouse. Raises MachineError if it cannot be written, is full, or takes no commits."""
     folder = workspace.warehouse.folder
     if folder is None:
         return workspace.warehouse.uri
@@ -40,7 +40,8 @@ def check_warehouse(workspace: Workspace) -> str:
 
 
 def check_room(folder: Path) -> float:
-    """How much is free where a folder is, or will be, in GiB. Raises MachineError for too little, or few files."""
+    """The free space, in GiB, where a folder is or will be. Raises MachineError for too little space or too few free
+    files."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(place).free / 2**30
     if free < FREE_GIB:
@@ -55,7 +56,8 @@ def check_room(folder: Path) -> float:
 
 
 def check_folders(warehouse: Path) -> str:
-    """Look at the folders of a warehouse in which runs write. Raises MachineError for what is none, or refused."""
+    """Check the folders of a warehouse in which runs write. Raises MachineError for something that is no folder, or not
+    writable."""
     own, logs = warehouse / PROVENANCE_FOLDER, sorted(warehouse.glob("*/*/_delta_log"))
     there = [own] if os.path.lexists(own) else []
     there += [path for path in sorted(own.glob("*")) if path.is_dir()]
@@ -71,7 +73,7 @@ def check_folders(warehouse: Path) -> str:
 
 
 def _why_not_writable(folder: Path) -> str:
-    """Empty where it is. Nothing is written in a folder that is."""
+    """Why a folder is not writable; empty where it is. Nothing is written in a writable folder."""
     try:
         if not folder.is_dir():
             raise NotADirectoryError(20, os.strerror(20))
@@ -84,7 +86,7 @@ def _why_not_writable(folder: Path) -> str:
 
 
 def _links(file: Path) -> bool:
-    """Whether a file can have a second name, which deltalake's commits are made by."""
+    """Whether a file can have a second name (hard link), by which deltalake makes commits."""
     other = file.with_name(f"{file.name}-linked")
     try:
         other.hardlink_to(file)

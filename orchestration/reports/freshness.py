@@ -1,4 +1,4 @@
-"""How far tables lie behind, as JSON and for people."""
+"""The lags of tables, as JSON and for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestration.core.calendar import HOURS_A_DAY, iso
+from orchestration.core.calendar import iso
+from orchestration.core.counted import hours_in_words
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.lags import Lag
 from orchestration.core.state.table_state import TableState
@@ -16,16 +17,16 @@ from orchestration.reports.fitting import Column, Kind, print_table
 
 NEVER = "never made"
 SHOWN = 3
-"""So many groups of locations of an asset, and so many names in one."""
+"""At most this many groups of locations of an asset, and names in a group, are shown."""
 
 
 def to_json(
     lag: Lag, holes: Holes | None = None, since: date | None = None, state: TableState | None = None
 ) -> dict[str, Any]:
-    """JSON values of a lag. An instant is as of the second, hours are as of the thousandth.
+    """A lag as JSON values. Instants in whole seconds, hours in thousandths.
 
-    holes: of its asset. since: from when on history is wanted at its location, where that is declared; missing: so many
-    partitions of it. state: of its table; trouble, where a look found some: what is wrong, and what mends it.
+    holes: of its asset. since: the first wanted day at its location, where one is declared; ``missing`` is then the
+    number of missing partitions. state: of its table; ``trouble`` says what is wrong with the table, and what mends it.
     """
     trouble = None if state is None else in_trouble(lag.asset, state)
     missing = 0 if holes is None else len(holes.missing.days_of(lag.location))
@@ -42,7 +43,7 @@ def to_json(
 
 
 def in_trouble(key: str, state: TableState) -> str | None:
-    """What a look at the table of an asset found, with what mends it; None where it found nothing."""
+    """What is wrong with the table of an asset, and what mends it; None where nothing is."""
     if (damage := state.damage) is None:
         return None
     if damage.trouble is not None:
@@ -51,9 +52,9 @@ def in_trouble(key: str, state: TableState) -> str | None:
 
 
 def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, TableState] | None = None) -> None:
-    """Per asset a line for all locations that agree, the worst first; the rest of many lines as one.
+    """Print for each asset one line for all locations with the same lag, the worst first; further lines are summed up.
 
-    tables: states; below the lines, a line for each of these assets whose table is in trouble.
+    tables: states; each table in trouble gets a line below.
     """
     columns = [Column("asset", Kind.KEY), Column("location"), Column("covered until", Kind.KEY)]
     columns += [Column("lag", Kind.NUMBER), Column("target", Kind.NUMBER), Column("", Kind.KEY)]
@@ -116,7 +117,7 @@ def _until(lag: Lag) -> str:
 def _lag(lag: Lag) -> str:
     if lag.lag_hours is None:
         return ""
-    return f"{lag.lag_hours:.1f} h" if lag.lag_hours < 100 else f"{lag.lag_hours / HOURS_A_DAY:.0f} days"
+    return hours_in_words(lag.lag_hours)
 
 
 def _hours(lag: Lag) -> float:

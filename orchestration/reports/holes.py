@@ -1,4 +1,4 @@
-"""What people are told of holes: marks beside states, and lines with the commands that fill them."""
+"""Holes for people: marks beside states, and lines with the commands that fill them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from orchestration.engine.workspace import Workspace
 
 
 def marked(found: Iterable[Alike], of: Holes | None, since: Mapping[str, date]) -> Iterator[Alike]:
-    """``found``, what is missing told apart: what is wanted, and since when; what is a hole; the rest.
+    """``found``, with marks on missing partitions: those that are wanted, with since when; and those that are in a gap.
 
-    since: by location, what is declared.
+    since: location → first wanted day.
     """
     for alike in found:
         if of is None or alike.judgement.state is not State.MISSING:
@@ -53,7 +53,7 @@ def _with_mark(alike: Alike, partitions: PartitionSet, mark: str) -> Alike:
 
 
 def in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
-    """What is wanted and not there, and what lies between days that are there; each with what fills it."""
+    """The wanted partitions that do not exist, and the gaps; each with the commands that fill them."""
     lines = missing_in_words(workspace, found)
     gaps, declared = all_gaps(found), list(workspace.settings.since)
     earlier = gaps.restrict(locations=declared)
@@ -69,7 +69,7 @@ def in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
 
 
 def missing_in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
-    """What is wanted and not there, with what fills it; nothing where all is there."""
+    """The wanted partitions that do not exist, with the commands that make them; empty where all exist."""
     if not (missing := all_missing(found)):
         return []
     fill = told(workspace.fill_commands(missing, _of(found, lambda of: of.missing)))
@@ -77,7 +77,8 @@ def missing_in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[s
 
 
 def not_asked_for(workspace: Workspace, keys: Sequence[str], asked: PartitionSet) -> list[str]:
-    """What of ``keys`` is wanted, not there, and not among the days that are ``asked`` for, with what fills it."""
+    """The wanted partitions of ``keys`` that do not exist and are not among ``asked``, with the commands that make
+    them."""
     if not workspace.settings.since:
         return []
     found = read_holes(workspace, keys)
@@ -85,9 +86,9 @@ def not_asked_for(workspace: Workspace, keys: Sequence[str], asked: PartitionSet
 
 
 def to_json(found: Mapping[str, Holes], since: Mapping[str, date]) -> list[dict[str, Any]]:
-    """JSON values, for each asset and location that has something to tell: days are ranges, both ends in.
+    """JSON values for each asset and location with something to report. Days are ranges, both ends included.
 
-    since: by location, what is declared; null where nothing is. wanted, missing: how many partitions.
+    since: location → first wanted day; null without one. wanted, missing: numbers of partitions.
     """
     return [
         {

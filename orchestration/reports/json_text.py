@@ -1,4 +1,4 @@
-"""JSON as all commands print it."""
+"""The JSON text that all commands print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from orchestration.core.json_value import JsonValue
 
 AT_ONCE = 1000
-"""So many items of a list are written at a time."""
+"""This many items of a list are written at a time."""
 
 _FLAT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",\n    ", ": "))
 
@@ -19,9 +19,9 @@ def to_json(value: JsonValue) -> str:
 
 
 def list_to_json(items: Iterable[JsonValue]) -> Iterator[str]:
-    """The text of ``to_json`` of a list, in parts that are made as its items are.
+    """The text of ``to_json`` for a list, in parts, while its items are made.
 
-    Raises ValueError as that, once it has given the parts before.
+    Raises ValueError as ``to_json`` does, after the parts before.
     """
     before, part = "[", list[str]()
     for item in items:
@@ -34,7 +34,7 @@ def list_to_json(items: Iterable[JsonValue]) -> Iterator[str]:
 
 
 def _inside(item: JsonValue) -> str:
-    """The text of an item as it stands in a list. Where nothing is nested, nothing is to be indented: far faster."""
+    """The text of an item within a list. An item without nesting needs no indentation, which is much faster."""
     if isinstance(item, dict) and item and not any(isinstance(of, list | dict | tuple) and of for of in item.values()):
         return f"{{\n    {_FLAT.encode(item)[1:-1]}\n  }}"
     return to_json(item).replace("\n", "\n  ")

@@ -1,4 +1,4 @@
-"""What `aqi doctor` finds of the shell and the machine: variables in the way, encoding, clock, file handles, disks."""
+"""Findings of `aqi doctor` about shell and machine: variables, encoding, clock, file handles, disks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from resources.machine.state_folder import state_folder_found
 from resources.settings.load import Settings
 
 FEWEST_FILES = 256
-"""So many a run may have open at least; one of ours has 60 to 100, and a server beside it."""
+"""A run needs to open this many files. It uses 60 to 100, with a server beside it."""
 MOST_APART_SECONDS = 60
-"""Between the clock of this machine and that of a disk: locks of other machines are judged by such times."""
+"""The clocks of machine and disk may differ by this much, as locks of other machines are judged by times of files."""
 
 
 def examine_shell() -> list[Finding]:
-    """A finding for each variable of the shell that could be in the way, with what is done about it."""
+    """A finding for each variable of the shell that could disturb runs, with what is done about it."""
     found = [Finding(f"variable {name}", True, done) for name, done in told(os.environ).items()]
     return found or [Finding("shell", True, "no variable is in the way")]
 
@@ -42,16 +42,16 @@ def examine_machine(*, needs_java: bool) -> list[Finding]:
 
 
 def clock_found(settings: Settings) -> str:
-    """The moment that runs take for now, and whose it is."""
+    """The moment that runs take for now, and by whose clock."""
     if settings.clock.now is not None:
         return f"stands still at {iso(settings.now())} (clock.now, AQI_CLOCK__NOW): only tests want that"
     return f"{iso(settings.now())}, this machine's"
 
 
 def check_clock(what: str, written: float, now: float | None = None) -> None:
-    """Raises MachineError where a file that was just written has another time than this machine.
+    """Raises MachineError if a file that was just written has another time than this machine.
 
-    written, now: seconds since 1970 (UTC); ``now`` of this machine.
+    written, now: seconds since 1970 UTC; ``now`` by this machine.
     """
     apart = written - (time.time() if now is None else now)
     if abs(apart) > MOST_APART_SECONDS:

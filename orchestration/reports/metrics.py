@@ -1,4 +1,4 @@
-"""What a monitoring system wants to know of the pipeline, as Prometheus's text; and the steps of runs as rows."""
+"""Metrics of the pipeline for a monitoring system, in Prometheus's text format; and the steps of runs as rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from resources.storage.journal import KEPT, Journal
 
 HOUR_SECONDS = 3600
 NEVER = float("inf")
-"""The lag of what was never made: above every target."""
+"""The lag of something that was never made: above every target."""
 
 
 def step_rows(workspace: Workspace, limit: int | None = None) -> list[StepRow]:
@@ -39,7 +39,7 @@ def step_rows(workspace: Workspace, limit: int | None = None) -> list[StepRow]:
 def read_metrics(workspace: Workspace, warn: Callable[[str], None]) -> CollectorRegistry:
     """All metrics of a warehouse, from its tables, its journal and its history of steps.
 
-    A history that cannot be read is warned of, and done without: it says nothing of the tables. So are rows.
+    If the history, or rows, cannot be read, a warning is given and their metrics are left out.
     """
     keys, steps, scales = workspace.catalog.keys, list[StepRow](), list[ChangedScale]()
     try:
@@ -69,8 +69,7 @@ def metrics(
     holes: Iterable[Holes] = (),
     scales: Iterable[ChangedScale] = (),
 ) -> CollectorRegistry:
-    """The metrics of what was read. entries, steps: newest run first. holes: of assets that have days. scales: changed
-    of late."""
+    """The metrics. entries, steps: newest run first. holes: of dated assets. scales: those that changed recently."""
     registry = CollectorRegistry()
     statuses = tuple(statuses)
     _partitions(registry, statuses)
@@ -89,7 +88,8 @@ def as_text(registry: CollectorRegistry) -> str:
 
 
 def write_text(registry: CollectorRegistry, output: Path) -> None:
-    """Write it so that a collector of files never sees a part of it. Raises UsageError where it cannot be written."""
+    """Write the metrics so that a collector never sees a part of the file. Raises UsageError if the file cannot be
+    written."""
     try:
         write_to_textfile(str(output), registry)
     except OSError as error:
@@ -97,7 +97,9 @@ def write_text(registry: CollectorRegistry, output: Path) -> None:
 
 
 def _partitions(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> None:
-    """Those of locations that are no longer configured are counted apart: nobody waits for them; so are holes."""
+    """Partitions of locations that are no longer configured, and gaps, are counted separately: nobody waits for
+    them.
+    """
     gauge = Gauge("aqi_partitions", "Partitions of an asset in a state", ["asset", "state"], registry=registry)
     apart = Gauge(
         "aqi_partitions_no_longer_configured",
@@ -119,7 +121,7 @@ def _partitions(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) ->
 
 
 def _values(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> None:
-    """Of assets whose rows are hours, at locations that are configured."""
+    """For assets that keep hours, at configured locations."""
     labels = ["asset", "location"]
     gauges = {
         name: Gauge(name, help_, labels, registry=registry)
@@ -145,7 +147,7 @@ def _values(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> Non
 
 
 def _holes(registry: CollectorRegistry, holes: Iterable[Holes]) -> None:
-    """Where something is declared, what of it is missing, 0 too; where nothing is, holes: nobody is to be alarmed."""
+    """The missing partitions where history is declared (also 0); else the gaps, which should alarm nobody."""
     labels = ["asset", "location"]
     missing = Gauge(
         "aqi_partitions_missing",
@@ -167,7 +169,7 @@ def _holes(registry: CollectorRegistry, holes: Iterable[Holes]) -> None:
 
 
 def _scales(registry: CollectorRegistry, scales: Iterable[ChangedScale]) -> None:
-    """None where no scale changed of late, as with holes."""
+    """Nothing where no scale changed recently."""
     changed = Gauge(
         "aqi_scale_changed_timestamp_seconds",
         "The first day, among the newest ones, that follows another scale of its source than those before it",
@@ -213,7 +215,7 @@ def _last_steps(registry: CollectorRegistry, steps: Sequence[StepRow]) -> None:
 
 
 def _of_last_runs(steps: Sequence[StepRow]) -> Mapping[str, list[StepRow]]:
-    """The steps of the last run that had an asset, by asset."""
+    """For each asset, its steps in the last run that had it."""
     last: dict[str, list[StepRow]] = {}
     for step in steps:
         of_asset = last.setdefault(step.asset, [])

@@ -1,4 +1,5 @@
-"""Which partitions a run of a deployment was asked to make: from its parameters, where it says nothing of itself."""
+"""The partitions that a run of a deployment was asked to make. They follow from its parameters, for runs without an
+entry in the journal."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ from orchestration.service.flow_parameters import parse_parameters
 def partitions_of(
     workspace: Workspace, flow: str, parameters: Mapping[str, Any], began: datetime
 ) -> dict[str, PartitionSet]:
-    """By asset, what a run with these parameters was to make that began then, days to come left out.
+    """Asset → the partitions that a run with these parameters was to make, if it began at ``began``. Future days are
+    left out.
 
-    None where it must have been refused. Of an hourly run the days that the provider still revised; what else it would
-    have caught up with nobody knows.
-    Raises UsageError for parameters that are none.
+    Empty for a run that must have been refused. For an hourly run: the days that the provider still revised; which
+    further days it would have caught up with is not known. Raises UsageError for parameters that are none.
     """
     said = parse_parameters(flow, {key: value for key, value in parameters.items() if value is not None})
     if isinstance(said, Maintenance):

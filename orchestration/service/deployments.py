@@ -1,4 +1,4 @@
-"""Deployments as the configuration declares them, checked before anything is changed on a server."""
+"""The deployments that the configuration declares, checked before anything is changed on a server."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from resources.settings.operations import A_NAME, DeploymentSettings
 FLOWS = "orchestration.flows"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 WITHOUT_HEARTBEAT_SECONDS = 300.0
-"""Ten of a worker's heartbeats: a server that was away for some minutes must not take living runs for dead."""
+"""Ten heartbeats of a worker: a server that was away for some minutes must not take living runs for dead."""
 COLLISION = {"skip": "CANCEL_NEW", "queue": "ENQUEUE"}
 
 
 def environment_tags(settings: Settings) -> tuple[str, ...]:
-    """What all deployments of this environment are tagged with on the server."""
+    """The tags that all deployments of this environment have on the server."""
     return tuple(sorted((OURS, f"{ENVIRONMENT_TAG}{settings.deploy.environment or 'default'}")))
 
 
 def deployment_name(settings: Settings, name: str) -> str:
-    """The name on the server of the deployment ``name`` of the configuration."""
+    """The name on the server of the configured deployment ``name``."""
     return _in_environment(settings, f"{OURS}-{name}")
 
 
 def pool_name(settings: Settings, name: str | None = None) -> str:
-    """The name on the server of a work pool of the configuration; None: of the one that ``deploy.pool`` names."""
+    """The name on the server of a configured work pool; None: of the pool in ``deploy.pool``."""
     return _in_environment(settings, name or settings.deploy.pool)
 
 
 def declared_deployments(settings: Settings, names: Iterable[str] | None = None) -> tuple[Declared, ...]:
-    """The deployments of the configuration, or those that are named.
+    """The configured deployments, or only those with these names.
 
     Raises ConfigurationError for a wrong declaration, naming deployment and key; UsageError for an unknown name.
     """
@@ -56,7 +56,7 @@ def declared_deployments(settings: Settings, names: Iterable[str] | None = None)
 
 
 def declared_pools(settings: Settings, deployments: Iterable[Declared], *, everything: bool) -> tuple[Pool, ...]:
-    """The pools of ``deployments``. everything: and all others of ``deploy.pools``."""
+    """The pools of ``deployments``; with ``everything`` also all others of ``deploy.pools``."""
     limits = {pool_name(settings, name): item.limit for name, item in settings.deploy.pools.items()}
     names = {item.properties.pool or pool_name(settings) for item in deployments}
     if everything:
@@ -65,10 +65,11 @@ def declared_pools(settings: Settings, deployments: Iterable[Declared], *, every
 
 
 def heartbeat_automation(settings: Settings) -> Automation:
-    """Marks a run of this environment as crashed whose process is gone, killed or with its machine.
+    """The automation that marks a run of this environment as crashed if its process is gone, killed, or lost with its
+    machine.
 
-    Only runs that have sent a heartbeat: those in whose process PREFECT_FLOWS_HEARTBEAT_FREQUENCY is set. A server
-    that was away for longer than that marks runs which live, too; such a one still ends as it says itself.
+    It only concerns runs that have sent a heartbeat: those with PREFECT_FLOWS_HEARTBEAT_FREQUENCY in their environment.
+    If the server was away for longer, living runs are marked too; such a run still reports its own end.
     """
     tag = environment_tags(settings)[-1]
     ended = [f"prefect.flow-run.{state}" for state in ("Cancelled", "Completed", "Crashed", "Failed", "Paused")]
@@ -124,7 +125,7 @@ def _declared(workspace: Workspace, name: str, item: DeploymentSettings) -> Decl
 
 
 def _check_meaning(workspace: Workspace, flow: str, parameters: Mapping[str, Any]) -> None:
-    """What only the assets and the configuration can tell of parameters."""
+    """Checks parameters against assets and configuration."""
     if parameters.get("profile") is not None:
         load(parameters["profile"])
     if flow == "maintenance":
@@ -163,7 +164,7 @@ def _schedule(name: str, slug: str, cron: str, timezone: str) -> Schedule:
 
 
 def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """YAML's days as text, which is what the server keeps."""
+    """The values with days of YAML as texts, as the server keeps them."""
     kept: dict[str, Any] = json.loads(json.dumps(values, default=lambda it: it.isoformat() if _is_day(it) else str(it)))
     return kept
 

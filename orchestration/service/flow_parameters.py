@@ -1,8 +1,8 @@
-"""The parameters of the flows that deployments run: read strictly, and as the JSON schema that the server knows.
+"""The parameters of the flows of deployments: how their values are read, and the JSON schema for the server.
 
-Values come from YAML, from the server's form and from `prefect deployment run --param`, which makes JSON of what is
-JSON and leaves the rest as text: a day is text, locations are a list or ``a,b``. What a selection or a range means
-is not known here.
+Values come from YAML, from the server's form, and from `prefect deployment run --param`, which parses JSON and leaves
+anything else as text. So a day is a text, and locations are a list or ``a,b``. What a selection or range means is
+checked elsewhere.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _Locations = Annotated[
     WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
 ]
 _READ_AS: dict[object, object] = {date: _Day, tuple[str, ...]: _Locations, str: Annotated[str, Field(min_length=1)]}
-"""By the type of a parameter, how its values are read; any other is read as itself."""
+"""Type of a parameter → the type by which its values are read; other types are read as they are."""
 _EXAMPLES = {"start_date": "2024-01-01", "end_date": "2024-12-31"}
 _KINDS = {"string_type": "must be text", "bool_type": "must be true or false"}
 
@@ -71,7 +71,8 @@ def parse_parameters(flow: str, given: Mapping[str, Any]) -> Asked:
 
 
 def check_parameters(flow: str, given: Mapping[str, Any]) -> None:
-    """Whether ``given`` are parameters of ``flow``; some may be missing. Raises UsageError as `parse_parameters`."""
+    """Checks that ``given`` are parameters of ``flow``; some may be missing. Raises UsageError as `parse_parameters`
+    does."""
     try:
         _model(flow).model_validate(dict(given))
     except ValidationError as error:
@@ -98,7 +99,8 @@ def parameter_schema(flow: str) -> dict[str, Any]:
 
 
 def flow_signature(flow: str) -> Signature:
-    """The signature of the function that is the flow ``flow``. All may be missing: what must not be is told by us."""
+    """The signature of the flow's function. Every parameter is optional there, so that this project reports missing
+    ones."""
     return Signature(
         [
             SignatureParameter(one.name, SignatureParameter.KEYWORD_ONLY, default=one.default)
@@ -109,7 +111,7 @@ def flow_signature(flow: str) -> Signature:
 
 @cache
 def _model(flow: str) -> type[BaseModel]:
-    """What reads the parameters of a flow."""
+    """The model that reads the parameters of a flow."""
     if flow not in FLOWS:
         raise UsageError(f"the flow {flow!r} is unknown", _nearest(flow, list(FLOWS), "Flows"))
 
@@ -121,7 +123,7 @@ def _model(flow: str) -> type[BaseModel]:
     read: dict[str, Any] = {
         one.name: (
             _READ_AS.get(one.kind, one.kind),
-            Field(... if one.required else one.default, description=one.told.help),
+            Field(... if one.required else one.default, description=one.description.help),
         )
         for one in parameters_of(FLOWS[flow])
     }
@@ -135,7 +137,7 @@ def _declared(flow: str, model: BaseModel) -> Asked:
 
 
 def _order(error: Any) -> int:
-    """A misspelt name first: what is missing may be what was meant."""
+    """Sorts errors: a misspelt name comes first, as a missing parameter may be the one that was meant."""
     return {"extra_forbidden": 0, "missing": 2}.get(error["type"], 1)
 
 

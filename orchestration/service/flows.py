@@ -1,8 +1,8 @@
-"""The flows of deployments: what a worker runs. Each does what the command of its name does.
+"""The flows of deployments, which a worker runs. Each does the same as the command with its name.
 
-A deployment's run is one flow run with the fetches and steps as its own tasks. Its state says how it ended: Completed
-with what was done, or Failed with what failed, where and why. Wrong parameters fail before Spark starts. A run that
-others kept from the warehouse, or from YARN, for too long is Cancelled, saying by whom and what to do.
+A run of a deployment is one flow run, with fetches and steps as its tasks. Its state says how it ended: Completed, with
+what was done; Failed, with what failed, where and why; or Cancelled, if other runs kept it waiting for the warehouse or
+for YARN for too long, with who did and what to do. Wrong parameters fail before Spark starts.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ PARALLEL_STEPS = 8
 
 
 def _run_name() -> str:
-    """What a run is called: what it makes. When it was to start, whoever lists runs says beside it.
+    """The name of a run: what it makes. Lists of runs show its time beside the name.
 
-    The parameters are not read strictly here: a run whose parameters are wrong has a name too.
+    A run with wrong parameters gets a name too, so the parameters are not checked here.
     """
     given = flow_run.parameters
     selection = given.get("selection") or given.get("select")
@@ -95,7 +95,7 @@ materialize, backfill, maintenance = _flow("materialize"), _flow("backfill"), _f
 
 @telling_no_secret()
 def _run(name: str, given: Mapping[str, Any]) -> State[Any]:
-    """Read the parameters and do it; every error that is ours becomes the state's message."""
+    """Read the parameters and run the flow. Every error of this project becomes the message of the state."""
     # A worker starts its runs in folders of their own, which go with them: a warehouse must not lie there.
     os.chdir(os.environ.get(WORKER_FOLDER) or ROOT)
     try:
@@ -129,7 +129,7 @@ def _maintain(workspace: Workspace) -> State[Any]:
 
 
 class Logged:
-    """Tells what happens to a logger. Tasks log what became of them themselves."""
+    """Writes what happens in a run to a logger. Tasks log their own outcome."""
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._logger = logger

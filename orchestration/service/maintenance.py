@@ -1,7 +1,6 @@
-"""Maintenance: the weekly upkeep of the tables, of their provenance, of raw answers and of this machine's logs,
-without a JVM.
+"""Maintenance: the weekly upkeep of tables, provenance, raw answers and logs of this machine, without a JVM.
 
-No partition's state changes by it. What fails is named per table, and the others are done all the same.
+It changes no partition's state. A failure is reported for its table, and the other tables are done nevertheless.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from orchestration.core.errors import LakehouseError, WarehouseError, in_a_line
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.partitions.scheme import PartitionColumns
 from orchestration.core.state.partition_record import PartitionRecord
-from orchestration.core.state.raw_retention import RetentionRules, Told, retention_of
+from orchestration.core.state.raw_retention import KnownRequests, RetentionRules, retention_of
 from orchestration.core.state.record_columns import Records
 from orchestration.engine.exclusive import RunListener, locked, log_folder, new_run_id
 from orchestration.engine.workspace import Workspace
@@ -32,39 +31,46 @@ from resources.delta.step_history import StepHistory
 from resources.raw.files import RawFile
 
 _SHOWN = 3
-"""So many files are named in words; all of them in JSON."""
+"""At most this many files are named in words; JSON has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableUpkeep:
-    """What was done for a table, or would be in a dry run, which does not count commits.
+    """What was done for one table; in a dry run what would be done, without ``commits``.
 
-    joined: small files that were put together, into so many. vacuumed: data files deleted that nothing names any more.
-    kept: whether the whole state of its partitions was written beside it. checkpoint: whether Delta's was.
-    commits: removed from its log. provenance_files: removed from beside it.
-    Of what its source sent: raw_packed: files put into packs. raw_removed: answers that nothing needs any more.
-    moments_packed: runs whose moments were put together. orphans: answers that no commit names. broken: files that
-    cannot be read. missing: partitions some of whose rows have no answer any more; only rows that were asked for when
-    the first answer was that is kept of the table, or later: before it none may have been kept. None of these three is
-    a failure.
-    error: what failed; the rest was not tried.
+    ``orphans``, ``broken`` and ``missing`` are no failures.
     """
 
     table: str
     joined: int = 0
+    """Small data files that were joined."""
     into: int = 0
+    """The number of files into which they were joined."""
     vacuumed: int = 0
+    """Data files that were deleted because nothing names them any more."""
     kept: bool = False
+    """Whether a whole snapshot of the state was written."""
     checkpoint: bool = False
+    """Whether a Delta checkpoint was written."""
     commits: int = 0
+    """Commits that were removed from the table's log."""
     provenance_files: int = 0
+    """Provenance files that were removed."""
     raw_packed: int = 0
+    """Files of raw answers that were put into packs."""
     raw_removed: int = 0
+    """Raw answers that were removed because nothing needs them any more."""
     moments_packed: int = 0
+    """Runs whose moments were put together into one file."""
     orphans: tuple[str, ...] = ()
+    """Raw answers that no commit names."""
     broken: tuple[str, ...] = ()
+    """Files of raw answers that cannot be read."""
     missing: int = 0
+    """Partitions with rows whose raw answer is gone. Only rows count that were asked for since the first answer was
+    kept."""
     error: str = ""
+    """What failed; the rest was not tried."""
 
     def in_words(self) -> str:
         """One line; empty where there was nothing to do."""
@@ -72,7 +78,7 @@ class TableUpkeep:
 
     @property
     def done(self) -> str:
-        """What was done, and what failed; empty where there was nothing to do."""
+        """What was done and what failed; empty where there was nothing to do."""
         done = [f"{self.joined} small files put together into {self.into}"] if self.joined else []
         done += [f"{self.vacuumed} data files deleted"] if self.vacuumed else []
         done += ["its state kept"] if self.kept else []
@@ -91,13 +97,15 @@ class TableUpkeep:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceSummary:
-    """What became of a maintenance. logs: files with output of runs that were removed. errors: what is no table's."""
+    """What a maintenance did."""
 
     tables: tuple[TableUpkeep, ...]
     logs: int
+    """The number of files with old output of runs that were removed."""
     seconds: float
     dry_run: bool = False
     errors: tuple[str, ...] = ()
+    """Failures that concern no single table."""
 
     @property
     def ok(self) -> bool:
@@ -108,13 +116,13 @@ class MaintenanceSummary:
         return 0 if self.ok else 1
 
     def in_words(self) -> str:
-        """A line per table where something was done or failed, and one for the whole."""
+        """A line for each table for which something was done or failed, and a line for the whole."""
         lines = [line for table in self.tables if (line := table.in_words())] + self.beside
         return "\n".join([*(lines or ["nothing to do"]), self.at_last])
 
     @property
     def beside(self) -> list[str]:
-        """A line for what was done, or failed, that is no table's."""
+        """A line for each thing that was done, or failed, for no single table."""
         return [
             *([f"{counted(self.logs, 'log')} of runs removed"] if self.logs else []),
             *(f"FAILED: {error}" for error in self.errors),
@@ -122,7 +130,7 @@ class MaintenanceSummary:
 
     @property
     def at_last(self) -> str:
-        """The last line: how much was gone through, and what failed."""
+        """The last line: how much was checked, and what failed."""
         failed = len(self.errors) + sum(bool(table.error) for table in self.tables)
         end = f"{counted(len(self.tables), 'table')}, {self.seconds:.1f} s" + (f", {failed} failed" if failed else "")
         return f"{end} (dry run: nothing was done)" if self.dry_run else end
@@ -150,9 +158,10 @@ def run_maintenance(
     dry_run: bool = False,
     open_table: OpenTable = TableFiles,
 ) -> MaintenanceSummary:
-    """Look after the tables of ``keys``; None: after all, the history of steps and the logs of runs.
+    """Maintain the tables of ``keys``; None: all tables, the history of steps, and the logs of runs.
 
-    Under the lock of a local warehouse. Elsewhere what runs commit meanwhile wins, and the table's upkeep fails.
+    It holds the lock of a local warehouse. On HDFS commits of runs win over those of maintenance, which then fails for
+    that table.
     """
     started = time.perf_counter()
     assets = [asset for asset in workspace.catalog if keys is None or asset.key in keys]
@@ -169,7 +178,9 @@ def run_maintenance(
 
 
 def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpkeep | None:
-    """Take the steps; each gives what it did. The first that fails is the last. None where there was none to take."""
+    """Take the steps, each of which gives what it did, up to the first that fails. None where there was nothing to
+    do.
+    """
     done = None
     try:
         for step in steps:
@@ -181,7 +192,7 @@ def _as_far_as_it_goes(table: str, steps: Iterator[dict[str, Any]]) -> TableUpke
 
 
 def _steps(workspace: Workspace, asset: Asset, dry_run: bool, open_table: OpenTable) -> Iterator[dict[str, Any]]:
-    """What is done for a table, in this order; each step gives what it did. Nothing for one that is not there.
+    """What is done for a table, in this order; each step gives what it did. Nothing for a table that does not exist.
 
     The log is cleaned before anything is committed. A run on HDFS may be reading the newest version meanwhile: at this
     moment no checkpoint is newer than that version, so its commits stay in the log until the next maintenance.
@@ -209,7 +220,7 @@ def _steps(workspace: Workspace, asset: Asset, dry_run: bool, open_table: OpenTa
 
 
 def _steps_of_raw(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bool) -> Iterator[dict[str, Any]]:
-    """What is done for the raw answers of a table that is there; those of one that is lost can bring it back."""
+    """What is done for the raw answers of an existing table. Those of a lost table can bring it back, so they stay."""
     settings, now = workspace.settings.raw, workspace.settings.now()
     raw, moments = workspace.raw, workspace.moments
     yesterday = day_of(now) - DAY
@@ -231,7 +242,7 @@ def _steps_of_raw(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bo
 
 
 def _owners(files: Iterable[RawFile], records: Mapping[PartitionKey, PartitionRecord]) -> set[str]:
-    """The names of those that have rows in the table."""
+    """The names of the files from which the table has rows."""
     of = Records.of(records)
     asked = [{one.asked for one in record.answers} for record in of.kinds]
     return {
@@ -241,8 +252,9 @@ def _owners(files: Iterable[RawFile], records: Mapping[PartitionKey, PartitionRe
     }
 
 
-def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
-    """What the table, the commits that are left in its log, and the moments say of answers; under the keys of today."""
+def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> KnownRequests:
+    """What is known about raw answers from the table, from the commits in its log, and from moments; under today's
+    keys."""
     named = {asked: [partitions] for asked, partitions in workspace.moments.named(asset.key).items()}
     removed: list[tuple[PartitionSet, str]] = []
     names = workspace.raw.names(asset.key)
@@ -269,7 +281,7 @@ def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> Told:
             named.setdefault(asked, []).append(names.partitions(PartitionSet.union_of(several), mark))
         mark = names.before(mark) if is_renaming else mark
     whole = versions[:1] == [0]
-    return Told(
+    return KnownRequests(
         workspace.warehouse.state(asset).records,
         {asked: PartitionSet.union_of(sets) for asked, sets in named.items()},
         since="" if whole else first or iso(workspace.settings.now()),
@@ -298,14 +310,15 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def _settled(workspace: Workspace) -> date:
-    """The day from which on days are still made anew, hour by hour: their files are left as they are."""
+    """The first day that runs still make again, hour by hour. Its files, and later ones, stay as they are."""
     return day_of(workspace.settings.now()) - workspace.settings.hourly.revisable_days * DAY
 
 
 def _keep_whole_state(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bool) -> bool:
-    """Write the whole state of a table beside it, and read it back: then its log may go. Says whether that was due.
+    """Write a whole snapshot of a table's state and read it back, so that its log may be cleaned. Gives whether that
+    was due.
 
-    Raises WarehouseError where what is read back is not the state.
+    Raises WarehouseError if the snapshot does not give the same state.
     """
     state = workspace.warehouse.state(asset)
     if state.version is None or state.snapshot == state.version:
@@ -322,7 +335,7 @@ def _keep_whole_state(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run
 
 
 def _remove_logs(workspace: Workspace, dry_run: bool) -> tuple[int, list[str]]:
-    """Remove the output of runs of long ago on this machine; gives how many files, and what went wrong."""
+    """Remove old output of runs on this machine. Gives the number of files, and what went wrong."""
     oldest = time.time() - timedelta(days=workspace.settings.maintenance.logs_days).total_seconds()
     removed, errors = 0, []
     for path in sorted(log_folder().glob("*.log")):

@@ -1,4 +1,4 @@
-"""The report that the hourly run leaves behind, for whoever looks at that place."""
+"""The report that an hourly run writes to the configured path."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from orchestration.reports.page.head import without_secrets
 
 
 def leave_report(workspace: Workspace, warn: Callable[[str], None]) -> None:
-    """Write the report on all assets to where settings say, if they do. warn: told why it could not be written.
+    """Write the report on all assets to the configured path, if there is one. warn: called with the reason where that
+    failed.
 
-    Whatever goes wrong, the run is done, and what it made is right.
+    A failure does not concern the run: it is done, and what it made is right.
     """
     place = workspace.settings.report.path
     if place is None:

@@ -1,4 +1,4 @@
-"""What worker and watch do about slots of the deployments of an environment."""
+"""How worker and watch free the slots of an environment's deployments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 10
 def free_slots(
     settings: Settings, api_url: str, by: str, pool: str = "", restarted: slots.Restarted | None = None
 ) -> Sequence[str]:
-    """End what holds a slot of the environment's deployments and is gone; see ``resources.prefect.slots``.
+    """End the runs that hold a slot although their process is gone; see ``resources.prefect.slots``.
 
     restarted: by this machine's clock.
     """

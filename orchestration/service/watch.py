@@ -1,8 +1,8 @@
-"""The outside watch: looks at the Prefect server and at the tables, and tells people what is wrong.
+"""The outside watch: observes the Prefect server and the tables, and reports what is wrong.
 
-Apart from runs and workers, because a dead run tells nobody. What was told is remembered in the user's state folder,
-which a look locks: several watches of an environment on a machine tell everything once. A message is remembered as
-told after its channel took it; killed in between, the watch sends it again, with the same id.
+It is a process of its own, because a dead run reports nothing. What was reported is remembered in the user's state
+folder, under a lock, so that several watches of an environment on one machine report everything once. A message counts
+as delivered when its channel took it. If the watch is killed in between, it sends the message again, with the same id.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from resources.storage.files import open_files
 __all__ = ["Sources", "Watch", "WatchResult", "a_test", "make_watch", "state_file"]
 
 SENDING_SECONDS = 30.0
-"""A channel holds a look up no longer."""
+"""One channel may take at most this long in one observation."""
 
 ReadServer = Callable[[WatchState], ServerView]
 ReadLags = Callable[[], Sequence[Lag]]
@@ -61,20 +61,23 @@ ReadBroken = Callable[[], Sequence[Broken]]
 
 @dataclass(frozen=True)
 class WatchResult:
-    """What a look came to. unseen: sources that did not answer; untold: channels that did not take everything."""
+    """The result of one observation."""
 
     incidents: tuple[Incident, ...]
+    """The open incidents."""
     unseen: tuple[Unseen, ...] = ()
+    """What could not be observed."""
     untold: tuple[str, ...] = ()
+    """The channels that did not take every message."""
 
     @property
     def is_healthy(self) -> bool:
-        """Whether everything was seen, nothing is wrong, and everything was told."""
+        """Whether everything was observed, nothing is wrong, and every message was taken."""
         return not (self.incidents or self.unseen or self.untold)
 
 
 def state_file(settings: Settings, api_url: str) -> Path:
-    """Where it is remembered what was told of an environment: of this server, and of this warehouse."""
+    """The file with the memory of a watch: one for each environment, server and warehouse."""
     environment = settings.deploy.environment
     about = [without_secrets(api_url).rstrip("/"), _warehouse(settings), environment]
     digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
@@ -82,12 +85,12 @@ def state_file(settings: Settings, api_url: str) -> Path:
 
 
 class Watch:
-    """Looks, and tells. say: told of every message that was sent, and of what went wrong, in a line each.
+    """Observes and reports. say: called with a line for every message that was sent and for everything that went wrong.
 
-    Without channels it only looks, and remembers nothing. read_incomplete: what lacks values. read_missing: what is
-    wanted and not there. read_broken: damaged tables. read_scales: what changed of late. unmade: what of partitions is
-    not made; None: nobody can tell. free_slots: ends runs whose process is gone, and says so. clock: the real time,
-    also where the settings have another for the tables. sending_seconds: a channel holds a look up no longer.
+    Without channels it only observes and remembers nothing. read_lags, read_incomplete, read_missing, read_broken,
+    read_scales, read_server: read what the fields of ``Observation`` have. unmade: tells which partitions are still not
+    made; None: nobody can tell. free_slots: ends runs whose process is gone, and says so. clock: the real time, even if
+    the settings have another clock for the tables. sending_seconds: see SENDING_SECONDS.
     """
 
     def __init__(
@@ -121,7 +124,7 @@ class Watch:
         self._told_of_none = False
 
     def forever(self) -> NoReturn:
-        """WatchResult every ``alerts.every_seconds``, whatever happens."""
+        """Observe every ``alerts.every_seconds``, whatever happens."""
         while True:
             try:
                 self.observe()
@@ -130,7 +133,7 @@ class Watch:
             time.sleep(self._settings.alerts.every_seconds)
 
     def observe(self) -> WatchResult:
-        """WatchResult once, and tell."""
+        """Observe once, and report."""
         if not self._channels:
             return self._observe_only()
         with self._locked():
@@ -183,7 +186,7 @@ class Watch:
         return Observation(now, server, unseen=tuple(unseen), unmade=unmade, scales=scales, **told, **tables)
 
     def _changed_scales(self) -> tuple[ChangedScale, ...] | None:
-        """None where rows cannot be read: whose table that is, status and runs tell."""
+        """The scales that changed recently; None where rows cannot be read, which is reported elsewhere."""
         try:
             return tuple(self._read_scales())
         except Exception as error:  # what is known lasts  # noqa: BLE001
@@ -191,7 +194,7 @@ class Watch:
             return None
 
     def _deliver(self, state: WatchState, name: str) -> tuple[WatchState, bool]:
-        """The state after everything was sent that a channel takes, and whether it took everything."""
+        """Send a channel its messages. Gives the state, and whether the channel took all of them."""
         until, given_up = time.monotonic() + self._sending_seconds, False
         for message in to_send(state, name):
             trying: Message | None = message
@@ -283,7 +286,7 @@ def a_test(now: Clock = system_clock, environment: str = "") -> Message:
 
 
 def _warehouse(settings: Settings) -> str:
-    """Where the tables lie; as it is written, where the cluster has no name here."""
+    """The address of the warehouse; as it is configured, if the cluster is not known on this machine."""
     try:
         return Warehouse(resolve_warehouse(settings.warehouse.uri)).uri
     except LakehouseError:

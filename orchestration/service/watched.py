@@ -1,4 +1,4 @@
-"""What a watch reads: the Prefect server, and the tables of the environment."""
+"""What a watch observes: the Prefect server, and the tables of the environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 class Sources:
-    """What a watch reads: the server and the tables. page: so many items are asked of the server at once."""
+    """Reads the server and the tables. page: how many items are asked of the server at once."""
 
     def __init__(self, settings: Settings, api_url: str, say: Say, page: int = PAGE) -> None:
         self._settings, self._api_url, self._say, self._page = settings, api_url, say, page
@@ -37,7 +37,7 @@ class Sources:
         return open_workspace(self._settings)
 
     def lags(self) -> Sequence[Lag]:
-        """How far the tables lie behind that have a target."""
+        """The lags of the tables that declare a target."""
         from orchestration.engine.lags import read_lags
 
         keys = [asset.key for asset in self._workspace.catalog if asset.fresh_within_hours is not None]
@@ -69,11 +69,12 @@ class Sources:
         )
 
     def free_slots(self) -> Sequence[str]:
-        """End what holds a slot and is gone; a sentence for each."""
+        """End the runs that hold a slot although their process is gone; gives a sentence for each."""
         return free_slots(self._settings, self._api_url, "aqi watch")
 
     def missing(self) -> Sequence[Lacking]:
-        """What is wanted and not there, of tables that lack the same together, and what makes it."""
+        """The wanted partitions that do not exist, of tables that lack the same together, with the commands that make
+        them."""
         workspace = self._workspace
         if not self._settings.since:
             return ()
@@ -88,7 +89,7 @@ class Sources:
         return [Lacking(tuple(keys), some, tuple(workspace.fill_commands(some, keys))) for some, keys in alike]
 
     def broken(self) -> Sequence[Broken]:
-        """The tables that are damaged, and those of which a repair is not done."""
+        """The damaged tables, and those whose repair is not done."""
         from orchestration.engine.unmade import broken_tables
 
         return broken_tables(self._workspace)
@@ -102,7 +103,7 @@ class Sources:
     def still_unmade(
         self, unmade: Mapping[str, PartitionSet], since: datetime, forced: bool
     ) -> Mapping[str, PartitionSet]:
-        """What of partitions nobody has made since; all of it where that cannot be told."""
+        """Those of ``unmade`` that nobody has made since; all of them where that is not known."""
         from orchestration.engine.unmade import still_unmade
 
         try:
@@ -112,7 +113,8 @@ class Sources:
             return unmade
 
     def _unmade(self) -> Unmade:
-        """From the journal, which is read when the first run asks; what is not in there, from what was asked for."""
+        """Gives what runs did not make: from the journal, which is read for the first run; for runs without an entry,
+        from their parameters."""
         read: dict[str, tuple[tuple[str, PartitionSet], ...]] | None = None
 
         def of(
@@ -128,7 +130,7 @@ class Sources:
     def _asked_for(
         self, flow: str, parameters: Mapping[str, Any], began: datetime
     ) -> tuple[tuple[str, PartitionSet], ...]:
-        """What a run was to make that says nothing of itself, as far as it is not right."""
+        """What a run without an entry in the journal was to make, as far as it is not right."""
         from orchestration.engine.unmade import still_unmade
         from orchestration.service.asked_for import partitions_of
 

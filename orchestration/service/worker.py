@@ -1,6 +1,6 @@
-"""The process of `aqi worker start`: Prefect's process worker, and beside it a thread that frees slots.
+"""The process of `aqi worker start`: Prefect's process worker, and a thread that frees slots.
 
-Called as Prefect's own command is: worker start --pool NAME --name NAME …; the profile is in the environment.
+It is called as Prefect's own command: worker start --pool NAME --name NAME …; the profile is in the environment.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from orchestration.project import load
 from orchestration.service.slots import free_slots
 from resources.machine.clock import system_clock
 from resources.machine.interrupts import heed_signals
+from resources.machine.leaving import leaving
 from resources.machine.secrets import hidden, hide_in_logs
 from resources.prefect.outages import outlive_outages
 from resources.prefect.server import named_api_url
@@ -33,12 +34,12 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 20.0
 END_SECONDS = 15.0
-"""So long runs have to end by themselves, and to say so, when the worker is told to stop; then they are killed."""
+"""When the worker is stopped, runs have this long to end and to report their end; then they are killed."""
 BY = "aqi worker"
 
 
 def main(arguments: list[str]) -> None:
-    """Run the worker until it is told to stop. What Prefect says in it has no secret."""
+    """Run the worker until it is stopped. Its output has no secrets."""
     hide_in_logs()
     no_word_of_home()
     heed_signals()
@@ -51,9 +52,11 @@ def main(arguments: list[str]) -> None:
 
 
 def _beside_it(keep_free: Callable[[], None]) -> None:
-    """While Prefect's worker works, slots are freed in a thread: not before, or both would import Prefect at once.
+    """Frees slots in a thread while Prefect's worker runs. The thread starts later, or both would import Prefect at
+    once.
 
-    It kills its runs when it ends, and their states say that they go on: they are asked before.
+    Prefect's worker kills its runs when it ends, and they would stay *Running* on the server; so they are asked to end
+    before.
     """
     import anyio
     import psutil
@@ -89,7 +92,7 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _keep_free(pool: str, name: str, at: datetime) -> None:
-    """Look again and again; what is in the way of that is told once."""
+    """Free slots again and again. A problem is reported once."""
     settings, api_url = load(None), named_api_url()
     held, alone = _presence(f"{api_url} {name}")
     restarted, trouble = Restarted(name, at) if alone and held is not None else None, ""
@@ -106,7 +109,9 @@ def _keep_free(pool: str, name: str, at: datetime) -> None:
 
 
 def _presence(who: str) -> tuple[IO[str] | None, bool]:
-    """A lock for as long as this process has the file, and whether no other process of this machine has it."""
+    """A lock that is held as long as this process has the file; and whether no other process of this machine holds
+    it.
+    """
     digest = hashlib.sha256(who.encode()).hexdigest()[:12]
     try:
         log_folder().parent.mkdir(parents=True, exist_ok=True)
@@ -127,4 +132,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with leaving():
+        main(sys.argv[1:])

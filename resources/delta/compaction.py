@@ -1,8 +1,9 @@
-"""Upkeep of one Delta table, without a JVM: small files put together, removed ones deleted, the log kept short.
+"""Compaction and clean-up of one Delta table, without a JVM: small files are joined, removed ones deleted, the log is
+kept short.
 
-Nothing here changes a row or a partition's state. Small files are put together by month, and rows are in the order of
-day and location, so that the days that a file can hold stay few. deltalake's own compaction puts together what was
-committed one after the other, whatever days that is, and its Z-order rewrites the whole table each time.
+Nothing here changes a row or a partition's state. Small files are joined by month, with the rows ordered by day and
+location, so that a file holds few days. deltalake's own compaction joins files by the time of their commits, whatever
+days they hold, and its Z-order rewrites the whole table each time.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ SMALL_FILES = 10
 SMALL_ROWS = ROWS_PER_FILE // 4
 COMMITS_BETWEEN_CHECKPOINTS = 10
 NOT_OURS = frozenset({"deletionVectors", "columnMapping"})
-"""Features of a table with which a file's rows are not the table's rows as they stand."""
+"""Table features with which the rows of a file are not simply rows of the table."""
 COMPACTION = "aqi maintenance: small files put together"
 
 
 class SmallFile(NamedTuple):
-    """A data file. first_day, last_day: by its statistics."""
+    """A small data file. first_day, last_day: by its statistics."""
 
     path: str
     rows: int
@@ -46,9 +47,9 @@ class SmallFile(NamedTuple):
 
 
 class TableFiles:
-    """The files of the table at ``uri``; columns: None for an unpartitioned table.
+    """The files of the table at ``uri``. columns: None for an unpartitioned table.
 
-    small_files: from so many on it helps to put them together. between_checkpoints: so many commits.
+    small_files: at least this many are worth joining. between_checkpoints: a checkpoint is due after this many commits.
     """
 
     def __init__(
@@ -67,9 +68,9 @@ class TableFiles:
     # Small files ------------------------------------------------------------------------------------------------
 
     def groups(self, before: date) -> list[list[SmallFile]]:
-        """Small files that are worth being put together, a group per file to be; only of days that lie ``before``.
+        """Small files that are worth joining, a group for each new file; only files of days ``before`` the given one.
 
-        None where the table has too few of them, or features that are not ours.
+        Empty if the table has too few of them, or features that this project does not know.
         """
 
         table = open_table(self.uri)
@@ -93,9 +94,9 @@ class TableFiles:
         return found
 
     def compact(self, groups: Sequence[Sequence[SmallFile]]) -> None:
-        """One commit, in which nothing changes but the files: each of ``groups`` becomes one.
+        """One commit that changes nothing but the files: each of ``groups`` becomes one file.
 
-        Raises CommitFailedError, and changes nothing, where another run has committed meanwhile.
+        Raises CommitFailedError, and changes nothing, if another run has committed meanwhile.
         """
         from deltalake import CommitProperties
         from deltalake.transaction import AddAction, RemoveAction
@@ -120,9 +121,9 @@ class TableFiles:
         )
 
     def _read(self, table: Any, group: Iterable[SmallFile]) -> Any:
-        """The rows of a group, in the order of day and location, in the table's columns and types.
+        """The rows of a group, ordered by day and location, in the table's columns and types.
 
-        A column that is younger than a file is null in its rows.
+        A column that was added after a file was written is null in its rows.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -169,7 +170,7 @@ class TableFiles:
         return json.dumps({"numRecords": rows.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls})
 
     def join_all(self) -> int:
-        """For a table that no partition's state hangs on: deltalake's own compaction. Gives the files it replaced."""
+        """deltalake's own compaction, for a table that has no partition states. Gives the number of replaced files."""
 
         table = open_table(self.uri)
         return int(table.optimize.compact()["numFilesRemoved"]) if len(table.file_uris()) >= self._small_files else 0
@@ -177,9 +178,9 @@ class TableFiles:
     # Files that nothing needs -----------------------------------------------------------------------------------
 
     def vacuum(self, retention_hours: float, *, dry_run: bool = False) -> int:
-        """Delete what was removed from the table, or never came into it, so many hours ago; gives how many files.
+        """Delete files that left the table, or never belonged to it, this many hours ago. Gives their number.
 
-        Readers of earlier versions need them no longer. What lies in folders that begin with ``_`` stays.
+        Folders whose names begin with ``_`` are left alone.
         """
 
         table = open_table(self.uri)
@@ -195,7 +196,7 @@ class TableFiles:
     # The log ----------------------------------------------------------------------------------------------------
 
     def checkpoint(self, *, dry_run: bool = False) -> bool:
-        """Write Delta's checkpoint where the last one lies some commits back; says whether that was so."""
+        """Write a Delta checkpoint, if the last one is old enough. Gives whether that was so."""
 
         table = open_table(self.uri)
         log = f"{self._root}/_delta_log"
@@ -210,9 +211,9 @@ class TableFiles:
         return True
 
     def clean_log(self) -> int:
-        """Remove what Delta's log no longer has to keep (``delta.logRetentionDuration``); gives how many commits.
+        """Remove commits that Delta's log need not keep any more (``delta.logRetentionDuration``). Gives their number.
 
-        Only for a table whose state has its second home.
+        Only for a table with a snapshot of its state.
         """
 
         log = f"{self._root}/_delta_log"
@@ -223,9 +224,9 @@ class TableFiles:
         return sum(name.endswith(".json") for name in gone)
 
     def unneeded_provenance(self, log: DeltaLog, older_than: datetime) -> list[str]:
-        """Files beside the snapshots, written before ``older_than``, that no commit in the log names.
+        """Provenance files, written before ``older_than``, that no commit in the log names.
 
-        Snapshots name none: they hold what commits say. Also what killed writers left unfinished.
+        Snapshots hold what commits say, so they need no such file. Unfinished files of killed writers are included.
         """
         folder = f"{self._root}/{PROVENANCE_FOLDER}"
         names = [name for name in names_in(self._files, folder) if re.fullmatch(r"[0-9a-f]{64}\.json", name)]
@@ -238,7 +239,7 @@ class TableFiles:
         self._remove(paths)
 
     def _modified(self, path: str) -> datetime:
-        """When a file was written; now where it is gone."""
+        """When a file was written; the present time if it is gone."""
         try:
             info = self._files.info(path)
         except FileNotFoundError:
@@ -254,7 +255,7 @@ class TableFiles:
 
 
 def _groups(files: Iterable[SmallFile], before: date) -> list[list[SmallFile]]:
-    """Files of the same month, by day, cut where one file to be would have too many rows."""
+    """Files of the same month, by day, in groups that do not become too large."""
     fit = [file for file in files if file.last_day < before and _month(file.first_day) == _month(file.last_day)]
     groups: list[list[SmallFile]] = []
     for _, of_month in groupby(sorted(fit, key=lambda file: file[2:]), key=lambda file: _month(file.first_day)):
@@ -285,7 +286,7 @@ def _named(log: DeltaLog) -> set[str]:
 
 
 def _as_json(value: Any, *, up: bool = False) -> Any:
-    """A value in a file's statistics; instants have milliseconds there. up: rounded up, for the end of a range."""
+    """A value as in a file's statistics, where instants have milliseconds. up: rounded up, for the end of a range."""
     if isinstance(value, datetime):
         instant = value.astimezone(UTC)
         if up and instant.microsecond % 1000:
@@ -295,6 +296,6 @@ def _as_json(value: Any, *, up: bool = False) -> Any:
 
 
 def _checksum(path: str) -> str:
-    """Where Hadoop's local file system keeps the checksum of a file."""
+    """The path at which Hadoop's local file system keeps the checksum of a file."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/.{name}.crc"

@@ -1,4 +1,4 @@
-"""Features that others gave a table, as far as they decide who can read it and commit to it."""
+"""Features that somebody gave a table, as far as they decide who can read the table and commit to it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from orchestration.core.state.damage import Trouble
 
 READ = frozenset({"timestampNtz", "variantType", "variantType-preview", "variantShredding-preview"})
-"""Of readers, those with which deltalake reads a table."""
+"""Reader features with which deltalake can read a table."""
 READ_BY_SPARK = frozenset({"columnMapping", "typeWidening", "typeWidening-preview"})
-"""Those with which Spark does, and nothing that is read beside it needs more."""
+"""Reader features with which only Spark can read a table."""
 PLAIN_FEATURES = frozenset({"appendOnly", "checkConstraints", "invariants", "timestampNtz"})
 INVARIANTS = "delta.invariants"
 CHECKS_AND_INVARIANTS, BY_FEATURES = 3, 7
@@ -19,12 +19,16 @@ CHECKS_AND_INVARIANTS, BY_FEATURES = 3, 7
 
 
 class Features(NamedTuple):
-    """writer: version of the protocol. reading, writing: features that are listed. properties: of the table."""
+    """The features of a table."""
 
     writer: int
+    """The writer version of Delta's protocol."""
     reading: frozenset[str]
+    """The listed reader features."""
     writing: frozenset[str]
+    """The listed writer features."""
     properties: Mapping[str, str]
+    """The table's properties."""
     schema: str
 
     @classmethod
@@ -44,13 +48,13 @@ class Features(NamedTuple):
 
     @property
     def mapping(self) -> str:
-        """How the names of columns are mapped to those in files; empty where they are the same."""
+        """How names of columns are mapped to names in files; empty if they are the same."""
         mode = str(self.properties.get("delta.columnMapping.mode", "none")).lower()
         return "" if mode == "none" else mode
 
     @property
     def take_commits(self) -> bool:
-        """Whether deltalake can answer for a commit of rows to the table, whatever others did to it."""
+        """Whether deltalake can safely commit rows to the table, whatever others did to it."""
         if any(name.startswith("delta.constraints.") for name in self.properties) or INVARIANTS in self.schema:
             return False  # it plans such expressions by a dialect of its own, which has not all functions of Spark's
         known = self.writer <= CHECKS_AND_INVARIANTS or self.writer == BY_FEATURES
@@ -58,7 +62,7 @@ class Features(NamedTuple):
 
 
 def trouble_of(key: str, features: Features, *, spark: bool) -> Trouble | None:
-    """Why the table of an asset cannot be read, or written; spark: whether Spark reads and writes it."""
+    """Why the table of an asset cannot be read or written; None if it can. spark: whether Spark reads and writes it."""
     foreign = sorted(features.reading - READ - (READ_BY_SPARK if spark else frozenset()))
     if features.mapping and not spark:
         foreign = sorted({*foreign, "columnMapping"})

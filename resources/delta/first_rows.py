@@ -1,7 +1,8 @@
-"""Rows of a Delta table in the order of its key; of a local one the first of them without reading the rest.
+"""The rows of a Delta table in the order of its key. For a local table, the first rows without reading all columns of
+the rest.
 
-Of every row the key is looked at, batch by batch; the other columns are read where the rows lie that come first. By
-Parquet alone, and with few arrays made from Python's lists: Arrow's data sets and such lists import pandas.
+The key of every row is read, batch by batch; the other columns are read only for the first rows. Uses Parquet directly,
+as Arrow's data sets, and arrays made from Python lists, import pandas.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FEW_ROWS = 1000
-"""So many are picked out one by one."""
+"""Up to this many rows are picked one by one."""
 
 
 class Within(NamedTuple):
-    """Which rows count: of these days, both ends in, and locations; None for all."""
+    """A restriction of rows. days: first and last, both included; None for all. locations: None for all."""
 
     columns: PartitionColumns
     days: tuple[date, date] | None = None
@@ -36,9 +37,9 @@ class Within(NamedTuple):
 
 
 def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None, within: Within | None) -> pa.Table:
-    """Rows of the table at ``uri`` in the order of ``key``, at most ``limit``; ``within``: which count.
+    """Rows of the table at ``uri`` in the order of ``key``, at most ``limit`` of those in ``within``.
 
-    Raises WarehouseError where the table cannot be read.
+    Raises WarehouseError if the table cannot be read.
     """
     import pyarrow as pa
     from deltalake.exceptions import DeltaError
@@ -57,9 +58,9 @@ def rows_in_order(uri: str, version: int, key: Sequence[str], limit: int | None,
 
 
 def count_rows(uri: str, version: int, within: Within | None) -> int:
-    """How many rows of the table at ``uri`` count; of a local one without reading more than days and locations.
+    """The number of rows in ``within`` of the table at ``uri``. For a local table only days and locations are read.
 
-    Raises WarehouseError where the table cannot be read.
+    Raises WarehouseError if the table cannot be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -157,7 +158,8 @@ def _first_rows(table: Any, key: Sequence[str], limit: int, within: Within | Non
 
 
 class _Row(NamedTuple):
-    """A row that is one of the first as yet. order: as it compares, by the key; first: of the key, as Arrow has it."""
+    """A row that is among the first so far. order: its key, in comparable form; first: the first column of the key, as
+    in Arrow."""
 
     order: tuple[tuple[bool, Any], ...]
     file: int
@@ -166,7 +168,7 @@ class _Row(NamedTuple):
 
 
 class _Foremost:
-    """Those of all rows that were looked at that come first, in order."""
+    """The first rows, in order, of all rows that were read so far."""
 
     def __init__(self, key: Sequence[str], limit: int, within: Within | None) -> None:
         self._key, self._limit, self._within = list(key), limit, within
@@ -174,12 +176,12 @@ class _Foremost:
 
     @property
     def _last(self) -> Any:
-        """The first column of the key in the last row that is among the first; None while any row may be."""
+        """The first column of the key in the last of these rows; None while there are fewer than wanted."""
         full = len(self.rows) == self._limit and self.rows[-1].first.is_valid
         return self.rows[-1].first if full else None
 
     def may_have_more(self, metadata: Any, group: int) -> bool:
-        """Whether a group of rows can have one that comes before those; by the least value that its footer names."""
+        """Whether a row group can have a row that comes before the last of these, by the least value in its footer."""
         if (last := self._last) is None:
             return True
         columns = (metadata.row_group(group).column(index) for index in range(metadata.num_columns))
@@ -190,7 +192,7 @@ class _Foremost:
         return type(least) is not type(most) or not isinstance(most, str | int | date) or bool(least <= most)
 
     def look(self, batch: pa.RecordBatch, file: int, start: int) -> None:
-        """At the rows of a batch, the first of which is the row ``start`` of a file."""
+        """Read the rows of a batch. start: the number of its first row in the file."""
         import pyarrow.compute as pc
 
         mask = self._mask(batch)

@@ -1,6 +1,6 @@
-"""What a table's files hold now, read without a JVM from the files that Delta names, not from who committed them.
+"""What the present files of a table hold, read without a JVM from the files that the log names.
 
-Needed where commits are missing from the log.
+Needed if commits are missing from the log.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from resources.storage.patience import each_answered
 
 
 class Live(NamedTuple):
-    """The partitions that have rows, and what the files can hold by their statistics, by path."""
+    """What the present files of a table hold."""
 
     partitions: PartitionSet
+    """The partitions that have rows."""
     files: Mapping[str, FileSpan]
+    """Path of each file → the partitions that it can hold, by its statistics."""
 
 
 def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
-    """What the table at ``uri`` has at a version; columns: None for an unpartitioned one.
+    """What the table at ``uri`` holds at a version. columns: None for an unpartitioned table.
 
-    Reads two columns of every row: the statistics of a file with many locations do not say which has which days.
-    Raises WarehouseError where the table cannot be read.
+    Reads two columns of every row: the statistics of a file with many locations do not say which location has which
+    days. Raises WarehouseError if the table cannot be read.
     """
     import pyarrow as pa
     from deltalake.exceptions import DeltaError
@@ -51,7 +53,8 @@ def read_live(uri: str, version: int, columns: PartitionColumns | None) -> Live:
 
 
 def span_of(first_day: Any, last_day: Any, first_location: Any, last_location: Any) -> FileSpan:
-    """What a file can hold by its statistics, as text or values; what is missing or unreadable may be anything."""
+    """What a file can hold by its statistics, given as texts or values. A missing or unreadable bound counts as no
+    bound."""
     first, last = (value if isinstance(value, str) else None for value in (first_location, last_location))
     return FileSpan(_day(first_day), _day(last_day), first, last)
 
@@ -69,7 +72,7 @@ def _partitions(batches: Iterable[Any], columns: PartitionColumns) -> PartitionS
 
 
 def partitions_in(batch: Any, columns: PartitionColumns | None) -> set[PartitionKey]:
-    """The partitions that rows of Arrow are of; columns: None for an unpartitioned table."""
+    """The partitions of Arrow rows. columns: None for an unpartitioned table."""
     import pyarrow as pa
 
     if columns is None:

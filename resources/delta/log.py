@@ -1,7 +1,8 @@
-"""What Delta's log says, read without a JVM: which commits there are, whose they are, what they touched.
+"""Delta's log, read without a JVM: which commits there are, who made them, and what they changed.
 
-Delta removes commits after a time, so the states that are folded from them have a second home beside the table's data:
-snapshots (``orchestration.core.state.snapshots``). They can be removed at will as long as the log is whole.
+Delta removes old commits. So the states that follow from them are also kept as snapshots
+(``orchestration.core.state.snapshots``) beside the table's data. Snapshots can be removed at will as long as the log is
+complete.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
 
 MOST = (1 << 62) - 1
-"""No table has a higher version: a file of such a name is none of its log's."""
+"""No table has a higher version; a file with a higher number is not of the log."""
 PROVENANCE_FOLDER = "_aqi"
-"""Beside the data of a table; Delta leaves folders alone that begin with ``_``."""
+"""A folder beside the data of a table. Delta leaves folders alone whose names begin with ``_``."""
 
 
 class DeltaLog:
-    """The log of one table at ``uri`` (a folder, or a URI that fsspec knows).
+    """The log of the table at ``uri`` (a folder, or a URI that fsspec knows).
 
-    columns: where the partition of a row is written; None for an unpartitioned table.
-    locations: locations that rows may have; in a file of others, which names its first and last, they may lie between.
+    columns: those that say to which partition a row belongs; None for an unpartitioned table. locations: further
+    locations that rows may have; a file of others names only its first and last location.
     """
 
     def __init__(self, uri: str, columns: PartitionColumns | None = None, locations: Iterable[str] = ()) -> None:

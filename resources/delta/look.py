@@ -1,6 +1,7 @@
-"""A look at a table's folder: whether the files that its log names are there as it says, and the log is whole.
+"""Inspects the folder of a table: whether the files that its log names are there with the right size, and whether the
+log is complete.
 
-One listing for each folder that has live files, which is one; no data file is opened, and no JVM is needed.
+One listing for each folder with live files; mostly that is one folder. No data file is opened, and no JVM is needed.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ SPANS_NAMED = 3
 
 
 def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) -> TableState:
-    """The state of the table of an asset, as far as its log says it, with what is wrong with it.
+    """The state of an asset's table by its log, with the damage that an inspection found.
 
-    start: an earlier state to go on from. spark: whether Spark reads and writes the table.
-    Raises OSError where its folder cannot be read.
+    start: an earlier state to go on from. spark: whether Spark reads and writes the table. Raises OSError if its folder
+    cannot be read.
     """
     state, error = log.state_as_far(None if start is None else as_folded(start))
     if state.version is None and error is None:
@@ -58,7 +59,7 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
 
 
 def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError) -> TableState:
-    """The state of a table of which what a look needs cannot be read: as it was last known."""
+    """The last known state of a table whose folder cannot be inspected, with the reason."""
     remedy = f"`aqi repair {key} --rebuild` makes it anew."
     if isinstance(error, PermissionError):
         remedy = f"Give this user rights to read and write all that is in {log.uri}."
@@ -77,7 +78,7 @@ def _trouble(key: str, uri: str, why: str, *, recorded: bool = True) -> Trouble:
 
 
 def _whole(uri: str, state: TableState) -> TableState:
-    """The state with what snapshots of before did not keep: sizes of files, features. Raises WarehouseError."""
+    """The state, with what older snapshots did not keep: sizes of files, and features. Raises WarehouseError."""
     known = state.protocol is not None and state.properties is not None and state.schema is not None
     if known and all(span.size is not None for span in state.files.values()):
         return state
@@ -109,7 +110,7 @@ def _whole(uri: str, state: TableState) -> TableState:
 
 
 def linked(key: str, uri: str, state: TableState) -> TableState:
-    """The state of a local table that is not there, with why where its folder is a link to what is not there."""
+    """The state of a local table that does not exist; with the reason, if its folder is a link to nothing."""
     folder = Path(local_path(uri))
     if not folder.is_symlink() or folder.exists():
         return state
@@ -119,7 +120,7 @@ def linked(key: str, uri: str, state: TableState) -> TableState:
 
 
 def can_be_listed(uri: str) -> bool:
-    """Whether a folder is there to be listed."""
+    """Whether a folder exists and can be listed."""
     files, root = open_files(uri)
     try:
         files.ls(root, detail=False)
@@ -132,9 +133,9 @@ def can_be_listed(uri: str) -> bool:
 
 
 def lost_files(uri: str, live: Mapping[str, FileSpan]) -> tuple[LostFile, ...]:
-    """Those of the live files that are not there, or not as large as the log says; ``live``: by path.
+    """The live files that are missing, or have another size than the log says. live: path → span.
 
-    Files that lie outside of the table's folder are not looked for. Raises OSError where it cannot be listed.
+    Files outside the table's folder are not checked. Raises OSError if the folder cannot be listed.
     """
     folders: dict[str, list[str]] = defaultdict(list)
     for path in live:
@@ -151,9 +152,9 @@ def lost_files(uri: str, live: Mapping[str, FileSpan]) -> tuple[LostFile, ...]:
 
 
 def check_files(uri: str, table: Any) -> None:
-    """Look for the files of a deltalake table on HDFS before it is read: its client panics where one is cut off.
+    """Check the files of a deltalake table on HDFS before reading it, as its client panics at a truncated file.
 
-    Raises OSError where one is not as the log says.
+    Raises OSError if a file is not as the log says.
     """
     if not uri.startswith("hdfs://"):
         return
@@ -185,7 +186,7 @@ def _sizes(files: Any, folder: str) -> dict[str, int]:
 
 
 def log_fault(uri: str) -> str:
-    """Why nobody can read the log of a table; empty where it is whole. Raises OSError."""
+    """Why the log of a table cannot be read; empty if it can. Raises OSError."""
     files, root = open_files(uri)
     folder = f"{root}/_delta_log"
     return next(_wrong(files, folder, names_in(files, folder)), "")
@@ -219,7 +220,7 @@ def _span_in_words(span: tuple[int, int]) -> str:
 
 
 def _checkpoints(names: Sequence[str]) -> dict[int, list[str]]:
-    """The checkpoints of which all parts are there: their files, by version."""
+    """Version → the files of its checkpoint, for checkpoints that are complete."""
     found: dict[int, list[str]] = defaultdict(list)
     parts: dict[int, int] = {}
     for name in names:
@@ -230,7 +231,7 @@ def _checkpoints(names: Sequence[str]) -> dict[int, list[str]]:
 
 
 def _hinted(files: Any, path: str) -> int | None:
-    """The version that has a checkpoint by Delta's own hint; None for what is no hint: it is passed over."""
+    """The version of the checkpoint that Delta's own hint names; None for a file that is no hint."""
     try:
         return int(json.loads(files.cat_file(path))["version"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -238,7 +239,7 @@ def _hinted(files: Any, path: str) -> int | None:
 
 
 def _is_parquet(files: Any, path: str) -> bool:
-    """Whether a file begins and ends as one of Parquet's, with a footer that has room in it."""
+    """Whether a file begins and ends like a Parquet file, with a possible footer."""
     try:
         size = int(files.info(path)["size"])
         if size < 12:
@@ -253,17 +254,18 @@ def _is_parquet(files: Any, path: str) -> bool:
 
 
 class Unread(NamedTuple):
-    """Live files of which not every row can be read. refused: those that this user may not read, or that nobody gives
-    now: they are not lost."""
+    """Live files of which not every row can be read."""
 
     lost: tuple[LostFile, ...] = ()
+    """The files that are lost."""
     refused: tuple[LostFile, ...] = ()
+    """The files that this user may not read, or that are temporarily not available."""
 
 
 def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[str] = ()) -> Unread:
-    """Those of the live files of which not every row can be read: each is read to its end. known: not looked at.
+    """The live files of which not every row can be read. Each is read to its end. known: files that are skipped.
 
-    Raises WarehouseError where HDFS is in trouble: what cannot be read is not lost then.
+    Raises WarehouseError if HDFS is in trouble, since then an unreadable file is not lost.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -290,9 +292,10 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
 
 
 def log_trouble(key: str, uri: str) -> Trouble | None:
-    """What is wrong with the commits that a reader of a table needs, each of which is read; None where nothing is.
+    """What is wrong with the commits that readers of a table need; None if nothing is. Each of these commits is read.
 
-    A look reads none of those that a snapshot covers. Raises WarehouseError where the file system is in trouble.
+    An inspection (``looked``) does not read commits that a snapshot covers. Raises WarehouseError if the file system is
+    in trouble.
     """
     files, root = open_files(uri)
     names, log = names_in(files, f"{root}/_delta_log"), DeltaLog(uri)

@@ -1,4 +1,5 @@
-"""Tables of which files are lost: read without them, and mended by a commit that takes them out of the log."""
+"""Tables with lost files: they are read without these files, and mended by a commit that takes the files out of the
+log."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from resources.storage.patience import NoAnswer
 
 
 def check_writable(key: str, uri: str) -> None:
-    """Find out what HDFS refuses before deltalake does, whose client panics in mid-write. Raises WarehouseError."""
+    """Finds out what HDFS refuses before deltalake writes, as its client panics in the middle. Raises
+    WarehouseError.
+    """
     try:
         try_to_write(*open_files(uri))
     except OSError as error:
@@ -26,10 +29,11 @@ def check_writable(key: str, uri: str) -> None:
 
 
 def check_in_order(uri: str, unread: str) -> None:
-    """Find out whether what cannot be read on HDFS is lost, or only out of reach. unread: what it is, for the message.
+    """Finds out whether something unreadable on HDFS is lost, or only temporarily not available. unread: what it is,
+    for people.
 
-    Raises WarehouseError where HDFS cannot keep and give back a few bytes, or where DataNodes are gone that may come
-    back: nothing may be taken for lost then. A folder of this machine is in order.
+    Raises WarehouseError if HDFS cannot store and return a few bytes, or if DataNodes are away that may come back. A
+    folder of this machine always passes.
     """
     if not uri.startswith("hdfs://"):
         return
@@ -53,10 +57,10 @@ def check_in_order(uri: str, unread: str) -> None:
 
 
 def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int | None) -> None:
-    """One commit that takes files out of the log of the table at ``uri``, and adds none; needs no JVM.
+    """One commit that takes files out of the log of the table at ``uri`` and adds none. Needs no JVM.
 
-    paths: as the log has them. What is left of the files stays, for vacuum. version: on which this was decided.
-    Raises CommitConflict where another commit came first, WarehouseError where nobody can commit.
+    paths: as in the log. The files themselves stay for vacuum. version: on which this was decided. Raises
+    CommitConflict if another commit came first, WarehouseError if nobody can commit.
     """
     from deltalake import CommitProperties
     from deltalake.exceptions import CommitFailedError, DeltaError
@@ -87,8 +91,8 @@ def take_out(uri: str, paths: Iterable[str], commit_metadata: str, version: int 
 
 
 def not_committed(uri: str, before: int, conflict: CommitConflict, error: Exception) -> WarehouseError:
-    """Why deltalake could not commit to a table that was at version ``before``: it says the same of a file system that
-    refused as of another run that came first, of which alone there is a newer version."""
+    """Why deltalake could not commit to a table that was at version ``before``. Its error is the same for a file system
+    that refuses and for another run that came first; only in the latter case there is a newer version."""
     try:
         files, root = open_files(uri)
         if f"{before + 1:020d}.json" in names_in(files, f"{root}/_delta_log"):
@@ -100,7 +104,7 @@ def not_committed(uri: str, before: int, conflict: CommitConflict, error: Except
 
 
 def without_files(dataset: Any, paths: Collection[str]) -> Any:
-    """Arrow's data set of a table without some of its files. paths: in the table's folder."""
+    """The Arrow data set of a table without some of its files. paths: in the table's folder."""
     from pyarrow.dataset import FileSystemDataset
 
     fragments = [one for one in dataset.get_fragments() if unquote(one.path) not in paths]
@@ -116,14 +120,14 @@ def unreadable(key: str, version: int | None, error: Exception) -> WarehouseErro
 
 
 def is_refused(error: Exception) -> bool:
-    """Whether a file could not be read because of rights, or because nobody answers: it may be as it should."""
+    """Whether a file could not be read for lack of permission, or because nobody answers. Then it may be undamaged."""
     if isinstance(error, PermissionError | ConnectionError | TimeoutError):
         return True
     return any(word in str(error) for word in ("Permission denied", "AccessControlException"))
 
 
 def how_to_mend(key: str, error: Exception) -> str:
-    """What to do about a table that could not be read, whatever a look says of it: a look opens no file."""
+    """What to do about a table that could not be read, whatever an inspection says: that does not open files."""
     if isinstance(error, NoAnswer):
         return error.remedy
     if is_refused(error):

@@ -1,9 +1,9 @@
-"""Tables opened with deltalake: the one place where that is done, because on HDFS it takes care.
+"""Opens tables with deltalake. All opening is done here, because HDFS needs special care.
 
-deltalake reads many commits at once, and hdfs-native asks the NameNode by one at a time: where the first file is read
-while others wait for their turn, each may wait for the other, for ever (one opening in four, of a log of 120 commits).
-It does not happen with a client that has read a file before. So a table on HDFS is first opened where its log has one
-file, and goes on from there. ``patience`` bounds what is left.
+deltalake reads many commits at once, and hdfs-native sends the NameNode one request at a time. If the first file
+is read while others wait for their turn, they can wait for each other for ever (one opening in four, with a log of 120
+commits). It does not happen with a client that has read a file before. So a table on HDFS is first opened at a version
+for which one file is enough, and goes on from there. ``patience`` limits the rest.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable:
 
 
 def _one_file(uri: str, version: int | None) -> int | None:
-    """The newest version up to ``version`` at which one file is all of the log that is read; None: there is none."""
+    """The newest version up to ``version`` for which a single file of the log is enough; None without one."""
     files, root = open_files(uri)
     found = (_WHOLE.fullmatch(name) for name in names_in(files, f"{root}/_delta_log"))
     there = [int(name[1] or 0) for name in found if name]

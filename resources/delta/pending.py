@@ -1,7 +1,7 @@
-"""A change of several commits that was begun and is not done: a file in the warehouse, ``_aqi/pending.json``.
+"""A change of several commits that has begun and is not done: the file ``_aqi/pending.json`` in the warehouse.
 
-It is written before the first commit and removed after the last. While it is there, the tables that it names are
-between two states, and nothing but the command that it names may write them.
+It is written before the first commit and removed after the last. While it exists, the tables that it names are between
+two states, and only the command that it names may write them.
 """
 
 from __future__ import annotations
@@ -23,24 +23,28 @@ NAME = "_aqi/pending.json"
 
 @dataclass(frozen=True, slots=True)
 class PendingChange:
-    """command: what goes on with it. tables: asset keys. versions: of these tables before it. details: of its kind."""
+    """A change of several commits."""
 
     command: str
+    """The command that goes on with it."""
     run_id: str
     tables: tuple[str, ...]
+    """The keys of the assets whose tables it changes."""
     versions: Mapping[str, int | None] = field(default_factory=dict)
+    """The versions of these tables before the change."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    """What the kind of change needs besides."""
 
 
 class Pending:
-    """The change that is under way in the warehouse at ``uri``, if one is."""
+    """The pending change of the warehouse at ``uri``, if there is one."""
 
     def __init__(self, uri: str) -> None:
         self._files, root = open_files(uri)
         self._path = f"{root}/{NAME}"
 
     def read(self) -> PendingChange | None:
-        """None where nothing is under way. Raises WarehouseError where the file cannot be read."""
+        """The pending change; None without one. Raises WarehouseError if the file cannot be read."""
         try:
             data = json.loads(self._files.cat_file(self._path))
             return PendingChange(**{**data, "tables": tuple(data["tables"])})
@@ -59,19 +63,19 @@ class Pending:
             ) from error
 
     def begin(self, change: PendingChange) -> None:
-        """Write it down. Raises OSError, and UsageError where another one was quicker."""
+        """Write the file. Raises OSError, and UsageError if another change has begun first."""
         self._files.makedirs(self._path.rpartition("/")[0], exist_ok=True)
         if not write_new(self._files, self._path, dumps(asdict(change)).encode("utf-8")):
             self.check(frozenset(change.tables))
             raise UsageError(f"{self._path}: another change of tables has begun", "Call the command again.")
 
     def end(self) -> None:
-        """It is done. Raises OSError."""
+        """Remove the file. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path)
 
     def check(self, assets: frozenset[str]) -> None:
-        """Raises UsageError where a change is under way that concerns one of ``assets``."""
+        """Raises UsageError if a pending change concerns one of ``assets``."""
         found = self.read()
         concerned = sorted(assets.intersection(found.tables)) if found is not None else []
         if found is not None and concerned:

@@ -1,7 +1,7 @@
 """The Parquet files of local Delta tables, for engines that read them without Delta's own reader.
 
-What cannot be read so is left to others: features that tables got from somebody else, and, for who does not know them
-(Sail), the instants of Spark's old default (INT96), which are found in the footers of the files.
+Some tables cannot be read so: those with unknown features, and, for an engine that does not know INT96 (Sail), those
+with instants in that old format of Spark. The footers of the files show it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ LEGACY_INSTANT = "INT96"
 
 
 class Files(NamedTuple):
-    """Files of a table. schema: the table's, as Delta's JSON has it."""
+    """The files of a table. schema: the table's schema, as in Delta's JSON."""
 
     schema: str
     paths: list[str]
 
 
 class PlainTables:
-    """The tables of a local warehouse, as an engine reads them that knows plain Delta and plain Parquet.
+    """The tables of a local warehouse, for an engine that knows plain Delta and plain Parquet.
 
-    old_instants: whether it reads those, too.
+    old_instants: whether the engine reads INT96.
     """
 
     def __init__(self, warehouse: Warehouse, *, old_instants: bool = False) -> None:
@@ -107,7 +107,7 @@ class PlainTables:
         return schema, stored_batches(table, schema, asset.partition_columns, partitions)
 
     def _is_plain(self, path: str) -> bool:
-        """Whether a file has no instants of the old kind."""
+        """Whether a file has no instants in INT96."""
         import pyarrow.parquet as pq
 
         if path not in self._plain:
@@ -119,7 +119,7 @@ class PlainTables:
 
 
 def lost_file(asset: Asset, error: OSError) -> WarehouseError:
-    """The error of a table of which a data file cannot be looked at."""
+    """The error for a table with a data file that cannot be read."""
     return WarehouseError(
         f"{asset.key}: a data file of its table cannot be read ({in_a_line(error)[:300]})",
         f"Restore it from a copy, or call `aqi repair {asset.key}`.",

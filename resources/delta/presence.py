@@ -1,4 +1,4 @@
-"""Whether a warehouse lies somewhere: a location at which nothing is, is none that is empty."""
+"""Whether a warehouse exists at an address: nothing at all is not an empty warehouse."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from resources.storage.files import open_files
 from resources.storage.patience import NoAnswer
 
 OWN = "_aqi"
-"""What lies beside the tables of every warehouse."""
+"""A folder that lies beside the tables of every warehouse."""
 BESIDE = 200
-"""Of so many folders beside it the nearest names are looked for."""
+"""Among this many neighbouring folders, similar names are looked for."""
 
 
 def is_there(uri: str, layers: Iterable[str]) -> bool:
-    """Whether there is a warehouse at ``uri``: a table of one of ``layers``, or what every run leaves.
+    """Whether there is a warehouse at ``uri``: a table of one of ``layers``, or the folder that every run leaves.
 
-    Raises MachineError where that cannot be told.
+    Raises MachineError if that cannot be found out.
     """
     files, root = open_files(uri)
     try:
@@ -38,7 +38,7 @@ def is_there(uri: str, layers: Iterable[str]) -> bool:
 
 
 def what_is_there(uri: str) -> str:
-    """What lies at ``uri`` instead of a warehouse: ``nothing``, ``a file``, …"""
+    """What is at ``uri`` instead of a warehouse: ``nothing``, ``a file``, …"""
     files, root = open_files(uri)
     if not files.exists(root):
         return "nothing is there"
@@ -48,7 +48,7 @@ def what_is_there(uri: str) -> str:
 
 
 def nearest(folder: Path, layers: Iterable[str]) -> list[Path]:
-    """Warehouses beside ``folder`` whose names are like its own."""
+    """Warehouses beside ``folder`` with similar names."""
     try:
         beside = [path.name for path, _ in zip(sorted(folder.parent.iterdir()), range(BESIDE), strict=False)]
     except OSError:

@@ -1,7 +1,7 @@
-"""A table made anew beside the old one, with a log that begins; and the exchange of the two.
+"""Makes a table again beside the old one, with a new log; and exchanges the two.
 
-Rows are taken from the data files themselves, so that neither features nor a broken log is in the way. What they are
-worth is for others to find out: no row is believed for having been there.
+Rows are taken from the data files themselves, so neither features nor a broken log matter. No row is trusted because of
+that; a repair compares them with the records.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def make_beside(
     columns: PartitionColumns | None,
     metadata_of: Callable[[PartitionSet], str],
 ) -> tuple[int, list[str]]:
-    """A table at ``new`` with the rows of data files of the one at ``uri``.
+    """Make a table at ``new`` with the rows of data files of the table at ``uri``.
 
-    paths: of the files, as the old log has them. schema: the old table's, for the names that its columns have in files.
-    columns: where the partition of a row is written. metadata_of: what the commit says, by the partitions with rows.
-    Gives how many rows there are, and why files were left out. Raises WarehouseError where it
-    cannot be written, or where HDFS is in trouble, and what cannot be read is not lost.
+    paths: of the files, as in the old log. schema: of the old table, for the names of columns in files. columns: those
+    that say to which partition a row belongs. metadata_of: gives the commit's metadata for the partitions with rows.
+    Gives the number of rows, and why files were left out. Raises WarehouseError if nothing can be written, or if HDFS
+    is in trouble.
     """
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
@@ -118,14 +118,14 @@ def _rows(files: Any, path: str, schema: pa.Schema, names: Mapping[str, str]) ->
 
 
 def _names_in_files(schema: str | None) -> dict[str, str]:
-    """The names of columns by what they are called in data files, where others mapped them."""
+    """Column → its name in data files, where somebody mapped names."""
     fields = json.loads(schema)["fields"] if schema else []
     named = ((field["name"], (field.get("metadata") or {}).get("delta.columnMapping.physicalName")) for field in fields)
     return {physical: name for name, physical in named if physical}
 
 
 def exchange(uri: str, new: str, kept: str) -> None:
-    """Put the table at ``new`` in the place of that at ``uri``, which is kept at ``kept``.
+    """Move the table at ``new`` to ``uri``, and the one at ``uri`` to ``kept``.
 
     Called again, it goes on where it was broken off. Raises OSError.
     """
@@ -139,12 +139,12 @@ def exchange(uri: str, new: str, kept: str) -> None:
 
 
 def new_beside(uri: str, run_id: str) -> str:
-    """Where a run makes a table anew, before it comes to its place."""
+    """The folder in which a run makes a new table, before it is moved."""
     return f"{uri}{_NEW}{run_id}"
 
 
 def sweep(uri: str) -> None:
-    """Remove the new tables of runs that were killed before they were done. Raises OSError."""
+    """Remove unfinished new tables of killed runs. Raises OSError."""
     files, path = open_files(uri)
     folder, _, name = path.rpartition("/")
     for other in names_in(files, folder):
@@ -153,7 +153,7 @@ def sweep(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Remove what is left of a table that never came to its place. Raises OSError."""
+    """Remove what is left of a table that was never moved to its folder. Raises OSError."""
     files, path = open_files(uri)
     if files.exists(path):
         files.rm(path, recursive=True)

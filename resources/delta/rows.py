@@ -1,8 +1,8 @@
-"""Rows of a table replaced by one commit of deltalake, without a JVM: for a warehouse that a lock keeps others out of.
+"""Replaces rows of a table in one commit of deltalake, without a JVM. Only for a warehouse whose lock keeps other runs
+out.
 
-Rows flow in batches, from Parquet files to Parquet files. deltalake checks NOT NULL and that every new row lies in what
-is replaced, writes the statistics, and rewrites only files that hold rows of it. Instants become UTC microseconds,
-whoever wrote them before.
+Rows flow in batches from Parquet files to Parquet files. deltalake checks NOT NULL and that every new row belongs to
+what is replaced, writes statistics, and rewrites only files with rows to be replaced. Instants become UTC microseconds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_TERMS = 64
-"""So many pieces of days and locations go into a predicate: deltalake takes time by their square, and dies of many.
+"""A predicate has at most this many intervals of days and locations; deltalake's time grows with the square of their
+number.
 
-More are put into one that covers them, and the rows that it covers besides are written back as they are.
+More intervals are covered by a larger one; further rows in it are written back unchanged.
 """
 BATCH_ROWS = 8_192
 """deltalake holds some batches beside the row group that it writes: eight times as many rows took 80 MB more."""
@@ -43,13 +44,13 @@ def replace_rows(
     *,
     append: bool = False,
 ) -> None:
-    """One commit: the rows of ``partitions`` become those of ``batches``.
+    """One commit that replaces the rows of ``partitions`` by ``batches``.
 
-    batches: gives them in the columns and types of a schema. append: no row of ``partitions`` is there; the table is
-    not looked through then. base_version: on which this was decided; None for the newest.
+    batches: takes a schema; gives the rows in its columns and types. append: whether the table has no row of
+    ``partitions``; then it is not searched. base_version: on which this was decided; None for the newest.
 
-    Raises CommitConflict where another commit came first, WarehouseError where a row does not fit. Nothing is committed
-    then; files without a commit may be left, for vacuum.
+    Raises CommitConflict if another commit came first, WarehouseError if a row does not fit. Then nothing is committed;
+    files without a commit may be left for vacuum.
     """
     import pyarrow as pa
     from deltalake import WriterProperties, write_deltalake
@@ -96,9 +97,9 @@ def rewrite_rows(
     commit_metadata: str,
     base_version: int,
 ) -> None:
-    """One commit: all rows become those of ``batches``, and the schema that of ``fields`` (as Delta's JSON has them).
+    """One commit that replaces all rows by ``batches``, and the schema by ``fields`` (as in Delta's JSON).
 
-    The table's id, properties and history stay. Raises as ``replace_rows``.
+    The table's id, properties and history stay. Raises as ``replace_rows`` does.
     """
     import json
 
@@ -134,7 +135,9 @@ def rewrite_rows(
 
 
 class _Flow:
-    """Batches on their way into a commit, which remember what went wrong with them: deltalake tells only its text."""
+    """Batches on their way into a commit. It remembers what went wrong with them, as deltalake passes on only the
+    text.
+    """
 
     def __init__(self, rows: Iterable[pa.RecordBatch]) -> None:
         self._rows = iter(rows)
@@ -153,7 +156,7 @@ class _Flow:
             raise
 
     def why(self, uri: str, error: Exception) -> WarehouseError:
-        """The error of a commit of which nothing came."""
+        """The error of a failed commit."""
         wrong = self._wrong or error
         if isinstance(wrong, WarehouseError):
             return type(wrong)(f"{uri}: {wrong.message}", wrong.remedy)
@@ -162,8 +165,8 @@ class _Flow:
 
 
 def check_mapping(table: Any) -> None:
-    """Raises WarehouseError for a deltalake table whose columns have other names in its files: deltalake would read
-    nulls, and write them back."""
+    """Raises WarehouseError for a deltalake table with mapped names of columns: deltalake would read nulls and write
+    them back."""
     mode = table.metadata().configuration.get("delta.columnMapping.mode", "none").lower()
     if mode not in ("none", ""):
         raise WarehouseError(
@@ -178,7 +181,7 @@ def _next_commit(uri: str, table: Any) -> Path:
 
 
 def _committed_once(metadata: str) -> Any:
-    """Of a commit that fails where another one came first."""
+    """Properties of a commit that fails if another one came first."""
     from deltalake import CommitProperties
 
     return CommitProperties(custom_metadata={"userMetadata": metadata}, max_commit_retries=0)
@@ -187,10 +190,9 @@ def _committed_once(metadata: str) -> Any:
 def batches_of(
     files: Sequence[Path], number: int, columns: PartitionColumns | None = None, only: PartitionSet | None = None
 ) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
-    """The rows of Parquet files, batch by batch, in any schema that is asked for: by name, null where they lack it.
+    """The rows of Parquet files, in batches, in any schema: columns by name, null where missing.
 
-    only: those of these partitions, which ``columns`` tell; None: all. Raises WarehouseError where they are not as many
-    as ``number``.
+    only: the partitions to take, by ``columns``; None: all. Raises WarehouseError if there are not ``number`` rows.
     """
 
     def read(schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -220,7 +222,7 @@ def stored_batches(
     partitions: PartitionSet | None = None,
     without: PartitionSet | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a deltalake table, batch by batch: of ``partitions`` (None: all), but not of those ``without``."""
+    """The rows of a deltalake table, in batches: those of ``partitions`` (None: all) without those of ``without``."""
     import pyarrow.compute as pc
 
     box = None
@@ -269,17 +271,17 @@ def _dataset(table: Any) -> Any:
 
 
 def local_path(uri: str) -> str:
-    """The path of a table or of a file of it, which deltalake names percent-encoded, with a scheme or without."""
+    """The path of a table or one of its files, which deltalake percent-encodes, with or without a scheme."""
     return unquote(uri.removeprefix("file://"))
 
 
 def few_terms(partitions: PartitionSet) -> bool:
-    """Whether a predicate over ``partitions`` is one that deltalake can take."""
+    """Whether deltalake can take a predicate over ``partitions``."""
     return len({(first, last) for _, first, last in partitions.pieces()}) <= MOST_TERMS
 
 
 def covering(partitions: PartitionSet) -> PartitionSet:
-    """These partitions, or, where they are too many pieces for a predicate, some that hold them."""
+    """``partitions``; or a larger set that needs fewer intervals."""
     return partitions if few_terms(partitions) else _box(partitions)
 
 
@@ -291,7 +293,7 @@ def _both(one: Iterable[pa.RecordBatch], other: Iterable[pa.RecordBatch]) -> Ite
 def _within(
     rows: Iterable[pa.RecordBatch], columns: PartitionColumns, partitions: PartitionSet
 ) -> Iterator[pa.RecordBatch]:
-    """The same rows. Raises WarehouseError for one that is of no partition of ``partitions``."""
+    """The rows. Raises WarehouseError for a row of another partition."""
     import pyarrow.compute as pc
 
     names = _names(partitions)
@@ -302,7 +304,7 @@ def _within(
 
 
 def _partition_of(batch: pa.RecordBatch, columns: PartitionColumns) -> Any:
-    """Of each row, as ``_names`` has them."""
+    """The partition of each row, in the form of ``_names``."""
     import pyarrow.compute as pc
 
     return pc.binary_join_element_wise(pc.cast(batch[columns.day], "string"), batch[columns.location], "/")

@@ -1,6 +1,5 @@
-"""The files that snapshots of a table's state lie in: ``state-<version>.json.gz``, and supplements to a whole one,
-``state-<version>-since-<version of the whole one>.json.gz``.
-"""
+"""The files of snapshots: ``state-<version>.json.gz``, and supplements to a whole snapshot,
+``state-<version>-since-<version of the whole one>.json.gz``."""
 
 from __future__ import annotations
 
@@ -19,17 +18,18 @@ from orchestration.core.state.table_state import TableState
 from resources.storage.atomic_files import names_in, unfinished, write_atomically
 
 FORMAT_2 = "format-2"
-"""A file beside the snapshots, from the first of format 2 on. Whoever wrote one of format 1 after it did not understand
-the commits that the state follows from."""
+"""A file that is written with the first snapshot of format 2. A snapshot of format 1 that is newer was written by a
+version that did not understand the commits."""
 KEPT = 2
-"""The newest may be damaged, and a reader may be about to read the one before it."""
+"""The newest snapshot may be damaged, and a reader may be about to read the one before it."""
 
 DigestOf = Callable[[int], str]
-"""Gives the digest of the commit that made a version; empty where that is gone."""
+"""Version → the digest of its commit; empty if the commit is gone."""
 
 
 class Snapshot(NamedTuple):
-    """A file with a snapshot. since: version of the whole snapshot that a supplement goes with; None: it is whole."""
+    """A file with a snapshot. since: the version of the whole snapshot to which it is a supplement; None for a whole
+    one."""
 
     version: int
     since: int | None = None
@@ -56,7 +56,7 @@ class SnapshotFiles:
         self._digest_of = digest_of
 
     def there(self) -> list[Snapshot]:
-        """All snapshots, sound or not, by version."""
+        """All snapshots, undamaged or not, by version."""
         return self._parsed(names_in(self._files, self._folder))
 
     @staticmethod
@@ -65,9 +65,9 @@ class SnapshotFiles:
         return sorted((found for found in parsed if found), key=lambda found: (found.version, found.since is None))
 
     def newest(self, version: int) -> TableState | None:
-        """The state in the newest sound snapshot up to ``version``; None where there is none.
+        """The state in the newest undamaged snapshot up to ``version``; None without one.
 
-        What is damaged, or was removed since it was listed, is passed over: older ones and the log say the same.
+        A snapshot that is damaged, or was removed meanwhile, is passed over: older ones and the log say the same.
         """
         names = names_in(self._files, self._folder)
         for found in reversed(self._parsed(names)):
@@ -79,7 +79,7 @@ class SnapshotFiles:
         return None
 
     def keep(self, state: TableState, due: Callable[[TableState], bool] = snapshot_due) -> TableState:
-        """Write a whole snapshot if one is due, else a supplement; gives the state that knows of it. Raises OSError."""
+        """Write a whole snapshot if one is due, else a supplement. Gives the state that knows of it. Raises OSError."""
         if state.version is None or state.version == state.kept:
             return state
         whole = due(state) or not any(found == (state.snapshot, None) for found in self.there())
@@ -93,9 +93,10 @@ class SnapshotFiles:
         return replace(state, snapshot=state.version if whole else state.snapshot, kept=state.version)
 
     def _read(self, found: Snapshot, oldest: int = 1) -> TableState:
-        """oldest: the first format that is believed; a supplement's base may be older.
+        """oldest: the first format that is trusted; the whole snapshot of a supplement may be older.
 
-        Raises ValueError, among others, for one that is damaged, or of another table that once was in this place."""
+        Raises ValueError, among others, for a damaged snapshot, or one of an earlier table in the same folder.
+        """
         base = None if found.since is None else self._read(Snapshot(found.since))
         packed = self._files.cat_file(f"{self._folder}/{found.name}")
         data = json.loads(gzip.decompress(packed))
@@ -109,7 +110,7 @@ class SnapshotFiles:
         return state
 
     def _prune(self, version: int) -> None:
-        """Remove the snapshots up to ``version`` that newer ones replace, and what killed writers left of such."""
+        """Remove snapshots up to ``version`` that newer ones replace, and unfinished ones of killed writers."""
         there = [found for found in self.there() if found.version <= version]
         whole = [found for found in there if found.since is None][-KEPT:]
         bases = {found.version for found in whole}

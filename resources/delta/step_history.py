@@ -1,6 +1,7 @@
-"""The history of steps: a small Delta table in the warehouse, ``_aqi/step_history``, one commit a run, without a JVM.
+"""The history of steps: a small Delta table in the warehouse, ``_aqi/step_history``, with one commit for each run.
+Needs no JVM.
 
-It is for people and dashboards. Nothing is decided by it: runs go on where it cannot be written, and it may be removed.
+It is for people and dashboards and decides nothing. Runs go on if it cannot be written, and it may be removed.
 """
 
 from __future__ import annotations
@@ -22,10 +23,7 @@ FOLDER = "_aqi/step_history"
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """What became of one step of a run. seconds: of the step. rows: written; the partitions are counts.
-
-    started_at: of the run. lag_hours: the worst lag of the asset after the run; None where it has none.
-    """
+    """The outcome of one step of a run. The fields are the columns of the table."""
 
     run_id: str
     flow_run_id: str
@@ -34,13 +32,17 @@ class StepRow:
     step: str
     state: str
     started_at: datetime
+    """When the run started (UTC)."""
     seconds: float
+    """Of the step."""
     rows: int
+    """The number of rows written."""
     partitions_written: int
     partitions_unchanged: int
     partitions_failed: int
     partitions_skipped: int
     lag_hours: float | None = None
+    """The largest lag of the asset after the run; None where it has none."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, by the names of the columns."""
@@ -54,9 +56,9 @@ class StepHistory:
         self.uri = f"{uri}/{FOLDER}"
 
     def append(self, rows: Sequence[StepRow], warn: Callable[[str], None]) -> None:
-        """Add the steps of a run, in one commit; none where there are none. What goes wrong is told to ``warn``.
+        """Add the steps of a run in one commit; no commit without steps. warn: called if that failed.
 
-        deltalake writes a checkpoint and removes expired commits at each 100th: no state hangs on this table's log.
+        At each 100th commit deltalake writes a checkpoint and removes expired commits; no state depends on this log.
         """
         if not rows:
             return
@@ -73,10 +75,10 @@ class StepHistory:
             warn(f"the history of steps could not be written ({in_a_line(error)[:300]})")
 
     def rows(self, limit: int | None = None, since: datetime | None = None) -> list[StepRow]:
-        """The last ``limit`` steps, newest run first, in the order of their run; none where there is no history.
+        """The last ``limit`` steps, newest run first, in the order of their run; empty without a history.
 
-        since: only of runs that started then or later; files of earlier ones are not read.
-        Raises OSError where it cannot be read.
+        since: only runs that started then or later; files of earlier ones are not read. Raises OSError if it cannot be
+        read.
         """
         files, root = open_files(self.uri)
         if not files.exists(f"{root}/_delta_log"):

@@ -1,8 +1,9 @@
-"""A table's schema, changed by one commit: grown by metadata alone, without a JVM, or rewritten with all rows by Spark.
+"""Changes the schema of a table in one commit: ``grow`` by metadata alone and without a JVM, ``rewrite`` with all rows
+by Spark.
 
 deltalake 1.6 has no commit that adds columns, changes comments and describes the table at once, so ``grow`` writes the
 commit's file itself. Spark's own ways to overwrite a table with its schema (``overwriteSchema``, ``createOrReplace``,
-``REPLACE TABLE … AS``) make every column nullable, so ``rewrite`` uses the transaction that lies under them.
+``REPLACE TABLE … AS``) make every column nullable, so ``rewrite`` uses the transaction below them.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ HARMLESS = frozenset(
         "vacuumProtocol",
     }
 )
-"""Features of a table that ask nothing of a commit that changes its schema (Delta's protocol, Table Features)."""
+"""Features that ask nothing of a commit that changes the schema (Delta's protocol, Table Features)."""
 _BY_SETTING = {"columnMapping": "delta.columnMapping.mode", "inCommitTimestamp": "delta.enableInCommitTimestamps"}
 _BY_FIELD = {"generatedColumns": "delta.generationExpression", "identityColumns": "delta.identity.start"}
-"""Features that a table can have without using them, and what shows that it does."""
+"""Features that a table can have without using them, and what shows that it uses them."""
 _ATTEMPTS = "spark.databricks.delta.maxCommitAttempts"
 _NULL = "DELTA_NOT_NULL_CONSTRAINT_VIOLATED"
 _TAKEN = "DELTA_MAX_COMMIT_RETRIES_EXCEEDED"
@@ -113,7 +114,7 @@ def grow(
 
 
 def cannot_grow(uri: str) -> str:
-    """Why the schema of a table cannot be changed by ``grow``, as a sentence; empty where it can."""
+    """Why ``grow`` cannot change the schema of a table, a sentence; empty if it can."""
     try:
         check_features(uri)
     except WarehouseError as error:
@@ -122,16 +123,16 @@ def cannot_grow(uri: str) -> str:
 
 
 def check_features(uri: str) -> None:
-    """Raises WarehouseError where a table has features that a change of its schema cannot answer for."""
+    """Raises WarehouseError if a table has features that a change of its schema would violate."""
 
     table = open_table(uri)
     _check_features(uri, table, json.loads(table.schema().to_json())["fields"])
 
 
 def write_new(files: Any, path: str, content: bytes) -> bool:
-    """Write ``content``, whole or not at all; False where there is a file at ``path`` already, which stays.
+    """Write ``content`` completely or not at all. False if a file exists at ``path``; it stays.
 
-    Only where the file system can promise that: on a local disk by a hard link, on HDFS by a rename. Raises OSError.
+    Only on file systems that can promise this: a local disk (by a hard link), HDFS (by a rename). Raises OSError.
     """
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/.{name}.{uuid.uuid4().hex}.tmp"
@@ -262,7 +263,8 @@ def overwrite_operation(spark: SparkSession, commit_metadata: str) -> Any:
 
 @contextlib.contextmanager
 def _one_attempt(spark: SparkSession) -> Iterator[None]:
-    """Or Delta would commit on top of what another run only recorded, which this has not seen."""
+    """Lets Delta try a commit only once. Otherwise it would commit on top of records of another run that this one has
+    not seen."""
     before = spark.conf.get(_ATTEMPTS, None)
     spark.conf.set(_ATTEMPTS, "0")
     try:
@@ -294,10 +296,10 @@ def _as_errors_of_ours(uri: str) -> Iterator[None]:
 
 
 def lossy_values(frame: DataFrame, column: str, to_type: str) -> Column:
-    """Counts the values of ``column`` that would not survive a change to ``to_type``: an aggregate, for ``agg``.
+    """An aggregate expression that counts the values of ``column`` that would change by conversion to ``to_type``.
 
-    A value survives if it comes back the same; instants and days by the session's time zone, which is UTC in runs.
-    to_type: Delta's name. Raises WarehouseError for a change that is refused whatever the values are.
+    A value survives if it is the same after conversion and back; instants and days by the session's time zone, which is
+    UTC in runs. to_type: Delta's name. Raises WarehouseError for a change that is refused whatever the values are.
     """
     from pyspark.sql import functions as F
 

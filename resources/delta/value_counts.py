@@ -1,8 +1,8 @@
-"""How many values fetched partitions have that were recorded without saying so, as format 1 did.
+"""Counts the values of fetched partitions whose records do not say how many there are, as those of format 1.
 
-They are counted from the rows, once and without a JVM, and kept in a small file beside the tables, by partition and
-fingerprint: ``<warehouse>/_aqi/counts/<asset>.json``. No commit is made, and no state follows from it: where the file
-is gone, or cannot be written, it is counted again.
+They are counted from the rows, once and without a JVM. The counts are kept in a small file beside the tables, by
+partition and fingerprint: ``<warehouse>/_aqi/counts/<asset>.json``. No commit is made and no state follows from it. If
+the file is gone or cannot be written, the values are counted again.
 """
 
 from __future__ import annotations
@@ -29,22 +29,23 @@ if TYPE_CHECKING:
 FORMAT = 1
 FOLDER = "_aqi/counts"
 PARTITIONS_AT_ONCE = 20_000
-"""So many are read at a time: some half a million hourly rows."""
+"""This many partitions are read at a time: some half a million hourly rows."""
 
 Counts = Mapping[str, int]
 
 
 class ValueCounts:
-    """The counts of a warehouse's tables; remembers what it has read."""
+    """The counts of a warehouse's tables. It remembers what it has read."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._read: dict[tuple[str, tuple[str, ...]], CountedValues] = {}
 
     def counted(self, asset: Asset, state: TableState, columns: Sequence[str]) -> TableState:
-        """The state with the counts of ``columns`` in the records that lack them; for looking at, never for commits.
+        """The state, with counts of ``columns`` put into the records that lack them. Only for reports, never for
+        commits.
 
-        What cannot be read, or is not there as it was recorded, stays without: the table's trouble is told by others.
+        Records of partitions that cannot be read, or are not as recorded, stay without counts.
         """
         if not columns or asset.partition_columns is None or state.version is None:
             return state
@@ -70,7 +71,7 @@ class ValueCounts:
     def _count(
         self, asset: Asset, state: TableState, columns: Sequence[str], partitions: PartitionSet
     ) -> dict[PartitionKey, Counts] | None:
-        """The counts of partitions that have rows in the table; None where the rows cannot be read."""
+        """The counts of partitions; None if their rows cannot be read."""
         import pyarrow as pa
         from deltalake.exceptions import DeltaError
 
@@ -102,7 +103,7 @@ class ValueCounts:
         return files, f"{root}/{FOLDER}/{asset.key}.json"
 
     def _load(self, asset: Asset, columns: Sequence[str]) -> CountedValues:
-        """What was kept of these columns; nothing where that is not whole."""
+        """The kept counts of these columns; none if the file is incomplete."""
         from orchestration.core.state.counted_values import CountedValues
 
         try:
@@ -122,7 +123,7 @@ class ValueCounts:
 
 
 def _spans(keys: Iterable[PartitionKey]) -> Iterator[tuple[date, date]]:
-    """Ranges of days that hold all of ``keys``, each with so many of them as are read at once."""
+    """Ranges of days that cover ``keys``, each for one read."""
     per_day = sorted(Counter(key.day for key in keys if key.day is not None).items())
     first, size = None, 0
     last = date.min

@@ -54,11 +54,12 @@ _CONFLICTS = ("Concurrent", "DELTA_CONCURRENT", "MetadataChangedException", "Pro
 
 
 class Warehouse:
-    """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. A table lies at ``<uri>/<layer>/<name>``.
+    """The tables below ``uri``: a folder, or a URI like ``hdfs://…``. The table of an asset is at
+    ``<uri>/<layer>/<name>``.
 
-    locations: the locations that there can be; with them, no location is overlooked in files that others wrote.
-    inline_characters: provenance that is longer lies in a file beside the table, which its commit names.
-    spark: whether Spark reads and writes the tables, which knows features that are unknown here.
+    locations: all possible locations, so that none is overlooked in files of others. inline_characters: longer
+    provenance is put into a file beside the table, which its commit names. spark: whether Spark, which knows more
+    features, reads and writes the tables.
     """
 
     def __init__(
@@ -90,9 +91,9 @@ class Warehouse:
         return DeltaLog(self.table_uri(asset.key), columns, () if columns is None else self._locations)
 
     def state(self, asset: Asset, start: TableState | None = None) -> TableState:
-        """The state of an asset's table, from its log; ``start``: an earlier state to go on from, whose damage stays.
+        """The state of an asset's table, from its log. start: an earlier state to go on from; its damage stays.
 
-        Raises WarehouseError where the log cannot be read.
+        Raises WarehouseError if the log cannot be read.
         """
         with self._readable():
             return self._log(asset).state(start)
@@ -110,9 +111,9 @@ class Warehouse:
             ) from error
 
     def states(self, assets: Iterable[Asset], known: Mapping[str, TableState] | None = None) -> dict[str, TableState]:
-        """The states of several assets' tables, by key, with what a look at each found to be wrong with it.
+        """The states of several assets' tables, by key, with the damage that an inspection of each found.
 
-        Assets without a table are left out. known: earlier states, to go on from.
+        Assets without a table are left out. known: earlier states to go on from.
         """
         starts = {key: state for key, state in (known or {}).items() if state.version is not None}
         found = {asset.key: self._looked(asset, starts.get(asset.key)) for asset in assets}
@@ -133,19 +134,19 @@ class Warehouse:
                 return not_looked(asset.key, self._log(asset), start, error)
 
     def keep_state(self, asset: Asset, state: TableState) -> TableState:
-        """Give the state of a table that a run changed a home that outlives Delta's log, at the end of the run.
+        """Keep the state of a table that a run changed as a snapshot, which outlives Delta's log.
 
-        Writes little, or the whole state when that is due; gives the state that knows of it, to go on from.
-        Raises OSError where it cannot be written: the table is right all the same, and its log says so for some time.
+        Writes a supplement, or a whole snapshot if one is due. Gives the state that knows of it. Raises OSError if
+        nothing can be written; the table is right nevertheless, and its log has the state for some time.
         """
         return self._log(asset).keep_snapshot(state)
 
     def has_log(self, asset: Asset) -> bool:
-        """Whether an asset's table has a log, be it without a commit."""
+        """Whether an asset's table has a log, even one without commits."""
         return self._log(asset).has_folder()
 
     def newest(self, asset: Asset) -> int | None:
-        """The newest version of an asset's table; None where there is none."""
+        """The newest version of an asset's table; None without a table."""
         with self._readable():
             return self._log(asset).newest()
 
@@ -234,8 +235,8 @@ class Warehouse:
         return rows if wanted is None else rows.filter(wanted)
 
     def takes_rows(self, asset: Asset) -> bool:
-        """Whether ``replace_rows`` can commit to an asset's table: a lock keeps others out, and no feature that others
-        gave the table is one that only Delta itself can answer for."""
+        """Whether ``replace_rows`` can commit to an asset's table: a lock keeps other runs out, and deltalake knows all
+        of the table's features."""
         from deltalake.exceptions import DeltaError
 
         if self.folder is None:
@@ -267,7 +268,7 @@ class Warehouse:
         replace_rows(uri, asset.partition_columns, partitions, batches, metadata, base.version, append=append)
 
     def wipe(self, asset: Asset, partitions: PartitionSet, provenance: Provenance) -> None:
-        """One commit: no rows of ``partitions`` are left, and ``provenance`` goes with it; needs no JVM."""
+        """One commit that removes all rows of ``partitions``, with ``provenance``. Needs no JVM."""
         from deltalake import CommitProperties
 
         metadata = self.metadata(asset, provenance)
@@ -288,10 +289,10 @@ class Warehouse:
             self.record(asset, provenance)
 
     def record(self, asset: Asset, provenance: Provenance, base: TableState | None = None) -> None:
-        """One commit without files, for the provenance alone; needs no JVM.
+        """One commit of provenance without files. Needs no JVM.
 
-        base: the state on which this was decided, None for the newest. What another run has committed since may be
-        other rows than these facts are of: then this raises CommitConflict, and nothing is committed.
+        base: the state on which this was decided, None for the newest. If another run has committed since, the facts
+        may be about other rows: then this raises CommitConflict, and nothing is committed.
         """
         from deltalake import CommitProperties
         from deltalake.exceptions import CommitFailedError
@@ -317,9 +318,9 @@ class Warehouse:
             raise not_committed(self.table_uri(asset.key), table.version(), conflict, error) from error
 
     def tell_lost(self, asset: Asset, lost: Iterable[LostFile], provenance: Provenance, base: TableState) -> None:
-        """One commit that takes lost files out of a table's log; base: the state on which this was decided.
+        """One commit that takes lost files out of a table's log. base: the state on which this was decided.
 
-        Raises as ``mending.take_out``.
+        Raises as ``mending.take_out`` does.
         """
         logged = {unquote(path): path for path in base.files}
         paths = [logged[one.path] for one in lost]
@@ -339,9 +340,10 @@ class Warehouse:
 
 
 def no_hooks() -> PostCommitHookProperties:
-    """For commits by deltalake, which would else, at each 100th, write a checkpoint and remove expired commits.
+    """For commits by deltalake, which would otherwise write a checkpoint and remove expired commits at each 100th
+    commit.
 
-    Commits may go only where the state that follows from them is kept: maintenance sees to that.
+    Commits may be removed only if a snapshot has the state that follows from them; maintenance sees to that.
     """
     from deltalake import PostCommitHookProperties
 
@@ -349,7 +351,9 @@ def no_hooks() -> PostCommitHookProperties:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether a commit was refused because of another run's that came first. Delta's classes come under many names."""
+    """Whether a commit was refused because of an earlier commit of another run. Delta's error classes have many
+    names.
+    """
     said = f"{type(error).__name__} {error}"
     return isinstance(error, CommitConflict) or any(mark in said for mark in _CONFLICTS)
 

@@ -64,7 +64,7 @@ GOES_THROUGH = Rule(
 FOR_CLUSTERS = Rule(
     OF_A_CLUSTER, "goes through to a session on a cluster or HDFS; Spark on this machine alone does not see it"
 )
-"""Told of, and looked at elsewhere."""
+"""Reported, and observed elsewhere."""
 
 
 def left_out(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Raw answers: what sources sent, kept in the warehouse, ``_aqi/raw/<asset>/<day of asking>/``.
+"""Raw answers: what sources sent, kept in the warehouse, in ``_aqi/raw/<asset>/<day of the request>/``.
 
-A file per request (``files``), and after some days several of them in a pack (``packs``). Who looks finds an answer by
-its name, wherever it is, and once: a kill while files are packed leaves it twice. What is broken is named and in
-nobody's way; what is gone, the ``index`` knows. Locations are told by their keys of today (``renames``).
+There is a file for each request (``files``); after some days several files are put into a pack (``packs``). An answer
+is found by its name, in a file or in a pack, and counts once: a kill during packing leaves it twice. Broken files are
+reported and stop nothing; ``index`` knows what is gone. Locations go by their present keys (``renames``).
 
 Must not know: which answers are still needed (``core.state.raw_retention``).
 """
@@ -26,19 +26,19 @@ from resources.storage.atomic_files import names_in, unfinished, write_atomicall
 from resources.storage.files import open_files
 
 PACK_BYTES = 64 << 20
-"""A pack has no more, and so no more than that is in memory at once."""
+"""The largest pack, and so the most that is in memory at once."""
 _LOOKS = 4
-"""So often a day is looked through again where files went away meanwhile, into a pack or for good."""
+"""A day is listed again at most this often, if files disappeared meanwhile into a pack or for good."""
 
 Wanted = Callable[[FileName], bool]
-"""Says by its name whether a kept answer is asked for."""
+"""Whether a kept answer is wanted, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Kept answers in the order of asking, and those that are broken: where they lie, and in which way.
+    """Kept answers in the order of their requests, and descriptions of broken ones.
 
-    since: when the first of all of them was asked for, by the day for a broken pack; None where there is none.
+    since: when the first of all requests was sent; for a broken pack the day. None without any.
     """
 
     files: tuple[RawFile, ...]
@@ -60,7 +60,7 @@ class RawAnswers:
         self._index = KeptIndex(uri)
 
     def keep(self, answer: RawAnswer) -> str:
-        """Write an answer whole, then name it in the index; gives the name of its file.
+        """Write an answer, then enter it into the index. Gives the name of its file.
 
         Writing it again changes nothing. Raises OSError.
         """
@@ -76,10 +76,11 @@ class RawAnswers:
     # Looking ----------------------------------------------------------------------------------------------------
 
     def look(self, asset: str, partitions: PartitionSet | None = None, since: str = "") -> Found:
-        """What is kept of an asset: all, or what asked for any of ``partitions``, at ``since`` (ISO 8601) or later.
+        """The kept answers of an asset: all, or those to requests for any of ``partitions``, sent at ``since`` (ISO
+        8601) or later.
 
-        Reads no file whose name says other days. Raises WarehouseError where a folder cannot be listed, and where it is
-        not known which keys locations have today.
+        Files whose names say other days are not read. Raises WarehouseError if a folder cannot be listed, or if the
+        present keys of locations are not known.
         """
         days = None if partitions is None else partitions.days
         begin = instant_of(since) if since else None
@@ -104,7 +105,7 @@ class RawAnswers:
         return Found(tuple(sorted(found, key=lambda file: (file.asked_at, file.name))), tuple(sorted(broken)))
 
     def of(self, asset: str, partitions: PartitionSet, since: str = "") -> list[RawFile]:
-        """The kept answers that asked for any of ``partitions``, in the order of asking; without broken ones."""
+        """The kept answers to requests for any of ``partitions``, in the order of the requests; without broken ones."""
         return list(self.look(asset, partitions, since).files)
 
     def all(self, asset: str) -> Found:
@@ -112,17 +113,17 @@ class RawAnswers:
         return self.look(asset)
 
     def broken(self, asset: str) -> tuple[str, ...]:
-        """Where the broken ones lie, and in which way they are. Reads every file."""
+        """Descriptions of the broken answers. Reads every file."""
         return self.look(asset).broken
 
     def lost(
         self, asset: str, partitions: PartitionSet, found: Iterable[RawFile] = ()
     ) -> list[tuple[str, PartitionSet]]:
-        """What was kept of any of ``partitions``, was not removed as not needed, and is gone or broken.
+        """The answers to requests for any of ``partitions`` that were kept, were not removed as unneeded, and are gone
+        or broken.
 
-        When each was asked for (ISO 8601, whole seconds) and the partitions, in the order of asking. found: kept
-        answers that were found already, and need not be read again. Raises WarehouseError as ``look``, and where the
-        index cannot be read.
+        Gives when each request was sent (ISO 8601, whole seconds) and its partitions, in that order. found: kept
+        answers that were read already. Raises WarehouseError as ``look`` does, and if the index cannot be read.
         """
         there = {file.name for file in found}
         named = self._index.read(asset, self.names(asset))
@@ -132,13 +133,13 @@ class RawAnswers:
         return [(iso(name.asked), of) for name, of in gone.items() if str(name) not in there]
 
     def broken_index(self, asset: str) -> tuple[str, ...]:
-        """Where files of the index lie that cannot be read, and why."""
+        """Descriptions of files of the index that cannot be read."""
         return self._index.broken(asset)
 
     def read(self, file: RawFile) -> RawAnswer:
-        """A kept answer whole, word for word, so under the keys of then; also where it was packed since it was found.
+        """A kept answer with its body, under the keys of its time; also if it was packed since it was found.
 
-        Raises WarehouseError naming the file.
+        Raises WarehouseError that names the file.
         """
         wrong = "it is gone"
         for _ in range(_LOOKS):
@@ -162,7 +163,7 @@ class RawAnswers:
     def _look_at(
         self, asset: str, day: date, wanted: Wanted, about: Days | None, names: Names
     ) -> tuple[list[RawFile], list[str]]:
-        """What of a day is wanted, each name once, and what is broken: where no copy of it is sound."""
+        """The wanted answers of a day, each name once; and descriptions of those without an undamaged copy."""
         folder, found = self._folder(asset, day), dict[str, RawFile]()
         wrong: dict[str, str] = {}
         for _ in range(_LOOKS):
@@ -209,7 +210,7 @@ class RawAnswers:
                 yield from ((f"{path}/{one}", of) for one, of in packed.items())
 
     def _days(self, asset: str) -> list[date]:
-        """The days on which something was asked for."""
+        """The days on which requests were sent."""
         names, days = self._names(f"{self._root}/{asset}"), set[date]()
         for name in names:
             with contextlib.suppress(ValueError):  # nothing of ours
@@ -230,23 +231,23 @@ class RawAnswers:
     # Renamed locations -------------------------------------------------------------------------------------------
 
     def names(self, asset: str) -> Names:
-        """Which keys the locations of its answers have today. Raises WarehouseError where that cannot be read."""
+        """The present keys of the locations of its answers. Raises WarehouseError if these cannot be read."""
         return self._renames.of(asset)
 
     def rename(self, asset: str, renamed: Renamed) -> None:
-        """What is kept of a location is from now on that of another key; again it changes nothing.
+        """From now on the answers of a location belong to another key. Called again, it changes nothing.
 
-        Raises OSError, WarehouseError as ``names``.
+        Raises OSError, and WarehouseError as ``names`` does.
         """
         self._renames.add(asset, renamed)
 
     # Upkeep -----------------------------------------------------------------------------------------------------
 
     def pack(self, asset: str, before: date, *, dry_run: bool = False) -> int:
-        """Put the files of each day of asking before ``before`` into packs; gives how many files. The index too.
+        """Put the files of each day before ``before`` into packs, and the index too. Gives the number of files.
 
-        A pack is there whole before a file goes. Broken files stay as they are. Raises OSError, and WarehouseError
-        where a folder cannot be listed.
+        A pack is complete before a file is removed. Broken files stay. Raises OSError, and WarehouseError if a folder
+        cannot be listed.
         """
         if not dry_run:
             self._index.pack(asset, before)
@@ -279,7 +280,9 @@ class RawAnswers:
         return count
 
     def _packs_of(self, folder: str, names: Iterable[str]) -> tuple[dict[str, dict[str, bytes]], set[str]]:
-        """The packs of a day that have room for more, with their files; and the names of the files in the others."""
+        """The packs of a day that have room for more, with their files; and the names of the files in the other
+        packs.
+        """
         small: dict[str, dict[str, bytes]] = {}
         packed_already: set[str] = set()
         for pack in names:
@@ -291,14 +294,14 @@ class RawAnswers:
         return small, packed_already
 
     def _replace(self, folder: str, replaced: Iterable[str], packed: dict[str, bytes]) -> None:
-        """Write a pack, then remove what is in it otherwise."""
+        """Write a pack, then remove the other copies of what is in it."""
         pack = write_pack(self._files, folder, packed) if packed else ""
         for name in replaced:
             if name != pack:
                 self._remove(f"{folder}/{name}")
 
     def _sound(self, folder: str, name: str) -> bytes | None:
-        """The bytes of a single file; None where it is broken or gone."""
+        """The bytes of a single file; None if it is broken or gone."""
         try:
             packed: bytes = self._files.cat_file(f"{folder}/{name}")
             from_file(name, packed)
@@ -307,7 +310,7 @@ class RawAnswers:
         return packed
 
     def _sound_in(self, folder: str, pack: str) -> dict[str, bytes] | None:
-        """The files of a pack; None where one of them, or all, are broken: such a pack is left as it is."""
+        """The files of a pack; None if one of them is broken: such a pack is left as it is."""
         try:
             held = read_pack(self._files, f"{folder}/{pack}")
             for name, packed in held.items():
@@ -317,10 +320,12 @@ class RawAnswers:
         return held
 
     def remove(self, files: Iterable[RawFile], owners: Container[str] = ()) -> int:
-        """Remove kept answers, out of packs too; gives how many. owners: names of those that have rows in the table.
+        """Remove kept answers, also from packs. Gives their number. owners: the names of those from which the table has
+        rows.
 
-        Others leave the index first: killed in between, one is there that is not in it, which is harmless. An owner
-        stays in it: without it the table cannot be made anew. Raises OSError, WarehouseError as ``pack``.
+        Others leave the index first: a kill in between leaves a file that is not in the index, which is harmless.
+        Owners stay in the index, since the table cannot be made again without them. Raises OSError, and WarehouseError
+        as ``pack`` does.
         """
         by_day: dict[tuple[str, date], set[str]] = {}
         for file in files:
@@ -355,7 +360,7 @@ class RawAnswers:
 
 
 def _asked_of(broken: str) -> datetime:
-    """When what lies at a path below ``asset/day/`` was asked for, as far as that says so."""
+    """When the request of a broken file was sent, as far as its path says so."""
     _, day, name = broken.partition(" (")[0].split("/")[:3]
     parsed = FileName.parse(name)
     return midnight(date.fromisoformat(day)) if parsed is None else parsed.asked

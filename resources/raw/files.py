@@ -1,9 +1,9 @@
-"""A kept raw answer as a file: its name, its bytes, and what is known of it without its body.
+"""A kept raw answer as a file: its name, its bytes, and what is known about it without its body.
 
-The name says when it was asked for, for which days, and the digest of what is in it: the same answer kept twice is one
-file. The bytes are a line of JSON and the body, compressed together (``zstd -dc FILE`` shows them).
+The name says when the request was sent, for which days, and the digest of the content: the same answer kept twice is
+one file. The bytes are a line of JSON and the body, compressed together (``zstd -dc FILE`` shows them).
 
-Must not know: where files lie (``answers``), and how several are one (``packs``).
+Must not know: in which folder files are (``answers``), and how several are packed into one (``packs``).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from resources.raw.renames import Names
 
 FORMAT = 1
 DIGITS = 16
-"""Hex digits of a digest in a name."""
+"""The number of hexadecimal digits of the digest in a name."""
 _NAME = re.compile(rf"([0-9]{{8}}T[0-9]{{6}}Z)_([0-9-]{{10}})_([0-9-]{{10}})_([0-9a-f]{{{DIGITS}}})\.zst")
 _MOMENT = "%Y%m%dT%H%M%SZ"
 _LEVEL = 3
-"""Of zstd: 283 KB of answers become 62 KB within 1.3 ms; with gzip 65 KB within 9 ms."""
+"""The level of zstd: 283 KB of answers become 62 KB within 1.3 ms; with gzip 65 KB within 9 ms."""
 
 
 class FileName(NamedTuple):
-    """What the name of a file says. asked: in whole seconds, UTC. first, last: of the days asked for, both in."""
+    """What the name of a file says. asked: whole seconds, UTC. first, last: the requested days, both included."""
 
     asked: datetime
     first: date
@@ -45,7 +45,7 @@ class FileName(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> FileName | None:
-        """What a name says; None where it is not the name of a kept answer."""
+        """What a name says; None for a file that is no kept answer."""
         if not (read := _NAME.fullmatch(name)):
             return None
         try:
@@ -56,18 +56,13 @@ class FileName(NamedTuple):
 
     @property
     def days(self) -> Days:
-        """The days that were asked for; none for a name that nobody wrote."""
+        """The requested days; empty for a name that nobody wrote."""
         return Days.of(self.first, self.last) if self.first <= self.last else Days.empty()
 
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A kept answer without its body; the fields of ``RawAnswer``, and of its file.
-
-    locations: under their keys of today; then: under those that they had in ``request``, in the same order.
-    digest: SHA-256 of the body, 64 hex digits. name: of the file. size: in bytes, compressed. path: below the folder of
-    all raw answers, where it was found; packing moves it.
-    """
+    """A kept answer without its body: the fields of ``RawAnswer``, and those of its file."""
 
     asset: str
     source: str
@@ -77,11 +72,16 @@ class RawFile:
     first: date
     last: date
     locations: tuple[str, ...]
+    """The present keys of its locations."""
     request: Mapping[str, Any] = field(hash=False)
     digest: str
+    """SHA-256 of the body, 64 hexadecimal digits."""
     name: str
+    """The name of the file."""
     size: int
+    """In bytes, compressed."""
     path: str = field(default="", compare=False)
+    """Where it was found, below the folder of all raw answers; packing moves it."""
     then: tuple[str, ...] = ()
 
     @property

@@ -27,7 +27,7 @@ from resources.raw.answers import RawAnswers
 from resources.raw.renames import FOLDER
 from resources.simulator.documents import NotAnAnswer, WrongDocument, read_document
 from resources.simulator.joined import Disagreement, Named, join
-from resources.simulator.replies import Replies, Told, is_kept_reply, of_raw_answer, read_kept_reply
+from resources.simulator.replies import LocationReply, Replies, is_kept_reply, of_raw_answer, read_kept_reply
 from resources.simulator.requests import AskedLocation
 from resources.simulator.series import AirSeries
 from resources.simulator.wrapped import answers_in, content_of
@@ -187,14 +187,14 @@ def _without_newest(newest_wins: bool, folder: Path) -> None:
         raise UsageError(what, "Leave it out: they are served as they were at the clock.")
 
 
-def _told(path: Path, content: Any) -> list[Told]:
+def _told(path: Path, content: Any) -> list[LocationReply]:
     try:
         return read_kept_reply(content)
     except ValueError as error:
         raise UsageError(f"{path} is not an answer that was kept ({error})", "Take it out of the folder.") from None
 
 
-def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[Told]:
+def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[LocationReply]:
     """What a warehouse keeps of an asset."""
     raw, asset = RawAnswers(str(folder.parents[2])), folder.name
     found = raw.all(asset)

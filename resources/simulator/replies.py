@@ -28,7 +28,7 @@ from resources.simulator.series import AirSeries
 
 
 @dataclass(frozen=True)
-class Told:
+class LocationReply:
     """What was said of one location. location: as it was asked about. cell: the answer's coordinates."""
 
     asked: datetime
@@ -46,9 +46,9 @@ class Told:
 class Replies:
     """All that was said, by location and day. made_up: as of ``joined.Joined``."""
 
-    def __init__(self, told: Sequence[Told]) -> None:
+    def __init__(self, told: Sequence[LocationReply]) -> None:
         self.made_up = all_or_none(one.series.made_up for one in told)
-        self._told: dict[tuple[float, float], dict[date, list[Told]]] = {}
+        self._told: dict[tuple[float, float], dict[date, list[LocationReply]]] = {}
         for said in sorted(told, key=lambda it: it.asked):  # of those of one second the one that came last is last
             of_location = self._told.setdefault((said.location.latitude, said.location.longitude), {})
             for day in Days.of(said.location.first, said.location.last):
@@ -107,7 +107,7 @@ def is_kept_reply(content: Any) -> bool:
     return isinstance(content, dict) and "asked" in content and ("query" in content or "body" in content)
 
 
-def read_kept_reply(content: Mapping[str, Any]) -> list[Told]:
+def read_kept_reply(content: Mapping[str, Any]) -> list[LocationReply]:
     """What was said, by location, of the JSON of ``kept_reply``. Raises ValueError."""
     try:
         asked, body = instant_of(content["asked"]), content["body"]
@@ -119,7 +119,7 @@ def read_kept_reply(content: Mapping[str, Any]) -> list[Told]:
     return _told(asked, locations, body)
 
 
-def of_raw_answer(answer: RawAnswer) -> list[Told]:
+def of_raw_answer(answer: RawAnswer) -> list[LocationReply]:
     """What was said, by location, of a raw answer of Open-Meteo. Raises ValueError for one of another source."""
     request = answer.request
     try:
@@ -132,14 +132,14 @@ def of_raw_answer(answer: RawAnswer) -> list[Told]:
     return _told(instant_of(answer.asked), locations, json.loads(answer.body))
 
 
-def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[Told]:
+def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[LocationReply]:
     documents = body if isinstance(body, list) else [body]
     if len(documents) != len(locations):
         raise ValueError(f"{len(documents)} answers to a request for {len(locations)} locations")
     return [_of_location(asked, location, document) for location, document in zip(locations, documents, strict=True)]
 
 
-def _of_location(asked: datetime, location: AskedLocation, document: Any) -> Told:
+def _of_location(asked: datetime, location: AskedLocation, document: Any) -> LocationReply:
     """One element of the API's array, checked, without what was still to come."""
     if not isinstance(document, Mapping):
         raise ValueError(f"it lacks something (it is no object, but a {type(document).__name__})")
@@ -149,4 +149,4 @@ def _of_location(asked: datetime, location: AskedLocation, document: Any) -> Tol
         raise ValueError("its hours are not in UTC")
     read = read_document(document, may_be_empty=True)
     had_begun = read.series.hours <= asked.astimezone(UTC).timestamp() // 3600
-    return Told(asked, location, (read.latitude, read.longitude), read.series.where(had_begun))
+    return LocationReply(asked, location, (read.latitude, read.longitude), read.series.where(had_begun))

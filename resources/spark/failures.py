@@ -47,14 +47,14 @@ class Heaps(NamedTuple):
     overhead: str = ""
 
 
-class Told(NamedTuple):
+class Explanation(NamedTuple):
     """What a person is told."""
 
     message: str
     remedy: str
 
 
-def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Told | None:
+def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Explanation | None:
     """What is told of a failure of Spark; None where it has nothing to do with memory.
 
     ===========================================================  ==============================================
@@ -75,7 +75,7 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Tol
     signal); None where it lives, or nobody knows.
     """
     if refused := _REFUSED.search(text):
-        return Told(f"HDFS refused to write: {refused[1].strip()}", AGAIN)
+        return Explanation(f"HDFS refused to write: {refused[1].strip()}", AGAIN)
     if told := _of_executors(text, heaps):
         return told
     if _OUT_OF_MEMORY.search(text) or _BROADCAST in text:
@@ -87,12 +87,12 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Tol
     if _OUT_OF_MEMORY.search(log) or status == OUT_OF_MEMORY_EXIT:
         return _driver(log, heaps)
     if _MACHINE.search(log):
-        return Told(
+        return Explanation(
             f"this machine has not the memory that Spark's driver wants: spark.driver_memory is {heaps.driver}.",
             f"End what else needs memory here, or lower spark.driver_memory. {AGAIN}",
         )
     if status == -KILLED:
-        return Told(
+        return Explanation(
             "Spark's driver JVM ended in mid-run: killed by signal 9, as the kernel does where memory runs out "
             f"(spark.driver_memory is {heaps.driver}).",
             f"If nobody killed it: end what else needs memory here, or lower spark.driver_memory. {AGAIN}",
@@ -105,14 +105,14 @@ def is_gone(text: str) -> bool:
     return _GONE.search(text) is not None
 
 
-def _of_executors(text: str, heaps: Heaps) -> Told | None:
+def _of_executors(text: str, heaps: Heaps) -> Explanation | None:
     """What is told where executors were lost, or lacked memory."""
     lost = _LOST_EXECUTOR.search(text)
     statuses = {int(one or other) for one, other in _EXIT_STATUS.findall(text)} if lost else set()
     heap = f"yarn.executor_memory is {heaps.executor or DEFAULT}"
     both = f"{heap}, yarn.executor_memory_overhead {heaps.overhead or DEFAULT}"
     if _LIMIT.search(text) or 128 + KILLED in statuses:
-        return Told(
+        return Explanation(
             f"YARN or the kernel killed an executor that took more memory than its container has ({both}).",
             f"Set yarn.executor_memory_overhead to {doubled(heaps.overhead)}, or yarn.executor_cores lower. {AGAIN}",
         )
@@ -120,31 +120,31 @@ def _of_executors(text: str, heaps: Heaps) -> Told | None:
     in_task = any(executor != "driver" and "OutOfMemoryError" in said for executor, said in tasks)
     said_last = text[lost.start() :].partition(_DRIVER_STACK)[0] if lost else ""
     if in_task or ENDED_ITSELF & statuses or "OutOfMemoryError" in said_last:
-        return Told(
+        return Explanation(
             f"an executor of Spark ran out of memory{_what(text)}: {heap}.",
             f"Set yarn.executor_memory to {doubled(heaps.executor)}, or yarn.executor_cores lower. {AGAIN}",
         )
     if 128 + TERMINATED in statuses:
-        return Told(
+        return Explanation(
             "an executor of Spark was ended (signal TERM): preempted or killed by YARN, see its log.",
             f"Look into the application's logs (yarn logs -applicationId …). {AGAIN}",
         )
     if lost:
         reason = f": {lost[1].strip()}" if lost[1] else ""
-        return Told(
+        return Explanation(
             f"Spark lost its executors{reason}. Mostly they lacked memory: {both}.",
             f"Look into the application's logs (yarn logs -applicationId …), or set them higher. {AGAIN}",
         )
     return None
 
 
-def _driver(text: str, heaps: Heaps) -> Told:
+def _driver(text: str, heaps: Heaps) -> Explanation:
     if _NO_THREAD.search(text):
-        return Told(
+        return Explanation(
             "Spark's driver could start no more threads.",
             f"Raise the limit of processes of this user (ulimit -u), or lower spark.max_parallel_steps. {AGAIN}",
         )
-    return Told(
+    return Explanation(
         f"Spark's driver ran out of memory{_what(text)}: spark.driver_memory is {heaps.driver}.",
         f"Set spark.driver_memory to {doubled(heaps.driver)}, or spark.max_parallel_steps lower. {AGAIN}",
     )

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from assets import CATALOG
-from orchestration.core.openlineage.columns import told_columns
+from orchestration.core.openlineage.columns import reported_columns
 from orchestration.core.openlineage.naming import dataset_at
 from orchestration.engine.lineage.of_frames import lineage_of_asset
 from orchestration.engine.workspace import Workspace
@@ -107,7 +107,7 @@ def told_by_us(warehouse: Workspace, embedded: Any, into: Path) -> dict[str, Fac
 
         names = {of: dataset_at(warehouse.warehouse.table_uri(of)) for of in warehouse.assets if of != asset.key}
         names |= {of: dataset_at(str(into / SENT / of)) for of in warehouse.sources}
-        found = direct(told_columns(lineage, names.get).facet())
+        found = direct(reported_columns(lineage, names.get).facet())
         if source is not None:  # a file has our names of columns
             ours = {name: column for column, name in source.called.items()}
             found = {

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestration.cli.printing import print_plan
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.planning.plan import Input, LeftOut, Plan, Step
+from orchestration.core.planning.plan import Input, LeftOut, Obstacle, Plan, Step
 from tests.support.cli_calls import DAILY, EPISODE, Aqi, tree
 
 AUGUST = PartitionSet.from_keys([PartitionKey(date(2025, 8, 8), "hanoi")])
@@ -88,8 +88,8 @@ def test_equal_inputs_of_a_step_are_told_once() -> None:
 def test_where_all_is_left_out_something_is_to_be_done() -> None:
     """The name of the table stands once, and the lines of a reason are not broken."""
     reason = f"{DAILY}: pm25: table double, contract integer. " + "Say it. " * 40
-    lacking = LeftOut(DAILY, AUGUST, reason, lacking=True)
+    lacking = LeftOut(DAILY, AUGUST, reason, Obstacle.BLOCKED)
     text = printed(Plan((), (lacking,)))
     assert text == f"left out {DAILY} 2025-08-08 × hanoi: {reason.removeprefix(f'{DAILY}: ')}\n"
-    later = LeftOut(DAILY, AUGUST, "2025-08-21 is in the future")
+    later = LeftOut(DAILY, AUGUST, "2025-08-21 is in the future", Obstacle.FUTURE)
     assert printed(Plan((), (later,))).startswith("Nothing to do.\nleft out ")

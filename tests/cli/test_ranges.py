@@ -53,7 +53,7 @@ def test_a_wipe_of_everything_on_a_day_leaves_dimensions(aqi: Aqi, copied: str) 
 
 
 def test_a_wipe_without_a_range_removes_dimensions(aqi: Aqi, copied: str) -> None:
-    assert "remove gold.dim_time null" in aqi.text("wipe", "gold.dim_time", "--yes", AQI_WAREHOUSE__URI=copied)
+    assert "remove gold.dim_time (1 partition" in aqi.text("wipe", "gold.dim_time", "--yes", AQI_WAREHOUSE__URI=copied)
 
 
 def test_the_status_of_a_range_tells_of_dimensions_as_well(aqi: Aqi, lake: str) -> None:

@@ -7,8 +7,10 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from orchestration.cli.rows import as_csv, as_lines
 from tests.support.cli_calls import EPISODE, QUARANTINE, Aqi, tree
 from tests.support.terminal import on_a_terminal
 
@@ -86,6 +88,24 @@ def test_some_columns(aqi: Aqi, lake: str) -> None:
     assert aqi.text(*call, "--format", "csv", AQI_WAREHOUSE__URI=lake) == "hour,time_key\n0,0\n1,100\n"
     assert aqi.json(*call, AQI_WAREHOUSE__URI=lake) == [{"hour": 0, "time_key": 0}, {"hour": 1, "time_key": 100}]
     assert aqi.text(*call, AQI_WAREHOUSE__URI=lake).split() == ["hour", "time_key", "0", "0", "1", "100"]
+    twice = (*call[:4], "--columns", "hour", "--columns", "time_key")
+    assert aqi.json(*twice, AQI_WAREHOUSE__URI=lake) == aqi.json(*call, AQI_WAREHOUSE__URI=lake)
+
+
+@pytest.mark.parametrize(
+    ("value", "told", "as_csv_has"),
+    [
+        (100 / 6, "16.6667", "16.666666666666668"),
+        (105.8342, "105.8342", "105.8342"),
+        (12345678.5, "12345678.5", "12345678.5"),
+        (1e-5 / 3, "3.33333e-06", "3.3333333333333333e-06"),
+        (None, "", ""),
+    ],
+)
+def test_a_number_of_many_digits_is_rounded_for_people_alone(value: float | None, told: str, as_csv_has: str) -> None:
+    rows = pa.table({"share": pa.array([value], pa.float64())})
+    assert [line.strip() for line in as_lines(rows, ["share"])] == ["share", told]
+    assert "".join(as_csv(rows)).splitlines()[1] in (as_csv_has, repr(value), '""')
 
 
 @pytest.mark.parametrize(

@@ -121,12 +121,13 @@ def test_recordings_that_disagree(aqi: Aqi) -> None:
     place, remedy = aqi.refusal("simulate", "--replay", "kept", "--port", "0")
     assert place.startswith("a.json and b.json disagree: pm2_5 at 2025-08-19T00:00Z of 21.0278, 105.8342 is 30 in")
     assert remedy == "Take one of them out; or with --newest-wins the last by name counts, here b.json."
-    with served("--replay", "kept", "--newest-wins", notes=3) as (url, said):
+    with served("--replay", "kept", "--newest-wins", notes=4) as (url, said):
         assert answer(url).json()["hourly"]["pm2_5"] == [40.0] * 24
     assert said[0] == "note: a.json, b.json: no unit of pm2_5 is said, taken as the API's"
     assert said[1] == "note: where answers disagree the last by name counts: 24 values, as of b.json instead of a.json"
     assert said[2].startswith("note: us_aqi, us_aqi_pm2_5, ")
     assert said[2].endswith(", carbon_dioxide never asked for at 21.0278, 105.8342: served as null")
+    assert said[3] == "There are recorded answers about 2025-08-19 (UTC)."
 
 
 def test_the_newest_wins_of_recordings_only(aqi: Aqi) -> None:
@@ -235,9 +236,9 @@ def test_what_was_recorded_is_replayed_by_its_moments(aqi: Aqi) -> None:
         ("2025-08-21T05:59:59Z", values[0]),
         ("2025-08-21T06:00:00Z", values[1]),
     ):
-        with served("--replay", "kept", AQI_CLOCK__NOW=clock) as (url, said):
+        with served("--replay", "kept", notes=1, AQI_CLOCK__NOW=clock) as (url, said):
             reply = answer(url)
-        assert said[2] == "it has answers about 2025-08-19 (UTC)"
+        assert said[0] == "There are recorded answers about 2025-08-19 (UTC)."
         if wanted is None:
             assert (reply.status_code, reply.json()["reason"]) == (400, "No data is available for this location")
         else:

@@ -50,7 +50,14 @@ def test_no_line_is_too_long_and_no_key_is_broken(lake: str, call: tuple[str, ..
 
 def test_a_terminal_that_is_wide_has_a_row_in_a_line(lake: str) -> None:
     seen = asked(lake, "status", "gold.dim_*", width=200)
-    assert [len(line.split()) > 3 for line in seen.lines] == [True] * len(seen.lines)
+    assert [len(line.split()) > 2 for line in seen.lines] == [True] * len(seen.lines)
+
+
+def test_the_lines_of_a_tree_go_on_where_a_line_does_not_fit(lake: str) -> None:
+    lines = asked(lake, "lineage", width=60).lines
+    at = next(number for number, line in enumerate(lines) if line.startswith("├─ silver.air_quality_hourly_clean"))
+    assert lines[at + 1].startswith("│     ")
+    assert lines[at + 1].strip("│ ")
 
 
 # --- aqi runs ---------------------------------------------------------------------------------------
@@ -104,24 +111,6 @@ def test_what_became_of_a_run(aqi: Aqi, journaled: str) -> None:
     assert [one["asset"] for one in told["problems"]] == ["gold.dim_time", EPISODE]
 
 
-def test_a_run_that_was_broken_off_says_what_is_not_made_and_what_makes_it(aqi: Aqi, journaled: str) -> None:
-    """Its reasons name a table once, with all partitions that they are about."""
-    days = Days.of(date(2025, 8, 18), date(2025, 8, 19))
-    hanoi, hcmc = PartitionSet.of(days, ["hanoi"]), PartitionSet.of(days, ["hcmc"])
-    problems = tuple(Problem(Outcome.FAILED, part, "the source is down") for part in (hanoi, hcmc))
-    attempts = {EPISODE: Attempt(problems=problems, planned=hanoi | hcmc)}
-    began = "2025-08-19T08:00:00Z"
-    state = RunState.INTERRUPTED
-    Journal(journaled).write(RunEntry("20250819T080000-dddddd", "all", began, began, state, attempts=attempts))
-    text = aqi.text("runs", "last")
-    assert f"failed {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc: the source is down\n" in text
-    command = f"aqi backfill --start-date 2025-08-18 --end-date 2025-08-19 --select +{EPISODE} --locations hanoi,hcmc"
-    lines = [f"  {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc", f"Go on: {command}"]
-    assert "\n".join(["Not made to this moment:", *lines]) in text
-    told = aqi.json("runs", "last")
-    assert (told["unmade"], told["go_on"]) == ({EPISODE: "2025-08-18..2025-08-19 × hanoi, hcmc"}, [command])
-
-
 def test_one_cause_of_several_locations_is_one_line(aqi: Aqi) -> None:
     """As of a source that is away: a message for each location and range; causes before what followed from them."""
     uri = aqi.folder / "warehouse"
@@ -150,6 +139,24 @@ def test_one_cause_of_several_locations_is_one_line(aqi: Aqi) -> None:
     assert reasons == [f"failed {BRONZE} {where}: {told}", f"skipped {EPISODE} {where}: {because.message}"]
     assert aqi.text("status", BRONZE).splitlines()[1:] == [f"{BRONZE}  failed  {where}      4  missing; {told}"]
     assert len(aqi.json("status", BRONZE)) == 4
+
+
+def test_a_run_that_was_broken_off_says_what_is_not_made_and_what_makes_it(aqi: Aqi, journaled: str) -> None:
+    """Its reasons name a table once, with all partitions that they are about."""
+    days = Days.of(date(2025, 8, 18), date(2025, 8, 19))
+    hanoi, hcmc = PartitionSet.of(days, ["hanoi"]), PartitionSet.of(days, ["hcmc"])
+    problems = tuple(Problem(Outcome.FAILED, part, "the source is down") for part in (hanoi, hcmc))
+    attempts = {EPISODE: Attempt(problems=problems, planned=hanoi | hcmc)}
+    began = "2025-08-19T08:00:00Z"
+    state = RunState.INTERRUPTED
+    Journal(journaled).write(RunEntry("20250819T080000-dddddd", "all", began, began, state, attempts=attempts))
+    text = aqi.text("runs", "last")
+    assert f"failed {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc: the source is down\n" in text
+    command = f"aqi backfill --start-date 2025-08-18 --end-date 2025-08-19 --select +{EPISODE} --locations hanoi,hcmc"
+    lines = [f"  {EPISODE} 2025-08-18..2025-08-19 × hanoi, hcmc", f"Go on: {command}"]
+    assert "\n".join(["Not made to this moment:", *lines]) in text
+    told = aqi.json("runs", "last")
+    assert (told["unmade"], told["go_on"]) == ({EPISODE: "2025-08-18..2025-08-19 × hanoi, hcmc"}, [command])
 
 
 def test_a_run_that_was_killed_is_told_from_one_that_goes_on(aqi: Aqi, journaled: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.core.counted import counted
+from orchestration.core.counted import counted, hours_in_words
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from orchestration.core.counted import counted
 )
 def test_one_thing_is_not_several(count: int, noun: str, told: str) -> None:
     assert counted(count, noun) == told
+
+
+@pytest.mark.parametrize(("hours", "told"), [(0, "0.0 h"), (4.04, "4.0 h"), (99.9, "99.9 h"), (10371.4, "432 days")])
+def test_hours_that_are_many_are_days(hours: float, told: str) -> None:
+    assert hours_in_words(hours) == told

@@ -122,3 +122,11 @@ def test_markup_is_markup_only_where_it_is_said() -> None:
 )
 def test_columns_that_fit(width: int, chosen: set[str]) -> None:
     assert columns_that_fit([("a", 8), ("b", 12), ("c", 3)], width, 1) == chosen
+
+
+def test_a_long_word_below_its_row_stands_below_its_name() -> None:
+    """No comma begins a line: with its name before it, a range of days and a comma are wider than the room."""
+    columns = [Column("state", Kind.KEY), Column("partitions"), Column("count", Kind.NUMBER)]
+    days = "2026-11-13..2026-11-23, 2026-11-25..2026-11-27 × hanoi"
+    lines = [line.plain for line in fitted(columns, [["fresh", days, "43"]], 36)]
+    assert lines[2:] == ["    partitions", "      2026-11-13..2026-11-23,", "      2026-11-25..2026-11-27 × hanoi"]

@@ -71,12 +71,12 @@ def test_a_command_has_an_option_for_each_with_the_same_words(name: str) -> None
     for one in parameters_of(COMMANDS[name]):
         there = params[variable(one)]
         assert there.required == one.required
-        if one.told.argument:
+        if one.description.argument:
             assert isinstance(there, click.Argument)
             continue
         assert isinstance(there, click.Option)
         assert there.opts == [option_name(one.name)]
-        assert there.help == one.told.help
+        assert there.help == one.description.help
         assert isinstance(there.type, click.Choice) == bool(one.choices)
 
 
@@ -99,7 +99,7 @@ def test_a_flow_takes_each_by_its_name(name: str) -> None:
 def test_a_server_is_told_of_each_in_the_same_words(name: str) -> None:
     schema = parameter_schema(name)
     assert {key: item["description"] for key, item in schema["properties"].items()} == {
-        one.name: one.told.help for one in parameters_of(FLOWS[name])
+        one.name: one.description.help for one in parameters_of(FLOWS[name])
     }
     assert schema["required"] == [one.name for one in parameters_of(FLOWS[name]) if one.required]
 

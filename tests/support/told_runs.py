@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from orchestration.core.declarations.contract import Column, Contract
-from orchestration.core.openlineage.columns import SourceField, ToldColumns
+from orchestration.core.openlineage.columns import ReportedColumns, SourceField
 from orchestration.core.openlineage.events import (
     EventType,
     RunFacts,
@@ -40,7 +40,7 @@ CONTRACT = Contract(
     ("day",),
 )
 HOURS = dataset_at("/lake/silver/hours")
-LINEAGE = ToldColumns(
+LINEAGE = ReportedColumns(
     {
         "day": [SourceField(*HOURS, "ts", "DIRECT", "TRANSFORMATION")],
         "level": [SourceField(*HOURS, "level", "DIRECT", "AGGREGATION")],

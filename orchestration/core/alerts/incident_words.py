@@ -84,13 +84,13 @@ class Incomplete(Protocol):
 
 
 class ChangedScale(Protocol):
-    """Recent changes of a scale of an asset. told: the name of the scale. first: the first day with a change.
+    """Recent changes of a scale of an asset. title: the name of the scale. first: the first day with a change.
     sentences: what is to be said of all changes."""
 
     @property
     def asset(self) -> str: ...
     @property
-    def told(self) -> str: ...
+    def title(self) -> str: ...
     @property
     def first(self) -> date: ...
     @property

@@ -288,7 +288,7 @@ class _Fold:
     def scales(self, found: Sequence[ChangedScale]) -> None:
         changed = {one.asset: one for one in sorted(found, key=lambda one: one.asset)}
         for asset, one in changed.items():
-            title = f"{one.told} changed on {one.first} in {asset}"
+            title = f"{one.title} changed on {one.first} in {asset}"
             self._open_at_locations(f"scale:{asset}", Kind.SCALE, title, one.locations, partial(about_scale, one))
         for key, asset in self._open_keys("scale:"):
             if asset not in changed:

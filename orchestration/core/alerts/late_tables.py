@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from orchestration.core.alerts.incident_words import COMMANDS, LOCATIONS, Lag, day_and_time, look_at
 from orchestration.core.calendar import HOURS_A_DAY, day_of
+from orchestration.core.counted import hours_in_words
 from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import Days, PartitionSet
 
@@ -118,7 +119,7 @@ def _behind(of: Sequence[Lag]) -> str:
     may = f", {' and '.join(allowed)} are allowed" if allowed else ""
     if first.covered_until is None or first.lag_hours is None:
         return f"nothing is there{may}"
-    return f"covered until {day_and_time(first.covered_until)}, {first.lag_hours:.1f} h behind{may}"
+    return f"covered until {day_and_time(first.covered_until)}, {hours_in_words(first.lag_hours)} behind{may}"
 
 
 def _behind_days(lag: Lag) -> PartitionSet:

@@ -36,7 +36,7 @@ class Daily:
     """The key of its asset."""
     value: str
     """The column of the figure: whole numbers from 0 on."""
-    told: str
+    title: str
     """The name of the figure, for people."""
     because: tuple[str, str]
     """A column that explains the figure in words, and its name for people."""
@@ -58,7 +58,7 @@ class Spells:
     """The column with the highest figure of the spell."""
     because: str
     """As in ``Daily``."""
-    told: tuple[str, str]
+    names: tuple[str, str]
     """What a spell is called: singular and plural."""
 
 

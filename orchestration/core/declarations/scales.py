@@ -19,7 +19,7 @@ from orchestration.core.errors import DeclarationError
 class WatchedScale:
     """A scale of a source, in the rows of an asset."""
 
-    told: str
+    title: str
     """The name of the scale, for people: ``the gauges' scale``."""
     columns: tuple[str, ...]
     """The columns that show which scale a day follows."""

@@ -28,7 +28,7 @@ class SourceField(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ToldColumns:
+class ReportedColumns:
     """The column lineage that is reported."""
 
     fields: Mapping[str, Sequence[SourceField]] = field(default_factory=dict)
@@ -42,9 +42,9 @@ class ToldColumns:
         return {"fields": fields, **({"dataset": _fields(self.whole)} if self.whole else {})}
 
 
-def told_columns(lineage: ColumnLineage, named: NameOf) -> ToldColumns:
+def reported_columns(lineage: ColumnLineage, named: NameOf) -> ReportedColumns:
     """The column lineage with the names of datasets. Columns whose origins are not fully known are left out."""
-    return ToldColumns(
+    return ReportedColumns(
         {name: _named(sources, named) for name, sources in lineage.columns.items() if not sources.unknown},
         () if lineage.rows.unknown else _named(lineage.rows, named),
     )

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestration.core.declarations.contract import Contract
-from orchestration.core.openlineage.columns import ToldColumns
+from orchestration.core.openlineage.columns import ReportedColumns
 from orchestration.core.openlineage.naming import Dataset, run_uuid
 from orchestration.core.openlineage.quality import DeclaredCheck, Quality, check_results
 from orchestration.core.openlineage.subsets import condition
@@ -108,7 +108,7 @@ class TableFacts:
     """The quality of these partitions."""
     checks: tuple[DeclaredCheck, ...] = ()
     """The checks of the table."""
-    lineage: ToldColumns | None = None
+    lineage: ReportedColumns | None = None
     """The column lineage, for a table that is written."""
 
 

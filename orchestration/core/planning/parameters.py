@@ -16,7 +16,7 @@ from orchestration.core.partitions.days import ChunkMode
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Description:
     """The texts that describe a parameter to people."""
 
     help: str
@@ -27,12 +27,12 @@ class Told:
     """Whether the command line has it without an option."""
 
 
-Selection = Told("Which assets: *, a key, a glob, +x, x+, layer:gold, …", "SELECTION")
-Locations = Annotated[tuple[str, ...], Told("Only these locations (default: all configured).", "A,B")]
-Waits = Annotated[bool, Told("Wait for a used-up limit of the source instead of failing; the time is shown.")]
+Selection = Description("Which assets: *, a key, a glob, +x, x+, layer:gold, …", "SELECTION")
+Locations = Annotated[tuple[str, ...], Description("Only these locations (default: all configured).", "A,B")]
+Waits = Annotated[bool, Description("Wait for a used-up limit of the source instead of failing; the time is shown.")]
 Profile = Annotated[
     str | None,
-    Told("local (default), NAME of config/NAME.yml, or a YAML file of yours.", "NAME|FILE"),
+    Description("local (default), NAME of config/NAME.yml, or a YAML file of yours.", "NAME|FILE"),
 ]
 
 
@@ -40,19 +40,19 @@ Profile = Annotated[
 class Materialize:
     """`aqi materialize`, and the flow materialize."""
 
-    selection: Annotated[str, Told(Selection.help, Selection.metavar, argument=True)] = "*"
+    selection: Annotated[str, Description(Selection.help, Selection.metavar, argument=True)] = "*"
     partitions: Annotated[
         str | None,
-        Told(
+        Description(
             "2025-08-08, 2025-08-08..2025-08-14 (both ends in), 2025-08, or last:7 (seven ended days and today).",
             metavar="RANGE",
         ),
     ] = None
     locations: Locations = ()
     hourly: Annotated[
-        bool, Told("Instead of a range: today, the days that are still revised, and what a gap left missing.")
+        bool, Description("Instead of a range: today, the days that are still revised, and what a gap left missing.")
     ] = False
-    force: Annotated[bool, Told("Make what is fresh too.")] = False
+    force: Annotated[bool, Description("Make what is fresh too.")] = False
     wait: Waits = False
     profile: Profile = None
 
@@ -71,14 +71,14 @@ class Materialize:
 class Backfill:
     """`aqi backfill`, and the flow backfill. Both days are in the range."""
 
-    start_date: Annotated[date, Told("The first day (UTC), for instance 2025-01-01.", "DAY")]
-    end_date: Annotated[date, Told("The last day (UTC); it is in the range.", "DAY")]
-    chunk_mode: Annotated[ChunkMode, Told("Calendar months, seven days each from the first day, or single days.")] = (
-        "monthly"
-    )
+    start_date: Annotated[date, Description("The first day (UTC), for instance 2025-01-01.", "DAY")]
+    end_date: Annotated[date, Description("The last day (UTC); it is in the range.", "DAY")]
+    chunk_mode: Annotated[
+        ChunkMode, Description("Calendar months, seven days each from the first day, or single days.")
+    ] = "monthly"
     select: Annotated[str, Selection] = "*"
     locations: Locations = ()
-    restart: Annotated[bool, Told("Start over: everything anew. Broken off, it goes on.")] = False
+    restart: Annotated[bool, Description("Start over: everything anew. Broken off, it goes on.")] = False
     wait: Waits = False
     profile: Profile = None
 
@@ -113,7 +113,7 @@ class Parameter:
     name: str
     kind: object
     """Its type: ``str``, ``str | None``, ``bool``, ``date``, ``tuple[str, ...]`` or a ``Literal``."""
-    told: Told
+    description: Description
     required: bool
     default: object
     """None where the parameter is required."""
@@ -129,7 +129,7 @@ def parameters_of(declared: type) -> tuple[Parameter, ...]:
     hints = get_type_hints(declared, include_extras=True)
     found = []
     for field in fields(declared):
-        kind, told = get_args(hints[field.name])
+        kind, description = get_args(hints[field.name])
         required = field.default is MISSING
-        found.append(Parameter(field.name, kind, told, required, None if required else field.default))
+        found.append(Parameter(field.name, kind, description, required, None if required else field.default))
     return tuple(found)

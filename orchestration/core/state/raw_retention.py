@@ -63,7 +63,7 @@ class RetentionRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class KnownRequests:
     """What is known about the answers from the table, its commits, and the moments."""
 
     records: Mapping[PartitionKey, PartitionRecord]
@@ -93,7 +93,7 @@ class Retention(Generic[K]):
 
 
 def retention_of(
-    files: Iterable[K], told: Told, rules: RetentionRules, now: datetime, since: datetime | None = None
+    files: Iterable[K], told: KnownRequests, rules: RetentionRules, now: datetime, since: datetime | None = None
 ) -> Retention[K]:
     """What is to become of the kept answers of a table. files: all undamaged answers. now: aware.
 
@@ -139,7 +139,7 @@ def _owners(records: Mapping[PartitionKey, PartitionRecord]) -> _ByMoment:
     return _by_moment((one.asked, of) for record, of in _alike(records) for one in record.answers)
 
 
-def _named(told: Told, owners: _ByMoment) -> _ByMoment:
+def _named(told: KnownRequests, owners: _ByMoment) -> _ByMoment:
     """The requests that the table's records, earlier commits, or moments name."""
     records = list(_alike(told.records))
     others = _by_moment((one.asked, of) for record, of in records for one in record.turned_away)
@@ -217,7 +217,7 @@ class _Newest:
         return [moment for moment in moments if moment is not None]
 
 
-def _lost_at(file: Kept, told: Told, newest: _Newest) -> datetime:
+def _lost_at(file: Kept, told: KnownRequests, newest: _Newest) -> datetime:
     """The latest moment at which an answer can have lost its last row."""
     moments = [instant_of(file.asked), *newest.of(file.partitions)]
     moments += [instant_of(at) for removed, at in told.removed if removed & file.partitions]

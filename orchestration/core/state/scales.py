@@ -92,7 +92,7 @@ def _sentence(of: list[ScaleChange], scale: WatchedScale, asset: str, present: P
     more = len(locations) - NAMED
     where = ", ".join(locations[:NAMED]) + (f" and {more} locations more" if more > 0 else "")
     told = (
-        f"{scale.told} changed on {first.day} at {where}: from then on it is {scale.in_words(first.after)}; the days "
+        f"{scale.title} changed on {first.day} at {where}: from then on it is {scale.in_words(first.after)}; the days "
         f"before follow {scale.in_words(first.before)}. {scale.meaning}"
     )
     if not earlier:

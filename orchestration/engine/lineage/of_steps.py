@@ -29,7 +29,7 @@ UNREADABLE = "a plan that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FoundColumns:
     """What was found."""
 
     lineage: ColumnLineage
@@ -89,9 +89,9 @@ class ColumnsOfStep:
             self._note = f"what its columns are made of could not be read from its plan: {in_a_line(error)}"
             self._lineage = not_known(f"{UNREADABLE} ({type(error).__name__})", self._contracts[self._asset.key])
 
-    def told(self) -> Told:
+    def told(self) -> FoundColumns:
         """The lineage, and where it differs from the declarations."""
         if self._reading is not None:
             self._reading.join()
         assert self._lineage is not None, "a frame was read"
-        return Told(self._lineage, compared(self._asset, self._contracts, self._lineage, self._run), self._note)
+        return FoundColumns(self._lineage, compared(self._asset, self._contracts, self._lineage, self._run), self._note)

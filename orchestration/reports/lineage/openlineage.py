@@ -49,7 +49,7 @@ def events(workspace: Workspace, keys: Sequence[str]) -> Iterator[dict[str, Any]
 
 
 def _table(workspace: Workspace, key: str, recorded: RecordedColumns) -> TableFacts:
-    from orchestration.core.openlineage.columns import told_columns
+    from orchestration.core.openlineage.columns import reported_columns
     from orchestration.core.openlineage.events import TableFacts
     from orchestration.engine.lineage.datasets import dataset_of
 
@@ -59,5 +59,5 @@ def _table(workspace: Workspace, key: str, recorded: RecordedColumns) -> TableFa
         contract=workspace.contracts[key],
         version=None if state is None else state.version,
         columns=workspace.catalog[key].partition_columns,
-        lineage=None if lineage is None else told_columns(lineage, partial(dataset_of, workspace)),
+        lineage=None if lineage is None else reported_columns(lineage, partial(dataset_of, workspace)),
     )

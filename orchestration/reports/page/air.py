@@ -46,11 +46,11 @@ def facts(found: Found) -> dict[str, Any] | None:
     return {
         "today": day_of(found.current.now).isoformat(),
         "asset": daily.asset,
-        "told": daily.told,
+        "told": daily.title,
         "because": daily.because[1],
         "categories": [[one.name, one.letter, one.low, one.color] for one in daily.categories],
         "locations": locations.told,
-        "spell": None if spells is None else list(spells.told),
+        "spell": None if spells is None else list(spells.names),
         **told,
         "trouble": trouble,
     }

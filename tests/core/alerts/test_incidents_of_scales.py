@@ -18,7 +18,7 @@ class Changed:
     locations: tuple[str, ...] = ("hue",)
     sentences: tuple[str, ...] = ("the gauges' scale changed on 2025-08-26 at hue.",)
     asset: str = LEVELS
-    told: str = "the gauges' scale"
+    title: str = "the gauges' scale"
     first: date = date(2025, 8, 26)
 
 

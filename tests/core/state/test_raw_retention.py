@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orchestration.core.calendar import iso
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from orchestration.core.state.partition_record import Answer, PartitionRecord, TurnedAway
-from orchestration.core.state.raw_retention import Retention, RetentionRules, Told, retention_of
+from orchestration.core.state.raw_retention import KnownRequests, Retention, RetentionRules, retention_of
 from tests.support.records import RECORD, key, keys
 
 quick = settings(max_examples=150, deadline=None)
@@ -55,7 +55,7 @@ def record(*owners: float, turned_away: tuple[float, ...] = (), as_of: float | N
 def judged(
     files: list[File], records: Mapping[PartitionKey, PartitionRecord], rules: RetentionRules = RULES, **told: object
 ) -> Retention[File]:
-    return retention_of(files, Told(records, **told), rules, NOW)  # type: ignore[arg-type]
+    return retention_of(files, KnownRequests(records, **told), rules, NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_was_asked_before_any_answer_was_kept_is_not_missed() -> None:
     there, records = file(40), {key(1): record(40, 50), key(2): record(41), key(3): record(39), key(4): record(40)}
     assert judged([there], records).missing == keys(3, 4)
     assert judged([], records).missing == NOTHING
-    broken_since = retention_of([there], Told(records), RULES, NOW, datetime.fromisoformat(ago(41)))
+    broken_since = retention_of([there], KnownRequests(records), RULES, NOW, datetime.fromisoformat(ago(41)))
     assert broken_since.missing == keys(2, 3, 4)
 
 

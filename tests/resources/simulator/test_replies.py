@@ -18,7 +18,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.errors import UsageError
 from orchestration.core.source import RawAnswer
 from resources.raw.answers import RawAnswers
-from resources.simulator.replies import Replies, Told, kept_reply, read_kept_reply
+from resources.simulator.replies import LocationReply, Replies, kept_reply, read_kept_reply
 from resources.simulator.requests import AskedLocation, Refused
 from resources.simulator.series import AirSeries
 from resources.simulator.server import Simulator
@@ -282,7 +282,7 @@ def test_any_sequence(sequence: list[Any], clock: datetime, asked: list[int]) ->
     for number, (moment, days, there) in enumerate(sequence):
         hours = np.array(had(moment, days, there), dtype=np.int64)
         series = AirSeries(BEGIN + hours, {"dust": np.full(len(hours), float(number))})
-        told.append(Told(moment, location(days), CELL, series))
+        told.append(LocationReply(moment, location(days), CELL, series))
     want: dict[int, float] = {}
     is_refused = False
     for day in range(asked[0], asked[1] + 1):

@@ -64,6 +64,7 @@ entries = st.builds(
     host=st.text(max_size=5),
     seconds=st.integers(0, 10**6).map(lambda milliseconds: milliseconds / 1000),
     attempts=st.dictionaries(st.sampled_from([ASSET, "silver.clean"]), attempts, max_size=2),
+    wiped=st.dictionaries(st.sampled_from([ASSET, "silver.clean"]), some_sets, max_size=2),
 )
 
 
@@ -71,6 +72,25 @@ entries = st.builds(
 @given(entries)
 def test_an_entry_survives_as_json(one: RunEntry) -> None:
     assert RunEntry.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+@quick
+@given(st.lists(entries, max_size=4))
+def test_what_was_wiped_was_not_attempted_before(found: list[RunEntry]) -> None:
+    """Key by key, newest run first: the first run that attempted it counts, unless a newer one wiped it."""
+    last = {one: attempt for some, attempt in last_attempts(found, ASSET, every_key) for one in some}
+    for one in every_key:
+        before = next((at for at, run in enumerate(found) if one in run.wiped.get(ASSET, PartitionSet.empty())), None)
+        since = found if before is None else found[: before + 1]
+        alone = [attempt for _, attempt in last_attempts(unwiped(since), ASSET, PartitionSet.one(one))]
+        assert [last[one]] == alone if one in last else not alone
+
+
+every_key = keys(*range(1, 7), location="hanoi") | keys(*range(1, 7)) | PartitionSet.null()
+
+
+def unwiped(found: list[RunEntry]) -> list[RunEntry]:
+    return [replace(run, wiped={}) for run in found]
 
 
 def test_an_entry_does_not_list_keys() -> None:
