@@ -26,11 +26,13 @@ def outlive_outages() -> None:
 
 
 async def _again_and_again(workload: Callable[[], Awaitable[object]], interval: float, **_options: object) -> None:
-    """As Prefect's loop of that place, without an end of its own: whoever began it cancels it."""
-    while True:
-        with contextlib.suppress(Exception):
-            await workload()
-        await asyncio.sleep(interval)
+    """As Prefect's loop of that place, without an end of its own: whoever began it cancels it. Cancelled, it just ends:
+    Prefect asks for its exception, and that a task was cancelled would be told with a stack."""
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            with contextlib.suppress(Exception):
+                await workload()
+            await asyncio.sleep(interval)
 
 
 def _without_stack(record: logging.LogRecord) -> bool:

@@ -50,6 +50,7 @@ def test_a_run_is_cancelled_after_an_outage_of_any_length(caplog: pytest.LogCapt
             assert observer._polling_task is not None
             observer._polling_task.cancel()
             await asyncio.wait([observer._polling_task])
+            assert not observer._polling_task.cancelled(), "which Prefect would tell with a stack"
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(listen())
