@@ -116,8 +116,8 @@ def _told(
     kinds: Sequence[Kind],
     number_of: Mapping[str, int],
 ) -> list[list[Any]]:
-    """Everything that is not fresh or has marks: worst first; of equals, causes first, in the order of the graph; of one
-    asset by number of partitions."""
+    """Everything that is not fresh or has marks: worst first; of equals causes first, in the order of the graph; of
+    one asset by number of partitions."""
     found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
     for at, asset in enumerate(assets):
         for one in counted[asset.key]:
