@@ -57,6 +57,13 @@ def _a_path(endpoint: str) -> str:
     return endpoint.strip("/")
 
 
+def _a_template(url: str) -> str:
+    url = an_http_url(url)
+    if "{path}" not in url or set(re.findall("{.*?}", url)) - {"{path}", "{version}"}:
+        raise ValueError("must have {path}, and may have {version}, where they stand in an address")
+    return url
+
+
 class OpenLineageSettings(Section):
     """Where runs tell what they read and wrote; nowhere unless url or file is given.
 
@@ -72,20 +79,12 @@ class OpenLineageSettings(Section):
     namespace: str = Field("default", min_length=1)
     timeout_seconds: float = Field(5, gt=0, le=LONGEST_SECONDS)
     disabled: bool = False
-    source_url: str | None = None
+    source_url: Annotated[str, AfterValidator(_a_template)] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.url is not None and self.file is not None:
             raise ValueError("url and file must not both be said (set one of them to null): events go one way")
-        return self
-
-    @model_validator(mode="after")
-    def _a_template(self) -> Self:
-        if self.source_url is not None:
-            an_http_url(self.source_url)
-            if "{path}" not in self.source_url or set(re.findall("{.*?}", self.source_url)) - {"{path}", "{version}"}:
-                raise ValueError("source_url must have {path}, and may have {version}, where they stand in an address")
         return self
 
     @property

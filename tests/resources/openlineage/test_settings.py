@@ -195,6 +195,7 @@ def test_a_wrong_address(url: str, said: str) -> None:
 def test_what_is_refused(variables: dict[str, str]) -> None:
     message, _ = refusal(**variables)
     assert "openlineage" in message
+    assert not variables.keys() & {"AQI_OPENLINEAGE__SOURCE_URL"} or "AQI_OPENLINEAGE__SOURCE_URL" in message
 
 
 def check(**said: Any) -> str:
