@@ -56,7 +56,7 @@ def test_what_was_read_is_given_back(tmp_path: object) -> None:
 def test_the_command_chooses_before_anything_has_loaded_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str | None] = []
     monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "mimalloc")
-    monkeypatch.setattr(common.atexit, "register", lambda _: None)
+    monkeypatch.setattr("atexit.register", lambda _: None)  # nor does this process end by it
     monkeypatch.setattr(common, "main", lambda obj: seen.append(os.environ.get("ARROW_DEFAULT_MEMORY_POOL")))
     common.run()
     assert seen == ["system"]

@@ -198,9 +198,7 @@ def test_what_an_attempt_comes_to(result: AttemptResult, is_failed: bool, is_bro
 def one_by_one(runs: list[RunEntry], at: PartitionKey) -> LastAttempt | None:
     """The rule, said of one partition."""
     for run in runs:
-        attempt = run.attempts.get(ASSET)
-        if attempt is None:
-            continue
+        attempt = run.attempts.get(ASSET, Attempt())
         when = run.ended_at or run.started_at
         for problem in attempt.problems:
             if at in problem.partitions:
@@ -209,6 +207,8 @@ def one_by_one(runs: list[RunEntry], at: PartitionKey) -> LastAttempt | None:
             return LastAttempt(run.run_id, when, AttemptResult.GOOD)
         if at in attempt.planned and run.state in ("running", "interrupted"):
             return LastAttempt(run.run_id, when, AttemptResult.UNFINISHED)
+        if at in run.wiped.get(ASSET, PartitionSet.empty()):
+            return None
     return None
 
 
