@@ -58,7 +58,7 @@ def test_a_location_that_has_nothing_is_told_within_the_node(opened: Open, repor
     assert "a location has none (≤ 3 h)" in node(page, DAILY).text_content()
     assert page.evaluate(OVERLAPS) == []
     page.get_by_role("tab", name="Partitions").click()
-    whys = page.locator("#page-partitions table").first.locator("td:last-child").all_inner_texts()
+    whys = page.locator("#page-partitions table").first.locator("td:nth-child(3)").all_inner_texts()
     assert "no longer configured" in whys
     assert "no longer configured; no longer configured" not in whys
 
