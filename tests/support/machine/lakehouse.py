@@ -133,8 +133,8 @@ class Lakehouse(RunRules):
     @precondition(lambda self: not self.renaming)
     @rule(asked=ranges(), far=st.sampled_from([True, True, False]), order=seeds)
     def refetch(self, asked: PartitionSet, far: bool, order: int) -> None:
-        """What lies behind its question, and what somebody else changed (as by any repair), is fetched, nothing more; what
-        follows from it is made."""
+        """What lies behind its question is fetched, and what somebody else changed, as by any repair, and nothing more;
+        what follows from it is made."""
         self._land()
         asked = self._named(asked)
         self._happens(("far" if far else "", FEED, PATTERNS[0], False), asked)
