@@ -38,10 +38,10 @@ class _NoStackOfAnOutcome(logging.Filter):
 
 
 class _NoLostEvents(logging.Filter):
-    """Of each event that a server that is away does not get, Prefect's log has all of it: kilobytes."""
+    """Of each event that a server that is away does not get, Prefect's log has all of it, kilobytes; then how many."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "failed to process item" not in str(record.msg)
+        return not any(lost in str(record.msg) for lost in ("failed to process item", "pending items"))
 
 
 def quiet_prefect() -> None:
