@@ -12,10 +12,9 @@ from rich.markup import escape
 
 from orchestration.cli.again import how_to_mend
 from orchestration.cli.progress import STYLE_OF_STATE
-from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.plan import LeftOut, Plan
 from orchestration.core.runs.causes import causes_of, shape
-from orchestration.core.runs.names import at_partitions
+from orchestration.core.runs.names import at_partitions, partitions_in_words
 from orchestration.core.runs.outcome import ChunkOutcome, RunSummary, done_in_words
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.run_told import logs_of
@@ -34,7 +33,15 @@ def print_plan(console: Console, plan: Plan) -> None:
             f"{item.asset} (step)" if item.step else f"{item.asset} (version {item.version})" for item in step.inputs
         )
         told = [what if times == 1 else f"{what[:-1]}s: {times})" for what, times in reads.items()]
-        rows.append([step.asset, _all_or(step.partitions), str(step.may_rewrite or ""), "\n".join(told), step.reason])
+        rows.append(
+            [
+                step.asset,
+                partitions_in_words(step.partitions),
+                str(step.may_rewrite or ""),
+                "\n".join(told),
+                step.reason,
+            ]
+        )
     if rows:
         columns = [Column("step", Kind.KEY), *map(Column, ("partitions", "may rewrite", "reads", "why"))]
         print_table(console, columns, rows)
@@ -42,11 +49,6 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print("Nothing to do.")
     _print_tables(console, plan)
     _print_left_out(console, plan.left_out)
-
-
-def _all_or(partitions: PartitionSet) -> str:
-    """Partitions as they are printed; empty for an unpartitioned table."""
-    return "" if partitions == PartitionSet.null() else str(partitions)
 
 
 def _print_tables(console: Console, plan: Plan) -> None:
@@ -57,7 +59,8 @@ def _print_tables(console: Console, plan: Plan) -> None:
 def _print_left_out(console: Console, left_out: Sequence[LeftOut]) -> None:
     for item in left_out:
         why = item.reason.removeprefix(f"{item.asset}: ")
-        console.print(f"[yellow]left out[/yellow] {item.asset} {item.partitions}: {escape(why)}", soft_wrap=True)
+        where = at_partitions(item.asset, item.partitions)
+        console.print(f"[yellow]left out[/yellow] {where}: {escape(why)}", soft_wrap=True)
 
 
 def print_summary(console: Console, summary: RunSummary) -> None:

@@ -22,7 +22,7 @@ from orchestration.core.json_value import JsonValue
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import RunEntry, RunState
-from orchestration.core.runs.names import at_partitions
+from orchestration.core.runs.names import at_partitions, partitions_in_words
 from orchestration.core.runs.outcome import Outcome
 from orchestration.core.runs.profile import Profile
 from orchestration.engine.exclusive import log_folder
@@ -217,7 +217,7 @@ def _print_steps(console: Console, told: RunTold) -> None:
     if not rows:
         columns = [Column("asset", Kind.KEY), Column("set out to make")]
         planned = {asset: attempt.planned for asset, attempt in told.entry.attempts.items()}
-        rows = [[asset, "" if of == PartitionSet.null() else str(of)] for asset, of in planned.items()]
+        rows = [[asset, partitions_in_words(of)] for asset, of in planned.items()]
     if rows:
         console.print()
         print_table(console, columns, rows)

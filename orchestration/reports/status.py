@@ -21,6 +21,7 @@ from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, Partition
 from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
+from orchestration.core.runs.names import partitions_in_words
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
 from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
@@ -365,7 +366,7 @@ def print_status(console: Console, found: Statuses) -> None:
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
         told = f"[{style}]{state}[/{style}]"
-        where = "" if partitions == PartitionSet.null() else escape(str(partitions))
+        where = escape(partitions_in_words(partitions))
         table.append([asset, told, where, str(len(partitions)), shown, words])
     if found.groups:
         print_table(console, columns, table, markup=True, group=True)

@@ -93,12 +93,6 @@ def machine(server: str, tmp_path: Path) -> Machine:
     return Machine(Commands(tmp_path, tmp_path / "warehouse", "", environment))
 
 
-@pytest.fixture
-def serve(field: Path, tmp_path: Path) -> Callable[..., FieldServer]:
-    numbers = iter(range(99))
-    return lambda *files: FieldServer(field, tmp_path / f"served{next(numbers)}.log", *files)
-
-
 WHOLE = [str(80 + hour) for hour in range(24)]
 """The index of a day of the inputs 02."""
 

@@ -6,7 +6,9 @@ Imported by every test: what a fixture needs of the project, it imports itself.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.support.cli_calls import Aqi
+    from tests.support.field_server import FieldServer
     from tests.support.filled_tables import Tables
 
 
@@ -101,3 +104,13 @@ def tables(_made: Path, tmp_path: Path) -> Tables:
 
     shutil.copytree(_made, tmp_path / "lake")
     return Tables(tmp_path / "lake")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., FieldServer]:
+    """Serves answers of bad days, by the names of their files, one after the other."""
+    from tests.conftest import in_shared
+    from tests.support.field_server import FieldServer
+
+    folder, numbers = in_shared("field", "the answers of a bad day"), count()
+    return lambda *files: FieldServer(folder, tmp_path / f"served{next(numbers)}.log", *files)

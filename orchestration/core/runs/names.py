@@ -55,9 +55,14 @@ def step_name(step: Step) -> str:
     return _SEPARATOR.join(filter(None, [step.asset, step.chunk]))
 
 
+def partitions_in_words(partitions: PartitionSet) -> str:
+    """Days and locations for people: ``2025-08 × hue``; empty for the one partition of an unpartitioned asset."""
+    return "" if partitions == PartitionSet.null() else str(partitions)
+
+
 def at_partitions(asset: str, partitions: PartitionSet) -> str:
     """An asset and its partitions: ``gold.days 2025-08 × hue``; of an unpartitioned asset its key alone."""
-    return asset if partitions == PartitionSet.null() else f"{asset} {partitions}"
+    return " ".join(filter(None, [asset, partitions_in_words(partitions)]))
 
 
 def fetch_name(where: str, days: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import in_shared
 from tests.support.field_server import FieldServer
 from tests.support.keeping_lake import KeepingLake
 from tests.support.oracle import BRONZE
@@ -21,12 +20,6 @@ DAY = "2025-09-01"
 GOOD, STREAM, IN_200 = "00_good_day.json", "01_stream_error.txt", "01_error_in_a_200.json"
 LIMIT, KEY = "429:05_daily_limit_429.json", "400:06_invalid_key_400.json"
 THREE = ("hanoi", "hcmc", "danang")
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Callable[..., FieldServer]:
-    folder = in_shared("field", "the answers of a bad day")
-    return lambda *files: FieldServer(folder, tmp_path / "served.log", *files)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestration.core.runs.outcome import RunSummary, StepOutcome
-from tests.conftest import SHARED, in_shared
+from tests.conftest import SHARED
 from tests.support import oracle
 from tests.support.field_server import FieldServer
 from tests.support.keeping_lake import KeepingLake
@@ -23,12 +23,6 @@ BRONZE, DAY = oracle.BRONZE, "2025-09-01"
 GOOD, UNDEFINED = "00_good_day.json", "10_unit_undefined_and_nulls.json"
 LEFT_OUT, REFUSED = "07_a_variable_was_not_asked_for.json", "400:10_variable_refused_400.json"
 NO_DOMAIN = "400:04_no_data_for_this_domain_400.json"
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Callable[..., FieldServer]:
-    folder = in_shared("field", "the answers of a bad day")
-    return lambda *files: FieldServer(folder, tmp_path / "served.log", *files)
 
 
 @pytest.fixture
