@@ -23,9 +23,9 @@ spark = SparkSession.builder.remote(f"sc://127.0.0.1:{served.listening_address[1
 assert spark.range(3).count() == 3
 time.sleep(3)
 try:
-    print(spark.range(3).count())
+    print(spark.range(3).count(), flush=True)
 except Exception as error:
-    print(error)
+    print(error, flush=True)
 os._exit(0)
 """
 

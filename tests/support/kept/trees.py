@@ -37,7 +37,9 @@ def all_of_then() -> str:
 def unpack(folder: Path, kept: Path = KEPT) -> Path:
     """A kept warehouse, in a folder of its own."""
     with tarfile.open(kept) as archive:
-        archive.extractall(folder, filter="data")
+        # Python knows of filters from 3.11.4 on; before that the attribute means nothing to it.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     return folder
 
 
