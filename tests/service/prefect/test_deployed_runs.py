@@ -63,8 +63,10 @@ def test_a_run_with_unknown_or_wrong_parameters_is_refused_by_the_server(operato
     assert len(one.runs(one.one("backfill")["id"])) == 2
 
 
+@pytest.mark.timeout(400)
 def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
-    """And one of another environment, or that ended, is not. The heartbeats are made up: 290 seconds old.
+    """And one of another environment, or that ended, is not. The heartbeats are made up: 290 seconds old, and younger
+    ones where the server, under load, saw the one before only when the 300 seconds were over.
 
     A switched-off automation stays off, and is brought back to what is declared otherwise.
     """
@@ -79,8 +81,8 @@ def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
         body = {"flow_id": flow, "name": kind, "tags": ["aqi", f"aqi-environment:{environment}"]}
         runs[kind] = one.server.call("POST", "/flow_runs/", {**body, "state": {"type": "RUNNING"}})["id"]
 
-    def beat() -> None:
-        occurred = (datetime.now(UTC) - timedelta(seconds=290)).isoformat()
+    def beat(seconds_ago: int) -> None:
+        occurred = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat()
         beats = [
             {
                 "id": str(uuid4()),
@@ -96,20 +98,19 @@ def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
         ]
         one.server.call("POST", "/events", beats)
 
-    beat()
+    beat(290)
     one.server.call("POST", f"/flow_runs/{runs['ended']}/set_state", {"state": {"type": "COMPLETED"}, "force": True})
 
     def state(kind: str) -> tuple[str, str | None]:
         found = one.server.call("GET", f"/flow_runs/{runs[kind]}")["state"]
         return found["type"], found["message"]
 
-    begin, beaten = time.monotonic(), 1
+    begin, later = time.monotonic(), [(40, 260), (120, 220)]
     while state("dead")[0] == "RUNNING":
         waited = time.monotonic() - begin
-        assert waited < 180, "the run was not marked"
-        if waited > 40 * beaten:  # a server under load may see it too late: when the 300 seconds are over
-            beat()
-            beaten += 1
+        assert waited < 240, "the run was not marked"
+        if later and waited > later[0][0]:
+            beat(later.pop(0)[1])
         time.sleep(0.5)
     assert state("dead") == ("CRASHED", "no heartbeat for 300 seconds: the process of the run is gone")
     assert state("foreign")[0] == "RUNNING"
