@@ -39,7 +39,8 @@ def unpack(folder: Path, kept: Path = KEPT) -> Path:
     with tarfile.open(kept) as archive:
         # Python knows of filters from 3.11.4 on; before that the attribute means nothing to it.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
-        archive.extractall(folder)
+        for member in archive:
+            archive.extract(member, folder)
     return folder
 
 
