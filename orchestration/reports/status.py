@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,11 @@ from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.causes import shape
-from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
+from orchestration.core.runs.journal import LastAttempt
 from orchestration.core.runs.names import partitions_in_words
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
-from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
+from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, State
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.judged import Alike, judged
 from orchestration.core.state.record_texts import Numbers
@@ -34,8 +33,8 @@ from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.holes import marked
+from orchestration.reports.last_attempts import LastAttempts, explained
 from resources.delta.pending import Pending
-from resources.storage.journal import Journal
 
 AT_ONCE = 10_000
 """So many partitions are at hand at a time when they are gone through."""
@@ -137,7 +136,8 @@ def read_status(
     """
     in_range(workspace.catalog, keys, days)
     tables = workspace.counted_states(keys)
-    current, attempts = workspace.current(), _LastAttempts(workspace)
+    current = workspace.current()
+    attempts = LastAttempts(workspace, current)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
     known = partitions.locations
     workspace.check_locations(locations, known)
@@ -199,7 +199,7 @@ class _OfAsset:
     """The states of the partitions of one asset."""
 
     def __init__(
-        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: _LastAttempts
+        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: LastAttempts
     ) -> None:
         self._asset, self._records = asset, own.records
         found = list(found)
@@ -305,44 +305,6 @@ def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
     if found is None or not concerned:
         return ""
     return f"`{found.command}` is under way, or was broken off: call it again; until then these tables are between two."
-
-
-class _LastAttempts:
-    """What the journal knows of the last attempts at partitions; read once, and only if that is asked."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._journal = Journal(workspace.warehouse.uri)
-
-    @cached_property
-    def _entries(self) -> list[RunEntry]:
-        return self._journal.entries()
-
-    def at(self, asset: str, partitions: PartitionSet) -> list[tuple[PartitionSet, LastAttempt]]:
-        """The last attempts at those of ``partitions`` of an asset of which one is known."""
-        return last_attempts(self._entries, asset, partitions) if partitions else []
-
-    def failed(self, assets: Iterable[str]) -> PartitionSet:
-        """Days and locations at which the last attempt at any of ``assets`` failed."""
-        return PartitionSet.union_of(last_failed(self._entries, asset) for asset in assets).without_null()
-
-
-def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
-    """State, reason and reason in short, with what is known of the last attempt.
-
-    FAILED is what is not fresh, and of which the last attempt failed or was left out because of something upstream.
-    """
-    if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
-        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return judgement.state, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
-    if attempt is None or judgement.state not in (State.STALE, State.MISSING):
-        return judgement.state, told, judgement.in_short if judgement.reason else ""
-    if attempt.failed:
-        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return State.FAILED, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
-    if attempt.broken_off:
-        why = f"run {attempt.run_id}, {attempt.at}, did not finish it"
-        return judgement.state, f"{told}; {why}", judgement.in_short
-    return judgement.state, told, judgement.in_short
 
 
 def print_status(console: Console, found: Statuses) -> None:
