@@ -2,7 +2,8 @@
 
 A partition that is stale or missing is *failed* if the last attempt to make it failed. If it was skipped there, because
 something upstream failed, it is failed only as long as an upstream partition on which it depends is failed, changed by
-somebody else or damaged. Once all of these are right, or only wait to be made, the skip is over: it is stale or missing.
+somebody else or damaged. Once all of these are right, or only wait to be made, the skip is over, and the partition is
+stale or missing.
 """
 
 from __future__ import annotations

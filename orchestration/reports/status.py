@@ -5,7 +5,7 @@ The journal of runs adds why the last attempt at something that is not fresh fai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -307,21 +307,30 @@ def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
     return f"`{found.command}` is under way, or was broken off: call it again; until then these tables are between two."
 
 
+def cause_of(state: State, why: str, names: Collection[str]) -> str:
+    """What reasons with the same cause have in common: of one source that is away there is a message for each location
+    and range that was asked for. names: of locations."""
+    return shape(why, "", names) if state is State.FAILED else why
+
+
+def first_of(reasons: Iterable[str]) -> str:
+    """The first of the reasons of one kind, with the number of the others."""
+    first, *more = dict.fromkeys(reasons)
+    return f"{first} (and {len(more)} more like it)" if more else first
+
+
 def print_status(console: Console, found: Statuses) -> None:
     """A line per asset, state and reason, with the partitions that it holds for and their rows."""
     lines: dict[tuple[str, State, str], list[tuple[StatusGroup, str]]] = {}
     names = {name for group in found.groups for name in group.partitions.locations}
     for group in found.groups:
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
-        # Of one source that is away there is a message for each location and range that was asked for.
-        kind = shape(why, "", names) if group.state is State.FAILED else why
-        lines.setdefault((group.asset, group.state, kind), []).append((group, why))
+        lines.setdefault((group.asset, group.state, cause_of(group.state, why, names)), []).append((group, why))
     columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY), Column("partitions")]
     columns += [Column("count", Kind.NUMBER), Column("rows", Kind.NUMBER), Column("why")]
     table = []
     for (asset, state, _), groups in lines.items():
-        why, *more = dict.fromkeys(why for _, why in groups)
-        why += f" (and {len(more)} more like it)" if more else ""
+        why = first_of(why for _, why in groups)
         partitions = PartitionSet.union_of(group.partitions for group, _ in groups)
         rows = [group.rows for group, _ in groups if group.rows is not None]
         style = STYLES[state]

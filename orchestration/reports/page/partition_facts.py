@@ -6,16 +6,17 @@ Pure, given the groups of ``reports.status``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
+from orchestration.core.state.freshness import State
 from orchestration.reports.page.day_runs import Row, as_numbers, cut_to, day_runs
-from orchestration.reports.status import StatusGroup
+from orchestration.reports.status import StatusGroup, cause_of
 
 MOST_RUNS = 300_000
 """At most this many runs of days are kept, the newest ones: some 2 MB."""
@@ -47,7 +48,7 @@ def partition_facts(
     name, whether it is configured]. kinds: [state, why, marks]. rows: of runs of days, as ``as_numbers`` has them from
     the base on. assets: [{key, dated, whole, at: by location the number of its row or null, counts: [[kind,
     partitions, rows or null]]}]. told: [asset, kind, partitions, first day, last day, number of a location, how many
-    locations], worst first; more: how many lines of these are left out.
+    locations, how many kinds more have the same cause], worst first; more: how many lines of these are left out.
     """
     numbers: dict[Kind, int] = {}
     together: dict[str, dict[int, list[StatusGroup]]] = {asset.key: {} for asset in assets}
@@ -120,7 +121,7 @@ def _told(
     one asset by number of partitions."""
     found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
     for at, asset in enumerate(assets):
-        for one in counted[asset.key]:
+        for one, alike in _by_cause(counted[asset.key], kinds, number_of):
             state, _, marks = kinds[one.kind]
             if state == "fresh" and not marks:
                 continue
@@ -129,6 +130,20 @@ def _told(
             ends = [dated.days.first.isoformat(), dated.days.last.isoformat()] if dated else [None, None]
             where = number_of[dated.locations[0]] if dated else None
             count = len(one.partitions)
-            line = [at, one.kind, count, *ends, where, len(dated.locations)]
+            line = [at, one.kind, count, *ends, where, len(dated.locations), alike]
             found.append(((rank, at, -count, one.kind), line))
     return [line for _, line in sorted(found, key=lambda item: item[0])]
+
+
+def _by_cause(
+    counted: Sequence[_Counted], kinds: Sequence[Kind], names: Collection[str]
+) -> Iterator[tuple[_Counted, int]]:
+    """The partitions of an asset, those that failed for one cause together under the first of their kinds, and how many
+    kinds these are besides it."""
+    together: dict[tuple[str, str, tuple[str, ...]], list[_Counted]] = {}
+    for one in counted:
+        state, why, marks = kinds[one.kind]
+        together.setdefault((state, cause_of(State(state), why, names), marks), []).append(one)
+    for first, *more in together.values():
+        partitions = PartitionSet.union_of([first.partitions, *(one.partitions for one in more)])
+        yield replace(first, partitions=partitions), len(more)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import Attempt, RunEntry
 from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.runs.profile import Phase, Profile, StepTimes, by_asset
@@ -70,10 +71,11 @@ def run_facts(
 def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
     """A run. seconds: null while it runs, or where it never ended. rows, written, unchanged: null where no history of
     its steps is there. good, failed, skipped: partitions. problems: [asset, outcome, partitions in words, how many,
-    message]; more: how many of these are left out. assets: those that it set out to make.
+    message], a line for each cause; more: how many of these are left out. assets: those that it set out to make.
     """
     found = [(asset, problem) for asset, attempt in entry.attempts.items() for problem in attempt.problems]
     found.sort(key=lambda item: item[1].outcome is not Outcome.FAILED)
+    told = _by_cause(found)
     counts = dict.fromkeys(("failed", "skipped"), 0)
     for _, problem in found:
         counts[str(problem.outcome)] = counts.get(str(problem.outcome), 0) + len(problem.partitions)
@@ -90,14 +92,25 @@ def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
         "planned": sum(len(_planned(attempt)) for attempt in entry.attempts.values()),
         "assets": list(entry.attempts),
         **counts,
-        "problems": [_problem(*item) for item in found[:MOST_PROBLEMS]],
-        "more": max(0, len(found) - MOST_PROBLEMS),
+        "problems": told[:MOST_PROBLEMS],
+        "more": max(0, len(told) - MOST_PROBLEMS),
     }
 
 
-def _problem(asset: str, problem: Problem) -> list[Any]:
-    partitions = problem.partitions
-    return [asset, str(problem.outcome), str(partitions), len(partitions), _short(problem.message)]
+def _by_cause(found: Sequence[tuple[str, Problem]]) -> list[list[Any]]:
+    """A line for each asset, outcome and cause; the message is that of the first problem."""
+    names = {name for _, problem in found for name in problem.partitions.locations}
+    together: dict[tuple[str, str, str], list[Problem]] = {}
+    for asset, problem in found:
+        kind = asset, str(problem.outcome), shape(problem.message, asset, names)
+        together.setdefault(kind, []).append(problem)
+    lines: list[list[Any]] = []
+    for (asset, outcome, _), problems in together.items():
+        partitions = PartitionSet.union_of(problem.partitions for problem in problems)
+        first, *more = dict.fromkeys(problem.message for problem in problems)
+        alike = f" (and {len(more)} more like it)" if more else ""
+        lines.append([asset, outcome, str(partitions), len(partitions), _short(first) + alike])
+    return lines
 
 
 def _planned(attempt: Attempt) -> PartitionSet:
