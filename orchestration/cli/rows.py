@@ -55,8 +55,10 @@ def as_lines(rows: pa.Table, names: Sequence[str]) -> Iterator[str]:
 
 
 def as_records(rows: pa.Table, width: int) -> Iterator[str]:
-    """A paragraph a row, a line a column, for a terminal that the key alone is too wide for. Columns without a value are
-    left out; a value that does not fit beside its name stands below it."""
+    """A paragraph a row, a line a column, for a terminal that the key alone is too wide for.
+
+    Columns without a value are left out; a value that does not fit beside its name stands below it.
+    """
     names = [name for name in rows.column_names if rows[name].null_count < max(rows.num_rows, 1)]
     cells = _cells(rows.select(names))
     widest = max((len(value) for of in cells for value in of[1:] if len(value) <= width // 2), default=0)
