@@ -1,6 +1,6 @@
-"""Static metadata as it is written: with who made it, and the schema that it follows.
+"""Static lineage metadata as OpenLineage events: with the producer, and the schema of each facet.
 
-Imports OpenLineage's client: only for who tells of lineage in its form.
+Imports OpenLineage's client: to be imported only by modules that write lineage as OpenLineage events.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from resources.openlineage.facets import DATASET, JOB, PRODUCER, told
 
 
 def complete_static(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event of ``core.openlineage.static``, ready to be sent. Raises KeyError for a facet that is unknown there."""
+    """An event of ``core.openlineage.static``, ready to be sent. Raises KeyError for a facet of unknown name."""
     said: dict[str, Any] = {**event, "producer": PRODUCER}
     if "dataset" in event:
         return said | {"schemaURL": DatasetEvent._get_schema(), "dataset": _dataset(event["dataset"])}
