@@ -1,8 +1,8 @@
-"""Replies of the API of which it is known when they were asked for: what it said then is what it says again.
+"""Replies of the API with the moment of their request: the simulator repeats what the API answered then.
 
-At an instant of the simulator's clock a day of a location is as the newest reply has it that was asked for by then and
-was about this day: with its nulls, and without the hours that it lacks. Later replies do not exist yet. What a reply
-says of hours after its own moment was a forecast, and is left out.
+At an instant of the simulator's clock, a day of a location is as in the newest reply about this day that was requested
+by that instant: with the reply's nulls, and without the hours that the reply lacks. Later replies do not exist yet.
+Hours after the moment of a reply were forecasts, and are left out.
 
 Must not know: sockets, folders, faults.
 """
@@ -29,27 +29,30 @@ from resources.simulator.series import AirSeries
 
 @dataclass(frozen=True)
 class LocationReply:
-    """What was said of one location. location: as it was asked about. cell: the answer's coordinates."""
+    """The part of a reply about one location."""
 
     asked: datetime
+    """The moment of the request."""
     location: AskedLocation
+    """The location and days of the request."""
     cell: tuple[float, float]
+    """The answer's own coordinates."""
     series: AirSeries
 
     def hours_of(self, day: date) -> AirSeries:
-        """What it said of a day."""
+        """The hours of a day in this reply."""
         begin = (day - date(1970, 1, 1)).days * 24
         hours = self.series.hours
         return self.series.where((hours >= begin) & (hours < begin + 24))
 
 
 class Replies:
-    """All that was said, by location and day. made_up: as of ``joined.Joined``."""
+    """All replies, by location and day. made_up: as of ``joined.Joined``."""
 
     def __init__(self, told: Sequence[LocationReply]) -> None:
         self.made_up = all_or_none(one.series.made_up for one in told)
         self._told: dict[tuple[float, float], dict[date, list[LocationReply]]] = {}
-        for said in sorted(told, key=lambda it: it.asked):  # of those of one second the one that came last is last
+        for said in sorted(told, key=lambda it: it.asked):  # stable: of replies of one second the last given stays last
             of_location = self._told.setdefault((said.location.latitude, said.location.longitude), {})
             for day in Days.of(said.location.first, said.location.last):
                 of_location.setdefault(day, []).append(said)
@@ -90,9 +93,9 @@ class Replies:
 
 
 def kept_reply(asked: datetime, query: Mapping[str, str], status: int, body: bytes) -> bytes:
-    """A reply as the text of a JSON file, in which the body stands as it was sent. query: without the key.
+    """A reply as the text of a JSON file, in which the body is unchanged. query: without the key.
 
-    Raises ValueError for a body that is no answer to the query: what cannot be replayed is not kept.
+    Raises ValueError for a body that does not answer the query: what cannot be replayed is not kept.
     """
     head, text = {"asked": iso(asked), "query": dict(query), "status": status}, body.decode("utf-8-sig")
     try:
@@ -103,12 +106,12 @@ def kept_reply(asked: datetime, query: Mapping[str, str], status: int, body: byt
 
 
 def is_kept_reply(content: Any) -> bool:
-    """Whether the JSON of a file says when it was asked for."""
+    """Whether the JSON of a file is that of ``kept_reply``: with the moment of the request."""
     return isinstance(content, dict) and "asked" in content and ("query" in content or "body" in content)
 
 
 def read_kept_reply(content: Mapping[str, Any]) -> list[LocationReply]:
-    """What was said, by location, of the JSON of ``kept_reply``. Raises ValueError."""
+    """The locations of a reply, from the JSON of ``kept_reply``. Raises ValueError."""
     try:
         asked, body = instant_of(content["asked"]), content["body"]
         locations, _ = parse_query(urlencode(content["query"]))
@@ -120,7 +123,7 @@ def read_kept_reply(content: Mapping[str, Any]) -> list[LocationReply]:
 
 
 def of_raw_answer(answer: RawAnswer) -> list[LocationReply]:
-    """What was said, by location, of a raw answer of Open-Meteo. Raises ValueError for one of another source."""
+    """The locations of a raw answer of Open-Meteo. Raises ValueError for a raw answer of another source."""
     request = answer.request
     try:
         first, last = (date.fromisoformat(request[name]) for name in ("first", "last"))
@@ -140,7 +143,7 @@ def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> lis
 
 
 def _of_location(asked: datetime, location: AskedLocation, document: Any) -> LocationReply:
-    """One element of the API's array, checked, without what was still to come."""
+    """One element of the API's array, checked. Hours that had not begun at the request are left out."""
     if not isinstance(document, Mapping):
         raise ValueError(f"it lacks something (it is no object, but a {type(document).__name__})")
     if (reason := saved_error(document)) is not None:
