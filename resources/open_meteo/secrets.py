@@ -1,4 +1,4 @@
-"""What must never be told or kept of the source's answers, which may repeat it."""
+"""The secrets of requests to the source, hidden in answers that may repeat them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from resources.open_meteo.variables import UNITS
 
 
 class Secrets(secrets.Secrets):
-    """Those of requests to the source."""
+    """The secrets of requests to the source."""
 
     words = (
         *UNITS,
