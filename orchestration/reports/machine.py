@@ -42,7 +42,7 @@ def examine_machine(*, needs_java: bool) -> list[Finding]:
 
 
 def clock_found(settings: Settings) -> str:
-    """The moment that runs take for now, and by whose clock."""
+    """The present moment for runs, and the clock that it is from."""
     if settings.clock.now is not None:
         return f"stands still at {iso(settings.now())} (clock.now, AQI_CLOCK__NOW): only tests want that"
     return f"{iso(settings.now())}, this machine's"

@@ -1,6 +1,6 @@
 """The profile of a run as a picture: a self-contained SVG with a lane for the run and for each step.
 
-Times are in percent of the width, texts in pixels, so that it can be read on narrow and wide screens.
+Times are in percent of the width and texts in pixels, so that the picture can be read on narrow and wide screens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from orchestration.core.runs.profile import MAIN, Phase, Profile, Span
 LANES_OF_STEPS = 40
 """Up to this many steps have a lane each; more share lanes."""
 SHORTEST = 1 / 2000
-"""Shorter parts of the whole are invisible and left out."""
+"""Bars shorter than this share of the whole are invisible, and left out."""
 SHOWN = 0.005
 """Phases with fewer seconds are left out."""
 TICKS = 5
@@ -81,7 +81,7 @@ def in_svg(profile: Profile) -> str:
 
 
 def lanes(profile: Profile) -> list[Lane]:
-    """The lanes: the run, what went on beside it, and the steps in the order in which they were ready."""
+    """The lanes: the run, work beside it in other threads, and the steps in the order in which they were ready."""
     spans = profile.spans
     found = [_lane("run", profile.seconds, [span for span in spans if span.thread == MAIN and not span.step])]
     found += _packed("session start", [[span] for span in spans if _is_beside(span, Phase.SESSION)])
@@ -130,7 +130,7 @@ def _lane(title: str, seconds: float, spans: Iterable[Span]) -> Lane:
 
 
 def _legend(profile: Profile) -> list[tuple[Phase, str]]:
-    """The used colours, each with its seconds in the run, or beside it, and in all steps."""
+    """The used colours, each with its seconds in the run, or beside the run, and in all steps."""
     of_steps: dict[Phase, float] = {}
     for of in profile.step_times:
         for phase, seconds in of.phases.items():
@@ -168,7 +168,7 @@ def _axis(seconds: float, top: int, height: int) -> list[str]:
 
 
 def _tick(seconds: float) -> float:
-    """A round number of seconds, for about five ticks."""
+    """A round number of seconds between two ticks, for about five ticks."""
     size = 0.001
     while size and seconds / size > TICKS:
         for factor in (1, 2, 5):
@@ -193,7 +193,7 @@ def _drawn(lane: Lane, whole: float, y: int) -> list[str]:
 
 
 def _x(at: float, whole: float) -> float:
-    """Where an instant lies, in percent of the width."""
+    """The position of an instant, in percent of the width."""
     return LEFT + (RIGHT - LEFT) * (at / whole if whole else 0.0)
 
 

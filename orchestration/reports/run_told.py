@@ -50,8 +50,11 @@ class _Reason:
     """A reason for which partitions of one or several assets were not made."""
 
     first: str = ""
+    """The first message with this reason."""
     messages: set[str] = field(default_factory=set)
+    """All messages that differ only in days and locations."""
     where: dict[str, PartitionSet] = field(default_factory=dict)
+    """Asset → the partitions that were not made."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +62,17 @@ class RunTold:
     """One run."""
 
     entry: RunEntry
-    """Of the journal."""
+    """The run's entry in the journal."""
     steps: tuple[StepRow, ...]
-    """Of the history of steps."""
+    """The run's rows in the history of steps."""
     profile: Profile | None
-    """None without one."""
+    """None for a run without a profile."""
     logs: tuple[Path, ...]
     """Log files on this machine."""
     notes: tuple[str, ...] = ()
-    """What could not be read."""
+    """Sentences about facts that could not be read."""
     killed: bool = False
-    """Whether its process is gone without having reported an end."""
+    """Whether the run's process is gone without having reported an end."""
     unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
     """Asset → the partitions that the run set out to make and that nobody has made since."""
     go_on: tuple[str, ...] = ()
@@ -123,7 +126,8 @@ def read_run(workspace: Workspace, name: str) -> RunTold:
 
 
 def _unmade(workspace: Workspace, entry: RunEntry) -> tuple[dict[str, PartitionSet], list[str]]:
-    """What a run set out to make and nobody has made since, by asset, and the commands that make it."""
+    """Asset → the partitions that a run set out to make and that no run has made since; and the commands that make
+    them."""
     left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
     since = datetime.fromisoformat(entry.ended_at or entry.started_at)
     unmade = still_unmade(workspace, {asset: rest for asset, rest in left.items() if rest}, since)
@@ -132,7 +136,7 @@ def _unmade(workspace: Workspace, entry: RunEntry) -> tuple[dict[str, PartitionS
 
 
 def _named(name: str, known: Sequence[str]) -> str:
-    """The one of the sorted ``known`` that ``name`` means; the oldest is first. Raises UsageError."""
+    """The run of the sorted ``known`` that ``name`` means; the oldest is first. Raises UsageError."""
     found = known[-1:] if name == LAST else [name] if name in known else [one for one in known if one.startswith(name)]
     if len(found) > 1:
         raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")
@@ -154,14 +158,14 @@ def _steps(workspace: Workspace, entry: RunEntry) -> tuple[tuple[StepRow, ...], 
 
 
 def _was_killed(entry: RunEntry) -> bool:
-    """Whether the journal says that the run goes on, although its process on this machine is gone."""
+    """Whether the run is still open in the journal, although its process on this machine is gone."""
     if entry.state is not RunState.RUNNING or entry.host != socket.gethostname():
         return False
     try:
         os.kill(entry.pid, 0)
     except ProcessLookupError:
         return True
-    except OSError:  # somebody else's
+    except OSError:  # the process is another user's
         return False
     return False
 
@@ -175,7 +179,7 @@ def logs_of(run_id: str) -> tuple[Path, ...]:
 
 
 def print_run(console: Console, told: RunTold) -> None:
-    """Print the run: what it was, its steps, reasons, logs, and profile."""
+    """Print a run: its facts, steps, reasons, logs, and profile."""
     entry = told.entry
     state = KILLED if told.killed else str(entry.state)
     console.print(f"Run {entry.run_id} [{STYLE_OF_RUN[entry.state]}]{state}[/]", highlight=False)
@@ -233,8 +237,8 @@ def _print_unmade(console: Console, told: RunTold) -> None:
 
 
 def _print_reasons(console: Console, told: RunTold) -> None:
-    """Messages that differ only in days and locations are printed once, with their assets and partitions: failures
-    first, then in the order of the steps."""
+    """Print the reasons for partitions that were not made: failures first, then in the order of the steps. Messages
+    that differ only in days and locations are printed once, with their assets and partitions."""
     found: dict[tuple[str, str], _Reason] = {}
     order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in told.steps))}
     attempts = sorted(told.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))
