@@ -1,6 +1,6 @@
-"""Lineage for programs; the form is told in docs/LINEAGE.md.
+"""Lineage as JSON for programs. docs/LINEAGE.md describes the format.
 
-``FORMAT`` goes up where a name goes or means something else; names that are added are no such change.
+``FORMAT`` is increased when a name is removed or changes its meaning, not when a name is added.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ FORMAT = 1
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
-    """``{"format", "assets", "edges"}`` of the assets ``keys``; edges join two of them, with their mapping.
+    """``{"format", "assets", "edges"}`` of the assets ``keys``. An edge joins two of them, with its mapping.
 
-    Each asset has its ``code_part``: of its code version, as lines of ``assets/same_rows.yml`` name it.
+    The ``code_part`` of an asset is the part of its code version that the lines of ``assets/same_rows.yml`` name.
     """
     catalog = workspace.catalog
     parts, facts, recorded = workspace.code_parts(keys), asset_facts(workspace, keys), recorded_of(workspace, keys)
@@ -55,7 +55,7 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
 
 
 def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
-    """Of assets ``{"format", "assets"}``, each with its columns; of one column ``{"format", "column", …}``."""
+    """For assets ``{"format", "assets"}``, each with its columns; for one column ``{"format", "column", …}``."""
     if isinstance(found, ColumnsOfAssets):
         assets = [{"key": key} | _columns(found.recorded, key) for key in found.keys]
         return to_json({"format": FORMAT, "assets": assets}) + "\n"
@@ -115,7 +115,7 @@ def _there(facts: AssetFacts) -> dict[str, Any]:
 
 
 def _columns(recorded: RecordedColumns, key: str, contract: Contract | None = None) -> dict[str, Any]:
-    """contract: says of its columns what they are."""
+    """The columns of an asset with their sources. contract: describes the columns; None: only lineage is wanted."""
     lineage = recorded.lineages.get(key)
     said = {} if contract is None else {column.name: column for column in contract.columns}
     names = said if lineage is None else dict.fromkeys([*said, *lineage.columns])

@@ -22,11 +22,15 @@ TITLE = "The air"
 
 
 def facts(found: Found) -> dict[str, Any] | None:
-    """JSON values; None if the project has no figures, or none of the given assets.
+    """JSON values; None if the project has no figures, or none for the assets of the report.
 
-    today: of the report. told: the name of the figure; because: the name of its explanation. categories: [name, letter,
-    low, colour]. locations: [key, name]. daily: see ``daily_facts``. spells: see ``spell_facts``. Both are null where
-    there is nothing to show; then trouble has sentences that say why. spell: singular and plural.
+    today: the day of the report.
+    asset: the asset with the daily figure. told: the figure's name. because: the name of its explanation.
+    categories: [name, letter, low, colour].
+    locations: [key, name].
+    spell: the words for one spell and for several; null without spells.
+    daily: see ``daily_facts``. spells: see ``spell_facts``. null where there is nothing to show.
+    trouble: sentences about tables that cannot be read.
     """
     figures = found.workspace.project.figures
     if figures is None or figures.daily.asset not in found.keys:
@@ -58,7 +62,7 @@ def facts(found: Found) -> dict[str, Any] | None:
 
 @contextmanager
 def _told(key: str, trouble: list[str]) -> Iterator[None]:
-    """If a table cannot be read, its trouble is reported and the report goes on without it."""
+    """Go on without a table that cannot be read: its error is added to ``trouble``."""
     import pyarrow as pa
     from deltalake.exceptions import DeltaError
 
@@ -71,7 +75,7 @@ def _told(key: str, trouble: list[str]) -> Iterator[None]:
 
 
 def _rows(found: Found, key: str, columns: list[str]) -> tuple[pa.Table, PartitionColumns]:
-    """Some columns of all rows of a table, and those that say of which day and location a row is."""
+    """Some columns of all rows of a table; and the names of its columns of day and location, which are among them."""
     warehouse, asset = found.workspace.warehouse, found.workspace.catalog[key]
     at, version = asset.partition_columns, warehouse.newest(asset)
     assert at is not None, "figures are of assets that have days"

@@ -34,9 +34,13 @@ LOCATIONS = 5
 
 
 def of_asset(found: Found, key: str) -> dict[str, Any]:
-    """JSON values: what it is (``key``, ``layer``, ``description``, ``source``, ``upstream``, …), how it stands
-    (``states``, ``reasons``, ``lacking``, ``lag``), ``contract``, ``columns`` with where each comes from, ``checks``,
-    ``commits``, ``partitions``, ``commands``."""
+    """JSON values of one asset.
+
+    Its declaration: ``key``, ``layer``, ``description``, ``source``, ``upstream``, ``partitioned``, ``tags``, ….
+    Its state: ``states``, ``reasons``, ``lacking``, ``lag``, ``rows``, ``version``.
+    ``contract``, and ``columns`` with the sources of each. ``checks``. The newest ``commits`` and ``partitions``.
+    ``commands`` for it.
+    """
     asset, own = found.workspace.catalog[key], found.states.get(key, TableState())
     groups = [group for group in found.statuses.groups if group.asset == key]
     contract = found.workspace.contracts[key]
@@ -149,7 +153,7 @@ def _edges(sources: Sources) -> list[list[str]]:
 
 
 def _checks(asset: Asset, records: Records) -> list[dict[str, Any]]:
-    """Every check, with its violations in the present records, and the number of partitions with any."""
+    """Every check, with its violations in the present records, and the number of partitions with violations."""
     violations: Counter[str] = Counter()
     broken: Counter[str] = Counter()
     if records:

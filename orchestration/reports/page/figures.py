@@ -26,9 +26,9 @@ MOST_CELLS = 600_000
 MOST_SPELLS = 40_000
 """At most this many spells are kept, the newest ones: 0.6 MB."""
 NO_ROW, NO_VALUE = 0xFFFF, 0xFFFE
-"""Stand in place of a figure: there is no row; the row has no value."""
+"""In place of a figure: there is no row; the row has no value."""
 NO_WORD = 0xFF
-"""Stands in place of a word: there is none, or too many different words."""
+"""In place of the number of a word: there is no word, or there are too many different words."""
 HOURS_A_DAY = 24
 _EPOCH = date(1970, 1, 1).toordinal()
 _HOUR_US = 3_600_000_000
@@ -36,7 +36,7 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """The locations of the page, by number."""
+    """The locations of the page. told: [key, name] of each; a location's number is its position."""
 
     told: list[list[str]]
 
@@ -48,7 +48,7 @@ class Locations:
         return cls(mine + [[key, key] for key in sorted(seen - configured.keys())])
 
     def numbers(self, column: Any) -> Numbers:
-        """The number of each row's location; -1 where it is none of these."""
+        """The number of each row's location; -1 for another location."""
         return _positions(column, [key for key, _ in self.told])
 
 
@@ -60,11 +60,13 @@ def locations_in(rows: pa.Table, columns: PartitionColumns) -> list[str]:
 
 
 def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locations: Locations) -> dict[str, Any]:
-    """Figures by location and day, hours in categories by location and month, as JSON values.
+    """Figures by location and day, and hours in categories by location and month, as JSON values.
 
-    base, days: the first day, and how many; since: that day where earlier ones are left out, else null. values: 16 bits
-    per location and day, see NO_ROW. because: 8 bits per location and day, the number of a word of ``words``. months:
-    [year, month]; hours: 16 bits per location, month and category; last of a month those of its days without a figure.
+    base, days: the first day, and the number of days. since: equal to base if earlier days are left out, else null.
+    values: 16 bits per location and day; see NO_ROW.
+    because: 8 bits per location and day, the number of a word in ``words``; see NO_WORD.
+    months: [year, month].
+    hours: 16 bits per location, month and category; after the categories, the hours without a figure.
     """
     at, day = locations.numbers(rows[columns.location]), _days(rows[columns.day])
     known = (at >= 0) & (day >= 0)
@@ -106,7 +108,7 @@ def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locatio
 def _hours_by_month(
     rows: pa.Table, daily: Daily, some: npt.NDArray[np.bool_], at: Numbers, day: Numbers, locations: int
 ) -> tuple[list[list[int]], npt.NDArray[np.uint16]]:
-    """The months of days since 1970, and the hours of each, by location and category; last those without a figure."""
+    """The months of days since 1970; and the hours by location, month and category, then the hours without a figure."""
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     first, months = int(month.min()), int(month.max() - month.min()) + 1
     cell, cells = at * months + month - first, locations * months
@@ -121,10 +123,11 @@ def _hours_by_month(
 
 
 def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locations: Locations) -> dict[str, Any]:
-    """Spells in the order of their beginning, as JSON values: a column each, of ``count`` numbers.
+    """Spells in the order of their beginning, as JSON values: one array of ``count`` numbers for each column.
 
-    at: 16 bits, the location. start: 32 bits, hours since 1970. hours, peak: 16 bits. because: 8 bits, the number of a
-    word of ``words``. left_out: how many older ones are not there.
+    at: 16 bits, the number of the location. start: 32 bits, hours since 1970. hours, peak: 16 bits.
+    because: 8 bits, the number of a word in ``words``; see NO_WORD. left_out: the number of older spells that are left
+    out.
     """
     at, start = locations.numbers(rows[columns.location]), _hours(rows[spells.start])
     words, word_of = _words(rows[spells.because])
@@ -162,7 +165,7 @@ def _positions(column: Any, keys: Sequence[str]) -> Numbers:
 
 
 def _words(column: Any) -> tuple[list[str], npt.NDArray[np.uint8]]:
-    """The words of a column, and the number of each row's."""
+    """The words of a column, and for each row the number of its word."""
     import pyarrow.compute as pc
 
     words = sorted(word for word in pc.unique(_texts(column)).to_pylist() if word is not None)[:NO_WORD]
@@ -180,13 +183,13 @@ def _integers(column: Any, null: int) -> Numbers:
 
 
 def _bounded(column: Any, null: int) -> npt.NDArray[np.uint16]:
-    """Numbers that fit into 16 bits, and are not one that stands for something else."""
+    """Numbers in 16 bits, none of which is NO_ROW or NO_VALUE; ``null`` in place of nulls and negative numbers."""
     numbers = _integers(column, -1)
     return np.where(numbers < 0, null, np.minimum(numbers, NO_VALUE - 1)).astype("<u2")
 
 
 def _days(column: Any) -> Numbers:
-    """Days since 1970; -1 where there is none, or an earlier one."""
+    """Days since 1970; -1 for nulls and earlier days."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -194,7 +197,7 @@ def _days(column: Any) -> Numbers:
 
 
 def _hours(column: Any) -> Numbers:
-    """Hours since 1970 of instants; -1 where there is none, or an earlier one."""
+    """Instants as hours since 1970; -1 for nulls and earlier instants."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,7 +1,7 @@
 """The file of the report: its template, filled with styles, scripts and facts.
 
-It loads nothing, and only this project's scripts run, identified by digest: a policy in the file tells browsers so. The
-facts are in it as JSON that cannot be taken for markup.
+The file loads nothing. Its content security policy lets browsers run only this project's scripts, by their digests.
+The facts are JSON in the file, escaped so that browsers cannot take them for markup.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def page(found: Found, pages: Sequence[str]) -> str:
         title=f"{told['project']}: report",
         head=told,
         tabs=[(name, modules[name].TITLE) for name in shown],
-        # Both are our own text, kept free of what would end their elements (``bundle``).
+        # Both are our own text; ``static`` refuses text that would end their elements.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         facts=[(name, Markup(in_script(value))) for name, value in facts.items()],  # noqa: S704

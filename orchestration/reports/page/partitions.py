@@ -13,8 +13,11 @@ TITLE = "Partitions"
 
 
 def facts(found: Found) -> dict[str, Any]:
-    """JSON values, as ``partition_facts`` says; and holes: what is not there of each table and location, as
-    ``holes.to_json`` says; fill: what people are told of them, a line each, commands behind two spaces."""
+    """JSON values: those of ``partition_facts``, and two more.
+
+    holes: missing partitions and gaps of each asset and location; see ``holes.to_json``.
+    fill: lines for people about them. Lines that begin with two blanks are commands.
+    """
     workspace = found.workspace
     assets = [workspace.catalog[key] for key in found.keys]
     facts = partition_facts(

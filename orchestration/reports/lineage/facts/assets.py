@@ -25,11 +25,11 @@ class AssetFacts:
     states: Mapping[State, int] = field(default_factory=dict)
     """State → number of partitions."""
     marks: Mapping[str, int] = field(default_factory=dict)
-    """Mark, by its first words → number of partitions."""
+    """Mark without its details, as ``incomplete`` → number of partitions."""
     rows: int | None = None
-    """Of all partitions; None where nothing is recorded."""
+    """The number of rows of all partitions; None where nothing is recorded."""
     version: int | None = None
-    """Of the table; None without a table."""
+    """The table's version; None without a table."""
     last: Stamp | None = None
     """The newest commit that recorded partitions."""
 

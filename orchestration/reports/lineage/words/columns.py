@@ -1,6 +1,6 @@
-"""The lineage of columns in lines: of one column a tree of its walk, of assets each column with its sources.
+"""The lineage of columns as lines: for one column a tree of its walk, for assets each column with its sources.
 
-What a column is made of stands plain; what only has a say in it (OpenLineage's INDIRECT) is dim.
+Columns whose values go into a column are plain. Columns that only influence it (OpenLineage's INDIRECT) are dim.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LACKING, OLDER = "nothing recorded", "as of older code"
 
 
 def walks_in_words(found: ColumnWalks) -> str:
-    """``COLUMN``, then a line for each column that it comes from, or that is made of it, and how."""
+    """``COLUMN``, then a line for each column that it is made from, or that is made from it, and how."""
     parts = []
     if found.up is not None:
         nothing = f"is made of {CONSTANT}" if found.start.of in found.catalog else f"is what {found.start.of} sends"
@@ -35,7 +35,7 @@ def walks_in_words(found: ColumnWalks) -> str:
 
 
 def columns_in_words(found: ColumnsOfAssets) -> str:
-    """Each asset with its columns; then, once, what decides which rows it has."""
+    """Each asset with its columns, and one line for what decides which rows the asset has."""
     return "\n\n".join("\n".join(_asset(found, key)) for key in found.keys) + "\n"
 
 
@@ -53,7 +53,8 @@ def _asset(found: ColumnsOfAssets, key: str) -> Iterator[str]:
 
 
 def _sources(sources: Sources, nothing: str) -> str:
-    """``gold.days.peak, mean AGGREGATION; day GROUP_BY``: columns that are used alike together, an asset named once."""
+    """``gold.days.peak, mean AGGREGATION; day GROUP_BY``: columns of one asset that are used in the same way
+    together."""
     alike: dict[tuple[str, tuple[Kind, ...]], list[str]] = {}
     for field, kinds in by_source(sources).items():
         alike.setdefault((field.of, kinds), []).append(field.column)
@@ -73,7 +74,7 @@ def _rows(title: str, rows: Mapping[str, Sources]) -> Iterator[str]:
 
 
 def _perhaps(walk: Walk) -> Iterator[str]:
-    """Columns of which not all is known may be made of any other."""
+    """Lines for columns whose sources are partly unknown: they may be made from any column."""
     if walk.unknown:
         yield styled("may go into these as well, of which not all is known:", "dim")
         told = [

@@ -1,4 +1,4 @@
-"""What one partition was made from, in lines: a paragraph per asset, the nearest first; many partitions as one."""
+"""The audit of one partition as lines: a paragraph for each asset, the nearest first, with its partitions together."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from orchestration.reports.lineage.facts.partition import Audited, KeptAnswer
 from orchestration.reports.lineage.words.ink import styled
 
 SHOWN = 5
-"""So many changes, or answers, are named one by one; of more how many there are."""
+"""At most this many changes, or answers, are listed; of the others their number is given."""
 HOURS = 24
 
 
 def audit_in_words(found: Audited) -> str:
-    """A paragraph per asset: its partitions, how each was made, from what; of fetched ones which answers they are."""
+    """A paragraph for each asset: its partitions, how and from what they were made; of fetched assets also the
+    answers."""
     paragraphs = ["\n".join(_hop(found, hop)) for hop in found.audit.hops]
     return "\n\n".join([*paragraphs, *(f"note: {note}" for note in found.notes)]) + "\n"
 
@@ -48,7 +49,7 @@ def _hop(found: Audited, hop: AuditHop) -> Iterator[str]:
 
 
 class _How(NamedTuple):
-    """What partitions of a paragraph have in common."""
+    """What the partitions of one block of a paragraph have in common."""
 
     run_id: str
     at: str
@@ -96,7 +97,7 @@ def _fingerprints(several: Sequence[str]) -> str:
 
 
 def _reads(of: str, made: Sequence[Made]) -> Iterator[str]:
-    """``gold.hours 2025-08-08 × A: as it is still``; what changed since, by name."""
+    """``gold.hours 2025-08-08 × A: as it is still``; or what has changed since, by partition."""
     consulted = list(dict.fromkeys(one for each in made for one in each.reads.get(of, ())))
     partitions = PartitionSet.from_keys(one.partition for one in consulted)
     name = of if partitions.has_null else f"{of} {partitions}"
@@ -119,7 +120,8 @@ def _changed(one: Consulted) -> str:
 
 
 def _answers(found: Audited, hop: AuditHop, made: Sequence[Made]) -> Iterator[str]:
-    """A line per answer that owns hours, the first asked for first; of many partitions once."""
+    """A line for each answer that owns hours, the earliest request first; an answer about several partitions comes
+    once."""
     owners: dict[tuple[str, bool, KeptAnswer], list[tuple[Made, Answer]]] = {}
     for one in made:
         for answer in one.answers:
@@ -157,7 +159,7 @@ def _owned(several: Sequence[tuple[Made, Answer]]) -> str:
 
 
 def hours_in_words(mask: int) -> str:
-    """Which hours a mask has: ``00–05, 08`` of 0b100111111."""
+    """The hours of a mask: ``00–05, 08`` of 0b100111111."""
     hours = [hour for hour in range(mask.bit_length()) if mask >> hour & 1]
     pieces: list[list[int]] = []
     for hour in hours:
