@@ -138,7 +138,7 @@ class EmbeddedProcess:
         from pyspark.sql.connect.session import SparkSession
 
         try:
-            # What is on this machine goes through no proxy.
+            # No proxy for connections within this machine.
             channel = DefaultChannelBuilder(f"sc://127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)])
             session = SparkSession.builder.channelBuilder(channel).create()
             # A dead process does not come back at its port: retries would only take minutes.

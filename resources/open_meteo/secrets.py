@@ -15,4 +15,4 @@ class Secrets(secrets.Secrets):
         *("latitude", "longitude", "generationtime_ms", "utc_offset_seconds", "timezone_abbreviation", "elevation"),
         *("hourly_units", "location_id", "iso8601", "USAQI", "error", "reason", "null", "true", "false"),
     )
-    """What any answer is made of: a secret that is a part of one of them is not looked for in a body."""
+    """Words of any answer: a secret that is a part of one of these words is not hidden in bodies."""

@@ -1,4 +1,4 @@
-"""Words of any answer: a secret that is a part of one of these words is not hidden in bodies."""
+"""The section ``open_meteo`` of the settings."""
 
 from __future__ import annotations
 

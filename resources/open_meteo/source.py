@@ -126,7 +126,7 @@ class OpenMeteo:
         def ask(asked: Request) -> Sent:
             nonlocal left
             try:
-                sent = self.client.fetch(asked, now, cancelled, max(1, left))  # a variable that is refused may cost one
+                sent = self.client.fetch(asked, now, cancelled, max(1, left))  # a refused variable may cost an attempt
             except SourceError as error:
                 left = error.attempts_left
                 raise

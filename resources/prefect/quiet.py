@@ -57,8 +57,8 @@ def quiet_prefect() -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(one, only) for one in logger.filters):
             logger.addFilter(only())
-    logging.raiseExceptions = False  # of each line that a server that is away does not get, two more on the terminal
-    os.environ.setdefault("DO_NOT_TRACK", "1")  # nor does it tell its makers, or advertise on a terminal
+    logging.raiseExceptions = False  # else each log line that fails to reach a server adds two lines
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # no usage reports, and no advertisements on a terminal
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Libraries that log through the root logger give it a handler for everything, if it has none.
     warnings = logging.StreamHandler()

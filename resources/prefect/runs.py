@@ -39,7 +39,7 @@ def read_server(
     late_after: name of a deployment on the server → how late its runs may start. unmade: finds what a failed run did
     not make. page: how many items one request asks for. Raises httpx's errors where the server does not answer.
     """
-    with open_api(api_url, retries=0, timeout_seconds=TIMEOUT_SECONDS, page=page) as api:  # the next look is the retry
+    with open_api(api_url, retries=0, timeout_seconds=TIMEOUT_SECONDS, page=page) as api:  # watch asks again soon
         found = api.all("/deployments/filter", {"deployments": {"tags": {"all_": list(tags)}}})
         deployments = {item["id"]: item for item in found}
         names = _full_names(api, deployments.values())

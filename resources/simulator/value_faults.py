@@ -99,8 +99,8 @@ def _frozen(fault: Fault, series: AirSeries, hit: Mask, more: More) -> AirSeries
 
 
 def _rescaled(fault: Fault, series: AirSeries, hit: Mask, more: More) -> AirSeries:
-    """The index of PM2.5 by the old and the new scale, and with it the overall index; unchanged where hours before
-    lack."""
+    """The index of PM2.5 by the old and the new scale, and with it the overall index; unchanged if hours
+    before are missing."""
     hours, values, only = series.hours, dict(series.values), fault.only.hours
     if not len(hours) or PM25 not in values or PM25_INDEX not in values:
         return series
