@@ -115,8 +115,8 @@ def materialize(
                 current = workspace.current(None if observed is None else observed.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
-            if told := told_if_new(workspace):
-                listener.warned(told)
+            if message := told_if_new(workspace):
+                listener.warned(message)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
         if restart is not None:
@@ -135,8 +135,8 @@ def materialize(
             if plan.steps:
                 changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
-            told = record.unwritten
-            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=told)
+            message = record.unwritten
+            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=message)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
         with spans.span(Phase.SESSION):

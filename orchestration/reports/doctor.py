@@ -154,11 +154,11 @@ def _tables(workspace: Workspace) -> str:
     in_trouble = troubles(states)
     if others := [why for key, why in blocked.items() if key not in in_trouble]:
         raise UsageError("; ".join(others))
-    told = [change.text for change in changes] + foreign_columns(workspace, keys, states)
-    told += [
+    notes = [change.text for change in changes] + foreign_columns(workspace, keys, states)
+    notes += [
         f"{key} has {kinds_in_words(kinds)}" for key, state in states.items() if (kinds := kinds_of(state)) - {REAL}
     ]
-    return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
+    return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in notes)
 
 
 def _locations(workspace: Workspace) -> str:
@@ -173,12 +173,12 @@ def _locations(workspace: Workspace) -> str:
                       found.without_row.items()),
             f"Make it: aqi materialize {found.table}; or remove these rows: aqi wipe --locations KEY.",
         )  # fmt: skip
-    told = f"{len(workspace.settings.locations)} are configured"
+    text = f"{len(workspace.settings.locations)} are configured"
     if found.gone:
         shown = [f"{key} ({count} partitions are kept)" for key, count in list(found.gone.items())[:GONE_SHOWN]]
         more = len(found.gone) - len(shown)
-        told += f"; no longer configured: {', '.join(shown)}{f' and {more} more' if more else ''}"
-    return told
+        text += f"; no longer configured: {', '.join(shown)}{f' and {more} more' if more else ''}"
+    return text
 
 
 def _master(settings: Settings) -> str:

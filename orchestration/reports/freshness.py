@@ -63,15 +63,15 @@ def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, Tabl
     by_asset: dict[str, list[Lag]] = {}
     for lag in found:
         by_asset.setdefault(lag.asset, []).append(lag)
-    told = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
+    troubles = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
     for asset, of_asset in by_asset.items():
         for location, until, *rest in _rows(of_asset):
-            table.append([asset, location, "damaged" if until == NEVER and asset in told else until, *rest])
+            table.append([asset, location, "damaged" if until == NEVER and asset in troubles else until, *rest])
     if found:
         print_table(console, columns, table, markup=True, group=True)
     else:
         console.print("None of these assets has days.")
-    for key, why in told.items():
+    for key, why in troubles.items():
         console.print(f"{key}: {why}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -74,14 +74,14 @@ def prefect_found() -> str:
         there = "" if is_ready(home) else " (made or migrated by the next run)"
         return (
             f"no server is configured: every run brings its own (Prefect {prefect_version()}), with its history in "
-            f"{home / DATABASE}{there}; to look: {how_to_look(home)}{_told_of_others()}"
+            f"{home / DATABASE}{there}; to look: {how_to_look(home)}{_others_in_words()}"
         )
     if wrong := what_is_wrong(url):
         raise MachineError(f"{without_secrets(url)} {wrong.what}", wrong.remedy)
-    return f"{without_secrets(url)}{_told_of_version(url)}"
+    return f"{without_secrets(url)}{_version_in_words(url)}"
 
 
-def _told_of_others() -> str:
+def _others_in_words() -> str:
     if not (others := ", ".join(map(str, of_other_versions()))):
         return ""
     return f"; kept besides, of other versions of Prefect, by which they are shown: {others} (they may be removed)"
@@ -97,7 +97,7 @@ def leases_found() -> str:
         return f"the server does not tell where it keeps them ({type(error).__name__})"
 
 
-def _told_of_version(url: str) -> str:
+def _version_in_words(url: str) -> str:
     """The version of the server, with the client's version if it differs; empty where the server does not say."""
     found, ours = version_of(url), prefect_version()
     if not found:

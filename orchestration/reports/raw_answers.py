@@ -180,11 +180,11 @@ class _Reading:
         )
 
     def _became(self, file: RawFile, key: PartitionKey, owns: int, turned_away: int) -> str:
-        told = [f"owns {_hours(owns)}"] if owns else []
-        told += [f"turned away {_hours(turned_away)}"] if turned_away else []
-        if not told and key in self.moments.get(file.asked, PartitionSet.empty()):
+        parts = [f"owns {_hours(owns)}"] if owns else []
+        parts += [f"turned away {_hours(turned_away)}"] if turned_away else []
+        if not parts and key in self.moments.get(file.asked, PartitionSet.empty()):
             return "nothing new"
-        return ", ".join(told) or "nothing left"
+        return ", ".join(parts) or "nothing left"
 
     def _rows(self, file: RawFile, key: PartitionKey) -> _Rows | None:
         answer = self.answers(file).get(key.location or "")

@@ -138,10 +138,10 @@ def _legend(profile: Profile) -> list[tuple[Phase, str]]:
     of_run = {**profile.phases, **profile.beside}
     found: list[tuple[Phase, str]] = []
     for phase in COLORS:
-        told = [f"{of_run[phase]:.2f} s"] if of_run.get(phase, 0) >= SHOWN else []
-        told += [f"{of_steps[phase]:.2f} s in steps"] if of_steps.get(phase, 0) >= SHOWN else []
-        if told:
-            found.append((phase, f"{phase} {', '.join(told)}"))
+        parts = [f"{of_run[phase]:.2f} s"] if of_run.get(phase, 0) >= SHOWN else []
+        parts += [f"{of_steps[phase]:.2f} s in steps"] if of_steps.get(phase, 0) >= SHOWN else []
+        if parts:
+            found.append((phase, f"{phase} {', '.join(parts)}"))
     return found
 
 
@@ -184,10 +184,10 @@ def _drawn(lane: Lane, whole: float, y: int) -> list[str]:
     for span in lane.spans:
         x = _x(span.begin, whole)
         width = max(_x(span.end, whole) - x, 0.1)
-        told = f"{span.phase} {span.seconds:.3f} s ({span.begin:.2f} … {span.end:.2f}) {span.step}".strip()
+        title = f"{span.phase} {span.seconds:.3f} s ({span.begin:.2f} … {span.end:.2f}) {span.step}".strip()
         parts.append(
             f'<rect x="{x:.3f}%" y="{y}" width="{width:.3f}%" height="{BAR}" fill="{COLORS[span.phase]}">'
-            f"<title>{escape(told)}</title></rect>"
+            f"<title>{escape(title)}</title></rect>"
         )
     return parts
 

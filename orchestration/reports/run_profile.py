@@ -103,8 +103,8 @@ def print_profile(console: Console, profile: Profile) -> None:
     console.print(f"Where the time of run {profile.run_id} went, in seconds:", highlight=False)
     _print_phases(console, profile)
     if beside := profile.beside:
-        told = ", ".join(f"{_word(phase)} {seconds:.2f}" for phase, seconds in beside.items())
-        console.print(f"beside these: {told}", highlight=False)
+        sums = ", ".join(f"{_word(phase)} {seconds:.2f}" for phase, seconds in beside.items())
+        console.print(f"beside these: {sums}", highlight=False)
     times = profile.step_times
     if times:
         console.print()

@@ -178,10 +178,10 @@ def logs_of(run_id: str) -> tuple[Path, ...]:
         return ()
 
 
-def print_run(console: Console, told: RunTold) -> None:
+def print_run(console: Console, run: RunTold) -> None:
     """Print a run: its facts, steps, reasons, logs, and profile."""
-    entry = told.entry
-    state = KILLED if told.killed else str(entry.state)
+    entry = run.entry
+    state = KILLED if run.killed else str(entry.state)
     console.print(f"Run {entry.run_id} [{STYLE_OF_RUN[entry.state]}]{state}[/]", highlight=False)
     ended = f", ended {entry.ended_at} after {entry.seconds:.1f} s" if entry.ended_at else ""
     facts = [("what", entry.title), ("when", f"began {entry.started_at}{ended}")]
@@ -190,22 +190,22 @@ def print_run(console: Console, told: RunTold) -> None:
     for name, value in facts:
         if value:
             console.print(f"  {name:8}  {escape(value)}", highlight=False, soft_wrap=True)
-    _print_steps(console, told)
-    _print_reasons(console, told)
-    _print_unmade(console, told)
+    _print_steps(console, run)
+    _print_reasons(console, run)
+    _print_unmade(console, run)
     console.print()
-    for path in told.logs:
+    for path in run.logs:
         console.print(f"log: {escape(str(path))}", highlight=False, soft_wrap=True)
-    if not told.logs:
+    if not run.logs:
         here = entry.host == socket.gethostname()
         where = f"in {log_folder()}" if here else f"on this machine; the run was on {entry.host}"
         console.print(f"No log of it is {escape(where)}.", highlight=False, soft_wrap=True)
-    if told.profile is not None:
+    if run.profile is not None:
         console.print()
-        print_profile(console, told.profile)
+        print_profile(console, run.profile)
 
 
-def _print_steps(console: Console, told: RunTold) -> None:
+def _print_steps(console: Console, run: RunTold) -> None:
     names = ("written", "unchanged", "failed", "skipped", "rows")
     columns = [Column("step", Kind.KEY), Column("state", Kind.KEY)]
     columns += [Column(name, Kind.NUMBER) for name in (*names, "seconds")]
@@ -216,32 +216,32 @@ def _print_steps(console: Console, told: RunTold) -> None:
             *(str(getattr(step, name if name == "rows" else f"partitions_{name}") or "") for name in names),
             f"{step.seconds:.1f}",
         ]
-        for step in told.steps
+        for step in run.steps
     ]
     if not rows:
         columns = [Column("asset", Kind.KEY), Column("set out to make")]
-        planned = {asset: attempt.planned for asset, attempt in told.entry.attempts.items()}
+        planned = {asset: attempt.planned for asset, attempt in run.entry.attempts.items()}
         rows = [[asset, partitions_in_words(of)] for asset, of in planned.items()]
     if rows:
         console.print()
         print_table(console, columns, rows)
 
 
-def _print_unmade(console: Console, told: RunTold) -> None:
-    if told.unmade:
+def _print_unmade(console: Console, run: RunTold) -> None:
+    if run.unmade:
         console.print("\nNot made to this moment:")
-    for asset, partitions in told.unmade.items():
+    for asset, partitions in run.unmade.items():
         console.print(f"  {escape(at_partitions(asset, partitions))}", highlight=False, soft_wrap=True)
-    for command in told.go_on:
+    for command in run.go_on:
         console.print(f"Go on: {escape(command)}", highlight=False, soft_wrap=True)
 
 
-def _print_reasons(console: Console, told: RunTold) -> None:
+def _print_reasons(console: Console, run: RunTold) -> None:
     """Print the reasons for partitions that were not made: failures first, then in the order of the steps. Messages
     that differ only in days and locations are printed once, with their assets and partitions."""
     found: dict[tuple[str, str], _Reason] = {}
-    order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in told.steps))}
-    attempts = sorted(told.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))
+    order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in run.steps))}
+    attempts = sorted(run.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))
     problems = [(asset, problem) for asset, attempt in attempts for problem in attempt.problems]
     names = {name for _, problem in problems for name in problem.partitions.locations}
     for asset, problem in sorted(problems, key=lambda of: of[1].outcome is not Outcome.FAILED):

@@ -333,23 +333,23 @@ class _LastAttempts:
         return PartitionSet.union_of(last_failed(self._entries, asset) for asset in assets).without_null()
 
 
-def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
-    """State, reason, and reason in short, with the last attempt taken into account. told: the reason without it.
+def explained(judgement: Judgement, reason: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
+    """State, reason, and reason in short, with the last attempt taken into account. reason: the reason without it.
 
     A stale or missing partition is FAILED if its last attempt failed, or was skipped because something upstream failed.
     """
     if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
         why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return judgement.state, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
+        return judgement.state, f"{reason}; {why}", f"{judgement.in_short}; {attempt.message}"
     if attempt is None or judgement.state not in (State.STALE, State.MISSING):
-        return judgement.state, told, judgement.in_short if judgement.reason else ""
+        return judgement.state, reason, judgement.in_short if judgement.reason else ""
     if attempt.failed:
         why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return State.FAILED, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
+        return State.FAILED, f"{reason}; {why}", f"{judgement.in_short}; {attempt.message}"
     if attempt.broken_off:
         why = f"run {attempt.run_id}, {attempt.at}, did not finish it"
-        return judgement.state, f"{told}; {why}", judgement.in_short
-    return judgement.state, told, judgement.in_short
+        return judgement.state, f"{reason}; {why}", judgement.in_short
+    return judgement.state, reason, judgement.in_short
 
 
 def print_status(console: Console, found: Statuses) -> None:
@@ -373,9 +373,9 @@ def print_status(console: Console, found: Statuses) -> None:
         style = STYLES[state]
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
-        told = f"[{style}]{state}[/{style}]"
+        coloured = f"[{style}]{state}[/{style}]"
         where = escape(partitions_in_words(partitions))
-        table.append([asset, told, where, str(len(partitions)), shown, words])
+        table.append([asset, coloured, where, str(len(partitions)), shown, words])
     if found.groups:
         print_table(console, columns, table, markup=True, group=True)
     else:

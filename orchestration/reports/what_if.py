@@ -80,8 +80,8 @@ def _below(found: WhatIf) -> list[str]:
     if found.deployments:
         lines.append(f"Deployments that make these tables: {', '.join(found.deployments)}.")
     if found.targets:
-        told = (f"{asset} ({hours:g} h)" for asset, hours in found.targets.items())
-        lines.append(f"Freshness targets that wait: {', '.join(told)}.")
+        targets = (f"{asset} ({hours:g} h)" for asset, hours in found.targets.items())
+        lines.append(f"Freshness targets that wait: {', '.join(targets)}.")
     return lines
 
 

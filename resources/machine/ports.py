@@ -69,8 +69,8 @@ def given_to_connections() -> tuple[int, int]:
 def reserved_ports() -> set[int]:
     """The ports that this machine's administrator keeps for servers of theirs (`ip_local_reserved_ports`: "1-5,9")."""
     try:
-        told = _RESERVED.read_text(encoding="ascii").strip()
+        text = _RESERVED.read_text(encoding="ascii").strip()
     except OSError:
         return set()
-    ranges = [part.partition("-") for part in told.split(",") if part]
+    ranges = [part.partition("-") for part in text.split(",") if part]
     return {port for first, _, last in ranges for port in range(int(first), int(last or first) + 1)}

@@ -139,13 +139,13 @@ def _read_location(document: Any, location: Location, request: Request, last_hou
         digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
     table = _table(location.key, request.variables, hours, values, present)
     lacking = {name: one.lacking for name, one in columns.items() if one.lacking}
-    told, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
+    mappings, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
     unasked = {
         name: f"{name} was refused before, and came all the same"
         for name, one in columns.items()
         if name in request.refused and not one.lacking
     }
-    return LocationAnswer(location.key, request.first, request.last, table, *told, made_up, unasked)
+    return LocationAnswer(location.key, request.first, request.last, table, *mappings, made_up, unasked)
 
 
 def _member(document: Any, name: str, kind: type) -> Any:

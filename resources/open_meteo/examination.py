@@ -55,8 +55,8 @@ def examined(source: Source[Any], location: Location, now: Clock) -> str:
     without = [source.called[name] for name in columns if rows[name].null_count == len(rows)]
     values = f"{len(columns) - len(without)} of {len(columns)} variables have values"
     names = f" (not {', '.join(without)})" if 0 < len(without) < len(columns) else ""
-    told = f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"
-    return told + _clocks(reply.asked, before, now())
+    text = f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"
+    return text + _clocks(reply.asked, before, now())
 
 
 def _clocks(asked: datetime, before: datetime, after: datetime) -> str:

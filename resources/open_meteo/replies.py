@@ -129,18 +129,18 @@ def judged(reply: Reply, asked: Asked) -> Trouble | None:
     said = reason(reply.body)
     plain = "" if said else _plain_text(reply.body)
     shown = said or plain
-    told = f"answered HTTP {status}" + (f" ({shown})" if shown else "")
-    head = f"{asked.source} {told} to {asked}"
+    did = f"answered HTTP {status}" + (f" ({shown})" if shown else "")
+    head = f"{asked.source} {did} to {asked}"
     of_limit = said or (plain if used_up(plain) else "")  # a proxy has limits, too: text without a period says nothing
-    if limited := _of_a_limit(status, of_limit, told, reply, asked):
+    if limited := _of_a_limit(status, of_limit, did, reply, asked):
         return limited
     if status == 408 or 500 <= status <= 599:
-        return Trouble(told, SourceError, wanted_wait(reply.headers))
+        return Trouble(did, SourceError, wanted_wait(reply.headers))
     if 300 <= status <= 399:
         raise _redirected(reply, asked)
     if not _KEY.search(shown) and _is_of_a_user(reply, asked):
-        raise _user_refused(told, asked)
-    if error := _lasting(status, shown, told, asked):
+        raise _user_refused(did, asked)
+    if error := _lasting(status, shown, did, asked):
         raise error
     if status == 400 and said:
         raise _refused(said, asked)
@@ -168,16 +168,16 @@ def _of_an_answer(reply: Reply, asked: Asked) -> Trouble | None:
         )
     else:
         return None
-    told = f"answered HTTP 200 with an error ({said})"
-    if limited := _of_a_limit(200, said, told, reply, asked):
+    did = f"answered HTTP 200 with an error ({said})"
+    if limited := _of_a_limit(200, said, did, reply, asked):
         return limited
-    if refusal is not None and (error := _lasting(200, said, told, asked)):
+    if refusal is not None and (error := _lasting(200, said, did, asked)):
         raise error
     calls = 1.0 if refusal is not None else None  # a body that broke off later was counted with its full weight
-    return Trouble(told, SourceError, wanted_wait(reply.headers), calls=calls)
+    return Trouble(did, SourceError, wanted_wait(reply.headers), calls=calls)
 
 
-def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -> Trouble | None:
+def _of_a_limit(status: int, said: str, did: str, reply: Reply, asked: Asked) -> Trouble | None:
     """Trouble for a limit that is soon free again; None where no limit is used up. Raises SourceLimited for a long
     limit."""
     period = used_up(said)
@@ -186,7 +186,7 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     elif period == "" and _TOO_MUCH.search(said):
         return None
     if not period and _CONCURRENT.search(said):
-        return Trouble(told, SourceLimited, wanted_wait(reply.headers), calls=_cost(status))
+        return Trouble(did, SourceLimited, wanted_wait(reply.headers), calls=_cost(status))
     if period is None:
         return None
     clock = server_time(reply.headers)
@@ -196,7 +196,7 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     if period == MINUTE or (not period and status == 429):
         if wait is None and period == MINUTE:
             wait = 60.0 - (clock.second if clock else 0)
-        return Trouble(told, SourceLimited, wait, until, calls=_cost(status))
+        return Trouble(did, SourceLimited, wait, until, calls=_cost(status))
     if period not in _GO_ON:
         when = "later"
     elif clock is None or until is None:
@@ -205,7 +205,7 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
         when = f"after {until:%Y-%m-%dT%H:%MZ}"
     remedy = f"The limit of this address or key is used up. Go on {when}."
     seconds = None if clock is None or until is None else (until - clock).total_seconds()
-    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until, seconds)
+    raise SourceLimited(f"{asked.source} {did} to {asked}", remedy, until, seconds)
 
 
 def _cost(status: int) -> float:
@@ -213,13 +213,13 @@ def _cost(status: int) -> float:
     return 0.0 if status == 429 else 1.0
 
 
-def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | None:
+def _lasting(status: int, said: str, did: str, asked: Asked) -> SourceError | None:
     """The error for a reason that is the same for every location; None where the reason is another."""
     if status in (401, 403) or _KEY.search(said):
-        return _key_refused(told, asked)
+        return _key_refused(did, asked)
     if status in (413, 414, 431) or _TOO_MUCH.search(said):
         weight = f"{asked.request.weight:.1f} calls"
-        what = f"{asked.source} {told} to {asked}, which is too much at once ({weight})"
+        what = f"{asked.source} {did} to {asked}, which is too much at once ({weight})"
         remedy = "Lower open_meteo.max_weight_per_request, or open_meteo.max_days_per_request."
         return SourceTooMuch(what, remedy)
     unknown = _UNKNOWN_VALUE.search(said)
@@ -241,13 +241,13 @@ def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | N
     return None
 
 
-def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
+def _key_refused(did: str, asked: Asked) -> SourceKeyRefused:
     """The error for a key that is not accepted, or is missing."""
     if asked.has_key:
-        what = f"{asked.source} does not take the key (open_meteo.api_key): it {told} to {asked}"
+        what = f"{asked.source} does not take the key (open_meteo.api_key): it {did} to {asked}"
         remedy = f"Correct {KEY_SETTING}, or open_meteo.base_url: a key is for {CUSTOMER_URL} and for nothing else."
     else:
-        what = f"{asked.source} wants a key, and open_meteo.api_key is not set: it {told} to {asked}"
+        what = f"{asked.source} wants a key, and open_meteo.api_key is not set: it {did} to {asked}"
         remedy = f"Set {KEY_SETTING}, or ask a host that wants none: open_meteo.base_url."
     return SourceKeyRefused(what, remedy)
 
@@ -261,13 +261,13 @@ def _is_of_a_user(reply: Reply, asked: Asked) -> bool:
     return reply.status == 403 and asked.has_user and not asked.has_key
 
 
-def _user_refused(told: str, asked: Asked) -> SourceKeyRefused:
+def _user_refused(did: str, asked: Asked) -> SourceKeyRefused:
     """The error for a user and password that are not accepted, or are missing."""
     if asked.has_user:
-        what = f"{asked.source} does not take the user and password of open_meteo.base_url: it {told} to {asked}"
+        what = f"{asked.source} does not take the user and password of open_meteo.base_url: it {did} to {asked}"
         remedy = f"Correct them in {ADDRESS_SETTING}; a sign like @ or / in them is written %40, %2F."
     else:
-        what = f"{asked.source} wants a user and a password, and open_meteo.base_url has none: it {told} to {asked}"
+        what = f"{asked.source} wants a user and a password, and open_meteo.base_url has none: it {did} to {asked}"
         remedy = f"Write them before the host in {ADDRESS_SETTING}, or ask another host."
     return SourceKeyRefused(what, remedy)
 

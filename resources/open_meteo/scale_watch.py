@@ -144,8 +144,8 @@ def _other(off: NDArray[Any], means: NDArray[Any], index: NDArray[Any], values: 
     pairs = far[:, :-1] & far[:, 1:] & (counted[:, :-1] + counted[:, 1:] >= OTHER_HOURS)
     for at, day in np.argwhere(pairs):
         hours = slice(HOURS_A_DAY * day, HOURS_A_DAY * (day + 2))
-        told = ~np.isnan(off[0, at, hours])
-        by, had = means[at, hours][told], index[at, hours][told]
+        known = ~np.isnan(off[0, at, hours])
+        by, had = means[at, hours][known], index[at, hours][known]
         had = had[np.argsort(by, kind="stable")]
         repeated = np.mean(np.diff(values[at, hours]) == 0)
         if (
@@ -164,9 +164,9 @@ def _alone(values: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
     known, last = _days(values)[..., : HOURS_A_DAY - 1], _days(index)[..., -1]
     low = known.sum(axis=-1) / HOURS_BEFORE
     high = low + ALONE * known.max(axis=-1) / HOURS_BEFORE
-    told = (low >= MEANS_FROM) & (high <= MEANS_TO) & ~np.isnan(last)
+    decided = (low >= MEANS_FROM) & (high <= MEANS_TO) & ~np.isnan(last)
     not_it = np.stack(
         [(last < index_of(low, scale) - SLACK) | (last > index_of(high, scale) + SLACK) for scale in SCALES.values()]
     )
     masks = _mask(not_it)
-    return np.where(told & (masks > 0), masks, 0)
+    return np.where(decided & (masks > 0), masks, 0)

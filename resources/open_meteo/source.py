@@ -168,9 +168,9 @@ class OpenMeteo:
             for answer in answers
         ]
 
-    def _by_column(self, told: Mapping[str, str]) -> dict[str, str]:
+    def _by_column(self, sentences: Mapping[str, str]) -> dict[str, str]:
         """Sentences about variables, by column of the rows instead of variable."""
-        return {self._variables[name]: why for name, why in told.items() if name in self._variables}
+        return {self._variables[name]: why for name, why in sentences.items() if name in self._variables}
 
     def _rows(self, table: pa.Table) -> pa.Table:
         """A table of the API's variables as rows of the source."""

@@ -57,18 +57,18 @@ def complete(event: Mapping[str, Any]) -> dict[str, Any]:
         **event,
         "producer": PRODUCER,
         "schemaURL": RunEvent._get_schema(),
-        "run": {**run, "facets": told(run["facets"], RUN)},
-        "job": {**job, "facets": told(job["facets"], JOB)},
+        "run": {**run, "facets": with_schemas(run["facets"], RUN)},
+        "job": {**job, "facets": with_schemas(job["facets"], JOB)},
         "inputs": [_dataset(one, "inputFacets", INPUT) for one in event["inputs"]],
         "outputs": [_dataset(one, "outputFacets", OUTPUT) for one in event["outputs"]],
     }
 
 
 def _dataset(dataset: Mapping[str, Any], place: str, classes: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dataset, "facets": told(dataset["facets"], DATASET), place: told(dataset[place], classes)}
+    return {**dataset, "facets": with_schemas(dataset["facets"], DATASET), place: with_schemas(dataset[place], classes)}
 
 
-def told(facets: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, Any]:
+def with_schemas(facets: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, Any]:
     """Facets with ``_producer`` and ``_schemaURL``. classes: name → class of the facets that may be in this part of an
     event."""
     return {

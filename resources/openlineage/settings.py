@@ -184,12 +184,12 @@ def _of_file(path: Path) -> dict[str, Any]:
         return {"disabled": True}
     if kind == "file":
         return {"file": transport.get("log_file_path"), "url": None}
-    told = _ALONE | {"url": transport.get("url"), "endpoint": transport.get("endpoint", _ENDPOINT)}
+    found = _ALONE | {"url": transport.get("url"), "endpoint": transport.get("endpoint", _ENDPOINT)}
     if "timeout" in transport:
-        told["timeout_seconds"] = transport["timeout"]
+        found["timeout_seconds"] = transport["timeout"]
     if auth := transport.get("auth"):
-        told["api_key"] = _key(auth, path)
-    return told
+        found["api_key"] = _key(auth, path)
+    return found
 
 
 def _key(auth: Any, path: Path) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from openlineage.client.event_v2 import DatasetEvent, JobEvent
 
-from resources.openlineage.facets import DATASET, JOB, PRODUCER, told
+from resources.openlineage.facets import DATASET, JOB, PRODUCER, with_schemas
 
 
 def complete_static(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,11 +21,11 @@ def complete_static(event: Mapping[str, Any]) -> dict[str, Any]:
     job = event["job"]
     return said | {
         "schemaURL": JobEvent._get_schema(),
-        "job": {**job, "facets": told(job["facets"], JOB)},
+        "job": {**job, "facets": with_schemas(job["facets"], JOB)},
         "inputs": [_dataset(one) for one in event["inputs"]],
         "outputs": [_dataset(one) for one in event["outputs"]],
     }
 
 
 def _dataset(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dataset, "facets": told(dataset["facets"], DATASET)}
+    return {**dataset, "facets": with_schemas(dataset["facets"], DATASET)}

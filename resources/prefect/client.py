@@ -66,9 +66,9 @@ class PrefectApi:
     def clock(self) -> datetime | None:
         """The time of the server's clock, to a second; None where its answer has no valid date. Raises httpx's
         errors."""
-        told = self._client.request("GET", "/health").headers.get("Date")
+        date = self._client.request("GET", "/health").headers.get("Date")
         try:
-            return None if told is None else parsedate_to_datetime(told).astimezone(UTC)
+            return None if date is None else parsedate_to_datetime(date).astimezone(UTC)
         except ValueError:
             return None
 

@@ -60,7 +60,7 @@ def free_slots(
     wanted: dict[str, Any] = {"deployments": {"tags": {"all_": list(tags)}}}
     if pool:
         wanted["work_pools"] = {"name": {"any_": [pool]}}
-    told = []
+    ended = []
     online: dict[str, list[str]] = {}
     for run in api.all("/flow_runs/filter", wanted | _in_states("PENDING", "CANCELLING")):
         name = run["work_pool_name"] or ""
@@ -83,8 +83,8 @@ def free_slots(
             new = {"type": "CANCELLED", "message": f"cancelled at {_shown(since)}; {why}"}
         new["message"] += f"; {by} freed its slot"
         if _set(api, run, new):
-            told.append(f"run {run['name']} ({run['id']}): {new['message']}")
-    return told + list(_waited_too_long(api, wanted, now, bounds, by))
+            ended.append(f"run {run['name']} ({run['id']}): {new['message']}")
+    return ended + list(_waited_too_long(api, wanted, now, bounds, by))
 
 
 def _waited_too_long(

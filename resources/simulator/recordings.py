@@ -84,7 +84,7 @@ def load_recordings(
     recorded: Recorded
     if found.kept:
         _without_newest(newest_wins, folder)
-        recorded = Replies([told for path, content in found.kept.items() for told in _told(path, content)])
+        recorded = Replies([reply for path, content in found.kept.items() for reply in _replies_of(path, content)])
     else:
         recorded = _joined(found.documents, newest_wins, wanted, said.append)
     for line in said:  # only after everything that may be refused
@@ -192,7 +192,7 @@ def _without_newest(newest_wins: bool, folder: Path) -> None:
         raise UsageError(what, "Leave it out: they are served as they were at the clock.")
 
 
-def _told(path: Path, content: Any) -> list[LocationReply]:
+def _replies_of(path: Path, content: Any) -> list[LocationReply]:
     try:
         return read_kept_reply(content)
     except ValueError as error:
@@ -209,6 +209,6 @@ def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[LocationRepl
     if not kept:
         raise UsageError(f"no raw answers of {asset} are kept in {folder}", "Name WAREHOUSE/_aqi/raw/ASSET.")
     try:
-        return [told for answer in kept for told in of_raw_answer(answer)]
+        return [reply for answer in kept for reply in of_raw_answer(answer)]
     except ValueError as error:
         raise UsageError(f"{folder} has raw answers of another source ({error})", "Name another asset.") from None

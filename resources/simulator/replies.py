@@ -49,27 +49,27 @@ class LocationReply:
 class Replies:
     """All replies, by location and day. made_up: as of ``joined.Joined``."""
 
-    def __init__(self, told: Sequence[LocationReply]) -> None:
-        self.made_up = all_or_none(one.series.made_up for one in told)
-        self._told: dict[tuple[float, float], dict[date, list[LocationReply]]] = {}
-        for said in sorted(told, key=lambda it: it.asked):  # stable: of replies of one second the last given stays last
-            of_location = self._told.setdefault((said.location.latitude, said.location.longitude), {})
+    def __init__(self, replies: Sequence[LocationReply]) -> None:
+        self.made_up = all_or_none(one.series.made_up for one in replies)
+        self._by_location: dict[tuple[float, float], dict[date, list[LocationReply]]] = {}
+        for said in sorted(replies, key=lambda it: it.asked):  # stable: in one second the last given stays last
+            of_location = self._by_location.setdefault((said.location.latitude, said.location.longitude), {})
             for day in Days.of(said.location.first, said.location.last):
                 of_location.setdefault(day, []).append(said)
 
     @property
     def days(self) -> Days:
         """The UTC days that answers are about, at any location."""
-        return Days.from_dates(day for of_location in self._told.values() for day in of_location)
+        return Days.from_dates(day for of_location in self._by_location.values() for day in of_location)
 
     def answer(
         self, location: AskedLocation, variables: Sequence[str], clock: datetime
     ) -> tuple[AirSeries, tuple[float, float]]:
         """The days of a location as they were at the clock, and the coordinates of its answer. Raises Refused."""
-        nearest = min(self._told, key=lambda it: location.distance(*it), default=None)
+        nearest = min(self._by_location, key=lambda it: location.distance(*it), default=None)
         if nearest is None or location.distance(*nearest) > NEAR_DEGREES:
             raise Refused(NO_DATA)
-        there = {day: said[0] for day, said in self._told[nearest].items() if said[0].asked <= clock}
+        there = {day: said[0] for day, said in self._by_location[nearest].items() if said[0].asked <= clock}
         if not there:
             raise Refused(NO_DATA)
         location.check(min(there), max(there))
@@ -77,7 +77,7 @@ class Replies:
         for day in Days.of(location.first, location.last):
             if day not in there:
                 raise Refused(f"No answer about {day} was recorded by {iso(clock)}")
-            by_then = [said for said in self._told[nearest][day] if said.asked <= clock]
+            by_then = [said for said in self._by_location[nearest][day] if said.asked <= clock]
             lacking = [name for name in variables if all(name not in said.series.values for said in by_then)]
             whole = [said for said in by_then if all(name in said.series.values for name in variables)]
             if not whole:
@@ -119,7 +119,7 @@ def read_kept_reply(content: Mapping[str, Any]) -> list[LocationReply]:
         raise ValueError(f"its query would be refused: {refusal}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks something ({error!r})") from None
-    return _told(asked, locations, body)
+    return _replies(asked, locations, body)
 
 
 def of_raw_answer(answer: RawAnswer) -> list[LocationReply]:
@@ -132,10 +132,10 @@ def of_raw_answer(answer: RawAnswer) -> list[LocationReply]:
         ]
     except (KeyError, TypeError) as error:
         raise ValueError(f"a request that lacks {error}") from None
-    return _told(instant_of(answer.asked), locations, json.loads(answer.body))
+    return _replies(instant_of(answer.asked), locations, json.loads(answer.body))
 
 
-def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[LocationReply]:
+def _replies(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[LocationReply]:
     documents = body if isinstance(body, list) else [body]
     if len(documents) != len(locations):
         raise ValueError(f"{len(documents)} answers to a request for {len(locations)} locations")

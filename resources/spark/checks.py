@@ -18,8 +18,8 @@ def check_submitted() -> None:
     """Raises ConfigurationError where spark-submit was told what makes other rows. Starts nothing: its JVM is there."""
     from pyspark import SparkConf
 
-    told = SparkConf(loadDefaults=True, _jvm=_submitted_gateway().jvm).getAll()
-    if wrong := first_wrong(told):
+    submitted = SparkConf(loadDefaults=True, _jvm=_submitted_gateway().jvm).getAll()
+    if wrong := first_wrong(submitted):
         raise ConfigurationError(f"spark-submit was told otherwise: {wrong}", "Leave it out of the call.")
 
 

@@ -152,12 +152,12 @@ def warehouse_tag(uri: str) -> str:
     return f"{TAG}-warehouse-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
 
 
-def end_orphans(manager: ResourceManager, warehouse: str, told: Callable[[str], None]) -> None:
+def end_orphans(manager: ResourceManager, warehouse: str, say: Callable[[str], None]) -> None:
     """End the applications on the warehouse whose driver was a process of this machine that is dead."""
     for application in manager.applications(warehouse_tag(warehouse)):
         if _is_orphan(application):
             manager.kill(application.id)
-            told(f"Ended {application.id} ({application.name}): its driver is dead.")
+            say(f"Ended {application.id} ({application.name}): its driver is dead.")
 
 
 def _is_orphan(application: Application) -> bool:
@@ -180,8 +180,8 @@ def archive_uri(settings: Settings, warehouse: str, name: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}/user/{user_name()}/aqi/archives/{name}"
 
 
-def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str], None]) -> None:
-    """Upload an archive unless it is there. make: writes it to a local file; told: what takes time.
+def ensure_archive(uri: str, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
+    """Upload an archive unless it is there. make: writes it to a local file; say: what takes time.
 
     Whoever comes second while it is uploaded uploads it too; the name says the content, so that does no harm.
     """
@@ -192,7 +192,7 @@ def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str],
         with tempfile.TemporaryDirectory(prefix="aqi-archive-") as scratch:
             local = Path(scratch) / "archive.zip"
             make(local)
-            told(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
+            say(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
             folder, _, name = path.rpartition("/")
             part = f"{folder}/.{name}.{uuid.uuid4().hex}.tmp"
             files.makedirs(folder, exist_ok=True)

@@ -226,11 +226,11 @@ class _Classes:
 
     def _asked_about(self) -> npt.NDArray[np.bool_]:
         """For which partitions it is known what the source sends now."""
-        told = np.zeros(len(self._at), dtype=bool)
+        asked = np.zeros(len(self._at), dtype=bool)
         sent = self._judge.current.sent.get(self._judge.asset.source or "", {})
         if sent:
-            told[np.isin(self._at, self._records.index(PartitionSet.from_keys(sent)))] = True
-        return told
+            asked[np.isin(self._at, self._records.index(PartitionSet.from_keys(sent)))] = True
+        return asked
 
     def _of_class(self, some: Numbers, kinds: list[Kind], kind_of: Numbers) -> Numbers:
         counted = [tuple(item for item in kind.values if item[0] in self._essential) for kind in kinds]

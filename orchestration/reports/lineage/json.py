@@ -60,7 +60,7 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
         assets = [{"key": key} | _columns(found.recorded, key) for key in found.keys]
         return to_json({"format": FORMAT, "assets": assets}) + "\n"
     lineages, passed = found.recorded.lineages, found.passed
-    told: dict[str, JsonValue] = {
+    values: dict[str, JsonValue] = {
         "format": FORMAT,
         "column": found.start._asdict(),
         "upstream": None if found.up is None else _upstream(found.up, lineages),
@@ -68,20 +68,20 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
         "not_recorded": [key for key in passed if key in found.recorded.lacking],
         "of_older_code": [key for key in passed if key in found.recorded.of_older_code],
     }
-    return to_json(told) + "\n"
+    return to_json(values) + "\n"
 
 
 def partition(found: Audited) -> str:
     """``{"format", "asset", "partition", "hops"}``: every partition that was consulted, with its record."""
     audit = found.audit
-    told: dict[str, JsonValue] = {
+    values: dict[str, JsonValue] = {
         "format": FORMAT,
         "asset": audit.asset,
         "partition": str(audit.partition),
         "hops": [_hop(found, hop) for hop in audit.hops],
         "notes": list(found.notes),
     }
-    return to_json(told) + "\n"
+    return to_json(values) + "\n"
 
 
 # Assets ---------------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def _columns(recorded: RecordedColumns, key: str, contract: Contract | None = No
     lineage = recorded.lineages.get(key)
     said = {} if contract is None else {column.name: column for column in contract.columns}
     names = said if lineage is None else dict.fromkeys([*said, *lineage.columns])
-    told: list[dict[str, Any]] = []
+    described: list[dict[str, Any]] = []
     for name in names:
         one: dict[str, Any] = {"name": name}
         if name in said:
@@ -130,9 +130,13 @@ def _columns(recorded: RecordedColumns, key: str, contract: Contract | None = No
                 "description": said[name].description,
             }
         known = None if lineage is None else lineage.columns.get(name)
-        told.append(one | ({"from": None, "unknown": []} if known is None else _sources(known)))
+        described.append(one | ({"from": None, "unknown": []} if known is None else _sources(known)))
     how = "no" if lineage is None else "older code" if key in recorded.of_older_code else "yes"
-    return {"columns_recorded": how, "columns": told, "rows_from": None if lineage is None else _sources(lineage.rows)}
+    return {
+        "columns_recorded": how,
+        "columns": described,
+        "rows_from": None if lineage is None else _sources(lineage.rows),
+    }
 
 
 def _sources(sources: Sources) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def _hop(found: Audited, hop: AuditHop) -> dict[str, Any]:
 
 def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
     record, judged = made.record, made.judgement
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "partition": str(made.partition),
         "state": str(judged.state),
         "reason": judged.reason,
@@ -195,8 +199,8 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
         ],
     }
     if hop.asset.source is None:
-        return told
-    return told | {
+        return values
+    return values | {
         "source": hop.asset.source,
         "as_of": record.as_of or None,
         "question": _question(found, made.question),

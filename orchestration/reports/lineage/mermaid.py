@@ -39,14 +39,14 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
     names = _numbered([*(f"{SOURCES}/{name}" for name in sources), *keys])
     layers = {SOURCES: [(names[f"{SOURCES}/{name}"], [name]) for name in sources]} if sources else {}
     for key in keys:
-        told = [key, facts[key].in_words, *([facts[key].rows_in_words] if facts[key].rows is not None else [])]
-        layers.setdefault(catalog[key].layer, []).append((names[key], told))
+        labels = [key, facts[key].in_words, *([facts[key].rows_in_words] if facts[key].rows is not None else [])]
+        layers.setdefault(catalog[key].layer, []).append((names[key], labels))
     lines = ["flowchart LR"]
     below = {catalog[key].layer: 0 for key in keys} | {SOURCES: -1}
     for key in keys:  # a layer comes after the layers of the assets that its assets are made from
         below[catalog[key].layer] = max(below[catalog[key].layer], len(catalog.dag.upstream(key)))
     for layer, nodes in sorted(layers.items(), key=lambda one: below[one[0]]):
-        lines += _subgraph(f"layer_{len(lines)}", layer, [_node(name, told) for name, told in nodes])
+        lines += _subgraph(f"layer_{len(lines)}", layer, [_node(name, labels) for name, labels in nodes])
     for key in keys:
         if source := catalog[key].source:
             lines.append(f"    {names[f'{SOURCES}/{source}']} --> {names[key]}")

@@ -25,7 +25,7 @@ def facts(found: Found) -> dict[str, Any] | None:
     """JSON values; None if the project has no figures, or none for the assets of the report.
 
     today: the day of the report.
-    asset: the asset with the daily figure. told: the figure's name. because: the name of its explanation.
+    asset: the asset with the daily figure. values: the figure's name. because: the name of its explanation.
     categories: [name, letter, low, colour].
     locations: [key, name].
     spell: the words for one spell and for several; null without spells.
@@ -36,17 +36,17 @@ def facts(found: Found) -> dict[str, Any] | None:
     if figures is None or figures.daily.asset not in found.keys:
         return None
     daily, spells, trouble = figures.daily, figures.spells, list[str]()
-    locations, told = Locations([]), dict[str, Any](daily=None, spells=None)
+    locations, values = Locations([]), dict[str, Any](daily=None, spells=None)
     columns = [daily.value, daily.because[0], *(category.hours for category in daily.categories)]
-    with _told(daily.asset, trouble):
+    with _reported(daily.asset, trouble):
         rows, at = _rows(found, daily.asset, columns)
         configured = {location.key: location.name for location in found.workspace.settings.locations}
         locations = Locations.of(configured, locations_in(rows, at))
-        told["daily"] = daily_facts(rows, at, daily, locations)
+        values["daily"] = daily_facts(rows, at, daily, locations)
     if spells is not None and spells.asset in found.keys and locations.told:
-        with _told(spells.asset, trouble):
+        with _reported(spells.asset, trouble):
             rows, at = _rows(found, spells.asset, [spells.start, spells.hours, spells.peak, spells.because])
-            told["spells"] = spell_facts(rows, at, spells, locations)
+            values["spells"] = spell_facts(rows, at, spells, locations)
     return {
         "today": day_of(found.current.now).isoformat(),
         "asset": daily.asset,
@@ -55,13 +55,13 @@ def facts(found: Found) -> dict[str, Any] | None:
         "categories": [[one.name, one.letter, one.low, one.color] for one in daily.categories],
         "locations": locations.told,
         "spell": None if spells is None else list(spells.names),
-        **told,
+        **values,
         "trouble": trouble,
     }
 
 
 @contextmanager
-def _told(key: str, trouble: list[str]) -> Iterator[None]:
+def _reported(key: str, trouble: list[str]) -> Iterator[None]:
     """Go on without a table that cannot be read: its error is added to ``trouble``."""
     import pyarrow as pa
     from deltalake.exceptions import DeltaError

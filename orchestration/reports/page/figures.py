@@ -118,8 +118,8 @@ def _hours_by_month(
         sums.append(np.bincount(cell, of_category, cells))
         lacking -= of_category
     sums.append(np.bincount(cell, np.maximum(lacking, 0), cells))
-    told = [[number // 12 + 1970, number % 12 + 1] for number in range(first, first + months)]
-    return told, np.minimum(np.stack(sums, axis=-1), NO_ROW).astype("<u2")
+    year_months = [[number // 12 + 1970, number % 12 + 1] for number in range(first, first + months)]
+    return year_months, np.minimum(np.stack(sums, axis=-1), NO_ROW).astype("<u2")
 
 
 def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locations: Locations) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def partition_facts(
     rows: runs of days, as ``as_numbers`` writes them. Equal rows of locations are one row.
     assets: {key, dated, whole, at, counts}. at: for each location the number of its row, or null. counts: [kind, number
     of partitions, rows or null].
-    told: what is not fresh, worst first: [number of the asset, kind, number of partitions, first day, last day, number
+    lines: what is not fresh, worst first: [number of the asset, kind, number of partitions, first day, last day, number
     of a location, number of locations].
     more: the number of further such lines, which are left out.
     """
@@ -75,7 +75,7 @@ def partition_facts(
                 rows.append(row)
     kept, since = cut_to(MOST_RUNS, rows)
     base = min((row[0][0] for row in kept if row), default=today.toordinal())
-    told = _told(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(told_at)})
+    lines = _lines(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(told_at)})
     return {
         "base": date.fromordinal(base).isoformat(),
         "today": today.isoformat(),
@@ -93,8 +93,8 @@ def partition_facts(
             }
             for asset in assets
         ],
-        "told": told[:MOST_TOLD],
-        "more": max(0, len(told) - MOST_TOLD),
+        "told": lines[:MOST_TOLD],
+        "more": max(0, len(lines) - MOST_TOLD),
     }
 
 
@@ -115,7 +115,7 @@ def _locations(locations: Sequence[Location], sets: Iterable[PartitionSet]) -> l
     return [[one.key, one.name, True] for one in locations] + [[key, key, False] for key in others]
 
 
-def _told(
+def _lines(
     assets: Sequence[Asset],
     counted: Mapping[str, Sequence[_Counted]],
     kinds: Sequence[Kind],

@@ -24,8 +24,8 @@ def facts(found: Found) -> dict[str, Any]:
         assets, found.statuses.groups, workspace.settings.configured_locations, day_of(found.current.now)
     )
     holes = found.statuses.holes
-    told = [one for one in to_json(holes, workspace.settings.since) if one["missing"] or one["hole_days"]]
-    return facts | {"holes": [_shortened(one) for one in told], "fill": in_words(workspace, holes)}
+    shown = [one for one in to_json(holes, workspace.settings.since) if one["missing"] or one["hole_days"]]
+    return facts | {"holes": [_shortened(one) for one in shown], "fill": in_words(workspace, holes)}
 
 
 def _shortened(hole: dict[str, Any]) -> dict[str, Any]:

@@ -41,8 +41,8 @@ class AssetFacts:
     @property
     def in_words(self) -> str:
         """``10957 fresh, 2 stale, 1 incomplete``; ``nothing yet``."""
-        told = [f"{self.states[state]:,} {state}" for state in reversed(WORST_FIRST) if self.states.get(state)]
-        return ", ".join([*told, *(f"{count:,} {mark}" for mark, count in self.marks.items())]) or "nothing yet"
+        counts = [f"{self.states[state]:,} {state}" for state in reversed(WORST_FIRST) if self.states.get(state)]
+        return ", ".join([*counts, *(f"{count:,} {mark}" for mark, count in self.marks.items())]) or "nothing yet"
 
     @property
     def rows_in_words(self) -> str:

@@ -98,15 +98,15 @@ def _check_contract(workspace: Workspace, of: str, column: str) -> None:
 def notes(recorded: RecordedColumns, keys: Iterable[str], selection: str = "{}") -> list[str]:
     """Notes on the recorded lineage of the assets ``keys``, a line each. selection: as in ``remedy``."""
     keys = list(keys)
-    told = []
+    lines = []
     if lacking := [key for key in keys if key in recorded.lacking]:
-        told.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking, selection)}")
+        lines.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking, selection)}")
     if older := [key for key in keys if key in recorded.of_older_code]:
-        told.append(
+        lines.append(
             f"what is recorded of the columns of {_named(older)} is of older code than today's: the next step of an "
             "asset records it anew"
         )
-    return told
+    return lines
 
 
 def walk_of(query: ColumnQuery) -> str:

@@ -34,15 +34,15 @@ def _hop(found: Audited, hop: AuditHop) -> Iterator[str]:
         name = hop.asset.key if partitions.has_null else f"{hop.asset.key} {partitions}"
         yield f"{styled(name, 'bold')}  {styled(how.state_in_words, style)}"
         rows = sum(one.record.rows for one in made)
-        told = [("made", f"{how.at} by run {how.run_id}, version {how.version} of the table")]
-        told.append(("rows", f"{rows:,}{_fingerprints([one.record.fingerprint for one in made])}"))
-        told.append(("code", f"{how.code}{_counts(how.code_counts)}; contract {how.contract}"))
+        labelled = [("made", f"{how.at} by run {how.run_id}, version {how.version} of the table")]
+        labelled.append(("rows", f"{rows:,}{_fingerprints([one.record.fingerprint for one in made])}"))
+        labelled.append(("code", f"{how.code}{_counts(how.code_counts)}; contract {how.contract}"))
         for of in dict.fromkeys(of for one in made for of in one.reads):
-            told += [("from" if not at else "", line) for at, line in enumerate(_reads(of, made))]
+            labelled += [("from" if not at else "", line) for at, line in enumerate(_reads(of, made))]
         if hop.asset.source is not None:
             lines = _answers(found, hop, made)
-            told += [("from" if not at else "", line) for at, line in enumerate(lines)]
-        yield from (f"  {styled(f'{word:<5}', 'dim')} {line}" for word, line in told)
+            labelled += [("from" if not at else "", line) for at, line in enumerate(lines)]
+        yield from (f"  {styled(f'{word:<5}', 'dim')} {line}" for word, line in labelled)
     if hop.absent:
         name = hop.asset.key if hop.absent.has_null else f"{hop.asset.key} {hop.absent}"
         yield f"{'' if not groups else chr(10)}{styled(name, 'bold')}  {styled('nothing is recorded of it', 'yellow')}"
