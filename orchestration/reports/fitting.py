@@ -83,7 +83,8 @@ def fitted(
             before = row[0].plain
         of_row = _row([row[at] for at in beside], shown, widths)
         of_row += _all_below([(columns[at], row[at]) for at in below], width - len(indent))
-        lines += [Text.assemble(indent, line) for line in of_row]
+        if not headed or any(line.plain for line in of_row):
+            lines += [Text.assemble(indent, line) if line.plain else line for line in of_row]
     return lines
 
 

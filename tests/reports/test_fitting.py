@@ -104,6 +104,17 @@ def test_rows_of_one_key_stand_together_where_it_is_too_wide() -> None:
     ]
 
 
+def test_a_row_that_has_only_its_key_is_the_line_of_the_key() -> None:
+    columns = [Column("asset", Kind.KEY), Column("check", Kind.KEY), Column("failed", Kind.NUMBER)]
+    rows = [["silver.clean", "", ""], ["gold.days", "not_null", "3"]]
+    assert plain(fitted(columns, rows, 25, group=True)) == [
+        "  check     failed",
+        "silver.clean",
+        "gold.days",
+        "  not_null       3",
+    ]
+
+
 def test_a_word_that_is_longer_than_a_line_is_broken_there() -> None:
     url = "https://air-quality-api.example.org/v1/" + "a" * 40
     lines = plain(fitted([Column("key", Kind.KEY), Column("value")], [["k", f"see {url}"]], 50))
