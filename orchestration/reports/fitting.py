@@ -163,8 +163,8 @@ def _row(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _all_below(cells: Sequence[tuple[Column, Text]], width: int) -> list[Text]:
-    """The lines of the cells below their row: first numbers and keys together, then one text after the other. A key that
-    needs the room is below its name."""
+    """The lines of the cells below their row: first numbers and keys together, then one text after the other. A key
+    that needs the room is below its name."""
     lines: list[Text] = []
     for of, cell in cells:
         if of.kind is Kind.TEXT or not cell.plain:

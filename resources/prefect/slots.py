@@ -98,7 +98,7 @@ def _waited_too_long(
             continue
         states = api.ask("GET", f"/flow_run_states/?flow_run_id={run['id']}")
         since = _waits_since(states)
-        if now - since < bound:
+        if since is None or now - since < bound:
             continue
         message = (
             f"refused: {deployment} is in use by {_holders(api, run) or 'other runs'}; waited for {_long(bound)}. "
@@ -108,12 +108,12 @@ def _waited_too_long(
             yield f"run {run['name']} ({run['id']}): {message}"
 
 
-def _waits_since(states: Sequence[Item]) -> datetime:
-    """Since when a run waits for a slot, from its states. Earlier waits, before it began and was tried again, do not
-    count."""
+def _waits_since(states: Sequence[Item]) -> datetime | None:
+    """Since when a run waits for a slot, from its states; None if it got a slot meanwhile. Earlier waits, before it
+    began and was tried again, do not count."""
     times = sorted((_time(one["timestamp"]), one["type"], one["name"]) for one in states)
     begun = max((at for at, kind, _ in times if kind != "SCHEDULED"), default=times[0][0])
-    return next(at for at, _, name in times if at >= begun and name == WAITS_FOR_OTHERS)
+    return next((at for at, _, name in times if at >= begun and name == WAITS_FOR_OTHERS), None)
 
 
 def _holders(api: PrefectApi, run: Item) -> str:

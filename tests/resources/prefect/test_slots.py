@@ -126,3 +126,16 @@ def test_a_run_that_is_tried_again_waits_from_then() -> None:
     server.state["timestamp"] = states[0]["timestamp"]
     states[:] = states[:2]
     assert freed(server) == "CANCELLED"
+
+
+def test_a_run_that_gets_its_slot_between_two_questions_is_left_alone() -> None:
+    server: Any = Server(WAITS_FOR_OTHERS, 9999)
+    taken = {"timestamp": NOW.isoformat(), "type": "PENDING", "name": "Pending"}
+    ask = server.ask
+
+    def moved_on(method: str, path: str, body: Any = None) -> Any:
+        found = ask(method, path, body)
+        return [*found, taken] if "states" in path else found
+
+    server.ask = moved_on
+    assert freed(server) == ""
