@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.local_time import END, FIRST, local_columns, offsets
+from assets.local_time import END, FIRST, offsets, with_local_time
 from tests.support.small_lake import Lake
 
 ZONES = sorted(available_timezones() - {"localtime"})
@@ -79,7 +79,7 @@ def local(either: Any, tmp_path: Path) -> Any:
         instants = pa.array([at for _, at in rows], pa.timestamp("us", "UTC"))
         table = pa.table({"location_key": [key for key, _ in rows], "ts_utc": instants})
         with engine.working("local time"):
-            frame = engine.rows(table).withColumns(local_columns("location_key", "ts_utc", timezones))
+            frame = with_local_time(engine.rows(table), "location_key", "ts_utc", timezones)
             return [row.asDict() for row in frame.orderBy("location_key", "ts_utc").collect()]
 
     return made
