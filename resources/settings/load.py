@@ -182,15 +182,24 @@ class YarnSettings(Section):
 
 
 class ClockSettings(Section):
+    """The clock of the process."""
+
     now: datetime | None = None
+    """The instant that the clock always shows; a time without a zone is UTC. None: the machine's clock."""
 
 
 class LocationSettings(Section):
+    """A location whose data is fetched."""
+
     key: Annotated[str, AfterValidator(_a_location_key)]
+    """The location's part of partition keys, for instance ``hanoi``."""
     name: str
+    """The name for people."""
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
+    """Both in degrees, north and east positive."""
     timezone: Annotated[str, AfterValidator(a_time_zone)]
+    """The name of its IANA time zone."""
 
 
 class Settings(Section):
@@ -284,7 +293,7 @@ class Settings(Section):
 
     @cached_property
     def now(self) -> Clock:
-        """The clock of this process."""
+        """The clock of this process, as ``clock.now`` sets it."""
         return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
 
 
