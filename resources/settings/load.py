@@ -160,7 +160,8 @@ class YarnSettings(Section):
     """Whether Spark asks for more executors when it has work for them, up to ``max_executors``."""
     max_executors: int = Field(8, ge=1)
     archives: str | None = None
-    """The folder of the archives of jars and packages, a URI; None: a folder of this user beside the warehouse."""
+    """The folder of the archives of jars and packages, a URI; None: a folder of this user on the warehouse's file
+    system."""
     java_home: str | None = None
     """The Java on the nodes; None: the one that YARN finds there."""
     python: str | None = None
