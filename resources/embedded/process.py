@@ -27,6 +27,7 @@ from resources.embedded.scratch import Scratch
 from resources.machine.environment import cleaned
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import tidy
+from resources.settings.spark_values import UNTRACED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -144,7 +145,7 @@ class EmbeddedProcess:
             session.client.set_retry_policies([])
             logging.getLogger(CLIENTS_LOGGER).setLevel(logging.CRITICAL)  # what it says is in the errors, in our words
             session.client.disable_reattachable_execute()
-            for name, value in self._conf.items():
+            for name, value in {**UNTRACED, **self._conf}.items():
                 session.conf.set(name, value)
         except Exception as error:
             why = self._why_ended(self._child, error) or in_a_line(error)

@@ -6,6 +6,7 @@ Must not know: what settings there are. Values are as they were written; the mod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -88,6 +89,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
     return data
+
+
+def _parsed(text: str) -> Any:
+    """By libyaml, where PyYAML has it: ten times as fast. What is wrong is told in the words of PyYAML's own parser."""
+    fast = getattr(yaml, "CSafeLoader", None)
+    if fast is not None:
+        with suppress(yaml.YAMLError):
+            return yaml.load(text, Loader=fast)  # noqa: S506  # as safe as its sibling
+    return yaml.safe_load(text)
 
 
 def _wrong_in(error: yaml.YAMLError | UnicodeDecodeError) -> str:
