@@ -6,7 +6,6 @@ Must not know: what settings there are. Values are as they were written; the mod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 
 from orchestration.core.errors import ConfigurationError
 from resources.openlineage.settings import standard_settings
+from resources.settings.yaml_text import parsed
 
 ENVIRONMENT_PREFIX = "AQI_"
 ENGINE_VARIABLE = "AQI_ENGINE"
@@ -79,7 +79,7 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = _parsed(path.read_text(encoding="utf-8"))
+        data = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -89,15 +89,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigurationError(f"{path}: must hold sections (got a {type(data).__name__})")
     return data
-
-
-def _parsed(text: str) -> Any:
-    """By libyaml, where PyYAML has it: ten times as fast. What is wrong is told in the words of PyYAML's own parser."""
-    fast = getattr(yaml, "CSafeLoader", None)
-    if fast is not None:
-        with suppress(yaml.YAMLError):
-            return yaml.load(text, Loader=fast)  # noqa: S506  # as safe as its sibling
-    return yaml.safe_load(text)
 
 
 def _wrong_in(error: yaml.YAMLError | UnicodeDecodeError) -> str:
