@@ -27,6 +27,7 @@ from resources.embedded.scratch import Scratch
 from resources.machine.environment import cleaned
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import tidy
+from resources.settings.spark_values import UNTRACED
 from resources.storage.lock import how_to_write
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class EmbeddedProcess:
             session.client.set_retry_policies([])
             logging.getLogger(CLIENTS_LOGGER).setLevel(logging.CRITICAL)  # our errors report what it logs
             session.client.disable_reattachable_execute()
-            for name, value in self._conf.items():
+            for name, value in {**UNTRACED, **self._conf}.items():
                 session.conf.set(name, value)
         except Exception as error:
             why = self._why_ended(self._child, error) or in_a_line(error)

@@ -13,6 +13,7 @@ import yaml
 
 from orchestration.core.errors import ConfigurationError
 from resources.openlineage.settings import standard_settings
+from resources.settings.yaml_text import parsed
 
 ENVIRONMENT_PREFIX = "AQI_"
 ENGINE_VARIABLE = "AQI_ENGINE"
@@ -81,7 +82,7 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

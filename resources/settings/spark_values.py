@@ -21,6 +21,11 @@ SPARK_VALUE_SETTINGS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 """The further settings of every session of Spark. The embedded engine does not get them."""
+UNTRACED = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+"""Of every session: else pyspark looks at each call of its functions for the caller, and for IPython.
+
+That is a fifth of the time in which plans are made, for a line that no error of ours tells.
+"""
 ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETTINGS).items()} | {
     "spark.sql.legacy.timeParserPolicy": ("CORRECTED", "EXCEPTION"),
     "spark.sql.catalog.spark_catalog": ("org.apache.spark.sql.delta.catalog.DeltaCatalog",),

@@ -22,7 +22,7 @@ from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
 from resources.settings.load import Settings
-from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
+from resources.settings.spark_values import SPARK_VALUE_SETTINGS, UNTRACED, VALUE_SETTINGS
 from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, of_the_jvm, text_of, told_of_memory
 from resources.spark.gateway import launched
@@ -65,6 +65,7 @@ _BASE_CONF: dict[str, str] = {
     "spark.ui.retainedTasks": "100",
     "spark.sql.ui.retainedExecutions": "20",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    **UNTRACED,
 }
 
 

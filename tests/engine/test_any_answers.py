@@ -371,7 +371,7 @@ few = settings(
 
 
 @pytest.mark.timeout(600)
-@settings(few, max_examples=4)
+@settings(few, max_examples=2)
 @given(st.integers(0, 2**32 - 1))
 def test_any_answers_in_any_runs(tmp_path_factory: pytest.TempPathFactory, embedded: Any, seed: int) -> None:
     with story(tmp_path_factory.mktemp("story") / "lake", embedded) as told:

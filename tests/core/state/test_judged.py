@@ -191,6 +191,7 @@ asked_for = st.sampled_from(
 )
 
 
+@pytest.mark.costly
 @settings(max_examples=400, deadline=None)
 @given(worlds(), asked_for, st.sampled_from([0, 0, 0, module.FEW]))
 def test_by_groups_and_one_by_one(

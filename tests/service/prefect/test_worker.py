@@ -106,29 +106,32 @@ def test_two_hourly_runs_at_once(
 
 
 @pytest.mark.parametrize(
-    ("how", "engine"),
+    ("hows", "engine"),
     [
-        ("cancelled", "embedded"),
-        ("killed", "embedded"),
+        ("cancelled killed", "embedded"),
+        pytest.param("cancelled", "embedded", marks=pytest.mark.slow),
+        pytest.param("killed", "embedded", marks=pytest.mark.slow),
         pytest.param("cancelled", "spark", marks=[pytest.mark.spark, pytest.mark.slow]),
         pytest.param("killed", "spark", marks=[pytest.mark.spark, pytest.mark.slow]),
     ],
 )
 def test_a_run_that_is_ended_leaves_no_process_and_is_made_good(
-    site: Callable[..., Site], undisturbed: dict[str, Any], how: str, engine: str
+    site: Callable[..., Site], undisturbed: dict[str, Any], hows: str, engine: str
 ) -> None:
-    one = site(f"{how}-{engine}", engine, hourly={"schedules": {"hourly": None}})
-    run = one.start_run("hourly")
-    if engine == "spark":
-        one.committed_something(run)
-        assert any(process.name() == "java" for process in one.processes())
-        processes = end(one, run, how)
-    else:
-        with one.held(run):
+    """The first of them after its first commit; a second one, which goes on with what that left, with its engine."""
+    one = site(f"{hows.replace(' ', '-')}-{engine}", engine, hourly={"schedules": {"hourly": None}})
+    for how in hows.split():
+        run = one.start_run("hourly")
+        if engine == "spark":
+            one.committed_something(run)
+            assert any(process.name() == "java" for process in one.processes())
             processes = end(one, run, how)
-    assert one.ended(run, GONE_SECONDS)[0] == {"cancelled": "CANCELLED", "killed": "CRASHED"}[how]
-    _gone, left = psutil.wait_procs(processes, GONE_SECONDS)
-    assert not left
+        else:
+            with one.held(run):
+                processes = end(one, run, how)
+        assert one.ended(run, GONE_SECONDS)[0] == {"cancelled": "CANCELLED", "killed": "CRASHED"}[how]
+        _gone, left = psutil.wait_procs(processes, GONE_SECONDS)
+        assert not left
     again = one.start_run("hourly")
     assert one.ended(again)[0] == "COMPLETED"
     assert one.tables() == undisturbed
