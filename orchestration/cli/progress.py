@@ -35,10 +35,13 @@ BAR_WIDTH = 20
 
 class Quiet:
     """Says what a person must know at once (the run waits for another one), and of a backfill a line for every chunk
-    that is done, and for every table that is made after them."""
+    that is done, and for every table that is made after them.
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    first: a line that is said when something begins to be made.
+    """
+
+    def __init__(self, console: Console, first: str = "") -> None:
+        self.console, self._first = console, first
         self._pace: Pace | None = None
         self._untried: set[str] = set()
         self._lock = threading.Lock()
@@ -56,6 +59,8 @@ class Quiet:
 
     def planned(self, plan: Plan) -> None:
         self._pace = Pace(plan)
+        if plan.steps and self._first:
+            self.console.print(self._first, highlight=False, markup=False, soft_wrap=True)
 
     def starting(self, what: str) -> None: ...
 
@@ -95,8 +100,8 @@ class Live(Quiet):
     """A line for the whole run, with a bar as long as partitions are counted, and one for every step while it runs and
     after it is done."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, first: str = "") -> None:
+        super().__init__(console, first)
         self._progress = _Lines(
             SpinnerColumn(),
             TextColumn("{task.description}"),

@@ -55,12 +55,14 @@ def materialize(
     flow_run_id: str = "",
     make_engine: MakeEngine | None = None,
     wait: bool = False,
+    where_told: bool = False,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. The summary has failures of steps; anything else raises LakehouseError.
 
     If there is nothing to do, no lock is taken and no engine is started. title: the name of the flow run. flow_run_id:
     the flow run in which this is called, and whose tasks the steps become; empty for a flow run of their own. wait:
-    whether to wait for limits of sources, as long as the settings allow. The lock is held meanwhile.
+    whether to wait for limits of sources, as long as the settings allow. The lock is held meanwhile. where_told:
+    whether the caller says where the tables go; else a new warehouse is told.
     """
     settings, spans = workspace.settings, Spans()
     askings = Askings(wait, listener.warned, most_seconds=settings.sources.limit_wait_minutes * 60)
@@ -115,7 +117,7 @@ def materialize(
                 current = workspace.current(None if observed is None else observed.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
-            if message := told_if_new(workspace):
+            if not where_told and (message := told_if_new(workspace)):
                 listener.warned(message)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)

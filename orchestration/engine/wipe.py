@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -72,6 +72,12 @@ def planned_wipes(workspace: Workspace, request: Selected) -> list[Wipe]:
     """
     tables = _tables(workspace, request)
     return _wipes(workspace, request, tables)
+
+
+def failed_at(workspace: Workspace, keys: Iterable[str]) -> PartitionSet:
+    """The days and locations at which the last attempt to make any of ``keys`` failed."""
+    entries = Journal(workspace.warehouse.uri).entries()
+    return PartitionSet.union_of(last_failed(entries, key) for key in keys).without_null()
 
 
 def _tables(workspace: Workspace, request: Selected) -> dict[str, TableState]:

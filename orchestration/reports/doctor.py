@@ -14,7 +14,7 @@ from psutil import virtual_memory
 
 from orchestration.core.errors import LakehouseError, MachineError, UsageError
 from orchestration.core.source import REAL
-from orchestration.engine.changes.locations import check_swapped, locations_of
+from orchestration.engine.changes.locations import check_renamed, check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.source_kinds import kinds_in_words, kinds_of
@@ -162,9 +162,12 @@ def _tables(workspace: Workspace) -> str:
 
 
 def _locations(workspace: Workspace) -> str:
-    """How many locations are configured. Raises UsageError if facts have no row in the table of locations, or if two
-    locations have swapped coordinates.
+    """How many locations are configured.
+
+    Raises UsageError if facts have no row in the table of locations, if a location has another key in the warehouse, or
+    if two locations have swapped coordinates.
     """
+    check_renamed(workspace)
     check_swapped(workspace)
     found = locations_of(workspace)
     if found.without_row and Pending(workspace.warehouse.uri).read() is None:

@@ -78,6 +78,11 @@ class RunReport:
     go_on: tuple[str, ...] = ()
     """The commands that make ``unmade``."""
 
+    @property
+    def in_prefect(self) -> str:
+        """The command that shows the log that the Prefect server keeps, of a run of a deployment; empty for others."""
+        return f"prefect flow-run logs {self.entry.flow_run_id}" if self.entry.flow_run_id else ""
+
     def to_json(self) -> dict[str, JsonValue]:
         entry = self.entry
         return {
@@ -101,6 +106,7 @@ class RunReport:
             "unmade": {asset: str(partitions) for asset, partitions in self.unmade.items()},
             "go_on": list(self.go_on),
             "logs": [str(path) for path in self.logs],
+            "log_in_prefect": self.in_prefect or None,
             "profile": None if self.profile is None else self.profile.to_json(),
         }
 
@@ -196,7 +202,10 @@ def print_run(console: Console, run: RunReport) -> None:
     console.print()
     for path in run.logs:
         console.print(f"log: {escape(str(path))}", highlight=False, soft_wrap=True)
-    if not run.logs:
+    if run.in_prefect:
+        what = f"log of the deployment's run: {run.in_prefect} (on the server of PREFECT_API_URL)"
+        console.print(escape(what), highlight=False, soft_wrap=True)
+    elif not run.logs:
         here = entry.host == socket.gethostname()
         where = f"in {log_folder()}" if here else f"on this machine; the run was on {entry.host}"
         console.print(f"No log of it is {escape(where)}.", highlight=False, soft_wrap=True)

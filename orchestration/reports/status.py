@@ -5,10 +5,9 @@ The states are those of the tables. The journal of runs adds only why the last a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,11 @@ from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.causes import shape
-from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
+from orchestration.core.runs.journal import LastAttempt
 from orchestration.core.runs.names import partitions_in_words
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
-from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
+from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, State
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.judged import Alike, judged
 from orchestration.core.state.record_texts import Numbers
@@ -34,8 +33,8 @@ from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.holes import marked
+from orchestration.reports.last_attempts import LastAttempts, explained
 from resources.delta.pending import Pending
-from resources.storage.journal import Journal
 
 AT_ONCE = 10_000
 """At most this many partitions are in memory at a time in an iteration over all."""
@@ -143,7 +142,8 @@ def read_status(
     """
     in_range(workspace.catalog, keys, days)
     tables = workspace.counted_states(keys)
-    current, attempts = workspace.current(), _LastAttempts(workspace)
+    current = workspace.current()
+    attempts = LastAttempts(workspace, current)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
     known = partitions.locations
     workspace.check_locations(locations, known)
@@ -205,7 +205,7 @@ class _OfAsset:
     """The states of the partitions of one asset."""
 
     def __init__(
-        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: _LastAttempts
+        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: LastAttempts
     ) -> None:
         self._asset, self._records = asset, own.records
         found = list(found)
@@ -314,42 +314,16 @@ def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
     return f"`{found.command}` is under way, or was broken off: call it again; until then these tables are between two."
 
 
-class _LastAttempts:
-    """The last attempts at partitions in the journal. The journal is read once, and only if it is needed."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._journal = Journal(workspace.warehouse.uri)
-
-    @cached_property
-    def _entries(self) -> list[RunEntry]:
-        return self._journal.entries()
-
-    def at(self, asset: str, partitions: PartitionSet) -> list[tuple[PartitionSet, LastAttempt]]:
-        """The last attempts at ``partitions`` of an asset, as far as attempts are known: (partitions, attempt)."""
-        return last_attempts(self._entries, asset, partitions) if partitions else []
-
-    def failed(self, assets: Iterable[str]) -> PartitionSet:
-        """The days and locations at which the last attempt at any of ``assets`` failed."""
-        return PartitionSet.union_of(last_failed(self._entries, asset) for asset in assets).without_null()
+def cause_of(state: State, why: str, names: Collection[str]) -> str:
+    """What reasons with the same cause have in common: of one source that is away there is a message for each location
+    and range that was asked for. names: of locations."""
+    return shape(why, "", names) if state is State.FAILED else why
 
 
-def explained(judgement: Judgement, reason: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
-    """State, reason, and reason in short, with the last attempt taken into account. reason: the reason without it.
-
-    A stale or missing partition is FAILED if its last attempt failed, or was skipped because something upstream failed.
-    """
-    if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
-        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return judgement.state, f"{reason}; {why}", f"{judgement.in_short}; {attempt.message}"
-    if attempt is None or judgement.state not in (State.STALE, State.MISSING):
-        return judgement.state, reason, judgement.in_short if judgement.reason else ""
-    if attempt.failed:
-        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return State.FAILED, f"{reason}; {why}", f"{judgement.in_short}; {attempt.message}"
-    if attempt.broken_off:
-        why = f"run {attempt.run_id}, {attempt.at}, did not finish it"
-        return judgement.state, f"{reason}; {why}", judgement.in_short
-    return judgement.state, reason, judgement.in_short
+def first_of(reasons: Iterable[str]) -> str:
+    """The first of the reasons of one kind, with the number of the others."""
+    first, *more = dict.fromkeys(reasons)
+    return f"{first} (and {len(more)} more like it)" if more else first
 
 
 def print_status(console: Console, found: Statuses) -> None:
@@ -358,16 +332,12 @@ def print_status(console: Console, found: Statuses) -> None:
     names = {name for group in found.groups for name in group.partitions.locations}
     for group in found.groups:
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
-        # When a source does not answer, there is a message for each location and range of a request: they become one
-        # line.
-        kind = shape(why, "", names) if group.state is State.FAILED else why
-        lines.setdefault((group.asset, group.state, kind), []).append((group, why))
+        lines.setdefault((group.asset, group.state, cause_of(group.state, why, names)), []).append((group, why))
     columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY), Column("partitions")]
     columns += [Column("count", Kind.NUMBER), Column("rows", Kind.NUMBER), Column("why")]
     table = []
     for (asset, state, _), groups in lines.items():
-        why, *more = dict.fromkeys(why for _, why in groups)
-        why += f" (and {len(more)} more like it)" if more else ""
+        why = first_of(why for _, why in groups)
         partitions = PartitionSet.union_of(group.partitions for group, _ in groups)
         rows = [group.rows for group, _ in groups if group.rows is not None]
         style = STYLES[state]

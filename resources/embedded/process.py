@@ -27,6 +27,7 @@ from resources.embedded.scratch import Scratch
 from resources.machine.environment import cleaned
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import tidy
+from resources.storage.lock import how_to_write
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -106,7 +107,9 @@ class EmbeddedProcess:
                 shutil.rmtree(spilled, ignore_errors=True)
         except OSError as error:
             raise RunError(
-                f"the embedded engine cannot write below {self._warehouse} ({error.strerror})", "Check the disk."
+                f"the embedded engine needs room for passing files below {self._warehouse}, and cannot write there "
+                f"({error.strerror})",
+                how_to_write(self._warehouse, error),
             ) from error
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(

@@ -49,6 +49,8 @@ class Made:
     code_counts: bool | None
     """Whether the recorded code version makes the same rows as today's; None where the location has no code version of
     today."""
+    accepted: bool = False
+    """Whether `aqi accept` has equated the recorded code version with another one."""
     reads: Mapping[str, tuple[Consulted, ...]] = field(default_factory=dict)
     """Upstream asset → the partitions from which this one was made."""
     question: Question | None = None
@@ -138,4 +140,5 @@ def _made(judge: Judge, partition: PartitionKey, record: PartitionRecord, tables
     if current.is_configured(partition.location):
         counts = current.same(asset, partition.location, record.code, judge.own)
     question = judge.own.questions.get(record.question) if asset.source is not None else None
-    return Made(partition, record, judge(partition), counts, reads, question)
+    accepted = judge.own.accepted_with(record.code, partition.location)
+    return Made(partition, record, judge(partition), counts, accepted, reads, question)

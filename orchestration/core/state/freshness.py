@@ -48,7 +48,8 @@ class State(StrEnum):
     MISSING = "missing"
     """It was never made, or was wiped."""
     FAILED = "failed"
-    """It is stale or missing, and by the journal the last attempt to make it failed."""
+    """It is stale or missing, and by the journal the last attempt to make it failed, or skipped it because of something
+    upstream that is still in the way."""
     UNRECORDED = "unrecorded"
     """Somebody else than this project changed its data."""
     DAMAGED = "damaged"

@@ -161,6 +161,10 @@ class TableState:
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", _records(self.records))
 
+    def accepted_with(self, code: str, location: str | None) -> bool:
+        """Whether `aqi accept` has equated the code version ``code`` of a location with another one."""
+        return any(code in (one.one, one.other) and one.location in (None, location) for one in self.equal)
+
     @property
     def present(self) -> PartitionSet:
         """The partitions that are there, zero rows included."""

@@ -172,6 +172,7 @@ def _hop(found: Audited, hop: AuditHop) -> dict[str, Any]:
 
 def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
     record, judged = made.record, made.judgement
+    accepted = found.acceptances.get((hop.asset.key, record.code))
     values: dict[str, Any] = {
         "partition": str(made.partition),
         "state": str(judged.state),
@@ -181,6 +182,7 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
         "fingerprint": record.fingerprint,
         "code": record.code,
         "code_is_todays": made.code_counts,
+        "accepted": None if accepted is None else {"run_id": accepted.run_id, "at": accepted.at},
         "contract": record.contract,
         "run_id": record.run_id,
         "at": record.at,

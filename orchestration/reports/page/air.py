@@ -5,13 +5,14 @@ The project names the tables and columns (``Project.figures``). A project withou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orchestration.core.calendar import day_of
 from orchestration.core.errors import LakehouseError, UsageError, in_a_line
 from orchestration.core.partitions.scheme import PartitionColumns
+from orchestration.core.state.table_state import TableState
 from orchestration.reports.page.figures import Locations, daily_facts, locations_in, spell_facts
 from orchestration.reports.page.found import Found
 
@@ -45,7 +46,8 @@ def facts(found: Found) -> dict[str, Any] | None:
         values["daily"] = daily_facts(rows, at, daily, locations)
     if spells is not None and spells.asset in found.keys and locations.listed:
         with _reported(spells.asset, trouble):
-            rows, at = _rows(found, spells.asset, [spells.start, spells.hours, spells.peak, spells.because])
+            of_spells = [spells.start, spells.hours, spells.peak, spells.because]
+            rows, at = _rows(found, spells.asset, of_spells, [spells.open] if spells.open else [])
             values["spells"] = spell_facts(rows, at, spells, locations)
     return {
         "today": day_of(found.current.now).isoformat(),
@@ -74,11 +76,18 @@ def _reported(key: str, trouble: list[str]) -> Iterator[None]:
         trouble.append(f"{key} cannot be read: {in_a_line(error)}")
 
 
-def _rows(found: Found, key: str, columns: list[str]) -> tuple[pa.Table, PartitionColumns]:
-    """Some columns of all rows of a table; and the names of its columns of day and location, which are among them."""
+def _rows(
+    found: Found, key: str, columns: list[str], if_there: Sequence[str] = ()
+) -> tuple[pa.Table, PartitionColumns]:
+    """Some columns of all rows of a table; and the names of its columns of day and location, which are among them.
+
+    if_there: further columns, which tables of earlier versions may not have.
+    """
     warehouse, asset = found.workspace.warehouse, found.workspace.catalog[key]
     at, version = asset.partition_columns, warehouse.newest(asset)
     assert at is not None, "figures are of assets that have days"
     if version is None:
         raise UsageError(f"{key} has no table yet", f"Make it: aqi materialize '+{key}' --partitions RANGE")
-    return warehouse.read_arrow(key, version, [*at, *columns]), at
+    state = found.states.get(key, TableState())
+    there = {field["name"] for field in warehouse.schema(key, state)[0]} if if_there else set()
+    return warehouse.read_arrow(key, version, [*at, *columns, *(name for name in if_there if name in there)]), at

@@ -21,7 +21,7 @@ from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.core.state.record_columns import Records
 from orchestration.core.state.table_state import TableState
 from orchestration.reports.page.found import Found
-from orchestration.reports.status import StatusGroup
+from orchestration.reports.status import StatusGroup, cause_of, first_of
 
 COMMITS = 8
 """At most this many of the last commits are shown that still have records."""
@@ -69,21 +69,26 @@ def of_asset(found: Found, key: str) -> dict[str, Any]:
 
 def _standing(groups: Iterable[StatusGroup]) -> dict[str, Any]:
     states: Counter[State] = Counter()
+    groups = list(groups)
+    names = {name for group in groups for name in group.partitions.locations}
     reasons: Counter[tuple[State, str]] = Counter()
+    messages: dict[tuple[State, str], dict[str, None]] = {}
     lacking: Counter[bool] = Counter()
     withdrawn = 0
     for group in groups:
         states[group.state] += len(group.partitions)
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
         if why and why != group.state:
-            reasons[group.state, why] += len(group.partitions)
+            kind = group.state, cause_of(group.state, why, names)
+            reasons[kind] += len(group.partitions)
+            messages.setdefault(kind, {})[why] = None
         if group.lacks_values:
             lacking[group.given_up] += len(group.partitions)
         withdrawn += sum(group.withdrawn.values())
     ordered = sorted(reasons.items(), key=lambda item: (URGENT.index(item[0][0]), -item[1], item[0][1]))
     return {
         "states": {str(state): states[state] for state in State if states[state]},
-        "reasons": [[str(state), why, many] for (state, why), many in ordered[:REASONS]],
+        "reasons": [[str(kind[0]), first_of(messages[kind]), many] for kind, many in ordered[:REASONS]],
         "reasons_more": max(len(reasons) - REASONS, 0),
         "lacking": {"incomplete": lacking[False], "given_up": lacking[True], "hours_withdrawn": withdrawn},
     }

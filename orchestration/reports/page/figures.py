@@ -127,11 +127,11 @@ def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locat
 
     at: 16 bits, the number of the location. start: 32 bits, hours since 1970. hours, peak: 16 bits.
     because: 8 bits, the number of a word in ``words``; see NO_WORD. left_out: the number of older spells that are left
-    out.
+    out. open: the numbers of the spells that may go on; null where the rows do not have that column.
     """
     at, start = locations.numbers(rows[columns.location]), _hours(rows[spells.start])
     words, word_of = _words(rows[spells.because])
-    known = np.flatnonzero((at >= 0) & (start >= 0))
+    known, says_open = np.flatnonzero((at >= 0) & (start >= 0)), spells.open in rows.column_names
     order = known[np.lexsort((at[known], start[known]))]
     left_out, order = max(0, len(order) - MOST_SPELLS), order[-MOST_SPELLS:]
     return {
@@ -143,6 +143,7 @@ def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locat
         "hours": _base64(_bounded(rows[spells.hours], 0)[order]),
         "peak": _base64(_bounded(rows[spells.peak], 0)[order]),
         "because": _base64(word_of[order]),
+        "open": np.flatnonzero(_integers(rows[spells.open], 0)[order]).tolist() if says_open else None,
     }
 
 

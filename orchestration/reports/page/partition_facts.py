@@ -6,16 +6,17 @@ Pure, given the groups of ``reports.status``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
+from orchestration.core.state.freshness import State
 from orchestration.reports.page.day_runs import Row, as_numbers, cut_to, day_runs
-from orchestration.reports.status import StatusGroup
+from orchestration.reports.status import StatusGroup, cause_of
 
 MOST_RUNS = 300_000
 """At most this many runs of days are kept, the newest ones: some 2 MB."""
@@ -50,8 +51,8 @@ def partition_facts(
     rows: runs of days, as ``as_numbers`` writes them. Equal rows of locations are one row.
     assets: {key, dated, whole, at, counts}. at: for each location the number of its row, or null. counts: [kind, number
     of partitions, rows or null].
-    lines: what is not fresh, worst first: [number of the asset, kind, number of partitions, first day, last day, number
-    of a location, number of locations].
+    told: what is not fresh, worst first: [number of the asset, kind, number of partitions, first day, last day, number
+    of a location, number of locations, number of further kinds with the same cause].
     more: the number of further such lines, which are left out.
     """
     numbers: dict[Kind, int] = {}
@@ -125,7 +126,7 @@ def _lines(
     of the graph, so that causes come first; then by number of partitions."""
     found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
     for at, asset in enumerate(assets):
-        for one in counted[asset.key]:
+        for one, alike in _by_cause(counted[asset.key], kinds, number_of):
             state, _, marks = kinds[one.kind]
             if state == "fresh" and not marks:
                 continue
@@ -134,6 +135,20 @@ def _lines(
             ends = [dated.days.first.isoformat(), dated.days.last.isoformat()] if dated else [None, None]
             where = number_of[dated.locations[0]] if dated else None
             count = len(one.partitions)
-            line = [at, one.kind, count, *ends, where, len(dated.locations)]
+            line = [at, one.kind, count, *ends, where, len(dated.locations), alike]
             found.append(((rank, at, -count, one.kind), line))
     return [line for _, line in sorted(found, key=lambda item: item[0])]
+
+
+def _by_cause(
+    counted: Sequence[_Counted], kinds: Sequence[Kind], names: Collection[str]
+) -> Iterator[tuple[_Counted, int]]:
+    """The partitions of an asset, those that failed for one cause together under the first of their kinds, and how many
+    kinds these are besides it."""
+    together: dict[tuple[str, str, tuple[str, ...]], list[_Counted]] = {}
+    for one in counted:
+        state, why, marks = kinds[one.kind]
+        together.setdefault((state, cause_of(State(state), why, names), marks), []).append(one)
+    for first, *more in together.values():
+        partitions = PartitionSet.union_of([first.partitions, *(one.partitions for one in more)])
+        yield replace(first, partitions=partitions), len(more)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import Attempt, RunEntry
 from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.runs.profile import Phase, Profile, StepTimes, by_asset
@@ -78,10 +79,12 @@ def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
     seconds: null while the run goes on, or if it was killed.
     rows, written, unchanged: null where the history of steps has no steps of the run.
     good, planned, failed, skipped: numbers of partitions. assets: those that the run was to make.
-    problems: [asset, outcome, partitions, number of partitions, message]. more: the number of further problems.
+    problems: [asset, outcome, partitions, number of partitions, message], one for each cause. more: the number of
+    further problems.
     """
     found = [(asset, problem) for asset, attempt in entry.attempts.items() for problem in attempt.problems]
     found.sort(key=lambda item: item[1].outcome is not Outcome.FAILED)
+    causes = _by_cause(found)
     counts = dict.fromkeys(("failed", "skipped"), 0)
     for _, problem in found:
         counts[str(problem.outcome)] = counts.get(str(problem.outcome), 0) + len(problem.partitions)
@@ -98,14 +101,25 @@ def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
         "planned": sum(len(_planned(attempt)) for attempt in entry.attempts.values()),
         "assets": list(entry.attempts),
         **counts,
-        "problems": [_problem(*item) for item in found[:MOST_PROBLEMS]],
-        "more": max(0, len(found) - MOST_PROBLEMS),
+        "problems": causes[:MOST_PROBLEMS],
+        "more": max(0, len(causes) - MOST_PROBLEMS),
     }
 
 
-def _problem(asset: str, problem: Problem) -> list[Any]:
-    partitions = problem.partitions
-    return [asset, str(problem.outcome), str(partitions), len(partitions), _short(problem.message)]
+def _by_cause(found: Sequence[tuple[str, Problem]]) -> list[list[Any]]:
+    """A line for each asset, outcome and cause; the message is that of the first problem."""
+    names = {name for _, problem in found for name in problem.partitions.locations}
+    together: dict[tuple[str, str, str], list[Problem]] = {}
+    for asset, problem in found:
+        kind = asset, str(problem.outcome), shape(problem.message, asset, names)
+        together.setdefault(kind, []).append(problem)
+    lines: list[list[Any]] = []
+    for (asset, outcome, _), problems in together.items():
+        partitions = PartitionSet.union_of(problem.partitions for problem in problems)
+        first, *more = dict.fromkeys(problem.message for problem in problems)
+        alike = f" (and {len(more)} more like it)" if more else ""
+        lines.append([asset, outcome, str(partitions), len(partitions), _short(first) + alike])
+    return lines
 
 
 def _planned(attempt: Attempt) -> PartitionSet:

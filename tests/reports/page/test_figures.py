@@ -22,7 +22,7 @@ from tests.support.days_and_keys import quick
 AT = PartitionColumns("day", "location")
 CATEGORIES = tuple(Category(name, name[0], low, "#000", name) for name, low in (("calm", 0), ("high", 100)))
 DAILY = Daily("gold.daily", "value", "a figure", ("because", "why"), CATEGORIES)
-SPELLS = Spells("gold.spells", "start", "hours", "peak", "because", ("spell", "spells"))
+SPELLS = Spells("gold.spells", "start", "hours", "peak", "because", ("spell", "spells"), "open")
 FIRST = date(2024, 12, 30)
 LOCATIONS = ("north", "south", "west")
 
@@ -128,6 +128,7 @@ spells = st.lists(
             "hours": st.integers(4, 200),
             "peak": st.integers(151, 700),
             "because": st.none() | st.sampled_from(["rain", "wind"]),
+            "open": st.none() | st.booleans(),
         }
     ),
     max_size=20,
@@ -146,6 +147,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
             "hours": pa.int64(),
             "peak": pa.int32(),
             "because": pa.string(),
+            "open": pa.bool_(),
         }
     )
     locations = Locations.of({}, LOCATIONS)
@@ -171,3 +173,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
     ]
     assert sorted(found, key=str) == sorted(expected, key=str)
     assert [start for _, start, *_ in found] == sorted(start for _, start, *_ in found)
+    going = [(row["location"], int(row["start"].timestamp()) // 3600) for row in ordered if row["open"]]
+    assert sorted(found[at][:2] for at in facts["open"]) == sorted(going)
+    earlier = pa.Table.from_pylist(drawn, schema).drop_columns(["open"])
+    assert spell_facts(earlier, AT, SPELLS, locations)["open"] is None, "of a table that does not say it"

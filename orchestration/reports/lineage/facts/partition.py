@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,15 @@ class KeptAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """That a code version makes the rows of another one was accepted. run_id, at: of that run; empty where the table's
+    log does not have it any more."""
+
+    run_id: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Audited:
     """An audit of one partition, with the files of the answers that its rows are from."""
 
@@ -45,6 +55,8 @@ class Audited:
     """Sentences about broken files."""
     domains: Mapping[str, str] = field(default_factory=dict)
     """Id of a question → the domain that the source was asked for. The record may have another word for it."""
+    acceptances: Mapping[tuple[str, str], Acceptance] = field(default_factory=dict)
+    """Asset, code version → its acceptance (`aqi accept`)."""
 
     def domain_of(self, question: Question) -> str:
         return self.domains.get(question.id, question.domain)
@@ -75,7 +87,25 @@ def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, loca
     questions = {id_: one for hop in audit.hops for id_, one in hop.questions.items()}
     questions |= {made.question.id: made.question for hop in audit.hops for made in hop.made if made.question}
     domains = {id_: _domain_of(workspace.sources.get(one.source), one) for id_, one in questions.items()}
-    return Audited(audit, kept, tuple(note for _, notes in looked for note in notes), domains)
+    notes = tuple(note for _, notes in looked for note in notes)
+    return Audited(audit, kept, notes, domains, _acceptances(workspace, audit))
+
+
+def _acceptances(workspace: Workspace, audit: Audit) -> dict[tuple[str, str], Acceptance]:
+    """The acceptances of the code versions of an audit."""
+    from resources.delta.log import DeltaLog
+
+    found = {}
+    for hop in audit.hops:
+        for made in hop.made:
+            at = (hop.asset.key, made.record.code)
+            if made.accepted and at not in found:
+                found[at] = Acceptance()
+                log = DeltaLog(workspace.warehouse.table_uri(hop.asset.key))
+                with suppress(WarehouseError, OSError):  # the states of the tables tell of that
+                    said = log.acceptance_of(made.record.code, made.record.version)
+                    found[at] = Acceptance() if said is None else Acceptance(said.run_id, said.at)
+    return found
 
 
 def _domain_of(source: object, question: Question) -> str:

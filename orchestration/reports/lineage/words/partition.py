@@ -9,7 +9,7 @@ from orchestration.core.lineage.audit import AuditHop, Consulted, Made
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.freshness import State
 from orchestration.core.state.partition_record import Answer, Question
-from orchestration.reports.lineage.facts.partition import Audited, KeptAnswer
+from orchestration.reports.lineage.facts.partition import Acceptance, Audited, KeptAnswer
 from orchestration.reports.lineage.words.ink import styled
 
 SHOWN = 5
@@ -36,7 +36,8 @@ def _hop(found: Audited, hop: AuditHop) -> Iterator[str]:
         rows = sum(one.record.rows for one in made)
         labelled = [("made", f"{how.at} by run {how.run_id}, version {how.version} of the table")]
         labelled.append(("rows", f"{rows:,}{_fingerprints([one.record.fingerprint for one in made])}"))
-        labelled.append(("code", f"{how.code}{_counts(how.code_counts)}; contract {how.contract}"))
+        accepted = found.acceptances.get((hop.asset.key, how.code))
+        labelled.append(("code", f"{how.code}{_counts(how.code_counts, accepted)}; contract {how.contract}"))
         for of in dict.fromkeys(of for one in made for of in one.reads):
             labelled += [("from" if not at else "", line) for at, line in enumerate(_reads(of, made))]
         if hop.asset.source is not None:
@@ -86,10 +87,13 @@ def _groups(made: Iterable[Made]) -> list[tuple[_How, list[Made]]]:
     return list(found.items())
 
 
-def _counts(counts: bool | None) -> str:
+def _counts(counts: bool | None, acceptance: Acceptance | None) -> str:
     if counts is None:
         return ""
-    return " (as today's)" if counts else styled(" (not today's)", "yellow")
+    if acceptance is None or not counts:
+        return " (as today's)" if counts else styled(" (not today's)", "yellow")
+    by = f" {acceptance.at} by run {acceptance.run_id}" if acceptance.run_id else ""
+    return f" (as today's: accepted{by})"
 
 
 def _fingerprints(several: Sequence[str]) -> str:
