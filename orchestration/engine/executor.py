@@ -123,8 +123,8 @@ def materialize(
                 listener.warned(line)
         if restart is not None:
             restart.begin()
-            if restart.told:
-                listener.warned(restart.told)
+            if restart.notice:
+                listener.warned(restart.notice)
         record = record_of(plan)
         record.begin()
         if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:

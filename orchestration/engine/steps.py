@@ -243,7 +243,7 @@ class EngineWorld:
 
     def _with_columns(self, made: Made[KeptRows], code_part: str, columns: ColumnsOfStep) -> Made[KeptRows]:
         with self._spans.span(Phase.CHECK):
-            recorded = columns.told()
+            recorded = columns.result()
         notes = (recorded.note,) if recorded.note else ()
         return replace(
             made, columns_of={code_part: recorded.lineage.text}, differences=recorded.differences, notes=notes

@@ -15,7 +15,7 @@ from resources.machine.addresses import without_secrets
 from resources.machine.proxies import check_way, names_a_proxy, settle
 from resources.prefect.client import open_api
 from resources.prefect.home import DATABASE, how_to_look, is_ready, of_other_versions, own_home, prefect_version
-from resources.prefect.leases import lease_storage, told_of_leases
+from resources.prefect.leases import lease_storage, leases_in_words
 from resources.prefect.reach import SECONDS, version_of, what_is_wrong
 from resources.prefect.server import check_client, configured_api_url
 from resources.settings.load import Settings
@@ -92,7 +92,7 @@ def leases_found() -> str:
     url = configured_api_url()
     try:
         with open_api(url, retries=0, timeout_seconds=SECONDS) as api:
-            return told_of_leases(lease_storage(api))
+            return leases_in_words(lease_storage(api))
     except Exception as error:  # the finding about the server reports that it does not answer  # noqa: BLE001
         return f"the server does not tell where it keeps them ({type(error).__name__})"
 

@@ -58,7 +58,7 @@ class _Reason:
 
 
 @dataclass(frozen=True)
-class RunTold:
+class RunReport:
     """One run."""
 
     entry: RunEntry
@@ -111,7 +111,7 @@ class RunTold:
         }
 
 
-def read_run(workspace: Workspace, name: str) -> RunTold:
+def read_run(workspace: Workspace, name: str) -> RunReport:
     """The run with this id, this beginning of an id, or ``last``. Raises UsageError for an unknown run."""
     entries = {entry.run_id: entry for entry in Journal(workspace.warehouse.uri).entries(KEPT)}
     entry = entries[_named(name, sorted(entries))]
@@ -128,7 +128,7 @@ def read_run(workspace: Workspace, name: str) -> RunTold:
             unmade, go_on = _unmade(workspace, entry)
         except (OSError, LakehouseError) as error:
             notes = (*notes, f"what is not made of it cannot be told ({in_a_line(error)})")
-    return RunTold(entry, steps, profile, logs_of(entry.run_id), notes, killed, unmade, tuple(go_on))
+    return RunReport(entry, steps, profile, logs_of(entry.run_id), notes, killed, unmade, tuple(go_on))
 
 
 def _unmade(workspace: Workspace, entry: RunEntry) -> tuple[dict[str, PartitionSet], list[str]]:
@@ -184,7 +184,7 @@ def logs_of(run_id: str) -> tuple[Path, ...]:
         return ()
 
 
-def print_run(console: Console, run: RunTold) -> None:
+def print_run(console: Console, run: RunReport) -> None:
     """Print a run: its facts, steps, reasons, logs, and profile."""
     entry = run.entry
     state = KILLED if run.killed else str(entry.state)
@@ -214,7 +214,7 @@ def print_run(console: Console, run: RunTold) -> None:
         print_profile(console, run.profile)
 
 
-def _print_steps(console: Console, run: RunTold) -> None:
+def _print_steps(console: Console, run: RunReport) -> None:
     names = ("written", "unchanged", "failed", "skipped", "rows")
     columns = [Column("step", Kind.KEY), Column("state", Kind.KEY)]
     columns += [Column(name, Kind.NUMBER) for name in (*names, "seconds")]
@@ -236,7 +236,7 @@ def _print_steps(console: Console, run: RunTold) -> None:
         print_table(console, columns, rows)
 
 
-def _print_unmade(console: Console, run: RunTold) -> None:
+def _print_unmade(console: Console, run: RunReport) -> None:
     if run.unmade:
         console.print("\nNot made to this moment:")
     for asset, partitions in run.unmade.items():
@@ -245,7 +245,7 @@ def _print_unmade(console: Console, run: RunTold) -> None:
         console.print(f"Go on: {escape(command)}", highlight=False, soft_wrap=True)
 
 
-def _print_reasons(console: Console, run: RunTold) -> None:
+def _print_reasons(console: Console, run: RunReport) -> None:
     """Print the reasons for partitions that were not made: failures first, then in the order of the steps. Messages
     that differ only in days and locations are printed once, with their assets and partitions."""
     found: dict[tuple[str, str], _Reason] = {}

@@ -192,7 +192,7 @@ class _Part:
 
     def reason(self, key: PartitionKey, made: str) -> str:
         """Why a partition of the group has its state. made: when its record was made; empty without one."""
-        judgement = self.alike.told(key)
+        judgement = self.alike.judgement_of(key)
         _, reason, _ = explained(
             judgement, f"made {made}" if made and judgement.fresh else judgement.reason, self.attempt
         )

@@ -240,7 +240,7 @@ class OpenMeteoClient:
     def _refuse(self, request: Request, exchange: Exchange) -> NoReturn:
         most_apart = self._settings.max_clock_difference_minutes
         apart = f"more than {most_apart:g} min apart (open_meteo.max_clock_difference_minutes)"
-        what = f"{self._host} answered {request}, but {exchange.told}: {apart}"
+        what = f"{self._host} answered {request}, but {exchange.in_words}: {apart}"
         if exchange.is_injected:
             remedy = "The source's clock is injected, as a simulator's is: give it and the run the same AQI_CLOCK__NOW."
         else:

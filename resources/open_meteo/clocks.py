@@ -53,7 +53,7 @@ class Exchange:
         return max(self._nearest - self.date, self.date - self._nearest)
 
     @property
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Both moments, in words."""
         assert self.date is not None
         return f"its clock says {iso(self.date)}, the run's {iso(self._nearest)}"

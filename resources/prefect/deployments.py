@@ -28,7 +28,7 @@ from orchestration.core.deployments.values import Declared, Found, FoundSchedule
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PrefectApi, open_api, wrong_answer
-from resources.prefect.leases import lease_storage, told_of_leases
+from resources.prefect.leases import lease_storage, leases_in_words
 from resources.prefect.pools import POOL_TYPE
 from resources.prefect.reach import ENDS_WITH, GIVE_A_KEY
 from resources.prefect.server import api_to_work_with
@@ -103,7 +103,7 @@ class DeploymentServer:
 
     def leases(self) -> str:
         """A sentence: where the server keeps the leases of slots, and what follows from that."""
-        return told_of_leases(lease_storage(self._api))
+        return leases_in_words(lease_storage(self._api))
 
     def make(self, change: Change) -> None:
         """Make one change on the server."""

@@ -37,7 +37,7 @@ def lease_storage(api: PrefectApi) -> str:
     return str(((found.get("server") or {}).get("concurrency") or {}).get("lease_storage") or "")
 
 
-def told_of_leases(storage: str) -> str:
+def leases_in_words(storage: str) -> str:
     """A sentence for people: where the leases are, what follows from that, and what to set."""
     if storage == MEMORY:
         return (

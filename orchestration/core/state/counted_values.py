@@ -87,7 +87,7 @@ class CountedValues:
         keys = WrittenKeys(records.locations, records.location[at].astype(np.int64), records.day[at], {})
         return CountedValues(keys, taken(records.fingerprint, at), interned(of))
 
-    def told(self, records: Records, at: Numbers) -> Records:
+    def put_into(self, records: Records, at: Numbers) -> Records:
         """The records, with the counts put into those at the ascending positions ``at``. All of these have been
         counted."""
         numbers, items = self.values

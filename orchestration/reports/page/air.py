@@ -44,7 +44,7 @@ def facts(found: Found) -> dict[str, Any] | None:
         configured = {location.key: location.name for location in found.workspace.settings.locations}
         locations = Locations.of(configured, locations_in(rows, at))
         values["daily"] = daily_facts(rows, at, daily, locations)
-    if spells is not None and spells.asset in found.keys and locations.told:
+    if spells is not None and spells.asset in found.keys and locations.listed:
         with _reported(spells.asset, trouble):
             of_spells = [spells.start, spells.hours, spells.peak, spells.because]
             rows, at = _rows(found, spells.asset, of_spells, [spells.open] if spells.open else [])
@@ -55,7 +55,7 @@ def facts(found: Found) -> dict[str, Any] | None:
         "told": daily.title,
         "because": daily.because[1],
         "categories": [[one.name, one.letter, one.low, one.color] for one in daily.categories],
-        "locations": locations.told,
+        "locations": locations.listed,
         "spell": None if spells is None else list(spells.names),
         **values,
         "trouble": trouble,

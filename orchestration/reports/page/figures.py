@@ -36,9 +36,9 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """The locations of the page. told: [key, name] of each; a location's number is its position."""
+    """The locations of the page. listed: [key, name] of each; a location's number is its position."""
 
-    told: list[list[str]]
+    listed: list[list[str]]
 
     @classmethod
     def of(cls, configured: Mapping[str, str], there: Sequence[str]) -> Locations:
@@ -49,7 +49,7 @@ class Locations:
 
     def numbers(self, column: Any) -> Numbers:
         """The number of each row's location; -1 for another location."""
-        return _positions(column, [key for key, _ in self.told])
+        return _positions(column, [key for key, _ in self.listed])
 
 
 def locations_in(rows: pa.Table, columns: PartitionColumns) -> list[str]:
@@ -83,16 +83,16 @@ def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locatio
         }
     last = int(day[known].max())
     first = int(day[known].min())
-    since = max(first, last - max(1, MOST_CELLS // len(locations.told)) + 1)
+    since = max(first, last - max(1, MOST_CELLS // len(locations.listed)) + 1)
     some = known & (day >= since)
     at, day = at[some], day[some] - since
     days = last - since + 1
     words, word_of = _words(rows[daily.because[0]])
-    values = np.full((len(locations.told), days), NO_ROW, dtype="<u2")
-    because = np.full((len(locations.told), days), NO_WORD, dtype="u1")
+    values = np.full((len(locations.listed), days), NO_ROW, dtype="<u2")
+    because = np.full((len(locations.listed), days), NO_WORD, dtype="u1")
     values[at, day] = _bounded(rows[daily.value], NO_VALUE)[some]
     because[at, day] = word_of[some]
-    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(locations.told))
+    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(locations.listed))
     return {
         "base": date.fromordinal(since + _EPOCH).isoformat(),
         "days": days,

@@ -63,7 +63,7 @@ def partition_facts(
         together[group.asset].setdefault(number, []).append(group)
     counted = {key: [_counted(number, some) for number, some in of.items()] for key, of in together.items()}
     kinds = list(numbers)
-    told_at = _locations(locations, (one.partitions for of in counted.values() for one in of))
+    listed = _locations(locations, (one.partitions for of in counted.values() for one in of))
     rows, runs = list[Row](), {}
     for asset in assets:
         if asset.partitions is not None:
@@ -76,12 +76,12 @@ def partition_facts(
                 rows.append(row)
     kept, since = cut_to(MOST_RUNS, rows)
     base = min((row[0][0] for row in kept if row), default=today.toordinal())
-    lines = _lines(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(told_at)})
+    lines = _lines(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(listed)})
     return {
         "base": date.fromordinal(base).isoformat(),
         "today": today.isoformat(),
         "since": None if since is None else date.fromordinal(since).isoformat(),
-        "locations": told_at,
+        "locations": listed,
         "kinds": kinds,
         "rows": [as_numbers(row, base) for row in kept],
         "assets": [
@@ -89,7 +89,7 @@ def partition_facts(
                 "key": asset.key,
                 "dated": asset.partitions is not None,
                 "whole": asset.key in runs and runs[asset.key].whole,
-                "at": [_at(runs[asset.key].rows, key, number_of) for key, _, _ in told_at] if asset.key in runs else [],
+                "at": [_at(runs[asset.key].rows, key, number_of) for key, _, _ in listed] if asset.key in runs else [],
                 "counts": [[one.kind, len(one.partitions), one.rows] for one in counted[asset.key]],
             }
             for asset in assets
