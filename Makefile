@@ -5,9 +5,13 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 # Two processes run the tests, one of them what waits: tests/support/workers.py. `.venv/bin/pytest FILE` is one process.
 WORKERS ?= 2
+# This share of the random examples of each property; `make test-long` has all of them.
+EXAMPLES ?= 0.5
 
 # Python itself would end by it, before anything of ours can leave it out.
 unexport PYTHONHOME
+# With it every process would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-spark demo test test-fast test-long bench lint docs lock clean ready ready-cluster ready-long
@@ -26,10 +30,11 @@ demo: ready ## the whole pipeline on the bundled simulator, then a report
 	@$(BIN)/aqi demo
 
 test: ready-cluster lint ## lint and all tests but the slow ones: what CI runs; needs Java
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" --examples $(EXAMPLES)
 
 test-fast: ready ## the core and a few pipelines, without Java and servers: under a minute
-	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or browser or planted or slow) and (pipeline or not engine)"
+	$(BIN)/pytest -n $(WORKERS) -m "not (spark or prefect or yarn or browser or planted or slow or costly) and (pipeline or not engine)" \
+		--examples 0.1
 
 test-long: ready-long lint ## lint and every test, slow ones too; needs Java
 	$(BIN)/pytest

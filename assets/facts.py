@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from assets.bronze import DAILY
 from assets.identifiers import identifier, iso_day, iso_instant
-from assets.local_time import local_columns
+from assets.local_time import with_local_time
 from assets.parameters import EpisodeRule, Parameters
 from assets.variables import CONCENTRATIONS
 from orchestration.core.declarations.asset import asset
@@ -85,15 +85,15 @@ def fact_air_quality_hourly(air_quality_hourly_clean: DataFrame, *, locations: t
     """Every clean hour with a lasting id, its dominant pollutant, how complete it is, and its local time."""
     present = sum((F.col(name).isNotNull().cast("int") for name in CONCENTRATIONS), F.lit(0))
     timezones = {location.key: location.timezone for location in locations}
-    return air_quality_hourly_clean.withColumns(
+    measured = air_quality_hourly_clean.withColumns(
         {
             "record_id": _record_id(),
             "dominant_pollutant": _dominant_pollutant(),
             "data_completeness": present * F.lit(100.0) / len(CONCENTRATIONS),
             "concentrations_measured": present,
-            **local_columns("location_key", "ts_utc", timezones),
         }
     )
+    return with_local_time(measured, "location_key", "ts_utc", timezones)
 
 
 @asset(

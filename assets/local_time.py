@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 FIRST, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
@@ -20,6 +20,8 @@ that is known to hold later."""
 
 Offsets = tuple[tuple[int, int], ...]
 """(instant in seconds since 1970 UTC, seconds ahead of UTC from then on), in the order of time."""
+
+_AHEAD = "_seconds_ahead_of_utc"
 
 
 @lru_cache(maxsize=1024)
@@ -64,15 +66,16 @@ def seconds_ahead(location: Column, instant: Column, timezones: Mapping[str, str
     return F.when(known, F.coalesce(*by_zone, F.lit(None).cast("bigint")))
 
 
-def _at(instant: Column, of: Sequence[tuple[int, int]]) -> Column:
-    """The offset at an instant. of: the latest offset first."""
-    (_, first), *later = of
-    if not later:
-        return F.lit(first).cast("bigint")
-    return F.coalesce(
-        *[F.when(instant >= since, F.lit(ahead).cast("bigint")) for since, ahead in reversed(later)],
-        F.lit(first).cast("bigint"),
-    )
+def _at(instant: Column, of: Offsets) -> Column:
+    """The offset at an instant: the one after the last change that is not later. of: of one time zone."""
+    if len(of) == 1:
+        return F.lit(of[0][1]).cast("bigint")
+    changes = F.filter(_whole_numbers([since for since, _ in of]), lambda since: since <= instant)
+    return F.element_at(_whole_numbers([ahead for _, ahead in of]), F.size(changes))
+
+
+def _whole_numbers(values: Sequence[int]) -> Column:
+    return F.array(*map(F.lit, values)).cast("array<bigint>")
 
 
 def iso_offset(ahead: Column) -> Column:
@@ -84,17 +87,20 @@ def iso_offset(ahead: Column) -> Column:
     )
 
 
-def local_columns(location: str, instant: str, timezones: Mapping[str, str]) -> dict[str, Column]:
-    """``ts_local``, ``date_local`` and ``hour_local`` of the hour that begins at the column ``instant``.
+def with_local_time(rows: DataFrame, location: str, instant: str, timezones: Mapping[str, str]) -> DataFrame:
+    """Rows with ``ts_local``, ``date_local`` and ``hour_local`` of the hour that begins at the column ``instant``.
 
     location: the column with the key of the location. timezones: key → IANA name. The columns are null for an unknown
     location.
     """
-    seconds = F.unix_timestamp(instant)
-    ahead = seconds_ahead(F.col(location), seconds, timezones)
+    seconds, ahead = F.unix_timestamp(instant), F.col(_AHEAD)
     clock = F.timestamp_micros((seconds + ahead) * 1_000_000)  # what the local clock shows, as if it were UTC
-    return {
-        "ts_local": F.concat(F.date_format(clock, "yyyy-MM-dd'T'HH:mm:ss"), iso_offset(ahead)),
-        "date_local": F.to_date(clock),
-        "hour_local": F.hour(clock),
-    }
+    # A column of its own: Spark finds the offset once a row, not once in each of the places that use it.
+    located = rows.withColumn(_AHEAD, seconds_ahead(F.col(location), seconds, timezones))
+    return located.withColumns(
+        {
+            "ts_local": F.concat(F.date_format(clock, "yyyy-MM-dd'T'HH:mm:ss"), iso_offset(ahead)),
+            "date_local": F.to_date(clock),
+            "hour_local": F.hour(clock),
+        }
+    ).drop(_AHEAD)

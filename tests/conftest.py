@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.workers"]
+pytest_plugins = ["tests.support.examples", "tests.support.fixtures", "tests.support.workers"]
 
 CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,6 +98,12 @@ def on_spark(spark: Any) -> Any:
 @pytest.fixture(scope="module", params=["embedded", pytest.param("spark", marks=pytest.mark.spark)])
 def either(request: pytest.FixtureRequest) -> Any:
     """Each engine in turn: for what both have to do alike."""
+    return request.getfixturevalue("embedded" if request.param == "embedded" else "on_spark")
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
+def either_slowly(request: pytest.FixtureRequest) -> Any:
+    """Each engine in turn, where what Spark would show is shown by another test on it: on Spark it is slow."""
     return request.getfixturevalue("embedded" if request.param == "embedded" else "on_spark")
 
 

@@ -35,7 +35,7 @@ class Reader:
     @classmethod
     def begin(cls, folder: Path, server: str) -> Reader:
         for name in COPIED:
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "kept"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*", "kept"))
         for name in FILES:
             shutil.copy(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(Path(sys.prefix))

@@ -42,6 +42,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("module", "line"),
     [
@@ -100,6 +101,7 @@ def test_the_command_s_help_loads_no_library_that_takes_time() -> None:
     assert slow & set(json.loads(answer.stdout)) == set()
 
 
+@pytest.mark.costly
 def test_what_sends_no_events_does_not_load_what_sends_them(tmp_path: Path) -> None:
     """Be they wanted: only a run loads OpenLineage's client."""
     code = (

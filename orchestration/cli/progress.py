@@ -85,8 +85,8 @@ class Quiet:
             if any(problem.after for problem in outcome.problems) and not outcome.succeeded:
                 self._untried.add(step.chunk)  # the summary says how many there were, and why
             after = 0 < pace.chunks == pace.chunks_done and not step.chunk
-            told = step.chunk not in self._untried if chunk_done else after
-        if told:
+            is_due = step.chunk not in self._untried if chunk_done else after
+        if is_due:
             self.say_step(outcome, f"chunk {step.chunk}" if chunk_done else step.asset, pace.in_words())
 
     def say_step(self, outcome: StepOutcome, what: str, how_far: str) -> None:
@@ -163,13 +163,13 @@ class Live(Quiet):
     def _tell(self) -> None:
         pace = self._pace
         if pace is not None and self._whole is not None:
-            told = f"{pace.partitions_done:,} of {pace.partitions:,} partitions"
+            counted = f"{pace.partitions_done:,} of {pace.partitions:,} partitions"
             self._progress.update(
                 self._whole,
                 description="made",
                 total=pace.partitions,
                 completed=pace.partitions_done,
-                told=", ".join(filter(None, [told, pace.left_in_words])),
+                told=", ".join(filter(None, [counted, pace.left_in_words])),
             )
 
 

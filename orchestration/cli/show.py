@@ -163,8 +163,8 @@ def _named(columns: str, known: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in columns.split(",") if name.strip()))
     if not names:
         raise UsageError("--columns names no column", f"Columns are {', '.join(known)}.")
-    if told := unknown_names("column", names, known, "Columns"):
-        raise UsageError(*told)
+    if problem := unknown_names("column", names, known, "Columns"):
+        raise UsageError(*problem)
     return names
 
 
@@ -181,6 +181,6 @@ def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
     for line in lines:
         click.echo(line)
     if left := [name for name in names if name not in fit and rows[name].null_count < rows.num_rows]:
-        told = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:"
-        click.echo(fill(told, console.width, break_on_hyphens=False), err=True)
+        hint = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:"
+        click.echo(fill(hint, console.width, break_on_hyphens=False), err=True)
         click.echo(fill(", ".join(left), console.width, initial_indent="  ", subsequent_indent="  "), err=True)

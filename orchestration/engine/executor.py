@@ -117,14 +117,14 @@ def materialize(
                 current = workspace.current(None if observed is None else observed.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
-            if not where_told and (new := told_if_new(workspace)):
-                listener.warned(new)
+            if not where_told and (message := told_if_new(workspace)):
+                listener.warned(message)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
         if restart is not None:
             restart.begin()
-            if restart.told:
-                listener.warned(restart.told)
+            if restart.notice:
+                listener.warned(restart.notice)
         record = record_of(plan)
         record.begin()
         if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
@@ -137,8 +137,8 @@ def materialize(
             if plan.steps:
                 changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
-            told = record.unwritten
-            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=told)
+            message = record.unwritten
+            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=message)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
         with spans.span(Phase.SESSION):

@@ -243,9 +243,11 @@ class EngineWorld:
 
     def _with_columns(self, made: Made[KeptRows], code_part: str, columns: ColumnsOfStep) -> Made[KeptRows]:
         with self._spans.span(Phase.CHECK):
-            told = columns.told()
-        notes = (told.note,) if told.note else ()
-        return replace(made, columns_of={code_part: told.lineage.text}, differences=told.differences, notes=notes)
+            recorded = columns.result()
+        notes = (recorded.note,) if recorded.note else ()
+        return replace(
+            made, columns_of={code_part: recorded.lineage.text}, differences=recorded.differences, notes=notes
+        )
 
     def _batches(self, partitions: PartitionSet, *, whole_locations: bool = False) -> list[PartitionSet]:
         """The partitions in batches for which the engine has enough memory."""

@@ -44,11 +44,11 @@ class Wipe:
         """A line for what is there, and one for what is not; all partitions are named, as they are asked for."""
         lines = []
         if self.partitions:
-            told = f"{counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
-            lines.append(f"remove {_all_of(self.asset, self.partitions)} ({told})")
+            amount = f"{counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
+            lines.append(f"remove {_all_of(self.asset, self.partitions)} ({amount})")
         if lacking := self.failed - self.partitions:
-            told = counted(len(lacking), "partition")
-            lines.append(f"forget {_all_of(self.asset, lacking)} ({told} that could not be made)")
+            amount = counted(len(lacking), "partition")
+            lines.append(f"forget {_all_of(self.asset, lacking)} ({amount} that could not be made)")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -140,5 +140,5 @@ def _write_down(
     ended, process = datetime.now(UTC), (os.getpid(), socket.gethostname())
     title, seconds = f"wipe {run_name(keys, which)}", (ended - began).total_seconds()
     entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, wiped=wiped)
-    if told := write_down(workspace, entry):
-        listener.warned(told)
+    if problem := write_down(workspace, entry):
+        listener.warned(problem)

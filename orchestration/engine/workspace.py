@@ -194,8 +194,8 @@ class Workspace:
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
         """Raises PartitionRangeError for locations that are neither configured nor among ``also``."""
         known = {location.key for location in self.settings.locations}.union(also)
-        if told := unknown_names("location", locations, known):
-            raise PartitionRangeError(*told)
+        if problem := unknown_names("location", locations, known):
+            raise PartitionRangeError(*problem)
 
     def requested(
         self,

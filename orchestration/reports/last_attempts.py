@@ -83,7 +83,7 @@ class LastAttempts:
         return self._flags[mapping]
 
 
-def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
+def explained(judgement: Judgement, reason: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
     """State, reason and reason in short, with what is known of the last attempt.
 
     FAILED is what is stale or missing, and of which the last attempt failed, or was skipped because of something
@@ -91,16 +91,16 @@ def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> t
     """
     if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
         why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return judgement.state, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
+        return judgement.state, f"{reason}; {why}", f"{judgement.in_short}; {attempt.message}"
     if attempt is None or judgement.state not in (State.STALE, State.MISSING):
-        return judgement.state, told, judgement.in_short if judgement.reason else ""
+        return judgement.state, reason, judgement.in_short if judgement.reason else ""
     if attempt.failed:
         why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return State.FAILED, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
+        return State.FAILED, f"{reason}; {why}", f"{judgement.in_short}; {attempt.message}"
     if attempt.result is AttemptResult.OVER:
         why = f"run {attempt.run_id}, {attempt.at}, skipped it ({attempt.message}), and that is over"
-        return judgement.state, f"{told}; {why}", judgement.in_short
+        return judgement.state, f"{reason}; {why}", judgement.in_short
     if attempt.broken_off:
         why = f"run {attempt.run_id}, {attempt.at}, did not finish it"
-        return judgement.state, f"{told}; {why}", judgement.in_short
-    return judgement.state, told, judgement.in_short
+        return judgement.state, f"{reason}; {why}", judgement.in_short
+    return judgement.state, reason, judgement.in_short

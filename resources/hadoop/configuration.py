@@ -1,4 +1,4 @@
-"""What Hadoop's client configuration says: the folder that HADOOP_CONF_DIR names, read without a JVM.
+"""Hadoop's client configuration: reads the XML files in the folder that HADOOP_CONF_DIR names, without a JVM.
 
 Source: https://hadoop.apache.org/docs/stable/ (core-default, hdfs-default, yarn-default).
 """
@@ -21,21 +21,25 @@ FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
 HOW = "Set HADOOP_CONF_DIR to the folder with the cluster's core-site.xml, hdfs-site.xml and yarn-site.xml."
 CONNECT_SECONDS = 5.0
 NAMENODE_PORT, RM_WEB_PORT, RM_WEB_TLS_PORT = 8020, 8088, 8090
-"""Hadoop's defaults."""
+"""Hadoop's default ports."""
 _REFERENCE = re.compile(r"\$\{([^}$\s]+)\}")
 _DEPTH = 20
+"""At most this many times references in a value are replaced, as a replaced value may have references again."""
 
 
 @dataclass(frozen=True)
 class HadoopConf:
-    """The properties of a client configuration. folder: where they come from."""
+    """The properties of a client configuration."""
 
     folder: Path
+    """The folder of its files."""
     properties: Mapping[str, str]
+    """Name → value, as written: references to other properties are not replaced."""
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> HadoopConf:
-        """The configuration that the environment names. Raises MachineError where there is none."""
+        """The configuration in the folder that HADOOP_CONF_DIR, or YARN_CONF_DIR, names. environment: None: that of
+        this process. Raises MachineError where there is none."""
         environment = os.environ if environment is None else environment
         name = environment.get("HADOOP_CONF_DIR") or environment.get("YARN_CONF_DIR")
         if not name:
@@ -50,7 +54,8 @@ class HadoopConf:
         return cls(folder, properties)
 
     def get(self, name: str, default: str = "") -> str:
-        """A property with its ``${references}`` replaced, as Hadoop does."""
+        """The value of a property. References like ``${user.home}`` are replaced by the values of properties, or of
+        environment variables, as Hadoop does."""
         text = self.properties.get(name, default)
         for _ in range(_DEPTH):
             replaced = _REFERENCE.sub(lambda found: self.properties.get(found[1], os.environ.get(found[1], "")), text)
@@ -61,7 +66,8 @@ class HadoopConf:
 
     @property
     def default_fs(self) -> str:
-        """The cluster's file system, for instance ``hdfs://namenode:8020``. Raises MachineError."""
+        """The URI of the cluster's file system, for instance ``hdfs://namenode:8020``. Raises MachineError where none
+        is set, or one of this machine."""
         uri = self.get("fs.defaultFS") or self.get("fs.default.name")
         if urlsplit(uri).scheme in ("", "file"):
             raise MachineError(f"{self.folder}/core-site.xml names no cluster: fs.defaultFS is {uri or 'not set'}", HOW)
@@ -69,18 +75,19 @@ class HadoopConf:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the cluster asks for Kerberos."""
+        """Whether the cluster requires Kerberos."""
         return self.get("hadoop.security.authentication", "simple").lower() == "kerberos"
 
     def namenodes(self, uri: str) -> list[tuple[str, int]]:
-        """Host and port of the NameNodes behind an ``hdfs://`` URI: one, or those of a name service."""
+        """(host, port) of the NameNodes of an ``hdfs://`` URI: of one, or of all in a name service."""
         service = urlsplit(uri).netloc or urlsplit(self.default_fs).netloc
         names = [name.strip() for name in self.get(f"dfs.ha.namenodes.{service}").split(",") if name.strip()]
         places = [self.get(f"dfs.namenode.rpc-address.{service}.{name}") for name in names] or [service]
         return [_host_and_port(place, NAMENODE_PORT) for place in places if place]
 
     def resource_managers(self) -> list[str]:
-        """The web addresses of the ResourceManagers, as URLs; YARN_RM_URL comes before the files."""
+        """The URLs of the ResourceManagers' web addresses; the variable YARN_RM_URL overrides the files. Raises
+        MachineError where none is configured."""
         if url := os.environ.get("YARN_RM_URL"):
             return [url.rstrip("/")]
         tls = self.get("yarn.http.policy").upper() == "HTTPS_ONLY"
@@ -104,18 +111,19 @@ class HadoopConf:
 
 
 def user_name(environment: Mapping[str, str] | None = None) -> str:
-    """Who this process is for a cluster without Kerberos. Raises MachineError where nobody says so."""
+    """The user as whom this process acts on a cluster without Kerberos. Raises MachineError where this machine knows no
+    name of its user. environment: None: that of this process."""
     environment = os.environ if environment is None else environment
     try:
         return environment.get("HADOOP_USER_NAME") or getpass.getuser()
-    except (KeyError, OSError):  # of a container that runs as a user whom its machine has not
+    except (KeyError, OSError):  # a container may run as a user whom its machine does not know
         raise MachineError(
             f"this machine knows no name of user {os.getuid()}", "Set HADOOP_USER_NAME to the one on the cluster."
         ) from None
 
 
 def check_reachable(conf: HadoopConf, uri: str) -> None:
-    """Raises MachineError where no NameNode of ``uri`` takes a connection within seconds."""
+    """Raises MachineError where no NameNode of ``uri`` accepts a connection within ``CONNECT_SECONDS``."""
     places = conf.namenodes(uri)
     for host, port in places:
         try:
@@ -131,6 +139,7 @@ def check_reachable(conf: HadoopConf, uri: str) -> None:
 
 
 def _read(path: Path) -> dict[str, str]:
+    """Name → value of the properties in a file. Raises MachineError where it cannot be read."""
     try:
         root = ElementTree.parse(path).getroot()  # noqa: S314 (the administrator's own file)
     except (OSError, ElementTree.ParseError) as error:

@@ -1,4 +1,4 @@
-"""How many DataNodes of a cluster are gone, as its NameNode says on its web address."""
+"""Counts the DataNodes of a cluster that are gone: asks the NameNode's web address."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from resources.machine.proxies import for_requests
 
 BEANS = ("FSNamesystemState", "FSNamesystem")
 GONE = ("NumDeadDataNodes", "StaleDataNodes")
-"""Of which the NameNode has not heard for ten minutes, for half a minute. What was decommissioned is not asked for."""
+"""The NameNode's counts of DataNodes that it has not heard of for ten minutes (dead), or for half a minute (stale).
+DataNodes that were decommissioned are in neither."""
 SECONDS = 5.0
 
 
 def datanodes_gone(uri: str) -> int:
-    """How many DataNodes of the cluster of ``uri`` are dead or stale; 0 where nobody can be asked.
+    """How many DataNodes of the cluster of ``uri`` are dead or stale; 0 where that cannot be asked.
 
-    Without dfs.namenode.http-address, or where its web address wants Kerberos, nobody is asked.
+    It cannot be asked where dfs.namenode.http-address is not set, or the web address requires Kerberos.
     """
     try:
         conf = HadoopConf.load()
@@ -30,6 +31,7 @@ def datanodes_gone(uri: str) -> int:
 
 
 def _gone(address: str) -> int:
+    """How many DataNodes are dead or stale, as the NameNode at ``host:port`` says; 0 where it does not answer."""
     import requests
 
     dead_and_stale = 0

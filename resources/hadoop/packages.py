@@ -1,4 +1,4 @@
-"""Our code and the Python packages that it needs, as one archive for nodes that have Python and nothing else."""
+"""The archive of our code and of the Python packages that it needs, for nodes of a cluster that only have Python."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("assets", "orchestration", "resources", "config")
+"""The folders of our code."""
 _LEFT_OUT = (
     *("_duckdb", "_pytest", "duckdb", "grimp", "hypothesis", "mypy", "pip", "playwright", "pytest", "ruff"),
     *("setuptools", "pysail"),
 )
-"""Tools of development and the embedded engine, by how their names begin; Spark's jars have an archive of their own."""
+"""How the names of packages begin that no run on a cluster needs: tools of development, and the embedded engine."""
 _KEPT = ("mypy_extensions",)
-"""What runs need, though its name begins as that of a tool: pandera's typing_inspect imports it."""
+"""Packages that runs need although their names begin like those of ``_LEFT_OUT``. pandera's typing_inspect imports
+mypy_extensions."""
 _TESTS = frozenset({"tests", "benchmarks", "examples"})
 _UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
-"""In the head of compiled code: it need not be compared with its source (PEP 552), whose time unpacking changes."""
+"""Bytes 4 to 16 of a ``.pyc``, which say that Python need not compare it with its source. Source: PEP 552. Unpacking an
+archive changes the time of the source, so the comparison would fail."""
 
 
 def packages_name() -> str:
-    """The name of the archive, by its content: our files, the lock of the packages, and the Python."""
+    """The name of the archive. It has a digest of the content: our files, the lock file of the packages, and the
+    version of Python."""
     digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()}".encode())
     digest.update((ROOT / "requirements.lock").read_bytes())
     for path in _our_files():
@@ -34,7 +38,7 @@ def packages_name() -> str:
 
 
 def write_packages(target: Path) -> None:
-    """Write the archive: what is in it belongs on PYTHONPATH."""
+    """Write the archive, a zip that belongs on PYTHONPATH. target: the path of the file."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as archive:
         for path in _our_files():
             archive.write(path, str(path.relative_to(ROOT)))
@@ -51,7 +55,8 @@ def write_packages(target: Path) -> None:
 
 
 def _is_left_out(name: Path) -> bool:
-    """Whether no run needs the file: fewer files are sooner on a node."""
+    """Whether no run on a cluster needs a file. The fewer files there are, the sooner a node has unpacked them. name:
+    the path of the file within the folder of the packages. Spark's jars have an archive of their own."""
     parts = name.parts
     return (
         (parts[0].startswith(_LEFT_OUT) and not parts[0].startswith(_KEPT))

@@ -1,4 +1,5 @@
-"""YARN's ResourceManager over its REST interface: what can be asked before a session, and applications left behind.
+"""A client of YARN's ResourceManager, by its REST interface: checks queue and nodes before a session, finds and ends
+applications.
 
 Source: https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/ResourceManagerRest.html
 """
@@ -19,32 +20,36 @@ from resources.machine.proxies import for_requests
 TIMEOUT_SECONDS = 5.0
 KILL_SECONDS = 30.0
 FINAL = ("FINISHED", "FAILED", "KILLED")
+"""The states of applications that have ended."""
 _SECURE = "This cluster asks for Kerberos: pip install requests-gssapi, and kinit."
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application as YARN reports it. state: RUNNING, FINISHED, …; final: UNDEFINED, SUCCEEDED, FAILED, KILLED.
-
-    containers: that it has now, its master's among them.
-    """
+    """An application as YARN reports it."""
 
     id: str
     name: str
     state: str
+    """NEW, ACCEPTED, RUNNING, FINISHED, FAILED, KILLED, …"""
     final: str
+    """How its work ended, as it said itself: UNDEFINED, SUCCEEDED, FAILED or KILLED."""
     tags: frozenset[str]
     diagnostics: str = ""
     containers: int = 0
+    """The number of its running containers, with that of its application master."""
 
     @property
     def has_executors(self) -> bool:
-        """Whether it has more than its application master."""
+        """Whether it has at least one executor: a container besides that of its application master."""
         return self.state == "RUNNING" and self.containers > 1
 
 
 class ResourceManager:
-    """The ResourceManager of a cluster: the active one of those that the configuration names."""
+    """The ResourceManager of a cluster: the active one among those that the configuration names.
+
+    Its methods raise MachineError where none answers.
+    """
 
     def __init__(self, conf: HadoopConf) -> None:
         self._urls = conf.resource_managers()
@@ -55,12 +60,13 @@ class ResourceManager:
             self._session.params = {"user.name": user_name()}
 
     def info(self) -> dict[str, Any]:
-        """Version, state and start of the cluster."""
+        """The ResourceManager's ``clusterInfo``: version, state, start, …"""
         found: dict[str, Any] = self._ask("cluster/info")["clusterInfo"]
         return found
 
     def check_queue(self, name: str) -> str:
-        """Its full path. Raises MachineError for a queue that is unknown, not a leaf, or does not take work."""
+        """The full path of the queue ``name``. Raises MachineError for a queue that is unknown, has queues below it, or
+        does not accept applications."""
         queues = list(_queues(self._ask("cluster/scheduler")["scheduler"]["schedulerInfo"]))
         for queue in queues:
             path = str(queue.get("queuePath") or queue["queueName"])
@@ -75,7 +81,8 @@ class ResourceManager:
         raise MachineError(f"the YARN queue {name!r} is unknown", f"Set yarn.queue to one of {known}.")
 
     def check_container(self, mebibytes: int, cores: int, what: str) -> None:
-        """Raises MachineError where no NodeManager could ever give a container of that size."""
+        """Raises MachineError where no NodeManager, even an idle one, has room for a container of this size. what:
+        needs the container, for the message."""
         nodes = self._nodes()
         if not nodes:
             raise MachineError(
@@ -91,21 +98,22 @@ class ResourceManager:
             )
 
     def nodes(self) -> int:
-        """How many NodeManagers run."""
+        """The number of NodeManagers that run."""
         return len(self._nodes())
 
     def applications(self, tag: str, *, running: bool = True) -> list[Application]:
-        """The applications with a tag: those that are not over, or all that YARN remembers."""
+        """The applications with a tag. running: True: those that have not ended; False: all that YARN remembers."""
         states = {"states": "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"} if running else {}
         found = self._ask("cluster/apps", applicationTags=tag.lower(), **states).get("apps") or {}
         return [_application(item) for item in found.get("app", [])]
 
     def application(self, application_id: str) -> Application:
-        """One application."""
+        """The application with this id."""
         return _application(self._ask(f"cluster/apps/{application_id}")["app"])
 
     def kill(self, application_id: str) -> None:
-        """End an application and wait until YARN says so. Raises RunError where it does not."""
+        """End an application and wait until YARN reports its end. Raises RunError where YARN refuses, or where it does
+        not end within ``KILL_SECONDS``."""
         deadline = time.monotonic() + KILL_SECONDS
         while time.monotonic() < deadline:
             url = f"{self._active()}/ws/v1/cluster/apps/{application_id}/state"
@@ -129,7 +137,7 @@ class ResourceManager:
         return list((self._ask("cluster/nodes", states="RUNNING").get("nodes") or {}).get("node", []))
 
     def _active(self) -> str:
-        """The ResourceManager that answers for itself: one that stands by refers to the other."""
+        """The URL of the active ResourceManager. One on standby does not answer: it redirects to the active one."""
         tried = []
         for url in self._urls:
             try:
@@ -155,6 +163,7 @@ class ResourceManager:
         )
 
     def _ask(self, path: str, **query: str) -> dict[str, Any]:
+        """The active ResourceManager's answer, as JSON. Raises MachineError."""
         url = f"{self._active()}/ws/v1/{path}"
         try:
             answer = self._session.get(
@@ -174,6 +183,7 @@ class ResourceManager:
 
 
 def _kerberos() -> Any:
+    """The authentication by Kerberos for `requests`. Raises MachineError where its package is not installed."""
     try:
         from requests_gssapi import HTTPSPNEGOAuth  # type: ignore[import-not-found]
     except ImportError as error:
@@ -182,7 +192,8 @@ def _kerberos() -> Any:
 
 
 def _queues(queue: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """The leaf queues below a queue; of the capacity scheduler, and the fair one."""
+    """The queues below ``queue`` that have no queues below them; itself if it is such a queue. Reads the answers of the
+    capacity scheduler and of the fair scheduler."""
     if "rootQueue" in queue:
         queue = queue["rootQueue"]
     children = (queue.get("queues") or {}).get("queue") or (queue.get("childQueues") or {}).get("queue") or []
@@ -193,6 +204,7 @@ def _queues(queue: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _cores(node: dict[str, Any]) -> int:
+    """How many cores a NodeManager has, free and used ones."""
     return int(node.get("availableVirtualCores", 0)) + int(node.get("usedVirtualCores", 0))
 
 

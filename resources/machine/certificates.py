@@ -1,4 +1,4 @@
-"""Files of certificates that the environment names: whether libraries can read them, before they fail at it."""
+"""Checks the files of certificates that environment variables name, before a library fails to read them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from orchestration.core.errors import MachineError
 
 OF_PREFECT = ("SSL_CERT_FILE",)
-"""Its client reads it in any case, also for a server that is asked without TLS."""
+"""The variable that Prefect's client reads, also for a server without TLS."""
 OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""The first of them that is set counts, where something is asked over TLS."""
+"""The variables that `requests` reads for addresses with TLS. The first one that is set counts."""
 
 
 def check_certificates(names: Iterable[str]) -> str:
-    """The variable of ``names`` that counts, and its file; empty where none is set.
+    """The file that the first set variable of ``names`` names, as ``FILE (VARIABLE)``; empty where none is set.
 
-    Raises MachineError where the file is not there, or has no certificate.
+    Raises MachineError where the file does not exist, or has no certificate.
     """
     name = next((one for one in names if os.environ.get(one)), None)
     if name is None:

@@ -1,4 +1,4 @@
-"""Where a file stands in the git checkout that it is part of, and which commit that is of. Calls no git."""
+"""The git checkout that a file belongs to, and the commit that is checked out. Reads git's files, does not call git."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ _COMMIT = re.compile("[0-9a-f]{40,64}")
 
 
 class Checkout(NamedTuple):
-    """root: its folder. commit: empty where that cannot be told."""
+    """A git checkout."""
 
     root: Path
+    """Its top folder."""
     commit: str
+    """The commit that is checked out; empty where it cannot be read."""
 
 
 @lru_cache(maxsize=64)
 def checkout_of(file: Path) -> Checkout | None:
-    """The checkout that holds ``file``; None where it is in none."""
+    """The checkout that ``file`` is in; None where it is in none."""
     root = next((folder for folder in file.resolve().parents if (folder / ".git").exists()), None)
     if root is None:
         return None
@@ -30,13 +32,18 @@ def checkout_of(file: Path) -> Checkout | None:
 
 
 def _git_folder(place: Path) -> Path:
-    """A worktree has a file there, which says where its folder is."""
+    """The folder with git's data. In a worktree ``.git`` is a file, which names that folder.
+
+    place: the path ``.git`` of a checkout.
+    """
     if place.is_dir():
         return place
     return (place.parent / place.read_text(encoding="utf-8").partition("gitdir:")[2].strip()).resolve()
 
 
 def _commit(git: Path) -> str:
+    """The commit that HEAD names, directly or by a branch; empty where it cannot be told. git: the folder with its
+    data."""
     head = (git / "HEAD").read_text(encoding="utf-8").strip()
     if not head.startswith("ref:"):
         return head if _COMMIT.fullmatch(head) else ""

@@ -1,4 +1,4 @@
-"""The one clock. Everything that needs the time is given one; ``AQI_CLOCK__NOW`` sets it."""
+"""The clock of a process. All code that needs the time is given a clock; ``AQI_CLOCK__NOW`` sets its time."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Gives the current instant, in UTC."""
+"""A function that returns the current instant, in UTC."""
 
 
 def system_clock() -> datetime:
-    """The machine's clock, UTC."""
+    """The time of the machine's clock, in UTC."""
     return datetime.now(UTC)
 
 
 def fixed_clock(now: datetime) -> Clock:
-    """A clock that stands still at ``now``; without a zone it is taken as UTC."""
+    """A clock that always shows ``now``. A time without a zone is read as UTC."""
     instant = now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
     return lambda: instant

@@ -1,6 +1,8 @@
-"""Which variables of a shell reach what runs: none that would make another Spark, Java or Python of what set-up pinned.
+"""Decides which environment variables of a shell reach a run. Variables that would change Spark, Java, Python or the
+embedded engine from what set-up pinned are left out.
 
-Pure: a mapping in, a mapping out. ``shell`` acts on it. The standard library alone: it is there before any package is.
+Pure: mappings in, mappings out; ``shell`` changes the process. Imports the standard library alone, because it is used
+before any package is installed.
 """
 
 from __future__ import annotations
@@ -11,25 +13,27 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 LEFT_OUT = "_AQI_LEFT_OUT"
-"""The variable in which a process tells those that it starts what it has left out: JSON, by name what was done."""
+"""The variable in which a process tells its children which variables it left out: JSON, variable → what was done."""
 UTF8, UTF8_LOCALE = "utf-8", "C.UTF-8"
 
 
 class Rule(NamedTuple):
-    """names: patterns of variables. done: what is done about one that is set, for people."""
+    """What is done about some environment variables."""
 
     names: tuple[str, ...]
+    """Patterns of the variables' names, for instance ``SPARK_*``."""
     done: str
+    """What is done about such a variable, in words for people."""
 
     def holds(self, name: str) -> bool:
-        """Whether it is about the variable."""
+        """Whether the rule is about the variable ``name``."""
         return any(fnmatchcase(name, pattern) for pattern in self.names)
 
 
 OF_THE_NETWORK = ("SPARK_LOCAL_IP", "SPARK_LOCAL_HOSTNAME", "SPARK_PUBLIC_DNS")
-"""Which address of this machine a cluster reaches: for a session on a cluster the user's to say."""
+"""Variables that say at which address a cluster reaches this machine. Users may set them for a session on a cluster."""
 OF_A_CLUSTER = (*OF_THE_NETWORK, "HADOOP_*", "YARN_*", "HDFS_*", "MAPRED_*", "HIVE_*")
-"""What does not reach the JVM of a session that has nothing to do with a cluster."""
+"""Patterns of variables that do not reach the JVM of a session without a cluster."""
 OF_SPARK = Rule(
     ("SPARK_*", "PYSPARK_*"),
     "left out: Spark is the one that set-up pinned, and its settings are those of a profile (spark.conf)",
@@ -56,7 +60,8 @@ OF_TELEMETRY = Rule(
 RULES = (OF_SPARK, OF_JAVA, OF_THE_ENGINE, OF_PYTHON, OF_TELEMETRY)
 AT_THE_START = ("PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONIOENCODING", "PYTHONLEGACY*",
                 "PYTHONDEVMODE", "PYTHONCASEOK", "PYTHONINTMAXSTRDIGITS")  # fmt: skip
-"""Of ``OF_PYTHON``: what an interpreter has read by the time that it can be left out, so that another must begin."""
+"""The variables of ``OF_PYTHON`` that Python reads when it starts. To leave them out, Python has to be started
+again."""
 GOES_THROUGH = Rule(
     ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "DYLD_*"),
     "goes through: its libraries are in Python, Java and the embedded engine; what crashes there may be theirs",
@@ -64,27 +69,28 @@ GOES_THROUGH = Rule(
 FOR_CLUSTERS = Rule(
     OF_A_CLUSTER, "goes through to a session on a cluster or HDFS; Spark on this machine alone does not see it"
 )
-"""Reported, and observed elsewhere."""
+"""A rule that is only reported here; ``for_a_jvm`` applies it."""
 
 
 def left_out(environment: Mapping[str, str]) -> dict[str, str]:
-    """By variable that does not reach what runs, what is done about it; in the order of their names."""
+    """Variable that does not reach a run → what is done about it, in the order of the names."""
     return {name: done for name in sorted(environment) if (done := _done(name, RULES)) and name not in OF_THE_NETWORK}
 
 
-def told(environment: Mapping[str, str]) -> dict[str, str]:
-    """By variable of the shell that could be in the way, what is done about it; also those that went before."""
+def notices(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variable of the shell that could affect a run → what is done about it; with the variables that the parent process
+    left out, see ``before``."""
     through = {name: done for name in environment if (done := _done(name, (GOES_THROUGH, FOR_CLUSTERS)))}
     return dict(sorted({**before(environment), **left_out(environment), **through}.items()))
 
 
 def _done(name: str, rules: Iterable[Rule]) -> str:
-    """What is done about the variable; empty where it is in nobody's way."""
+    """What is done about the variable by the first rule that holds for it; empty where none does."""
     return next((rule.done for rule in rules if rule.holds(name)), "")
 
 
 def before(environment: Mapping[str, str]) -> dict[str, str]:
-    """What was left out by the process that started this one, see ``LEFT_OUT``."""
+    """Variable → what was done about it, for the variables that the parent process left out, see ``LEFT_OUT``."""
     try:
         found = json.loads(environment.get(LEFT_OUT, "{}"))
         return {str(name): str(done) for name, done in found.items()}
@@ -93,23 +99,26 @@ def before(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def cleaned(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables for what this process starts, and for itself. Cleaned once, they stay as they are."""
+    """The environment for this process and its children, without the variables that must not reach a run. Cleaning it
+    again changes nothing."""
     out = left_out(environment)
     kept = {name: value for name, value in environment.items() if name not in out}
     return remembering(kept, out)
 
 
 def remembering(environment: Mapping[str, str], done: Mapping[str, str]) -> dict[str, str]:
-    """The same, with what was done about variables besides those of before."""
+    """The environment with ``done`` (variable → what was done about it) added to what ``LEFT_OUT`` holds."""
     together = {**before(environment), **done}
     return {**environment, LEFT_OUT: json.dumps(together)} if together else dict(environment)
 
 
 def python_path(entries: Sequence[str], own: Sequence[str], shadowing: Iterable[str]) -> tuple[str, str] | None:
-    """PYTHONPATH with ``own`` folders (Python's, and those of what set-up pinned) before the user's, and what was done.
+    """A PYTHONPATH with the folders ``own`` before those of the user, and a sentence about that; None where it need not
+    change.
 
-    entries: of the user's. shadowing: those of them in which modules are that would stand before ours, each with one
-    of these in words. None where there is none: then nothing needs to be done.
+    entries: the folders of the user's PYTHONPATH. own: the folders of Python, and of the packages that set-up pinned.
+    shadowing: a text for each of the user's folders with modules that would be imported instead of ours, for instance
+    ``json in /home/me/lib``. If there are none, PYTHONPATH need not change.
     """
     found = list(shadowing)
     if not found:
@@ -121,10 +130,11 @@ def python_path(entries: Sequence[str], own: Sequence[str], shadowing: Iterable[
 def for_a_jvm(
     environment: Mapping[str, str], spark_home: str, python: str, *, cluster: bool, own: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The variables for Spark's JVM, and for the scripts that start it.
+    """The environment for Spark's JVM, and for the scripts that start it.
 
-    spark_home: of the pinned pyspark. python: that runs now. cluster: whether the session has to do with one.
-    own: folders of this machine's Python, which an executor elsewhere has no use for.
+    spark_home: the folder of the pinned pyspark. python: the path of the Python that runs now. cluster: whether the
+    session uses a cluster or HDFS. own: the folders of this machine's Python; they are taken out of PYTHONPATH, because
+    executors on other machines do not have them.
     """
     kept = {name: value for name, value in cleaned(environment).items() if name != LEFT_OUT}
     if not cluster:
@@ -132,7 +142,7 @@ def for_a_jvm(
     if path := [entry for entry in kept.pop("PYTHONPATH", "").split(":") if entry and entry not in own]:
         kept["PYTHONPATH"] = ":".join(path)
     of_the_locale = [name for name in kept if name.startswith("LC_") or name in ("LANG", "LANGUAGE")]
-    for name in of_the_locale:  # a JVM takes the names of files by it, and figures of other scripts for numbers
+    for name in of_the_locale:  # a JVM decodes the names of files by the locale, and formats numbers in its digits
         del kept[name]
-    # A JVM that is told no zone takes the machine's; sessions have UTC, and so has all beside them.
+    # Without TZ a JVM uses the machine's time zone; sessions use UTC, and everything beside them should too.
     return {**kept, "SPARK_HOME": spark_home, "PYSPARK_PYTHON": python, "LC_ALL": UTF8_LOCALE, "TZ": "UTC"}

@@ -1,20 +1,20 @@
-"""Named moments at which a run can be made to die, so that what a kill -9 leaves behind can be tested.
+"""Failpoints: named moments at which a run can be made to die, so that tests can see what a kill -9 leaves behind.
 
-``AQI_CRASH_POINT=NAME[:N[:WHO]]`` kills this process with SIGKILL when the point NAME is reached for the N-th time
-(1 unless given). WHO: ``python`` (unless given; the driver JVM, or the embedded engine,
-goes on until it notices), or ``both``.
+``AQI_CRASH_POINT=NAME[:N[:WHO]]`` kills this process with SIGKILL when the point NAME is reached for the N-th time. N
+is 1 unless given. WHO is ``python`` unless given: then the driver JVM, or the embedded engine, goes on until it notices
+that Python is gone. With ``both`` it is killed too.
 
-| point          | what is there by then |
-|----------------|-----------------------|
-| before-write   | a step has computed and checked its rows; nothing of it is written |
-| before-commit  | its table exists, and its provenance file if it has one; no rows, no commit |
-| after-files    | the data files are written; the commit that names them is not there (use WHO ``both``) |
-| after-commit   | the commit is there; nobody was told |
+| point          | what exists at that moment |
+|----------------|----------------------------|
+| before-write   | a step has computed and checked its rows; nothing is written |
+| before-commit  | the step's table exists, and its provenance file if it needs one; no rows, no commit |
+| after-files    | the data files are written; the commit that names them does not exist (use WHO ``both``) |
+| after-commit   | the commit exists; the run has not recorded the outcome of the step |
 | between-chunks | a chunk of a backfill is done, the next one is not |
 | tables-changed | tables have the columns of their contracts; no step has begun |
-| rename-begun   | a rename is written down; no table has changed |
-| between-tables | a rename has changed a table, not the next one |
-| before-rename-ends | all tables are renamed; it is still written down that it is under way |
+| rename-begun   | the file that says that a rename is under way is written; no table has changed |
+| between-tables | a rename has changed a table, but not the next one |
+| before-rename-ends | a rename has changed all tables; the file that says that it is under way still exists |
 | before-journal | all steps are done; the journal and the snapshots of provenance are not written |
 """
 
@@ -46,14 +46,14 @@ POINTS = (
 POLL_SECONDS = 0.002
 ENGINES_MODULE = "resources/embedded/server.py"
 HADOOPS_CHECKSUMS = ".part-*.parquet.crc"
-"""Written after the file that they are of."""
+"""Hadoop writes the checksum of a data file after the file."""
 
 _lock = threading.Lock()
 _reached: dict[str, int] = {}
 
 
 def reach(name: str) -> None:
-    """The point ``name`` is reached. Does nothing unless the environment names it."""
+    """Called when the point ``name`` is reached: kills this process if ``AQI_CRASH_POINT`` says so."""
     if not os.environ.get(VARIABLE):
         return
     wanted, number, who = _wanted()
@@ -67,10 +67,10 @@ def reach(name: str) -> None:
 
 @contextlib.contextmanager
 def in_place_of(commit: Path) -> Iterator[None]:
-    """Reaches ``after-files`` where the block would make ``commit``, a file of a table's log.
+    """Reaches ``after-files`` instead of letting the block write ``commit``, a file of a table's log.
 
-    Between deltalake's files and its commit there is less than a millisecond, and nothing of ours. So the name is taken
-    as long as the block lasts: it cannot commit.
+    deltalake commits within a millisecond after it has written data files, and none of our code runs in between. So a
+    file of the commit's name exists during the block, and deltalake cannot commit.
     """
     name = "after-files"
     if not os.environ.get(VARIABLE) or _wanted()[0] != name:
@@ -93,7 +93,8 @@ def in_place_of(commit: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def watching(folder: Path | None) -> Iterator[None]:
-    """Reaches ``after-files`` as soon as ``folder`` has a new checksum: a data file of Spark's is complete then."""
+    """Within the block, ``after-files`` is reached as soon as ``folder`` has a new checksum: then Spark has completed a
+    data file. folder: of a table; None: nothing is watched."""
     if folder is None or not os.environ.get(VARIABLE) or _wanted()[0] != "after-files":
         yield
         return
@@ -121,6 +122,7 @@ def _checksums(folder: Path) -> set[str]:
 
 
 def _wanted() -> tuple[str, int, str]:
+    """NAME, N and WHO of ``AQI_CRASH_POINT``."""
     name, _, rest = os.environ[VARIABLE].partition(":")
     number, _, who = rest.partition(":")
     return name, int(number or 1), who or "python"

@@ -1,4 +1,4 @@
-"""Signals that end a process: they are heeded however it was started, and what its threads wait for is ended first."""
+"""SIGINT and SIGTERM: a process reacts to them however it was started, and can first end what its threads wait for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from types import FrameType
 
 
 def heed_signals() -> None:
-    """SIGINT and SIGTERM end this process, also where whoever started it ignores or blocks them.
+    """Let SIGINT and SIGTERM end this process, even if it inherited that they are ignored or blocked.
 
-    A shell that runs a script ignores SIGINT in what it starts in the background, and that is inherited.
+    A shell that runs a script starts background processes with SIGINT ignored, and their children inherit that.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -22,17 +22,17 @@ def heed_signals() -> None:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, heeded as Ctrl-C is: what was begun is ended in order."""
+    """Raised on SIGTERM, as KeyboardInterrupt on Ctrl-C: ``with`` and ``finally`` blocks end what was begun."""
 
 
 @contextlib.contextmanager
 def first_on_interrupt(
     act: Callable[[], None], numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
 ) -> Iterator[None]:
-    """Within it SIGINT and SIGTERM call ``act``, in a thread of its own, and then do what they did before; a SIGTERM
-    that would end the process at once raises Terminated.
+    """Within the block a SIGINT or SIGTERM starts ``act`` in a thread of its own, and then does what it did before. But
+    a SIGTERM that would have ended the process at once raises Terminated.
 
-    Only in the main thread, and only where they are not ignored; elsewhere nothing is different.
+    Signals that are ignored stay ignored. Outside the main thread the block changes nothing. numbers: the signals.
     """
     with contextlib.ExitStack() as after:
         if threading.current_thread() is threading.main_thread():

@@ -1,6 +1,7 @@
-"""Which version a Java has, by what ``java -version`` prints.
+"""Reads the version of a Java from what ``java -version`` prints.
 
-The standard library alone, and code that Python 3.7 reads: the set-up asks before anything is installed.
+Imports the standard library alone, and is written so that Python 3.7 reads it: set-up uses it before anything is
+installed.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 
 OLDEST_JAVA = 17
-"""Spark needs it."""
+"""The oldest major version of Java that Spark runs on."""
 
 
 def java_version(text: str) -> str:

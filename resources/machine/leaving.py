@@ -1,4 +1,4 @@
-"""An end of a process that no library can spoil, once its work is done."""
+"""Ends a process whose work is done before libraries can make it crash while the interpreter shuts down."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ INTERRUPTED = 130
 
 @contextmanager
 def leaving() -> Iterator[None]:
-    """The process ends by itself after the block, when its threads have ended and all exit functions have been called
-    that were registered after this began, as those of libraries are that are imported in it.
+    """After the block, once the interpreter begins to exit, the process ends at once with its exit status. By then its
+    threads have ended, and the exit functions have run that were registered inside the block, for instance by libraries
+    imported there.
 
-    While the interpreter is taken down, Arrow's threads may let go of a file of Python's (apache/arrow#34314), and
-    Python ends daemon threads wherever they are, in C++ too: either aborts the process whose work is done.
+    This skips the rest of the interpreter's shutdown, which could abort the process: Arrow's threads may release a
+    Python file in it (apache/arrow#34314), and Python ends daemon threads wherever they are, even within C++.
     """
-    status = 1  # of a process that ends by an exception
+    status = 1  # the exit status of a process that ends by an exception
 
     def leave() -> None:
         logging.shutdown()
@@ -30,7 +31,7 @@ def leaving() -> Iterator[None]:
             sys.stderr.flush()
         os._exit(status)
 
-    atexit.register(leave)  # the first is called last
+    atexit.register(leave)  # the exit function that is registered first is called last
     try:
         yield
         status = 0

@@ -1,4 +1,4 @@
-"""What a long run does about its own memory: it gives back what it no longer needs, and collects garbage less often."""
+"""The memory of a long run's Python process: it returns free memory to the system, and collects garbage less often."""
 
 from __future__ import annotations
 
@@ -7,28 +7,32 @@ import gc
 import os
 
 YOUNG_OBJECTS = 50_000
-"""So many new objects between two collections. A run holds a record for every partition, none of which is garbage: at
-Python's default of 700 a fifth of its time goes into looking at them."""
+"""Python collects garbage after this many new objects. A run holds a record for every partition, none of which is
+garbage: at Python's default of 700 objects a run spends a fifth of its time in looking through these records."""
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
-"""Each of the C library's arenas keeps pieces of its own; a run has sixty threads, of which few work at once."""
+"""The number of arenas from which the C library (glibc) allocates. Each arena keeps free memory of its own. A run has
+about sixty threads, but few of them work at once."""
 LARGE_BYTES = 256 << 10
-"""What is larger is a mapping of its own, gone as soon as it is freed. Left alone, the C library raises this to as
-much as 32 MiB, and the columns of a step leave holes between what stays."""
+"""The C library allocates a block that is larger than this by a mapping of its own, and unmaps it when it is freed. By
+default it raises this bound up to 32 MiB; then the columns of a step leave holes in the heap when they are freed."""
 SPARE_BYTES = 16 << 20
-"""So much free memory at the end of the heap is kept."""
+"""The C library keeps at most this much free memory at the end of the heap."""
 
 
 def choose_pool() -> None:
-    """To be called before Arrow is imported, which looks once: its own pools keep what they were given, the system's
-    does not. Programs that this one starts inherit it."""
+    """Let Arrow allocate from the system, in this process and in its children.
+
+    Arrow's own pools keep the memory that was freed; the system's pool does not. Must be called before Arrow is
+    imported: Arrow reads the variable only then.
+    """
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
 
 
 def economize() -> None:
-    """To be called when a run begins."""
+    """Set the C library, the garbage collector and Arrow to use little memory. Called when a run begins."""
     import ctypes
 
     import pyarrow as pa
@@ -39,14 +43,15 @@ def economize() -> None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, SPARE_BYTES)
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
-    gc.freeze()  # modules and what they hold need not be looked through again
+    gc.freeze()  # the objects that exist now, as modules and their contents, are not looked through again
     pa.set_memory_pool(pa.system_memory_pool())
 
 
 def give_back() -> None:
-    """Free what only refers to itself, and give to the system what the C library (glibc) has free."""
+    """Free the objects that only refer to each other, and return the C library's (glibc's) free memory to the
+    system."""
     import ctypes
 
-    gc.collect(1)  # all generations take a tenth of a second, and what a step leaves is young
+    gc.collect(1)  # the garbage of a step is young; to collect all generations takes a tenth of a second
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,9 +1,10 @@
-"""Which version of this package runs."""
+"""The version of this package."""
 
 from __future__ import annotations
 
 VERSION = "0.2.0"
-"""Also that of the distribution (pyproject.toml). Raised when what is stored changes: commits name it."""
+"""Also the version of the distribution (pyproject.toml). Commits of tables name it. It is raised when the format of
+stored data changes."""
 
 
 def package_version() -> str:

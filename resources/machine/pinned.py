@@ -1,4 +1,4 @@
-"""Whether a package that is loaded is the one that set-up pinned."""
+"""Checks that an imported package is the one that set-up pinned, and not another one on PYTHONPATH."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from resources.machine.shell import own_folders
 
 @cache
 def check_pinned(package: str) -> None:
-    """Raises MachineError where another ``package`` is loaded, or would be, than the one that is installed here.
+    """Raises MachineError where ``package`` is imported, or would be, from another folder than the one that set-up
+    installed it in.
 
-    It is not imported. What is not installed is for others to say.
+    Does not import the package. A package that is not installed is no error here: its users say so.
     """
     pinned = PathFinder.find_spec(package, own_folders())
     if pinned is None or pinned.origin is None:

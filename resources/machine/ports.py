@@ -1,9 +1,9 @@
-"""Ports of 127.0.0.1 for a server that is told its port, and listens there only later.
+"""Free ports of 127.0.0.1, for a server that is given its port and listens there only later.
 
-A port that the kernel has just given (port 0) and that was let go again is one of those that it gives to outgoing
-connections: until the server listens, any of them may have it. So ports are taken from outside of that range, anywhere
-there, that two who choose at once do not choose the same. A server that can bind port 0 itself needs none of this.
-Imports the standard library alone.
+The usual way, to bind port 0 and close it again, yields a port from the range that the kernel gives to outgoing
+connections: before the server listens, a connection may get it. So ports are chosen outside of that range, and at
+random, so that two processes that choose at once get different ones. A server that can bind port 0 itself needs none of
+this. Imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 LOWEST, HIGHEST = 10_000, 65_535
-"""Below are the ports that people know: 4200, 8020, 8088."""
+"""The range from which ports are chosen. Below it are ports with a known use: 4200, 8020, 8088."""
 _FOR_CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _RESERVED = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 _IANA = (49_152, 65_535)
-"""The range for outgoing connections where the kernel does not say which it has: RFC 6335, section 6."""
+"""The range for outgoing connections where the kernel does not show its own. Source: RFC 6335, section 6."""
 
 
 def free_ports(number: int) -> list[int]:
-    """So many ports, no two of them the same, at which nobody listens and which no outgoing connection is given.
+    """``number`` different ports at which nobody listens, outside of the range for outgoing connections.
 
-    Where the kernel gives nearly all ports to connections, they are among those. Raises OSError where so many are not
-    free.
+    If that leaves too few, as where the range has nearly all ports, the rest is from the range. Raises OSError where
+    not enough ports are free.
     """
     first, last = given_to_connections()
     reserved = reserved_ports()
@@ -41,13 +41,13 @@ def free_ports(number: int) -> list[int]:
 
 
 def _from_anywhere(ports: Sequence[int]) -> Iterator[int]:
-    """All of them, once round from one that is chosen at random."""
+    """All ``ports``, in their order, beginning with a random one and going round once."""
     begin = secrets.randbelow(len(ports)) if ports else 0
     return chain(islice(ports, begin, None), islice(ports, begin))
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen at this port of 127.0.0.1 now."""
+    """Whether a server could listen at this port of 127.0.0.1 now. Binds it for a moment."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -58,7 +58,7 @@ def is_free(port: int) -> bool:
 
 
 def given_to_connections() -> tuple[int, int]:
-    """The first and the last of the ports that the kernel gives to outgoing connections."""
+    """The first and the last port of the range that the kernel gives to outgoing connections."""
     try:
         first, last = _FOR_CONNECTIONS.read_text(encoding="ascii").split()
     except OSError:
@@ -67,10 +67,11 @@ def given_to_connections() -> tuple[int, int]:
 
 
 def reserved_ports() -> set[int]:
-    """The ports that this machine's administrator keeps for servers of theirs (`ip_local_reserved_ports`: "1-5,9")."""
+    """The ports that the administrator of this machine reserved: ``1-5,9`` in ``ip_local_reserved_ports`` means 1 to 5,
+    and 9."""
     try:
-        told = _RESERVED.read_text(encoding="ascii").strip()
+        text = _RESERVED.read_text(encoding="ascii").strip()
     except OSError:
         return set()
-    ranges = [part.partition("-") for part in told.split(",") if part]
+    ranges = [part.partition("-") for part in text.split(",") if part]
     return {port for first, _, last in ranges for port in range(int(first), int(last or first) + 1)}

@@ -1,4 +1,4 @@
-"""Processes of this machine, told apart for certain."""
+"""Processes of this machine, identified so that a reused pid is not mistaken for the process that had it before."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Process(NamedTuple):
-    """A process. start: clock ticks since the boot; with the pid it tells a process from all others.
-
-    A time of day (psutil's create_time) is worked out from the clock: once that is set, a living process would look
-    like another.
-    """
+    """A process. ``pid`` and ``start`` together identify it."""
 
     pid: int
     start: int
+    """When it started, in clock ticks since the boot. A time of day (psutil's ``create_time``) would not do: it is
+    computed from the clock, and changes when the clock is set."""
     name: str
+    """The name of its program, as the kernel shows it."""
 
     def __str__(self) -> str:
         return f"process {self.pid} ({self.name})"
 
     @classmethod
     def find(cls, pid: int) -> Process | None:
-        """The process; None where there is none, or only its zombie."""
+        """The process with this pid; None where there is none, or only a zombie."""
         try:
             stat = (FOLDER / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
         except (FileNotFoundError, ProcessLookupError):
@@ -39,7 +38,7 @@ class Process(NamedTuple):
 
     @classmethod
     def this(cls) -> Process | None:
-        """The process that asks; None where the kernel does not tell (no /proc)."""
+        """This process itself; None where the kernel has no ``/proc``."""
         return cls.find(os.getpid())
 
 

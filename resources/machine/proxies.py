@@ -1,9 +1,9 @@
-"""Which way a connection goes: to this machine never through a proxy, elsewhere as the environment says.
+"""Decides whether a connection goes through a proxy: never to this machine, elsewhere as environment variables say.
 
 The variables are those of curl: ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``, in lower or upper
-case; where both are set the lower one counts. Libraries read them, each in its own way: what is ours is told its way
-(`for_requests`), and for the rest, Prefect's client, the environment is written so that all read the same (`settle`).
-Imports the standard library alone while there is no proxy.
+case; if both are set, the lower-case one counts. Libraries read these variables in different ways. So our own requests
+are given their proxy (`for_requests`), and for other libraries, as Prefect's client, the variables are rewritten so
+that all libraries read the same (`settle`). Imports the standard library alone while no proxy is set.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from resources.machine.addresses import without_secrets
 from resources.machine.certificates import OF_REQUESTS, check_certificates
 
 HERE = ("localhost", ".localhost", "127.0.0.1", "127.0.0.0/8", "::1", "0.0.0.0")  # noqa: S104 (nothing is bound)
-"""This machine as libraries read it in NO_PROXY: some only whole names and addresses, some ends of names and nets."""
+"""The entries of NO_PROXY that mean this machine. Some libraries only understand whole names and addresses, others also
+ends of names and networks."""
 ALL = "*"
 FOR_REQUESTS, FOR_PREFECT = {"socks": "PySocks"}, {"socksio": "socksio", "python_socks": "python-socks[asyncio]"}
-"""What is imported for a SOCKS proxy, and the package that has it."""
+"""The module that a SOCKS proxy needs → the package that has it: for `requests`, for Prefect's client."""
 _HTTP, _SOCKS, _OLD_SOCKS = ("http", "https"), ("socks5", "socks5h"), ("socks4", "socks4a")
 _HOSTS = Path("/etc/hosts")
 _NAMES = ("http", "https", "all", "no")
@@ -35,18 +36,20 @@ Address = IPv4Address | IPv6Address
 
 
 class Way(NamedTuple):
-    """proxy: its URL, empty where there is none between. why: the variable that says so, or what else."""
+    """How a connection goes: through a proxy, or directly."""
 
     proxy: str
+    """The URL of the proxy; empty for a direct connection."""
     why: str
+    """The variable that decides, or another reason in words."""
 
     def in_words(self) -> str:
-        """Without what is secret: ``through http://proxy:3128 (https_proxy)``."""
+        """The way in words, without secrets: ``through http://proxy:3128 (https_proxy)``."""
         return f"through {without_secrets(self.proxy)} ({self.why})" if self.proxy else f"direct ({self.why})"
 
 
 def way_to(url: str, environ: Mapping[str, str] | None = None) -> Way:
-    """Which way a request of a URL goes."""
+    """The way of a request of ``url``. environ: None: the environment of this process."""
     said = _said(os.environ if environ is None else environ)
     parts = _split(url)
     scheme = "https" if parts is not None and parts.scheme in ("https", "wss") else "http"
@@ -62,18 +65,19 @@ def way_to(url: str, environ: Mapping[str, str] | None = None) -> Way:
 
 
 def for_requests(url: str) -> dict[str, str]:
-    """The ``proxies`` of a request of `requests`, which then looks for none by itself."""
+    """The argument ``proxies`` for a request of ``url`` by `requests`, so that it does not read the variables
+    itself."""
     if not names_a_proxy(os.environ):
         return {}
-    proxy = way_to(url).proxy  # empty says none, where nothing would be looked for
+    proxy = way_to(url).proxy  # an empty text means a direct connection; a missing one, that `requests` decides
     return {"http": proxy, "https": proxy, "all": proxy}
 
 
 def check_way(url: str, needed: Mapping[str, str] | None = None) -> Way:
-    """Which way a URL is asked. Raises MachineError that names the variable where this machine cannot go it, or
-    where the certificates for it cannot be read.
+    """The way of a request of ``url``, checked. Raises MachineError, which names the variable, where the proxy cannot
+    be used from this machine, or where the certificates for the URL cannot be read.
 
-    needed: for SOCKS, of whoever asks; None: of `requests`.
+    needed: module → package that the client needs for a SOCKS proxy; None: those that `requests` needs.
     """
     way = way_to(url)
     if needed is None and urlsplit(url).scheme == "https":
@@ -84,26 +88,27 @@ def check_way(url: str, needed: Mapping[str, str] | None = None) -> Way:
 
 
 def settle(api: str | None = None, environ: MutableMapping[str, str] | None = None) -> None:
-    """Write the environment so that no library sends what is for this machine to a proxy; children inherit it.
+    """Rewrite ``no_proxy`` so that no library sends requests for this machine to a proxy. Child processes inherit it.
 
-    What it exempted stays exempt, spelled as all libraries read it. api: of Prefect, the only URL that its libraries
-    ask; then they go the same way as ours. Raises MachineError where they cannot.
+    Hosts that were exempt stay exempt, spelled so that all libraries read them. api: the URL of Prefect's API, the only
+    one that Prefect's libraries ask; if given, their requests go the same way as ours. Raises MachineError where they
+    cannot.
     """
     environ = os.environ if environ is None else environ
     if not names_a_proxy(environ):
         return
     said = _said(environ)
-    told = said["no"][1] if "no" in said else ""
+    exempt = said["no"][1] if "no" in said else ""
     entries = [ALL]
-    if told.strip() != ALL:
-        before = _entries(told)
+    if exempt.strip() != ALL:
+        before = _entries(exempt)
         entries = [*(_as_all_read(entry) for entry in before if entry != ALL), *HERE, *_own_names()]
         if api is None:
             entries = [ALL, *entries] if ALL in before else entries
         elif not way_to(api, environ).proxy:
             parts = _split(api)
-            # httpx alone reads a star between others, as all: it then makes no client for a SOCKS proxy either, for
-            # which it may lack a library, and reads nothing that it takes for a wrong address.
+            # Only httpx reads a star among other entries as "all hosts". Then it makes no client for a SOCKS proxy, for
+            # which a library may be missing, and does not read entries that it would refuse as wrong addresses.
             entries = [ALL, *entries, *((parts.hostname,) if parts is not None and parts.hostname else ())]
         else:
             entries = [entry for entry in entries if _httpx_reads(entry)]
@@ -112,13 +117,14 @@ def settle(api: str | None = None, environ: MutableMapping[str, str] | None = No
 
 
 def names_a_proxy(environ: Mapping[str, str]) -> bool:
-    """Whether any library may find one in it: some know ``ws_proxy``, ``grpc_proxy`` and ``socks_proxy`` too."""
+    """Whether the environment has a variable in which any library may find a proxy: some libraries also read
+    ``ws_proxy``, ``grpc_proxy`` and ``socks_proxy``."""
     names = {name.lower() for name, value in environ.items() if value.strip()}
     return any(name.endswith("_proxy") and name != "no_proxy" for name in names)
 
 
 def is_here(host: str) -> bool:
-    """Whether a host is this machine: a loopback in any spelling, one of its names, or of its addresses."""
+    """Whether ``host`` is this machine: a loopback address in any spelling, or one of its own names or addresses."""
     name = host.strip("[]").lower().rstrip(".").partition("%")[0]
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -129,7 +135,7 @@ def is_here(host: str) -> bool:
             return True
         if name.partition(".")[0] != own.partition(".")[0]:
             return False
-        with suppress(OSError):  # a longer spelling of our name, or another machine's
+        with suppress(OSError):  # a longer spelling of this machine's name, or the name of another machine
             found = {_address(str(item[4][0]).partition("%")[0]) for item in socket.getaddrinfo(name, None)}
             return bool(found & _own_addresses()) or any(one is not None and one.is_loopback for one in found)
         return False
@@ -137,7 +143,7 @@ def is_here(host: str) -> bool:
 
 
 def _said(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The variable and its value, by ``http``, ``https``, ``all`` and ``no``."""
+    """``http``, ``https``, ``all`` or ``no`` → (the variable that counts, its value)."""
     found: dict[str, tuple[str, str]] = {}
     for variable in sorted(environ):  # upper case first
         name = variable.lower()
@@ -145,12 +151,13 @@ def _said(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
             continue
         if value := environ[variable].strip():
             found[name[:-6]] = variable, value
-        elif variable == name and name != "no_proxy":  # as libraries do: empty means none
+        elif variable == name and name != "no_proxy":  # as libraries read it: an empty variable means no proxy
             found.pop(name[:-6], None)
     return found
 
 
 def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None where it is malformed."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 (raises for what is none)
@@ -160,7 +167,8 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _address(host: str) -> Address | None:
-    """An address in any spelling that the system takes: ``127.1`` and ``::ffff:127.0.0.1`` are 127.0.0.1 too."""
+    """The IP address that ``host`` spells, in any spelling that the system takes: ``127.1`` and ``::ffff:127.0.0.1``
+    are 127.0.0.1. None for a name."""
     try:
         found: Address = ip_address(host)
     except ValueError:
@@ -182,7 +190,7 @@ def _own_addresses() -> set[Address | None]:
 
 
 def _own_names() -> list[str]:
-    """This machine's name, and those that its file of hosts gives to its own addresses."""
+    """The name of this machine, and the names that ``/etc/hosts`` gives to its own addresses."""
     names = [name] if (name := socket.gethostname().lower()) else []
     with suppress(OSError, UnicodeDecodeError):
         own = _own_addresses()
@@ -193,33 +201,35 @@ def _own_names() -> list[str]:
     return [name for name in dict.fromkeys(names) if name.isascii()]
 
 
-def _entries(told: str) -> list[str]:
-    return [entry for entry in re.split(r"[\s,]+", told) if entry]
+def _entries(text: str) -> list[str]:
+    return [entry for entry in re.split(r"[\s,]+", text) if entry]
 
 
 def _as_all_read(entry: str) -> str:
-    """``*.corp`` is ``.corp``, ``[::1]`` is ``::1``."""
+    """An entry of NO_PROXY in the spelling that all libraries read: ``*.corp`` → ``.corp``, ``[::1]`` → ``::1``."""
     if entry.startswith("*."):
         return entry[1:]
     return entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
 
 
 def _httpx_reads(entry: str) -> bool:
-    """Whether httpx takes it for an address, and does not refuse to work: no net of IPv6, nothing but ASCII."""
+    """Whether httpx can read an entry of NO_PROXY. It fails on networks of IPv6 and on entries that are not ASCII."""
     if ":" in entry and "/" in entry and "://" not in entry:
         return False
     return entry.isascii() and not entry.startswith("[")
 
 
-def _is_exempt(parts: SplitResult, told: str) -> bool:
-    if told.strip() == ALL:
+def _is_exempt(parts: SplitResult, exempt: str) -> bool:
+    """Whether NO_PROXY exempts a URL from the proxy. exempt: the value of NO_PROXY."""
+    if exempt.strip() == ALL:
         return True
     host = (parts.hostname or "").rstrip(".")
     port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
-    return any(_covers(entry, host, port) for entry in _entries(told.lower()))
+    return any(_covers(entry, host, port) for entry in _entries(exempt.lower()))
 
 
 def _covers(entry: str, host: str, port: int) -> bool:
+    """Whether an entry of NO_PROXY exempts a host at a port."""
     entry = entry.partition("://")[2] or entry
     if (found := re.fullmatch(r"(\[.*\]|[^:]*):(\d+)", entry)) is not None:
         if int(found[2]) != port:
@@ -237,6 +247,10 @@ def _covers(entry: str, host: str, port: int) -> bool:
 
 
 def _check_proxy(asked: str, way: Way, needed: Mapping[str, str]) -> None:
+    """Raises MachineError where the proxy of ``way`` has a wrong address, or needs a package that is not installed.
+
+    asked: the beginning of the message. needed: see `check_way`.
+    """
     shown = f"{asked} {without_secrets(way.proxy)} ({way.why})"
     parts = _split(way.proxy)
     socks = (*_SOCKS, *_OLD_SOCKS) if needed is FOR_REQUESTS else _SOCKS
@@ -254,7 +268,8 @@ def _check_proxy(asked: str, way: Way, needed: Mapping[str, str]) -> None:
 
 
 def _check_for_prefect(api: str, environ: MutableMapping[str, str], said: Mapping[str, tuple[str, str]]) -> None:
-    """httpx makes a client for every proxy that is named, be it one that nothing goes through."""
+    """Raises MachineError where Prefect's client cannot use a proxy that is set. Its library, httpx, makes a client for
+    every such proxy, even for one that no request goes through; ``all_proxy`` is unset where it is such a one."""
     named = {name: Way(value if "://" in value else f"http://{value}", variable) for name, (variable, value) in
              said.items() if name != "no"}  # fmt: skip
     if "all" in named and {"http", "https"} <= named.keys():  # then nothing goes through it
@@ -270,4 +285,5 @@ def _first(one: Way, others: Iterable[Way]) -> list[Way]:
 
 
 def _lacking(needed: Mapping[str, str]) -> list[str]:
+    """The packages whose modules are not installed. needed: module → package."""
     return [package for module, package in needed.items() if find_spec(module) is None]

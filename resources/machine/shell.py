@@ -1,6 +1,6 @@
-"""This process, freed from what its shell says to Spark, Java and Python; see ``environment``, which decides.
+"""Removes environment variables from this process that would change Spark, Java or Python. ``environment`` says which.
 
-The standard library alone, and little of it: this runs before any package is imported, at every start.
+Imports the standard library alone, and little of it: this code runs at every start, before any package is imported.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from pathlib import Path
 from resources.machine.environment import AT_THE_START, UTF8, cleaned, left_out, python_path, remembering
 
 SEVERAL_SHOWN = 3
+"""At most this many modules of a folder are named."""
 GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""The variable that spark-submit sets for the Python that it starts."""
 HANDLES = 4096
-"""So many open files a run may want; macOS gives a process 256."""
+"""A run may need this many open files; macOS gives a process 256."""
 
 
 def begin() -> None:
-    """Leave out of this process's environment what must not reach a run.
+    """Remove the variables that must not reach a run from this process's environment.
 
-    What Python has read by now it cannot forget: where that is among it, the process begins once more, with the same
-    arguments. Not where spark-submit started it: what that was told counts.
+    Python reads some variables only when it starts. If one of these has to be removed, the process starts again, with
+    the same arguments. A process that spark-submit started is left alone: there the variables of spark-submit count.
     """
     _open_closed()
     if _of_spark_submit():
@@ -44,23 +46,24 @@ def begin() -> None:
 
 
 def tidy() -> None:
-    """As ``begin``, for a process that others started and that cannot begin once more: what can still be left out.
+    """As ``begin``, for a process that others started and that cannot start again: removes what can still be removed.
 
-    A gateway that is named by now is one of spark-submit.
+    Leaves a process alone in which ``GATEWAY`` is set: spark-submit started it.
     """
     if GATEWAY not in os.environ:
         _set(cleaned(os.environ))
 
 
 def own_folders() -> list[str]:
-    """Where Python looks for its own modules and for those that set-up pinned."""
+    """The folders of ``sys.path`` with Python's own modules and with the packages that set-up pinned."""
     prefixes = tuple(f"{os.path.realpath(prefix)}{os.sep}lib" for prefix in (sys.base_prefix, sys.prefix))
     return [entry for entry in sys.path if os.path.realpath(entry).startswith(prefixes) and "python" in entry]
 
 
 @contextlib.contextmanager
 def as_environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Within it the environment is ``wanted``; what is the same is not touched, nor is what others set meanwhile."""
+    """Within the block the environment is ``wanted``; afterwards it is as before. Only variables that differ are
+    changed: others, which code in the block may set, stay as it sets them."""
     was = dict(os.environ)
     changed = {name for name in was.keys() | wanted.keys() if was.get(name) != wanted.get(name)}
     _put(wanted, changed)
@@ -71,8 +74,8 @@ def as_environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 
 def _open_closed() -> None:
-    """Standard streams that are closed go nowhere: else the next file that is opened would be one of them, and
-    whatever is printed, here or by a child, would stand in it."""
+    """Open closed standard streams as ``/dev/null``. Else the next file that is opened would get the number of such a
+    stream, and everything that this process or a child prints would be written into that file."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -88,23 +91,25 @@ def _open_closed() -> None:
 
 
 def open_files() -> tuple[int, int]:
-    """How many files this process may have open, and to how many it may raise that itself; -1: any number."""
+    """(soft, hard): how many files this process may have open, and up to how many it may raise that; -1: any number."""
     import resource
 
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 def _of_spark_submit() -> bool:
-    """Whether spark-submit is the parent. A shell that a notebook opened has its variables, and is none."""
+    """Whether spark-submit started this process. Its variables alone do not say so: a shell that was opened in a
+    notebook inherits them. So the parent has to be a Java process too."""
     if GATEWAY not in os.environ or "PYSPARK_GATEWAY_SECRET" not in os.environ:
         return False
     try:
         return Path(f"/proc/{os.getppid()}/comm").read_text(encoding="utf-8").strip() == "java"
-    except OSError:  # no Linux
+    except OSError:  # not Linux: there is no /proc
         return True
 
 
 def _read_at_the_start(environment: Mapping[str, str]) -> bool:
+    """Whether the environment has a variable that Python reads only when it starts."""
     from fnmatch import fnmatchcase
 
     return any(fnmatchcase(name, one) for name in environment for one in AT_THE_START)
@@ -115,6 +120,7 @@ def _set(wanted: Mapping[str, str]) -> None:
 
 
 def _put(wanted: Mapping[str, str], names: set[str]) -> None:
+    """Set the variables ``names`` of this process as ``wanted`` has them; unset those that it does not have."""
     for name in names:
         if name not in wanted:
             os.environ.pop(name, None)
@@ -123,12 +129,13 @@ def _put(wanted: Mapping[str, str], names: set[str]) -> None:
 
 
 def _python_path() -> tuple[str, str] | None:
-    if not (told := os.environ.get("PYTHONPATH", "")):
+    """The PYTHONPATH that this process needs, and a sentence about it; None where it is as it should be."""
+    if not (paths := os.environ.get("PYTHONPATH", "")):
         return None
-    entries = [entry or str(Path.cwd()) for entry in told.split(":")]
+    entries = [entry or str(Path.cwd()) for entry in paths.split(":")]
     own = own_folders()
     first = next((at for at, entry in enumerate(entries) if entry in own), len(entries))
-    if first == 0:  # set so before, or nothing is there
+    if first == 0:  # our folders come first already
         return None
     ours = set(sys.stdlib_module_names).union(*map(_modules_in, own))
     shadowing = []
@@ -140,7 +147,8 @@ def _python_path() -> tuple[str, str] | None:
 
 
 def _modules_in(folder: str) -> set[str]:
-    """Modules and packages that an entry of Python's path has; a folder without ``__init__`` gives way to others."""
+    """The names of the modules and packages in an entry of PYTHONPATH, a folder or a zip. A folder without
+    ``__init__.py`` does not count: Python prefers a package of that name in any later entry."""
     try:
         names = _names_in_zip(folder) if Path(folder).is_file() else [path.name for path in Path(folder).iterdir()]
     except OSError:
@@ -168,6 +176,7 @@ def _names_in_zip(file: str) -> list[str]:
 
 
 def _raise_handles() -> None:
+    """Raise the number of files that this process may have open to ``HANDLES``, as far as it may."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,5 @@
-"""Standard output that remembers why it could not be written: a full disk there is no fault of a table."""
+"""Standard output that remembers the error when it cannot be written, so that an error of a full disk under standard
+output is not taken for an error of a table."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
 
 class _Raw(io.FileIO):
     failure: OSError | None = None
+    """The error of the last write that failed."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """As a file's."""
+        """Write as any file does, and remember an error."""
         try:
             return super().write(data)
         except OSError as error:
@@ -26,7 +28,8 @@ _RAW: list[_Raw] = []
 
 
 def watch_standard_output() -> None:
-    """From now on `output_failure` knows. Not where something else stands in for the stream."""
+    """From now on remember errors of standard output, for `output_failure`. Does nothing where other code has replaced
+    ``sys.stdout``."""
     stream = sys.stdout
     if _RAW or not isinstance(stream, io.TextIOWrapper) or stream is not sys.__stdout__:
         return
@@ -43,8 +46,8 @@ def watch_standard_output() -> None:
 
 
 def output_failure(error: BaseException) -> str:
-    """Why standard output cannot be written, where that is what ``error`` is; empty where it is not. A reader that
-    went away is none."""
+    """Why standard output cannot be written, if ``error`` is the error of that; empty for any other error, and where
+    the reader of a pipe went away."""
     failure = next((raw.failure for raw in _RAW), None)
     if failure is None or error is not failure or isinstance(failure, BrokenPipeError):
         return ""

@@ -1,4 +1,4 @@
-"""Where what this user's commands remember lies, outside of warehouses."""
+"""The state folder: the folder of this user in which commands keep files that do not belong in a warehouse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ REMEDY = "Give this user rights to write there, or name another folder in XDG_ST
 
 
 def home_folder() -> Path:
-    """Raises MachineError where nobody knows one: a container may run as a user that its machine has not."""
+    """The home folder of this user. Raises MachineError where there is none: a container may run as a user that its
+    machine does not know."""
     try:
         return Path.home()
     except RuntimeError:
@@ -23,12 +24,12 @@ def home_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """``$XDG_STATE_HOME/aqi``, or ``~/.local/state/aqi``; it need not be there."""
+    """``$XDG_STATE_HOME/aqi``, or ``~/.local/state/aqi``; it need not exist. Raises MachineError as `home_folder`."""
     return Path(os.environ.get("XDG_STATE_HOME") or home_folder() / ".local" / "state") / "aqi"
 
 
 def make_state_folder() -> None:
-    """Before any work. Raises MachineError where it cannot be made, or nothing can be written in it."""
+    """Make the state folder. Called before any work. Raises MachineError where it cannot be made, or not be written."""
     folder = state_folder().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +39,8 @@ def make_state_folder() -> None:
 
 
 def state_folder_found() -> str:
-    """For people; nothing is made. Raises MachineError as `make_state_folder`."""
+    """The path of the state folder, for people, with a word on whether it exists. Does not make it. Raises MachineError
+    as `make_state_folder`."""
     folder = state_folder().absolute()
     there = next(one for one in (folder, *folder.parents) if one.exists())
     try:
@@ -49,6 +51,7 @@ def state_folder_found() -> str:
 
 
 def _write_in(folder: Path) -> None:
+    """Make a folder in ``folder``, and remove it. Raises OSError where that is refused."""
     Path(tempfile.mkdtemp(prefix=".aqi-", dir=folder)).rmdir()
 
 

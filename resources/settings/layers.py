@@ -1,6 +1,6 @@
-"""What is said of settings, layer on layer: files, the profile, the environment, flags; and where each value is said.
+"""The layers of settings: files, the profile, the environment, flags. Merges them, and remembers which one set a value.
 
-Must not know: what settings there are. Values are as they were written; the models of ``load`` read and judge them.
+Must not know: which settings exist. Values stay as they were written; the models of ``load`` parse and validate them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import yaml
 
 from orchestration.core.errors import ConfigurationError
 from resources.openlineage.settings import standard_settings
+from resources.settings.yaml_text import parsed
 
 ENVIRONMENT_PREFIX = "AQI_"
 ENGINE_VARIABLE = "AQI_ENGINE"
@@ -29,18 +30,20 @@ NOT_SETTINGS = frozenset(
 )
 
 HERE = Path("config")
-"""A folder below the current one; a profile there is found by its name, as those of the project are."""
+"""A folder below the current one. A profile in it is found by its name, as the profiles of the project are."""
 
 Origins = dict[tuple[str, ...], str]
-"""By the path of a key: the file, the variable or the command line that says it."""
+"""The path of a key, for instance ``("warehouse", "uri")`` → the file, variable or command line that set its value."""
 
 
 def values_of(
     folder: Path, files: Sequence[str], profile: str, environment: Mapping[str, str], flags: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Origins]:
-    """The values that are said, later layers over earlier ones, and their origins; the arguments are those of ``load``.
+    """The values that the layers set, and their origins. A later layer overrides an earlier one. For the arguments see
+    ``load.load``.
 
-    Raises ConfigurationError for a profile that is not there, a file that cannot be read, a variable that is none.
+    Raises ConfigurationError for a profile that does not exist, a file that cannot be read, or a variable that starts
+    as a setting does and names none.
     """
     values: dict[str, Any] = {}
     origins: Origins = {}
@@ -62,6 +65,7 @@ def values_of(
 
 
 def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
+    """The file of a profile. Raises ConfigurationError where no such file exists."""
     if name.endswith((".yml", ".yaml")) or "/" in name:
         path = Path(name)
         if not path.is_file():
@@ -78,7 +82,7 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -91,7 +95,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _wrong_in(error: yaml.YAMLError | UnicodeDecodeError) -> str:
-    """What is wrong, and where, without the line itself: a key or password may be in it."""
+    """What is wrong with a YAML file, with line and column. The line itself is left out: it may hold a password."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
@@ -99,9 +103,10 @@ def _wrong_in(error: yaml.YAMLError | UnicodeDecodeError) -> str:
 
 
 def _value(text: str) -> Any:
-    """The value of a variable: nothing, a list or a mapping as YAML, else the text as it stands.
+    """The value of an environment variable.
 
-    The models read numbers and instants from text; YAML would make 83 of the API key 0123, and cut ``/a #b``.
+    ``""`` and ``null`` are None; a text that starts with ``[`` or ``{`` is YAML; any other text stays as it is. The
+    models parse numbers and instants themselves: YAML would turn the API key ``0123`` into 83, and cut ``/a #b``.
     """
     if text in ("", "null"):
         return None
@@ -114,6 +119,7 @@ def _value(text: str) -> Any:
 
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    """``(["a", "b"], 1)`` → ``{"a": {"b": 1}}``."""
     return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
 
 
@@ -124,6 +130,10 @@ def _merge(
     origins: Origins,
     path: tuple[str, ...] = (),
 ) -> None:
+    """Merge ``new`` into ``into``, key by key, and write into ``origins`` that ``origin`` set these values.
+
+    path: of ``into`` within the settings.
+    """
     for key, value in new.items():
         here = (*path, str(key))
         origins[here] = origin

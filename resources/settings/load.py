@@ -1,7 +1,9 @@
-"""Settings: the YAML of a profile, then the environment, then flags; validated whole before anything starts.
+"""Settings: the YAML of a profile, overridden by the environment, overridden by flags. All of them are validated before
+anything starts.
 
-``AQI_<SECTION>__<KEY>`` overrides a key of a section, for instance ``AQI_WAREHOUSE__URI``, and OpenLineage's standard
-variables those of ``openlineage``. An unknown or mistyped key is refused with the place and the nearest known name.
+The variable ``AQI_<SECTION>__<KEY>`` overrides a key of a section, for instance ``AQI_WAREHOUSE__URI``. OpenLineage's
+standard variables override keys of the section ``openlineage``. For an unknown key the error names where it stands and
+the nearest known key.
 """
 
 from __future__ import annotations
@@ -43,9 +45,11 @@ from resources.settings.spark_values import first_wrong
 from resources.settings.warehouse_uri import a_warehouse
 
 LONGEST_TIMEOUT = 7 * 86_400
+"""Seconds."""
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
-"""In the path of a folder: what Sail takes for patterns; what deltalake, which is there on either engine, takes for
-patterns, escapes or no path at all."""
+"""Characters that the path of a warehouse's folder must not have. ``PATTERNS``: Sail, the embedded engine, reads them
+as patterns of file names. ``UNREADABLE``: deltalake, which both engines use, reads them as patterns or escapes, or
+refuses the path."""
 
 
 def _a_location_key(key: str) -> str:
@@ -61,12 +65,14 @@ def _a_timeout(seconds: float) -> float:
 
 
 class WarehouseSettings(Section):
-    """uri: a folder or a URI. lock_wait_seconds: so long a run waits for another. mixed_sources: made-up rows of a
-    simulator and real ones may lie in one table."""
+    """Where the tables lie, and how runs share them."""
 
     uri: Annotated[str, AfterValidator(a_warehouse)] | None = "warehouse"
+    """A folder or a URI; None: a folder of this user on the cluster's file system."""
     lock_wait_seconds: float = Field(300, ge=0)
+    """A run waits at most this long for another run that holds the warehouse's lock."""
     mixed_sources: bool = False
+    """Whether one table may hold both made-up rows of a simulator and real ones."""
 
 
 EngineName = Literal["embedded", "spark"]
@@ -76,18 +82,24 @@ _SETTINGS_OF = {
     "spark.executor.memory": "yarn.executor_memory",
     "spark.executor.memoryOverhead": "yarn.executor_memory_overhead",
 }
+"""Spark's name of a setting → the key of our settings that sets it. These names are refused in ``spark.conf``."""
 
 
 class SparkSettings(Section):
-    """driver_memory: the heap of the driver's JVM. max_parallel_steps: so many steps at once, on either engine."""
+    """How a session of Spark is made."""
 
     master: str = "local[2]"
+    """The master as Spark names it: ``local[2]``, ``yarn``, …"""
     driver_memory: str = Field("1g", pattern=MEMORY)
+    """The heap of the driver's JVM, for instance ``1g``."""
     max_parallel_steps: int = Field(4, ge=1)
+    """At most this many steps run at once, on either engine."""
     conf: SparkConf = Field(default_factory=dict)
+    """Further settings of Spark, by Spark's names."""
 
     @model_validator(mode="after")
     def _nothing_secret_for_all_to_see(self) -> Self:
+        """Raises ValueError for a secret value that other users could read, see ``seen_by_all``."""
         on_yarn = self.master.startswith("yarn")
         for name, value in sorted(self.conf.items()):
             if is_secret_conf(name, value) and (where := where_seen(name, on_yarn=on_yarn)):
@@ -101,6 +113,7 @@ class SparkSettings(Section):
 
     @model_validator(mode="after")
     def _same_values(self) -> Self:
+        """Raises ValueError for a setting in ``conf`` that belongs to another key, or would change the rows made."""
         for name in sorted(self.conf.keys() & _SETTINGS_OF.keys()):
             raise ValueError(
                 f"conf: {name} must not stand there: {_SETTINGS_OF[name]} says it, and what follows from it"
@@ -111,10 +124,12 @@ class SparkSettings(Section):
 
 
 class EmbeddedSettings(Section):
-    """The embedded engine. memory: what its process may have resident. timeout_seconds: for one step's rows."""
+    """The embedded engine."""
 
     memory: str = Field("1g", pattern=MEMORY)
+    """The resident memory that its process may use, for instance ``1g``."""
     timeout_seconds: Annotated[float, AfterValidator(_a_timeout)] = 3600
+    """Computing the rows of one step may take at most this long."""
 
     @property
     def memory_bytes(self) -> int:
@@ -128,25 +143,32 @@ class EmbeddedSettings(Section):
 
 
 class YarnSettings(Section):
-    """How a session on YARN is made. check: refuse to run where spark.master is not ``yarn``.
-
-    queue_wait_seconds: so long a run waits in the queue for its application master, and then for an executor.
-    """
+    """How a session on YARN is made."""
 
     check: bool = False
+    """Whether a run is refused where ``spark.master`` is not ``yarn``."""
     queue: str = "default"
     queue_wait_seconds: float = Field(600, gt=0)
+    """A run waits in the queue at most this long for its application master, and then this long for an executor."""
     executors: int = Field(2, ge=1)
     executor_cores: int = Field(2, ge=1)
     executor_memory: str = Field("2g", pattern=MEMORY)
+    """The heap of an executor, for instance ``2g``."""
     executor_memory_overhead: str = Field("512m", pattern=MEMORY)
+    """The memory that the container of an executor has besides the heap."""
     dynamic_allocation: bool = False
+    """Whether Spark asks for more executors when it has work for them, up to ``max_executors``."""
     max_executors: int = Field(8, ge=1)
     archives: str | None = None
+    """The folder of the archives of jars and packages, a URI; None: a folder of this user on the warehouse's file
+    system."""
     java_home: str | None = None
+    """The Java on the nodes; None: the one that YARN finds there."""
     python: str | None = None
+    """The path of the Python on the nodes; None: the same path as on this machine."""
     principal: str | None = None
     keytab: str | None = None
+    """``principal`` and ``keytab`` are Kerberos's; both are set, or neither."""
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
@@ -161,26 +183,33 @@ class YarnSettings(Section):
 
 
 class ClockSettings(Section):
+    """The clock of the process."""
+
     now: datetime | None = None
+    """The instant that the clock always shows; a time without a zone is UTC. None: the machine's clock."""
 
 
 class LocationSettings(Section):
+    """A location whose data is fetched."""
+
     key: Annotated[str, AfterValidator(_a_location_key)]
+    """The location's part of partition keys, for instance ``hanoi``."""
     name: str
+    """The name for people."""
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
+    """Both in degrees, north and east positive."""
     timezone: Annotated[str, AfterValidator(a_time_zone)]
+    """The name of its IANA time zone."""
 
 
 class Settings(Section):
-    """The settings of a profile that every project has, validated; a project adds sections of its own.
-
-    engine: what makes rows. Where none is named: Spark for YARN and for a warehouse that is no folder, else embedded.
-    essential: by fetched asset, the columns whose values make an hour whole, in place of the declared ones.
-    """
+    """The settings of a profile that every project has, validated. A project adds sections of its own."""
 
     profile: str = "local"
     engine: EngineName = "embedded"
+    """The engine that computes rows. If no layer names one: ``spark`` for YARN and for a warehouse that is not a folder
+    of this machine, else ``embedded``."""
     warehouse: WarehouseSettings = WarehouseSettings()
     spark: SparkSettings = SparkSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
@@ -192,6 +221,8 @@ class Settings(Section):
     feed: FeedSettings = FeedSettings()
     sources: SourcesSettings = SourcesSettings()
     essential: dict[str, list[str]] = Field(default_factory=dict)
+    """Key of a fetched asset → its essential columns, in place of the declared ones. An hour is complete when all
+    essential columns have a value."""
     deploy: DeploySettings = DeploySettings()
     deployments: dict[str, DeploymentSettings | None] = Field(default_factory=dict)
     alerts: AlertSettings = AlertSettings()
@@ -203,6 +234,7 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _an_engine(cls, values: Any) -> Any:
+        """``values`` with an engine."""
         if isinstance(values, dict) and values.get("engine") is None:
             return {**values, "engine": "spark" if _needs_spark(values) else "embedded"}
         return values
@@ -235,7 +267,7 @@ class Settings(Section):
 
     @property
     def since(self) -> dict[str, date]:
-        """By configured location, of those where that is declared, the first day of the history that is wanted."""
+        """Location key → the first day (UTC) of its wanted history, for the configured locations that declare one."""
         return self.history.since_by_location([location.key for location in self.locations])
 
     @property
@@ -245,12 +277,13 @@ class Settings(Section):
 
     @property
     def needs_spark(self) -> str:
-        """Why only Spark can be the engine; empty where any can."""
+        """Why only Spark can be the engine of these settings; empty where either engine can."""
         return _needs_spark(self.model_dump(include={"profile", "spark", "warehouse"}))
 
     @property
     def heap_bytes(self) -> int:
-        """The heap in which engine Spark makes rows: the driver's, on YARN the smaller one of it and an executor's."""
+        """The heap in which Spark computes rows, in bytes: the driver's; on YARN the smaller of the driver's and an
+        executor's."""
         driver = bytes_of(self.spark.driver_memory)
         return min(driver, bytes_of(self.yarn.executor_memory)) if self.on_yarn else driver
 
@@ -261,12 +294,13 @@ class Settings(Section):
 
     @cached_property
     def now(self) -> Clock:
-        """The clock of this process."""
+        """The clock of this process, as ``clock.now`` sets it."""
         return system_clock if self.clock.now is None else fixed_clock(self.clock.now)
 
 
 def _check_folder(uri: str, engine: str) -> None:
-    """Raises Refused for a folder that an engine, or deltalake on either, takes for another one, or for many."""
+    """Raises Refused for a folder whose path the engine, or deltalake, would read as another path or as a pattern of
+    several paths."""
     key = ("warehouse", "uri")
     try:
         folder = str(Path(uri.removeprefix("file://")).expanduser().resolve())
@@ -279,7 +313,7 @@ def _check_folder(uri: str, engine: str) -> None:
 
 
 def _needs_spark(values: Mapping[str, Any]) -> str:
-    """Why only Spark can be the engine of such values; empty where any can."""
+    """Why only Spark can be the engine for these values, which are not validated yet; empty where either engine can."""
     spark, warehouse = (values.get(name) or {} for name in ("spark", "warehouse"))
     master = spark.get("master") if isinstance(spark, dict) else None
     if isinstance(master, str) and not master.startswith("local"):
@@ -296,7 +330,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def check_distinct(what: str, names: Sequence[str]) -> None:
-    """Raises ValueError for a name that is there twice."""
+    """Raises ValueError for a name that stands twice among ``names``. what: the setting, for the message."""
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f"{what}: the key {doubled[0]!r} is used twice; keys must be distinct")
@@ -310,10 +344,12 @@ def load(
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> S:
-    """The settings of a profile (a name in ``folder``, or the path of a YAML file) as a ``model``.
+    """The settings of a profile, as an instance of ``model``.
 
-    files: in ``folder``, that every profile begins with. flags: nested values that win over everything.
-    Raises ConfigurationError naming file or variable, key and remedy.
+    profile: a name in ``folder``, or the path of a YAML file; None: ``AQI_PROFILE``, else ``local``. files: names of
+    files in ``folder`` that are read before every profile. environment: None: the one of this process. flags: nested
+    values that override everything else.
+    Raises ConfigurationError, which names the file or variable, the key and the remedy.
     """
     environment = os.environ if environment is None else environment
     name = profile or environment.get("AQI_PROFILE") or "local"
@@ -323,7 +359,7 @@ def load(
         settings = model.model_validate({**values, "profile": name})
     except ValidationError as error:
         wrong = as_configuration_error(model, error, origins)
-    if wrong is not None:  # without the other, whose text has keys that may be secrets in a wrong place
+    if wrong is not None:  # raised out here: the text of pydantic's error may hold a secret that stands in a wrong key
         raise wrong
     check_no_secrets(model, values, origins)
     never_tell([*secrets_said(settings), *secrets_of(environment)])

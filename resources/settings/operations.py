@@ -1,4 +1,5 @@
-"""The sections of the settings for a pipeline that runs by itself: the hourly window, deployments, alerts, upkeep."""
+"""The sections of the settings for a pipeline that runs by itself: the hourly window, sources, deployments, alerts, raw
+answers, reports, maintenance."""
 
 from __future__ import annotations
 
@@ -10,69 +11,78 @@ from resources.settings.section import Section, a_time_zone, an_http_url
 
 A_NAME = r"^[a-z0-9][a-z0-9-]*$"
 DELTA_KNOWS_HOURS = 168
-"""``delta.deletedFileRetentionDuration``, of tables that do not have it otherwise, as ours do not."""
+"""Delta's default of ``delta.deletedFileRetentionDuration``, in hours. Our tables do not set it. After that time the
+checkpoints of a table's log no longer name the removed files."""
 
 
 class HourlySettings(Section):
-    """Which days `--hourly` looks at. Days are UTC days.
-
-    revisable_days: so many before today, which the provider may still revise. catch_up_days: how far back a gap is
-    filled. incomplete_days: how old a day may be of which values are lacking, to be asked for again.
-    """
+    """Which days `--hourly` makes. Days are UTC days."""
 
     revisable_days: int = Field(2, ge=0, le=30)
+    """This many days before today are fetched again, as the provider may still revise them."""
     catch_up_days: int = Field(14, ge=0, le=366)
+    """Days that are missing are made up to this many days back."""
     incomplete_days: int = Field(30, ge=0, le=366)
+    """A day that lacks values is fetched again while it is at most this many days old."""
 
 
 class FeedSettings(Section):
-    """What of a source's feed people are warned of. frozen_hours: so many hours of a day in a row in which no variable
-    changes; 0: never."""
+    """When a warning is given about what a source sends."""
 
     frozen_hours: int = Field(12, ge=0, le=24)
+    """The feed of a day counts as frozen when no variable changes for this many hours in a row; 0: it never does."""
 
 
 class SourcesSettings(Section):
-    """How runs ask sources. limit_wait_minutes: so long `--wait` waits for limits at most, from one answer to the next:
-    a day, after which every daily limit has begun anew, and an hour."""
+    """How runs ask sources."""
 
     limit_wait_minutes: float = Field(1500, gt=0)
+    """With `--wait` a run waits at most this long, between two answers, for a limit of requests to end. The default is
+    a day, after which every daily limit has begun anew, and an hour."""
 
 
 class ScheduleSettings(Section):
-    """When a deployment runs by itself. cron: five fields, in ``timezone``."""
+    """When a deployment runs by itself."""
 
     cron: str = Field(pattern=r"^\S+( \S+){4}$")
+    """The five fields of cron, read in ``timezone``."""
     timezone: Annotated[str, AfterValidator(a_time_zone)] = "UTC"
 
 
 class OverlapSettings(Section):
-    """How many runs of a deployment at once, and what becomes of one more: it is skipped, or waits.
-
-    wait_minutes: for how long; then it is refused.
-    """
+    """How many runs of a deployment may go on at once, and what happens to one more."""
 
     limit: int = Field(1, ge=1)
+    """At most this many runs go on at once."""
     on_collision: Literal["skip", "queue"] = "skip"
+    """One more run is skipped, or it waits until another has ended."""
     wait_minutes: float = Field(1440, gt=0)
+    """A run that has waited this long is refused."""
 
 
 class DeploymentSettings(Section):
-    """A deployment. flow: one of ``orchestration.flows``. schedules: by slug. pool: None for ``deploy.pool``."""
+    """A deployment on the Prefect server."""
 
     flow: Literal["materialize", "backfill", "maintenance"]
+    """The name of a flow in ``orchestration.flows``."""
     description: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    """The parameters of the flow, by name."""
     schedules: dict[Annotated[str, Field(pattern=A_NAME)], ScheduleSettings | None] = Field(default_factory=dict)
+    """Slug → schedule; None takes out a schedule that an earlier layer set."""
     overlap: OverlapSettings | None = None
+    """None: any number of runs go on at once."""
     pool: Annotated[str, Field(pattern=A_NAME)] | None = None
+    """The work pool; None: the one in ``deploy.pool``."""
     late_after_minutes: float = Field(10, gt=0)
+    """A run is reported as late when it starts more than this long after the time it was scheduled for."""
 
 
 class PoolSettings(Section):
-    """A work pool. limit: so many runs at once; None: as many as come."""
+    """A work pool on the Prefect server."""
 
     limit: int | None = Field(None, ge=1)
+    """At most this many runs go on at once in the pool; None: any number."""
 
 
 def _an_environment(name: str) -> str:
@@ -82,23 +92,26 @@ def _an_environment(name: str) -> str:
 
 
 class DeploySettings(Section):
-    """environment: several side by side on one server differ in it; it ends the names of deployments and pools.
-
-    pending_seconds: a run that a worker took, and that has not begun after so long, is given up.
-    """
+    """What all deployments have in common."""
 
     environment: Annotated[str, AfterValidator(_an_environment)] = Field("", pattern=r"^([a-z0-9][a-z0-9-]*)?$")
+    """The name of this environment; empty: it has none. Environments that share a Prefect server need different names.
+    The names of deployments and work pools end in it."""
     pool: str = Field("aqi", pattern=A_NAME)
+    """The work pool of the deployments that name none."""
     pools: dict[Annotated[str, Field(pattern=A_NAME)], PoolSettings] = Field(default_factory=dict)
+    """Name of a work pool → its settings."""
     pending_seconds: float = Field(300, gt=0)
+    """A run that a worker took, and that has not begun this long after, is given up."""
 
 
 class EmailSettings(Section):
-    """A mail server. security: ``starttls`` (usually port 587), ``tls`` (465) or ``none`` (25)."""
+    """The mail server that sends alerts, and who gets them."""
 
     host: str
     port: int = Field(587, ge=1, le=65535)
     security: Literal["none", "starttls", "tls"] = "starttls"
+    """``starttls`` (usually port 587), ``tls`` (465) or ``none`` (25)."""
     user: str | None = None
     password: SecretStr | None = None
     sender: str
@@ -106,10 +119,11 @@ class EmailSettings(Section):
 
 
 class WebhookSettings(Section):
-    """An address that takes a POST. form: ``slack`` (a text, for Mattermost too) or ``json`` (every field)."""
+    """An address that takes alerts by POST."""
 
     url: SecretStr
     form: Literal["slack", "json"] = "json"
+    """The body of the POST: ``slack`` is one text, which Mattermost takes too; ``json`` has every field of an alert."""
 
     @model_validator(mode="after")
     def _an_address(self) -> WebhookSettings:
@@ -118,11 +132,13 @@ class WebhookSettings(Section):
 
 
 class AlertSettings(Section):
-    """Who is told when something is wrong. every_seconds: how often `aqi watch` looks. webhooks: by a name of yours."""
+    """Who gets alerts when something is wrong."""
 
     every_seconds: float = Field(60, gt=0)
+    """`aqi watch` observes tables and server once in this time."""
     email: EmailSettings | None = None
     webhooks: dict[str, WebhookSettings | None] = Field(default_factory=dict)
+    """A name that the user chooses → a webhook; None takes out one that an earlier layer set."""
 
 
 def _no_longer_than_delta_knows(hours: float) -> float:
@@ -135,30 +151,28 @@ def _no_longer_than_delta_knows(hours: float) -> float:
 
 
 class RawSettings(Section):
-    """How long what sources sent is kept.
-
-    retention_days: after an answer lost its last row, or was turned away. retention_bytes: of a table's answers
-    together, compressed; None: no bound. keep_owned: as long as rows of the table are an answer's, it stays.
-    """
+    """How long the raw answers of sources are kept. The rules are those of ``core.state.raw_retention``."""
 
     retention_days: float = Field(30, ge=1, le=36_600)
+    """An answer is kept this many days after its last row was replaced, or after it was rejected."""
     retention_bytes: int | None = Field(None, ge=1)
+    """All answers of a table together may have this size, compressed; None: any size."""
     keep_owned: bool = True
+    """Whether an answer is kept, however old it is, while rows of the table are from it."""
 
 
 class ReportSettings(Section):
-    """The report that an hourly run of a deployment leaves behind. path: of its file, replaced whole each time; a URI
-    as well; None: none is made."""
+    """The report that each hourly run of a deployment writes."""
 
     path: str | None = Field(None, min_length=1)
+    """The file of the report, a path or a URI; each run replaces it as a whole. None: no report is written."""
 
 
 class MaintenanceSettings(Section):
-    """The weekly upkeep. logs_days: logs of runs, on this machine.
-
-    retention_hours: removed files are kept so long. No longer than a week: which files were removed is forgotten then,
-    as Delta leaves it out of checkpoints after ``delta.deletedFileRetentionDuration``, and they would be deleted.
-    """
+    """What the weekly maintenance keeps."""
 
     retention_hours: Annotated[float, AfterValidator(_no_longer_than_delta_knows)] = Field(168, ge=24)
+    """Files that were removed from a table are kept this long, at most a week (``DELTA_KNOWS_HOURS``). After a week
+    Delta's checkpoints no longer name these files, and they would be deleted whatever this setting says."""
     logs_days: float = Field(30, ge=1)
+    """The logs of runs on this machine are kept this many days."""

@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: where the value came from, its key, the rule, and what to do."""
+"""Errors in settings, in words: the origin of the value, its key, the rule that it breaks, and the remedy."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from resources.machine.secrets import hidden, without_passwords
 from resources.settings.secret import Address, fields_within, kind_at, may_hold_secrets
 
 _A_NAME = re.compile(r"[A-Za-z0-9_.*-]{1,80}|\[key\]")
-"""What the key of a mapping looks like, where it is no value that lost its place."""
+"""The form of a key. A text of another form in place of a key may be a value, perhaps a secret, and is not shown."""
 
 
 class Refused(ValueError):
-    """A key that does not go with others of the settings, where a model of several is validated; with its remedy."""
+    """A value that contradicts other settings: its key as a path, what is wrong, and the remedy.
+
+    Raised by the model that holds all of these settings, when pydantic validates it.
+    """
 
     def __init__(self, path: tuple[str, ...], message: str, remedy: str) -> None:
         super().__init__(message)
@@ -29,7 +32,10 @@ class Refused(ValueError):
 def as_configuration_error(
     model: type[BaseModel], error: ValidationError, origins: Mapping[tuple[str, ...], str]
 ) -> ConfigurationError:
-    """The first thing that is wrong, naming file or variable, key and remedy. origins: of values, by their path."""
+    """The first of pydantic's errors, as an error that names file or variable, key and remedy.
+
+    origins: path of a key → the file or variable that set its value.
+    """
     first = error.errors()[0]
     refused = first.get("ctx", {}).get("error")
     path = refused.path if isinstance(refused, Refused) else tuple(str(part) for part in first["loc"])
@@ -48,8 +54,9 @@ def as_configuration_error(
 
 
 def check_no_secrets(model: type[BaseModel], values: Mapping[str, Any], origins: Mapping[tuple[str, ...], str]) -> None:
-    """Raises ConfigurationError for an address with a password or key in it, where the type of a setting is none that
-    hides it: it would be in what is told, kept and sent."""
+    """Raises ConfigurationError for an address with a password or key in it, if the type of its setting does not hide
+    secrets: the password would stand in output, logs and files. For the other arguments see `as_configuration_error`.
+    """
     for path, text in _texts((), values):
         if without_passwords(text) != text and not may_hold_secrets(kind_at(model, path)):
             raise ConfigurationError(
@@ -59,7 +66,7 @@ def check_no_secrets(model: type[BaseModel], values: Mapping[str, Any], origins:
 
 
 def _texts(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
-    """All texts in values, keys of mappings among them, by their path."""
+    """(path, text) of all texts in a value: of its items at any depth, and of the keys of mappings."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -72,16 +79,19 @@ def _texts(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...],
 
 
 def _place(path: tuple[str, ...]) -> str:
+    """``("warehouse", "uri")`` → ``warehouse.uri``; a part that does not look like a key is shown as ``…``."""
     return ".".join(part if _A_NAME.fullmatch(part) else "…" for part in path) or "settings"
 
 
 def _where(path: tuple[str, ...], origins: Mapping[tuple[str, ...], str]) -> str:
+    """The origin of the value at a path, or of the nearest section around it."""
     found = (origins[path[:length]] for length in range(len(path), 0, -1) if path[:length] in origins)
     return next(found, "the configuration")
 
 
 def _may_be_shown(model: type[BaseModel], path: tuple[str, ...]) -> bool:
-    """Whether what was given at a path is none that is secret as a whole, or of which a part may be."""
+    """Whether an error may show the value at a path: its setting holds no secret, or is an `Address`, whose secret part
+    can be left out."""
     if path[-1:] == ("[key]",) and not _A_NAME.fullmatch(path[-2]):
         return False
     kind = kind_at(model, path)
@@ -93,9 +103,10 @@ def _is_an_address(kind: Any) -> bool:
 
 
 def _shown(got: object) -> object:
-    """A value, without what an address in it may hold."""
+    """A value as an error shows it: an address without user, password, query and fragment."""
     return without_secrets(got) if isinstance(got, str) and ("://" in got or "@" in got) else got
 
 
 def _known_keys(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    """The keys of the section at a path."""
     return sorted(fields_within(kind_at(model, path)))

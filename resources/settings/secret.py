@@ -1,8 +1,13 @@
-"""Which settings may hold a secret: their types say so, and by them they are hidden wherever they are shown.
+"""Which settings may hold a secret. The type of a setting says so, and hides the secret wherever the setting is shown.
 
-``SecretStr``: all of the value is secret. `Address`: user and password in it are. `Conf`: the values of some of its
-keys are. A value of any other type must have no secret in it: an address with a password there is refused. A new
-setting is covered by its type, and one that is called as secrets are must have such a type (`Section`).
+| type        | what is secret                  |
+|-------------|---------------------------------|
+| `SecretStr` | the whole value                 |
+| `Address`   | user and password in an address |
+| `Conf`      | the values of some of its keys  |
+
+A setting of any other type must hold no secret: an address with a password is refused there. A setting whose name looks
+like that of a secret must have one of these types (see `Section`).
 """
 
 from __future__ import annotations
@@ -22,22 +27,24 @@ _A_NAME = re.compile(r"[\w.$/*-]+")
 
 
 class Address(Secret[str]):
-    """An address in which user and password may stand; shown without them."""
+    """An address that may have user and password in it. It is shown without them."""
 
     def _display(self) -> str:
         return without_secrets(self.get_secret_value())
 
 
 def is_secret_conf(name: str, value: str) -> bool:
-    """Whether a setting of Spark's is secret: by its name, or by what its value says of itself."""
+    """Whether a setting of Spark is secret: its name or value has a word like ``password``, or its value has an address
+    with a password."""
     return bool(A_SECRETS_NAME.search(name) or A_SECRETS_NAME.search(value)) or without_passwords(value) != value
 
 
 class Conf(dict[str, str]):
-    """Settings of Spark's, by name. The values of those that are secret are not shown."""
+    """Settings of Spark: name → value. Secret values are not shown."""
 
     def shown(self) -> dict[str, str]:
-        """With ``***`` in place of secret values, and of what is no name: a value that lost its place, perhaps."""
+        """The settings with ``***`` in place of secret values, and of names that do not look like names: such a name
+        may be a value that was written in the wrong place."""
         return {
             name if _A_NAME.fullmatch(name) else HIDDEN: HIDDEN if is_secret_conf(name, value) else value
             for name, value in self.items()
@@ -48,10 +55,11 @@ class Conf(dict[str, str]):
 
 
 SparkConf = Annotated[dict[str, str], AfterValidator(Conf), PlainSerializer(lambda conf: Conf(conf).shown())]
+"""The type of a setting that holds a `Conf`."""
 
 
 def secrets_said(value: object) -> Iterator[str]:
-    """All that is secret in settings."""
+    """All secret texts in a value of the settings, at any depth."""
     if isinstance(value, Address):
         yield from secrets_in(value.get_secret_value())
     elif isinstance(value, Secret | SecretStr):
@@ -72,7 +80,8 @@ def secrets_said(value: object) -> Iterator[str]:
 
 
 def may_hold_secrets(kind: Any) -> bool:
-    """Whether a value of a type may have a secret in it: it is of one of these types, or some part of it is."""
+    """Whether a value of a type may hold a secret: the type, or the type of some part of it, is one that hides
+    secrets."""
     if isinstance(kind, type) and issubclass(kind, Secret | SecretStr | Conf):
         return True
     if _is_conf(kind):
@@ -81,7 +90,7 @@ def may_hold_secrets(kind: Any) -> bool:
 
 
 def kind_at(model: Any, path: tuple[str, ...]) -> Any:
-    """The type of the setting at a path, None where there is none."""
+    """The type of the setting at a path of keys; None where a model has no such field."""
     kind = model
     for part in path:
         kind = _within(kind, part)
@@ -89,7 +98,7 @@ def kind_at(model: Any, path: tuple[str, ...]) -> Any:
 
 
 def _within(kind: Any, part: str) -> Any:
-    """The type of a field, or of an item, of what is of a type; itself where it has none, as a text."""
+    """The type of the field ``part`` of a model, or of the items of a collection; any other type itself."""
     if _is_conf(kind):
         return kind
     for one in ways(kind):
@@ -101,12 +110,12 @@ def _within(kind: Any, part: str) -> Any:
 
 
 def fields_within(kind: Any) -> Mapping[str, Any]:
-    """The types of the fields of the model that a value of a type may be, by name."""
+    """Name → type of the fields of a model; of a union, those of its first model. Empty for any other type."""
     return next((fields for one in ways(kind) if (fields := fields_of(one))), {})
 
 
 def ways(kind: Any) -> Iterator[Any]:
-    """What a type may be: of a union each, without annotations."""
+    """The types that a type stands for, without annotations: the members of a union, or the type alone."""
     if get_origin(kind) is Annotated:
         yield from ways(get_args(kind)[0])
     elif get_origin(kind) in (Union, UnionType):
@@ -117,11 +126,12 @@ def ways(kind: Any) -> Iterator[Any]:
 
 
 def _is_conf(kind: Any) -> bool:
+    """Whether a type is `SparkConf`."""
     return any(isinstance(part, AfterValidator) and part.func is Conf for part in getattr(kind, "__metadata__", ()))
 
 
 def fields_of(kind: Any) -> Mapping[str, Any]:
-    """The types of the fields of a model or dataclass, by name; none for any other type."""
+    """Name → type of the fields of a model or dataclass; empty for any other type."""
     if not isinstance(kind, type):
         return {}
     if is_dataclass(kind):

@@ -1,4 +1,4 @@
-"""What sections of the settings are made of: the base of their models, and checks of values."""
+"""The base class of the sections of the settings, and checks of values that several sections share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from resources.settings.secret import fields_of, may_hold_secrets
 
 
 class Section(BaseModel):
-    """A part of the settings: no unknown keys, never changed; errors of the library do not repeat what they were of.
+    """A section of the settings. It refuses unknown keys and cannot be changed; pydantic's errors do not repeat the
+    wrong value.
 
-    Raises TypeError, when it is declared, for a key that is called as secrets are and whose type does not hide it.
+    Declaring a section raises TypeError for a field whose name looks like that of a secret (``password``, ``token``, …)
+    and whose type does not hide secrets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True)
@@ -28,7 +30,7 @@ class Section(BaseModel):
 
 
 def a_time_zone(name: str) -> str:
-    """An IANA time zone. Raises ValueError."""
+    """The name of an IANA time zone, checked. Raises ValueError."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, an endless name
@@ -37,7 +39,8 @@ def a_time_zone(name: str) -> str:
 
 
 def an_http_url(url: str) -> str:
-    """An address without a slash at its end. Raises ValueError."""
+    """An address that starts with ``http://`` or ``https://``, without slashes at its end. Raises ValueError for any
+    other."""
     if not url.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
     return url.rstrip("/")

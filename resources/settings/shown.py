@@ -1,4 +1,4 @@
-"""Settings as people are shown them: each key with its value and where it was said, nothing secret in it."""
+"""Settings as they are shown to people: each key with its value and its origin, without secrets."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from resources.machine.secrets import hidden
 from resources.settings.layers import Origins
 
 DEFAULT = "default"
-"""Where a value is said that no file, variable or flag says."""
+"""The origin of a value that no file, variable or flag sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One setting. value: a JSON value. origin: the file, the variable or the command line that says it."""
+    """One setting, as it is shown."""
 
     path: tuple[str, ...]
     value: JsonValue
     origin: str
+    """The file, variable or command line that set the value, or ``default``."""
 
     @property
     def key(self) -> str:
-        """``section.key``."""
+        """The path as text: ``section.key``."""
         return ".".join(self.path)
 
     def to_json(self) -> dict[str, JsonValue]:
-        """``key``, ``value`` and ``from``."""
+        """The setting as a JSON object with ``key``, ``value`` and ``from`` (the origin)."""
         return {"key": self.key, "value": self.value, "from": self.origin}
 
 
 def shown(settings: BaseModel, said: Mapping[str, Any], origins: Origins) -> list[Shown]:
-    """Every setting of a model, in the order of its fields.
+    """Every setting of a model, in the order of its fields. A mapping is shown key by key, a list as a whole.
 
-    A mapping is shown key by key, a list as a whole. said, origins: what ``layers.values_of`` gave.
+    said: the values that the layers set. origins: of these values. Both are results of ``layers.values_of``.
     """
     return list(_shown((), settings.model_dump(mode="json"), said, origins))
 
@@ -53,7 +54,7 @@ def _shown(path: tuple[str, ...], value: Any, said: Any, origins: Origins) -> It
 
 
 def _hidden(value: JsonValue) -> JsonValue:
-    """A JSON value without what this process knows to be secret."""
+    """A JSON value with ``***`` in place of the secrets that this process knows."""
     if isinstance(value, str):
         return hidden(value)
     if isinstance(value, list):

@@ -1,6 +1,6 @@
-"""Settings of Spark that decide which values come out: they are ours, and nobody else may say them.
+"""Settings of Spark that change the values in rows. This project sets them, and refuses other values.
 
-Must not know: profiles, sessions, where a setting was said.
+Must not know: profiles, sessions, the origin of a setting.
 """
 
 from __future__ import annotations
@@ -14,19 +14,25 @@ VALUE_SETTINGS = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
 }
-"""Of every session on every engine: other values of them would make other rows."""
+"""Spark's name of a setting → the value that it has in every session, on both engines. Other values would make other
+rows."""
 SPARK_VALUE_SETTINGS = {
     # Instants as UTC microseconds, as every other writer does; Spark's own default is INT96, which is going away.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""Of every session on Spark besides; the embedded engine's are not told."""
+"""The further settings of every session of Spark. The embedded engine does not get them."""
+UNTRACED = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+"""Of every session: else pyspark looks at each call of its functions for the caller, and for IPython.
+
+That is a fifth of the time in which plans are made, for a line that no error of ours tells.
+"""
 ALLOWED = {name: (value,) for name, value in (VALUE_SETTINGS | SPARK_VALUE_SETTINGS).items()} | {
     "spark.sql.legacy.timeParserPolicy": ("CORRECTED", "EXCEPTION"),
     "spark.sql.catalog.spark_catalog": ("org.apache.spark.sql.delta.catalog.DeltaCatalog",),
     "spark.sql.storeAssignmentPolicy": ("ANSI",),
     "spark.sql.mapKeyDedupPolicy": ("EXCEPTION",),
 }
-"""By setting, what may be said, which changes nothing."""
+"""Spark's name of a setting → the values that a user may set: those that make the same rows."""
 OTHER_VALUES = (
     "spark.sql.ansi.*",
     "spark.sql.legacy.*",
@@ -52,12 +58,14 @@ OTHER_VALUES = (
     "spark.remote",
     "spark.api.mode",
 )
-"""Patterns of settings that are left at Spark's own defaults: other arithmetic, other instants, rows left out."""
+"""Patterns of settings that must stay at Spark's own defaults. Other values would change arithmetic or instants, or
+drop rows."""
 DELTAS_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 
 
 def wrong_with(name: str, value: str) -> str:
-    """Why a setting must not be said so, as the end of a sentence that begins with it; empty where it may."""
+    """Why a setting of Spark must not have a value; empty where it may have it. The text is the end of a sentence that
+    begins with the setting's name, for instance ``must stay true: another value would make other rows``."""
     if allowed := ALLOWED.get(name):
         if value.lower() in (one.lower() for one in allowed):
             return ""
@@ -70,6 +78,9 @@ def wrong_with(name: str, value: str) -> str:
 
 
 def first_wrong(settings: Iterable[tuple[str, str]]) -> str:
-    """The first of some settings that must not be said so, by name, and why; empty where there is none."""
+    """A sentence about the first setting, by name, that must not have its value; empty where all may.
+
+    settings: (Spark's name, value).
+    """
     found = (f"{name} {wrong}" for name, value in sorted(settings) if (wrong := wrong_with(name, value)))
     return next(found, "")

@@ -1,19 +1,22 @@
-"""Where a warehouse may lie: a folder of this machine, or a URI. What looks like a URI and is none is refused: it would
-be a folder of that name, in whatever folder a command is called."""
+"""Where a warehouse may lie: in a folder of this machine, or at a URI. A text that looks like a URI and cannot be read
+as one is refused: else it would name a folder below the folder in which a command is called."""
 
 from __future__ import annotations
 
 import re
 
 NOT_ON_HDFS = " %#?"
-"""In a URI there: deltalake decodes, or encodes, some of its parts and not others."""
+"""Characters that the URI of a warehouse on HDFS must not have: deltalake percent-encodes or decodes them in some parts
+of a URI and not in others."""
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)(.*)", re.DOTALL)
 _FOLDER, _CLUSTER = "file", "hdfs"
 
 
 def a_warehouse(text: str) -> str:
-    """The folder or URI that a setting names: of a folder as ``/data/air`` or ``file:///data/air``.
+    """The folder or URI of a warehouse, in a normal form.
 
+    =========================  =====================================
+    a setting                  the result
     =========================  =====================================
     ``air``, ``~/air``         the same
     ``file:/data/air``         ``file:///data/air``
@@ -43,6 +46,7 @@ def a_warehouse(text: str) -> str:
 
 
 def _a_file(slashes: str, rest: str) -> str:
+    """``file:///…`` for what stands behind ``file:``. Raises ValueError for a folder that is not of this machine."""
     if len(slashes) == 2:
         host, slash, path = rest.partition("/")
         if not slash or host != "localhost":
@@ -54,6 +58,7 @@ def _a_file(slashes: str, rest: str) -> str:
 
 
 def _check_scheme(scheme: str) -> None:
+    """Raises ValueError for a scheme that neither HDFS's client nor fsspec reads."""
     if scheme == _CLUSTER:
         return
     from fsspec import get_filesystem_class

@@ -1,4 +1,4 @@
-"""Whether a session of Spark is what it was told to be, and spark-submit was told nothing that makes other rows."""
+"""Checks that a session of Spark has the settings that decide about rows, and that spark-submit got no others."""
 
 from __future__ import annotations
 
@@ -15,23 +15,28 @@ if TYPE_CHECKING:
 
 
 def check_submitted() -> None:
-    """Raises ConfigurationError where spark-submit was told what makes other rows. Starts nothing: its JVM is there."""
+    """Raises ConfigurationError where spark-submit was called with a setting that would make other rows.
+
+    Starts no JVM: that of spark-submit runs already.
+    """
     from pyspark import SparkConf
 
-    told = SparkConf(loadDefaults=True, _jvm=_submitted_gateway().jvm).getAll()
-    if wrong := first_wrong(told):
+    submitted = SparkConf(loadDefaults=True, _jvm=_submitted_gateway().jvm).getAll()
+    if wrong := first_wrong(submitted):
         raise ConfigurationError(f"spark-submit was told otherwise: {wrong}", "Leave it out of the call.")
 
 
 @cache
 def _submitted_gateway() -> Any:
+    """The connection to the JVM of spark-submit."""
     from pyspark.java_gateway import launch_gateway
 
     return launch_gateway()  # type: ignore[no-untyped-call]
 
 
 def check_session(session: SparkSession, conf: Mapping[str, str]) -> None:
-    """Raises ConfigurationError where the session has other values than ``conf``, or the JVM another encoding."""
+    """Raises ConfigurationError where a setting that decides about rows has another value in the session than in
+    ``conf``, or where the JVM does not encode the names of files as UTF-8."""
     for name in sorted(VALUE_SETTINGS.keys() | SPARK_VALUE_SETTINGS.keys()):
         found, wanted = session.conf.get(name), conf.get(name)
         if wanted is not None and str(found).lower() != wanted.lower():

@@ -1,7 +1,7 @@
-"""The Spark session of a run: one driver JVM, tuned for many small commits, that dies with the run.
+"""The Spark session of a run: a driver JVM that is tuned for many small commits, and ends with the run.
 
-``shuffle.partitions`` and ``snapshotPartitions`` at their defaults (200, 50) cost seconds a commit; adaptive execution
-adds jobs that find nothing to adapt in tables of this size.
+With their defaults, 200 and 50, ``shuffle.partitions`` and ``snapshotPartitions`` cost seconds a commit. Adaptive
+execution is off: it adds jobs, and finds nothing to adapt in tables of this size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from resources.machine.environment import for_a_jvm
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import as_environment, own_folders, tidy
 from resources.settings.load import Settings
-from resources.settings.spark_values import SPARK_VALUE_SETTINGS, VALUE_SETTINGS
+from resources.settings.spark_values import SPARK_VALUE_SETTINGS, UNTRACED, VALUE_SETTINGS
 from resources.spark.checks import check_session
 from resources.spark.failures import AGAIN, Heaps, is_gone, of_the_jvm, text_of, told_of_memory
 from resources.spark.gateway import launched
@@ -36,19 +36,20 @@ if TYPE_CHECKING:
 JARS_FOLDER = Path(sys.prefix) / "java"
 ROWS_PER_SHUFFLE_PARTITION = 500_000
 JVM_END_SECONDS = 20
+"""A JVM may take this long to end after its session was stopped; then it is killed."""
 DEATH_SECONDS = 3
-"""So long after the connection was lost it is waited for a JVM that may be ending."""
+"""After the connection to a JVM was lost, the JVM may take this long to end, so that its exit status is known."""
 LOG_BYTES = 1 << 20
-"""So much of the end of a JVM's log is looked through for why it ended."""
+"""This many bytes at the end of a JVM's log are searched for the reason why the JVM ended."""
 
 REDACTED = r"(?i)secret|password|passwd|token|credential|api_?key|access[._]?key|auth_string|://[^/\s]*:[^\s]*@"
-"""What Spark hides of settings and of variables where it tells them, in its log on YARN too: by name, or by value."""
+"""Spark hides settings and variables whose name or value matches, wherever it shows them, also in its logs on YARN."""
 _BASE_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.adaptive.enabled": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
-    # A step reads the version that it was planned on, also when that is a week old and another run commits meanwhile.
+    # A step reads the version that it was planned on, even if that version is a week old and another run commits.
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
     "spark.scheduler.mode": "FAIR",
     "spark.ui.enabled": "false",
@@ -56,30 +57,34 @@ _BASE_CONF: dict[str, str] = {
     "spark.log.level": "ERROR",
     "spark.redaction.regex": REDACTED,
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Larger tables of Arrow go to tasks as they are, and not as boxed rows into the plan.
+    # A larger table of Arrow is sent to tasks as it is, and is not put into the plan as rows of Java objects.
     "spark.sql.execution.arrow.localRelationThreshold": "1MB",
-    # What is remembered of jobs that are done, for a page that nobody serves.
+    # Spark remembers few of the jobs that are done: the pages that would show them are not served.
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",
     "spark.ui.retainedTasks": "100",
     "spark.sql.ui.retainedExecutions": "20",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    **UNTRACED,
 }
 
 
 def spark_conf(
     settings: Settings, run_id: str, rows_expected: int, on_yarn: dict[str, str] | None = None
 ) -> dict[str, str]:
-    """The configuration of a run's session. rows_expected: of the largest step; sets the shuffle's width.
+    """The configuration of a run's session: Spark's name of a setting → its value. Raises MachineError where Delta's
+    Java libraries are missing.
 
-    on_yarn: what a session on YARN needs besides; its executors have the Java libraries from an archive.
+    rows_expected: the number of rows of the largest step; decides into how many partitions rows are shuffled. on_yarn:
+    the further settings of a session on YARN, whose executors get the Java libraries from an archive; None: the session
+    runs on this machine.
     """
     jars = check_java_libraries()
     if on_yarn is None:
         place = {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
-            # A path is one of this machine, also where HADOOP_CONF_DIR names a cluster.
+            # A path without a scheme is a file of this machine, even if HADOOP_CONF_DIR names a cluster.
             "spark.hadoop.fs.defaultFS": "file:///",
         }
     else:
@@ -88,9 +93,10 @@ def spark_conf(
 
 
 def submitted_conf(settings: Settings, run_id: str, rows_expected: int) -> dict[str, str]:
-    """What a run's session has where spark-submit was not told otherwise.
+    """The configuration of a run's session in a process that spark-submit started. Settings that spark-submit was
+    called with override it.
 
-    Where the driver and the Java libraries are is not among it: those are on the cluster, and submit says where.
+    Has no settings for the addresses of the driver and for the Java libraries: spark-submit sets them.
     """
     return _conf(settings, run_id, rows_expected, {})
 
@@ -112,7 +118,7 @@ def _conf(settings: Settings, run_id: str, rows_expected: int, place: Mapping[st
 
 
 def is_submitted() -> bool:
-    """Whether this process was started by spark-submit, which has a driver JVM for it already."""
+    """Whether spark-submit started this process. Then its driver JVM runs already."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
@@ -126,15 +132,18 @@ def check_java_libraries() -> list[str]:
     return jars
 
 
-def spark_archive(settings: Settings, warehouse: str, told: Callable[[str], None]) -> str:
-    """URI of the archive of Spark's and Delta's jars on the cluster, uploaded if it is not there."""
+def spark_archive(settings: Settings, warehouse: str, say: Callable[[str], None]) -> str:
+    """The URI of the archive of Spark's and Delta's jars on the cluster; the archive is uploaded if it is not there.
+
+    warehouse: the URI of the warehouse. say: called with a message before an upload. Raises MachineError.
+    """
     uri = spark_archive_uri(settings, warehouse)
-    ensure_archive(uri, lambda target: write_jars(_cluster_jars(), target), told)
+    ensure_archive(uri, lambda target: write_jars(_cluster_jars(), target), say)
     return uri
 
 
 def spark_archive_uri(settings: Settings, warehouse: str) -> str:
-    """Where the archive of Spark's and Delta's jars belongs."""
+    """The URI at which the archive of Spark's and Delta's jars belongs on the cluster."""
     return archive_uri(settings, warehouse, jars_archive(_cluster_jars(), JARS_FOLDER / "archive.json"))
 
 
@@ -148,20 +157,21 @@ def pyspark_jars() -> list[Path]:
 
 
 def pyspark_folder() -> Path:
-    """Where the pyspark that set-up pinned is, which has a whole Spark in it; without importing it."""
+    """The folder of the pyspark that set-up pinned, without importing it. It has a whole Spark in it."""
     return Path(str(distribution("pyspark").locate_file("pyspark")))
 
 
 def _archive_option() -> str:
+    """The option by which a JVM uses the class-data archive; empty where there is none."""
     archive = class_archive()
     return f"-XX:SharedArchiveFile={archive}" if archive.exists() else ""
 
 
 def class_archive() -> Path:
-    """Where the class-data archive of the driver JVM lies, if there is one: `make setup-spark` writes it.
+    """The path of the class-data archive of the driver JVM, which need not exist: `make setup-spark` writes it.
 
-    It holds the parsed and verified classes of Spark and Delta, and belongs to one Java build, one set of libraries
-    and one set of flags, which the name says. A JVM that cannot use it starts as usual.
+    The archive holds the classes of Spark and Delta, parsed and verified. It fits one Java build, one set of libraries
+    and one set of options; its name has a digest of them. A JVM that cannot use the archive starts without it.
     """
     libraries = sorted(jar.name for jar in JARS_FOLDER.glob("*.jar"))
     text = "\n".join([java_version_text(), pyspark_version(), JAVA_OPTIONS, *libraries])
@@ -169,7 +179,7 @@ def class_archive() -> Path:
 
 
 def archiving_conf(conf: Mapping[str, str], archive: Path) -> dict[str, str]:
-    """``conf`` for a driver that writes ``archive`` when it ends."""
+    """``conf`` changed so that the driver JVM writes the class-data archive ``archive`` when it ends."""
     return {**conf, "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} -XX:ArchiveClassesAtExit={archive}"}
 
 
@@ -179,16 +189,18 @@ def pyspark_version() -> str:
 
 
 def _heaps(get: Callable[[str, str], str]) -> Heaps:
-    """By a session's configuration. get: gives a value of it, or what stands in for one."""
+    """The memory of a session by its configuration. get: (name of a setting, default) → its value."""
     names = ("spark.driver.memory", "spark.executor.memory", "spark.executor.memoryOverhead")
     return Heaps(*(get(name, "") for name in names))
 
 
 class SparkDriver:
-    """A driver JVM and its session. ``log``: where the JVM's own output goes.
+    """A driver JVM and its session.
 
-    cluster: whether the session has to do with one, or with HDFS; else the JVM is told of none. queue: that it has to
-    wait in.
+    conf: the configuration of the session. log: the file for the JVM's own output. inherited_fds: descriptors of open
+    files that the JVM inherits, as that of the warehouse's lock. end_seconds: the JVM is killed if it takes longer to
+    end. cluster: whether the session uses a cluster or HDFS; if not, the JVM gets no variables about a cluster. queue:
+    observes the wait in YARN's queue; None: the session does not wait in one.
     """
 
     def __init__(
@@ -216,7 +228,8 @@ class SparkDriver:
     def start(self) -> SparkSession:
         """Start the JVM and open the session; takes seconds.
 
-        Raises RunError that names the JVM's log, MachineError for another pyspark than the pinned one.
+        Raises RunError, which names the JVM's log, where it does not start; QueueFull where YARN's queue has no room;
+        MachineError for another pyspark than the pinned one; ConfigurationError as `check_session`.
         """
         tidy()
         if not is_submitted():
@@ -244,7 +257,7 @@ class SparkDriver:
                 pipes = {"stdout": log, "stderr": log, "pass_fds": self._inherited_fds}
                 gateway = launched(self._conf, pipes)
             self._process = getattr(gateway, "proc", None)
-            if is_submitted():  # what spark-submit was told goes first
+            if is_submitted():  # settings of spark-submit override ours
                 conf = SparkConf(loadDefaults=True, _jvm=gateway.jvm)
                 for key, value in self._conf.items():
                     conf.setIfMissing(key, value)
@@ -263,27 +276,27 @@ class SparkDriver:
                 raise refused from error
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
-            if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
-                raise RunError(*told) from error
+            if (explanation := told_of_memory(text, self._said(), status, self._heaps)) is not None:
+                raise RunError(*explanation) from error
             raise RunError(
                 f"the Spark session did not start: {of_the_jvm(error)}", f"The JVM's log is {self._log}."
             ) from error
         return self._session
 
     def explained(self, error: Exception) -> RunError | None:
-        """What to tell instead of ``error``, where memory or YARN's queue is the reason, or the JVM has ended; None for
-        any other."""
+        """The error to report in place of ``error``, if its cause is memory, YARN's queue, a cancelled run, or the end
+        of the JVM; else None."""
         if (refused := self.refused) is not None:
             return refused
         if self._cancelled:
             return RunError("the run was ended, and Spark's work with it", AGAIN)
         text = text_of(error)
         if not is_gone(text):
-            told = told_of_memory(text, "", None, self._heaps)
-            return None if told is None else RunError(*told)
+            explanation = told_of_memory(text, "", None, self._heaps)
+            return None if explanation is None else RunError(*explanation)
         status = self._ended()
-        if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
-            return RunError(*told)
+        if (explanation := told_of_memory(text, self._said(), status, self._heaps)) is not None:
+            return RunError(*explanation)
         if status is None:
             return None
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
@@ -291,11 +304,12 @@ class SparkDriver:
 
     @property
     def refused(self) -> QueueFull | None:
-        """Why it was ended in YARN's queue, where it was."""
+        """Why the application was ended in YARN's queue; None where it was not."""
         return None if self._queue is None else self._queue.refused
 
     def _ended(self) -> int | None:
-        """The exit status of the JVM; None where it lives, or is not our child."""
+        """The exit status of the JVM; None where it lives, or is not a child of this process. Waits for
+        ``DEATH_SECONDS``."""
         if self._process is None:
             return None
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -304,7 +318,7 @@ class SparkDriver:
         return status
 
     def _said(self) -> str:
-        """The end of what the JVM has said."""
+        """The end of the JVM's log: at most ``LOG_BYTES``, and nothing that an earlier JVM wrote."""
         try:
             with self._log.open("rb") as log:
                 log.seek(max(self._log_begins, self._log.stat().st_size - LOG_BYTES))
@@ -314,11 +328,11 @@ class SparkDriver:
 
     @property
     def application_id(self) -> str:
-        """Spark's name of the application; empty before it has started."""
+        """Spark's id of the application; empty before the session has started."""
         return self._application_id
 
     def cancel(self) -> None:
-        """Cancel all of the session's jobs; one that waits in a queue is ended there."""
+        """Cancel all jobs of the session. An application that still waits in YARN's queue is ended."""
         self._cancelled = True
         if self._session is None and self._queue is not None:
             self._queue.cancel()
@@ -327,7 +341,7 @@ class SparkDriver:
                 self._session.sparkContext.cancelAllJobs()
 
     def stop(self) -> None:
-        """Stop the session and wait until the JVM is gone, which it may be already."""
+        """Stop the session and wait until the JVM has ended; kill the JVM if that takes too long."""
         from pyspark import SparkContext
 
         if self._session is not None:
@@ -350,4 +364,4 @@ class SparkDriver:
                 self._process.wait()
             self._process = None
         if self._queue is not None:
-            self._queue.end()  # now that nothing submits any more
+            self._queue.end()  # only now: the JVM, which submits the application, is gone

@@ -1,4 +1,7 @@
-"""Why Spark failed, where memory is the reason: told as that, and not by what came of it. Text in, words out."""
+"""Explains failures of Spark that are due to memory: names that cause, and not its consequences.
+
+Pure: the texts of errors and logs in, sentences out.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from typing import NamedTuple
 from orchestration.core.errors import in_a_line
 
 OUT_OF_MEMORY_EXIT = 52
-"""Spark's own exit status of a JVM in which a task ran out of memory."""
+"""The exit status with which Spark ends a JVM in which a task ran out of memory."""
 ENDED_ITSELF = frozenset({3, OUT_OF_MEMORY_EXIT})
-"""Exit statuses of executors that ran out of memory: by Java's option, by Spark."""
+"""Exit statuses of executors that ran out of memory: 3 by Java's option ExitOnOutOfMemoryError, 52 by Spark."""
 KILLED, TERMINATED = 9, 15
-"""The signal that cannot be refused; the one by which YARN ends containers, and Java itself where memory ran out."""
+"""The signals SIGKILL and SIGTERM. YARN ends containers by SIGTERM; Java, when it runs out of memory, ends itself by
+it."""
 DEFAULT = "Spark's default"
 AGAIN = "Ask for the same days again: what is committed stays."
 
@@ -27,7 +31,7 @@ _LIMIT = re.compile(
 )
 _LOST_EXECUTOR = re.compile(r"ExecutorLostFailure \(executor (?!driver\b)\w+ [^)]*\)(?: Reason: ([^.\n]*))?")
 _DRIVER_STACK = "Driver stacktrace:"
-"""What comes after it in Spark's text is of the driver."""
+"""The text of a Spark error after these words is about the driver, not about an executor."""
 _EXIT_STATUS = re.compile(r"[Ee]xit (?:status|code):? ([0-9]+)|exited with code ([0-9]+)")
 _REFUSED = re.compile(r"(?:QuotaExceededException|SafeModeException)[^:\n]*: ([^\n]{1,300})")
 _GONE = re.compile(
@@ -37,53 +41,57 @@ _GONE = re.compile(
 
 
 class Heaps(NamedTuple):
-    """How much memory the settings give: to the driver; to an executor, and to it besides its heap.
-
-    Empty where nothing was set, as of executors in a driver that runs its tasks itself.
-    """
+    """How much memory the settings give, for instance ``2g``. Empty where nothing is set, as for executors in a session
+    whose driver runs the tasks."""
 
     driver: str
+    """The heap of the driver."""
     executor: str = ""
+    """The heap of an executor."""
     overhead: str = ""
+    """The memory that an executor's container has besides the heap."""
 
 
 class Explanation(NamedTuple):
-    """What a person is told."""
+    """What went wrong, and the remedy, each in sentences for people."""
 
     message: str
     remedy: str
 
 
 def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Explanation | None:
-    """What is told of a failure of Spark; None where it has nothing to do with memory.
+    """The explanation of a failure of Spark; None where memory is not its cause.
 
     ===========================================================  ==============================================
-    a quota of HDFS, or its safe mode                            what HDFS says of it
+    the failure                                                  the explanation names
+    ===========================================================  ==============================================
+    a quota of HDFS, or its safe mode                            the message of HDFS
     a container that YARN killed for its size, exit 137          the container; ``yarn.executor_memory_overhead``
     OutOfMemoryError in a task of an executor, exit 3 or 52      the executor; ``yarn.executor_memory``
-    the same by what an executor that was ended (143) had said   the executor; ``yarn.executor_memory``
-    an executor that was ended (143), and no word of memory      that, and who may have been it
-    OutOfMemoryError anywhere else in the chain                  the driver; ``spark.driver_memory``
-    no connection, and the log or the exit status say it         the driver; ``spark.driver_memory``
-    no connection, and Java got no memory of the machine         the machine
-    no connection, and the JVM was killed by signal 9            that, and who may have been it
+    OutOfMemoryError logged by an executor that exited with 143  the executor; ``yarn.executor_memory``
+    an executor that exited with 143, without OutOfMemoryError   the signal TERM, and who may have sent it
+    OutOfMemoryError anywhere else in error and causes           the driver; ``spark.driver_memory``
+    no connection; log or exit status have an OutOfMemoryError   the driver; ``spark.driver_memory``
+    no connection; Java got no memory from the machine           the machine
+    no connection; the JVM was killed by signal 9                the signal, and who may have sent it
     ===========================================================  ==============================================
 
-    Who it was is what the text says, whatever the settings are: a session that spark-submit started has others.
+    Whether driver or executor failed is read from the text and not from the settings: a session that spark-submit
+    started may have other settings.
 
-    text: the error, with its causes. log: of the JVM. status: with which the JVM ended, as Python has it (minus the
-    signal); None where it lives, or nobody knows.
+    text: the error with its causes, see `text_of`. log: the end of the JVM's log. status: the JVM's exit status as
+    Python shows it (-9 for signal 9); None where the JVM lives, or its status is not known.
     """
     if refused := _REFUSED.search(text):
         return Explanation(f"HDFS refused to write: {refused[1].strip()}", AGAIN)
-    if told := _of_executors(text, heaps):
-        return told
+    if explanation := _of_executors(text, heaps):
+        return explanation
     if _OUT_OF_MEMORY.search(text) or _BROADCAST in text:
         return _driver(text, heaps)
     if status is None and not is_gone(text):
         return None
-    if status is None and (told := _of_executors(log, heaps)):
-        return told
+    if status is None and (explanation := _of_executors(log, heaps)):
+        return explanation
     if _OUT_OF_MEMORY.search(log) or status == OUT_OF_MEMORY_EXIT:
         return _driver(log, heaps)
     if _MACHINE.search(log):
@@ -101,12 +109,12 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Exp
 
 
 def is_gone(text: str) -> bool:
-    """Whether an error says that there is no driver any more, or no connection to it."""
+    """Whether the text of an error says that the driver is gone, or the connection to it."""
     return _GONE.search(text) is not None
 
 
 def _of_executors(text: str, heaps: Heaps) -> Explanation | None:
-    """What is told where executors were lost, or lacked memory."""
+    """The explanation where executors were lost, or ran out of memory; else None."""
     lost = _LOST_EXECUTOR.search(text)
     statuses = {int(one or other) for one, other in _EXIT_STATUS.findall(text)} if lost else set()
     heap = f"yarn.executor_memory is {heaps.executor or DEFAULT}"
@@ -139,6 +147,7 @@ def _of_executors(text: str, heaps: Heaps) -> Explanation | None:
 
 
 def _driver(text: str, heaps: Heaps) -> Explanation:
+    """The explanation where the driver ran out of memory, or of threads."""
     if _NO_THREAD.search(text):
         return Explanation(
             "Spark's driver could start no more threads.",
@@ -151,13 +160,14 @@ def _driver(text: str, heaps: Heaps) -> Explanation:
 
 
 def _what(text: str) -> str:
-    """`` (Java heap space)``, where Java says what there was too little of."""
+    """What kind of memory Java ran out of, for instance `` (Java heap space)``; empty where Java does not say it."""
     said = next((found[1].strip() for found in _OUT_OF_MEMORY.finditer(text) if found[1]), "")
     return f" ({said})" if said and len(said) <= 60 else ""
 
 
 def doubled(memory: str) -> str:
-    """Twice as much: ``512m`` becomes ``1g``, ``768m`` ``1536m``; ``more`` than what is written otherwise."""
+    """Twice an amount of memory: ``512m`` → ``1g``, ``768m`` → ``1536m``; ``more`` for an amount that is written in
+    another way."""
     if not re.fullmatch("[0-9]+[kmgt]", memory):
         return "more"
     number, unit = 2 * int(memory[:-1]), memory[-1]
@@ -168,7 +178,8 @@ def doubled(memory: str) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """All that an error says, and those that it came from: types, messages, stacks of the JVM as far as it answers."""
+    """The text of an error, of its causes and its contexts: their types and messages, and stacks of the JVM if it still
+    answers."""
     said, seen, left = list[str](), set[int](), [error]
     while left:
         one = left.pop()
@@ -185,12 +196,12 @@ def text_of(error: BaseException) -> str:
 def _said_by(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as other:  # what a JVM said that does not answer any more  # noqa: BLE001
+    except Exception as other:  # the text is in a JVM that does not answer any more  # noqa: BLE001
         return f"{type(other).__name__}: {other}"
 
 
 def of_the_jvm(error: Exception) -> str:
-    """What is wrong: of an exception of the JVM its own words, not those of the bridge to it."""
+    """The message of an error in a line. For an exception of the JVM: its own message, not that of the bridge to it."""
     java = getattr(error, "java_exception", None)
     if java is not None:
         with contextlib.suppress(Exception):  # the JVM may be gone

@@ -1,8 +1,9 @@
-"""Starts the JVM of a session with nothing of its configuration on a command line, which all users of a machine see.
+"""Starts the JVM of a session without its configuration on a command line, which all users of a machine can see.
 
-pyspark would give every setting to spark-submit as ``--conf name=value``, and that to the JVM. Here they are in a file
-that only this user may read, which is gone when the JVM has answered; it has read it by then. The session is told its
-configuration over pyspark's own connection once more, so that nothing depends on how such a file is written.
+pyspark would pass every setting to spark-submit as ``--conf name=value``, and spark-submit would pass it to the JVM.
+Here the settings are in a file that only this user may read. The file is removed when the JVM has answered: by then the
+JVM has read it. The session gets its configuration once more, over pyspark's connection, so that nothing depends on how
+the file is written.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "
 
 
 def launched(conf: Mapping[str, str], pipes: Mapping[str, Any]) -> Any:
-    """A gateway to a JVM with such a configuration, as `pyspark.java_gateway.launch_gateway` makes it.
+    """Start a JVM with the configuration ``conf``. Gives the gateway to it, as `pyspark.java_gateway.launch_gateway`
+    does.
 
-    pipes: further arguments of its process.
+    pipes: further arguments of ``subprocess.Popen``, as ``stdout``.
     """
     from pyspark import java_gateway
 
@@ -35,18 +37,18 @@ def launched(conf: Mapping[str, str], pipes: Mapping[str, Any]) -> Any:
 
 
 def none_of_py4j(record: logging.LogRecord) -> bool:
-    """Whether a line of the root logger is of somebody else than py4j.
+    """A filter for the root logger: whether a record is not from py4j.
 
-    py4j logs a traceback there for each call that a Ctrl-C broke off or that lost its JVM, and raises an error too:
-    the command says itself what happened.
+    py4j logs a traceback to the root logger for each call that was interrupted by Ctrl-C or lost its JVM. It raises an
+    error too, and the command reports that one.
     """
     return PY4J not in Path(record.pathname).parts
 
 
 @contextmanager
 def properties_file(conf: Mapping[str, str]) -> Iterator[Path]:
-    """A file with a configuration, for this user's eyes only; gone at the end of the block."""
-    handle, name = tempfile.mkstemp(prefix="aqi-spark-", suffix=".conf")  # of mode 600
+    """The path of a file with a configuration, which only this user may read. It is removed at the end of the block."""
+    handle, name = tempfile.mkstemp(prefix="aqi-spark-", suffix=".conf")  # mkstemp makes files of mode 600
     path = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -57,7 +59,8 @@ def properties_file(conf: Mapping[str, str]) -> Iterator[Path]:
 
 
 def property_line(name: str, value: str) -> str:
-    """A setting as Java reads it from a file of properties: ``a\\b`` → ``a\\\\b``, a space at its begin is kept."""
+    """A setting as a line of a Java properties file: ``a\\b`` → ``a\\\\b``. A space at the beginning of a value is
+    escaped, so that Java keeps it."""
     key = name.translate(_ESCAPES | str.maketrans({sign: f"\\{sign}" for sign in " =:#!"}))
     text = value.translate(_ESCAPES)
     return f"{key}={chr(92) if text.startswith(' ') else ''}{text}"
@@ -65,6 +68,7 @@ def property_line(name: str, value: str) -> str:
 
 @contextmanager
 def _submitting(arguments: str) -> Iterator[None]:
+    """Within the block pyspark passes ``arguments`` to spark-submit."""
     before = os.environ.get(SUBMIT_ARGUMENTS)
     os.environ[SUBMIT_ARGUMENTS] = arguments
     try:

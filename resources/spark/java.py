@@ -1,4 +1,4 @@
-"""The Java that Spark will use, and whether it is one that will do."""
+"""Finds the Java that Spark will use, and checks its version."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ VERSION_SECONDS = 60
 
 
 def _java() -> Path | None:
+    """The program ``java``: that of JAVA_HOME if it is set, else the one on PATH. None where it does not exist."""
     home = os.environ.get("JAVA_HOME")
     java = f"{home}/bin/java" if home else shutil.which("java")
     return Path(java) if java is not None and Path(java).exists() else None
 
 
 def java_version_text() -> str:
-    """What it prints of its version; empty where there is none."""
+    """The output of ``java -version``; empty where there is no Java. Where Java does not run, the error in words."""
     java = _java()
     return "" if java is None else _version_text(java)
 
@@ -35,13 +36,14 @@ def _version_text(java: Path) -> str:
         done = subprocess.run(call, capture_output=True, text=True, check=False, env=env, timeout=VERSION_SECONDS)
     except subprocess.TimeoutExpired:
         return f"nothing within {VERSION_SECONDS} s"
-    except OSError as error:  # no rights, or no program of this machine
+    except OSError as error:  # this user may not run it, or it is a program for another kind of machine
         return error.strerror or str(error)
     return done.stderr
 
 
 def check_java() -> str:
-    """The Java that Spark will use. Raises MachineError where there is none or it is older than 17."""
+    """The version of the Java that Spark will use, for instance ``17.0.15``. Raises MachineError where there is no
+    Java, or one older than ``OLDEST_JAVA``."""
     home = os.environ.get("JAVA_HOME")
     remedy = f"Install Java {OLDEST_JAVA} (apt-get install openjdk-{OLDEST_JAVA}-jre-headless)"
     if _java() is None:

@@ -1,7 +1,7 @@
-"""A session on YARN: its configuration, the archive of Spark's jars on the cluster, what is checked beforehand.
+"""A session on YARN: the checks before it, its configuration, and the archive of Spark's jars on the cluster.
 
-Spark would upload its jars for every application. They are one archive instead, named by their content, which YARN
-keeps on the nodes.
+By default Spark uploads its jars for every application. Here the jars are one archive on the cluster, named by its
+content, which YARN keeps on the nodes.
 """
 
 from __future__ import annotations
@@ -27,24 +27,40 @@ from resources.settings.load import Settings
 from resources.storage.files import open_files, remedy_of
 
 TAG = "aqi"
+"""The tag of all our applications; further tags begin with it."""
 IN_CLUSTER = "cluster"
-"""In place of a driver's process in the tags of an application whose driver is in its application master."""
+"""Stands in the tags of an application in place of the driver's process, if the driver runs in the application
+master."""
 AM_MEBIBYTES = 512
+"""The heap of the application master."""
 _AM_OVERHEAD = 384
 _UNITS = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 _DRIVER_TAG = re.compile(rf"{TAG}-driver-(.+)-([0-9]+)-([0-9]+)")
+"""The tag with the driver's process: host, pid, start of the process in clock ticks since the boot."""
 JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError -XX:ReservedCodeCacheSize=128m "
     "-Duser.timezone=UTC"
 )
-"""Of every JVM of a session, the local driver's too: short runs do not repay the second compiler. With that one alone
-there are 48 MiB for compiled code, which a year of 200 locations fills; nothing is compiled then, and in the end
-nothing runs. One that ran out of memory ends: a scheduler that lost a thread to that would wait for ever, with the
-warehouse's lock held."""
+"""The options of every JVM of a session, also of a driver on this machine.
+
+TieredStopAtLevel: only the first of Java's compilers is used; runs are too short for the second one to pay off.
+ReservedCodeCacheSize: with the first compiler alone, Java reserves 48 MiB for compiled code. A year of 200 locations
+fills them; then nothing more is compiled, and in the end nothing runs. ExitOnOutOfMemoryError: a JVM that ran out of
+memory ends. Else a scheduler that lost a thread to that would wait for ever, and hold the warehouse's lock."""
 
 
 def resolve_warehouse(uri: str | None, environment: Mapping[str, str] | None = None) -> str:
-    """The URI of a warehouse in full: none given, or without a host, it is on the cluster's default file system."""
+    """The full URI of a warehouse. If the cluster's default file system is ``hdfs://nn:8020``:
+
+    ===============  ==========================================
+    None             ``hdfs://nn:8020/user/<user>/aqi/warehouse``
+    ``hdfs:///air``  ``hdfs://nn:8020/air``
+    any other URI    the same
+    ===============  ==========================================
+
+    environment: the variables that name Hadoop's configuration; None: those of this process. Raises MachineError where
+    there is no such configuration.
+    """
     if uri is None:
         return f"{HadoopConf.load(environment).default_fs}/user/{user_name(environment)}/aqi/warehouse"
     if uri.startswith("hdfs:///"):
@@ -53,7 +69,7 @@ def resolve_warehouse(uri: str | None, environment: Mapping[str, str] | None = N
 
 
 def check_master(settings: Settings) -> None:
-    """Raises ConfigurationError where a profile for YARN would run elsewhere."""
+    """Raises ConfigurationError where ``yarn.check`` is set and ``spark.master`` is not ``yarn``."""
     if settings.yarn.check and not settings.on_yarn:
         raise ConfigurationError(
             f"profile {settings.profile} is for YARN, but spark.master is {settings.spark.master!r}",
@@ -62,7 +78,11 @@ def check_master(settings: Settings) -> None:
 
 
 def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
-    """Look, in seconds, whether YARN and HDFS would take the session. Raises UsageError that says what is wrong."""
+    """Check within seconds whether YARN and HDFS would accept the session. Gives the cluster's ResourceManager.
+
+    warehouse: its URI. Raises ConfigurationError for a wrong setting, MachineError for a cluster that does not answer
+    or has no room.
+    """
     conf = HadoopConf.load()
     if "://" not in warehouse or warehouse.startswith("file:"):
         raise ConfigurationError(
@@ -84,7 +104,7 @@ def _check_keytab(settings: Settings) -> None:
 
 
 def executor_mebibytes(settings: Settings) -> int:
-    """How large the container of an executor is."""
+    """The size of an executor's container, in MiB: its heap and the overhead."""
     return _mebibytes(settings.yarn.executor_memory) + _mebibytes(settings.yarn.executor_memory_overhead)
 
 
@@ -98,7 +118,11 @@ def _mebibytes(text: str) -> int:
 def yarn_conf(
     settings: Settings, run_id: str, warehouse: str, archive: str, *, in_cluster: bool = False
 ) -> dict[str, str]:
-    """What a session on YARN needs beyond any session. archive: URI of the jars on the cluster."""
+    """The settings that a session on YARN has besides those of every session: Spark's name → value.
+
+    warehouse: its URI. archive: the URI of the archive of the jars on the cluster. in_cluster: whether the driver runs
+    in the application master.
+    """
     yarn = settings.yarn
     conf = {
         "spark.submit.deployMode": "cluster" if in_cluster else "client",
@@ -136,31 +160,36 @@ def yarn_conf(
 
 
 def run_tags(run_id: str, warehouse: str, *, in_cluster: bool = False) -> list[str]:
-    """The tags by which a run's application is found: ours, the run's, the warehouse's, the driver's process."""
+    """The tags of a run's application, by which it is found again: our tag, the tags of the run, of the warehouse, and
+    of the driver's process."""
     this = Process.this()
     driver = IN_CLUSTER if in_cluster or this is None else f"{socket.gethostname()}-{this.pid}-{this.start}"
     return [tag.lower() for tag in (TAG, run_tag(run_id), warehouse_tag(warehouse), f"{TAG}-driver-{driver}")]
 
 
 def run_tag(run_id: str) -> str:
-    """The tag of the application of a run."""
+    """The tag of the run's application."""
     return f"{TAG}-run-{run_id}".lower()
 
 
 def warehouse_tag(uri: str) -> str:
-    """The tag of all applications on a warehouse."""
+    """The tag of all applications that use the warehouse at ``uri``."""
     return f"{TAG}-warehouse-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
 
 
-def end_orphans(manager: ResourceManager, warehouse: str, told: Callable[[str], None]) -> None:
-    """End the applications on the warehouse whose driver was a process of this machine that is dead."""
+def end_orphans(manager: ResourceManager, warehouse: str, say: Callable[[str], None]) -> None:
+    """End the applications on the warehouse whose driver was a process of this machine and is dead.
+
+    say: called with a sentence for each. Raises RunError where YARN does not end one.
+    """
     for application in manager.applications(warehouse_tag(warehouse)):
         if _is_orphan(application):
             manager.kill(application.id)
-            told(f"Ended {application.id} ({application.name}): its driver is dead.")
+            say(f"Ended {application.id} ({application.name}): its driver is dead.")
 
 
 def _is_orphan(application: Application) -> bool:
+    """Whether the driver of an application was a process of this machine that is dead."""
     for tag in application.tags:
         if found := _DRIVER_TAG.fullmatch(tag):
             host, pid, start = found[1], int(found[2]), int(found[3])
@@ -173,17 +202,19 @@ def _is_orphan(application: Application) -> bool:
 
 
 def archive_uri(settings: Settings, warehouse: str, name: str) -> str:
-    """Where an archive lies: in yarn.archives, or beside the warehouse in the user's folder on its file system."""
+    """The URI of an archive: in ``yarn.archives``, or in this user's folder on the file system of the warehouse."""
     if settings.yarn.archives:
         return f"{resolve_warehouse(settings.yarn.archives).rstrip('/')}/{name}"
     scheme, _, rest = warehouse.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/user/{user_name()}/aqi/archives/{name}"
 
 
-def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str], None]) -> None:
-    """Upload an archive unless it is there. make: writes it to a local file; told: what takes time.
+def ensure_archive(uri: str, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
+    """Upload an archive to ``uri`` unless it is there.
 
-    Whoever comes second while it is uploaded uploads it too; the name says the content, so that does no harm.
+    make: writes the archive to a local file. say: called with a message before the upload. If two runs upload the same
+    archive at once, both do it; this does no harm, because the name of an archive depends on its content. Raises
+    MachineError where it cannot be written.
     """
     files, path = open_files(uri)
     try:
@@ -192,7 +223,7 @@ def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str],
         with tempfile.TemporaryDirectory(prefix="aqi-archive-") as scratch:
             local = Path(scratch) / "archive.zip"
             make(local)
-            told(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
+            say(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
             folder, _, name = path.rpartition("/")
             part = f"{folder}/.{name}.{uuid.uuid4().hex}.tmp"
             files.makedirs(folder, exist_ok=True)
@@ -206,7 +237,10 @@ def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str],
 
 
 def jars_archive(jars: list[Path], cache: Path) -> str:
-    """The name of the archive of these jars, by their content. cache: file that remembers digests by size and time."""
+    """The name of the archive of these jars, which has a digest of their content.
+
+    cache: a file that keeps the digest, with sizes and times of the jars; they are read again only if these change.
+    """
     stamps = {str(jar): [jar.stat().st_size, jar.stat().st_mtime_ns] for jar in jars}
     try:
         known = json.loads(cache.read_text(encoding="utf-8"))
@@ -218,13 +252,13 @@ def jars_archive(jars: list[Path], cache: Path) -> str:
             with jar.open("rb") as content:
                 digest.update(f"{jar.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
         known = {"stamps": stamps, "digest": digest.hexdigest()}
-        with contextlib.suppress(OSError):  # it is worked out again the next time
+        with contextlib.suppress(OSError):  # without the cache the digest is computed again the next time
             cache.write_text(json.dumps(known), encoding="utf-8")
     return f"spark-{known['digest'][:16]}.zip"
 
 
 def write_jars(jars: list[Path], target: Path) -> None:
-    """One zip of the jars, side by side and not compressed again."""
+    """Write a zip of the jars, all in its top folder. They are not compressed again."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for jar in jars:
             archive.write(jar, jar.name)

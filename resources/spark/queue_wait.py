@@ -1,7 +1,7 @@
-"""How long a run waits in a queue of YARN: for its application master, and then for its first executor.
+"""The wait of a run in a queue of YARN: for its application master, and then for its first executor.
 
-Spark itself waits for both without end. Here the ResourceManager is asked meanwhile; when the time is over, or the run
-is broken off, the application is ended, and Spark's own start fails because of it.
+Spark itself waits for both without a time limit. Meanwhile a thread asks the ResourceManager. When the time is over, or
+the run is cancelled, the thread ends the application, and the start of Spark's session fails because of that.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from resources.hadoop.resource_manager import Application
 
 POLL_SECONDS = 1.0
 TOLD_AFTER_SECONDS = 15.0
-"""A cluster with room takes less."""
+"""A wait is reported after this time. A cluster with room needs less."""
 
 
 class Manager(Protocol):
-    """What is asked of the ResourceManager."""
+    """The methods of the ResourceManager that are used here."""
 
     def applications(self, tag: str) -> Sequence[Application]: ...
 
@@ -28,10 +28,12 @@ class Manager(Protocol):
 
 
 class QueueWait:
-    """Looks after the application with ``tag`` in a queue until it has an executor.
+    """Observes the application with ``tag`` until it has an executor, and ends it when it waits too long.
 
-    seconds: so long it may wait for its master, and then for an executor. told: once of each.
-    refused: why it was ended, once it was.
+    queue: the name of its queue, for messages. seconds: how long it may wait for its application master, and then for
+    an executor. say: called once for each of the two waits, and when an application cannot be ended. poll_seconds: the
+    time between two questions. The attribute ``refused`` is the error that says why the application was ended; None
+    while it was not.
     """
 
     def __init__(
@@ -40,10 +42,10 @@ class QueueWait:
         tag: str,
         queue: str,
         seconds: float,
-        told: Callable[[str], None],
+        say: Callable[[str], None],
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self._manager, self._tag, self._queue, self._seconds, self._told = manager, tag, queue, seconds, told
+        self._manager, self._tag, self._queue, self._seconds, self._say = manager, tag, queue, seconds, say
         self._poll_seconds = poll_seconds
         self._over = threading.Event()
         self._cancelled = False
@@ -51,7 +53,7 @@ class QueueWait:
         self.refused: QueueFull | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread that observes the application."""
         self._thread = threading.Thread(target=self._look, daemon=True, name="yarn-queue")
         self._thread.start()
 
@@ -60,7 +62,10 @@ class QueueWait:
         self._cancelled = True
 
     def end(self) -> None:
-        """Look no more. What was cancelled and has no executor is not left behind; nobody submits it from now on."""
+        """Stop the thread. If the run was cancelled and its application has no executor, the application is ended.
+
+        To be called when no application can be submitted any more.
+        """
         self._over.set()
         if self._thread is None:
             return
@@ -73,14 +78,14 @@ class QueueWait:
                 if not application.has_executors:
                     self._kill(application)
         except LakehouseError as error:
-            self._told(str(error))
+            self._say(str(error))
 
     def _look(self) -> None:
-        waits_for, since, told = "", 0.0, set[str]()
+        waits_for, since, reported = "", 0.0, set[str]()
         while not self._over.wait(self._poll_seconds):
             try:
                 found = self._manager.applications(self._tag)
-            except LakehouseError:  # it is away: Spark itself says so in the end
+            except LakehouseError:  # the ResourceManager does not answer: Spark reports that in the end
                 continue
             if not found:
                 continue
@@ -102,9 +107,9 @@ class QueueWait:
                     "yarn.queue_wait_seconds.",
                 )
                 self._kill(application)
-            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and what not in told:
-                told.add(what)
-                self._told(
+            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and what not in reported:
+                reported.add(what)
+                self._say(
                     f"{application.id} waits in YARN's queue {self._queue} for {what}, "
                     f"{self._seconds:g} s at most (yarn.queue_wait_seconds)"
                 )
@@ -112,12 +117,12 @@ class QueueWait:
     def _kill(self, application: Application) -> None:
         try:
             self._manager.kill(application.id)
-        except LakehouseError as error:  # tried again at the next look
-            self._told(str(error))
+        except LakehouseError as error:  # tried again at the next question
+            self._say(str(error))
 
 
 def _what(application: Application) -> str:
-    """What it waits for in the queue; empty where its master has room, and comes up."""
+    """What an application waits for in the queue; empty where its application master has a container, and starts."""
     if application.state == "RUNNING":
         return "an executor"
     return "" if application.containers else "the application master"

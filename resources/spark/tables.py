@@ -1,4 +1,4 @@
-"""Delta tables of a warehouse by Spark: created, read at pinned versions, changed by one commit a step."""
+"""Creates, reads and changes the Delta tables of a warehouse by Spark. A step makes one commit."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
 
 TRANSACTION = "aqi"
-"""What replaces rows without a lock is an application to Delta; its version is the one that the commit is to be."""
+"""The id of the application in Delta's transactions of commits that replace rows without a lock. The version of such a
+transaction is the table version that the commit is to have."""
 
 
 class SparkTables:
-    """The tables of a warehouse in a session."""
+    """The tables of a warehouse, used by a session of Spark."""
 
     def __init__(self, warehouse: Warehouse, spark: SparkSession) -> None:
         self._warehouse, self._spark = warehouse, spark
 
     def create(self, asset: Asset, contract: Contract) -> None:
-        """Create an asset's table by one commit without data: schema, NOT NULL, comments, properties.
+        """Create an asset's table by a commit without rows: its schema, NOT NULL, comments and properties.
 
-        Done by Spark and not by deltalake, because the session then knows the table's state and the first write
-        need not work it out (warm: 0.4 + 0.5 s instead of 0.01 + 1.6 s). But Spark cannot where a killed run has left a
-        log without a commit ("table not found"): there deltalake does it.
+        Spark creates the table, and not deltalake, because the session then knows the table's state and need not read
+        it for the first write. Creating and writing take 0.4 + 0.5 s (by deltalake 0.01 + 1.6 s) in a warm session. But
+        Spark fails ("table not found") where a killed run left the folder of a log without a commit; there deltalake
+        creates the table.
         """
         if self._warehouse.has_log(asset):
             self._warehouse.create(asset, contract)
@@ -55,7 +57,7 @@ class SparkTables:
                 raise
 
     def read(self, key: str, version: int) -> DataFrame:
-        """The table at a version."""
+        """The rows of the table of the asset ``key`` at a version."""
         return self._spark.read.format("delta").option("versionAsOf", version).load(self._warehouse.table_uri(key))
 
     def replace(
@@ -67,16 +69,19 @@ class SparkTables:
         provenance: Provenance,
         base: TableState,
     ) -> None:
-        """One commit: the rows of ``partitions`` become those of ``frame``, and ``provenance`` goes with them.
+        """Replace the rows of ``partitions`` by those of ``frame``, in one commit that also has ``provenance``.
 
-        frame: only rows of ``partitions``, in the order of the table's columns; rows: how many they are.
-        base: the state of the table on which this was decided. Partitions that it does not have are appended,
-        which is more than twice as fast as replacing nothing, but only where the lock of a local warehouse keeps
-        others out: elsewhere two runs might append the same, while of two that replace it Delta refuses one. Local
-        tables come here where only Delta knows their features; one that others made append-only takes nothing that
-        replaces, be it nothing. Of two that replace rows that are kept against others, on the same base, Delta takes
-        the first alone, also where the second begins to write after that: it is told that they are one transaction,
-        and makes no commit then.
+        frame: only rows of ``partitions``, in the order of the table's columns. rows: their number. base: the state of
+        the table on which the change was decided.
+
+        Append or replace: partitions that ``base`` does not have are appended in a local warehouse, which is more than
+        twice as fast as replacing nothing. There the lock keeps other runs out. On a cluster two runs might append the
+        same rows; of two runs that replace them, Delta refuses one. A local table is written here where only Spark's
+        Delta supports its features. If others made it append-only, it refuses to replace, even to replace nothing.
+
+        Two runs on one ``base``: the new rows of an asset with ``hours`` are merged with the rows that ``base`` has. If
+        two runs do that without a lock, only the first may commit, even if the second begins to write after that. So
+        both commits name the same transaction (``TRANSACTION`` and version), and Delta makes no second commit of it.
         """
         warehouse = self._warehouse
         metadata = warehouse.metadata(asset, provenance)
@@ -94,7 +99,8 @@ class SparkTables:
 
 
 def laid_out(frame: DataFrame, asset: Asset, rows: int) -> DataFrame:
-    """A frame of so many rows as it goes into files: one, or more by ranges of days where they are many."""
+    """A frame laid out for writing: as one file, or, for more than ``ROWS_PER_FILE`` rows, as several files by ranges
+    of the partition columns. rows: the number of its rows."""
     files = max(1, -(-rows // ROWS_PER_FILE))
     if files == 1 or asset.partition_columns is None:
         return frame.coalesce(1)

@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all, whenever their writer is killed.
+"""Atomic writing: a file exists as a whole or not at all, whenever its writer is killed.
 
-files: everywhere the fsspec file system that they are in.
+The argument ``files`` of all functions is the fsspec file system of the paths.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ _UNFINISHED = ".tmp"
 
 
 def write_atomically(files: Any, path: str, content: bytes) -> None:
-    """Write ``content`` to a hidden name beside ``path``, then rename that; replaces what was there. Raises OSError."""
+    """Write ``content`` to a hidden file beside ``path``, then rename that file to ``path``. A file that was there is
+    replaced. Raises OSError."""
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/.{name}.{uuid.uuid4().hex}{_UNFINISHED}"
     files.makedirs(folder, exist_ok=True)
@@ -27,7 +28,10 @@ def write_atomically(files: Any, path: str, content: bytes) -> None:
 
 
 def try_to_write(files: Any, folder: str, *, read_back: bool = False) -> None:
-    """Write a file of a few bytes, and remove it; read_back: read it before. Raises OSError where one is refused."""
+    """Write a file of a few bytes into ``folder``, and remove it. Raises OSError where that is refused.
+
+    read_back: whether the file is read, too, before it is removed.
+    """
     path = f"{folder}/.aqi-{uuid.uuid4().hex}{_UNFINISHED}"
     try:
         files.pipe_file(path, b"aqi")
@@ -39,7 +43,7 @@ def try_to_write(files: Any, folder: str, *, read_back: bool = False) -> None:
 
 
 def names_in(files: Any, folder: str) -> list[str]:
-    """The names in a folder, hidden ones too; none where there is no such folder."""
+    """The names of the files in a folder, hidden ones too; empty where the folder does not exist."""
     try:
         return [path.rpartition("/")[2] for path in files.ls(folder, detail=False)]
     except FileNotFoundError:
@@ -47,5 +51,6 @@ def names_in(files: Any, folder: str) -> list[str]:
 
 
 def unfinished(files: Any, folder: str) -> list[str]:
-    """What ``write_atomically`` has not yet renamed, or never will: a dot, the name to be, a random part."""
+    """The names of the hidden files in a folder that ``write_atomically`` has not renamed yet, or never will: a dot,
+    the final name, a dot, a random part, ``.tmp``."""
     return [name for name in names_in(files, folder) if name.startswith(".") and name.endswith(_UNFINISHED)]

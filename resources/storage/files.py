@@ -1,4 +1,4 @@
-"""Files of a warehouse through fsspec, without a JVM: a folder, or HDFS (hdfs-native speaks its protocol)."""
+"""Opens the file system of a warehouse by fsspec, without a JVM: a local folder, or HDFS by the client hdfs-native."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ _PATIENCE = {
     "dfs.client.failover.sleep.base.millis": "250",
     "dfs.client.failover.sleep.max.millis": "2000",
 }
-"""Hadoop's own defaults wait for three minutes for a NameNode that is gone."""
+"""Settings of HDFS's client. With Hadoop's defaults it waits three minutes for a NameNode that is gone."""
 _SAID = (
     ("SafeModeException", errno.EROFS, "HDFS is in safe mode"),
     ("QuotaExceededException", errno.EDQUOT, "a quota of HDFS is used up"),
     ("DataTransferError", errno.EIO, "no DataNode of HDFS gives a block of it"),
 )
-"""What HDFS's errors are to a program, and in words, by what they say."""
+"""(a mark in the text of an error of HDFS, its errno, what is wrong in words)."""
 _QUOTA = re.compile(r"quota (?:\(directories and files\) )?of (?:directory )?(\S+) is exceeded")
 _PART = 16 << 20
-"""So many bytes have to come within the time that is waited."""
+"""Files are read and written in parts of at most this many bytes. Each part has to be answered in time."""
 _METHODS = ("info", "ls", "mkdir", "makedirs", "mv", "rm", "rm_file", "rmdir", "cat_file", "pipe_file")
+"""The methods whose errors are turned into OSError."""
 
 
 def open_files(uri: str) -> tuple[Any, str]:
-    """The fsspec file system of ``uri`` (a folder, or a URI) and the path in it.
+    """The fsspec file system of ``uri`` (a folder, or a URI), and the path of ``uri`` in it.
 
-    Its ``mv`` replaces what is there; what goes wrong is an OSError, FileNotFoundError where there is nothing, and
-    where HDFS refuses to write, or has lost a block, one with the errno for that (``_SAID``). Where HDFS does not
-    answer, it is ``patience.NoAnswer``.
+    The file system's ``mv`` replaces a file that exists. All its errors are OSErrors: FileNotFoundError for a path that
+    does not exist; one with an errno of ``_SAID`` where HDFS refuses to write or has lost a block;
+    ``patience.NoAnswer`` where HDFS does not answer.
     """
     if urlsplit(uri).scheme != "hdfs":
         files, root = fsspec.core.url_to_fs(uri)
@@ -48,7 +49,7 @@ def open_files(uri: str) -> tuple[Any, str]:
 
 
 def remedy_of(error: OSError) -> str:
-    """What helps where ``open_files``' file system refuses to write."""
+    """The remedy for an error of writing on a file system of `open_files`."""
     if error.errno == errno.EROFS:
         return "Call the command again when HDFS has left it (`hdfs dfsadmin -safemode get`)."
     if error.errno == errno.EDQUOT:
@@ -63,11 +64,11 @@ def _hdfs(host: str | None, port: int | None) -> Any:
     from hdfs_native.fsspec import HdfsFileSystem
 
     class Hdfs(HdfsFileSystem):
-        """hdfs-native, with a move that replaces, and errors of HDFS as OSError."""
+        """The file system of hdfs-native, whose ``mv`` replaces a file, and whose errors are OSErrors."""
 
         cachable = False
-        """Or a child that is forked would hang: fsspec clears its cache there, and hdfs-native waits for threads that
-        no child has."""
+        """fsspec does not cache it. In a forked child fsspec clears its cache, and hdfs-native would then wait for ever
+        for threads that the child does not have."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
@@ -82,6 +83,8 @@ def _hdfs(host: str | None, port: int | None) -> Any:
 
 
 def _as_os_errors(method: Callable[..., Any]) -> Callable[..., Any]:
+    """``method``, raising OSError in place of hdfs-native's RuntimeError."""
+
     @wraps(method)
     def call(*arguments: Any, **named: Any) -> Any:
         try:
@@ -100,7 +103,8 @@ def _as_os_errors(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Patient:
-    """hdfs-native's client, whose calls end, as do those of the files that it opens: see ``patience``."""
+    """hdfs-native's client with a time limit for its calls and for those of the files that it opens, see
+    ``patience``."""
 
     def __init__(self, client: Any, uri: str) -> None:
         self._client = client
@@ -112,7 +116,7 @@ class _Patient:
         def call(*arguments: Any, **named: Any) -> Any:
             path = str(arguments[0]) if arguments else self._uri
             given = answered(self._uri, path, lambda: method(*arguments, **named))
-            if name == "list_status":  # which asks while it is gone through
+            if name == "list_status":  # its result asks HDFS while it is iterated over
                 return answered(self._uri, path, lambda: list(given))
             return _file(given, self._uri, path) if name in ("read", "create", "append") else given
 
@@ -120,11 +124,11 @@ class _Patient:
 
 
 def _file(opened: Any, uri: str, path: str) -> Any:
-    """An open file of hdfs-native, read and written in parts that each have to be answered."""
+    """``opened``, an open file of hdfs-native, that is now read or written in parts; each part has a time limit."""
     from hdfs_native import FileReader, FileWriter
 
     class Reader(FileReader):
-        """A file that is read."""
+        """A file that is read in parts."""
 
         def read(self, size: int = -1) -> bytes:
             left = len(self) - self.tell() if size < 0 else size
@@ -138,7 +142,7 @@ def _file(opened: Any, uri: str, path: str) -> Any:
             return answered(uri, path, lambda: self.inner.read(size))
 
     class Writer(FileWriter):
-        """A file that is written."""
+        """A file that is written in parts."""
 
         def write(self, buf: Any) -> int:
             view = memoryview(buf).cast("B")
@@ -150,10 +154,10 @@ def _file(opened: Any, uri: str, path: str) -> Any:
             answered(uri, path, lambda: self.inner.write(part))
 
         def close(self) -> None:
-            if not self.__dict__.get("ended"):  # it is called by ``with``, and once more when it is forgotten
+            if not self.__dict__.get("ended"):  # called by ``with``, and again when the object is deleted
                 self.ended = True
                 answered(uri, path, self.inner.close)
 
-    # One object, or the other would complete the file when it is forgotten.
+    # The object itself changes its class: a second object beside it would complete the file when it is deleted.
     opened.__class__ = Reader if isinstance(opened, FileReader) else Writer
     return opened

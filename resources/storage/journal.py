@@ -1,7 +1,8 @@
-"""Where the journal of runs lies: a file per run in the warehouse, ``_aqi/runs/<run id>.json``.
+"""The journal of runs: a file per run in the warehouse, ``_aqi/runs/<run id>.json``.
 
-The tables do not need it: runs go on where it cannot be written, and it may be removed. What it cannot take is kept
-*aside*, in a folder of this user on this machine, until it can: there it is read from too.
+The tables do not need the journal: it may be removed, and a run goes on if the journal cannot be written. An entry that
+cannot be written is kept *aside*, in a folder of this user on this machine, and is read from there. The next entry that
+can be written brings it into the warehouse.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from resources.storage.files import open_files
 
 FOLDER = "_aqi/runs"
 KEPT = 500
+"""The journal keeps the entries of this many runs."""
 _ENDING = ".json"
 
 
 class Journal:
-    """The journal of the warehouse at ``uri`` (a folder, or a URI that fsspec knows), with the last ``kept`` runs."""
+    """The journal of the warehouse at ``uri`` (a folder, or a URI that fsspec knows). It keeps the last ``kept``
+    runs."""
 
     def __init__(self, uri: str, kept: int = KEPT) -> None:
         self._kept = kept
@@ -33,9 +36,10 @@ class Journal:
         self.aside: Path = state_folder() / "runs" / hashlib.sha256(uri.encode()).hexdigest()[:12]
 
     def write(self, entry: RunEntry) -> None:
-        """Write what is known of a run, in place of what was known before; at its end remove runs of long ago.
+        """Write the entry of a run, in place of an earlier one. An entry of an ended run also removes the oldest
+        entries.
 
-        Raises OSError, and nothing else: that is for the caller to tell, and no reason to fail a run.
+        Raises OSError, and nothing else. The caller reports it; it is no reason for a run to fail.
         """
         text = dumps(entry.to_json())
         write_atomically(self._files, f"{self._folder}/{entry.run_id}{_ENDING}", text.encode("utf-8"))
@@ -45,12 +49,14 @@ class Journal:
             self._prune()
 
     def keep_aside(self, entry: RunEntry) -> None:
-        """Keep what the journal could not take; the next one that it takes brings it in. Raises OSError."""
+        """Keep an entry aside that could not be written. The next `write` moves it into the warehouse. Raises
+        OSError."""
         files, folder = open_files(str(self.aside))
         write_atomically(files, f"{folder}/{entry.run_id}{_ENDING}", dumps(entry.to_json()).encode("utf-8"))
 
     def _take_in(self, newer: str) -> None:
-        """Bring in what is kept aside; of the run ``newer`` the journal knows more. Raises OSError."""
+        """Move the entries that are kept aside into the warehouse. That of the run ``newer`` is only removed: the
+        warehouse has a newer one. Raises OSError."""
         for run_id in self._ids_aside():
             path = self.aside / f"{run_id}{_ENDING}"
             if run_id != newer:
@@ -58,7 +64,8 @@ class Journal:
             path.unlink()
 
     def entries(self, limit: int = 200) -> list[RunEntry]:
-        """The last ``limit`` runs, newest first by run id. Files that cannot be read are passed over."""
+        """The entries of the last ``limit`` runs, by run id, the newest first. Files that cannot be read are
+        skipped."""
         aside = set(self._ids_aside())
         run_ids = sorted(aside.union(self._run_ids()), reverse=True)
         found = ((self._read_aside(one) if one in aside else None) or self._read(one) for one in run_ids)
@@ -90,7 +97,8 @@ class Journal:
         return sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))
 
     def _prune(self) -> None:
-        """Remove all but the newest runs, and what killed writers left of older ones."""
+        """Remove all entries but those of the newest runs, and the unfinished files that killed writers left of the
+        removed ones."""
         run_ids = self._run_ids()
         kept = run_ids[-self._kept :]
         gone = [f"{run_id}{_ENDING}" for run_id in run_ids[: -self._kept]]

@@ -1,11 +1,12 @@
-"""One writer on a local warehouse: a lock that lasts until Python and the driver JVM are both gone.
+"""The lock of a local warehouse: it has one writer at a time, until its Python and its driver JVM are both gone.
 
-The lock is an ``flock`` on a file in the warehouse. The kernel keeps it as long as any process has the open file,
-and the driver JVM inherits it: after a kill -9 of Python the next run waits until the JVM is gone too. A JVM that
-hangs would keep it for ever, so a run that waits ends what a dead run left behind; ``_orphans`` says what that is.
+The lock is an ``flock`` on a file in the warehouse. The kernel keeps the lock as long as any process has the file open,
+and the driver JVM inherits the open file: after a kill -9 of Python the next run waits until the JVM is gone too. A JVM
+that hangs would keep the lock for ever. So a run that waits ends the processes of a dead run that still hold it, see
+``_orphans``.
 
-Who holds it is written into the file after it was taken: for a moment the file says nothing, or names a holder of
-before. Whoever looks in that moment looks again before it says a name.
+A run writes its name into the file after it took the lock. For a moment the file is empty, or names the holder before.
+So a run that waits reads the file again before it reports a name.
 """
 
 from __future__ import annotations
@@ -34,17 +35,21 @@ NAME_SECONDS = 2.0
 ORPHAN_GRACE_SECONDS = 5.0
 TERM_SECONDS = 2.0
 _NAME = {"run_id", "pid", "host", "since"}
+"""The keys of a record that names a holder."""
 
 
 class WarehouseLock:
-    """Holds the lock of the warehouse in ``folder`` for the run ``run_id``.
+    """A context manager that holds the lock of the warehouse in ``folder`` for the run ``run_id``.
 
-    wait_seconds: how long to wait for another holder. on_wait: told once who holds it; name_seconds: how long a holder
-    may take to write its name, before it is told, or refused, without. on_orphan: told in a sentence of each process
-    of a dead run that was ended; orphan_grace_seconds: how long such a process may go on by itself, from when this run
-    finds the other dead, and term_seconds: after it was asked to end. poll_seconds: between two looks.
-    Entering raises MachineError where the folder cannot be written, or gives no locks, WarehouseLocked when the
-    wait is over.
+    started_at: when the run started, ISO 8601. wait_seconds: how long it waits at most for another holder.
+    on_wait: called once, with the name of the holder that it waits for. name_seconds: how long a holder may take to
+    write its name; after that it is reported without a name. on_orphan: called with a sentence for each process of a
+    dead run that was ended. orphan_grace_seconds: how long such a process may go on, from the moment in which this run
+    finds that its run is dead. term_seconds: how long it may go on after SIGTERM, before SIGKILL. poll_seconds: the
+    time between two attempts to take the lock.
+
+    Entering raises MachineError where the folder cannot be written or its file system has no locks, and WarehouseLocked
+    when the wait is over.
     """
 
     def __init__(
@@ -78,13 +83,13 @@ class WarehouseLock:
 
     @property
     def fd(self) -> int:
-        """The open file; a process that inherits it holds the lock too."""
+        """The descriptor of the open lock file; a process that inherits it holds the lock too."""
         return self._fd
 
     def __enter__(self) -> WarehouseLock:
         self._fd = _open(self._folder)
         deadline = time.monotonic() + self._wait_seconds
-        told = False
+        reported = False
         named_at = time.monotonic()
         dead: _DeadRun | None = None
         dead_since = 0.0
@@ -102,9 +107,9 @@ class WarehouseLock:
                         f"refused: in use by {holder}; the warehouse is {self._folder}",
                         "Wait until it is done, or end that process; the lock goes with it.",
                     )
-                if not told:
+                if not reported:
                     self._on_wait(holder)
-                    told = True
+                    reported = True
             if found != dead:
                 dead, dead_since = found, time.monotonic()
             elif dead is not None and time.monotonic() - dead_since >= self._orphan_grace_seconds:
@@ -112,7 +117,7 @@ class WarehouseLock:
                     self._on_orphan(f"Ended {orphan}: it still held the warehouse for {dead}, which is dead.")
                 dead_since = time.monotonic()
             time.sleep(self._poll_seconds)
-        with contextlib.suppress(OSError):  # a full disk: who waits is told of another run, without its name
+        with contextlib.suppress(OSError):  # a full disk: runs that wait report another run, without its name
             _write(self._fd, self._holder)
         return self
 
@@ -130,19 +135,20 @@ class WarehouseLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # a child may hold it still, and then it is good to know whose that is
+        with contextlib.suppress(OSError):  # a child may still hold the lock; the record then says whose child it is
             _write(self._fd, {**self._holder, "released": True})
         os.close(self._fd)
         self._fd = -1
 
 
 def _open(folder: Path) -> int:
-    """Who may write in the folder may take its lock, whatever umask it was made with."""
+    """The descriptor of the lock file, which is made if needed. All users who may write the folder may write the file,
+    whatever the umask was when it was made. Raises MachineError where it cannot be opened."""
     lock = folder / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        with contextlib.suppress(OSError):  # another's: he opens it to others by his next run
+        with contextlib.suppress(OSError):  # another user's file: that user's next run opens it to others
             found, wanted = os.fstat(fd).st_mode, stat.S_IMODE(folder.stat().st_mode) & 0o666
             if found & wanted != wanted:
                 os.fchmod(fd, stat.S_IMODE(found) | wanted)
@@ -153,13 +159,13 @@ def _open(folder: Path) -> int:
                 f"{lock} is not writable ({error.strerror})",
                 f"Its owner, or root, gives all who run here rights to it: chmod g+rw {lock}.",
             ) from error
-        told = f"the warehouse {folder} is not writable ({error.strerror})"
-        raise MachineError(told, how_to_write(folder, error)) from error
+        what = f"the warehouse {folder} is not writable ({error.strerror})"
+        raise MachineError(what, how_to_write(folder, error)) from error
 
 
 def how_to_write(folder: Path, error: OSError) -> str:
-    """What to do about a warehouse's folder that cannot be written. One that has something stays where it is: another
-    would begin with nothing, and fetch everything anew."""
+    """The remedy for a warehouse's folder that cannot be written. For a folder with files in it the remedy is to get
+    rights: another folder would begin empty, and everything would be fetched again."""
     if error.errno == errno.EROFS:
         return "Mount its disk for writing; what only reads goes on until then."
     if folder.is_dir() and (not os.access(folder, os.R_OK) or any(folder.iterdir())):
@@ -190,7 +196,7 @@ def _write(fd: int, holder: Mapping[str, Any]) -> None:
 
 
 def _read(fd: int) -> Mapping[str, Any]:
-    """What the file says of a holder; nothing where that cannot be read."""
+    """The record of the holder in the lock file; empty where it cannot be read."""
     try:
         record = json.loads(os.pread(fd, 4096, 0))
     except ValueError:
@@ -207,10 +213,10 @@ class _DeadRun(NamedTuple):
 
 
 def _dead_run(record: Mapping[str, Any]) -> _DeadRun | None:
-    """The run that ``record`` names, if it is certain that it is dead.
+    """The run that ``record`` names, if it is certain that this run is dead; else None.
 
-    Nothing is certain of a run on another host, or of one whose record cannot be read or lacks a part. On this host
-    a run is dead when no process has its pid any more, or one that started at another time has it.
+    A run on this host is dead when no process has its pid, or when the process with its pid started at another time.
+    Nothing is certain about a run on another host, or with a record that is incomplete.
     """
     match record:
         case {"host": str(host), "run_id": str(run_id), "pid": int(pid), "process_start": int(start)}:
@@ -222,29 +228,30 @@ def _dead_run(record: Mapping[str, Any]) -> _DeadRun | None:
 
 
 def _orphans(lock: int, dead: _DeadRun) -> list[Process]:
-    """The processes of this user through which the lock is still held although the run that took it is dead.
+    """The orphans: processes of this user that still hold the lock although the run that took it is dead.
 
-    Having the file open is not enough: every run that waits has it open. Only the one opening of the file that took
-    the lock holds it, and only a process that inherited that opening can keep it. For such a process, and no other,
-    the kernel says so in /proc/<pid>/fdinfo, together with the pid that took the lock. A process is an orphan if
-    that pid is the one of the dead run. Hence never
+    To have the file open is not enough: every run that waits has it open. The lock belongs to the one opening of the
+    file that took it, and only a process that inherited this opening can keep it. For such a process, and for no other,
+    the kernel shows the lock in /proc/<pid>/fdinfo, with the pid that took it. A process is an orphan if that pid is
+    the pid of the dead run. Hence these are never orphans:
 
-    - a run that waits, or a child that got the file from it: their openings hold no lock;
-    - a run that took the lock a moment ago and has not yet written who it is, or a child of it: the pid is its own.
-      Should it have got the very pid of the dead run, it is found to hold the lock itself, and all are left alone;
-    - this process, or anything where the kernel does not tell (not Linux, or files of others).
+    - a run that waits, or a child that inherited the file from it: their openings hold no lock;
+    - a run that took the lock a moment ago and has not written its name yet, or a child of it: there the pid is that of
+      this new run. If it happens to have the pid of the dead run, it is found to hold the lock itself, and no process
+      is an orphan;
+    - this process, and any process of which the kernel shows nothing (not Linux, or another user's process).
 
-    A kernel that keeps pids apart (a container) says 0 for a pid that is no more: that is the dead run too, as one
-    that lives has a number there.
+    A kernel with separate pids for containers shows 0 for a pid that no longer exists. That also means the dead run:
+    for a living process the kernel shows its pid.
     """
     file = os.fstat(lock)
     orphans = []
     with contextlib.suppress(FileNotFoundError):  # no /proc: not Linux
         for folder in PROCESSES.iterdir():
-            with contextlib.suppress(OSError):  # gone meanwhile, or not for us to see
+            with contextlib.suppress(OSError):  # the process is gone meanwhile, or this user may not see it
                 if not folder.name.isdecimal() or folder.stat().st_uid != os.geteuid():
                     continue
-                process = Process.find(int(folder.name))  # before the look: no later one is mistaken for it
+                process = Process.find(int(folder.name))  # found before its files are read: no later process is taken
                 if process is None or process.pid == os.getpid():
                     continue
                 taker = _taker_of_held_lock(folder, file)
@@ -256,10 +263,13 @@ def _orphans(lock: int, dead: _DeadRun) -> list[Process]:
 
 
 def _taker_of_held_lock(folder: Path, file: os.stat_result) -> int | None:
-    """The pid that took the lock on ``file`` which the process in ``folder`` holds; None if it holds none."""
+    """The pid that took the lock on ``file``, if the process of ``folder`` holds that lock; else None.
+
+    folder: ``/proc/<pid>``. file: the lock file.
+    """
     for link in (folder / "fd").iterdir():
         with contextlib.suppress(OSError):  # closed meanwhile
-            # By name first: to ask for the inode of any open file may hang, on a file server that is away.
+            # The name is compared first: to read the inode of any open file may hang, if a file server is away.
             if link.readlink().name != LOCK_NAME or not os.path.samestat(link.stat(), file):
                 continue
             for line in (folder / "fdinfo" / link.name).read_text(encoding="utf-8").splitlines():
@@ -270,7 +280,8 @@ def _taker_of_held_lock(folder: Path, file: os.stat_result) -> int | None:
 
 
 def _end(processes: list[Process], term_seconds: float, poll_seconds: float) -> list[Process]:
-    """End the processes, by force where they do not go by themselves. Gives those that are gone."""
+    """End the processes by SIGTERM, and those that live ``term_seconds`` later by SIGKILL. Gives those that are
+    gone."""
     left = processes
     for how in (signal.SIGTERM, signal.SIGKILL):
         for process in filter(_lives, left):
@@ -285,6 +296,6 @@ def _end(processes: list[Process], term_seconds: float, poll_seconds: float) -> 
 def _lives(process: Process) -> bool:
     try:
         now = Process.find(process.pid)
-    except OSError:  # another user's by now
+    except OSError:  # the pid belongs to another user's process by now
         return False
     return now is not None and now.start == process.start

@@ -1,8 +1,8 @@
-"""The values of parameters that made the rows of a warehouse, in ``_aqi/parameters/<digest>.json``.
+"""The values of the parameters that made the rows of a warehouse, in ``_aqi/parameters/<digest>.json``.
 
-A code version has the digest of these values alone. A file holds the values of every asset and location for one
-configuration; it is written by the first run with it. Nothing is decided by these files: without them a reason names no
-values.
+A code version has only a digest of the values; the files have the values. A file holds those of every asset and
+location for one configuration, and is written by the first run with that configuration. The files decide nothing: they
+are read for the reasons that are shown. Without them a reason does not name old and new values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FORMAT = 1
 _ENDING = ".json"
 
 Values = Mapping[str, Mapping[str, JsonValue]]
-"""By the digest that stands in code versions, what it is the digest of."""
+"""Digest as it stands in code versions → the values of which it is the digest, by name."""
 
 
 class ParameterValues:
@@ -31,7 +31,7 @@ class ParameterValues:
         self._uri = uri
 
     def keep(self, values: Values) -> None:
-        """Keep values, unless just these are kept. Raises OSError."""
+        """Write the values of a configuration, unless a file has them already. Raises OSError."""
         files, root = open_files(self._uri)
         name = hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:16]
         path = f"{root}/{FOLDER}/{name}{_ENDING}"
@@ -42,7 +42,7 @@ class ParameterValues:
 
     @cached_property
     def by_digest(self) -> Values:
-        """All that is kept and can be read."""
+        """The values of all files that can be read."""
         found: dict[str, Mapping[str, JsonValue]] = {}
         try:
             files, root = open_files(self._uri)
@@ -54,6 +54,6 @@ class ParameterValues:
                 try:
                     read = json.loads(files.cat_file(f"{root}/{FOLDER}/{name}"))
                     found |= read["values"] if read["format"] == FORMAT else {}
-                except (OSError, ValueError, KeyError, TypeError):  # damaged, or of a later version
+                except (OSError, ValueError, KeyError, TypeError):  # a file that is damaged, or of a later version
                     continue
         return found

@@ -1,6 +1,7 @@
-"""Waiting for HDFS, and no longer than so long: its clients without a JVM have no time-out for what they read.
+"""A time limit for calls of HDFS: its clients without a JVM have none for reading.
 
-A call that gets no answer goes on in a thread that nobody waits for, and that the end of the process does not wait for.
+A call without an answer is abandoned: it goes on in a daemon thread, for which neither the caller nor the end of the
+process waits.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from orchestration.core.errors import MachineError, WarehouseError
 T = TypeVar("T")
 
 SETTING = "dfs.client.socket-timeout"
-"""Hadoop's own, in milliseconds, 60 s by default."""
+"""The setting of Hadoop that is the time limit, in milliseconds; 60 s by default."""
 MOMENT_SECONDS = 5.0
-"""So long is waited for who has just not answered: a command makes a hundred calls."""
+"""The time limit for a NameNode whose last call had no answer. It is short because a command makes a hundred calls."""
 _silent: set[str] = set()
-"""The NameNodes whose last call had no answer."""
+"""The NameNodes whose last call had no answer, as ``host:port``."""
 
 
 class NoAnswer(WarehouseError, TimeoutError):
-    """HDFS did not answer in time; a file may be as it should, and what was to be written may be there or not."""
+    """HDFS did not answer in time. The file may be all right; what was to be written may have been written or not."""
 
 
 def answered(uri: str, what: str, call: Callable[[], T]) -> T:
-    """What ``call`` gives, where ``uri`` is on HDFS within seconds; what it raises is raised here.
+    """The result of ``call()``, with a time limit if ``uri`` is on HDFS. An error of ``call`` is raised here too.
 
-    what: the file that it is about, for the message. Raises NoAnswer.
+    what: the path of the file that the call is about, for the message. Raises NoAnswer when the time is over.
     """
     if urlsplit(uri).scheme != "hdfs":
         return call()
@@ -45,7 +46,7 @@ def answered(uri: str, what: str, call: Callable[[], T]) -> T:
         try:
             given.append(call())
         except BaseException as error:  # noqa: BLE001 (it is the caller's)
-            panicked = type(error).__name__ == "PanicException"  # of Rust, and none of Exception's
+            panicked = type(error).__name__ == "PanicException"  # a panic in Rust; it is no subclass of Exception
             raised.append(OSError(f"HDFS's client failed: {error}") if panicked else error)
         finally:
             done.set()
@@ -65,7 +66,7 @@ def answered(uri: str, what: str, call: Callable[[], T]) -> T:
 
 
 def each_answered(uri: str, what: str, items: Iterator[Any]) -> Iterator[Any]:
-    """The same items, each of which has to come in time. Raises NoAnswer."""
+    """The items of ``items``, with a time limit for each, see `answered`. Raises NoAnswer."""
     end = object()
     while (item := answered(uri, what, lambda: next(items, end))) is not end:
         yield item
@@ -73,6 +74,7 @@ def each_answered(uri: str, what: str, items: Iterator[Any]) -> Iterator[Any]:
 
 @cache
 def _seconds() -> float:
+    """The time limit that Hadoop's configuration sets, in seconds; 60 where it sets none."""
     from resources.hadoop.configuration import HadoopConf
 
     try:

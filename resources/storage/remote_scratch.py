@@ -1,6 +1,8 @@
-"""A folder for what a run evaluates, where the warehouse is on a cluster's file system and no lock can be held there.
+"""The scratch folder of a run in a warehouse on a cluster: it holds the computed rows of steps until they are
+committed.
 
-Its name says which process of which machine it is of, so that what a killed one left behind can be told, and removed.
+No lock can be held there. The name of the folder says which process on which machine made it, so that a later run can
+recognise and remove the folder of a process that was killed.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from resources.storage.files import open_files
 
 FOLDER = "_aqi/scratch"
 DAYS_KEPT = 7
-"""So long a run on another machine may go on that nobody here can ask after."""
+"""A folder of another machine is removed when it is this many days old: whether its process lives is not known here."""
 _NAME = re.compile(r"[0-9a-f]{32}@(.+)@([0-9]+)-([0-9]+)")
 _SECONDS_A_DAY = 86_400
 
 
 class RemoteScratch:
-    """A name for a new folder in the warehouse ``uri``, ours until ``close``. Removes what dead ones left behind."""
+    """A new scratch folder in the warehouse at ``uri``, which exists until ``close``. Making one also removes the
+    folders that dead processes left behind."""
 
     def __init__(self, uri: str) -> None:
         this = Process.this()
@@ -38,11 +41,11 @@ class RemoteScratch:
         self._sweep()
 
     def remove(self, folder: str) -> None:
-        """Remove a folder in it, by its URI. Never fails."""
+        """Remove a folder within the scratch folder. folder: its URI. Never fails."""
         self._remove(f"{self._name}/{folder.rpartition('/')[2]}")
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove the scratch folder. Never fails."""
         self._remove(self._name)
 
     def _sweep(self) -> None:
@@ -55,22 +58,23 @@ class RemoteScratch:
         return age_days(self._files.info(f"{self._root}/{name}"), time.time())
 
     def _remove(self, name: str) -> None:
-        with contextlib.suppress(OSError):  # it was never written to
+        with contextlib.suppress(OSError):  # nothing was written, so the folder does not exist
             self._files.rm(f"{self._root}/{name}", recursive=True)
 
 
 def age_days(info: Mapping[str, Any], now: float) -> float:
-    """How old what fsspec tells of is; 0 where it does not tell. now: seconds since 1970.
+    """The age of a folder in days; 0 where it is not known. info: what fsspec's ``info`` gives. now: seconds since
+    1970.
 
-    A folder of this machine has ``mtime`` in seconds; one on HDFS, by hdfs-native, ``modification_time`` in
-    milliseconds.
+    A folder of this machine has ``mtime``, in seconds. A folder on HDFS has ``modification_time``, in milliseconds.
     """
     changed = info["mtime"] if "mtime" in info else info.get("modification_time", now * 1000) / 1000
     return (now - float(changed)) / _SECONDS_A_DAY
 
 
 def is_left(name: str, age_days: float) -> bool:
-    """Whether a folder of this name is of a process that is dead: of this machine for certain, of others by its age."""
+    """Whether the scratch folder ``name`` was left behind by a dead process. For a process of this machine that is
+    certain; a folder of another machine counts as left behind when it is old enough."""
     if not (read := _NAME.fullmatch(name)):
         return False
     if read[1] == socket.gethostname() and read[2] != "0":

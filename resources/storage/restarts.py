@@ -1,6 +1,7 @@
-"""Restarts that are under way, or were broken off: a file each in the warehouse, ``_aqi/restarts/<name>.json``.
+"""Restarts that are under way, or were interrupted: one file for each in the warehouse, ``_aqi/restarts/<name>.json``.
 
-Removed when the restart is done. Lost, the restart begins anew; the tables do not need it.
+The file is removed when the restart is done. If it is lost, the restart begins from the start. The tables do not need
+it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A restart. run_id, at: of the run that began it. done: by asset, what has been made since."""
+    """A restart that has begun."""
 
     run_id: str
+    """The run that began it."""
     at: str
+    """When the restart began, ISO 8601."""
     done: Mapping[str, PartitionSet] = field(default_factory=dict)
+    """Asset key → the partitions that have been made since."""
 
 
 class Restarts:
@@ -36,10 +40,11 @@ class Restarts:
         self._folder = f"{root}/{FOLDER}"
 
     def path(self, name: str) -> str:
+        """The path of the file of a restart."""
         return f"{self._folder}/{name}.json"
 
     def read(self, name: str) -> Begun | None:
-        """None where none is under way by that name, or what is known of it cannot be read."""
+        """The restart ``name``; None where there is none, or its file cannot be read."""
         try:
             data = json.loads(self._files.cat_file(self.path(name)))
             if data["format"] != FORMAT:
@@ -50,12 +55,12 @@ class Restarts:
             return None
 
     def write(self, name: str, begun: Begun) -> None:
-        """Raises OSError."""
+        """Write the file of a restart, in place of an earlier one. Raises OSError."""
         done = {asset: of.to_json() for asset, of in begun.done.items()}
         said = {"format": FORMAT, "run_id": begun.run_id, "at": begun.at, "done": done}
         write_atomically(self._files, self.path(name), dumps(said).encode("utf-8"))
 
     def remove(self, name: str) -> None:
-        """It is done. Raises OSError."""
+        """Remove the file of a restart that is done. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self.path(name))

@@ -1,7 +1,8 @@
-"""Where the profiles of runs lie: a file per run in the warehouse, ``_aqi/profiles/<run id>.json.gz``.
+"""The profiles of runs: a file per run in the warehouse, ``_aqi/profiles/<run id>.json.gz``.
 
-Beside the journal, not in it: whoever looks at the journal reads many runs, and earlier versions pass over a folder
-that they do not know. Nothing needs these files: runs go on where they cannot be written, and they may be removed.
+Profiles are not part of the journal because readers of the journal read many runs at once, and because earlier versions
+ignore a folder that they do not know. Nothing needs the profiles: they may be removed, and a run goes on if its profile
+cannot be written.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _ENDING = ".json.gz"
 
 
 class RunProfiles:
-    """The profiles of the warehouse at ``uri``, of the last ``kept`` runs."""
+    """The profiles in the warehouse at ``uri``. Those of the last ``kept`` runs are kept."""
 
     def __init__(self, uri: str, kept: int = KEPT) -> None:
         self._kept = kept
@@ -30,7 +31,7 @@ class RunProfiles:
         self._folder = f"{root}/{FOLDER}"
 
     def write(self, profile: Profile) -> None:
-        """Keep a profile, and remove those of runs of long ago. Raises OSError."""
+        """Write the profile of a run, and remove the oldest profiles. Raises OSError."""
         content = gzip.compress(dumps(profile.to_json()).encode("utf-8"), mtime=0)
         write_atomically(self._files, f"{self._folder}/{profile.run_id}{_ENDING}", content)
         run_ids = self.run_ids()
@@ -41,14 +42,14 @@ class RunProfiles:
                 self._files.rm_file(f"{self._folder}/{name}")
 
     def read(self, run_id: str) -> Profile:
-        """The profile of a run. Raises FileNotFoundError where there is none, ValueError for what cannot be read."""
+        """The profile of a run. Raises FileNotFoundError where there is none, ValueError where its file is damaged."""
         content = self._files.cat_file(f"{self._folder}/{run_id}{_ENDING}")
         try:
             return Profile.from_json(json.loads(gzip.decompress(content)))
-        except (OSError, EOFError, zlib.error) as error:  # as gzip has it for what is no such file
+        except (OSError, EOFError, zlib.error) as error:  # gzip's errors for a file that is not gzip, or is cut off
             raise ValueError(f"it is damaged ({error})") from error
 
     def run_ids(self) -> list[str]:
-        """The runs that have a profile, oldest first."""
+        """The ids of the runs that have a profile, the oldest first."""
         names = names_in(self._files, self._folder)
         return sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING) and name[0] != ".")

@@ -149,6 +149,7 @@ BREAKAGES: list[tuple[Callable[[str], str], str]] = [
 ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("damage", "message"), BREAKAGES)
 def test_importing_broken_assets_fails(damage: Callable[[str], str], message: str, tmp_path: Path) -> None:
     """The project's own assets with one declaration damaged, imported by a fresh interpreter."""

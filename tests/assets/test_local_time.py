@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.local_time import END, FIRST, local_columns, offsets
+from assets.local_time import END, FIRST, offsets, with_local_time
 from tests.support.small_lake import Lake
 
 ZONES = sorted(available_timezones() - {"localtime"})
@@ -79,7 +79,7 @@ def local(either: Any, tmp_path: Path) -> Any:
         instants = pa.array([at for _, at in rows], pa.timestamp("us", "UTC"))
         table = pa.table({"location_key": [key for key, _ in rows], "ts_utc": instants})
         with engine.working("local time"):
-            frame = engine.rows(table).withColumns(local_columns("location_key", "ts_utc", timezones))
+            frame = with_local_time(engine.rows(table), "location_key", "ts_utc", timezones)
             return [row.asDict() for row in frame.orderBy("location_key", "ts_utc").collect()]
 
     return made
@@ -104,3 +104,20 @@ def test_what_is_not_known_is_null(local: Any) -> None:
     assert [row["hour_local"] for row in found] == [None, 7, None, None]
     assert [row["date_local"] is None for row in found] == [True, False, True, True]
     assert [row["ts_local"] for row in local([("hanoi", noon)], {})] == [None]
+
+
+@pytest.mark.spark
+def test_spark_compiles_the_clock_of_fifty_locations_in_twelve_zones(spark: Any, tmp_path: Path) -> None:
+    """What is too long for a method of the JVM is interpreted, in silence, row by row."""
+    zones = sorted(TRIED.values())
+    timezones = {f"town{number}": zones[number % len(zones)] for number in range(50)}
+    towns = spark.range(50).selectExpr("'town' || id AS location_key", "timestamp_seconds(1757300400 + id) AS ts_utc")
+    towns.write.parquet(str(tmp_path / "towns"))  # constants would be computed by the planner
+    spark.conf.set("spark.sql.codegen.fallback", "false")
+    try:
+        rows = with_local_time(
+            spark.read.parquet(str(tmp_path / "towns")), "location_key", "ts_utc", timezones
+        ).collect()
+    finally:
+        spark.conf.unset("spark.sql.codegen.fallback")
+    assert len(rows) == 50 and all(row["ts_local"] for row in rows)

@@ -115,13 +115,13 @@ def test_again_changes_no_file_and_commits_nothing(embedded: Any, tmp_path: Path
     assert lake.versions() == versions
 
 
-def test_a_revision_rewrites_its_day_and_what_follows(either: Any, tmp_path: Path) -> None:
+def test_a_revision_rewrites_its_day_and_what_follows(either_slowly: Any, tmp_path: Path) -> None:
     """One hour of one city changes: one partition per table, and an episode only where it really changes."""
     rows = random_bronze(4, days=4, locations=["hanoi", "danang"], breaking=False)
     revised = next(row for row in rows if row["location_key"] == "hanoi" and row["aqi"] and row["aqi"] < 40)
     key = f"{revised['date_utc']}/hanoi"
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, either, feed.server.url)
+        lake = Lake(tmp_path, either_slowly, feed.server.url)
         lake.materialize(span(rows), FETCHED)
         feed.revise("hanoi", revised["ts_utc"], pm25=77.5)
         summary = lake.materialize(span(rows), FETCHED, force=True)
@@ -134,11 +134,11 @@ def test_a_revision_rewrites_its_day_and_what_follows(either: Any, tmp_path: Pat
     }
 
 
-def test_a_withdrawn_hour_is_removed_and_the_last_one_empties_the_day(either: Any, tmp_path: Path) -> None:
+def test_a_withdrawn_hour_is_removed_and_the_last_one_empties_the_day(either_slowly: Any, tmp_path: Path) -> None:
     rows = random_bronze(6, days=3, locations=["hcmc"], breaking=False)
     day = rows[-1]["date_utc"]
     with Feed(rows) as feed:
-        lake = Lake(tmp_path, either, feed.server.url)
+        lake = Lake(tmp_path, either_slowly, feed.server.url)
         lake.materialize(span(rows), FETCHED, ["hcmc"])
         for row in [row for row in rows if row["date_utc"] == day]:
             feed.withdraw("hcmc", row["ts_utc"])

@@ -32,6 +32,7 @@ def test_doctor_as_json(aqi: Aqi) -> None:
     assert tree(aqi.folder) == before
 
 
+@pytest.mark.costly
 def test_doctor_for_people(aqi: Aqi) -> None:
     with taken_port() as port:
         url = f"http://127.0.0.1:{port}/api"

@@ -72,6 +72,7 @@ def test_nobody_is_there(aqi: Aqi) -> None:
     assert "open_meteo.base_url" in found["source"]["remedy"]
 
 
+@pytest.mark.costly
 def test_a_source_that_says_nothing_is_not_waited_for(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resources.open_meteo.examination.SECONDS", 0.3)
     with RawApi(silent) as server:

@@ -43,6 +43,7 @@ def test_a_machine_in_order(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["temporary files"]["found"] == tempfile.gettempdir()
 
 
+@pytest.mark.costly
 def test_the_command_tells_of_each_variable_that_it_left_out(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of those that were gone when it began once more."""
     monkeypatch.delenv(LEFT_OUT, raising=False)  # what tests before left out of this process

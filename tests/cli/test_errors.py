@@ -93,6 +93,7 @@ def test_an_interrupt(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stderr.startswith("interrupted")
 
 
+@pytest.mark.costly
 def test_a_reader_that_goes_away(aqi: Aqi) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -103,6 +104,7 @@ def test_a_reader_that_goes_away(aqi: Aqi) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.costly
 def test_the_process_ends_by_itself_after_everything_that_asked_to_be_called() -> None:
     """Not by the interpreter's taking down, in which Arrow's threads abort a process now and then."""
     program = """

@@ -89,6 +89,7 @@ def test_status_without_a_range_names_what_is_wanted(aqi: Aqi, outage: str) -> N
     assert "aqi backfill --start-date 2025-05-30 --end-date 2025-07-19 --locations hanoi" in text
 
 
+@pytest.mark.costly
 def test_holes_before_what_is_wanted_are_told_as_that(aqi: Aqi, outage: str, tmp_path: Path) -> None:
     """Somebody has declared what is wanted there: it is not that."""
     since = {"AQI_WAREHOUSE__URI": outage, "AQI_HISTORY__SINCE": "{hanoi: 2025-07-10}"}
@@ -189,6 +190,7 @@ def test_the_hourly_run_says_what_it_does_not_catch_up_with_though_later_days_ar
     assert f"--end-date 2025-08-05 --select {BRONZE} --locations danang" in wanted.stderr
 
 
+@pytest.mark.costly
 def test_a_watch_tells_what_is_wanted_and_missing(aqi: Aqi, outage: str) -> None:
     """Nobody answers for the server: that is another look's incident."""
     env = {"AQI_WAREHOUSE__URI": outage, "PREFECT_API_URL": "http://127.0.0.1:9/api"}

@@ -68,6 +68,7 @@ def test_every_format_can_be_asked_for_and_text_need_not_be(aqi: Aqi) -> None:
     assert set(NAMES) == {"text", "html", "json", "mermaid", "openlineage"}
 
 
+@pytest.mark.costly
 def test_lineage_into_a_file(aqi: Aqi, lake: str) -> None:
     for options in ((), ("--json",)):
         assert aqi.text("lineage", "-o", "it.txt", *options, AQI_WAREHOUSE__URI=lake) == ""

@@ -6,6 +6,7 @@ import io
 import json
 from datetime import date
 
+import pytest
 from rich.console import Console
 
 from orchestration.cli.printing import print_plan
@@ -16,6 +17,7 @@ from tests.support.cli_calls import DAILY, EPISODE, Aqi, tree
 AUGUST = PartitionSet.from_keys([PartitionKey(date(2025, 8, 8), "hanoi")])
 
 
+@pytest.mark.costly
 def test_a_plan_in_a_process_of_its_own(aqi: Aqi, lake: str) -> None:
     call = ("plan", "*", "--partitions", "last:1", "--json")
     done = aqi.process(*call, AQI_WAREHOUSE__URI=lake, PATH="/nowhere")

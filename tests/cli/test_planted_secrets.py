@@ -84,6 +84,7 @@ def source(address: str) -> dict[str, str]:
     return {"AQI_OPEN_METEO__BASE_URL": address, "AQI_OPEN_METEO__API_KEY": KEY}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("way", ["answer", "400", "403", "414", "429", "500", "sentence", "redirect"])
 def test_the_doctor(aqi: Aqi, way: str) -> None:
     with repeating(way) as api:
@@ -105,6 +106,7 @@ def test_what_needs_no_source(aqi: Aqi) -> None:
         assert api.asked == []
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -180,6 +182,7 @@ def test_every_command_is_called() -> None:
     assert {*CALLS, *OF_A_SERVER, "worker"} == {*main.commands}
 
 
+@pytest.mark.costly
 def test_every_command(aqi: Aqi, lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever they come to, with a secret in every setting and variable that may hold one."""
     for name, value in (environment() | source(NOBODY) | {"AQI_WAREHOUSE__URI": lake}).items():

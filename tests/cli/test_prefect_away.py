@@ -33,6 +33,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield url.replace("user:hunter2@", "")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_server_that_is_away(aqi: Aqi, away: str, command: list[str]) -> None:
     error, remedy = aqi.refusal(*command)

@@ -110,6 +110,7 @@ def test_a_warehouse_that_cannot_be_one(aqi: Aqi, call: tuple[str, ...], uri: st
     assert "AQI_WAREHOUSE__URI" in remedy
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
 def test_a_warehouse_that_cannot_be_written(aqi: Aqi, engine: str) -> None:
     """Nobody may make a folder in /proc, not even root."""

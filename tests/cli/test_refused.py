@@ -12,6 +12,7 @@ from tests.support.cli_calls import Aqi
 WAIT = 0.4
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("how", [["--hourly"], []])
 def test_a_run_waits_and_is_refused_by_the_name_of_the_other(aqi: Aqi, how: list[str]) -> None:
     env = {"AQI_WAREHOUSE__URI": str(aqi.folder / "lake"), "AQI_WAREHOUSE__LOCK_WAIT_SECONDS": str(WAIT)}

@@ -148,6 +148,7 @@ def test_last_where_it_chooses_nothing(aqi: Aqi, lake: str, call: tuple[str, ...
 # --- on a terminal ----------------------------------------------------------------------------------
 
 
+@pytest.mark.costly
 def test_a_terminal_is_not_overrun_and_no_value_is_cut(lake: str) -> None:
     cells = {EPISODE: {"hanoi", "2025-08-18T09:00:00Z", "AQI>=151_4h"}, QUARANTINE: {"hanoi", "21.0278"}}
     for key, there in cells.items():
@@ -165,6 +166,7 @@ def test_a_terminal_is_not_overrun_and_no_value_is_cut(lake: str) -> None:
     assert "aqi" not in seen.lines[0].split(), "no row has a value of it"
 
 
+@pytest.mark.costly
 def test_a_wide_terminal_has_all_columns_that_have_a_value(aqi: Aqi, lake: str) -> None:
     seen = on_a_terminal("show", EPISODE, width=200, AQI_WAREHOUSE__URI=lake)
     empty = {"end_exclusive_ts_utc", "is_open"}
@@ -186,6 +188,7 @@ def test_a_terminal_that_is_too_narrow_for_the_key_has_a_line_a_column(aqi: Aqi,
     assert seen.errors == ""
 
 
+@pytest.mark.costly
 def test_rows_as_csv_on_a_terminal_are_the_first_ones(lake: str) -> None:
     seen = on_a_terminal("show", "gold.dim_time", "--format", "csv", AQI_WAREHOUSE__URI=lake)
     assert (len(seen.lines), seen.errors) == (21, "20 of 24 rows; --limit 0 for all\n")

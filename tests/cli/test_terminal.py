@@ -29,6 +29,7 @@ def asked(lake: str, *call: str, width: int = 80) -> Seen:
     return on_a_terminal(*call, width=width, **env)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("call", "keys"),
     [
@@ -48,11 +49,13 @@ def test_no_line_is_too_long_and_no_key_is_broken(lake: str, call: tuple[str, ..
     assert "…" not in "".join(seen.lines)
 
 
+@pytest.mark.costly
 def test_a_terminal_that_is_wide_has_a_row_in_a_line(lake: str) -> None:
     seen = asked(lake, "status", "gold.dim_*", width=200)
     assert [len(line.split()) > 2 for line in seen.lines] == [True] * len(seen.lines)
 
 
+@pytest.mark.costly
 def test_the_lines_of_a_tree_go_on_where_a_line_does_not_fit(lake: str) -> None:
     lines = asked(lake, "lineage", width=60).lines
     at = next(number for number, line in enumerate(lines) if line.startswith("├─ silver.air_quality_hourly_clean"))

@@ -71,6 +71,7 @@ def test_what_is_no_uri_is_refused_and_makes_no_folder_of_that_name(aqi: Aqi, ur
         assert "warehouse.uri: must" in aqi.refusal(*call, AQI_WAREHOUSE__URI=uri)[0]
 
 
+@pytest.mark.costly
 def test_hdfs_that_does_not_answer_is_told_by_its_address(aqi: Aqi) -> None:
     error, _ = aqi.refusal("status", AQI_WAREHOUSE__URI="hdfs://127.0.0.1:9/air")
     assert "hdfs://127.0.0.1:9/air" in error

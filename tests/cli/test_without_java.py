@@ -74,6 +74,7 @@ def test_spark_without_java(aqi: Aqi, options: tuple[str, ...], monkeypatch: pyt
     assert "Java 17" in remedy
 
 
+@pytest.mark.costly
 def test_a_java_that_is_too_old(aqi: Aqi) -> None:
     java = fake_java(aqi.folder, "11.0.2")
     place, remedy = aqi.refusal("materialize", "gold.dim_date", in_process=False, JAVA_HOME=java, AQI_ENGINE="spark")

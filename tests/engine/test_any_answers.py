@@ -93,7 +93,9 @@ def test_a_regression_is_recorded_once_and_adds_no_file(told: Story, kind: str) 
     told.check()
 
 
-@pytest.mark.parametrize("kind", ["nulls", "one null", "left out", "implausible"])
+@pytest.mark.parametrize(
+    "kind", ["nulls", "left out", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("one null", "implausible"))]
+)
 def test_an_answer_that_another_run_overtook_is_put_where_it_belongs(told: Story, kind: str) -> None:
     """Asked first, taken in last: of a run that was on its way while another one asked, and ended."""
     assert told.materialize().ok
@@ -138,7 +140,9 @@ def test_what_comes_after_a_moment_that_had_not_come_is_the_last_word(told: Stor
     told.check()
 
 
-@pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1), 4 * MINUTE])
+@pytest.mark.parametrize(
+    "back", [timedelta(hours=1), pytest.param(timedelta(days=1), marks=pytest.mark.slow), 4 * MINUTE]
+)
 def test_a_clock_that_was_ahead_is_not_believed_afterwards(told: Story, back: timedelta) -> None:
     assert told.materialize().ok
     told.clock.pass_(minutes=10)
@@ -192,8 +196,15 @@ def test_an_answer_that_was_kept_and_not_used_is_harmless(told: Story) -> None:
     assert told.lake.tables() == before
 
 
-@pytest.mark.parametrize("kept", [True, False])
-@pytest.mark.parametrize("mended_by", ["hourly", "repair"])
+@pytest.mark.parametrize(
+    ("mended_by", "kept"),
+    [
+        ("hourly", False),
+        ("repair", True),
+        pytest.param("hourly", True, marks=pytest.mark.slow),
+        pytest.param("repair", False, marks=pytest.mark.slow),
+    ],
+)
 def test_rows_that_somebody_else_changed_are_folded_anew(told: Story, mended_by: str, kept: bool) -> None:
     """From the answers that are kept, whatever is sent by now; without those, what is sent is all there is."""
     assert told.materialize().ok
@@ -216,7 +227,7 @@ def test_rows_that_somebody_else_changed_are_folded_anew(told: Story, mended_by:
     assert all((row["pm25"] is None) == (row["date_utc"].day == 4) for row in rows)
 
 
-@pytest.mark.parametrize("sent", ["nulls", "left out"])
+@pytest.mark.parametrize("sent", ["nulls", pytest.param("left out", marks=pytest.mark.slow)])
 def test_rows_of_another_question_are_not_kept_against_todays(told: Story, sent: str) -> None:
     assert told.materialize().ok
     told.clock.pass_(minutes=30)
@@ -371,7 +382,7 @@ few = settings(
 
 
 @pytest.mark.timeout(600)
-@settings(few, max_examples=4)
+@settings(few, max_examples=2)
 @given(st.integers(0, 2**32 - 1))
 def test_any_answers_in_any_runs(tmp_path_factory: pytest.TempPathFactory, embedded: Any, seed: int) -> None:
     with story(tmp_path_factory.mktemp("story") / "lake", embedded) as told:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.engine
 QUIET = Quiet(Console(stderr=True))
 
 
-@pytest.fixture
-def told(tmp_path: Path, embedded: Any) -> Iterator[Story]:
-    """Three hourly runs. Of a day of Hanoi the first answer owns hours 0 to 11, the second 12 to 20, revised."""
-    with story(tmp_path / "lake", embedded) as made:
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory, embedded: Any) -> tuple[Path, datetime, Mapping[str, Any]]:
+    """A story's folder, its moment, and the memory of its provider."""
+    with story(tmp_path_factory.mktemp("story") / "lake", embedded) as made:
         assert made.hourly().ok
         made.clock.pass_(hours=1)
         spoil(made, "nulls", "hanoi", 1, 0, 11)
@@ -36,6 +36,17 @@ def told(tmp_path: Path, embedded: Any) -> Iterator[Story]:
         assert made.hourly().ok
         made.clock.pass_(hours=1)
         made.check()
+        return made.folder, made.clock(), made.provider.memory
+
+
+@pytest.fixture
+def told(tmp_path: Path, embedded: Any, begun: tuple[Path, datetime, Mapping[str, Any]]) -> Iterator[Story]:
+    """Three hourly runs. Of a day of Hanoi the first answer owns hours 0 to 11, the second 12 to 20, revised."""
+    folder, moment, memory = begun
+    shutil.copytree(folder, tmp_path / "lake")
+    with story(tmp_path / "lake", embedded) as made:
+        made.clock.instant = moment
+        made.provider.recall(memory)
         yield made
 
 

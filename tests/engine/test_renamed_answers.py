@@ -112,12 +112,12 @@ class City:
         return [(line.became, line.owns, line.rows, line.changed_hours) for line in found.lines]
 
 
-@pytest.fixture
-def city(tmp_path: Path, embedded: Any) -> Iterator[City]:
-    """It was asked three times: the second answer has other values for some hours, the third lacks some of them."""
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory, embedded: Any) -> tuple[Path, datetime, Mapping[str, Any]]:
+    """A city's folder, its moment, and the memory of its provider."""
     clock = MovingClock(NOON)
     with Provider(clock, full_rows((OLD, OTHER), FIRST, 4)) as provider:
-        city = City(tmp_path / "lake", embedded, provider, clock)
+        city = City(tmp_path_factory.mktemp("city") / "lake", embedded, provider, clock)
         city.materialize()
         city.say(FIRST, range(4, 8), {"pm25": 61.5})
         city.materialize(force=True)
@@ -125,7 +125,18 @@ def city(tmp_path: Path, embedded: Any) -> Iterator[City]:
         city.lake.hourly(FETCHED)
         clock.pass_(minutes=30)
         city.check()
-        yield city
+        return city.folder, clock(), provider.memory
+
+
+@pytest.fixture
+def city(tmp_path: Path, embedded: Any, grown: tuple[Path, datetime, Mapping[str, Any]]) -> Iterator[City]:
+    """It was asked three times: the second answer has other values for some hours, the third lacks some of them."""
+    folder, moment, memory = grown
+    clock = MovingClock(moment)
+    with Provider(clock, ()) as provider:
+        provider.recall(memory)
+        shutil.copytree(folder, tmp_path / "lake")
+        yield City(tmp_path / "lake", embedded, provider, clock)
 
 
 def test_a_renamed_location_is_folded_again_from_what_was_kept(city: City) -> None:

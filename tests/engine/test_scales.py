@@ -83,6 +83,7 @@ def table(tmp_path: Path) -> Table:
     return Table(tmp_path / "w")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "runs",
     [

@@ -31,9 +31,15 @@ def two(tmp_path: Path, embedded: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield TwoRuns.over(provider, clock, embedded, tmp_path)
 
 
-@pytest.mark.parametrize("was_there", [True, False])
-@pytest.mark.parametrize("minutes", [3, -3])
-@pytest.mark.parametrize("how", [SEEN, UNSEEN, "asked"])
+@pytest.mark.parametrize(
+    ("how", "minutes", "was_there"),
+    [
+        pytest.param(how, minutes, was_there, marks=() if (minutes > 0) is was_there else pytest.mark.slow)
+        for how in (SEEN, UNSEEN, "asked")
+        for minutes in (3, -3)
+        for was_there in (True, False)
+    ],
+)
 def test_two_runs_that_keep_different_things(two: TwoRuns, how: str, minutes: int, was_there: bool) -> None:
     if was_there:
         two.hourly()

@@ -31,12 +31,12 @@ def outcomes(summary: Any) -> dict[str, Any]:
 
 
 def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
-    either: Any, tmp_path: Path, rows: list[dict[str, Any]]
+    either_slowly: Any, tmp_path: Path, rows: list[dict[str, Any]]
 ) -> None:
     """Two requests of three days each; the server ends after the first."""
     flags = {"open_meteo": {"max_days_per_request": 3, "connect_timeout_seconds": 1}}
     with Feed(rows, [Fault("die", 1)]) as feed:
-        lake = Lake(tmp_path, either, feed.server.url, flags=flags)
+        lake = Lake(tmp_path, either_slowly, feed.server.url, flags=flags)
         summary = lake.materialize(DAYS)
     assert summary.exit_status == 1
     found = outcomes(summary)
@@ -51,9 +51,9 @@ def test_an_api_that_ends_in_mid_run_fails_exactly_the_days_that_did_not_come(
     assert {row["date_utc"] for row in lake.rows(oracle.FACT_HOURLY)} <= {date(2025, 3, day) for day in (1, 2, 3)}
     assert len(lake.rows(oracle.DIM_DATE)) == len(oracle.dim_date())
     with Feed(rows) as feed:
-        mended = Lake(tmp_path, either, feed.server.url)
+        mended = Lake(tmp_path, either_slowly, feed.server.url)
         assert mended.materialize(DAYS).ok
-        whole = Lake(tmp_path / "whole", either, feed.server.url)
+        whole = Lake(tmp_path / "whole", either_slowly, feed.server.url)
         whole.materialize(DAYS, FETCHED)
         assert mended.tables() == whole.tables()
 

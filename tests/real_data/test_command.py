@@ -54,10 +54,10 @@ def run(aqi: Commands) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def run_on_spark(tmp_path_factory: pytest.TempPathFactory, replay: Simulator) -> dict[str, Any]:
-    """As ``run``."""
+def run_on_spark(tmp_path_factory: pytest.TempPathFactory, replay: Simulator, server: str) -> dict[str, Any]:
+    """As ``run``, on a server that is there."""
     home = tmp_path_factory.mktemp("spark")
-    aqi = Commands(home, home / "warehouse", replay.url)
+    aqi = Commands(home, home / "warehouse", replay.url, {"PREFECT_API_URL": server})
     summary = aqi.json("materialize", "*", "--partitions", RANGE, "--engine", "spark")
     return {"summary": summary, "left": started_by(aqi), "aqi": aqi}
 
@@ -299,7 +299,7 @@ def test_without_java_spark_is_not_started(aqi: Commands, tmp_path: Path) -> Non
     assert not (tmp_path / "warehouse").exists()
 
 
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def test_an_interrupt_ends_the_run_and_everything_that_it_started(
     replay: Simulator, tmp_path: Path, engine: str
 ) -> None:

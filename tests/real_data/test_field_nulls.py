@@ -71,7 +71,7 @@ class Machine:
         return {day: item["marks"] for day, item in self.status(asset).items() if item["marks"]}
 
     def covered_until(self, asset: str = BRONZE) -> str | None:
-        lags = self.commands("freshness", asset, "--json")  # its exit status is another matter
+        lags = self.commands.read("freshness", asset, "--json")  # its exit status is another matter
         assert lags.returncode in (0, 1), lags.stderr
         (lag,) = (lag for lag in json.loads(lags.stdout) if lag["location"] == "hanoi")
         return None if lag["covered_until"] is None else str(lag["covered_until"])

@@ -82,15 +82,19 @@ def one_range(hours: Hours, folder: Path, days: str) -> dict[str, Any]:
     return lake.tables()
 
 
+ON_SPARK = [pytest.mark.spark, pytest.mark.slow]
+"""What is left to be seen there, the day that ended shows."""
+
+
 @pytest.mark.parametrize(
     ("runs", "skipped", "shared"),
     [
         pytest.param(3, 0, "embedded", id="3 hours over midnight"),
-        pytest.param(3, 0, "on_spark", id="3 hours over midnight on Spark", marks=pytest.mark.spark),
+        pytest.param(3, 0, "on_spark", id="3 hours over midnight on Spark", marks=ON_SPARK),
         pytest.param(48, 0, "embedded", id="48 hours", marks=[pytest.mark.slow, pytest.mark.timeout(2700)]),
         pytest.param(1, 26, "embedded", id="a gap of 26 hours"),
         pytest.param(1, 24 * 5, "embedded", id="a gap of 5 days"),
-        pytest.param(1, 24 * 5, "on_spark", id="a gap of 5 days on Spark", marks=[pytest.mark.spark, pytest.mark.slow]),
+        pytest.param(1, 24 * 5, "on_spark", id="a gap of 5 days on Spark", marks=ON_SPARK),
     ],
     indirect=["shared"],
 )

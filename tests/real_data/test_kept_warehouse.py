@@ -182,7 +182,9 @@ def test_a_threshold_is_of_episodes_only(lake: Lake) -> None:
     assert all_fresh(lake)
 
 
-@pytest.mark.parametrize("shared", ["embedded", pytest.param("on_spark", marks=pytest.mark.spark)], indirect=True)
+@pytest.mark.parametrize(
+    "shared", ["embedded", pytest.param("on_spark", marks=[pytest.mark.spark, pytest.mark.slow])], indirect=True
+)
 def test_coordinates_that_move_a_little_are_rewritten(lake: Lake) -> None:
     """0.001 degrees: bronze of that location from its own rows, without the network, and what follows from it."""
     then = {key: lake.rows(key) for key in (BRONZE, DAILY, EPISODE)}
@@ -344,7 +346,7 @@ def test_code_that_moves_and_prose_that_changes(tree: Tree) -> None:
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def test_a_nullable_column_is_added(tree: Tree, server: str, engine: str) -> None:
     """To silver and to the hourly fact: a line for silver's code, a metadata commit each, and nothing is made."""
     tree.environment |= {"AQI_ENGINE": engine, "PREFECT_API_URL": server}

@@ -105,7 +105,7 @@ def tree(_months: Path, tmp_path: Path) -> Tree:
 SUM = '(F.col("aqi") >= low) & (F.lit(True) if high is None else F.col("aqi") <= high)'
 
 
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def test_a_true_equivalence_is_taken_without_a_file(tree: Tree, engine: str) -> None:
     """Over 44 days; another form of the same condition. One commit, and everything is fresh again."""
     tree.environment["AQI_ENGINE"] = engine

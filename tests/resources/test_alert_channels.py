@@ -103,6 +103,7 @@ def test_a_mail_server_that_is_slow(mail: MailSink) -> None:
     assert not mail.mails
 
 
+@pytest.mark.costly
 def test_a_mail_server_that_is_none(hook: HookSink) -> None:
     assert "takes no mail" in refusal(email(hook.port, timeout_seconds=0.5)).message
 
@@ -273,6 +274,7 @@ def test_what_goes_wrong_meanwhile_is_told_of_its_own_message_only() -> None:
     assert error is not None and error.message == "ValueError in the channel"
 
 
+@pytest.mark.costly
 def test_a_server_that_drips_holds_nobody_up(mail: MailSink) -> None:
     """Each line comes in time, and all of them do not."""
     mail.delay_seconds = 0.3

@@ -31,6 +31,7 @@ def functions(file: Path) -> set[str]:
     return {node.name for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if hasattr(node, "name")}
 
 
+@pytest.mark.costly
 def test_every_test_that_a_promise_names_is_in_its_file() -> None:
     named = list(promised((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
     assert len(named) > 80, "or the table is not read"

@@ -58,6 +58,7 @@ def test_duckdb(warehouse: str) -> None:
     assert run("duckdb", warehouse)["worst"].fetchall() == WORST
 
 
+@pytest.mark.costly
 def test_polars(warehouse: str) -> None:
     assert run("polars", warehouse)["worst"].rows() == WORST
 

@@ -16,6 +16,7 @@ def test_the_page_shows_the_rooms_of_the_code() -> None:
     assert main(["--check"]) == 0, "run `make docs`"
 
 
+@pytest.mark.costly
 def test_a_page_that_says_something_else_is_refused_and_drawn_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -141,6 +141,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return taken
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("change", CHANGES)
 def test_only_what_changed_is_done_again(tree: Path, steps: list[str], change: str) -> None:
     apply, expected = CHANGES[change]

@@ -29,6 +29,7 @@ def test_java_home_wins_over_path_as_it_does_for_spark(tmp_path: Path) -> None:
 TOO_OLD = 'openjdk version "11.0.22" 2024-01-16'
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("on_path", "home", "told"),
     [

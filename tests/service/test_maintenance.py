@@ -121,6 +121,7 @@ def test_hadoops_checksum_of_a_checkpoint_does_not_outlive_it(tables: Tables) ->
     assert not stale.exists()
 
 
+@pytest.mark.costly
 def test_provenance_files_that_no_commit_names(tables: Tables) -> None:
     key = PartitionKey(date(2025, 8, 1), "hue")
     said = Provenance("run-9", EPISODE, iso(NOW), {key: record(tables.workspace, EPISODE, key, 0)})

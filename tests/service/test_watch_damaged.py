@@ -64,6 +64,7 @@ def test_a_repair_that_was_broken_off_ends_nothing(lake: Path) -> None:
     assert [message.event for message in channel.messages] == ["began"]
 
 
+@pytest.mark.costly
 def test_the_watch_of_the_command_looks_at_tables(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sources, "server", lambda _sources, _state: ServerView(frozenset()))
     data_files(lake.joinpath(*oracle.BRONZE.split(".")))[0].unlink()

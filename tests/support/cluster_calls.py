@@ -31,7 +31,7 @@ class YarnCommands(Commands):
             "AQI_YARN__EXECUTOR_MEMORY": "1g",
             "PREFECT_API_URL": prefect,
         }
-        super().__init__(home, warehouse, base_url, environment)
+        super().__init__(home, warehouse, base_url, environment, reads_here=False)
         self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

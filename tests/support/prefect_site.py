@@ -147,7 +147,7 @@ class Site:
         return self.state(run)
 
     def committed_something(self, run: str) -> None:
-        """Wait until a run has written to the warehouse."""
+        """Wait until bronze is written, by this run or one before it, and the run has an engine."""
         workspace = self.workspace
         wait_until(
             lambda: workspace.warehouse.state(workspace.assets[BRONZE]).version is not None,
@@ -155,13 +155,23 @@ class Site:
             lambda: (self.state(run), self.log.read_text()[-3000:]),
             0.02,
         )
+        wait_until(self.engines, 120, lambda: (self.state(run), self.log.read_text()[-3000:]), 0.02)
         assert self.state(run)[0] == "RUNNING"
+
+    def engines(self) -> list[psutil.Process]:
+        """Those of runs that go on."""
+        found = []
+        for one in self.processes():
+            with suppress(psutil.Error):  # gone by now
+                if one.name() == "java" or any(ENGINES_MODULE in word for word in one.cmdline()):
+                    found.append(one)
+        return found
 
     @contextmanager
     def held(self, run: str) -> Iterator[None]:
-        """From its first commit to the end of the block a run on the embedded engine waits for its engine."""
+        """After ``committed_something``, to the end of the block a run on the embedded engine waits for its engine."""
         self.committed_something(run)
-        (engine,) = (one for one in self.processes() if any(ENGINES_MODULE in word for word in one.cmdline()))
+        (engine,) = self.engines()
         engine.suspend()
         try:
             yield

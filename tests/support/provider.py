@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -16,6 +17,9 @@ from tests.support.strategies import LOCATIONS, hours_of, plain_row
 
 KEYS = {degrees: key for key, degrees in LOCATIONS.items()}
 COLUMNS = (*oracle.INDEXES, *oracle.CONCENTRATIONS)
+
+
+REMEMBERED = ("rows", "instead", "down", "forced", "domain", "refused", "said", "requests")
 
 
 class Provider(Simulator):
@@ -38,6 +42,15 @@ class Provider(Simulator):
         self.said: list[Said] = []
         self.meanwhile: Callable[[], None] | None = None
         self.requests: list[tuple[date, date, tuple[str, ...]]] = []
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What it says and has said, for another one to go on with: see ``recall``."""
+        return copy.deepcopy({name: getattr(self, name) for name in REMEMBERED})
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on where another one was."""
+        vars(self).update(copy.deepcopy(dict(memory)))
 
     def __enter__(self) -> Self:
         self.start()

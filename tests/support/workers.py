@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-IN_THIS_PROCESS = {"spark", "either"}
+IN_THIS_PROCESS = {"spark", "either", "either_slowly"}
 """Fixtures that are, or may be, the session that the tests of a process share."""
-ENGINES = {"embedded", "on_spark", "either"}
+ENGINES = {"embedded", "on_spark", "either", "either_slowly"}
 TESTS = Path(__file__).resolve().parent.parent
 
 

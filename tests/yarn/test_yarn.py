@@ -103,27 +103,32 @@ def test_spark_submit_in_client_and_in_cluster_mode(aqi: YarnCommands, cluster: 
 
 
 def test_what_is_wrong_is_found_before_anything_is_submitted(aqi: YarnCommands) -> None:
-    def says(status: int, *words: str, **environment: str) -> None:
-        for call in (aqi, lambda *arguments: aqi.submit("--deploy-mode", "cluster", "--", *arguments)):
-            before = dict(aqi.environment)
-            aqi.environment.update(environment)
-            done = call("materialize", *arguments)
-            aqi.environment.clear()
-            aqi.environment.update(before)
-            assert done.returncode == status, done.stderr
-            assert all(word in done.stderr for word in words), done.stderr
-            assert "Traceback" not in done.stderr
-            assert "\tat " not in done.stderr
-
-    arguments = ["*", "--partitions", FEW]
-    says(2, "queue 'night' is unknown", "default", AQI_YARN__QUEUE="night")
-    says(2, "99840 MiB", "6144 MiB", "yarn.executor_memory", AQI_YARN__EXECUTOR_MEMORY="97g")
-    says(2, "spark.master is 'local[2]'", "--no-yarn-check", AQI_SPARK__MASTER="local[2]")
-    says(2, "HADOOP_CONF_DIR", HADOOP_CONF_DIR="/nowhere")
-    says(2, "a folder of this machine", AQI_WAREHOUSE__URI=str(aqi.home))
-    arguments = ["*", "--partitions", "2025-13"]
-    says(2, "2025-13")
+    refused(aqi, 2, "queue 'night' is unknown", "default", AQI_YARN__QUEUE="night")
+    refused(aqi, 2, "HADOOP_CONF_DIR", HADOOP_CONF_DIR="/nowhere")
     assert aqi.applications() == []
+
+
+@pytest.mark.slow
+def test_all_that_is_wrong_is_found_before_anything_is_submitted(aqi: YarnCommands) -> None:
+    refused(aqi, 2, "99840 MiB", "6144 MiB", "yarn.executor_memory", AQI_YARN__EXECUTOR_MEMORY="97g")
+    refused(aqi, 2, "spark.master is 'local[2]'", "--no-yarn-check", AQI_SPARK__MASTER="local[2]")
+    refused(aqi, 2, "a folder of this machine", AQI_WAREHOUSE__URI=str(aqi.home))
+    refused(aqi, 2, "2025-13", days="2025-13")
+    assert aqi.applications() == []
+
+
+def refused(aqi: YarnCommands, status: int, *words: str, days: str = FEW, **environment: str) -> None:
+    """By the command and by spark-submit in cluster mode, in so many words and without a trace."""
+    for call in (aqi, lambda *arguments: aqi.submit("--deploy-mode", "cluster", "--", *arguments)):
+        before = dict(aqi.environment)
+        aqi.environment.update(environment)
+        done = call("materialize", "*", "--partitions", days)
+        aqi.environment.clear()
+        aqi.environment.update(before)
+        assert done.returncode == status, done.stderr
+        assert all(word in done.stderr for word in words), done.stderr
+        assert "Traceback" not in done.stderr
+        assert "\tat " not in done.stderr
 
 
 @pytest.mark.slow

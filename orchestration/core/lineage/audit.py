@@ -131,10 +131,10 @@ def _made(judge: Judge, partition: PartitionKey, record: PartitionRecord, tables
         if of == asset.source:
             continue  # its answers say more
         state, lacking = tables.get(of, TableState()), judge.lacking.get(of)
-        told = [(PartitionKey.parse(text), recorded) for text, recorded in consulted.items()]
+        pairs = [(PartitionKey.parse(text), recorded) for text, recorded in consulted.items()]
         reads[of] = tuple(
             Consulted(one, recorded, state.consulted(one, lacking), state.holds(one, recorded, lacking))
-            for one, recorded in told
+            for one, recorded in pairs
         )
     counts = None
     if current.is_configured(partition.location):

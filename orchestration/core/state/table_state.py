@@ -219,15 +219,15 @@ class TableState:
 
     def after(self, commit: Commit) -> TableState:
         """The state after one more commit."""
-        told = self if commit.schema is None else commit
+        metadata = self if commit.schema is None else commit
         state = replace(
             self,
             version=commit.version,
             files=self._files_after(commit),
-            schema=told.schema,
-            description=told.description,
+            schema=metadata.schema,
+            description=metadata.description,
             protocol=commit.protocol or self.protocol,
-            properties=told.properties,
+            properties=metadata.properties,
         )
         if commit.provenance is not None:
             wiped, new = commit.provenance.wiped, _records(commit.provenance.records).at_version(commit.version)

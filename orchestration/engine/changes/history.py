@@ -31,6 +31,7 @@ from orchestration.engine.changes.past import NoPast, Past
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.project import Project
 from orchestration.engine.source_kinds import SourceKinds
+from resources.settings.yaml_text import parsed
 from resources.storage.parameter_values import ParameterValues
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_lines(path: Path) -> dict[str, Lines]:
     asset.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        data = parsed(path.read_text(encoding="utf-8")) or {}
         return {str(asset): _lines(entries) for asset, entries in data.items()}
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise DeclarationError(

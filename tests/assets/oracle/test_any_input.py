@@ -77,6 +77,7 @@ EPISODE_SQL = """
 """
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(12))
 def test_duckdb_agrees(seed: int) -> None:
     """City days by GROUP BY and episodes by gaps and islands give what the loops of the oracle give."""

@@ -26,6 +26,7 @@ def test_random_bronze_takes_a_window() -> None:
     assert len(random_bronze(0, days=5, locations=1)) <= 5 * 24
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(40))
 def test_random_bronze_is_a_bronze_table(seed: int) -> None:
     rows = random_bronze(seed, broken_keys=bool(seed % 2))
@@ -37,6 +38,7 @@ def test_random_bronze_is_a_bronze_table(seed: int) -> None:
     assert oracle.quarantine(random_bronze(seed, breaking=False)) == []
 
 
+@pytest.mark.costly
 def test_random_bronze_holds_everything_awkward() -> None:
     """Over 40 seeds each of these occurs, so a comparison over them meets it."""
     seen: Counter[str] = Counter()

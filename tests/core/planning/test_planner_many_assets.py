@@ -47,6 +47,7 @@ def test_all_steps_share_one_set() -> None:
     assert {id(one) for one in (*(step.partitions for step in made.steps), *of_inputs)} == {id(ASKED)}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("batch", [1, 1_000_000], ids=["a step a month", "a step for all"])
 def test_steps_of_chunks_share_the_sets_of_their_batch(batch: int) -> None:
     months = tuple(Chunk(f"{one.first:%Y-%m}", PartitionSet.of(one, LOCATIONS)) for one in chunks(DAYS, "monthly"))

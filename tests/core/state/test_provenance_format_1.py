@@ -170,6 +170,7 @@ def episodes(locations: int, days: int) -> Provenance:
     return Provenance("run-1", "gold.episodes", AT, told)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("made", "locations", "days", "share"),
     [(bronze, 50, 365, 0.4), (episodes, 20, 365, 0.3), (bronze, 3, 3, 1.2), (episodes, 3, 3, 0.6)],

@@ -34,6 +34,7 @@ NOBODY = "http://127.0.0.1:9"
 THEN = datetime(2025, 3, 5, 12, 10, tzinfo=UTC)
 DAYS = "2025-03-03..2025-03-05"
 UNSENT = ("cams_global", "cams_europe")
+EACH = [UNSENT[0], pytest.param(UNSENT[1], marks=pytest.mark.slow)]
 """What was configured, recorded and not sent; unless it was configured the first."""
 LOCATIONS = [{"key": "hanoi", "name": "Hà Nội", "latitude": 21.0278, "longitude": 105.8342, "timezone": "Asia/Bangkok"}]
 
@@ -131,7 +132,7 @@ def test_rows_of_then_are_verified_but_for_the_domain(kept: Lake) -> None:
 # Versions between -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=UNSENT)
+@pytest.fixture(params=EACH)
 def between(tmp_path: Path, embedded: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A warehouse of such a version, for which some domain was configured; it kept its answers. With the source."""
     clock = MovingClock(THEN)

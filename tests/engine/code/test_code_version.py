@@ -253,6 +253,7 @@ def test_a_field_of_a_mapping_that_has_its_default_does_not_count(sources: Sourc
     assert versions[0] == versions[1] == versions[2] != versions[3]
 
 
+@pytest.mark.costly
 def test_every_process_gives_the_same_versions(sources: Sources) -> None:
     """Sets of text come in another order in every process, and functions lie at other addresses."""
     sources.best()

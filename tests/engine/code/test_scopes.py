@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = ("assets", "orchestration", "tests/engine/code")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "file",
     sorted(str(file.relative_to(ROOT)) for folder in FOLDERS for file in ROOT.glob(f"{folder}/**/*.py")),

@@ -17,7 +17,7 @@ from tests.support.small_lake import DATED, Lake
 from tests.support.strategies import random_bronze
 
 
-@pytest.mark.parametrize("partitions", [1, 7])
+@pytest.mark.parametrize("partitions", [1, pytest.param(7, marks=pytest.mark.slow)])
 def test_tables_are_those_of_the_oracle(
     embedded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitions: int
 ) -> None:

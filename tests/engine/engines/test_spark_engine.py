@@ -26,16 +26,16 @@ pytestmark = pytest.mark.spark
 FACTS, SILVER = "gold.fact_air_quality_hourly", "silver.air_quality_hourly_clean"
 
 
-@pytest.mark.parametrize("partitions", [3, 40])
+@pytest.mark.parametrize(("partitions", "days"), [(3, 3), pytest.param(40, 6, marks=pytest.mark.slow)])
 def test_tables_made_in_batches_are_those_of_the_oracle(
-    on_spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitions: int
+    on_spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitions: int, days: int
 ) -> None:
     """In a folder whose name Spark would take for a pattern."""
     monkeypatch.setattr(
         "tests.support.engines.SparkEngine",
         lambda warehouse, provider: SparkEngine(warehouse, provider, ROWS_A_PARTITION * partitions),
     )
-    rows = random_bronze(149, days=6)
+    rows = random_bronze(149, days=days)
     with Feed(rows) as feed:
         lake = Lake(tmp_path / "a {b} ?*", on_spark, feed.server.url)
         summary = lake.materialize(span(rows))
@@ -103,15 +103,17 @@ def engines_of_commits(lake: Lake, key: str) -> list[str]:
     [
         ({"delta.logRetentionDuration": "interval 60 days"}, "deltalake"),
         ({"delta.columnMapping.mode": "name", "delta.minReaderVersion": "2", "delta.minWriterVersion": "5"}, "Spark"),
-        ({"delta.enableChangeDataFeed": "true"}, "Spark"),
-        ({"CHECK": 'location_key rlike "^[a-z]+$"'}, "Spark"),  # which deltalake cannot plan
+        pytest.param({"delta.enableChangeDataFeed": "true"}, "Spark", marks=pytest.mark.slow),
+        pytest.param(
+            {"CHECK": 'location_key rlike "^[a-z]+$"'}, "Spark", marks=pytest.mark.slow
+        ),  # no deltalake's plan
     ],
 )
 def test_a_table_to_which_others_gave_a_feature(
     on_spark: Any, tmp_path: Path, properties: dict[str, str], by: str
 ) -> None:
     """It is read and committed to by who knows the feature; its rows are those of any other table."""
-    rows = random_bronze(151, days=4)
+    rows = random_bronze(151, days=2)
     with Feed(rows) as feed:
         lake = Lake(tmp_path / "lake", on_spark, feed.server.url)
         begin, _, end = span(rows).partition("..")

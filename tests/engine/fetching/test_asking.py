@@ -134,6 +134,7 @@ def test_what_came_before_is_kept_and_what_comes_after_is_not_asked() -> None:
     assert {type(error) for error in errors(asked, "c")} == {SourceNotAsked}
 
 
+@pytest.mark.costly
 def test_for_any_replies_no_more_is_sent_than_is_allowed() -> None:
     """(Requests without faults) × attempts + one a location."""
     replies = [refusal(400, "No data is available for this location"), refusal(500, "?"), refusal(503, "?")]
@@ -174,6 +175,7 @@ def waiting(told: list[str], clock: SleepingClock) -> Askings:
 GOOD = good_answer(list(LATITUDES.values()))[1]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("status", [429, 400])
 @pytest.mark.parametrize(
     ("reason", "until", "seconds"),

@@ -95,6 +95,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.costly
 def test_an_interrupted_look_ends_at_once() -> None:
     """The API accepts and does not answer; nobody asks it again.
 

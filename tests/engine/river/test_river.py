@@ -66,9 +66,9 @@ def all_fresh(lake: RiverLake) -> bool:
     return all(states == {"fresh"} for states in lake.state_names(RANGE).values())
 
 
-def test_the_tables_are_those_of_the_oracle(either: Any, rivers: Rivers, tmp_path: Path) -> None:
+def test_the_tables_are_those_of_the_oracle(either_slowly: Any, rivers: Rivers, tmp_path: Path) -> None:
     """Of a range in two steps, and of an hourly run after them."""
-    lake = lake_of(tmp_path, either, rivers)
+    lake = lake_of(tmp_path, either_slowly, rivers)
     make(lake)
     expected = rivers.expected(DAYS, now=NOW)
     assert lake.tables() == expected

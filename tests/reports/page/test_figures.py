@@ -73,17 +73,19 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
     of = table(rows, text)
     locations = Locations.of({"south": "The south", "nowhere": "Nowhere"}, locations_in(of, AT))
     there = {location for location, _ in drawn}
-    assert locations.told == [["south", "The south"]] * ("south" in there) + [[k, k] for k in sorted(there - {"south"})]
+    assert locations.listed == [["south", "The south"]] * ("south" in there) + [
+        [k, k] for k in sorted(there - {"south"})
+    ]
     facts = daily_facts(of, AT, DAILY, locations)
     if not rows:
         assert facts["days"] == 0 and facts["base"] is None
         return
     base = date.fromisoformat(facts["base"])
-    values = numbers(facts["values"], "<u2", len(locations.told), facts["days"])
-    because = numbers(facts["because"], "u1", len(locations.told), facts["days"])
-    hours = numbers(facts["hours"], "<u2", len(locations.told), len(facts["months"]), 3)
+    values = numbers(facts["values"], "<u2", len(locations.listed), facts["days"])
+    because = numbers(facts["because"], "u1", len(locations.listed), facts["days"])
+    hours = numbers(facts["hours"], "<u2", len(locations.listed), len(facts["months"]), 3)
     by_month: Counter[tuple[str, int, int, int]] = Counter()
-    for at, (location, _) in enumerate(locations.told):
+    for at, (location, _) in enumerate(locations.listed):
         for day in range(facts["days"]):
             row = drawn.get((location, (base - FIRST).days + day))
             if row is None:
@@ -98,7 +100,7 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
                 by_month[location, month.year, month.month, category] += number
     found = {
         (location, *month, category): int(hours[at, number, category])
-        for at, (location, _) in enumerate(locations.told)
+        for at, (location, _) in enumerate(locations.listed)
         for number, month in enumerate(facts["months"])
         for category in range(3)
     }
@@ -155,7 +157,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
     ordered = sorted(drawn, key=lambda row: (row["start"], row["location"]))[-most:]
     assert (facts["count"], facts["left_out"]) == (len(ordered), len(drawn) - len(ordered))
     found = [
-        (locations.told[at][0], start, hours, peak, None if word == 255 else facts["words"][word])
+        (locations.listed[at][0], start, hours, peak, None if word == 255 else facts["words"][word])
         for at, start, hours, peak, word in zip(
             numbers(facts["at"], "<u2"),
             numbers(facts["start"], "<u4").tolist(),

@@ -63,6 +63,7 @@ def _row(draw: random.Random, number: int, index: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("within", WITHIN)
 @pytest.mark.parametrize("key", KEYS)
 def test_they_are_the_first_of_all_rows(

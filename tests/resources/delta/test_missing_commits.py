@@ -177,6 +177,7 @@ def test_commits_are_missing_and_the_table_cannot_be_read(table: Table) -> None:
 few_keys = st.frozensets(st.builds(key, st.integers(1, 4), st.sampled_from(LOCATIONS)), min_size=1, max_size=4)
 
 
+@pytest.mark.costly
 @settings(max_examples=12, deadline=None)
 @given(
     st.lists(

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.machine import ports
@@ -43,6 +43,7 @@ def test_one_at_which_somebody_listens_is_not_among_them(monkeypatch: pytest.Mon
     assert sorted(free_ports(2)) == sorted([taken, free])
 
 
+@settings(deadline=None)
 @given(st.integers(1, HIGHEST), st.integers(1, HIGHEST), st.sets(st.integers(1, HIGHEST), max_size=5))
 def test_of_any_kernel(one: int, other: int, reserved: set[int]) -> None:
     """Outside of what is given to connections while there is enough, and never what is reserved."""

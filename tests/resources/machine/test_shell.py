@@ -48,6 +48,7 @@ def test_what_python_has_read_by_then_is_left_out_all_the_same() -> None:
     assert list(json.loads(found["environ"][LEFT_OUT])) == ["PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONWARNINGS"]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "variables",
     [

@@ -113,6 +113,7 @@ def test_refused_connections_cost_nothing(client: Any, clock: SleepingClock) -> 
     assert clock.waited == 0
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("faults", ["", "stream_error:0.2,error_in_200:0.1,overload:0.2,timeout:0.1", "truncate:0.3"])
 def test_the_source_never_has_to_say_that_its_limits_are_used_up(
     client: Any, clock: SleepingClock, faults: str

@@ -24,6 +24,7 @@ LIMITS = Limits(40, 120, 300)
 LOCATIONS = tuple(Location(f"at{number}", "", 10.0 + number, 100.0, "UTC") for number in range(5))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "faults",
     [

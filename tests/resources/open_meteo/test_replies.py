@@ -112,6 +112,7 @@ ROWS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ROWS)
 def test_how_it_ends(client: Any, name: str) -> None:
     row = ROWS[name]

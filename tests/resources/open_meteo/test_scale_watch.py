@@ -118,6 +118,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("faults", ["", *FAULTS])
 def test_air_of_a_maker_that_truncates_never_changes_its_scale(faults: str) -> None:
     """The simulator's, by EPA's rule: near the second scale, and not equal. At ten locations over 200 days."""

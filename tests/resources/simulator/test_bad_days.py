@@ -158,6 +158,7 @@ def test_a_fault_of_one_location_so_many_times() -> None:
     assert statuses == [200, 503, 503, 200, 500]
 
 
+@pytest.mark.costly
 def test_every_fault_of_an_exchange_counts_and_says_which_requests() -> None:
     for name in EXCHANGE_FAULTS:
         with faulty(f"{name}@hcmc", slow_seconds=0, drip_seconds=0) as server:

@@ -94,6 +94,7 @@ def test_the_server_refuses_what_exceeds_its_limits_and_counts_errors_once() -> 
         assert (heavy.status_code, "too much data" in heavy.json()["reason"]) == (400, True)
 
 
+@pytest.mark.costly
 def test_more_than_five_at_once_are_refused() -> None:
     with Simulator(now=MovingClock(START), limits=Limits(), faults=[Fault("slow")], slow_seconds=0.5) as server:
         with ThreadPoolExecutor(7) as pool:

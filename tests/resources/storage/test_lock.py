@@ -175,6 +175,7 @@ def unnamed(request: pytest.FixtureRequest, tmp_path: Path, holds: StartHolder) 
     return holder
 
 
+@pytest.mark.costly
 def test_who_writes_its_name_later_is_told_by_name(unnamed: Holder, tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -195,6 +196,7 @@ def test_who_writes_its_name_later_is_told_by_name(unnamed: Holder, tmp_path: Pa
     assert told == [described(unnamed.process.pid)]
 
 
+@pytest.mark.costly
 def test_who_writes_its_name_later_is_named_to_one_that_does_not_wait(unnamed: Holder, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         refused = pool.submit(refusal, tmp_path, name_seconds=30)
@@ -204,6 +206,7 @@ def test_who_writes_its_name_later_is_named_to_one_that_does_not_wait(unnamed: H
         assert refused.result(20).startswith(f"refused: in use by {described(unnamed.process.pid)};")
 
 
+@pytest.mark.costly
 def test_who_never_writes_its_name_holds_it_all_the_same(unnamed: Holder, tmp_path: Path) -> None:
     before = (tmp_path / LOCK_NAME).read_text(encoding="utf-8")
     named = f"run {json.loads(before)['run_id']} (process " if before else "another run"

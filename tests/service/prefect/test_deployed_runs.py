@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import requests
 
 from tests.support.aqi_process import AQI
 from tests.support.deploy_operator import MakeOperator
@@ -51,15 +52,19 @@ def test_a_run_with_unknown_or_wrong_parameters_is_refused_by_the_server(operato
         "profile": str(one.folder / "profile.yml"),
     }
     assert run("start_date=2024-01-01", "end_date=2024-12-31", "locations=hanoi,hcmc")[0] == 0
+    status, said = run("start_date=2024-01-01", "end_date=2024-12-31", "chunk_mode=yearly")
+    assert status != 0
+    assert "chunk_mode" in said
+    place = f"{one.server.api_url}/deployments/{one.one('backfill')['id']}/create_flow_run"
     for wrong, why in (
-        (["start_date=2024-01-01"], "end_date"),
-        (["start_date=20240101", "end_date=2024-12-31"], "start_date"),
-        (["start_date=2024-01-01", "end_date=2024-12-31", "chunks=3"], "chunks"),
-        (["start_date=2024-01-01", "end_date=2024-12-31", "chunk_mode=yearly"], "chunk_mode"),
-    ):
-        status, said = run(*wrong)
-        assert status != 0
-        assert why in said
+        ({"start_date": "2024-01-01"}, "end_date"),
+        ({"start_date": "20240101", "end_date": "2024-12-31"}, "start_date"),
+        ({"start_date": "2024-01-01", "end_date": "2024-12-31", "chunks": "3"}, "chunks"),
+        ({"start_date": "2024-01-01", "end_date": "2024-12-31", "chunk_mode": "yearly"}, "chunk_mode"),
+    ):  # of the API itself, which needs no process
+        answer = requests.post(place, json={"parameters": wrong}, timeout=60)
+        assert 400 <= answer.status_code < 500, answer.text
+        assert why in answer.text
     assert len(one.runs(one.one("backfill")["id"])) == 2
 
 

@@ -83,8 +83,8 @@ class Tree:
 
     @classmethod
     def copy(cls, folder: Path, warehouse: Path | str, **more: Any) -> Tree:
-        for name in FOLDERS:
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in FOLDERS:  # what is compiled too: of a module that a test edits it is out of date by its time
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
         (folder / ".venv").symlink_to(Path(sys.prefix))
         return cls(folder, warehouse, **more)
 
