@@ -175,6 +175,7 @@ def test_a_wide_terminal_has_all_columns_that_have_a_value(aqi: Aqi, lake: str) 
     assert seen.errors == ""
 
 
+@pytest.mark.costly
 def test_a_terminal_that_is_too_narrow_for_the_key_has_a_line_a_column(aqi: Aqi, lake: str) -> None:
     """With every column that has values; a long value stands below its name, and nothing is left out."""
     seen = on_a_terminal("show", EPISODE, "--limit", "2", width=40, AQI_WAREHOUSE__URI=lake)
