@@ -129,8 +129,13 @@ def _print_causes(console: Console, summary: RunSummary) -> None:
 
 
 def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
+    """A line per chunk. A step's table counts partitions of one table; here rows of all tables are counted, and days at
+    locations once, however many tables have them."""
     columns = [Column("chunk", Kind.KEY), Column("state", Kind.KEY)]
-    columns += [*(Column(name, Kind.NUMBER) for name in ("partitions", "rows", "seconds")), Column("error")]
+    columns += [
+        *(Column(name, Kind.NUMBER) for name in ("days × locations", "rows of all tables", "seconds")),
+        Column("error"),
+    ]
     rows: list[list[str]] = []
     first: dict[str, str] = {}
     told_below = any(chunk.untried for chunk in chunks)

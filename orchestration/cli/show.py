@@ -169,12 +169,16 @@ def _named(columns: str, known: Sequence[str]) -> list[str]:
 
 
 def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
-    """As a table; on a terminal only of columns with values that fit, unless they were chosen. The others are told."""
-    from orchestration.cli.rows import as_lines, that_fit
+    """As a table; on a terminal only of columns with values that fit, unless they were chosen. The others are told. If
+    a terminal is too narrow for the key, a line a column."""
+    from orchestration.cli.rows import as_lines, as_records, that_fit
 
     console, names = console_for_people(), rows.column_names
     fit = that_fit(rows, key, console.width) if console.is_terminal and not chosen else names
-    for line in as_lines(rows, fit):
+    lines = list(as_lines(rows, fit))
+    if console.is_terminal and not chosen and rows.num_rows and max(map(len, lines)) > console.width:
+        lines, fit = list(as_records(rows, console.width)), names
+    for line in lines:
         click.echo(line)
     if left := [name for name in names if name not in fit and rows[name].null_count < rows.num_rows]:
         hint = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:"

@@ -380,7 +380,8 @@ def test_chunks_that_were_not_asked_for_are_a_line_together() -> None:
     ]
     print_summary(console, RunSummary("r", Plan((), ()), (), 1.0, chunks=tuple(chunks)))
     assert isinstance(console.file, io.StringIO)
-    said, _, *table = [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip()]
+    said, heads, *table = [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip()]
     assert said.startswith("failed chunk a (1 of 3 chunks")
+    assert heads == "chunk state days × locations seconds error", "no rows were written"
     days = len(step.partitions)
     assert table[:2] == [f"a failed {days} 0.0 told below", f"b … c failed {2 * days} not asked"]
