@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from orchestration.core.errors import ConfigurationError
 from resources.machine.proxies import check_way
 from resources.settings.section import Section, an_http_url
+from resources.settings.yaml_text import ImpossibleValue, NotYaml, read_yaml
 
 LONGEST_SECONDS = 60
 CONFIG = "OPENLINEAGE_CONFIG"
@@ -155,11 +155,13 @@ def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, st
 def _of_file(path: Path) -> dict[str, Any]:
     """The transport that a file in the form of OpenLineage's clients names, as keys of the section."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{CONFIG}: {path} cannot be read ({error.strerror})", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError):  # whose messages repeat lines of the file, and with them the key
-        raise ConfigurationError(f"{CONFIG}: {path} is not YAML", "Correct the file.") from None
+    except ImpossibleValue as error:
+        raise ConfigurationError(f"{CONFIG}: {path}: {error}", "Correct the file.") from None
+    except (NotYaml, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{CONFIG}: {path} is not YAML ({error})", "Correct the file.") from None
     transport = data.get("transport") if isinstance(data, dict) else None
     if transport is None:
         return {}
