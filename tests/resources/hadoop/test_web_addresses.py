@@ -14,7 +14,14 @@ from typing import Any
 
 import pytest
 
+from orchestration.core.errors import MachineError
+from orchestration.project import load
+from resources.hadoop.configuration import HadoopConf
 from resources.hadoop.datanodes import datanodes_gone
+from resources.hadoop.resource_manager import ResourceManager
+from resources.spark.on_yarn import check_containers
+
+INFO = {"clusterInfo": {"haState": "ACTIVE", "state": "STARTED"}}
 
 
 @contextmanager
@@ -38,6 +45,69 @@ def serving(answers: Mapping[str, str], tls: ssl.SSLContext | None = None) -> It
     yield server.server_port
     server.shutdown()
     server.server_close()
+
+
+def manager(port: int, monkeypatch: pytest.MonkeyPatch) -> ResourceManager:
+    monkeypatch.setenv("YARN_RM_URL", f"http://127.0.0.1:{port}")
+    return ResourceManager(HadoopConf(Path("nowhere"), {}))
+
+
+# --- the ResourceManager --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '"x"', "null", '{"clusterInfo": 3}', "[" * 100_000])
+def test_a_broken_answer_is_not_a_resource_manager_s(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"/info": body}) as port, pytest.raises(MachineError) as caught:
+        manager(port, monkeypatch).info()
+    assert f"http://127.0.0.1:{port} (its answer is not a ResourceManager's)" in caught.value.message
+    assert "yarn-site.xml" in caught.value.remedy
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"nodes": {"node": [{}]}}', '{"nodes": 7}', '{"nodes": {"node": 7}}'])
+def test_other_json_than_a_resource_manager_s(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"/info": json.dumps(INFO), "/nodes": body}) as port, pytest.raises(MachineError, match="YARN"):
+        manager(port, monkeypatch).check_container(1, 1, "an executor", "")
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://u:hunter2@x:abc", "http://u:hunter2@x:99999", "x", "ftp://x"])
+def test_an_address_that_is_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YARN_RM_URL", url)
+    with pytest.raises(MachineError, match="does not answer") as caught:
+        ResourceManager(HadoopConf(Path("nowhere"), {})).info()
+    assert "hunter2" not in str(caught.value)
+
+
+# --- the application master -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mebibytes", "in_cluster", "says"),
+    [
+        (895, False, "the application master needs a container of 896 MiB and 1 cores; the largest NodeManager has"),
+        (896, False, None),
+        (4096 + 408, True, "the application master, with the driver in it, needs a container of 4505 MiB"),
+        (4096 + 409, True, None),
+    ],
+)
+def test_room_for_the_application_master(
+    mebibytes: int, in_cluster: bool, says: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """512 MiB of heap and 384 beside it; with the driver in it, the driver's heap and a tenth of it."""
+    small = {"AQI_YARN__EXECUTOR_MEMORY": "512m", "AQI_YARN__EXECUTOR_MEMORY_OVERHEAD": "256m"}
+    settings = load("yarn", small | {"AQI_YARN__EXECUTOR_CORES": "1", "AQI_SPARK__DRIVER_MEMORY": "4g"})
+    node = {"availMemoryMB": mebibytes, "usedMemoryMB": 0, "availableVirtualCores": 1, "usedVirtualCores": 0}
+    answers = {"/info": json.dumps(INFO), "/nodes": json.dumps({"nodes": {"node": [node]}})}
+    with serving(answers) as port:
+        asked = manager(port, monkeypatch)
+        if says is None:
+            check_containers(asked, settings, in_cluster=in_cluster)
+            return
+        with pytest.raises(MachineError) as caught:
+            check_containers(asked, settings, in_cluster=in_cluster)
+        assert says in caught.value.message
+        key = "spark.driver.memoryOverhead" if in_cluster else "spark.yarn.am.memoryOverhead"
+        another = settings.model_copy(update={"spark": settings.spark.model_copy(update={"conf": {key: "1m"}})})
+        check_containers(asked, another, in_cluster=in_cluster)
 
 
 # --- the NameNode ---------------------------------------------------------------------------------
