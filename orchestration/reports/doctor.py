@@ -34,7 +34,7 @@ from resources.prefect.server import configured_api_url
 from resources.settings.load import Settings
 from resources.spark.driver import JARS_FOLDER, check_java_libraries, class_archive, spark_archive_uri
 from resources.spark.java import check_java
-from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
+from resources.spark.on_yarn import check_containers, check_master, executor_mebibytes, resolve_warehouse
 from resources.storage.files import open_files
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
@@ -197,7 +197,7 @@ def _resource_manager(conf: HadoopConf) -> str:
 
 def _executors(manager: ResourceManager, settings: Settings) -> str:
     mebibytes = executor_mebibytes(settings)
-    manager.check_container(mebibytes, settings.yarn.executor_cores, "an executor")
+    check_containers(manager, settings)
     return f"{settings.yarn.executors} of {mebibytes} MiB and {settings.yarn.executor_cores} cores"
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from orchestration.core.errors import ConfigurationError
 from resources.machine.proxies import check_way
 from resources.settings.section import Section, an_http_url
+from resources.settings.yaml_text import ImpossibleValue, NotYaml, read_yaml
 
 LONGEST_SECONDS = 60
 CONFIG = "OPENLINEAGE_CONFIG"
@@ -161,11 +161,13 @@ def _of_file(path: Path) -> dict[str, Any]:
     """The transport in a configuration file of OpenLineage's clients, as keys of the section. Empty without a
     transport."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{CONFIG}: {path} cannot be read ({error.strerror})", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError):  # their messages repeat lines of the file, and with them the key
-        raise ConfigurationError(f"{CONFIG}: {path} is not YAML", "Correct the file.") from None
+    except ImpossibleValue as error:
+        raise ConfigurationError(f"{CONFIG}: {path}: {error}", "Correct the file.") from None
+    except (NotYaml, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{CONFIG}: {path} is not YAML ({error})", "Correct the file.") from None
     transport = data.get("transport") if isinstance(data, dict) else None
     if transport is None:
         return {}

@@ -33,7 +33,10 @@ IN_CLUSTER = "cluster"
 master."""
 AM_MEBIBYTES = 512
 """The heap of the application master."""
-_AM_OVERHEAD = 384
+_OVERHEAD_MEBIBYTES, _OVERHEAD_FACTOR = 384, 0.1
+"""What Spark adds to the heap of a driver or application master: this part of it, and at least so much."""
+_OF_MASTERS = ("spark.yarn.am.memory", "spark.driver.memory")
+"""How the settings of Spark begin that give the application master another size: without, and with the driver in it."""
 _UNITS = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 _DRIVER_TAG = re.compile(rf"{TAG}-driver-(.+)-([0-9]+)-([0-9]+)")
 """The tag with the driver's process: host, pid, start of the process in clock ticks since the boot."""
@@ -77,11 +80,11 @@ def check_master(settings: Settings) -> None:
         )
 
 
-def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
+def check_cluster(settings: Settings, warehouse: str, *, in_cluster: bool = False) -> ResourceManager:
     """Check within seconds whether YARN and HDFS would accept the session. Gives the cluster's ResourceManager.
 
-    warehouse: its URI. Raises ConfigurationError for a wrong setting, MachineError for a cluster that does not answer
-    or has no room.
+    warehouse: its URI. in_cluster: whether the driver runs in the application master. Raises ConfigurationError for a
+    wrong setting, MachineError for a cluster that does not answer or has no room.
     """
     conf = HadoopConf.load()
     if "://" not in warehouse or warehouse.startswith("file:"):
@@ -92,10 +95,30 @@ def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
     manager = ResourceManager(conf)
     manager.info()
     manager.check_queue(settings.yarn.queue)
-    manager.check_container(executor_mebibytes(settings), settings.yarn.executor_cores, "an executor")
+    check_containers(manager, settings, in_cluster=in_cluster)
     check_reachable(conf, warehouse)
     _check_keytab(settings)
     return manager
+
+
+def check_containers(manager: ResourceManager, settings: Settings, *, in_cluster: bool = False) -> None:
+    """Raises MachineError where no NodeManager, even an idle one, has room for the application master, or for an
+    executor. in_cluster: whether the driver runs in the application master.
+
+    An application master whose size ``spark.conf`` changes is not checked.
+    """
+    if not any(name.startswith(_OF_MASTERS[in_cluster]) for name in settings.spark.conf):
+        heap = _mebibytes(settings.spark.driver_memory) if in_cluster else AM_MEBIBYTES
+        what = "the application master, with the driver in it," if in_cluster else "the application master"
+        remedy = "Lower spark.driver_memory." if in_cluster else "Give a NodeManager more memory."
+        manager.check_container(with_overhead(heap), 1, what, remedy)
+    lower = "Lower yarn.executor_memory, yarn.executor_memory_overhead or yarn.executor_cores."
+    manager.check_container(executor_mebibytes(settings), settings.yarn.executor_cores, "an executor", lower)
+
+
+def with_overhead(heap: int) -> int:
+    """The size of the container of a driver or application master, in MiB. heap: in MiB."""
+    return heap + max(int(heap * _OVERHEAD_FACTOR), _OVERHEAD_MEBIBYTES)
 
 
 def _check_keytab(settings: Settings) -> None:
